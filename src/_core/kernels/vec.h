@@ -1,0 +1,162 @@
+/* vec.h: one vector type and its inline operations for the ISA and dtype being compiled.
+ *
+ *   real   float or double (PD_F64)          vreal  VL of them in one register
+ *   ireal  the integer of the same width     vint   VL of them; comparisons give all-ones / all-zeros lanes
+ *
+ * GCC/Clang vector extensions carry everything that has an operator (+ - * / < == & | ^ << >>); what has none is
+ * here. This file and the GEMM tile shape are the only places that may look at the ISA.
+ * a * b + c contracts to one FMA where the ISA has it (-ffp-contract=fast), so no vfma is needed for speed; vfma
+ * exists to say that a contraction is meant.
+ */
+#ifndef PD_VEC_H
+#define PD_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(PD_ISA_avx512)
+#include <immintrin.h>
+#define PD_VBYTES 64
+#elif defined(PD_ISA_avx2)
+#include <immintrin.h>
+#define PD_VBYTES 32
+#elif defined(PD_ISA_neon)
+#include <arm_neon.h>
+#define PD_VBYTES 16
+#elif defined(PD_ISA_baseline)
+#define PD_VBYTES 16
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+#else
+#error "compile kernels with -DPD_ISA_<isa>"
+#endif
+
+#ifdef PD_F64
+typedef double real;
+typedef int64_t ireal;
+#define PD_R(x) x
+#else
+typedef float real;
+typedef int32_t ireal;
+#define PD_R(x) x##f /* a literal in the compiled dtype: PD_R(0.5) */
+#endif
+
+typedef real vreal __attribute__((vector_size(PD_VBYTES)));
+typedef ireal vint __attribute__((vector_size(PD_VBYTES)));
+enum { VL = PD_VBYTES / (int)sizeof(real) };
+
+#define PD_INLINE static inline __attribute__((always_inline, unused))
+
+/* the constants of the format: bits of the fraction, exponent bias */
+#ifdef PD_F64
+enum { V_FRACTION = 52, V_BIAS = 1023 };
+#else
+enum { V_FRACTION = 23, V_BIAS = 127 };
+#endif
+
+PD_INLINE vreal vset(real a) { return a - (vreal){0}; }
+PD_INLINE vint viset(ireal a) { return a - (vint){0}; }
+
+typedef vreal vreal_u __attribute__((aligned(sizeof(real)), may_alias));
+PD_INLINE vreal vload(const real *p) { return *(const vreal_u *)p; }
+PD_INLINE void vstore(real *p, vreal v) { *(vreal_u *)p = v; }
+
+/* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. */
+PD_INLINE vreal vload_n(const real *p, int n) {
+#if defined(PD_ISA_avx512) && defined(PD_F64)
+    return (vreal)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(PD_ISA_avx512)
+    return (vreal)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+    vreal v = {0};
+    for (int i = 0; i < n; i++) v[i] = p[i];
+    return v;
+#endif
+}
+PD_INLINE void vstore_n(real *p, vreal v, int n) {
+#if defined(PD_ISA_avx512) && defined(PD_F64)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(PD_ISA_avx512)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    for (int i = 0; i < n; i++) p[i] = v[i];
+#endif
+}
+
+PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
+
+/* mask lanes are all ones or all zeros: mask ? a : b */
+PD_INLINE vreal vsel(vint mask, vreal a, vreal b) {
+    return (vreal)((mask & (vint)a) | (~mask & (vint)b));
+}
+PD_INLINE vreal vand(vint mask, vreal a) { return (vreal)(mask & (vint)a); }
+
+PD_INLINE vint vsignbits(void) { return viset((ireal)1 << (sizeof(real) * 8 - 2)) << 1; }
+PD_INLINE vreal vabs(vreal a) { return (vreal)((vint)a & ~vsignbits()); }
+PD_INLINE vreal vcopysign(vreal mag, vreal sgn) {
+    return (vreal)(((vint)mag & ~vsignbits()) | ((vint)sgn & vsignbits()));
+}
+PD_INLINE vint visnan(vreal a) { return (vint)(a != a); }
+
+/* NaN in either operand gives NaN, as NumPy's maximum and minimum do. */
+PD_INLINE vreal vmax(vreal a, vreal b) { return vsel((vint)(a > b) | visnan(a), a, b); }
+PD_INLINE vreal vmin(vreal a, vreal b) { return vsel((vint)(a < b) | visnan(a), a, b); }
+PD_INLINE vreal vclamp(vreal a, real lo, real hi) { return vmin(vmax(a, vset(lo)), vset(hi)); }
+
+PD_INLINE vreal vsqrt(vreal a) {
+#if defined(PD_ISA_avx512) && defined(PD_F64)
+    return (vreal)_mm512_sqrt_pd((__m512d)a);
+#elif defined(PD_ISA_avx512)
+    return (vreal)_mm512_sqrt_ps((__m512)a);
+#elif defined(PD_ISA_avx2) && defined(PD_F64)
+    return (vreal)_mm256_sqrt_pd((__m256d)a);
+#elif defined(PD_ISA_avx2)
+    return (vreal)_mm256_sqrt_ps((__m256)a);
+#elif defined(__SSE2__) && defined(PD_F64)
+    return (vreal)_mm_sqrt_pd((__m128d)a);
+#elif defined(__SSE2__)
+    return (vreal)_mm_sqrt_ps((__m128)a);
+#elif defined(PD_ISA_neon) && defined(PD_F64)
+    return (vreal)vsqrtq_f64((float64x2_t)a);
+#elif defined(PD_ISA_neon)
+    return (vreal)vsqrtq_f32((float32x4_t)a);
+#else
+    for (int i = 0; i < VL; i++) a[i] = __builtin_sqrt(a[i]);
+    return a;
+#endif
+}
+
+/* Nearest integer, ties to even, for |a| < 2^(V_FRACTION-1): the sum pushes the fraction bits out of the register. */
+PD_INLINE vreal vround(vreal a) {
+    const vreal magic = vset((real)1.5 * (real)((int64_t)1 << V_FRACTION));
+    return (a + magic) - magic;
+}
+/* The same, as an integer. */
+PD_INLINE vint vround_int(vreal a) {
+    const vreal magic = vset((real)1.5 * (real)((int64_t)1 << V_FRACTION));
+    return (vint)(a + magic) - (vint)magic;
+}
+PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
+/* 2^n for integer lanes in the normal range. */
+PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
+
+/* Horizontal reductions in one fixed order (pairwise halves), whatever the ISA's shuffles. */
+PD_INLINE real vsum(vreal v) {
+    for (int h = VL / 2; h > 0; h /= 2)
+        for (int i = 0; i < h; i++) v[i] += v[i + h];
+    return v[0];
+}
+PD_INLINE real vmaximum(vreal v) {
+    real m = v[0];
+    for (int i = 1; i < VL; i++) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
+    return m;
+}
+PD_INLINE int vany(vint mask) {
+    ireal any = 0;
+    for (int i = 0; i < VL; i++) any |= mask[i];
+    return any != 0;
+}
+
+#endif

@@ -1,0 +1,121 @@
+/* pd.h: the internal C API that _core.pyx and the C test program see.
+ *
+ * A plan is an array of records; pd_run walks it for a chunk of steps in one parallel region.
+ * Sizes are ptrdiff_t and count elements, never bytes. Nothing here allocates, prints or aborts.
+ */
+#ifndef PD_H
+#define PD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- dtypes and instruction sets ------------------------------------------------------------------------------ */
+typedef enum { PD_F32, PD_F64, PD_DTYPES } pd_dtype; /* dtypes kernels compute in */
+
+/* dtypes a batch may be gathered from */
+typedef enum { PD_SRC_F32, PD_SRC_F64, PD_SRC_U8, PD_SRC_I8, PD_SRC_U16, PD_SRC_I16, PD_SRC_U32, PD_SRC_I32, PD_SRC_U64,
+               PD_SRC_I64, PD_SRC_DTYPES } pd_src_dtype;
+
+typedef enum { PD_BASELINE, PD_AVX2, PD_AVX512, PD_NEON, PD_ISAS } pd_isa;
+
+/* What CPUID and XGETBV say; pd_cpu_isas is a pure function of it, so that tests can inject fake CPUs. */
+typedef struct {
+    uint32_t max_leaf;    /* CPUID.0:EAX */
+    uint32_t ecx1;        /* CPUID.1:ECX */
+    uint32_t ebx7;        /* CPUID.7.0:EBX */
+    uint64_t xcr0;        /* XGETBV(0), 0 when OSXSAVE is off */
+} pd_cpuid;
+pd_cpuid pd_cpu_read(void);
+unsigned pd_cpu_isas(const pd_cpuid *cpu); /* bit i set: pd_isa i may run */
+
+const char *pd_isa_name(int isa);
+int pd_isa_built(int isa); /* compiled into this library */
+
+/* ---- one step ------------------------------------------------------------------------------------------------- */
+enum { PD_COEFS = 8 };
+
+typedef struct {
+    const void *data; /* row 0 */
+    ptrdiff_t stride; /* elements from one row to the next */
+    int dtype;        /* pd_src_dtype */
+} pd_source;
+
+/* Everything that changes from step to step. Each thread has its own copy; kernels only read it, but for sums. */
+typedef struct {
+    const int64_t *rows;   /* [batch] rows of the sources, or NULL: row0, row0 + 1, ... */
+    int64_t row0;          /* first row of this batch, where rows is NULL, and of its output in sinks */
+    const pd_source *src;  /* arrays that gather records read */
+    void *const *sinks;    /* arrays that put records write, in the plan's dtype, contiguous rows */
+    double *sums;          /* loss and metric accumulators; written by serial records only */
+    double coef[PD_COEFS]; /* what the optimizer needs of this step: [0] rate, [1] weight decay, then its own */
+    uint64_t seed;         /* of the model's random streams */
+    uint64_t count;        /* steps drawn from them so far */
+    int *failed;           /* set to 1 by a record that called Python and met an exception */
+} pd_step;
+
+typedef void (*pd_kernel)(const void *args, const pd_step *step, int ith, int nth);
+
+/* ---- the table of kernels -------------------------------------------------------------------------------------- */
+/* How a kernel splits its work among nth threads; two records with the same part and the same size touch the same
+ * share of a buffer with the same thread, so no barrier is needed between them. */
+typedef enum {
+    PD_PART_ROWS,   /* rows of the batch: pd_rows(args.B) */
+    PD_PART_FLAT,   /* elements: pd_flat(args.n) */
+    PD_PART_SERIAL, /* thread 0 does it all */
+    PD_PART_OWN     /* a split of its own: barriers around it */
+} pd_part;
+
+/* A field of an argument struct, as op_args.h lists it: kind i in, o out, s scratch, k kernel, n size, r real. */
+typedef struct { const char *name; char kind; uint16_t offset; } pd_field;
+
+typedef struct {
+    const char *name;
+    const char *family;
+    const pd_field *fields;
+    int nfields;
+    ptrdiff_t size; /* of the argument struct */
+    int part;
+    char reads;     /* activations: 'x' or 'y', what the backward kernel wants as s; else 0 */
+} pd_op;
+
+int pd_op_count(void);
+const pd_op *pd_op_at(int i);
+pd_kernel pd_kernel_at(int i, int isa, int dtype);
+ptrdiff_t pd_op_offset(int i, const char *field); /* of a field in the argument struct, -1 where there is none */
+
+/* Width in elements of the panels that a Dense kernel of `units` columns is stored in: [ceil(O/w)][I][w]. */
+ptrdiff_t pd_panel_width(ptrdiff_t units, int dtype);
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+typedef struct {
+    pd_kernel fn;
+    const void *args;
+    uint8_t serial;  /* thread 0 only */
+    uint8_t barrier; /* threads meet before it */
+    uint8_t python;  /* takes the GIL and may fail: threads meet after it and look at `failed` */
+} pd_record;
+
+typedef struct {
+    ptrdiff_t steps, batch;
+    const int64_t *rows; /* [steps * batch] or NULL */
+    int64_t row0;
+    const pd_source *src;
+    void *const *sinks;
+    double *sums;
+    const double *coefs; /* [steps][PD_COEFS] or NULL */
+    uint64_t seed, count;
+} pd_chunk;
+
+/* Runs the records steps times on up to nth threads. Returns the number of steps completed: fewer than asked for only
+ * when a Python record failed. */
+ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
+
+int pd_max_threads(void);   /* what the OpenMP runtime would give a region here: OMP_NUM_THREADS, threadpoolctl, ... */
+int pd_install_fork_handler(void);
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+void *pd_alloc(size_t bytes); /* zeroed, 64-byte aligned, NULL when there is none */
+void pd_free(void *p);
+int pd_mul(ptrdiff_t a, ptrdiff_t b, ptrdiff_t *out); /* 0, or -1 when the product does not fit */
+
+#endif
