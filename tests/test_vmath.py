@@ -47,7 +47,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str, 
     def run(function: str, isa: str, dtype: str, x: np.ndarray) -> np.ndarray:
         if (isa, dtype) not in libraries:
             target = folder / f"{isa}_{dtype}.so"
-            double = ["-DPD_F64=PD_F64"] if dtype == "float64" else []
+            double = ["-DPD_F64"] if dtype == "float64" else []
             flags = [*FLAGS, f"-DPD_ISA_{isa}", *ISA_FLAGS[isa].split(), *double]
             subprocess.run(["cc", *flags, "-o", str(target), str(TESTS / "vmath_probe.c")], check=True)
             libraries[isa, dtype] = ctypes.CDLL(str(target))
