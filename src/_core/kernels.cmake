@@ -3,7 +3,8 @@
 
 set(PYDL_KERNEL_FILES
     gemm_tile gemm_walk gemm_fwd gemm_dx gemm_dw matmul
-    act_relu)
+    act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
+    act_mish act_hard_sigmoid act_softmax act_log_softmax)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
 
