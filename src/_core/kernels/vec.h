@@ -87,6 +87,22 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
 
 PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
 
+/* Products of the low halves of 64-bit lanes; the high halves may hold anything. */
+typedef uint64_t vlong __attribute__((vector_size(PD_VBYTES)));
+PD_INLINE vlong vmul_low(vlong a, vlong b) {
+#if defined(PD_ISA_avx512)
+    return (vlong)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(PD_ISA_avx2)
+    return (vlong)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vlong)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#elif defined(PD_ISA_neon)
+    return (vlong)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#else
+    return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
 /* mask lanes are all ones or all zeros: mask ? a : b */
 PD_INLINE vreal vsel(vint mask, vreal a, vreal b) {
     return (vreal)((mask & (vint)a) | (~mask & (vint)b));
@@ -142,16 +158,23 @@ PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
 /* 2^n for integer lanes in the normal range. */
 PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
 
+/* Lane i gets lane i ^ h, h a constant: one shuffle, once the loop is unrolled. */
+PD_INLINE vreal vswap(vreal v, int h) {
+    vreal w;
+#pragma GCC unroll 16
+    for (int i = 0; i < VL; i++) w[i] = v[i ^ h];
+    return w;
+}
 /* Horizontal reductions in one fixed order (pairwise halves), whatever the ISA's shuffles. */
 PD_INLINE real vsum(vreal v) {
-    for (int h = VL / 2; h > 0; h /= 2)
-        for (int i = 0; i < h; i++) v[i] += v[i + h];
+#pragma GCC unroll 4
+    for (int h = VL / 2; h > 0; h /= 2) v += vswap(v, h);
     return v[0];
 }
 PD_INLINE real vmaximum(vreal v) {
-    real m = v[0];
-    for (int i = 1; i < VL; i++) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
-    return m;
+#pragma GCC unroll 4
+    for (int h = VL / 2; h > 0; h /= 2) v = vmax(v, vswap(v, h));
+    return v[0];
 }
 PD_INLINE int vany(vint mask) {
     ireal any = 0;
