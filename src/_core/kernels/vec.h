@@ -158,23 +158,16 @@ PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
 /* 2^n for integer lanes in the normal range. */
 PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
 
-/* Lane i gets lane i ^ h, h a constant: one shuffle, once the loop is unrolled. */
-PD_INLINE vreal vswap(vreal v, int h) {
-    vreal w;
-#pragma GCC unroll 16
-    for (int i = 0; i < VL; i++) w[i] = v[i ^ h];
-    return w;
-}
 /* Horizontal reductions in one fixed order (pairwise halves), whatever the ISA's shuffles. */
 PD_INLINE real vsum(vreal v) {
-#pragma GCC unroll 4
-    for (int h = VL / 2; h > 0; h /= 2) v += vswap(v, h);
+    for (int h = VL / 2; h > 0; h /= 2)
+        for (int i = 0; i < h; i++) v[i] += v[i + h];
     return v[0];
 }
 PD_INLINE real vmaximum(vreal v) {
-#pragma GCC unroll 4
-    for (int h = VL / 2; h > 0; h /= 2) v = vmax(v, vswap(v, h));
-    return v[0];
+    real m = v[0];
+    for (int i = 1; i < VL; i++) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
+    return m;
 }
 PD_INLINE int vany(vint mask) {
     ireal any = 0;
