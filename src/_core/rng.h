@@ -1,5 +1,5 @@
-/* rng.h: random words that depend on nothing but where they are used: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel
- * random numbers: as easy as 1, 2, 3", SC 2011; the constants are theirs).
+/* rng.h: random words that depend on nothing but where they are used: Philox4x32-10 (Salmon, Moraes, Dror, Shaw,
+ * "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the constants are theirs).
  *
  * Element i of a draw gets word i % 4 of the block whose counter is (i / 4, stream, count) under key seed: no state, so
  * any slice, thread or pass draws the same words again. A draw has at most 2^34 elements; `stream` tells draws of one
@@ -24,7 +24,8 @@ typedef uint64_t pd_lanes;
 enum { PD_RANDOM_GROUP = 64, PD_RANDOM_BLOCKS = PD_RANDOM_GROUP / 4 }; /* elements, and blocks, drawn by one call */
 
 /* The words of elements first .. first + 63; first must be a multiple of 64. */
-static inline void pd_random(uint32_t words[PD_RANDOM_GROUP], uint64_t first, uint64_t seed, uint32_t stream, uint64_t count) {
+static inline void pd_random(uint32_t words[PD_RANDOM_GROUP], uint64_t first, uint64_t seed, uint32_t stream,
+                             uint64_t count) {
     uint64_t blocks[4][PD_RANDOM_BLOCKS];
     for (int j = 0; j < PD_RANDOM_BLOCKS; j++) blocks[0][j] = first / 4 + (uint64_t)j;
     for (int j = 0; j < PD_RANDOM_BLOCKS; j += (int)(sizeof(pd_lanes) / 8)) {

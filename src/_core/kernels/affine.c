@@ -8,5 +8,5 @@ PD_KERNEL(affine) {
     const vreal factor = vset((real)a->a), c = vset((real)a->c);
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo * a->O, hi * a->O) vstore_m(y + i, vfma(factor, vload_m(x + i, m), c), m);
+    PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, vfma(factor, vload_m(x + i, m), c), m);
 }

@@ -10,6 +10,6 @@ PD_KERNEL(copy) {
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *x = (const real *)a->x + b * a->ldx + a->xo;
         real *y = (real *)a->y + b * a->ldy + a->yo;
-        PD_FOR_VECTORS(j, m, 0, O) vstore_sum(y + j, vload_m(x + j, m), m, add);
+        PD_FOR_VECTORS (j, m, 0, O) vstore_sum(y + j, vload_m(x + j, m), m, add);
     }
 }

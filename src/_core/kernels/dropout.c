@@ -1,6 +1,6 @@
-/* Dropout, forward and backward: y = x / (1 - rate) where element i is kept, else 0.  x y [B][O]; y may be x; overwrites.
- * Element i of the whole batch is dropped when its random word (rng.h) is below rate * 2^32, so the backward pass finds
- * the same elements again without a stored mask. Dropped NaNs are 0. */
+/* Dropout, forward and backward: y = x / (1 - rate) where element i is kept, else 0.  x y [B][O]; y may be x;
+ * overwrites. Element i of the whole batch is dropped when its random word (rng.h) is below rate * 2^32, so the
+ * backward pass finds the same elements again without a stored mask. Dropped NaNs are 0. */
 #include "kernel.h"
 #include "../rng.h"
 
@@ -20,8 +20,9 @@ PD_KERNEL(dropout) {
         ireal kept[PD_RANDOM_GROUP];
         pd_random(drawn, (uint64_t)first, step->seed, (uint32_t)a->stream, step->count);
         for (int k = 0; k < PD_RANDOM_GROUP; k++) kept[k] = drawn[k] >= threshold ? -1 : 0;
-        const ptrdiff_t begin = first < lo ? lo : first, end = first + PD_RANDOM_GROUP < hi ? first + PD_RANDOM_GROUP : hi;
-        PD_FOR_VECTORS(i, m, begin, end) {
+        const ptrdiff_t begin = first < lo ? lo : first,
+                        end = first + PD_RANDOM_GROUP < hi ? first + PD_RANDOM_GROUP : hi;
+        PD_FOR_VECTORS (i, m, begin, end) {
             vint mask = {0};
             memcpy(&mask, kept + (i - first), (size_t)m * sizeof(ireal));
             vstore_m(y + i, vand(mask, vload_m(x + i, m) * scale), m);

@@ -1,5 +1,7 @@
-/* Gradient clipping.  grad_norm: norm2 (+)= sum(g^2), in double.  grad_clip: g *= min(1, limit / sqrt(norm2)), which
- * leaves g alone within the limit and spreads NaN; without norm2 g = clamp(g, -limit, limit).  g [n]  norm2 [1] double */
+/* Gradient clipping.  g [n]  norm2 [1], a double
+ * grad_norm: norm2 (+)= sum(g^2), in double.
+ * grad_clip: g *= min(1, limit / sqrt(norm2)), which leaves g alone within the limit and spreads NaN; without norm2
+ * g = clamp(g, -limit, limit). */
 #include "reduce.h"
 
 PD_KERNEL(grad_norm) {
@@ -9,7 +11,7 @@ PD_KERNEL(grad_norm) {
     const real *g = a->g;
     double *norm2 = a->norm2;
     vwide squares = {0};
-    PD_FOR_VECTORS(i, m, 0, a->n) vwide_add_square(&squares, vload_m(g + i, m));
+    PD_FOR_VECTORS (i, m, 0, a->n) vwide_add_square(&squares, vload_m(g + i, m));
     *norm2 = (a->add ? *norm2 : 0) + vwide_sum(squares);
 }
 
@@ -22,7 +24,7 @@ PD_KERNEL(grad_clip) {
     if (ratio >= 1) return;
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo, hi) {
+    PD_FOR_VECTORS (i, m, lo, hi) {
         const vreal gi = vload_m(g + i, m);
         vstore_m(g + i, norm2 ? gi * (real)ratio : vclamp(gi, -limit, limit), m);
     }

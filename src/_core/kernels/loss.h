@@ -10,10 +10,16 @@
 
 /* Keras's fuzz factor: probabilities are clipped to [EPSILON, 1 - EPSILON]; the slope outside is zero. */
 #define EPSILON PD_R(1e-7)
-PD_INLINE vreal vclip(vreal p) { return vclamp(p, EPSILON, 1 - EPSILON); }
-PD_INLINE vint vclipped(vreal p) { return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON); }
+PD_INLINE vreal vclip(vreal p) {
+    return vclamp(p, EPSILON, 1 - EPSILON);
+}
+PD_INLINE vint vclipped(vreal p) {
+    return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON);
+}
 
-PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) { return w ? w[b / group] : 1; }
+PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) {
+    return w ? w[b / group] : 1;
+}
 
 /* A loss of one prediction: its value, d value / dy, and what goes to p. */
 typedef struct {
@@ -37,7 +43,7 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
     ptrdiff_t lo, hi;
     pd_rows(a.B, ith, nth, &lo, &hi);
     if (a.O == 1) { /* rows side by side in a vector */
-        PD_FOR_VECTORS(b, m, lo, hi) {
+        PD_FOR_VECTORS (b, m, lo, hi) {
             vreal v = {0};
             for (ptrdiff_t i = 0; i < m; i++) v[i] = row_weight(w, a.group, b + i);
             vstore_m(loss + b, v * loss_points(&a, f, b, m, v * (real)a.scale), m);
@@ -48,24 +54,24 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
         const double weight = row_weight(w, a.group, b), mean = 1 / (double)a.O;
         const vreal factor = vset((real)(weight * a.scale * mean));
         vwide sum = {0};
-        PD_FOR_VECTORS(j, m, 0, a.O) vwide_add(&sum, loss_points(&a, f, b * a.O + j, m, factor));
+        PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&sum, loss_points(&a, f, b * a.O + j, m, factor));
         loss[b] = (real)(weight * (vwide_sum(sum) * mean));
     }
 }
 
-#define PD_LOSS(name, f)       \
-    PD_KERNEL(loss_##name) {   \
-        PD_ARGS(loss);         \
-        loss_rows(*a, f, ith, nth); \
+#define PD_LOSS(name, f)                                                                                               \
+    PD_KERNEL(loss_##name) {                                                                                           \
+        PD_ARGS(loss);                                                                                                 \
+        loss_rows(*a, f, ith, nth);                                                                                    \
     }
 
 /* A metric of that form is the loss without its gradient. */
-#define PD_METRIC(name, f)                                                                          \
-    PD_KERNEL(metric_##name) {                                                                      \
-        PD_ARGS(metric);                                                                            \
-        const pd_loss_args l = {.y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, \
-                                .group = a->group, .a = a->a};                                      \
-        loss_rows(l, f, ith, nth);                                                                  \
+#define PD_METRIC(name, f)                                                                                             \
+    PD_KERNEL(metric_##name) {                                                                                         \
+        PD_ARGS(metric);                                                                                               \
+        const pd_loss_args l = {                                                                                       \
+            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a};        \
+        loss_rows(l, f, ith, nth);                                                                                     \
     }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row
@@ -78,8 +84,8 @@ typedef struct {
 PD_INLINE class_targets row_targets(const pd_loss_args *a, ptrdiff_t b, int sparse) {
     const real *t = a->t;
     if (sparse) return (class_targets){.c = vset(t[b])};
-    return (class_targets){.t = t + b * a->O, .keep = vset((real)(1 - a->smooth)),
-                           .spread = vset((real)(a->smooth / (double)a->O))};
+    return (class_targets){
+        .t = t + b * a->O, .keep = vset((real)(1 - a->smooth)), .spread = vset((real)(a->smooth / (double)a->O))};
 }
 PD_INLINE vreal vtargets(class_targets r, ptrdiff_t j, ptrdiff_t m, int sparse) {
     if (sparse) return vsel((vint)(vfrom_int(vindex() + (ireal)j) == r.c), vset(1), r.c - r.c);

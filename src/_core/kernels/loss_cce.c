@@ -13,9 +13,9 @@ PD_INLINE void cce(pd_loss_args a, int sparse, int ith, int nth) {
         const double weight = row_weight(a.w, a.group, b);
         const class_targets targets = row_targets(&a, b, sparse);
         vwide ysum = {0}, loss = {0}, unclipped = {0}; /* unclipped: of targets, which is -sum(g q) */
-        PD_FOR_VECTORS(j, m, 0, a.O) vwide_add(&ysum, vload_m(y + j, m));
+        PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&ysum, vload_m(y + j, m));
         const vreal total = vset((real)vwide_sum(ysum));
-        PD_FOR_VECTORS(j, m, 0, a.O) {
+        PD_FOR_VECTORS (j, m, 0, a.O) {
             const vreal q = vload_m(y + j, m) / total, t = vand(vfirst(m), vtargets(targets, j, m, sparse));
             vwide_add(&loss, vand(vfirst(m), t * vlog(vclip(q))));
             vwide_add(&unclipped, vand(~vclipped(q), t));
@@ -23,7 +23,7 @@ PD_INLINE void cce(pd_loss_args a, int sparse, int ith, int nth) {
         ((real *)a.loss)[b] = (real)(-weight * vwide_sum(loss));
         if (!dy) continue;
         const vreal mean = vset((real)vwide_sum(unclipped)), factor = vset((real)(weight * a.scale)) / total;
-        PD_FOR_VECTORS(j, m, 0, a.O) {
+        PD_FOR_VECTORS (j, m, 0, a.O) {
             const vreal q = vload_m(y + j, m) / total, t = vtargets(targets, j, m, sparse);
             vstore_m(dy + j, (mean - vand(~vclipped(q), t / vclip(q))) * factor, m);
         }

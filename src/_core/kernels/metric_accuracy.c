@@ -1,4 +1,4 @@
-/* Shares of a row that are right: y == t (accuracy), or (y > a) == t (binary_accuracy), times w. Exact up to the mean. */
+/* Share of a row that is right, times w: y == t (accuracy), (y > a) == t (binary_accuracy). */
 #include "loss.h"
 
 PD_INLINE point equal(vreal y, vreal t, vreal a) {
@@ -7,5 +7,7 @@ PD_INLINE point equal(vreal y, vreal t, vreal a) {
 }
 PD_METRIC(accuracy, equal)
 
-PD_INLINE point same_side(vreal y, vreal t, vreal a) { return equal(vand((vint)(y > a), vset(1)), t, a); }
+PD_INLINE point same_side(vreal y, vreal t, vreal a) {
+    return equal(vand((vint)(y > a), vset(1)), t, a);
+}
 PD_METRIC(binary_accuracy, same_side)

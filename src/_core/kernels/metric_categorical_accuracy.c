@@ -6,7 +6,7 @@
 /* Index of the first maximum. */
 PD_INLINE ptrdiff_t first_maximum(const real *t, ptrdiff_t O) {
     vreal top = vset(t[0]);
-    PD_FOR_VECTORS(j, m, 0, O) top = vmax(top, vsel(vfirst(m), vload_m(t + j, m), top));
+    PD_FOR_VECTORS (j, m, 0, O) top = vmax(top, vsel(vfirst(m), vload_m(t + j, m), top));
     const real max = vmaximum(top);
     ptrdiff_t c = 0;
     while (c + VL <= O && !vany((vint)(vload(t + c) == max))) c += VL;
@@ -17,7 +17,7 @@ PD_INLINE ptrdiff_t first_maximum(const real *t, ptrdiff_t O) {
 /* How many of the scores rank before score c. */
 PD_INLINE ptrdiff_t rank(const real *y, ptrdiff_t O, ptrdiff_t c, int ties) {
     vint before = {0};
-    PD_FOR_VECTORS(j, m, 0, O) {
+    PD_FOR_VECTORS (j, m, 0, O) {
         const vreal v = vload_m(y + j, m);
         const vint earlier = (vindex() + (ireal)j) < (ireal)c;
         vint beats = ~(vint)(v <= y[c]);

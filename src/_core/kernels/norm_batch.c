@@ -1,8 +1,8 @@
 /* Batch normalization: x^ = (x - mean) rstd and y = gamma x^ + beta per column, rstd = 1 / sqrt(var + eps), var biased.
  * bn_fwd takes mean and var over the batch, keeps bmean and brstd, and moves mean and var: moving = momentum moving +
- * (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where `add`),
- * dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)).
- * x y dy dx [B][O], the rest [O]; y may be x, dx may be dy. Sums in double, in row order. */
+ * (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where
+ * `add`), dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
+ * Sums in double, in row order. */
 #include "reduce.h"
 
 PD_INLINE void forward(const pd_bn_fwd_args *a, ptrdiff_t j, const int W, ptrdiff_t m) {

@@ -15,13 +15,13 @@ PD_KERNEL(ln_fwd) {
         const real *x = (const real *)a->x + b * O;
         real *y = (real *)a->y + b * O;
         vwide sum = {0}, squares = {0};
-        PD_FOR_VECTORS(j, m, 0, O) vwide_add(&sum, vload_m(x + j, m));
+        PD_FOR_VECTORS (j, m, 0, O) vwide_add(&sum, vload_m(x + j, m));
         const vreal center = vset((real)(vwide_sum(sum) / (double)O));
-        PD_FOR_VECTORS(j, m, 0, O) vwide_add_square(&squares, vand(vfirst(m), vload_m(x + j, m) - center));
+        PD_FOR_VECTORS (j, m, 0, O) vwide_add_square(&squares, vand(vfirst(m), vload_m(x + j, m) - center));
         const vreal scale = vset((real)(1 / __builtin_sqrt(vwide_sum(squares) / (double)O + a->eps)));
         mean[b] = center[0];
         rstd[b] = scale[0];
-        PD_FOR_VECTORS(j, m, 0, O) {
+        PD_FOR_VECTORS (j, m, 0, O) {
             const vreal normal = (vload_m(x + j, m) - center) * scale;
             vstore_m(y + j, normal * vload_or(gamma, j, m, 1) + vload_or(beta, j, m, 0), m);
         }
@@ -39,14 +39,14 @@ PD_KERNEL(ln_bwd) {
         real *dx = (real *)a->dx + b * O;
         const vreal center = vset(mean[b]), scale = vset(rstd[b]);
         vwide sum = {0}, product = {0};
-        PD_FOR_VECTORS(j, m, 0, O) {
+        PD_FOR_VECTORS (j, m, 0, O) {
             const vreal g = vload_m(dy + j, m) * vload_or(gamma, j, m, 1);
             vwide_add(&sum, g);
             vwide_add(&product, g * ((vload_m(x + j, m) - center) * scale));
         }
         const vreal mean_g = vset((real)(vwide_sum(sum) / (double)O));
         const vreal mean_product = vset((real)(vwide_sum(product) / (double)O));
-        PD_FOR_VECTORS(j, m, 0, O) {
+        PD_FOR_VECTORS (j, m, 0, O) {
             const vreal g = vload_m(dy + j, m) * vload_or(gamma, j, m, 1);
             const vreal normal = (vload_m(x + j, m) - center) * scale;
             vstore_m(dx + j, scale * (g - mean_g - normal * mean_product), m);

@@ -12,7 +12,7 @@ PD_KERNEL(opt_adam_step) {
     const vreal fresh1 = vset((real)(1 - a->a)), fresh2 = vset((real)(1 - a->b));
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo, hi) {
+    PD_FOR_VECTORS (i, m, lo, hi) {
         const vreal gi = vload_m(g + i, m);
         vreal wi = vload_m(w + i, m), mi = vload_m(mean + i, m), vi = vload_m(square + i, m);
         if (decay) wi -= shrink * wi;

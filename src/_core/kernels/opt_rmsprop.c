@@ -12,7 +12,7 @@ PD_KERNEL(opt_rmsprop_step) {
     const vreal rho = vset((real)a->a), fresh = vset((real)(1 - a->a)), momentum = vset((real)a->b);
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo, hi) {
+    PD_FOR_VECTORS (i, m, lo, hi) {
         const vreal gi = vload_m(g + i, m);
         vreal wi = vload_m(w + i, m), variance = rho * vload_m(square + i, m) + fresh * (gi * gi);
         vstore_m(square + i, variance, m);

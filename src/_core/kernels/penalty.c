@@ -9,7 +9,7 @@ PD_KERNEL(penalty_grad) {
     const vreal l1 = vset((real)a->l1), l2 = vset((real)(2 * a->l2));
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo, hi) {
+    PD_FOR_VECTORS (i, m, lo, hi) {
         const vreal wi = vload_m(w + i, m);
         vstore_m(g + i, vload_m(g + i, m) + vand((vint)(wi != 0), vcopysign(l1, wi)) + l2 * wi, m);
     }
@@ -21,7 +21,7 @@ PD_KERNEL(penalty_sum) {
     if (ith != 0) return;
     const real *w = a->w;
     vwide sizes = {0}, squares = {0};
-    PD_FOR_VECTORS(i, m, 0, a->n) {
+    PD_FOR_VECTORS (i, m, 0, a->n) {
         const vreal wi = vload_m(w + i, m);
         vwide_add(&sizes, vabs(wi));
         vwide_add_square(&squares, wi);

@@ -7,5 +7,5 @@ PD_KERNEL(put) {
     real *y = (real *)step->sinks[a->k] + (ptrdiff_t)step->row0 * a->O;
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
-    PD_FOR_VECTORS(i, m, lo * a->O, hi * a->O) vstore_m(y + i, vload_m(x + i, m), m);
+    PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, vload_m(x + i, m), m);
 }

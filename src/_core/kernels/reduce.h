@@ -65,11 +65,11 @@ PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
  * last of them with m lanes that count. W = 4 keeps whole lines in use and more sums in flight than one; it only groups
  * columns, so it changes no bit. */
 enum { PD_BLOCK = 4 };
-#define PD_COLUMNS(block, a, lo, hi)                                                  \
-    do {                                                                              \
-        ptrdiff_t j_ = (lo);                                                          \
-        for (; j_ + PD_BLOCK * VL <= (hi); j_ += PD_BLOCK * VL) block(a, j_, PD_BLOCK, VL); \
-        PD_FOR_VECTORS(i_, m_, j_, hi) block(a, i_, 1, m_);                           \
+#define PD_COLUMNS(block, a, lo, hi)                                                                                   \
+    do {                                                                                                               \
+        ptrdiff_t j_ = (lo);                                                                                           \
+        for (; j_ + PD_BLOCK * VL <= (hi); j_ += PD_BLOCK * VL) block(a, j_, PD_BLOCK, VL);                            \
+        PD_FOR_VECTORS (i_, m_, j_, hi) block(a, i_, 1, m_);                                                           \
     } while (0)
 
 /* y = sum, or y += sum */

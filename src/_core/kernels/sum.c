@@ -3,7 +3,7 @@
 
 PD_INLINE double total(const real *x, ptrdiff_t n) {
     vwide sum = {0};
-    PD_FOR_VECTORS(i, m, 0, n) vwide_add(&sum, vload_m(x + i, m));
+    PD_FOR_VECTORS (i, m, 0, n) vwide_add(&sum, vload_m(x + i, m));
     return vwide_sum(sum);
 }
 
