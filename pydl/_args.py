@@ -46,9 +46,10 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
     wanted = f"an integer >= {at_least}" + (f" and < {below}" if below is not None else "")
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
-    if value < at_least or (below is not None and value >= below):
+    n = int(value)
+    if n < at_least or (below is not None and n >= below):
         raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
-    return int(value)
+    return n
 
 
 def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:

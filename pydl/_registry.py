@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
-_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default={})
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def _arguments(cls: type) -> list[str]:
     for owner in cls.__mro__:
         if "__init__" not in vars(owner) or owner is object:
             continue
-        parameters = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        parameters = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
         names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
@@ -90,7 +91,7 @@ def _arguments(cls: type) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Configurable):
+    if isinstance(value, Configurable) or callable(value):
         return serialize(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()

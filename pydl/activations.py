@@ -208,6 +208,8 @@ def deserialize(config: str | Mapping[str, Any]) -> Activation:
         return get(config)
     name, arguments = config.get("class_name"), config.get("config")
     if not isinstance(name, str) or not isinstance(arguments, Mapping) or set(arguments) - {"alpha"}:
-        raise ValueError(f'activation config: expected {{"class_name": str, "config": {{"alpha": float}}}}, got {config!r}')
+        raise ValueError(
+            f'activation config: expected {{"class_name": str, "config": {{"alpha": float}}}}, got {config!r}'
+        )
     default = get(name)
     return Activation(default.name, real(name, "alpha", arguments.get("alpha", default.alpha)))

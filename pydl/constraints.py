@@ -98,9 +98,7 @@ class MinMaxNorm(_NormConstraint):
     axis : int or tuple of int, default 0
     """
 
-    def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0
-    ) -> None:
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         self.min_value = real("MinMaxNorm", "min_value", min_value, at_least=0)
         self.max_value = real("MinMaxNorm", "max_value", max_value, at_least=self.min_value)
         self.rate = real("MinMaxNorm", "rate", rate, at_least=0, at_most=1)

@@ -1,8 +1,8 @@
 """Initial values of weights. Names, defaults and distributions are those of Keras 3.
 
 Random initializers draw in float64 and round once, so a float32 model starts from the rounded values of its float64
-twin. Without a `seed`, one is taken from the library's stream when the initializer is made (`pydl.utils.set_random_seed`);
-one instance gives the same values on every call for the same shape, as in Keras.
+twin. Without a `seed`, one is taken from the library's stream (`pydl.utils.set_random_seed`) when the initializer is
+made; one instance gives the same values on every call for the same shape, as in Keras.
 """
 
 from __future__ import annotations
@@ -296,7 +296,7 @@ OrthogonalInitializer = Orthogonal
 
 
 def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight of `shape`, the last two axes being inputs and outputs, the others a receptive field."""
+    """(fan_in, fan_out) of a weight of `shape`: its last two axes are inputs and outputs, others a receptive field."""
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])

@@ -7,7 +7,8 @@ from one kernel, and a sigmoid or softmax output is folded into its cross-entrop
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Loss(Configurable):
     #: Name of the kernel that takes predictions, None for losses written in NumPy.
     op: str | None = None
     #: Activation of the output layer -> name of the kernel that takes its inputs (logits) instead.
-    fused: Mapping[str, str] = {}
+    fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
 
@@ -165,7 +166,7 @@ class _Crossentropy(_KernelLoss):
     """A cross-entropy, from probabilities by the kernel `probabilities`, from logits by the one in `logits`."""
 
     probabilities: str
-    logits: Mapping[str, str]
+    logits: ClassVar[Mapping[str, str]]
 
     def __init__(self, from_logits: bool, reduction: str | None, name: str, dtype: Any) -> None:
         super().__init__(name, reduction, dtype)
@@ -175,9 +176,7 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
-    def __init__(
-        self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any
-    ) -> None:
+    def __init__(self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any) -> None:
         super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = real(type(self).__name__, "label_smoothing", label_smoothing, at_least=0, at_most=1)
 
@@ -200,7 +199,7 @@ class BinaryCrossentropy(_SmoothedCrossentropy):
     """
 
     probabilities = "loss_bce"
-    logits = {"sigmoid": "loss_bce_logits"}
+    logits: ClassVar = {"sigmoid": "loss_bce_logits"}
 
     def __init__(
         self,
@@ -228,7 +227,7 @@ class CategoricalCrossentropy(_SmoothedCrossentropy):
     """
 
     probabilities = "loss_cce"
-    logits = {"softmax": "loss_cce_logits"}
+    logits: ClassVar = {"softmax": "loss_cce_logits"}
 
     def __init__(
         self,
@@ -254,7 +253,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
     sparse = True
     probabilities = "loss_sparse_cce"
-    logits = {"softmax": "loss_sparse_cce_logits"}
+    logits: ClassVar = {"softmax": "loss_sparse_cce_logits"}
 
     def __init__(
         self,

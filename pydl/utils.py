@@ -26,7 +26,7 @@ def set_random_seed(seed: int) -> None:
     """
     seed = whole("set_random_seed", "seed", seed, below=2**32)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (Keras's promise covers the global generator)
+    np.random.seed(seed)  # noqa: NPY002 - it is NumPy's global generator that users expect to be seeded
     _random.set_seed(seed)
 
 
