@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -43,11 +43,12 @@ def snake_case(name: str) -> str:
 
 
 def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
-    """Raise the ValueError for a name that no table holds: the valid ones, and the closest first."""
+    """Raise the ValueError for a name that no table holds: it gives the closest and all valid ones."""
     names = sorted(set(valid))
-    close = difflib.get_close_matches(str(name).lower(), names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"unknown {kind} {name!r}{hint} Valid names: {', '.join(names)}")
+    # Two characters of which one is right, "l3" for "l2", still count as close.
+    close = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ValueError(f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}")
 
 
 class Configurable:
@@ -126,27 +127,33 @@ class Registry(Generic[T]):
     base : type
         Class they all derive from; a user's own classes and instances must too.
     classes : iterable of type
-        Found by class name, by its snake_case and by its lower case.
+        Found by class name and by its `spelling`.
     aliases : mapping of str to type
         Further names.
+    spelling : callable
+        Class name -> the name users write.
     """
 
     def __init__(
-        self, kind: str, base: type[T], classes: Iterable[type[T]], aliases: Mapping[str, type[T]] | None = None
+        self,
+        kind: str,
+        base: type[T],
+        classes: Iterable[type[T]],
+        aliases: Mapping[str, type[T]] | None = None,
+        spelling: Callable[[str], str] = snake_case,
     ) -> None:
         self.kind = kind
         self.base = base
-        self._classes = {spelling(c.__name__): c for c in classes for spelling in (str, snake_case, str.lower)}
-        self._classes.update(aliases or {})
+        self.classes = {c.__name__: c for c in classes}
+        self._names = {spelling(name): c for name, c in self.classes.items()} | dict(aliases or {})
 
     def find(self, name: str) -> type[T]:
         """The class called `name`; ValueError with the valid names where there is none."""
         custom = _custom_objects.get()
         if name in custom:
             return self._own_class(custom[name], f"custom_objects[{name!r}]")
-        if name not in self._classes:
-            unknown_name(self.kind, name, [*self._classes, *custom])
-        return self._classes[name]
+        cls = self.classes.get(name) or self._names.get(name)
+        return unknown_name(self.kind, name, [*self._names, *custom]) if cls is None else cls
 
     def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> T | None:
         """None, a name, a class, an instance or a config dict as an instance (None stays None).

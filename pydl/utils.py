@@ -52,9 +52,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     labels = np.asarray(x)
     if labels.dtype.kind not in "buif":
         raise TypeError(f"to_categorical: expected class numbers, got an array of {labels.dtype}")
-    classes = labels.astype(np.int64)
-    if not np.array_equal(classes, labels):
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.floor(labels))).all():
         raise ValueError("to_categorical: class numbers must be whole numbers")
+    classes = labels.astype(np.int64)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
     if num_classes is None:

@@ -14,7 +14,7 @@ from pydl.optimizers.sgd import SGD
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
 
-_registry = Registry("optimizer", Optimizer, [SGD, RMSprop, Adam, AdamW])
+_registry = Registry("optimizer", Optimizer, [SGD, RMSprop, Adam, AdamW], spelling=str.lower)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer | None:
