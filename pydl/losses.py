@@ -45,6 +45,8 @@ class Loss(Configurable):
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
+    #: Whether targets must be in [0, 1].
+    probability_targets: bool = False
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
@@ -176,6 +178,8 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
+    probability_targets = True
+
     def __init__(self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any) -> None:
         super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = real(type(self).__name__, "label_smoothing", label_smoothing, at_least=0, at_most=1)

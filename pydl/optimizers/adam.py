@@ -56,7 +56,7 @@ class Adam(Optimizer):
         self.amsgrad = bool(amsgrad)
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str | None, ...]:
         return ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
 
     def fields(self) -> dict[str, Any]:

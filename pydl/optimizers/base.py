@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from pydl._args import optional_real, real, whole
-from pydl._registry import Configurable, serialize, snake_case
+from pydl._registry import Configurable, snake_case
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from pydl._variable import Variable
 
 N_COEFFICIENTS = 8
 
@@ -58,7 +61,6 @@ class Optimizer(Configurable):
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else name
         self.iterations = 0
-        self.schedule: LearningRateSchedule | None = None
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
         self.clipnorm = optional_real(owner, "clipnorm", clipnorm, above=0)
@@ -69,13 +71,39 @@ class Optimizer(Configurable):
                 f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set, got clipnorm={clipnorm}, "
                 f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
             )
-        self._undecayed: list[Any] = []
+        self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
+        self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        """Names of the arrays kept for each weight, zero at first; a kernel gets them as s0, s1, s2."""
+    def slots(self) -> tuple[str | None, ...]:
+        """Names of the arrays kept for each weight, zero at first; a kernel gets them as s0, s1, s2 (None: none)."""
         return ()
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the slots of these variables, and forget those of others."""
+        self._slots = {id(v): self._slots.get(id(v)) or (v, self._new_slots(v)) for v in variables}
+
+    def slot_variables(self, variable: Variable) -> dict[int, Variable]:
+        """The slots of one variable by their place in `slots`, made when first asked for."""
+        if id(variable) not in self._slots:
+            self._slots[id(variable)] = variable, self._new_slots(variable)
+        return self._slots[id(variable)][1]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All slots, named `<optimizer>/<path of the weight>/<slot>`."""
+        return [slot for _, slots in self._slots.values() for slot in slots.values()]
+
+    def _new_slots(self, variable: Variable) -> dict[int, Variable]:
+        from pydl._variable import Variable
+
+        slots = {}
+        for i, name in enumerate(self.slots):
+            if name is not None:
+                slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, panels=variable.panels)
+                slots[i].path = f"{self.name}/{variable.path}/{name}"
+        return slots
 
     @property
     def iterations(self) -> int:
@@ -87,28 +115,22 @@ class Optimizer(Configurable):
         self._iterations = whole(type(self).__name__, "iterations", value)
 
     @property
-    def learning_rate(self) -> float:
-        """The rate of the next step. Setting it takes a float or a schedule; a schedule only gives way to another."""
-        return float(self.rates(self.iterations)[0])
+    def learning_rate(self) -> float | LearningRateSchedule:
+        """The rate, or the schedule that gives it; either may be set at any time."""
+        return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float | LearningRateSchedule) -> None:
-        owner = type(self).__name__
-        if isinstance(value, LearningRateSchedule):
-            self.schedule = value
-        elif self.schedule is not None:
-            raise TypeError(
-                f"{owner}: the learning rate follows {type(self.schedule).__name__} and cannot be set to {value!r}; "
-                "make the optimizer with a float, or set another schedule"
-            )
-        else:
-            self._rate = real(owner, "learning_rate", value, at_least=0)
+        if not isinstance(value, LearningRateSchedule):
+            value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
+        self._learning_rate = value
 
     def rates(self, iterations: int, steps: int = 1) -> np.ndarray:
         """Learning rates of `steps` steps, the first of them after `iterations` others: float64, shape (steps,)."""
-        if self.schedule is None:
-            return np.full(steps, self._rate)
-        return self.schedule.rates(np.arange(iterations, iterations + steps, dtype=np.int64))
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.rates(np.arange(iterations, iterations + steps, dtype=np.int64))
+        return np.full(steps, rate)
 
     def coefficients(self, iterations: np.ndarray, learning_rates: np.ndarray) -> np.ndarray:
         """What the kernel needs of each step: column 0 the rate, column 1 lr * weight_decay, then its own.
@@ -151,7 +173,7 @@ class Optimizer(Configurable):
         raise NotImplementedError(f"{type(self).__name__} must implement update(w, g, slots, rate, t)")
 
     def exclude_from_weight_decay(
-        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
+        self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
         """Weights that weight decay leaves alone; each call replaces what the last one said.
 
@@ -166,19 +188,13 @@ class Optimizer(Configurable):
         self._undecayed = list(var_list or ())
         self._undecayed_names = list(var_names or ())
 
-    def decays(self, variable: Any) -> bool:
+    def decays(self, variable: Variable) -> bool:
         """Whether weight decay applies to `variable`."""
         return (
             bool(self.weight_decay)
             and not any(v is variable for v in self._undecayed)
             and not any(part in variable.name for part in self._undecayed_names)
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments as plain JSON values."""
-        config = super().get_config()
-        config["learning_rate"] = self._rate if self.schedule is None else serialize(self.schedule)
-        return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -53,11 +53,8 @@ class RMSprop(Optimizer):
         self.centered = bool(centered)
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        # The average is the kernel's third slot; the second, with momentum 0, then holds the step itself.
-        if self.centered:
-            return ("velocity", "momentum", "average_gradient")
-        return ("velocity", "momentum") if self.momentum else ("velocity",)
+    def slots(self) -> tuple[str | None, ...]:
+        return "velocity", "momentum" if self.momentum else None, "average_gradient" if self.centered else None
 
     def fields(self) -> dict[str, Any]:
         return {"a": self.rho, "b": self.momentum, "eps": self.epsilon}

@@ -46,7 +46,7 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str | None, ...]:
         return ("momentum",) if self.momentum else ()
 
     def fields(self) -> dict[str, Any]:
