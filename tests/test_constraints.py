@@ -69,5 +69,5 @@ def test_zero_weights_stay_finite():
     ],
 )
 def test_errors(call):
-    with pytest.raises((TypeError, ValueError), match="Norm|Constraint"):
+    with pytest.raises((TypeError, ValueError), match=r"Norm|Constraint"):
         call()

@@ -1,4 +1,4 @@
-"""Optimizers: coefficients, slots and constants, stepped in NumPy as the kernels are told to, against the papers' forms.
+"""Optimizers: coefficients, slots and constants, stepped in NumPy as kernels are told to, against the papers' forms.
 
 `step` below is the contract between these classes and the kernels: it uses only what a kernel gets (coefficients,
 fields, slots). The references keep their own state and formulas. The kernels have tests of their own.

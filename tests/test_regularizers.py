@@ -37,7 +37,7 @@ def test_a_subclass_sets_its_factors():
 
 
 def test_a_call_of_ones_own_is_refused_because_training_would_not_see_it():
-    with pytest.raises(TypeError, match="Cubic.*l1 and l2"):
+    with pytest.raises(TypeError, match=r"Cubic.*l1 and l2"):
 
         class Cubic(regularizers.Regularizer):
             def __call__(self, x):
