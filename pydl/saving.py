@@ -151,7 +151,9 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
     kept : dict of str to dict of str to array, optional
         By callback, weights of the model that it keeps, by path.
     """
-    documents = {"state": _state(model) | {"fit": model.fit_state.to_config()}}
+    documents = {
+        "state": _state(model) | {"fit": model.fit_state.to_config(), "stop_training": bool(model.stop_training)}
+    }
     extra = {_kept_name(key, name): array for key, arrays in (kept or {}).items() for name, array in arrays.items()}
     _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
 
@@ -166,9 +168,10 @@ def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, d
     """
     with _open(path, ("checkpoint",)) as reader:
         state = reader.json("state")
-        if not isinstance(state, dict) or "fit" not in state:
+        if not isinstance(state, dict) or "fit" not in state or type(state.get("stop_training")) is not bool:
             refuse(reader.path, "the state of fit", shorten(state))
         fit_state = _rebuild(reader, "state", lambda: FitState.from_config(state.pop("fit")))
+        stop_training = state.pop("stop_training")
         _build_optimizer(model)
         pairs = _match(reader, "weights", model.weights) + _match(reader, "optimizer", _slots(model))
         kept: dict[str, dict[str, NDArray[Any]]] = {}
@@ -177,7 +180,7 @@ def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, d
             kept.setdefault(key, {})[path_of_weight] = reader.read(name)
         _restore_state(reader, model, state)
         _assign(reader, pairs)
-    model.fit_state = fit_state
+    model.fit_state, model.stop_training = fit_state, stop_training
     return kept
 
 
