@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydl.datasets._files import fetch
 from pydl.datasets.digits import Split
 
-URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
 CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
