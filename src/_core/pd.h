@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* ---- dtypes and instruction sets ------------------------------------------------------------------------------ */
-typedef enum { PD_F32, PD_F64, PD_DTYPES } pd_dtype; /* dtypes kernels compute in */
+typedef enum { PD_FLOAT32, PD_FLOAT64, PD_DTYPES } pd_dtype; /* dtypes kernels compute in */
 
 /* dtypes a batch may be gathered from */
 typedef enum { PD_SRC_F32, PD_SRC_F64, PD_SRC_U8, PD_SRC_I8, PD_SRC_U16, PD_SRC_I16, PD_SRC_U32, PD_SRC_I32, PD_SRC_U64,
@@ -79,9 +79,8 @@ typedef struct {
 } pd_op;
 
 int pd_op_count(void);
-const pd_op *pd_op_at(int i);
+pd_op pd_op_at(int i);
 pd_kernel pd_kernel_at(int i, int isa, int dtype);
-ptrdiff_t pd_op_offset(int i, const char *field); /* of a field in the argument struct, -1 where there is none */
 
 /* Width in elements of the panels that a Dense kernel of `units` columns is stored in: [ceil(O/w)][I][w]. */
 ptrdiff_t pd_panel_width(ptrdiff_t units, int dtype);

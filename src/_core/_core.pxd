@@ -1,0 +1,71 @@
+# _core.pxd: pd.h as Cython sees it.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "pd.h" nogil:
+    ctypedef struct pd_cpuid:
+        uint32_t max_leaf, ecx1, ebx7
+        uint64_t xcr0
+    pd_cpuid pd_cpu_read()
+    unsigned pd_cpu_isas(const pd_cpuid *cpu)
+    const char *pd_isa_name(int isa)
+    int pd_isa_built(int isa)
+    int PD_ISAS, PD_FLOAT32, PD_FLOAT64, PD_COEFS, PD_SRC_DTYPES
+    int PD_PART_ROWS, PD_PART_FLAT, PD_PART_SERIAL, PD_PART_OWN
+
+    ctypedef struct pd_source:
+        const void *data
+        Py_ssize_t stride
+        int dtype
+
+    ctypedef struct pd_step:
+        const int64_t *rows
+        int64_t row0
+        const pd_source *src
+        void **sinks
+        double *sums
+        double *coef
+        uint64_t seed, count
+        int *failed
+
+    ctypedef void (*pd_kernel)(const void *args, const pd_step *step, int ith, int nth) noexcept
+
+    ctypedef struct pd_field:
+        const char *name
+        char kind
+        uint16_t offset
+
+    ctypedef struct pd_op:
+        const char *name
+        const char *family
+        const pd_field *fields
+        int nfields
+        Py_ssize_t size
+        int part
+        char reads
+
+    int pd_op_count()
+    pd_op pd_op_at(int i)
+    pd_kernel pd_kernel_at(int i, int isa, int dtype)
+    Py_ssize_t pd_panel_width(Py_ssize_t units, int dtype)
+
+    ctypedef struct pd_record:
+        pd_kernel fn
+        const void *args
+        uint8_t serial, barrier, python
+
+    ctypedef struct pd_chunk:
+        Py_ssize_t steps, batch
+        const int64_t *rows
+        int64_t row0
+        const pd_source *src
+        void **sinks
+        double *sums
+        const double *coefs
+        uint64_t seed, count
+
+    Py_ssize_t pd_run(const pd_record *records, Py_ssize_t nrecords, const pd_chunk *chunk, int nth)
+    int pd_max_threads()
+    int pd_install_fork_handler()
+    void *pd_alloc(size_t nbytes)
+    void pd_free(void *p)
+    int pd_mul(Py_ssize_t a, Py_ssize_t b, Py_ssize_t *out)

@@ -1,0 +1,72 @@
+/* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP.
+ *
+ * One parallel region per chunk: every thread walks all records, computes its share of each, and meets the others where
+ * a record says so. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is
+ * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
+ * the runtime may be shared with other libraries of the process.
+ */
+#include "pd.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* 1 while a team of ours is running. */
+static atomic_flag team_busy = ATOMIC_FLAG_INIT;
+
+typedef struct {
+    const pd_record *records;
+    ptrdiff_t count;
+    const pd_chunk *chunk;
+    int failed;      /* a Python record met an exception */
+    ptrdiff_t done;  /* steps completed; written by thread 0 */
+} pd_run_state;
+
+static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
+    step->rows = c->rows ? c->rows + s * c->batch : NULL;
+    step->row0 = c->row0 + s * c->batch;
+    step->count = c->count + (uint64_t)s;
+    for (int i = 0; i < PD_COEFS; i++) step->coef[i] = c->coefs ? c->coefs[s * PD_COEFS + i] : 0;
+}
+
+static void walk(pd_run_state *run, int ith, int nth) {
+    const pd_chunk *c = run->chunk;
+    pd_step step = {.src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed};
+    for (ptrdiff_t s = 0; s < c->steps; s++) {
+        set_step(&step, c, s);
+        for (const pd_record *r = run->records, *end = r + run->count; r < end; r++) {
+            if (r->barrier && nth > 1) {
+#pragma omp barrier
+            }
+            if (!r->serial) r->fn(r->args, &step, ith, nth);
+            else if (ith == 0) r->fn(r->args, &step, 0, 1);
+            if (!r->python) continue;
+            if (nth > 1) {
+#pragma omp barrier
+            }
+            if (run->failed) return; /* every thread sees the same value after the barrier */
+        }
+        if (ith == 0) run->done = s + 1;
+    }
+}
+
+ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
+    pd_run_state run = {records, nrecords, chunk, 0, 0};
+    if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
+#pragma omp parallel num_threads(nth)
+        walk(&run, omp_get_thread_num(), omp_get_num_threads());
+        atomic_flag_clear(&team_busy);
+    } else {
+        walk(&run, 0, 1);
+    }
+    return run.done;
+}
+
+int pd_max_threads(void) { return omp_get_max_threads(); }
+
+/* After one parallel region, a forked child's first region would wait for threads that did not survive the fork. Giving
+ * the team up before the fork cures it in parent and child; the child also forgets a team its parent was running. */
+static void before_fork(void) { omp_pause_resource_all(omp_pause_soft); }
+static void in_child(void) { atomic_flag_clear(&team_busy); }
+
+int pd_install_fork_handler(void) { return pthread_atfork(before_fork, NULL, in_child); }

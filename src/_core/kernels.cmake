@@ -1,0 +1,37 @@
+# One list of kernel files x one list of ISAs x two dtypes -> object libraries. ISA flags live here and nowhere else.
+# Used by the extension module and by the C test program.
+
+set(PYDL_KERNEL_FILES
+    gemm_tile gemm_walk gemm_fwd gemm_dx gemm_dw matmul
+    act_relu)
+list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
+list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
+
+# -fno-math-errno and -fno-trapping-math change no result; -ffp-contract=fast lets a * b + c be one FMA.
+set(PYDL_KERNEL_OPTIONS -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)
+set(PYDL_WARNINGS -Wall -Wextra $<$<BOOL:${PYDL_WERROR}>:-Werror>)
+
+set(PYDL_ISAS baseline)
+set(PYDL_FLAGS_baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND PYDL_ISAS avx2 avx512)
+  set(PYDL_FLAGS_avx2 -mavx2 -mfma)
+  set(PYDL_FLAGS_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  list(APPEND PYDL_ISAS neon)
+  set(PYDL_FLAGS_neon "")
+endif()
+
+set(PYDL_KERNEL_LIBRARIES "")
+set(PYDL_ISA_DEFINITIONS "")
+foreach(isa IN LISTS PYDL_ISAS)
+  list(APPEND PYDL_ISA_DEFINITIONS PD_BUILD_${isa})
+  foreach(dtype f32 f64)
+    set(library pd_${isa}_${dtype})
+    add_library(${library} OBJECT ${PYDL_KERNEL_FILES})
+    target_compile_options(${library} PRIVATE ${PYDL_KERNEL_OPTIONS} ${PYDL_FLAGS_${isa}} ${PYDL_WARNINGS} -ffunction-sections)
+    target_compile_definitions(${library} PRIVATE PD_ISA_${isa} $<$<STREQUAL:${dtype},f64>:PD_F64>)
+    set_target_properties(${library} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+    list(APPEND PYDL_KERNEL_LIBRARIES ${library})
+  endforeach()
+endforeach()

@@ -1,0 +1,41 @@
+/* gemm_dw: dw = x^T dy, in panels.
+ * x [B][I]   dy [B][O]   dw [ceil(O/width)][I][width]   n = its elements   add: dw +=
+ * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last panel
+ * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
+#include "gemm.h"
+
+/* pack[b][j] = dy[b][c + j], zero beyond O */
+static void pack_panel(real *pack, const real *dy, ptrdiff_t rows, ptrdiff_t O, ptrdiff_t c, ptrdiff_t w) {
+    const ptrdiff_t n = min_(w, O - c);
+    for (ptrdiff_t b = 0; b < rows; b++)
+        for (ptrdiff_t j = 0; j < w; j++) pack[b * w + j] = j < n ? dy[b * O + c + j] : 0;
+}
+
+PD_KERNEL(gemm_dw) {
+    PD_ARGS(gemm_dw);
+    const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
+    const real *x = a->x, *dy = a->dy;
+    real *dw = a->dw, *pack = (real *)a->pack + ith * a->pack_stride;
+    ptrdiff_t lo, hi;
+    pd_flat(a->n, ith, nth, &lo, &hi);
+    lo /= w; /* rows of the panels: p * I + i */
+    hi /= w;
+    for (ptrdiff_t row = lo, end; row < hi; row = end) {
+        const ptrdiff_t p = row / I, i0 = row - p * I;
+        end = min_(hi, (p + 1) * I);
+        for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
+            const ptrdiff_t rows = min_(BATCH_BLOCK, a->B - b0);
+            pack_panel(pack, dy + b0 * O, rows, O, p * w, w);
+            for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m) {
+                m = tile_height(i1 - i);
+                const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
+                for (ptrdiff_t j = 0; j < w; j += tw) {
+                    real *c = dw + (p * I + i) * w + j;
+                    const tile_args t = {.a = x + b0 * I + i, .rs = 1, .cs = I, .run = rows, .runs = 1, .b = pack + j,
+                                         .ldb = w, .init = b0 || a->add ? c : NULL, .ldi = w, .c = c, .ldc = w, .n = tw};
+                    tile(&t);
+                }
+            }
+        }
+    }
+}

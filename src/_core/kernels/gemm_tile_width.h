@@ -1,0 +1,71 @@
+/* gemm_tile_width.h: the tiles of one width. Included by gemm_tile.c once per width, with TW defined: no include guard. */
+#define TILE_NAME_(name, w) name##_##w
+#define TILE_NAME(name, w) TILE_NAME_(name, w)
+#define TILE(name) TILE_NAME(name, TW)
+
+enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
+typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), aligned(sizeof(real)), may_alias));
+typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
+
+PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
+    enum { V = TILE(VECS), L = TILE(LANES) };
+    TILE(reg) acc[TILE_ROWS][V];
+    real edge[TILE_ROWS * TW]; /* stands in for c and init where they are narrower than the tile */
+    const int whole = t->n == TW;
+    const real *init = t->init;
+    ptrdiff_t ldi = t->ldi;
+    if (init && ldi && !whole) {
+        tile_copy(edge, TW, init, ldi, m, t->n);
+        init = edge;
+        ldi = TW;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++)
+            acc[i][v] = init ? (TILE(reg)) * (const TILE(vec) *)(init + i * ldi + v * L) : (TILE(reg)){0};
+
+    const ptrdiff_t rs = form == A_ROWS ? t->rs : 1, cs = form == A_ROWS ? 1 : t->cs, ldb = t->ldb;
+    const real *a = t->a, *b = t->b;
+    for (ptrdiff_t r = 0; r < t->runs; r++, a += t->jump) {
+        const real *ak = a;
+        for (ptrdiff_t k = 0; k < t->run; k++, ak += cs, b += ldb) {
+            TILE(reg) bv[V];
+#pragma GCC unroll 2
+            for (int v = 0; v < V; v++) bv[v] = *(const TILE(vec) *)(b + v * L);
+#pragma GCC unroll 16
+            for (int i = 0; i < m; i++) {
+                const real s = ak[i * rs];
+#pragma GCC unroll 2
+                for (int v = 0; v < V; v++) acc[i][v] += s * bv[v];
+            }
+        }
+    }
+
+    real *c = whole ? t->c : edge;
+    const ptrdiff_t ldc = whole ? t->ldc : TW;
+#pragma GCC unroll 16
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; v++) *(TILE(vec) *)(c + i * ldc + v * L) = acc[i][v];
+    if (!whole) tile_copy(t->c, t->ldc, edge, TW, m, t->n);
+}
+
+#define TILE_FN(form, m) \
+    static void TILE_NAME(TILE(form), m)(const tile_args *t) { TILE(tile)(t, form, m); }
+#define TILE_FNS(m) TILE_FN(A_ROWS, m) TILE_FN(A_COLS, m)
+TILE_EACH_HEIGHT(TILE_FNS)
+
+#define TILE_REF_ROWS(m) TILE_NAME(TILE(A_ROWS), m),
+#define TILE_REF_COLS(m) TILE_NAME(TILE(A_COLS), m),
+static const tile_fn TILE(tiles)[TILE_FORMS][TILE_ROWS] = {{TILE_EACH_HEIGHT(TILE_REF_ROWS)},
+                                                           {TILE_EACH_HEIGHT(TILE_REF_COLS)}};
+
+#undef TILE_NAME_
+#undef TILE_NAME
+#undef TILE
+#undef TILE_FN
+#undef TILE_FNS
+#undef TILE_REF_ROWS
+#undef TILE_REF_COLS
+#undef TW
