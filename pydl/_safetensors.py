@@ -115,7 +115,7 @@ class Reader:
         self.path = path
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
             refuse(path, "a regular file", "something else", "give the path of a .safetensors file")
-        self._file = open(path, "rb")
+        self._file = open(path, "rb")  # noqa: SIM115 - closed by __exit__
         try:
             header, data = self._header()
             self.metadata = self._metadata(header.pop("__metadata__", {}))

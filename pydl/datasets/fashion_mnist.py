@@ -48,7 +48,7 @@ def load_data() -> Split:
 def _idx(name: str) -> NDArray[Any]:
     """Read an IDX file of bytes: a magic number 0x08 and rank, big-endian sizes, then the data."""
     raw = gzip.decompress(fetch(f"fashion-{name}", URL + name, CHECKSUMS[name]).read_bytes())
-    rank = raw[3] if raw[:3] == b"\0\0\x08" else 0
+    rank = raw[3] if len(raw) > 3 and raw[:3] == b"\0\0\x08" else 0
     shape = np.frombuffer(raw, ">u4", rank, 4).tolist() if len(raw) >= 4 + 4 * rank else []
     if not shape or len(raw) != 4 + 4 * rank + np.prod(shape, dtype=object):
         raise ValueError(f'"{name}": expected an IDX file of bytes, got another format; download it again')
