@@ -62,8 +62,7 @@ class FitState:
                 raise ValueError(f"the state of fit: expected {name} >= 0, got {config[name]!r:.80}")
         for name in tables:
             if not isinstance(config[name], dict):
-                raise ValueError(  # noqa: TRY004 - bad content of a file
-                    f"the state of fit: expected {name} as a dictionary, got {config[name]!r:.80}")
+                raise ValueError(f"the state of fit: expected {name} as a dictionary, got {config[name]!r:.80}")
         totals, history, callbacks = (config[name] for name in tables)
         if not all(_floats(pair) and len(pair) == 2 for pair in totals.values()):
             raise ValueError(f"the state of fit: expected totals as pairs of numbers, got {totals!r:.80}")

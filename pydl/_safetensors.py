@@ -1,12 +1,12 @@
 """Reading and writing safetensors files, trusting nothing that is read.
 
-A file is 8 bytes (the header's length N, little endian), N bytes of JSON, then the tensors' bytes. The JSON maps each tensor's
-name to its dtype, shape and byte offsets; the entry ``__metadata__`` maps strings to strings. Source:
+A file is 8 bytes (the header's length N, little endian), N bytes of JSON, then the tensors' bytes. The JSON maps each
+tensor's name to its dtype, shape and byte offsets; the entry ``__metadata__`` maps strings to strings. Source:
 https://huggingface.co/docs/safetensors (the format's own page).
 
 Everything a header claims is checked against the limits below and the file's true size before anything is allocated.
-Tensors are then read through the descriptor that was checked, so a file swapped or truncated meanwhile is an error and not a
-fault in a memory map.
+Tensors are then read through the descriptor that was checked, so a file swapped or truncated meanwhile is an error and
+not a fault in a memory map.
 """
 
 import errno
@@ -34,7 +34,7 @@ MAX_TENSORS = 65_536
 MAX_RANK = 8
 MAX_NAME = 512  # characters
 
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -127,7 +127,9 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def json(self, key: str) -> Any:
@@ -141,7 +143,7 @@ class Reader:
         entry = self.tensors[name]
         array = np.empty(entry.shape, entry.dtype)
         self._file.seek(entry.start)
-        if self._file.readinto(array.reshape(-1).view(np.uint8)) != entry.stop - entry.start:
+        if self._file.readinto(array.reshape(-1).view(np.uint8).data) != entry.stop - entry.start:
             refuse(self.path, f'the {entry.stop - entry.start} bytes of tensor "{name}"', "the end of the file")
         return array
 
@@ -198,7 +200,9 @@ class Reader:
         dtype = DTYPES[code]
         needed = math.prod(shape) * dtype.itemsize  # Python's integers cannot wrap
         if offsets[1] - offsets[0] != needed:
-            refuse(self.path, f"{needed} bytes for {what}, {code} of shape {shorten(shape)}", f"offsets {shorten(offsets)}")
+            refuse(
+                self.path, f"{needed} bytes for {what}, {code} of shape {shorten(shape)}", f"offsets {shorten(offsets)}"
+            )
         return Entry(dtype, tuple(shape), data + offsets[0], data + offsets[1])
 
 
@@ -209,7 +213,8 @@ def _sizes(value: object) -> bool:
 def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file so that `path` holds, at any moment and after any crash, the old file or the new one.
 
-    The bytes go to a temporary file in the same folder, which is synced, checked as a reader would, and moved over `path`.
+    The bytes go to a temporary file in the same folder, which is synced, checked as a reader would, and moved over
+    `path`.
 
     Raises
     ------

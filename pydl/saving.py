@@ -11,9 +11,9 @@ checkpoint    weights, slots, weights that callbacks  ``state``, with the positi
               keep (``callbacks/<key>/<path>``)
 ============  ======================================  ==========================================================
 
-``order`` lists the paths as the model orders them, so that the weights of a model built twice in one process, whose layers
-are then numbered differently, still find their places. Nothing in a file is code: layers come from a closed table and from
-the `custom_objects` of the caller.
+``order`` lists the paths as the model orders them, so that the weights of a model built twice in one process, whose
+layers are then numbered differently, still find their places. Nothing in a file is code: layers come from a closed
+table and from the `custom_objects` of the caller.
 """
 
 import json
@@ -22,7 +22,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _safetensors
@@ -51,8 +50,8 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     model : Model
         A built model.
     path : str or path-like
-        The file to write; must end in ``.safetensors``. A file that is there is replaced in one step: after a crash at any
-        moment, the old file or the new one is there, whole.
+        The file to write; must end in ``.safetensors``. A file that is there is replaced in one step: after a crash at
+        any moment, the old file or the new one is there, whole.
 
     Raises
     ------
@@ -90,8 +89,8 @@ def load_model(
     Raises
     ------
     FormatError
-        When the file is not a model of pydl, is damaged, or names objects that are neither pydl's nor in `custom_objects`.
-        A file from an untrusted source can do no worse: nothing in it is executed.
+        When the file is not a model of pydl, is damaged, or names objects that are neither pydl's nor in
+        `custom_objects`. A file from an untrusted source can do no worse: nothing in it is executed.
     """
     from pydl.models import model_from_config
 
@@ -132,8 +131,8 @@ def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     Raises
     ------
     FormatError
-        When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the model's. The
-        model is then unchanged.
+        When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the
+        model's. The model is then unchanged.
     """
     with _open(path, ("weights", "model", "checkpoint")) as reader:
         _assign(reader, _match(reader, "weights", model.weights))
@@ -261,7 +260,7 @@ def _state(model: "Model") -> dict[str, Any]:
     if optimizer is None:
         return {"iterations": 0, "learning_rate": None}
     rate = optimizer.learning_rate
-    return {"iterations": int(optimizer.iterations), "learning_rate": float(rate) if np.isscalar(rate) else None}
+    return {"iterations": int(optimizer.iterations), "learning_rate": None if callable(rate) else float(rate)}
 
 
 def _restore_state(reader: Reader, model: "Model", state: Any) -> None:

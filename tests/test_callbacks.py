@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.fake_model import FakeModel
 
 from pydl import callbacks as cb
 from pydl import saving
 from pydl._errors import FormatError
 from pydl._safetensors import Reader
+from tests.fake_model import FakeModel
 
 
 class Recorder(cb.Callback):

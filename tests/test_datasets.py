@@ -150,7 +150,9 @@ def test_fashion_mnist(cache: Path, served: tuple[Path, str], monkeypatch: pytes
     same(fashion_mnist.load_data(), arrays)
 
 
-@pytest.mark.parametrize("content", [b"", bytes([0, 0, 8]), bytes([0, 0, 13, 1, 0, 0, 0, 0]), bytes([0, 0, 8, 1, 0, 0, 0, 9])])
+@pytest.mark.parametrize(
+    "content", [b"", bytes([0, 0, 8]), bytes([0, 0, 13, 1, 0, 0, 0, 0]), bytes([0, 0, 8, 1, 0, 0, 0, 9])]
+)
 def test_fashion_mnist_refuses_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     for name in fashion_mnist.CHECKSUMS:
         (tmp_path / f"fashion-{name}").write_bytes(gzip.compress(content))

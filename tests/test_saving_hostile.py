@@ -1,5 +1,6 @@
 """Damaged and hostile files: one error type, bounded time and memory, and a model left as it was."""
 
+import contextlib
 import json
 import struct
 import time
@@ -50,7 +51,10 @@ HEADERS = {
     "string never closed": make(b'{"' + b'\\"' * 1_000_000),
     "backslash at the end": make(b'{"a\\'),
     "a million lists": make(b'{"a":[' + b"[]," * 1_000_000 + b"[]]}"),
-    "key twice": make(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', EIGHT),
+    "key twice": make(
+        b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+        EIGHT,
+    ),
     "metadata no object": make({"__metadata__": [1]}),
     "metadata of numbers": make({"__metadata__": {"format": 1}}),
     "tensor no object": make({"a": 1}),
@@ -172,7 +176,17 @@ def test_hostile_metadata(tmp_path: Path, saved: bytes) -> None:
     assert "version" in refused(path, edit(saved, version="2"))
     assert "kind" in refused(path, edit(saved, kind="program"))
     for key in ("config", "compile", "state", "order"):
-        for value in ("", "{", "[" * 5000, "null" if key != "compile" else "[]", "[]", "7", '"x"', "{}", '{"a": 1, "a": 1}'):
+        for value in (
+            "",
+            "{",
+            "[" * 5000,
+            "null" if key != "compile" else "[]",
+            "[]",
+            "7",
+            '"x"',
+            "{}",
+            '{"a": 1, "a": 1}',
+        ):
             refused(path, edit(saved, **{key: value}))
 
 
@@ -191,16 +205,14 @@ def mutations(value: Any) -> Any:
 
 
 def test_odd_values_in_config(tmp_path: Path, saved: bytes) -> None:
-    """A changed leaf either loads (a name, say) or is a FormatError; units of 10^9 are refused before being allocated."""
+    """A changed leaf either loads (a name, say) or is a FormatError; units of 10^9 are not allocated."""
     path = tmp_path / "hostile.safetensors"
     for key in ("config", "compile", "state"):
         for changed in mutations(document(saved, key)):
             path.write_bytes(edit(saved, **{key: changed}))
             tracemalloc.start()
-            try:
+            with contextlib.suppress(FormatError):
                 pydl.models.load_model(path)
-            except FormatError:
-                pass
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert peak < MEMORY, changed
@@ -253,8 +265,6 @@ def test_fuzzed_files(tmp_path: Path, saved: bytes, data: st.DataObject) -> None
     path = tmp_path / "fuzzed.safetensors"
     path.write_bytes(content)
     begin = time.monotonic()
-    try:
+    with contextlib.suppress(FormatError):
         pydl.models.load_model(path)
-    except FormatError:
-        pass
     assert time.monotonic() - begin < SECONDS

@@ -5,7 +5,18 @@ import warnings
 
 from pydl.callbacks.base import Callback, Logs
 
-_RISING = ("acc", "accuracy", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "cosine_similarity", "iou")
+_RISING = (
+    "acc",
+    "accuracy",
+    "auc",
+    "precision",
+    "recall",
+    "f1_score",
+    "fbeta_score",
+    "r2_score",
+    "cosine_similarity",
+    "iou",
+)
 
 
 class Monitor:
@@ -18,8 +29,8 @@ class Monitor:
     name : str
         The value's name in the logs.
     mode : {"auto", "min", "max"}
-        Whether smaller or larger is better; "auto" tells by the name: larger for accuracies, AUC, precision, recall, F and
-        R2 scores, smaller for all else.
+        Whether smaller or larger is better; "auto" tells by the name: larger for accuracies, AUC, precision, recall,
+        F and R2 scores, smaller for all else.
     min_delta : float
         By how much a value must be better to count.
     """
@@ -45,7 +56,7 @@ class Monitor:
         return float(given[self.name])
 
     def better(self, value: float, best: float | None) -> bool:
-        """Whether a value is better than the best so far (None: there is none) by more than `min_delta`; a NaN never is."""
+        """Whether a value beats the best so far (None: there is none) by more than `min_delta`; a NaN never does."""
         if math.isnan(value):
             return False
         if best is None:

@@ -14,8 +14,8 @@ class BackupAndRestore(Callback):
     """Save the state of training, and go on from it when the same `fit` is run again.
 
     A run that is killed at any moment and started again with the same arguments ends with the same bits as one that was
-    never interrupted, with any number of threads. The backup is one file, ``backup.safetensors``, which is replaced in one
-    step: weights, optimizer, position in the epoch, random streams, history, and the state of the other callbacks.
+    never interrupted, with any number of threads. The backup is one file, ``backup.safetensors``, which is replaced in
+    one step: weights, optimizer, position in the epoch, random streams, history, and the state of the other callbacks.
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ def number(state: dict[str, Any], name: str) -> Any:
 class Callback:
     """Base class of callbacks; override the methods of the moments you care about.
 
-    `fit` runs many steps at a stretch, in C. Overriding `on_train_batch_begin` or `on_train_batch_end` makes it stop after
-    every batch, which costs time on small models; `on_chunk_end` is called where it stops anyhow, about every 50 ms, and
-    `next_stop` asks for a stop after a batch of your choice.
+    `fit` runs many steps at a stretch, in C. Overriding `on_train_batch_begin` or `on_train_batch_end` makes it stop
+    after every batch, which costs time on small models; `on_chunk_end` is called where it stops anyhow, about every 50
+    ms, and `next_stop` asks for a stop after a batch of your choice.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ class CallbackList:
         model: "Model | None" = None,
         **params: Any,
     ) -> None:
-        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        given: list[Any] = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         for callback in given:
             if not isinstance(callback, Callback):
                 remedy = "; create it first, with parentheses" if isinstance(callback, type) else ""
@@ -91,7 +91,7 @@ class CallbackList:
         return max(min(stops), step + 1) if stops else None
 
     def keyed(self) -> dict[str, Callback]:
-        """The callbacks by a key that is the same in each run with the same list: class name and place among its kind."""
+        """The callbacks by class name and place among its kind: the same keys in each run with the same list."""
         keys: dict[str, Callback] = {}
         for callback in self:
             name = type(callback).__name__

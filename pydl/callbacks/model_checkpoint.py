@@ -16,7 +16,8 @@ class ModelCheckpoint(Callback):
     ----------
     filepath : str or path-like
         Where to save; ends in ``.safetensors``. May name values of the logs in braces, with a format:
-        ``"{epoch:02d}-{val_loss:.3f}.safetensors"``; ``epoch`` counts from 1, and ``batch`` is there with an int `save_freq`.
+        ``"{epoch:02d}-{val_loss:.3f}.safetensors"``; ``epoch`` counts from 1, and ``batch`` is there with an int
+        `save_freq`.
     monitor : str, default "val_loss"
         The value to look at with `save_best_only`.
     verbose : int, default 0
@@ -35,7 +36,8 @@ class ModelCheckpoint(Callback):
     Raises
     ------
     ValueError
-        When `mode`, `save_freq` or the ending of `filepath` is wrong, or `filepath` names a value that is not in the logs.
+        When `mode`, `save_freq` or the ending of `filepath` is wrong, or `filepath` names a value that is not in the
+        logs.
     """
 
     def __init__(

@@ -25,14 +25,14 @@ def load_data() -> Split:
     """Load CIFAR-10, 60,000 colour photographs of ten kinds of things, 32 x 32.
 
     Taken from the folder that the environment variable PYDL_DATA_DIR names, as ``cifar-10-binary.tar.gz`` or as
-    ``cifar10-jpg.zip`` (JPEG files ``train/<class>/<number>.jpg`` and ``test/...``, ordered by class; decoded with Pillow),
-    or downloaded (162 MB).
+    ``cifar10-jpg.zip`` (JPEG files ``train/<class>/<number>.jpg`` and ``test/...``, ordered by class; decoded with
+    Pillow), or downloaded (162 MB).
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        Images uint8 of shape (50000, 32, 32, 3) and (10000, 32, 32, 3) with values from 0 to 255; classes uint8 of shape
-        (50000, 1) and (10000, 1): airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+        Images uint8 of shape (50000, 32, 32, 3) and (10000, 32, 32, 3) with values from 0 to 255; classes uint8 of
+        shape (50000, 1) and (10000, 1): airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
 
     Raises
     ------

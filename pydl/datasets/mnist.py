@@ -17,8 +17,8 @@ def load_data(path: str | os.PathLike[str] = "mnist.npz") -> Split:
     Parameters
     ----------
     path : str or path-like, default "mnist.npz"
-        A file, or the name of one in the folder that the environment variable PYDL_DATA_DIR names; where neither is there,
-        the file is downloaded (11 MB) and kept under this name.
+        A file, or the name of one in the folder that the environment variable PYDL_DATA_DIR names; where neither is
+        there, the file is downloaded (11 MB) and kept under this name.
 
     Returns
     -------
