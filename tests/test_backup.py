@@ -1,4 +1,4 @@
-"""Training that is killed and started again, on any number of threads, ends with the same bits as if nothing had happened."""
+"""Training that is killed and started again, on any number of threads, ends with the bits of an uninterrupted run."""
 
 import json
 import os
@@ -46,7 +46,8 @@ rate = pydl.optimizers.schedules.ExponentialDecay(0.01, decay_steps=20, decay_ra
 model.compile(optimizer=pydl.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 callbacks = [pydl.callbacks.EarlyStopping("val_accuracy", patience=9, restore_best_weights=True)]
 if folder:
-    callbacks.append(pydl.callbacks.BackupAndRestore(folder, save_freq=save_freq if save_freq == "epoch" else int(save_freq)))
+    freq = save_freq if save_freq == "epoch" else int(save_freq)
+    callbacks.append(pydl.callbacks.BackupAndRestore(folder, save_freq=freq))
 if how.startswith("step"):
     callbacks.append(Kill(int(how.split()[1])))
 if how.startswith("after"):
