@@ -1,16 +1,17 @@
 """CIFAR-10: small colour photographs."""
 
 import io
-import tarfile
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pydl.datasets._files import fetch, local
 from pydl.datasets.digits import Split
+
+if TYPE_CHECKING:
+    import tarfile
 
 # The authors publish the images as Python pickles as well; this is the archive without code in it.
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -45,6 +46,8 @@ def load_data() -> Split:
     ----------
     A. Krizhevsky: Learning multiple layers of features from tiny images, 2009.
     """
+    import tarfile  # here, because importing it takes a tenth of the time that importing pydl may take
+
     name = URL.rpartition("/")[2]
     if local(name) is None and (archive := local(_JPEG)):
         return _jpeg(archive, "train"), _jpeg(archive, "test")
@@ -52,7 +55,7 @@ def load_data() -> Split:
         return _binary(tar, [f"data_batch_{i}.bin" for i in range(1, 6)]), _binary(tar, ["test_batch.bin"])
 
 
-def _binary(tar: tarfile.TarFile, names: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _binary(tar: "tarfile.TarFile", names: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
     parts = []
     for name in names:
         try:
@@ -68,6 +71,8 @@ def _binary(tar: tarfile.TarFile, names: list[str]) -> tuple[NDArray[Any], NDArr
 
 
 def _jpeg(archive: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    import zipfile
+
     try:
         from PIL import Image
     except ImportError as error:

@@ -1,7 +1,7 @@
 """UCI optical digits: small enough to be part of pydl."""
 
 import gzip
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def load_data() -> Split:
     E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998,
     https://doi.org/10.24432/C50P49, CC BY 4.0.
     """
-    text = gzip.decompress(files(__package__).joinpath("digits.csv.gz").read_bytes()).decode("ascii")
+    text = gzip.decompress(Path(__file__).with_name("digits.csv.gz").read_bytes()).decode("ascii")
     table = np.array([line.split(",") for line in text.split()], dtype=np.uint8)
     x, y = table[:, :64].reshape(-1, 8, 8), table[:, 64]
     test = _stratified(y, _TEST)
