@@ -376,9 +376,8 @@ def test_odd_callback_state(tmp_path: Path) -> None:
     stopping = cb.EarlyStopping("loss")
     model = FakeModel()
     model.fit([stopping, cb.BackupAndRestore(tmp_path, delete_checkpoint=False)], epochs=1)
-    for state in ({}, {"wait": "x", "stopped_epoch": 0, "best": 1.0, "best_epoch": 0}):
-        model.fit_state.callbacks = {"EarlyStopping_0": state, "ProgbarLogger_0": {}, "History_0": {"epoch": []}}
-        model.fit_state.callbacks["BackupAndRestore_0"] = {}
+    for state in ({"wait": 0}, {"wait": "x", "stopped_epoch": 0, "best": 1.0, "best_epoch": 0}):
+        model.fit_state.callbacks = {"EarlyStopping_0": state, "History_0": {"epoch": []}}
         saving.save_checkpoint(model, tmp_path / "backup.safetensors")  # type: ignore[arg-type]
         with pytest.raises(FormatError, match="the state of EarlyStopping_0"):
             FakeModel().fit([cb.EarlyStopping("loss"), cb.BackupAndRestore(tmp_path)], epochs=2)

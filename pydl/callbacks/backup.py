@@ -73,7 +73,7 @@ class BackupAndRestore(Callback):
             epoch=epoch,
             step=step,
             totals=live.totals if step else {},
-            callbacks={key: callback.state() for key, callback in keyed.items()},
+            callbacks={key: state for key, callback in keyed.items() if (state := callback.state())},
         )
         try:
             saving.save_checkpoint(
@@ -84,7 +84,8 @@ class BackupAndRestore(Callback):
 
     def _restore(self) -> None:
         kept = saving.load_checkpoint(self.model, self.path)
-        states, keyed = self.model.fit_state.callbacks, self.callbacks.keyed()
+        states = self.model.fit_state.callbacks
+        keyed = {key: callback for key, callback in self.callbacks.keyed().items() if callback.state()}
         if states.keys() != keyed.keys():
             raise FormatError(
                 f'"{self.path}": expected the state of the callbacks {", ".join(keyed)}, found {", ".join(states)}; '
