@@ -18,7 +18,7 @@ table and from the `custom_objects` of the caller.
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "pydl", "1"
 
+_OTHER_MODEL = "load the file into the model it was saved from"
+
 _T = TypeVar("_T")
 
 Weights = Mapping[str, NDArray[Any]]
+Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
 
 
 def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
@@ -172,13 +175,10 @@ def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, d
         fit_state = _rebuild(reader, "state", lambda: FitState.from_config(state.pop("fit")))
         stop_training = state.pop("stop_training")
         _build_optimizer(model)
-        pairs = _match(reader, "weights", model.weights) + _match(reader, "optimizer", _slots(model))
-        kept: dict[str, dict[str, NDArray[Any]]] = {}
-        for name in reader.tensors.keys() - {name for _, name in pairs}:
-            key, path_of_weight = _kept_parts(reader, name)
-            kept.setdefault(key, {})[path_of_weight] = reader.read(name)
+        weights, slots = _match(reader, "weights", model.weights), _match(reader, "optimizer", _slots(model))
+        kept = _read_kept(reader, weights, reader.tensors.keys() - {name for _, name in weights + slots})
         _restore_state(reader, model, state)
-        _assign(reader, pairs)
+        _assign(reader, weights + slots)
     model.fit_state, model.stop_training = fit_state, stop_training
     return kept
 
@@ -187,12 +187,18 @@ def _kept_name(key: str, path: str) -> str:
     return f"callbacks/{key}/{path}"
 
 
-def _kept_parts(reader: Reader, name: str) -> tuple[str, str]:
-    prefix, _, rest = name.partition("/")
-    key, _, path = rest.partition("/")
-    if prefix != "callbacks" or not key or not path:
-        refuse(reader.path, "weights, optimizer slots and callbacks' weights", f"tensor {shorten(name)}")
-    return key, path
+def _read_kept(reader: Reader, weights: Pairs, names: Set[str]) -> dict[str, dict[str, NDArray[Any]]]:
+    """The weights that callbacks kept, each a whole set, by the paths that the model gives them."""
+    keys = {name.split("/")[1] for name in names if name.startswith("callbacks/")}
+    wanted = {_kept_name(key, name): (key, variable) for key in keys for variable, name in weights}
+    if names != wanted.keys():
+        odd = sorted(names ^ wanted.keys())[:4]
+        refuse(reader.path, "weights, optimizer slots, and whole sets of weights kept by callbacks", shorten(odd))
+    kept: dict[str, dict[str, NDArray[Any]]] = {key: {} for key in keys}
+    for name, (key, variable) in wanted.items():
+        _check_tensor(reader, name, variable)
+        kept[key][variable.path] = reader.read(name)
+    return kept
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
@@ -279,29 +285,37 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
             model.optimizer.learning_rate = rate
 
 
-def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> list[tuple[Variable, str]]:
+def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
     """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
     order = reader.json("order")
     stored = order.get(group) if isinstance(order, dict) else None
     if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
         refuse(reader.path, f"the order of its {group}", shorten(order))
     names = [variable.path for variable in variables]
-    remedy = "load the file into the model it was saved from"
     if len(stored) != len(names) or len(set(stored)) != len(stored):
         odd = sorted(set(stored) ^ set(names))[:4]
-        refuse(reader.path, f"{len(names)} tensors for {group}", f"{len(stored)}, differing in {shorten(odd)}", remedy)
+        refuse(
+            reader.path,
+            f"{len(names)} tensors for {group}",
+            f"{len(stored)}, differing in {shorten(odd)}",
+            _OTHER_MODEL,
+        )
     if set(stored) != set(names):
         names = stored
     for variable, name in zip(variables, names, strict=True):
-        entry = reader.tensors.get(name)
-        if entry is None:
-            refuse(reader.path, f"tensor {shorten(name)}", "none")
-        wanted, found = (str(variable.dtype), tuple(variable.shape)), (entry.dtype.name, entry.shape)
-        if wanted != found:
-            refuse(reader.path, f'"{variable.path}" of {wanted[0]} {wanted[1]}', f"{found[0]} {found[1]}", remedy)
+        _check_tensor(reader, name, variable)
     return list(zip(variables, names, strict=True))
 
 
-def _assign(reader: Reader, pairs: Sequence[tuple[Variable, str]]) -> None:
+def _check_tensor(reader: Reader, name: str, variable: Variable) -> None:
+    entry = reader.tensors.get(name)
+    if entry is None:
+        refuse(reader.path, f"tensor {shorten(name)}", "none")
+    wanted, found = (str(variable.dtype), tuple(variable.shape)), (entry.dtype.name, entry.shape)
+    if wanted != found:
+        refuse(reader.path, f'"{variable.path}" of {wanted[0]} {wanted[1]}', f"{found[0]} {found[1]}", _OTHER_MODEL)
+
+
+def _assign(reader: Reader, pairs: Pairs) -> None:
     for variable, name in pairs:
         variable.assign(reader.read(name))

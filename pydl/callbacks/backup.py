@@ -85,14 +85,16 @@ class BackupAndRestore(Callback):
     def _restore(self) -> None:
         kept = saving.load_checkpoint(self.model, self.path)
         states = self.model.fit_state.callbacks
-        keyed = {key: callback for key, callback in self.callbacks.keyed().items() if callback.state()}
+        every = self.callbacks.keyed()
+        keyed = {key: callback for key, callback in every.items() if callback.state()}
         if states.keys() != keyed.keys():
             raise FormatError(
                 f'"{self.path}": expected the state of the callbacks {", ".join(keyed)}, found {", ".join(states)}; '
                 "run fit with the callbacks of the interrupted run, or delete the file to start over"
             )
-        for key, callback in keyed.items():
+        for key, callback in every.items():
             callback.set_kept_weights(kept.get(key, {}))
+        for key, callback in keyed.items():
             try:
                 callback.set_state(states[key])
             except (KeyError, TypeError, ValueError) as error:
