@@ -63,6 +63,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     OSError
         When the file cannot be written; an old file is left as it was.
     """
+    _build_optimizer(model)
     documents = {
         "config": model.get_config(),
         "compile": None if model.optimizer is None else model.get_compile_config(),
@@ -108,7 +109,9 @@ def load_model(
         pairs = _match(reader, "weights", model.weights)
         if compiled is not None:
             pairs += _match(reader, "optimizer", _slots(model))
-            _restore_state(reader, model, state)
+            if odd := sorted(reader.tensors.keys() - {name for _, name in pairs})[:4]:
+                refuse(reader.path, "the tensors of its config", f"others as well: {shorten(odd)}")
+        _restore_state(reader, model, state)
         _assign(reader, pairs)
     return model
 
@@ -262,23 +265,27 @@ def _slots(model: "Model") -> list[Variable]:
 
 
 def _state(model: "Model") -> dict[str, Any]:
-    optimizer = model.optimizer
-    if optimizer is None:
-        return {"iterations": 0, "learning_rate": None}
-    rate = optimizer.learning_rate
-    return {"iterations": int(optimizer.iterations), "learning_rate": None if callable(rate) else float(rate)}
+    state: dict[str, Any] = {"seed": model._seed, "iterations": 0, "learning_rate": None}
+    if model.optimizer is not None:
+        rate = model.optimizer.learning_rate
+        state["iterations"] = int(model.optimizer.iterations)
+        state["learning_rate"] = None if callable(rate) else float(rate)
+    return state
 
 
 def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
-    """Give the optimizer its step number and, where no schedule sets it, its learning rate."""
-    keys = {"iterations", "learning_rate"}
+    """Set the seed of the random streams, the optimizer's step number and, unless a schedule sets it, its rate."""
+    keys = {"seed", "iterations", "learning_rate"}
     if not isinstance(state, dict) or state.keys() != keys:
         refuse(reader.path, f"a state with {', '.join(sorted(keys))}", shorten(state))
-    iterations, rate = state["iterations"], state["learning_rate"]
+    seed, iterations, rate = state["seed"], state["iterations"], state["learning_rate"]
+    if seed is not None and (type(seed) is not int or not 0 <= seed < 2**64):
+        refuse(reader.path, "a seed from 0 to 2^64 - 1, or null", shorten(seed))
     if type(iterations) is not int or not 0 <= iterations < 2**63:
-        refuse(reader.path, "iterations >= 0", shorten(iterations))
+        refuse(reader.path, "iterations from 0 to 2^63 - 1", shorten(iterations))
     if rate is not None and type(rate) is not float:
         refuse(reader.path, "a learning rate", shorten(rate))
+    model._seed = seed
     if model.optimizer is not None:
         model.optimizer.iterations = iterations
         if rate is not None:

@@ -60,6 +60,7 @@ class FakeModel:
         self.optimizer = FakeOptimizer(learning_rate)
         self.stop_training = False
         self.fit_state: Any = None
+        self._seed = 7
         self.poison_at: tuple[int, int] | None = None
         self.crash_at: tuple[int, int] | None = None
         self.chunks: list[int] = []
@@ -107,7 +108,7 @@ class FakeModel:
         )
         self.optimizer.build(self.trainable_variables)
         self.stop_training = False
-        self.fit_state = FitState(seed=7)
+        self.fit_state = FitState(seed=self._seed)
         listed.on_train_begin()
         logs: dict[str, float] = {}
         while self.fit_state.epoch < epochs and not self.stop_training:
