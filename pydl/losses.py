@@ -45,8 +45,6 @@ class Loss(Configurable):
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
-    #: Whether targets are probabilities, which must be in [0, 1].
-    probability_targets: bool = False
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
 
@@ -117,6 +115,8 @@ class Loss(Configurable):
 class _KernelLoss(Loss):
     """A loss computed by the kernel `op`."""
 
+    op: str
+
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         return self._run(y_true, y_pred)[0]
 
@@ -180,8 +180,6 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
-    probability_targets = True
-
     probability_targets = True
 
     def __init__(self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any) -> None:
