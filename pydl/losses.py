@@ -14,6 +14,7 @@ import numpy as np
 
 from pydl._args import one_of, real
 from pydl._arrays import align, check_labels, float_array, row_weights, sizes
+from pydl._plan import run_op
 from pydl._registry import Configurable, Registry, serialize, snake_case
 from pydl.config import standardize_dtype
 
@@ -122,8 +123,6 @@ class _KernelLoss(Loss):
         return self._run(y_true, y_pred)[1]
 
     def _run(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-        from pydl._plan import run_op
-
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y)
         run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, group=1, scale=1.0, **sizes(y), **self.fields())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl._arrays import align, float_array, row_weights, sizes
+from pydl._plan import run_op
 from pydl._registry import Configurable, snake_case
 from pydl.config import standardize_dtype
 
@@ -65,8 +66,6 @@ class Metric(Configurable):
         """
         if self.op is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
-        from pydl._plan import run_op
-
         y_pred = float_array(self.name, "y_pred", y_pred, self.dtype)
         if y_pred.ndim == 1 and not self.sparse:
             y_pred = y_pred[:, np.newaxis]

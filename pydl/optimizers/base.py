@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from pydl._args import optional_real, real, whole
 from pydl._registry import Configurable, snake_case
+from pydl._variable import Variable
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
-
-if TYPE_CHECKING:
-    from pydl._variable import Variable
 
 N_COEFFICIENTS = 8
 
@@ -60,7 +58,7 @@ class Optimizer(Configurable):
     ) -> None:
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else name
-        self.iterations = 0
+        self.counter = np.zeros(1, dtype=np.int64)  # of steps; a running plan counts here
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
         self.clipnorm = optional_real(owner, "clipnorm", clipnorm, above=0)
@@ -96,8 +94,6 @@ class Optimizer(Configurable):
         return [slot for _, slots in self._slots.values() for slot in slots.values()]
 
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
-        from pydl._variable import Variable
-
         slots = {}
         for i, name in enumerate(self.slots):
             if name is not None:
@@ -108,11 +104,11 @@ class Optimizer(Configurable):
     @property
     def iterations(self) -> int:
         """Steps taken."""
-        return self._iterations
+        return int(self.counter[0])
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self._iterations = whole(type(self).__name__, "iterations", value)
+        self.counter[0] = whole(type(self).__name__, "iterations", value, below=2**63)
 
     @property
     def learning_rate(self) -> float | LearningRateSchedule:
