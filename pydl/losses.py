@@ -48,8 +48,6 @@ class Loss(Configurable):
     sparse: bool = False
     #: Whether targets are probabilities, which must be in [0, 1].
     probability_targets: bool = False
-    #: Whether targets must be in [0, 1].
-    probability_targets: bool = False
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
@@ -118,6 +116,8 @@ class Loss(Configurable):
 class _KernelLoss(Loss):
     """A loss computed by the kernel `op`."""
 
+    op: str
+
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         return self._run(y_true, y_pred)[0]
 
@@ -179,7 +179,7 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
-    probability_targets = True
+    """A cross-entropy whose targets are shares, mixed with the uniform distribution by `label_smoothing`."""
 
     probability_targets = True
 

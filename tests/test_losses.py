@@ -194,6 +194,7 @@ def test_errors(call, message):
 def test_what_a_plan_asks_of_a_loss(loss, op, fused, sparse, fields):
     assert (loss.op, dict(loss.fused), loss.sparse, loss.fields()) == (op, fused, sparse, fields)
     assert loss.scale(4) == 0.25
+    assert loss.probability_targets == ("smooth" in fields)
 
 
 @pytest.mark.parametrize(
