@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pydl._args import one_of, real
+from pydl._args import one_of, real, text
 from pydl._arrays import align, check_labels, float_array, row_weights, sizes
 from pydl._plan import run_op
 from pydl._registry import Configurable, Registry, serialize, snake_case
@@ -53,7 +53,7 @@ class Loss(Configurable):
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         owner = type(self).__name__
-        self.name = snake_case(owner) if name is None else name
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         choices = ("sum_over_batch_size", "mean", "sum", "none", None)
         self.reduction = one_of(owner, "reduction", reduction, choices)
         self.dtype = standardize_dtype(dtype)
@@ -119,16 +119,16 @@ class _KernelLoss(Loss):
     op: str
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        return self._run(y_true, y_pred)[0]
+        return self._run(y_true, y_pred, gradient=False)
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        return self._run(y_true, y_pred)[1]
+        return self._run(y_true, y_pred, gradient=True)
 
-    def _run(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
-        values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y)
+        values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y) if gradient else None
         run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, group=1, scale=1.0, **sizes(y), **self.fields())
-        return values, dy
+        return values if dy is None else dy
 
 
 class MeanSquaredError(_KernelLoss):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pydl._args import optional_real, real, whole
+from pydl._args import optional_real, real, text, whole
 from pydl._registry import Configurable, snake_case
 from pydl._variable import Variable
 from pydl.optimizers import schedules
@@ -57,7 +57,7 @@ class Optimizer(Configurable):
         name: str | None = None,
     ) -> None:
         owner = type(self).__name__
-        self.name = snake_case(owner) if name is None else name
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
