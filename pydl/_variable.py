@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,30 @@ from numpy.typing import ArrayLike, NDArray
 from pydl import _core
 
 _PAD = 32  # elements: vectors may be read a panel's width at a time
+
+
+_allowance: ContextVar[int | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def allocation_limit(nbytes: int) -> Iterator[None]:
+    """Within the block, refuse variables that hold more than so many bytes together.
+
+    What a file's configuration asks for is not to be allocated unless the file has the values as well.
+    """
+    token = _allowance.set(nbytes)
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def _spend(nbytes: int, path: str) -> None:
+    left = _allowance.get()
+    if left is not None:
+        if nbytes > left:
+            raise ValueError(f'variable "{path}" needs {nbytes} bytes, where {left} are left of the file that defines it')
+        _allowance.set(left - nbytes)
 
 
 class Variable:
@@ -60,6 +86,7 @@ class Variable:
         self.panels = panels
         self.regularizer = regularizer
         self.constraint = constraint
+        _spend(self.size * np.dtype(dtype).itemsize, name)
         self.buffer = self.storage()
         self.grad: _core.Buffer | None = None
 
