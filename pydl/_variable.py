@@ -16,28 +16,7 @@ from pydl import _core
 _PAD = 32  # elements: vectors may be read a panel's width at a time
 
 
-_allowance: ContextVar[int | None] = ContextVar("allowance", default=None)
-
-
-@contextmanager
-def allocation_limit(nbytes: int) -> Iterator[None]:
-    """Within the block, refuse variables that hold more than so many bytes together.
-
-    What a file's configuration asks for is not to be allocated unless the file has the values as well.
-    """
-    token = _allowance.set(nbytes)
-    try:
-        yield
-    finally:
-        _allowance.reset(token)
-
-
-def _spend(nbytes: int, path: str) -> None:
-    left = _allowance.get()
-    if left is not None:
-        if nbytes > left:
-            raise ValueError(f'variable "{path}" needs {nbytes} bytes, where {left} are left of the file that defines it')
-        _allowance.set(left - nbytes)
+_budget: ContextVar[list[float]] = ContextVar("budget", default=[math.inf])
 
 
 class Variable:
@@ -86,9 +65,22 @@ class Variable:
         self.panels = panels
         self.regularizer = regularizer
         self.constraint = constraint
-        _spend(self.size * np.dtype(dtype).itemsize, name)
+        budget = _budget.get()
+        budget[0] -= self.size * np.dtype(dtype).itemsize
+        if budget[0] < 0:
+            raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
         self.buffer = self.storage()
         self.grad: _core.Buffer | None = None
+
+    @staticmethod
+    @contextmanager
+    def limit(nbytes: int) -> Iterator[None]:
+        """Within the `with` block, variables may take so many bytes together: what a file brings may not ask for more."""
+        token = _budget.set([nbytes])
+        try:
+            yield
+        finally:
+            _budget.reset(token)
 
     @property
     def size(self) -> int:

@@ -28,7 +28,7 @@ from pydl import _safetensors
 from pydl._errors import FormatError
 from pydl._fit_state import FitState
 from pydl._safetensors import Reader, refuse, shorten
-from pydl._variable import Variable, allocation_limit
+from pydl._variable import Variable
 
 if TYPE_CHECKING:
     from pydl.models import Model
@@ -101,7 +101,7 @@ def load_model(
     with _open(path, ("model",)) as reader:
         config, state = reader.json("config"), reader.json("state")
         compiled = reader.json("compile") if compile else None
-        with allocation_limit(sum(entry.stop - entry.start for entry in reader.tensors.values())):
+        with Variable.limit(sum(entry.stop - entry.start for entry in reader.tensors.values())):
             model: Model = _rebuild(reader, "config", lambda: model_from_config(config, custom_objects))
             if compiled is not None:
                 _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
