@@ -105,7 +105,7 @@ def load_model(
             model: Model = _rebuild(reader, "config", lambda: model_from_config(config, custom_objects))
             if compiled is not None:
                 _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
-                _build_optimizer(model)
+                _rebuild(reader, "compile", lambda: _build_optimizer(model))
         pairs = _match(reader, "weights", model.weights)
         if compiled is not None:
             pairs += _match(reader, "optimizer", _slots(model))
