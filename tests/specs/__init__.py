@@ -1,10 +1,15 @@
-"""One row per kernel: what the kernel tests, the gradient tests and the benches are fed from."""
+"""One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from __future__ import annotations
+from tests.specs import activations, losses, metrics, norms, optimizers, tensor
+from tests.specs.spec import Fields, Spec
 
-from .activations import SPECS as ACTIVATIONS
-from .spec import Fields, Spec
-
-SPECS: list[Spec] = [*ACTIVATIONS]
+SPECS: list[Spec] = [
+    *activations.SPECS,
+    *losses.SPECS,
+    *metrics.SPECS,
+    *optimizers.SPECS,
+    *norms.SPECS,
+    *tensor.SPECS,
+]
 
 __all__ = ["SPECS", "Fields", "Spec"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from .spec import Fields, Spec
+from tests.specs.spec import Fields, Spec
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717

@@ -129,6 +129,22 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
 
 PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
 
+/* Products of the low halves of 64-bit lanes; the high halves may hold anything. */
+typedef uint64_t vlong __attribute__((vector_size(PD_VBYTES)));
+PD_INLINE vlong vmul_low(vlong a, vlong b) {
+#if defined(PD_ISA_avx512)
+    return (vlong)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(PD_ISA_avx2)
+    return (vlong)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vlong)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#elif defined(PD_ISA_neon)
+    return (vlong)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#else
+    return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
+
 /* mask lanes are all ones or all zeros: mask ? a : b */
 PD_INLINE vreal vsel(vint mask, vreal a, vreal b) {
     return (vreal)((mask & (vint)a) | (~mask & (vint)b));

@@ -1,0 +1,31 @@
+/* Dropout, forward and backward: y = x / (1 - rate) where element i is kept, else 0.  x y [B][O]; y may be x;
+ * overwrites. Element i of the whole batch is dropped when its random word (rng.h) is below rate * 2^32, so the
+ * backward pass finds the same elements again without a stored mask. Dropped NaNs are 0. */
+#include "kernel.h"
+#include "../rng.h"
+
+PD_KERNEL(dropout) {
+    PD_ARGS(dropout);
+    const real *x = a->x;
+    real *y = a->y;
+    const double words = 4294967296.0, dropped = a->rate * words + 0.5;
+    const uint32_t threshold = dropped < words ? (uint32_t)dropped : UINT32_MAX;
+    const vreal scale = vset(a->rate < 1 ? (real)(1 / (1 - a->rate)) : 0);
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, ith, nth, &lo, &hi);
+    lo *= a->O;
+    hi *= a->O;
+    for (ptrdiff_t first = lo - lo % PD_RANDOM_GROUP; first < hi; first += PD_RANDOM_GROUP) {
+        uint32_t drawn[PD_RANDOM_GROUP];
+        ireal kept[PD_RANDOM_GROUP];
+        pd_random(drawn, (uint64_t)first, step->seed, (uint32_t)a->stream, step->count);
+        for (int k = 0; k < PD_RANDOM_GROUP; k++) kept[k] = drawn[k] >= threshold ? -1 : 0;
+        const ptrdiff_t begin = first < lo ? lo : first,
+                        end = first + PD_RANDOM_GROUP < hi ? first + PD_RANDOM_GROUP : hi;
+        PD_FOR_VECTORS (i, m, begin, end) {
+            vint mask = {0};
+            memcpy(&mask, kept + (i - first), (size_t)m * sizeof(ireal));
+            vstore_m(y + i, vand(mask, vload_m(x + i, m) * scale), m);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/* Rows of an array into a buffer: y[b] = src[k].data[rows[b]], or row row0 + b where rows is NULL, converted to the
+ * dtype of the kernel.  y [B][O], overwritten. Rows are the caller's to check. */
+#include "kernel.h"
+
+#define PD_FROM(number, type)                                                                                          \
+    case number:                                                                                                       \
+        for (ptrdiff_t b = lo; b < hi; b++) {                                                                          \
+            const int64_t row = step->rows ? step->rows[b] : step->row0 + b;                                           \
+            const type *x = (const type *)src.data + (ptrdiff_t)row * src.stride;                                      \
+            for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];                                               \
+        }                                                                                                              \
+        break;
+
+PD_KERNEL(gather) {
+    PD_ARGS(gather);
+    const pd_source src = step->src[a->k];
+    const ptrdiff_t O = a->O;
+    real *restrict y = a->y;
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, ith, nth, &lo, &hi);
+    switch (src.dtype) {
+        PD_FROM(PD_SRC_F32, float)
+        PD_FROM(PD_SRC_F64, double)
+        PD_FROM(PD_SRC_U8, uint8_t)
+        PD_FROM(PD_SRC_I8, int8_t)
+        PD_FROM(PD_SRC_U16, uint16_t)
+        PD_FROM(PD_SRC_I16, int16_t)
+        PD_FROM(PD_SRC_U32, uint32_t)
+        PD_FROM(PD_SRC_I32, int32_t)
+        PD_FROM(PD_SRC_U64, uint64_t)
+        PD_FROM(PD_SRC_I64, int64_t)
+    }
+}

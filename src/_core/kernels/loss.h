@@ -1,0 +1,95 @@
+/* loss.h: what losses and metrics share: targets, weights, and the loop of a figure that is a mean of points.
+ *
+ * A row's loss is w times its figure and its gradient w * scale times the figure's slope. All inputs of a vector are
+ * read before its outputs are written, so dy and p may be y. dy and p NULL: evaluate only.
+ */
+#ifndef PD_LOSS_H
+#define PD_LOSS_H
+
+#include "reduce.h"
+
+/* Keras's fuzz factor: probabilities are clipped to [EPSILON, 1 - EPSILON]; the slope outside is zero. */
+#define EPSILON PD_R(1e-7)
+PD_INLINE vreal vclip(vreal p) {
+    return vclamp(p, EPSILON, 1 - EPSILON);
+}
+PD_INLINE vint vclipped(vreal p) {
+    return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON);
+}
+
+PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) {
+    return w ? w[b / group] : 1;
+}
+
+/* A loss of one prediction: its value, d value / dy, and what goes to p. */
+typedef struct {
+    vreal value, slope, p;
+} point;
+typedef point (*point_fn)(vreal y, vreal t, vreal a);
+
+/* The points of elements i .. i + m - 1, whose gradient is `factor` times their slope; lanes past m are zero. */
+PD_INLINE vreal loss_points(const pd_loss_args *a, point_fn f, ptrdiff_t i, ptrdiff_t m, vreal factor) {
+    const vreal t = vload_m((const real *)a->t + i, m) * (real)(1 - a->smooth) + (real)(a->smooth / 2);
+    const point q = f(vload_m((const real *)a->y + i, m), t, vset((real)a->a));
+    if (a->p) vstore_m((real *)a->p + i, q.p, m);
+    if (a->dy) vstore_m((real *)a->dy + i, q.slope * factor, m);
+    return vand(vfirst(m), q.value);
+}
+
+/* loss[b] = w[b] * mean of the points of row b */
+PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
+    const real *w = a.w;
+    real *loss = a.loss;
+    ptrdiff_t lo, hi;
+    pd_rows(a.B, ith, nth, &lo, &hi);
+    if (a.O == 1) { /* rows side by side in a vector */
+        PD_FOR_VECTORS (b, m, lo, hi) {
+            vreal v = {0};
+            for (ptrdiff_t i = 0; i < m; i++) v[i] = row_weight(w, a.group, b + i);
+            vstore_m(loss + b, v * loss_points(&a, f, b, m, v * (real)a.scale), m);
+        }
+        return;
+    }
+    for (ptrdiff_t b = lo; b < hi; b++) {
+        const double weight = row_weight(w, a.group, b), mean = 1 / (double)a.O;
+        const vreal factor = vset((real)(weight * a.scale * mean));
+        vwide sum = {0};
+        PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&sum, loss_points(&a, f, b * a.O + j, m, factor));
+        loss[b] = (real)(weight * (vwide_sum(sum) * mean));
+    }
+}
+
+#define PD_LOSS(name, f)                                                                                               \
+    PD_KERNEL(loss_##name) {                                                                                           \
+        PD_ARGS(loss);                                                                                                 \
+        loss_rows(*a, f, ith, nth);                                                                                    \
+    }
+
+/* A metric of that form is the loss without its gradient. */
+#define PD_METRIC(name, f)                                                                                             \
+    PD_KERNEL(metric_##name) {                                                                                         \
+        PD_ARGS(metric);                                                                                               \
+        const pd_loss_args l = {                                                                                       \
+            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a};        \
+        loss_rows(l, f, ith, nth);                                                                                     \
+    }
+
+/* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row
+ * NaN; one that names no column selects nothing (labels are checked where data enters). */
+typedef struct {
+    const real *t;
+    vreal keep, spread, c;
+} class_targets;
+
+PD_INLINE class_targets row_targets(const pd_loss_args *a, ptrdiff_t b, int sparse) {
+    const real *t = a->t;
+    if (sparse) return (class_targets){.c = vset(t[b])};
+    return (class_targets){
+        .t = t + b * a->O, .keep = vset((real)(1 - a->smooth)), .spread = vset((real)(a->smooth / (double)a->O))};
+}
+PD_INLINE vreal vtargets(class_targets r, ptrdiff_t j, ptrdiff_t m, int sparse) {
+    if (sparse) return vsel((vint)(vfrom_int(vindex() + (ireal)j) == r.c), vset(1), r.c - r.c);
+    return vload_m(r.t + j, m) * r.keep + r.spread;
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* reduce.h: what kernels that sum share: sums in double, tails that do not count, blocks of columns.
+ *
+ * Every sum of terms runs in double, whatever the dtype, lane by lane and then over the lanes in one fixed order: its
+ * error does not grow with the batch, and two passes suffice for a variance.
+ */
+#ifndef PD_REDUCE_H
+#define PD_REDUCE_H
+
+#include "kernel.h"
+
+PD_INLINE vint vindex(void) {
+    vint v;
+    for (int i = 0; i < VL; i++) v[i] = i;
+    return v;
+}
+
+/* VL doubles: the sums of the lanes of vreals */
+enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
+typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
+typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
+typedef struct {
+    vdouble part[VWIDE];
+} vwide;
+typedef union {
+    vreal whole;
+    vpart part[VWIDE];
+} vparts;
+
+PD_INLINE vwide vwiden(vreal v) {
+    const vparts u = {v};
+    vwide w;
+    for (int i = 0; i < VWIDE; i++) w.part[i] = __builtin_convertvector(u.part[i], vdouble);
+    return w;
+}
+PD_INLINE vreal vnarrow(vwide w) {
+    vparts u;
+    for (int i = 0; i < VWIDE; i++) u.part[i] = __builtin_convertvector(w.part[i], vpart);
+    return u.whole;
+}
+PD_INLINE void vwide_add(vwide *sum, vreal v) {
+    const vwide w = vwiden(v);
+    for (int i = 0; i < VWIDE; i++) sum->part[i] += w.part[i];
+}
+/* adds v^2, which cannot overflow where v is float */
+PD_INLINE void vwide_add_square(vwide *sum, vreal v) {
+    const vwide w = vwiden(v);
+    for (int i = 0; i < VWIDE; i++) sum->part[i] += w.part[i] * w.part[i];
+}
+PD_INLINE double vwide_sum(vwide w) {
+    vdouble v = w.part[0];
+    for (int i = 1; i < VWIDE; i++) v += w.part[i];
+#pragma GCC unroll 4
+    for (int h = PD_VBYTES / 16; h > 0; h /= 2)
+#pragma GCC unroll 4
+        for (int i = 0; i < h; i++) v[i] += v[i + h];
+    return v[0];
+}
+/* each lane divided by n, in the dtype of the kernel */
+PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
+    for (int i = 0; i < VWIDE; i++) w.part[i] /= (double)n;
+    return vnarrow(w);
+}
+
+/* A kernel over columns [lo, hi) is a function block(a, j, W, m) of W vectors of columns that begin at column j, the
+ * last of them with m lanes that count. W = 4 keeps whole lines in use and more sums in flight than one; it only groups
+ * columns, so it changes no bit. */
+enum { PD_BLOCK = 4 };
+#define PD_COLUMNS(block, a, lo, hi)                                                                                   \
+    do {                                                                                                               \
+        ptrdiff_t j_ = (lo);                                                                                           \
+        for (; j_ + PD_BLOCK * VL <= (hi); j_ += PD_BLOCK * VL) block(a, j_, PD_BLOCK, VL);                            \
+        PD_FOR_VECTORS (i_, m_, j_, hi) block(a, i_, 1, m_);                                                           \
+    } while (0)
+
+/* y = sum, or y += sum */
+PD_INLINE void vstore_sum(real *y, vreal sum, ptrdiff_t m, int add) {
+    vstore_m(y, add ? vload_m(y, m) + sum : sum, m);
+}
+/* elements of an optional vector of parameters */
+PD_INLINE vreal vload_or(const real *p, ptrdiff_t j, ptrdiff_t m, real otherwise) {
+    return p ? vload_m(p + j, m) : vset(otherwise);
+}
+
+#endif

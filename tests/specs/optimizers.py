@@ -1,0 +1,140 @@
+"""Optimizer steps, penalties and gradient clipping; ten-step trajectories are checked with the same formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.specs.draw import normal, uniform
+from tests.specs.spec import Spec
+
+Arrays = dict[str, Any]
+
+
+def decayed(a: Arrays) -> NDArray:
+    return a["w"] - a["step"]["coef"][1] * a["w"] if a["decay"] else a["w"]
+
+
+def sgd(a: Arrays) -> Arrays:
+    w, push = decayed(a), -a["step"]["coef"][0] * a["g"]
+    if a.get("s0") is None:
+        return {"w": w + push}
+    m = a["a"] * a["s0"] + push
+    return {"w": w + (a["a"] * m + push if a["nesterov"] else m), "s0": m}
+
+
+def rmsprop(a: Arrays) -> Arrays:
+    rate, rho, g = a["step"]["coef"][0], a["a"], a["g"]
+    out = {"s0": rho * a["s0"] + (1 - rho) * g**2}
+    variance = out["s0"]
+    if a.get("s2") is not None:
+        out["s2"] = rho * a["s2"] + (1 - rho) * g
+        variance = variance - out["s2"] ** 2
+    move = rate * g / np.sqrt(variance + a["eps"])
+    if a.get("s1") is not None:
+        move = out["s1"] = a["b"] * a["s1"] + move
+    return out | {"w": decayed(a) - move}
+
+
+def adam(a: Arrays) -> Arrays:
+    m = a["s0"] + (a["g"] - a["s0"]) * (1 - a["a"])
+    v = a["s1"] + (a["g"] ** 2 - a["s1"]) * (1 - a["b"])
+    out = {"s0": m, "s1": v}
+    if a.get("s2") is not None:
+        v = out["s2"] = np.maximum(a["s2"], v)
+    return out | {"w": decayed(a) - a["step"]["coef"][0] * m / (np.sqrt(v) + a["eps"])}
+
+
+# kernel: formula, constants, and the choices of slots (the first ones are always there)
+OPTIMIZERS: dict[str, tuple[Callable[[Arrays], Arrays], dict[str, float], tuple[tuple[str, ...], ...]]] = {
+    "opt_sgd_step": (sgd, {"a": 0.9}, ((), ("s0",))),
+    "opt_rmsprop_step": (
+        rmsprop, {"a": 0.9, "b": 0.8, "eps": 1e-7}, (("s0",), ("s0", "s1"), ("s0", "s2"), ("s0", "s1", "s2")),
+    ),
+    "opt_adam_step": (adam, {"a": 0.9, "b": 0.999, "eps": 1e-7}, (("s0", "s1"), ("s0", "s1", "s2"))),
+}  # fmt: skip
+VARIANTS = [
+    (op, slots, decay, nesterov)
+    for op, (_, _, choices) in OPTIMIZERS.items()
+    for slots in choices
+    for decay in (0, 1)
+    for nesterov in ((0, 1) if op == "opt_sgd_step" and slots else (0,))
+]
+
+
+def slot(rng: np.random.Generator, dtype: str, op: str, name: str, n: int) -> NDArray:
+    """A slot as after some steps: second moments are positive and well above the squares of first ones."""
+    if (op, name) in (("opt_rmsprop_step", "s0"), ("opt_adam_step", "s1"), ("opt_adam_step", "s2")):
+        return uniform(rng, dtype, 1, 2, n)
+    return uniform(rng, dtype, -0.5, 0.5, n)
+
+
+def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int) -> Spec:
+    formula, constants, _ = OPTIMIZERS[op]
+
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        return {
+            "w": normal(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
+            "n": n, "decay": decay, "nesterov": nesterov, **constants, "step": {"coef": [0.05, 0.01]},
+        }  # fmt: skip
+
+    return Spec(op, args, ("w", *slots), formula)
+
+
+def sparse(rng: np.random.Generator, dtype: str, n: int) -> NDArray:
+    """Weights of which a third are zero."""
+    w = normal(rng, dtype, n)
+    w[::3] = 0
+    return w
+
+
+def penalty_args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    return {"w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2}
+
+
+def penalty_sum_args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    step = {"sums": rng.uniform(1, 2, 3)}
+    return {"w": sparse(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2, "slot": 1, "factor": 2.0, "step": step}
+
+
+def penalty_gradient(a: Arrays) -> Arrays:
+    return {"g": a["g"] + a["l1"] * np.sign(a["w"]) + 2 * a["l2"] * a["w"]}
+
+
+def penalty_value(a: Arrays) -> Arrays:
+    sums = a["step"]["sums"].copy()
+    sums[1] += a["factor"] * (a["l1"] * np.abs(a["w"]).sum() + a["l2"] * (a["w"] ** 2).sum())
+    return {"sums": sums}
+
+
+def norm_args(add: int) -> Callable[[np.random.Generator, str, int], Arrays]:
+    return lambda rng, dtype, n: {"g": normal(rng, dtype, n), "norm2": rng.uniform(1, 2, 1), "n": n, "add": add}
+
+
+def clip_args(limit: float, norm: bool) -> Callable[[np.random.Generator, str, int], Arrays]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        g = normal(rng, dtype, n)
+        return {"g": g, "norm2": np.array([25.0]) if norm else None, "n": n, "limit": limit}
+
+    return args
+
+
+def clipped(a: Arrays) -> Arrays:
+    if a["norm2"] is None:
+        return {"g": np.clip(a["g"], -a["limit"], a["limit"])}
+    return {"g": a["g"] * min(1.0, a["limit"] / np.sqrt(a["norm2"][0]))}
+
+
+SPECS = [
+    *(optimizer(*variant) for variant in VARIANTS),
+    Spec("penalty_grad", penalty_args, ("g",), penalty_gradient),
+    Spec("penalty_sum", penalty_sum_args, ("sums",), penalty_value),
+    *(
+        Spec("grad_norm", norm_args(add), ("norm2",), lambda a: {"norm2": a["add"] * a["norm2"] + (a["g"] ** 2).sum()})
+        for add in (0, 1)
+    ),
+    *(Spec("grad_clip", clip_args(*case), ("g",), clipped) for case in ((2.0, True), (7.0, True), (0.5, False))),
+]

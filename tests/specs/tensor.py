@@ -1,0 +1,103 @@
+"""Moving and combining arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.specs.draw import Shape, normal, tall, wide
+from tests.specs.norms import columns, rows
+from tests.specs.spec import Spec
+
+Arrays = dict[str, Any]
+SOURCES = ("float32", "float64", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+def gather(source: str, shape: Shape, indexed: bool) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        if np.dtype(source).kind == "f":
+            data = rng.standard_normal((B + 9, O)).astype(source)
+        else:
+            limits = np.iinfo(source)
+            data = rng.integers(limits.min, limits.max, (B + 9, O), source, endpoint=True)
+        chosen = rng.integers(0, B + 9, B) if indexed else None
+        step = {"rows": chosen, "row0": 4, "src": [np.zeros((1, 1)), data]}
+        return {"y": np.zeros((B, O), dtype), "B": B, "O": O, "k": 1, "step": step}
+
+    def reference(a: Arrays) -> Arrays:
+        step = a["step"]
+        chosen = np.arange(4, 4 + a["B"]) if step["rows"] is None else step["rows"]
+        return {"y": step["src"][1][chosen].astype(np.float64)}
+
+    return Spec("gather", args, ("y",), reference)
+
+
+def put(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        step = {"row0": 2, "sinks": [normal(rng, dtype, B + 4, O)]}
+        return {"x": normal(rng, dtype, B, O), "B": B, "O": O, "k": 0, "step": step}
+
+    def reference(a: Arrays) -> Arrays:
+        sink = a["step"]["sinks"][0].astype(np.float64)
+        sink[2 : 2 + a["B"]] = a["x"]
+        return {"sinks": [sink]}
+
+    return Spec("put", args, ("sinks",), reference)
+
+
+def affine(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        return {"x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "B": B, "O": O, "a": 1.7, "c": -0.3}
+
+    # Terms of y reach 7; the constants are rounded to the dtype.
+    return Spec("affine", args, ("y",), lambda a: {"y": a["a"] * a["x"] + a["c"]}, in_place=(("x", "y"),))
+
+
+def binary(op: str, shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        x1, x2 = normal(rng, dtype, B, O), normal(rng, dtype, B, O)
+        return {"x1": x1, "x2": x2, "y": np.zeros((B, O), dtype), "B": B, "O": O}
+
+    def reference(a: Arrays) -> Arrays:
+        return {"y": a["x1"] + a["x2"] if op == "add" else a["x1"] * a["x2"]}
+
+    return Spec(op, args, ("y",), reference, in_place=(("x1", "y"), ("x2", "y")))
+
+
+def copy(shape: Shape, add: int) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        x, y = normal(rng, dtype, B, O + 3), normal(rng, dtype, B, O + 5)
+        return {"x": x, "y": y, "B": B, "O": O, "ldx": O + 3, "ldy": O + 5, "xo": 2, "yo": 4, "add": add}
+
+    def reference(a: Arrays) -> Arrays:
+        y, O = a["y"].copy(), a["O"]
+        y[:, 4 : 4 + O] = add * y[:, 4 : 4 + O] + a["x"][:, 2 : 2 + O]
+        return {"y": y}
+
+    return Spec("copy", args, ("y",), reference)
+
+
+def colsum(shape: Shape, add: int) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+        B, O = shape(n)
+        return {"x": normal(rng, dtype, B, O), "y": normal(rng, dtype, O), "n": O, "B": B, "add": add}
+
+    return Spec("colsum", args, ("y",), lambda a: {"y": add * a["y"] + a["x"].sum(0)})
+
+
+SPECS = [
+    *(gather(source, wide, True) for source in SOURCES),
+    gather("float32", tall, True),
+    gather("uint8", tall, False),
+    *(put(shape) for shape in (wide, tall)),
+    *(affine(shape) for shape in (wide, tall)),
+    *(binary(op, shape) for op in ("add", "multiply") for shape in (wide, tall)),
+    *(copy(shape, add) for shape in (wide, tall) for add in (0, 1)),
+    *(colsum(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),
+]
