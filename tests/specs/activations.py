@@ -37,7 +37,8 @@ def forward(name: str, f: Callable[[Array, float], Array], ulps: float, *, alpha
         B, O = shape(n, rowwise)
         return {"x": logits(rng, dtype, B, O), "y": np.full((B, O), np.nan, dtype), "B": B, "O": O, "alpha": alpha}
 
-    return Spec(f"act_{name}_fwd", args, ("y",), lambda a: {"y": f(a["x"], a["alpha"])}, ulps, scale, (("x", "y"),), kinks)
+    reference = lambda a: {"y": f(a["x"], a["alpha"])}  # noqa: E731
+    return Spec(f"act_{name}_fwd", args, ("y",), reference, ulps, scale, (("x", "y"),), kinks)
 
 
 def backward(name: str, df: Callable[[Array, Array, float], Array], *, stored: Callable[[Array, float], Array],
@@ -128,7 +129,7 @@ def log_softmax(x: Array, alpha: float) -> Array:
     return special.log_softmax(x, axis=1) if x.size else x
 
 
-# ---- backward: dy * f', from what the kernel reads ---------------------------------------------------------------------
+# ---- backward: dy * f', from what the kernel reads -------------------------------------------------------------------
 def d_relu(y: Array, dy: Array, alpha: float) -> Array:
     return dy * (y > 0)
 
@@ -205,7 +206,7 @@ SPECS: list[Spec] = [
     backward("gelu", d_gelu, stored=the_input, ulps=6),  # vnormal's 5 and a product
     # x = -12 makes 2 u = -142, whose rounding is an error of 142 eps in e^(2 u); the bound for |x| < 3 is tested apart
     forward("gelu_tanh", gelu_tanh, 300, scale=1e-30),
-    backward("gelu_tanh", d_gelu_tanh, stored=the_input, ulps=16),  # x 2 u' s (1 - s): seven roundings, up to 1.4 in size
+    backward("gelu_tanh", d_gelu_tanh, stored=the_input, ulps=16),  # x 2 u' s (1 - s): seven roundings, up to 1.4
     forward("sigmoid", sigmoid, 4),
     backward("sigmoid", d_sigmoid, stored=sigmoid, scale=0),
     forward("tanh", tanh, 4),

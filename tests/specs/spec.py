@@ -20,15 +20,15 @@ class Spec:
     op
         Name in `ops.def`. Several rows may share it, each with other arguments.
     args
-        `(rng, dtype, n) -> fields` of `_core.call` for about `n` elements: inputs drawn, outputs allocated, sizes. An output
-        that the kernel overwrites is filled with NaN, so that an element left out shows.
+        `(rng, dtype, n) -> fields` of `_core.call` for about `n` elements: inputs drawn, outputs allocated, sizes. An
+        output that the kernel overwrites is filled with NaN, so that an element left out shows.
     outputs
         Names of the arguments it writes; `"sums"` and `"sinks"` are those of `step`.
     reference
         The same fields, every float array in double -> the expected outputs by name, in double.
     ulps, scale
-        `|error| <= ulps * eps(dtype) * max(scale, |reference|)`. More than 4 needs a reason beside it; scale 0 makes the bound
-        relative.
+        `|error| <= ulps * eps(dtype) * max(scale, |reference|)`. More than 4 needs a reason beside it; scale 0 makes
+        the bound relative.
     in_place
         `(input, output)` pairs that may be the same memory.
     kinks
