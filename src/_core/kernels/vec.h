@@ -84,12 +84,13 @@ typedef vreal vreal_u __attribute__((aligned(sizeof(real)), may_alias));
 PD_INLINE vreal vload(const real *p) { return *(const vreal_u *)p; }
 PD_INLINE void vstore(real *p, vreal v) { *(vreal_u *)p = v; }
 
-/* A mask of the first n (0..VL) lanes: a window on ones followed by zeros. (GCC 12 for SSE2 crashes on a comparison of
- * doubles here, where it comes to know n late.) */
-static const ireal v_ones_zeros[2 * VL] = {[0 ... VL - 1] = -1};
-PD_INLINE vint vfirst(int n) {
-    typedef vint vint_u __attribute__((aligned(sizeof(ireal)), may_alias));
-    return *(const vint_u *)(v_ones_zeros + VL - n);
+/* A mask of the first n (0..VL) lanes: a window on ones, then zeros. (A comparison with the lanes' numbers makes GCC 12
+ * fail on SSE2 with 64-bit lanes.) */
+PD_INLINE vint vfirst(ptrdiff_t n) {
+    static const ireal window[2 * VL] = {[0 ... VL - 1] = -1};
+    vint mask;
+    memcpy(&mask, window + VL - n, sizeof mask);
+    return mask;
 }
 
 /* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. Where there is no masked
