@@ -124,6 +124,7 @@ SPECS = [
             ("loss_sparse_cce_logits", cce_logits, logits, classes),
         )
         for shape, group, weighted in ((wide, 1, True), (tall, 3, True), (single, 2, True), (wide, 1, False))
+        if shape is not single or "cce" not in op  # one class leaves nothing to choose
     ),
     loss("loss_bce", bce, probabilities, probabilities, wide, smooth=0.2),
     loss("loss_bce_logits", bce_logits, logits, probabilities, wide, smooth=0.2),

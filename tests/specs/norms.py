@@ -147,21 +147,21 @@ def ln_grad(shape: Shape, add: int) -> Spec:
     return Spec("ln_grad", args, ("dgamma", "dbeta"), reference, scale=32.0)  # as bn_bwd
 
 
-MASK32 = np.uint64(0xFFFFFFFF)
+def philox(counter: list[int], key: list[int]) -> list[int]:
+    """One block of Philox4x32-10, written from the paper."""
+    c, (k0, k1), mask = counter, key, 0xFFFFFFFF
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [p1 >> 32 ^ c[1] ^ k0, p1 & mask, p0 >> 32 ^ c[3] ^ k1, p0 & mask]
+        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
+    return c
 
 
 def random_words(n: int, seed: int, stream: int, count: int) -> NDArray:
-    """The first n words of a draw of rng.h: Philox4x32-10, written from the paper."""
-    blocks = -(-n // 4)
-    c = [np.arange(blocks, dtype=np.uint64)]
-    c += [np.full(blocks, v & 0xFFFFFFFF, np.uint64) for v in (stream, count, count >> 32)]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        high0, high1 = p0 >> np.uint64(32), p1 >> np.uint64(32)
-        c = [high1 ^ c[1] ^ np.uint64(k0), p1 & MASK32, high0 ^ c[3] ^ np.uint64(k1), p0 & MASK32]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack(c, 1).reshape(-1)[:n]
+    """The first n words of a draw, as rng.h defines it."""
+    low, high = (lambda v: v & 0xFFFFFFFF), (lambda v: v >> 32)
+    blocks = [philox([i, stream, low(count), high(count)], [low(seed), high(seed)]) for i in range(-(-n // 4))]
+    return np.array(blocks, np.uint64).reshape(-1)[:n]
 
 
 def dropout(shape: Shape, rate: float) -> Spec:
