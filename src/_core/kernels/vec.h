@@ -36,18 +36,39 @@
 #ifdef PD_F64
 typedef double real;
 typedef int64_t ireal;
+typedef uint64_t ureal;
 #define PD_R(x) x
 #else
 typedef float real;
 typedef int32_t ireal;
+typedef uint32_t ureal;
 #define PD_R(x) x##f /* a literal in the compiled dtype: PD_R(0.5) */
 #endif
 
 typedef real vreal __attribute__((vector_size(PD_VBYTES)));
 typedef ireal vint __attribute__((vector_size(PD_VBYTES)));
+typedef ureal vuint __attribute__((vector_size(PD_VBYTES)));
 enum { VL = PD_VBYTES / (int)sizeof(real) };
 
 #define PD_INLINE static inline __attribute__((always_inline, unused))
+
+/* PD_HW(op): the ISA's own instruction for this dtype, where it has one for every ISA: sqrt, min, max. */
+#ifdef PD_F64
+#define PD_HW_X86(prefix, op) prefix##_##op##_pd
+#define PD_HW_NEON(op) v##op##q_f64
+#else
+#define PD_HW_X86(prefix, op) prefix##_##op##_ps
+#define PD_HW_NEON(op) v##op##q_f32
+#endif
+#if defined(PD_ISA_avx512)
+#define PD_HW(op) PD_HW_X86(_mm512, op)
+#elif defined(PD_ISA_avx2)
+#define PD_HW(op) PD_HW_X86(_mm256, op)
+#elif defined(PD_ISA_neon)
+#define PD_HW(op) PD_HW_NEON(op)
+#elif defined(__SSE2__)
+#define PD_HW(op) PD_HW_X86(_mm, op)
+#endif
 
 /* the constants of the format: bits of the fraction, exponent bias */
 #ifdef PD_F64
@@ -63,15 +84,29 @@ typedef vreal vreal_u __attribute__((aligned(sizeof(real)), may_alias));
 PD_INLINE vreal vload(const real *p) { return *(const vreal_u *)p; }
 PD_INLINE void vstore(real *p, vreal v) { *(vreal_u *)p = v; }
 
-/* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. */
+/* A mask of the first n (0..VL) lanes. */
+PD_INLINE vint vfirst(int n) {
+    vreal index;
+    for (int i = 0; i < VL; i++) index[i] = (real)i;
+    return (vint)(index < vset((real)n));
+}
+
+/* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. Where there is no masked
+ * instruction the loop has a fixed length, else GCC makes it a call of memcpy, which spills every vector register. */
 PD_INLINE vreal vload_n(const real *p, int n) {
 #if defined(PD_ISA_avx512) && defined(PD_F64)
     return (vreal)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
 #elif defined(PD_ISA_avx512)
     return (vreal)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(PD_ISA_avx2) && defined(PD_F64)
+    return (vreal)_mm256_maskload_pd(p, (__m256i)vfirst(n));
+#elif defined(PD_ISA_avx2)
+    return (vreal)_mm256_maskload_ps(p, (__m256i)vfirst(n));
 #else
     vreal v = {0};
-    for (int i = 0; i < n; i++) v[i] = p[i];
+#pragma GCC unroll 8
+    for (int i = 0; i < VL; i++)
+        if (i < n) v[i] = p[i];
     return v;
 #endif
 }
@@ -80,8 +115,14 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif defined(PD_ISA_avx512)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(PD_ISA_avx2) && defined(PD_F64)
+    _mm256_maskstore_pd(p, (__m256i)vfirst(n), (__m256d)v);
+#elif defined(PD_ISA_avx2)
+    _mm256_maskstore_ps(p, (__m256i)vfirst(n), (__m256)v);
 #else
-    for (int i = 0; i < n; i++) p[i] = v[i];
+#pragma GCC unroll 8
+    for (int i = 0; i < VL; i++)
+        if (i < n) p[i] = v[i];
 #endif
 }
 
@@ -116,28 +157,30 @@ PD_INLINE vreal vcopysign(vreal mag, vreal sgn) {
 }
 PD_INLINE vint visnan(vreal a) { return (vint)(a != a); }
 
+/* a limited by a number that is not NaN; a NaN stays NaN. (x86 gives the second operand where one is NaN.) */
+PD_INLINE vreal vatleast(vreal a, real lo) {
+#if defined(PD_HW)
+    return (vreal)PD_HW(max)(vset(lo), a);
+#else
+    return vsel((vint)(a < vset(lo)), vset(lo), a);
+#endif
+}
+PD_INLINE vreal vatmost(vreal a, real hi) {
+#if defined(PD_HW)
+    return (vreal)PD_HW(min)(vset(hi), a);
+#else
+    return vsel((vint)(a > vset(hi)), vset(hi), a);
+#endif
+}
+PD_INLINE vreal vclamp(vreal a, real lo, real hi) { return vatmost(vatleast(a, lo), hi); }
+
 /* NaN in either operand gives NaN, as NumPy's maximum and minimum do. */
 PD_INLINE vreal vmax(vreal a, vreal b) { return vsel((vint)(a > b) | visnan(a), a, b); }
 PD_INLINE vreal vmin(vreal a, vreal b) { return vsel((vint)(a < b) | visnan(a), a, b); }
-PD_INLINE vreal vclamp(vreal a, real lo, real hi) { return vmin(vmax(a, vset(lo)), vset(hi)); }
 
 PD_INLINE vreal vsqrt(vreal a) {
-#if defined(PD_ISA_avx512) && defined(PD_F64)
-    return (vreal)_mm512_sqrt_pd((__m512d)a);
-#elif defined(PD_ISA_avx512)
-    return (vreal)_mm512_sqrt_ps((__m512)a);
-#elif defined(PD_ISA_avx2) && defined(PD_F64)
-    return (vreal)_mm256_sqrt_pd((__m256d)a);
-#elif defined(PD_ISA_avx2)
-    return (vreal)_mm256_sqrt_ps((__m256)a);
-#elif defined(__SSE2__) && defined(PD_F64)
-    return (vreal)_mm_sqrt_pd((__m128d)a);
-#elif defined(__SSE2__)
-    return (vreal)_mm_sqrt_ps((__m128)a);
-#elif defined(PD_ISA_neon) && defined(PD_F64)
-    return (vreal)vsqrtq_f64((float64x2_t)a);
-#elif defined(PD_ISA_neon)
-    return (vreal)vsqrtq_f32((float32x4_t)a);
+#if defined(PD_HW)
+    return (vreal)PD_HW(sqrt)(a);
 #else
     for (int i = 0; i < VL; i++) a[i] = __builtin_sqrt(a[i]);
     return a;
@@ -154,20 +197,40 @@ PD_INLINE vint vround_int(vreal a) {
     const vreal magic = vset((real)1.5 * (real)((int64_t)1 << V_FRACTION));
     return (vint)(a + magic) - (vint)magic;
 }
+/* Shift right that brings in zeros; x86 has no arithmetic one for 64-bit lanes before AVX-512. */
+PD_INLINE vint vshr(vint a, int n) { return (vint)((vuint)a >> n); }
 PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
 /* 2^n for integer lanes in the normal range. */
 PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
 
+/* Lanes i and i ^ h change places (h a literal power of two below VL). */
+#if PD_VBYTES == 16 && defined(PD_F64)
+#define PD_LANES(h) 0 ^ (h), 1 ^ (h)
+#elif PD_VBYTES == 16 || (PD_VBYTES == 32 && defined(PD_F64))
+#define PD_LANES(h) 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h)
+#elif PD_VBYTES == 32 || defined(PD_F64)
+#define PD_LANES(h) 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h)
+#else
+#define PD_LANES(h) \
+    0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h), 8 ^ (h), 9 ^ (h), 10 ^ (h), 11 ^ (h), \
+        12 ^ (h), 13 ^ (h), 14 ^ (h), 15 ^ (h)
+#endif
+#define PD_SWAP(v, h) __builtin_shufflevector(v, v, PD_LANES((h) & (VL - 1)))
+
 /* Horizontal reductions in one fixed order (pairwise halves), whatever the ISA's shuffles. */
 PD_INLINE real vsum(vreal v) {
-    for (int h = VL / 2; h > 0; h /= 2)
-        for (int i = 0; i < h; i++) v[i] += v[i + h];
+    if (VL > 8) v += PD_SWAP(v, 8);
+    if (VL > 4) v += PD_SWAP(v, 4);
+    if (VL > 2) v += PD_SWAP(v, 2);
+    v += PD_SWAP(v, 1);
     return v[0];
 }
 PD_INLINE real vmaximum(vreal v) {
-    real m = v[0];
-    for (int i = 1; i < VL; i++) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
-    return m;
+    if (VL > 8) v = vmax(v, PD_SWAP(v, 8));
+    if (VL > 4) v = vmax(v, PD_SWAP(v, 4));
+    if (VL > 2) v = vmax(v, PD_SWAP(v, 2));
+    v = vmax(v, PD_SWAP(v, 1));
+    return v[0];
 }
 PD_INLINE int vany(vint mask) {
     ireal any = 0;

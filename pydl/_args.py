@@ -1,0 +1,66 @@
+"""Checks of single constructor arguments: a number comes back as a plain Python number or an error says why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+
+def real(
+    owner: str,
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """`value` as a float, finite and within the bounds given; `owner` and `name` are for the message."""
+    bounds = [f"{sign} {limit}" for sign, limit in ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
+              if limit is not None]  # fmt: skip
+    wanted = f"a finite number {' and '.join(bounds)}".rstrip()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+    x = float(value)
+    if (
+        not math.isfinite(x)
+        or (above is not None and not x > above)
+        or (at_least is not None and not x >= at_least)
+        or (at_most is not None and not x <= at_most)
+        or (below is not None and not x < below)
+    ):
+        raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
+    return x
+
+
+def optional_real(owner: str, name: str, value: Any, **bounds: float) -> float | None:
+    """As `real`, but None stays None."""
+    return None if value is None else real(owner, name, value, **bounds)
+
+
+def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | None = None) -> int:
+    """`value` as an int, at least `at_least` and, where given, below `below`."""
+    wanted = f"an integer >= {at_least}" + (f" and < {below}" if below is not None else "")
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+    n = int(value)
+    if n < at_least or (below is not None and n >= below):
+        raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
+    return n
+
+
+def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
+    """`value`, which must be one of `choices`."""
+    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
+        raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple of sizes, each an integer >= 0."""
+    if isinstance(shape, str) or not hasattr(shape, "__iter__"):
+        raise TypeError(f"{owner}: shape must be a tuple of integers, got {shape!r}")
+    return tuple(whole(owner, f"shape[{i}]", size) for i, size in enumerate(shape))

@@ -1,0 +1,181 @@
+"""Checks of what users pass to models, and their messages: the object, what was expected, what was given, the remedy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl._graph import SymbolicTensor
+
+Array = NDArray[Any]
+
+
+def numeric(owner: str, what: str, x: Any) -> Array:
+    """`x` as an array of a real dtype that batches can be gathered from, without a copy where possible.
+
+    Raises
+    ------
+    TypeError
+        None, text, objects, complex numbers, ragged lists.
+    """
+    if x is None:
+        raise TypeError(f"{owner}: {what} is None; expected an array of numbers")
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        x = np.from_dlpack(x)
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{owner}: {what} is not an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{owner}: {what}: expected an array of numbers, got dtype {array.dtype}; convert or encode it first"
+        )
+    if array.dtype.itemsize > 8 or array.dtype == np.float16 or not array.dtype.isnative:
+        array = array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
+    return array
+
+
+def rows_contiguous(array: Array) -> Array:
+    """The array, or a copy whose rows are contiguous and aligned."""
+    inner = array.itemsize
+    for d in range(array.ndim - 1, 0, -1):
+        if array.shape[d] != 1 and array.strides[d] != inner:
+            return np.ascontiguousarray(array)
+        inner *= array.shape[d]
+    return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else np.ascontiguousarray(array)
+
+
+def model_input(owner: str, tensor: SymbolicTensor, x: Any) -> Array:
+    """Rows for one input of a model."""
+    array = numeric(owner, f'input "{tensor.name}"', x)
+    wanted = tensor.shape[1:]
+    if array.ndim == 1 and wanted == (1,):
+        array = array[:, None]
+    if array.ndim == 0 or array.shape[1:] != wanted:
+        raise ValueError(
+            f'{owner}: input "{tensor.name}": expected {_batch(wanted)}, got {array.shape}'
+            + _input_remedy(array.shape, wanted)
+        )
+    return rows_contiguous(array)
+
+
+def _input_remedy(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+    if shape == wanted:
+        return "; a single row needs a batch axis: x[None]"
+    size = math.prod(int(d or 0) for d in wanted)
+    if len(shape) > 1 and math.prod(shape[1:]) == size:
+        return "; add pydl.layers.Flatten() after the Input, or reshape the data"
+    return ""
+
+
+def _batch(shape: Sequence[int | None]) -> str:
+    return "(batch, " + ", ".join(map(str, shape)) + ")"
+
+
+def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | None, ...]) -> Array:
+    """Targets for one output, of shape (n, elements per row)."""
+    what = f'targets of output "{name}"'
+    array = numeric(owner, what, y)
+    features = tuple(int(d or 0) for d in output_shape[1:])
+    if array.ndim == 0:
+        raise ValueError(f"{owner}: {what}: expected one row per sample, got a single number")
+    if loss.sparse:
+        wanted: tuple[int, ...] = features[:-1]
+        if array.shape[1:] == (*wanted, 1):
+            array = array.reshape(len(array), *wanted)
+    else:
+        wanted = features
+        if array.shape[1:] == wanted[:-1] and wanted[-1:] == (1,):
+            array = array.reshape(len(array), *wanted)
+    if array.shape[1:] != wanted:
+        raise ValueError(
+            f"{owner}: {what} for {loss.name}: expected shape {_batch(wanted) if wanted else '(batch,)'}, "
+            f"got {array.shape}{_target_remedy(loss, array, features)}"
+        )
+    _check_values(owner, what, loss, array, features[-1])
+    return rows_contiguous(array.reshape(len(array), -1))
+
+
+def _target_remedy(loss: Any, array: Array, features: tuple[int, ...]) -> str:
+    if loss.sparse and array.shape[1:] == features:
+        return '; for one-hot targets use loss="categorical_crossentropy"'
+    if not loss.sparse and array.shape[1:] in ((), (1,)) and features[-1] > 1 and "categorical" in loss.name:
+        return '; for class numbers use loss="sparse_categorical_crossentropy" or pydl.utils.to_categorical'
+    return ""
+
+
+def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) -> None:
+    if array.size == 0:
+        return
+    low, high = array.min(), array.max()
+    if array.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
+        raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
+    if loss.sparse:
+        if low < 0 or high >= classes:
+            bad = low if low < 0 else high
+            raise ValueError(
+                f"{owner}: {what}: class numbers must be in [0, {classes}), as the output has {classes} units; got {bad}"
+            )
+        if array.dtype.kind == "f" and (array != np.floor(array)).any():
+            raise ValueError(f"{owner}: {what}: expected whole class numbers, got fractions")
+    elif loss.probability_targets and (low < 0 or high > 1):
+        bad = low if low < 0 else high
+        raise ValueError(f"{owner}: {what}: {loss.name} expects targets in [0, 1], got {bad}")
+
+
+def weights(owner: str, what: str, w: Any, n: int) -> Array:
+    """Sample weights `(n,)`."""
+    array = numeric(owner, what, w)
+    if array.shape == (n, 1):
+        array = array[:, 0]
+    if array.shape != (n,):
+        raise ValueError(f"{owner}: {what}: expected shape ({n},), one weight per sample, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{owner}: {what}: expected finite numbers, got NaN or infinity")
+    return rows_contiguous(array)
+
+
+def class_weights(owner: str, table: Any, y: Array, classes: int, sparse: bool) -> Array:
+    """The weight of each sample's class; classes that `table` does not name weigh 1."""
+    if not isinstance(table, Mapping) or not all(isinstance(k, int | np.integer) for k in table):
+        raise TypeError(f"{owner}: class_weight: expected a dict from class numbers to weights, got {table!r}")
+    n = classes if classes > 1 else 2
+    unknown = sorted(k for k in table if not 0 <= k < n)
+    if unknown:
+        raise ValueError(f"{owner}: class_weight: class {unknown[0]} is not in [0, {n})")
+    per_class = np.ones(n)
+    for k, weight in table.items():
+        per_class[k] = float(weight)
+    if not np.isfinite(per_class).all():
+        raise ValueError(f"{owner}: class_weight: expected finite numbers, got {dict(table)!r}")
+    labels = y[:, 0] if sparse or classes == 1 else y.argmax(axis=1)
+    return per_class[labels.astype(np.int64)]
+
+
+def same_length(owner: str, named: Sequence[tuple[str, Array]], *, minimum: int = 1) -> int:
+    """The number of rows that all arrays have."""
+    n = len(named[0][1])
+    for name, array in named[1:]:
+        if len(array) != n:
+            raise ValueError(
+                f"{owner}: expected arrays of one length, got {named[0][0]} with {n} rows and {name} with {len(array)}"
+            )
+    if n < minimum:
+        raise ValueError(f"{owner}: expected at least {minimum} row, got {n}")
+    return n
+
+
+def batch_size(owner: str, value: Any) -> int:
+    """`batch_size`, 32 where it is None."""
+    if value is None:
+        return 32
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{owner}: batch_size: expected an int >= 1, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{owner}: batch_size: expected an int >= 1, got {value}")
+    return int(value)

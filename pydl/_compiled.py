@@ -1,0 +1,117 @@
+"""What `compile` was given, resolved: a loss and a weight for each output, metrics with their names in the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydl import losses, metrics
+from pydl._registry import serialize
+
+
+@dataclass
+class CompiledMetric:
+    """A metric of one output.
+
+    Attributes
+    ----------
+    metric : Metric
+    output : int
+        Number of the output.
+    weighted : bool
+        Whether sample weights count.
+    name : str
+        In logs.
+    """
+
+    metric: Any
+    output: int
+    weighted: bool
+    name: str
+
+
+def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = False) -> list[Any]:
+    """One entry per output from what Keras accepts: one value (for one output), a list, or a dict by output name.
+
+    `lists`: an entry is itself a list (metrics).
+
+    Raises
+    ------
+    ValueError
+        Unknown output names; a wrong number of entries.
+    """
+    if isinstance(given, Mapping):
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise ValueError(f"compile: {what}: {unknown[0]!r} is not an output; the outputs are {list(names)}")
+        return [given.get(n) for n in names]
+    if len(names) == 1:
+        if isinstance(given, list | tuple) and not lists:
+            if len(given) != 1:
+                raise ValueError(f"compile: {what}: expected one entry for output {names[0]!r}, got {len(given)}")
+            return [given[0]]
+        return [given]
+    if given is None:
+        return [None] * len(names)
+    if not isinstance(given, list | tuple) or len(given) != len(names):
+        raise ValueError(f"compile: {what}: expected a list of {len(names)} entries or a dict, for {list(names)}")
+    return list(given)
+
+
+def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
+    """A loss for each output."""
+    entries = per_output("loss", given, names)
+    if len(names) > 1 and not isinstance(given, list | tuple | Mapping):
+        entries = [given] * len(names)
+    resolved = [losses.get(e) for e in entries]
+    for name, loss in zip(names, resolved, strict=True):
+        if loss is None:
+            raise ValueError(f'compile: output "{name}" has no loss; pass loss="mse" or another of pydl.losses')
+    return resolved
+
+
+def resolve_loss_weights(given: Any, names: Sequence[str]) -> list[float]:
+    """A factor for each output's loss, 1 where none is given."""
+    factors = [1.0 if f is None else f for f in per_output("loss_weights", given, names)]
+    for f in factors:
+        if isinstance(f, bool) or not isinstance(f, int | float):
+            raise TypeError(f"compile: loss_weights: expected numbers, got {f!r}")
+    return [float(f) for f in factors]
+
+
+def resolve_metrics(
+    plain: Any, weighted: Any, outputs: Sequence[Any], resolved_losses: Sequence[Any], names: Sequence[str]
+) -> list[CompiledMetric]:
+    """All metrics, in order of output; several outputs put theirs before the metric's name."""
+    compiled: list[CompiledMetric] = []
+    for is_weighted, given in ((False, plain), (True, weighted)):
+        what = "weighted_metrics" if is_weighted else "metrics"
+        if given is not None and not isinstance(given, list | tuple | Mapping):
+            raise TypeError(f'compile: {what}: expected a list such as ["accuracy"], got {given!r}')
+        for i, entries in enumerate(per_output(what, given, names, lists=True)):
+            listed = entries if isinstance(entries, list | tuple) else [] if entries is None else [entries]
+            for entry in listed:
+                metric = metrics.get(entry, loss=resolved_losses[i], output_shape=outputs[i].shape)
+                if metric is None:
+                    raise ValueError(f"compile: {what}: expected names, classes or Metric instances, got None")
+                name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
+                compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
+    return compiled
+
+
+def _unused(name: str, compiled: Sequence[CompiledMetric]) -> str:
+    taken = {c.name for c in compiled}
+    n, candidate = 1, name
+    while candidate in taken:
+        candidate, n = f"{name}_{n}", n + 1
+    return candidate
+
+
+def metrics_config(compiled: Sequence[CompiledMetric], outputs: Sequence[str]) -> dict[str, Any]:
+    """The metrics of `compile` as JSON, by argument and output."""
+    config: dict[str, Any] = {"metrics": {}, "weighted_metrics": {}}
+    for c in compiled:
+        listed = config["weighted_metrics" if c.weighted else "metrics"].setdefault(outputs[c.output], [])
+        listed.append(serialize(c.metric))
+    return config

@@ -1,0 +1,82 @@
+"""Where a call of fit stands: all that a resumed run needs besides weights, optimizer and data."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass
+class FitState:
+    """The position and the running sums of a `Model.fit`.
+
+    Attributes
+    ----------
+    epoch : int
+        The running epoch, from 0.
+    step : int
+        Batches finished in it.
+    seed, draws : int
+        Seed of the model's random streams and how many steps have drawn from them.
+    totals : dict of str to (float, float)
+        For the loss and each metric, the total and the count of the running epoch.
+    history : dict of str to list of float
+        The values of the epochs finished, as in `History.history`.
+    callbacks : dict of str to dict
+        What `Callback.state` returned, by the callback's key in its CallbackList.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seed: int = 0
+    draws: int = 0
+    totals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=dict)
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_config(self) -> dict[str, Any]:
+        """The state as a dictionary that JSON can hold, without loss."""
+        return {
+            "epoch": int(self.epoch),
+            "step": int(self.step),
+            "seed": int(self.seed),
+            "draws": int(self.draws),
+            "totals": {name: [float(total), float(count)] for name, (total, count) in self.totals.items()},
+            "history": {name: [float(value) for value in values] for name, values in self.history.items()},
+            "callbacks": dict(self.callbacks),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The state that `to_config` wrote.
+
+        Raises
+        ------
+        ValueError
+            When `config` is not such a dictionary.
+        """
+        counters = ("epoch", "step", "seed", "draws")
+        tables = ("totals", "history", "callbacks")
+        if not isinstance(config, dict) or config.keys() != {*counters, *tables}:
+            raise ValueError(f"the state of fit: expected the keys {', '.join(counters + tables)}, got {config!r:.200}")
+        for name in counters:
+            if type(config[name]) is not int or not 0 <= config[name] < 2**64:
+                raise ValueError(f"the state of fit: expected {name} >= 0, got {config[name]!r:.80}")
+        for name in tables:
+            if not isinstance(config[name], dict):
+                raise ValueError(f"the state of fit: expected {name} as a dictionary, got {config[name]!r:.80}")
+        totals, history, callbacks = (config[name] for name in tables)
+        if not all(_floats(pair) and len(pair) == 2 for pair in totals.values()):
+            raise ValueError(f"the state of fit: expected totals as pairs of numbers, got {totals!r:.80}")
+        if not all(_floats(values) for values in history.values()):
+            raise ValueError(f"the state of fit: expected history as lists of numbers, got {history!r:.80}")
+        if not all(isinstance(state, dict) for state in callbacks.values()):
+            raise ValueError(f"the state of fit: expected a dictionary for each callback, got {callbacks!r:.80}")
+        return cls(
+            **{name: config[name] for name in counters},
+            totals={name: (float(total), float(count)) for name, (total, count) in totals.items()},
+            history={name: [float(value) for value in values] for name, values in history.items()},
+            callbacks=callbacks,
+        )
+
+
+def _floats(values: object) -> bool:
+    return isinstance(values, list) and all(type(value) in (int, float) for value in values)

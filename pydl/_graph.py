@@ -1,0 +1,95 @@
+"""The graph of a model: symbolic tensors, the calls of layers between them, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Shape = tuple[int | None, ...]
+
+
+class SymbolicTensor:
+    """What a layer's call will produce: a shape (batch first, None) and a dtype, no values.
+
+    Attributes
+    ----------
+    shape : tuple
+        `(None, ...)`.
+    dtype : str
+    call : Call or None
+        The call that produces it; None for a model's input.
+    name : str
+    """
+
+    def __init__(self, shape: Shape, dtype: str, name: str, call: Call | None = None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.name = name
+        self.call = call
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{self!r} has no values: build a pydl.Model from it and call that on an array")
+
+
+class Call:
+    """One use of a layer: its inputs and its output."""
+
+    def __init__(self, layer: Any, inputs: Sequence[SymbolicTensor], shape: Shape, dtype: str) -> None:
+        self.layer = layer
+        self.inputs = list(inputs)
+        self.output = SymbolicTensor(shape, dtype, layer.name, self)
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor or a non-empty list of them."""
+    return isinstance(x, SymbolicTensor) or (
+        isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(t, SymbolicTensor) for t in x)
+    )
+
+
+def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[Call]:
+    """The calls between inputs and outputs, each behind those it depends on.
+
+    Raises
+    ------
+    ValueError
+        When an output depends on an `Input` that is not among `inputs`, or an input is not used.
+    """
+    known = {id(t) for t in inputs}
+    ordered: list[Call] = []
+    used: set[int] = set()
+    pending = [(t, False) for t in reversed(outputs)]
+    while pending:
+        tensor, expanded = pending.pop()
+        if id(tensor) in known:
+            used.add(id(tensor))
+            if not expanded:
+                continue
+        call = tensor.call
+        if expanded and call is not None:
+            if id(tensor) not in known:
+                known.add(id(tensor))
+                ordered.append(call)
+        elif call is None:
+            raise ValueError(
+                f'Model: the outputs depend on Input "{tensor.name}" {tensor.shape}, which is not in `inputs`; add it'
+            )
+        else:
+            pending.append((tensor, True))
+            pending += [(t, False) for t in reversed(call.inputs)]
+    for t in inputs:
+        if id(t) not in used:
+            raise ValueError(f'Model: the input "{t.name}" {t.shape} does not lead to any output; remove it')
+    return ordered
+
+
+def unique_layers(calls: Iterable[Call]) -> list[Any]:
+    """The layers of some calls, each once, in order of first use."""
+    return list({id(c.layer): c.layer for c in calls}.values())

@@ -1,0 +1,193 @@
+"""What a plan does with a model's outputs: losses, metrics, and the optimizer's step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pydl import _core
+from pydl._plan import Builder, Tensor
+from pydl._variable import Variable
+
+
+def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
+    """Emit a loss and its gradient; returns the accumulator of the sum of its rows' values times their weights.
+
+    Divided by the samples it was collected over, that sum is the mean of the batches' losses weighted by their size.
+    """
+    rows, columns = y.rows_of_last, y.shape[-1]
+    group = rows // y.batch
+    values = b.buffer((rows,))
+    scale = loss.scale(rows)
+    pending, y.value.pending = y.value.pending, None
+
+    def emit(dy: _core.Buffer | None) -> None:
+        if loss.op is None:
+            _emit_custom_loss(b, loss, y, t, w, values, dy, scale * weight)
+            return
+        op = loss.op if pending is None else loss.fused[pending.name]
+        p = None if pending is None else y.buffer
+        b.emit(op, y=y.buffer, t=t.buffer, w=w, loss=values, dy=dy, p=p, B=rows, O=columns, group=group,
+               scale=scale * weight, **loss.fields())  # fmt: skip
+
+    if y.value.needs_grad:
+        b.use(y)
+        if pending is not None:
+            y.value.grad = b.buffer(y.shape)
+            y.value.grad_is_pre = True
+            emit(y.value.grad)
+        else:
+            b.contribute(y, lambda dy, _: emit(dy))
+    else:
+        emit(None)
+    slot = b.slot(2)
+    factor = scale * b.batch
+    b.later(lambda: b.emit("sum", x=values, n=rows, group=group, slot=slot, factor=factor))
+    return slot
+
+
+def _emit_custom_loss(
+    b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer, dy: _core.Buffer | None,
+    scale: float,
+) -> None:  # fmt: skip
+    """The record of a loss written in NumPy."""
+    y_true, y_pred = t.array(), y.array()
+    out = np.asarray(values).reshape(y_pred.shape[:-1])
+    weights = None if w is None else np.asarray(w).reshape(-1, *[1] * (out.ndim - 1))
+    grad = None if dy is None else np.asarray(dy).reshape(y_pred.shape)
+
+    def run() -> None:
+        result = np.asarray(loss.call(y_true, y_pred))
+        if result.shape != out.shape:
+            raise ValueError(f'loss "{loss.name}": call returned shape {result.shape}, expected {out.shape}')
+        out[...] = result if weights is None else result * weights
+        if grad is None:
+            return
+        slope = np.asarray(loss.gradient(y_true, y_pred))
+        if slope.shape != grad.shape:
+            raise ValueError(f'loss "{loss.name}": gradient returned shape {slope.shape}, expected {grad.shape}')
+        factor = scale if weights is None else scale * weights[..., None]
+        grad[...] = slope * factor
+
+    reads = [y.buffer, t.buffer] + ([] if w is None else [w])
+    b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
+
+
+def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
+    """Emit a metric; returns the accumulators of its total and count, None where it keeps them itself (in NumPy)."""
+    if metric.op is None:
+        y_true, y_pred = t.array(), y.array()
+        weights = None if w is None else np.asarray(w)
+        reads = [y.buffer, t.buffer] + ([] if w is None else [w])
+        b.later(
+            lambda: b.emit_python(
+                type(metric).__name__, lambda: metric.update_state(y_true, y_pred, sample_weight=weights), reads, []
+            )
+        )
+        return None
+    rows, columns = y.rows_of_last, y.shape[-1]
+    group = rows // y.batch
+    values = b.buffer((rows,))
+    out = {"loss" if _core.describe(metric.op)["family"] == "loss" else "m": values}
+    slot = b.slot(2)
+
+    def tail() -> None:
+        b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, B=rows, O=columns, group=group, **out, **metric.fields())
+        b.emit("sum", x=values, w=w, n=rows, group=group, slot=slot, factor=1.0)
+
+    b.later(tail)
+    return slot
+
+
+def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
+    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
+    penalised = [v for v in variables if v.regularizer is not None]
+    if not penalised:
+        return None
+    slot = b.slot(1)
+
+    def tail() -> None:
+        for v in penalised:
+            r = v.regularizer
+            b.emit("penalty_sum", w=v.buffer, n=v.buffer.size, slot=slot, l1=r.l1, l2=r.l2, factor=float(b.batch))
+
+    b.later(tail)
+    return slot
+
+
+def emit_penalty_gradients(b: Builder) -> None:
+    """Emit the regularizers' part of the gradients."""
+    for v in b.trained.values():
+        if v.regularizer is not None:
+            g, r = v.gradient_buffer(), v.regularizer
+            b.emit("penalty_grad", w=v.buffer, g=g, n=g.size, l1=r.l1, l2=r.l2)
+
+
+def emit_optimizer(b: Builder, optimizer: Any) -> None:
+    """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
+    variables = list(b.trained.values())
+    _emit_clipping(b, optimizer, variables)
+    for v in variables:
+        g = v.gradient_buffer()
+        slots = optimizer.slot_variables(v)
+        if optimizer.op is None:
+            _emit_custom_step(b, optimizer, v, slots)
+        else:
+            named = {f"s{i}": s.buffer for i, s in slots.items()}
+            b.emit(optimizer.op, w=v.buffer, g=g, n=g.size, decay=int(optimizer.decays(v)), **named,
+                   **optimizer.fields())  # fmt: skip
+        if v.constraint is not None:
+            _emit_constraint(b, v)
+
+
+def _emit_clipping(b: Builder, optimizer: Any, variables: Sequence[Variable]) -> None:
+    grads = [v.gradient_buffer() for v in variables]
+    if optimizer.clipvalue is not None:
+        for g in grads:
+            b.emit("grad_clip", g=g, n=g.size, limit=optimizer.clipvalue)
+        return
+    limit = optimizer.clipnorm or optimizer.global_clipnorm
+    if limit is None:
+        return
+    together = optimizer.global_clipnorm is not None
+    norm = b.buffer((1,), "float64")
+    for i, g in enumerate(grads):
+        if not together:
+            norm = b.buffer((1,), "float64")
+        b.emit("grad_norm", g=g, norm2=norm, n=g.size, add=int(together and i > 0))
+        if not together:
+            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+    if together:
+        for g in grads:
+            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+
+
+def _emit_custom_step(b: Builder, optimizer: Any, v: Variable, slots: dict[int, Variable]) -> None:
+    """The record of an optimizer written in NumPy; it sees arrays as the user does."""
+    b.single_steps = True
+    arrays = {optimizer.slots[i]: s for i, s in slots.items()}
+
+    def run() -> None:
+        t = optimizer.iterations + 1
+        rate = float(optimizer.rates(t - 1)[0])
+        w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
+        if optimizer.decays(v):
+            w -= rate * optimizer.weight_decay * w
+        optimizer.update(w, v.gradient, named, rate, t)
+        v.assign(w)
+        for name, s in arrays.items():
+            s.assign(named[name])
+
+    b.emit_python(type(optimizer).__name__, run, [v.gradient_buffer()], [v.buffer, *(s.buffer for s in slots.values())])
+
+
+def _emit_constraint(b: Builder, v: Variable) -> None:
+    constraint = v.constraint
+    assert constraint is not None
+
+    def run() -> None:
+        v.assign(constraint(v.numpy()))
+
+    b.emit_python(type(constraint).__name__, run, [v.buffer], [v.buffer])

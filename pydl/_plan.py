@@ -1,0 +1,350 @@
+"""From a graph of layers to a plan of kernel records: buffers, gradients, fusions, order.
+
+Layers, losses and metrics *emit* records into a `Builder`, once per batch size; `_core.Plan` runs them many times.
+
+A training step is laid out so that threads seldom wait for each other. Gathering, the forward pass, the losses and the
+chain of input gradients all split the batch by rows; then, in the *tail*, come sums over the batch: weight gradients,
+loss and metric totals; then what depends on them: penalties, clipping, the optimizer. Threads meet before the tail and
+at the end of the step, and otherwise only where a record reads what another thread wrote (`_core.Plan` finds out).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl import _core
+from pydl._graph import Call, SymbolicTensor
+from pydl._variable import Variable
+
+_TILE_ROWS = 256  # rows of dy that gemm_dw packs at a time
+_PANEL = 32  # widest panel, in elements
+
+
+def run_op(op: str, dtype: str, **fields: Any) -> None:
+    """Run one kernel on arrays in the calling thread, with the best instruction set."""
+    _core.call(op, dtype=dtype, **fields)
+
+
+def rowwise(act: Any) -> bool:
+    """Whether an activation normalizes over the last axis."""
+    return act.kernel in ("softmax", "log_softmax")
+
+
+def reads_input(act: Any) -> bool:
+    """Whether the backward kernel of an activation reads its input, not its output."""
+    return _core.describe(f"act_{act.kernel}_bwd")["reads"] == "x"
+
+
+class Value:
+    """A buffer of a plan and what is known of its gradient. Reshaped tensors share one.
+
+    Attributes
+    ----------
+    buffer : Buffer
+        `(B, ...)`.
+    needs_grad : bool
+        Whether anything upstream can be trained.
+    uses : int
+        Records of the forward pass that will send a gradient back.
+    act, saved : activation or None, Buffer
+        The activation whose output this is, and what its backward kernel reads.
+    pending : activation or None
+        An activation left to the loss: the buffer holds logits until the loss record has run.
+    grad : Buffer or None
+        The gradient: of the loss with respect to the value, or, `grad_is_pre`, to the input of `act`.
+    """
+
+    def __init__(self, buffer: _core.Buffer, needs_grad: bool) -> None:
+        self.buffer = buffer
+        self.needs_grad = needs_grad
+        self.uses = 0
+        self.act: Any = None
+        self.act_columns = 0
+        self.saved: _core.Buffer | None = None
+        self.pending: Any = None
+        self.grad: _core.Buffer | None = None
+        self.grad_is_pre = False
+
+
+class Tensor:
+    """A value seen with a shape `(B, ...)`."""
+
+    def __init__(self, value: Value, shape: tuple[int, ...]) -> None:
+        self.value = value
+        self.shape = shape
+
+    @property
+    def buffer(self) -> _core.Buffer:
+        return self.value.buffer
+
+    @property
+    def batch(self) -> int:
+        return self.shape[0]
+
+    @property
+    def columns(self) -> int:
+        """Elements per row of the batch."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def rows_of_last(self) -> int:
+        """Rows when only the last axis counts as columns (Dense, normalization, class axes)."""
+        return math.prod(self.shape[:-1])
+
+    def array(self) -> NDArray[Any]:
+        """A view of the buffer."""
+        return np.asarray(self.buffer).reshape(self.shape)
+
+
+class Builder:
+    """Collects the records of one plan.
+
+    Parameters
+    ----------
+    dtype : str
+        What the plan computes in.
+    batch : int
+        Rows of a batch.
+    training : bool
+        Whether layers behave as in training and gradients are wanted.
+    threads : int
+        Threads it will run on at most (scratch memory is per thread).
+    """
+
+    def __init__(self, dtype: str, batch: int, *, training: bool, threads: int) -> None:
+        self.plan = _core.Plan(dtype)
+        self.dtype = dtype
+        self.batch = batch
+        self.training = training
+        self.threads = threads
+        self.work = 0.0  # in multiply-adds, to choose the number of threads
+        self.slots = 0
+        self.streams = 0
+        self.memory: list[_core.Buffer] = []
+        self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
+        self.claim: Any = None  # the loss that may take the next output's activation on
+        self.trained: dict[int, Variable] = {}
+        self.notes: dict[int, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
+        self._tail: list[Callable[[], None]] = []
+
+    # -- memory and records ---------------------------------------------------------------------------------------
+
+    def buffer(self, shape: Sequence[int], dtype: str | None = None) -> _core.Buffer:
+        """New memory of the plan."""
+        b = _core.Buffer(shape, dtype or self.dtype)
+        self.memory.append(b)
+        return b
+
+    def tensor(self, shape: Sequence[int], *parents: Tensor, trainable: bool = False) -> Tensor:
+        """A new tensor that depends on `parents` and, where `trainable`, on weights being trained."""
+        needs_grad = self.training and (trainable or any(p.value.needs_grad for p in parents))
+        return Tensor(Value(self.buffer(shape), needs_grad), tuple(shape))
+
+    def emit(self, op: str, **fields: Any) -> None:
+        """Append a record."""
+        self.plan.emit(op, **fields)
+        size = fields.get("B", 1) * fields.get("O", 1) * fields.get("I", 1) if "B" in fields else fields.get("n", 0)
+        self.work += size
+
+    def emit_python(
+        self, name: str, function: Callable[[], None], reads: Sequence[_core.Buffer], writes: Sequence[_core.Buffer]
+    ) -> None:
+        """Append a record that calls `function()`, which reads and writes NumPy views of buffers."""
+        self.plan.emit_python(name, function, reads, writes)
+
+    def later(self, emit: Callable[[], None]) -> None:
+        """Put records off to the tail of the step."""
+        self._tail.append(emit)
+
+    def flush(self) -> None:
+        """Emit what was put off."""
+        tail, self._tail = self._tail, []
+        for emit in tail:
+            emit()
+
+    def slot(self, n: int = 1) -> int:
+        """The first of n new accumulators."""
+        self.slots += n
+        return self.slots - n
+
+    def stream(self) -> int:
+        """The number of a new random stream, by order of emission."""
+        self.streams += 1
+        return self.streams - 1
+
+    # -- activations ----------------------------------------------------------------------------------------------
+
+    def claimed(self, act: Any) -> bool:
+        """Whether the loss takes this activation of a model's output on, so that the layer leaves it out."""
+        return self.claim is not None and act.name in self.claim.fused
+
+    def activate(self, x: Tensor, act: Any) -> Tensor:
+        """The activation of a tensor, as a tensor of its own."""
+        self.use(x)
+        y = self.tensor(x.shape, x)
+        rows, columns = (x.rows_of_last, x.shape[-1]) if rowwise(act) else (x.batch, x.columns)
+        if self.claimed(act):
+            self.emit("copy", x=x.buffer, y=y.buffer, B=rows, O=columns, ldx=columns, ldy=columns)
+            y.value.pending = act
+            return y
+        self.emit(f"act_{act.kernel}_fwd", x=x.buffer, y=y.buffer, B=rows, O=columns, alpha=act.alpha)
+        self._activated(y, act, x.buffer)
+        return y
+
+    def _activated(self, y: Tensor, act: Any, z: _core.Buffer | None) -> None:
+        """Note that y = act(z), for the backward pass."""
+        y.value.act = act
+        y.value.act_columns = y.shape[-1]
+        y.value.saved = z if reads_input(act) else y.buffer
+
+    # -- gradients ------------------------------------------------------------------------------------------------
+
+    def use(self, *tensors: Tensor) -> None:
+        """Note that a record reads these tensors and will send gradients back."""
+        for t in tensors:
+            t.value.uses += 1
+
+    def gradient(self, y: Tensor) -> _core.Buffer | None:
+        """The gradient with respect to the input of y's activation (to y, where it has none); None where none came."""
+        v = y.value
+        if v.grad is not None and v.act is not None and not v.grad_is_pre:
+            rows, columns = (y.rows_of_last, y.shape[-1]) if rowwise(v.act) else (y.batch, y.columns)
+            self.emit(f"act_{v.act.kernel}_bwd", s=v.saved, dy=v.grad, dx=v.grad, B=rows, O=columns, alpha=v.act.alpha)
+            v.grad_is_pre = True
+        return v.grad
+
+    def contribute(self, x: Tensor, emit: Callable[[_core.Buffer, int], None], *, adds: bool = False) -> None:
+        """Send a gradient to x: `emit(buffer, add)` writes it, or, where it `adds` and add is 1, adds to it."""
+        v = x.value
+        if not v.needs_grad:
+            return
+        if v.grad is None:
+            v.grad = self.buffer(x.shape)
+            emit(v.grad, 0)
+        elif adds:
+            emit(v.grad, 1)
+        else:
+            other = self.buffer(x.shape)
+            emit(other, 0)
+            self.emit("add", x1=v.grad, x2=other, y=v.grad, B=x.batch, O=x.columns)
+
+    def hand_over(self, x: Tensor, grad: _core.Buffer) -> None:
+        """Send x a gradient whose buffer nobody else will read: the buffer itself where x has none yet."""
+        if x.value.needs_grad and x.value.grad is None:
+            x.value.grad = grad
+            return
+        self.contribute(x, lambda buffer, add: self.copy_gradient(x, grad, buffer, add), adds=True)
+
+    def copy_gradient(self, x: Tensor, grad: _core.Buffer, buffer: _core.Buffer, add: int) -> None:
+        """Copy (or add) a gradient of x's shape."""
+        n = x.columns
+        self.emit("copy", x=grad, y=buffer, B=x.batch, O=n, ldx=n, ldy=n, add=add)
+
+    def derivative(self, x: Tensor) -> dict[str, Any]:
+        """Fields that let the only record that sends x a gradient apply the derivative of x's activation as well."""
+        v = x.value
+        if v.act is None or v.uses != 1 or v.grad is not None or (rowwise(v.act) and x.shape[-1] != v.act_columns):
+            return {}
+        v.grad_is_pre = True
+        return {"act": f"act_{v.act.kernel}_bwd", "s": v.saved, "alpha": v.act.alpha}
+
+    def train(self, variable: Variable, emit: Callable[[_core.Buffer, int], None]) -> None:
+        """Put off the record that writes (add 0) or adds to (1) the gradient of a weight."""
+        add = int(id(variable) in self.trained)
+        self.trained[id(variable)] = variable
+        grad = variable.gradient_buffer()
+        self.later(lambda: emit(grad, add))
+
+    def scratch(self, elements: int) -> dict[str, Any]:
+        """Fields for scratch memory of so many elements per thread."""
+        stride = -(-elements // 64) * 64
+        return {"pack": self.buffer((self.threads, stride)), "pack_stride": stride}
+
+    # -- Dense: the three products --------------------------------------------------------------------------------
+
+    def dense_forward(self, x: Tensor, kernel: Variable, bias: Variable | None, act: Any, trainable: bool) -> Tensor:
+        """y = act(x w + b) over the last axis of x, the activation in the product's store."""
+        self.use(x)
+        units = kernel.shape[1]
+        y = self.tensor((*x.shape[:-1], units), x, trainable=trainable)
+        b = None if bias is None else bias.buffer
+        z = None
+        if act.kernel is not None and self.claimed(act):
+            y.value.pending, act = act, None
+        elif act.kernel is not None and self.training and reads_input(act):
+            z = self.buffer(y.shape)
+        fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha} if act and act.kernel else {}
+        self.emit("gemm_fwd", x=x.buffer, w=kernel.buffer, b=b, y=y.buffer, z=z, B=x.rows_of_last, I=x.shape[-1],
+                  O=units, **fused)  # fmt: skip
+        if fused:
+            self._activated(y, act, z)
+        return y
+
+    def dense_backward(self, x: Tensor, y: Tensor, kernel: Variable, bias: Variable | None, trainable: bool) -> None:
+        """The gradients of `dense_forward`."""
+        dz = self.gradient(y)
+        if dz is None:
+            return
+        rows, inputs, units = x.rows_of_last, x.shape[-1], kernel.shape[1]
+        padded = math.prod(np.asarray(kernel.buffer).shape) // inputs
+        if x.value.needs_grad:
+            fused = self.derivative(x)
+            scratch = self.scratch(padded * _PANEL)
+            self.contribute(
+                x,
+                lambda dx, add: self.emit("gemm_dx", dy=dz, w=kernel.buffer, dx=dx, B=rows, I=inputs, O=units, add=add,
+                                          **fused, **scratch),
+                adds=True,
+            )  # fmt: skip
+        if trainable and kernel.trainable:
+            scratch = self.scratch(min(rows, _TILE_ROWS) * _PANEL)
+            self.train(kernel, lambda dw, add: self.emit("gemm_dw", x=x.buffer, dy=dz, dw=dw, n=dw.size, B=rows,
+                                                         I=inputs, O=units, add=add, **scratch))  # fmt: skip
+        if trainable and bias is not None and bias.trainable:
+            self.train(bias, lambda db, add: self.emit("colsum", x=dz, y=db, n=units, B=rows, add=add))
+
+
+# -- walking the graph --------------------------------------------------------------------------------------------
+
+
+class Walk:
+    """The forward and backward pass over a graph's calls, as records of a builder."""
+
+    def __init__(self, builder: Builder, inputs: Sequence[SymbolicTensor], calls: Sequence[Call]) -> None:
+        self.builder = builder
+        self.calls = calls
+        self.tensors: dict[int, Tensor] = {}
+        for t in inputs:
+            self.tensors[id(t)] = builder.tensor((builder.batch, *(int(d or 0) for d in t.shape[1:])))
+
+    def forward(self, claims: dict[int, Any] | None = None) -> None:
+        """Emit the forward pass. `claims`: id of an output used once -> the loss that may take its activation on."""
+        for call in self.calls:
+            xs = [self.tensors[id(t)] for t in call.inputs]
+            self.builder.claim = (claims or {}).get(id(call.output))
+            y = call.layer.emit_forward(self.builder, *xs)
+            self.tensors[id(call.output)] = y
+        self.builder.claim = None
+
+    def backward(self) -> None:
+        """Emit the backward pass, from the gradients that the losses sent to the outputs."""
+        for call in reversed(self.calls):
+            y = self.tensors[id(call.output)]
+            if y.value.needs_grad and y.value.grad is not None:
+                call.layer.emit_backward(self.builder, *(self.tensors[id(t)] for t in call.inputs), y=y)
+
+    def __getitem__(self, t: SymbolicTensor) -> Tensor:
+        return self.tensors[id(t)]
+
+
+_TOO_SMALL = 1 << 19  # multiply-adds per thread below which a second thread costs more than it brings
+
+
+def choose_threads(work: float, limit: int) -> int:
+    """Threads for a step of so many multiply-adds."""
+    return max(1, min(limit, int(work / _TOO_SMALL)))

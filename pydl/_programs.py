@@ -1,0 +1,140 @@
+"""Programs: plans of a whole model for training, evaluation, prediction or gradients at one batch size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from pydl import _core, config
+from pydl._graph import SymbolicTensor
+from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
+from pydl._plan import Builder, Tensor, Walk, choose_threads
+
+
+class Program:
+    """A plan and where it keeps its sums.
+
+    Attributes
+    ----------
+    plan : _core.Plan
+    batch, threads : int
+    single_steps : bool
+        Whether a chunk may hold one step only.
+    sums : float64 array
+        The accumulators.
+    loss_slots, penalty_slot, metric_slots
+        Places in `sums`; a metric without one keeps its own state.
+    trained : list of Variable
+        The weights that have gradients.
+    """
+
+    def __init__(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> None:
+        training = kind in ("train", "gradients")
+        threads = config.get_num_threads()
+        b = Builder(model.dtype, batch, training=training, threads=threads)
+        walk = Walk(b, model.inputs, model.calls)
+        self.batch = batch
+        self.loss_slots: list[int] = []
+        self.metric_slots: list[int | None] = []
+        self.penalty_slot: int | None = None
+        for k, t in enumerate(model.inputs):
+            _gather(b, walk[t], k)
+        if kind == "predict":
+            walk.forward()
+            for k, t in enumerate(model.outputs):
+                y = walk[t]
+                b.emit("put", x=y.buffer, B=y.batch, O=y.columns, k=k)
+        else:
+            walk.forward(_claims(model))
+            self._judge(model, b, walk, weighted)
+            if training:
+                walk.backward()
+            self.penalty_slot = emit_penalties(b, model.weights)
+            b.flush()
+            if training:
+                emit_penalty_gradients(b)
+            if kind == "train":
+                emit_optimizer(b, model.optimizer)
+        self.plan = b.plan
+        self.memory = b.memory
+        self.single_steps = b.single_steps
+        self.trained = list(b.trained.values())
+        self.threads = choose_threads(b.work, threads)
+        self.sums = np.zeros(max(b.slots, 1))
+
+    def _judge(self, model: Any, b: Builder, walk: Walk, weighted: tuple[bool, ...]) -> None:
+        """Targets, weights, losses, metrics."""
+        k = len(model.inputs)
+        targets = []
+        for t, loss in zip(model.outputs, model.losses, strict=True):
+            shape = walk[t].shape[:-1] if loss.sparse else walk[t].shape
+            target = b.tensor(shape)
+            _gather(b, target, k)
+            targets.append(target)
+            k += 1
+        weights: list[_core.Buffer | None] = []
+        for has in weighted:
+            weights.append(b.buffer((b.batch,)) if has else None)
+            if has:
+                b.emit("gather", y=weights[-1], B=b.batch, O=1, k=k)
+                k += 1
+        for i, loss in enumerate(model.losses):
+            y, share = walk[model.outputs[i]], model.loss_weights[i]
+            self.loss_slots.append(emit_loss(b, loss, y, targets[i], weights[i], share))
+        for m in model.compiled_metrics:
+            w = weights[m.output] if m.weighted else None
+            self.metric_slots.append(emit_metric(b, m.metric, walk[model.outputs[m.output]], targets[m.output], w))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the plan's buffers."""
+        return sum(m.nbytes for m in self.memory)
+
+
+def _gather(b: Builder, t: Tensor, k: int) -> None:
+    b.emit("gather", y=t.buffer, B=t.batch, O=t.columns, k=k)
+
+
+def _claims(model: Any) -> dict[int, Any]:
+    """Outputs whose activation their loss may take on: those that nothing else reads."""
+    reads: Counter[int] = Counter(id(t) for c in model.calls for t in c.inputs)
+    reads.update(id(t) for t in model.outputs)
+    pairs: list[tuple[SymbolicTensor, Any]] = list(zip(model.outputs, model.losses, strict=True))
+    return {id(t): loss for t, loss in pairs if reads[id(t)] == 1}
+
+
+class ProgramCache:
+    """The programs of a model that are not running, by kind, batch size and whatever else they depend on."""
+
+    LIMIT = 16  # kept, the least recently used dropped: batch sizes come and go
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[Any, ...], list[Program]] = {}
+
+    def clear(self) -> None:
+        """Forget all: the optimizer, a loss or a weight's buffer has changed."""
+        self._free.clear()
+
+    def key(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
+        """All that a program depends on."""
+        frozen = () if kind == "predict" else tuple(v.path for v in model.trainable_variables)
+        return kind, batch, weighted, config.get_num_threads(), _core.isa(), frozen
+
+    def take(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Any, Program]:
+        """A program that nobody else runs, and the key to give it back with."""
+        key = self.key(model, kind, batch, weighted)
+        free = self._free.get(key)
+        try:
+            return key, free.pop()  # type: ignore[union-attr]
+        except (AttributeError, IndexError):
+            return key, Program(model, kind, batch, weighted)
+
+    def give(self, key: Any, program: Program) -> None:
+        """Give a program back."""
+        free = self._free.pop(key, [])
+        free.append(program)
+        self._free[key] = free
+        while len(self._free) > self.LIMIT:
+            self._free.pop(next(iter(self._free)))

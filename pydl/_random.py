@@ -1,0 +1,48 @@
+"""Where every seed of the library comes from."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+
+import numpy as np
+
+from pydl._args import whole
+
+_MASK = 2**64 - 1
+
+
+class _Source:
+    """A stream of 64-bit seeds: the finalizer of SplitMix64 (Steele, Lea, Flood 2014) over a Weyl sequence.
+
+    Drawing takes no lock, only an atomic `next`, so that a fork while another thread draws cannot leave one held.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._count = itertools.count(1)
+
+    def draw(self) -> int:
+        z = (self._seed + next(self._count) * 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
+
+
+_source = _Source(secrets.randbits(64))
+
+
+def set_seed(seed: int) -> None:
+    """Restart the stream of seeds; the same `seed` (0 <= seed < 2**64) gives the same stream."""
+    global _source
+    _source = _Source(whole("set_seed", "seed", seed, below=2**64))
+
+
+def next_seed() -> int:
+    """The next seed of the stream, 0 <= seed < 2**64. Unpredictable until `set_seed` was called. Thread-safe."""
+    return _source.draw()
+
+
+def generator(seed: int) -> np.random.Generator:
+    """NumPy's generator over the counter-based Philox: the same numbers for the same seed on every platform."""
+    return np.random.Generator(np.random.Philox(seed))

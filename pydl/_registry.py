@@ -1,0 +1,194 @@
+"""Closed tables of classes: how a name, a class, an instance or a config becomes an object, and an object its config.
+
+A name is only ever looked up, in the library's own table and among the classes a user has handed over explicitly
+(`custom_objects`); nothing is imported or evaluated by name, so a config read from a file cannot run foreign code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Generic, NoReturn, Self, TypeVar
+
+import numpy as np
+
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
+
+
+@contextmanager
+def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Within the `with` block, names in `custom_objects` are found wherever a class is looked up by name.
+
+    Parameters
+    ----------
+    custom_objects : mapping of str to class, or None
+        They take precedence over the library's own names. None adds nothing.
+    """
+    token = _custom_objects.set({**_custom_objects.get(), **(custom_objects or {})})
+    try:
+        yield
+    finally:
+        _custom_objects.reset(token)
+
+
+def snake_case(name: str) -> str:
+    """`MeanSquaredError` -> `mean_squared_error`."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
+    """Raise the ValueError for a name that no table holds: it gives the closest and all valid ones."""
+    names = sorted(set(valid))
+    # Two characters of which one is right, "l3" for "l2", still count as close.
+    close = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise ValueError(f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}")
+
+
+class Configurable:
+    """An object that its constructor's arguments describe, each kept as an attribute of the same name."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain JSON values.
+
+        Raises
+        ------
+        NotImplementedError
+            When an argument is not kept as an attribute: store it, or override `get_config`.
+        """
+        config = {}
+        for name in _arguments(type(self)):
+            if not hasattr(self, name):
+                raise NotImplementedError(
+                    f"{type(self).__name__}.get_config: the constructor argument {name!r} is not kept as an attribute; "
+                    f"set self.{name} or override get_config"
+                )
+            config[name] = _plain(getattr(self, name))
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The object that `get_config` described."""
+        return cls(**config)
+
+
+def _arguments(cls: type) -> list[str]:
+    """Names of the constructor's arguments; `**kwargs` stands for those of the next class with a constructor."""
+    names: list[str] = []
+    for owner in cls.__mro__:
+        if "__init__" not in vars(owner) or owner is object:
+            continue
+        parameters = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
+        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return list(dict.fromkeys(names))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Configurable) or callable(value):
+        return serialize(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def serialize(obj: Any) -> dict[str, Any]:
+    """`{"class_name": ..., "config": ...}` of an object that has `get_config`.
+
+    Raises
+    ------
+    TypeError
+        For anything else, such as a bare function: a file holds names and numbers, never code.
+    """
+    if isinstance(obj, type) or not hasattr(obj, "get_config"):
+        raise TypeError(f"cannot save {obj!r}: only objects with get_config() can; make it a class with that method")
+    return {"class_name": type(obj).__name__, "config": obj.get_config()}
+
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The closed table of one kind of object.
+
+    Parameters
+    ----------
+    kind : str
+        What the objects are called in messages, such as "initializer".
+    base : type
+        Class they all derive from; a user's own classes and instances must too.
+    classes : iterable of type
+        Found by class name and by its `spelling`.
+    aliases : mapping of str to type
+        Further names.
+    spelling : callable
+        Class name -> the name users write.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type[T],
+        classes: Iterable[type[T]],
+        aliases: Mapping[str, type[T]] | None = None,
+        spelling: Callable[[str], str] = snake_case,
+    ) -> None:
+        self.kind = kind
+        self.base = base
+        self.classes = {c.__name__: c for c in classes}
+        self._names = {spelling(name): c for name, c in self.classes.items()} | dict(aliases or {})
+
+    def find(self, name: str) -> type[T]:
+        """The class called `name`; ValueError with the valid names where there is none."""
+        custom = _custom_objects.get()
+        if name in custom:
+            return self._own_class(custom[name], f"custom_objects[{name!r}]")
+        cls = self.classes.get(name) or self._names.get(name)
+        return unknown_name(self.kind, name, [*self._names, *custom]) if cls is None else cls
+
+    def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> T | None:
+        """None, a name, a class, an instance or a config dict as an instance (None stays None).
+
+        Raises
+        ------
+        ValueError
+            An unknown name, or a config its class does not understand.
+        TypeError
+            Anything that is no such identifier.
+        """
+        if identifier is None or isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, Mapping):
+            return self.deserialize(identifier, custom_objects)
+        if isinstance(identifier, str):
+            return self.deserialize({"class_name": identifier, "config": {}}, custom_objects)
+        return self._own_class(identifier, f"{self.kind} identifier")()
+
+    def deserialize(self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> T:
+        """The object that `serialize` described. Raises ValueError as `get` does."""
+        name = config.get("class_name") if isinstance(config, Mapping) else None
+        arguments = config.get("config", {}) if isinstance(name, str) else None
+        if not isinstance(name, str) or not isinstance(arguments, Mapping):
+            raise ValueError(f'{self.kind} config: expected {{"class_name": str, "config": dict}}, got {config!r}')
+        with custom_object_scope(custom_objects):
+            cls: Any = self.find(name)
+            try:
+                return cls.from_config(dict(arguments)) if hasattr(cls, "from_config") else cls(**arguments)
+            except TypeError as error:
+                raise ValueError(f"{self.kind} {name!r} cannot be made from {dict(arguments)!r}: {error}") from error
+
+    def _own_class(self, cls: Any, what: str) -> type[T]:
+        if not isinstance(cls, type) or not issubclass(cls, self.base):
+            raise TypeError(
+                f"{what}: expected a name, a config dict, or a {self.base.__name__} class or instance, got {cls!r}"
+            )
+        return cls

@@ -1,0 +1,131 @@
+"""A weight of a layer: its memory in the layout the kernels read, its gradient, and the array a user sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pydl import _core
+
+_PAD = 32  # elements: vectors may be read a panel's width at a time
+
+
+class Variable:
+    """A weight.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        As the user sees it.
+    dtype : str
+        "float32" or "float64".
+    name : str
+        Unique within its layer.
+    trainable : bool
+        Whether an optimizer may change it (the layer's own `trainable` counts too).
+    panels : bool
+        Store a matrix `(inputs, units)` as the GEMM reads it: panels `[ceil(units / width)][inputs][width]`, the last
+        one padded with zeros, which every element-wise update keeps at zero.
+    regularizer, constraint : object or None
+        With attributes `l1` and `l2`; a function of the array.
+
+    Attributes
+    ----------
+    path : str
+        `layer/name`, unique within a model once the model is built.
+    buffer, grad : Buffer
+        Storage of the value and, from the first training plan on, of its gradient.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        dtype: str,
+        name: str,
+        *,
+        trainable: bool = True,
+        panels: bool = False,
+        regularizer: Any = None,
+        constraint: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+    ) -> None:
+        self.shape = tuple(int(d) for d in shape)
+        self.dtype = dtype
+        self.name = name
+        self.path = name
+        self.trainable = trainable
+        self.panels = panels
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.buffer = self.storage()
+        self.grad: _core.Buffer | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements the user sees."""
+        return math.prod(self.shape)
+
+    def storage(self) -> _core.Buffer:
+        """New zeroed memory in this variable's layout (for its gradient, for an optimizer's slots)."""
+        if not self.panels:
+            return _core.Buffer(self.shape, self.dtype, self.size + _PAD)
+        inputs, units = self.shape
+        width = _core.panel_width(units, self.dtype)
+        return _core.Buffer((-(-units // width), inputs, width), self.dtype)
+
+    def gradient_buffer(self) -> _core.Buffer:
+        """The gradient's storage, made when first asked for."""
+        if self.grad is None:
+            self.grad = self.storage()
+        return self.grad
+
+    @property
+    def gradient(self) -> NDArray[Any]:
+        """The gradient as the user sees it: a view of a plain variable's, a copy of one in panels."""
+        return self.unpack(self.gradient_buffer())
+
+    def unpack(self, buffer: _core.Buffer) -> NDArray[Any]:
+        """Storage of this layout as the user's array: a view where the layout is plain, else a copy."""
+        stored = np.asarray(buffer)
+        if not self.panels:
+            return stored
+        panels, inputs, width = stored.shape
+        whole = stored.transpose(1, 0, 2).reshape(inputs, panels * width)
+        return np.ascontiguousarray(whole[:, : self.shape[1]])
+
+    def pack(self, array: ArrayLike, buffer: _core.Buffer) -> None:
+        """Write a user's array into storage of this layout."""
+        values = np.asarray(array)
+        if values.shape != self.shape:
+            raise ValueError(f'variable "{self.path}": expected an array of shape {self.shape}, got {values.shape}')
+        stored = np.asarray(buffer)
+        if not self.panels:
+            stored[...] = values
+            return
+        panels, _, width = stored.shape
+        for p in range(panels):
+            columns = values[:, p * width : (p + 1) * width]
+            stored[p, :, : columns.shape[1]] = columns
+
+    def numpy(self) -> NDArray[Any]:
+        """A copy of the value."""
+        return np.array(self.unpack(self.buffer))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def assign(self, value: ArrayLike) -> None:
+        """Set the value.
+
+        Raises
+        ------
+        ValueError
+            When the shape differs.
+        """
+        self.pack(value, self.buffer)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

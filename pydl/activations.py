@@ -1,0 +1,215 @@
+"""Activation functions. Names, signatures and defaults are those of Keras 3.
+
+Each works on arrays of any shape in float32 or float64 (other numbers are taken as `pydl.config.floatx()`) through the
+same kernel that layers use. `get` gives layers the description they emit that kernel from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pydl._args import real
+from pydl._arrays import float_array, sizes
+from pydl._registry import unknown_name
+
+__all__ = [
+    "Activation", "deserialize", "elu", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish",
+    "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
+]  # fmt: skip
+
+# Names of the kernels, and the parameter each takes where none is said.
+_ALPHAS = {
+    "linear": 0.0, "relu": 0.0, "leaky_relu": 0.2, "elu": 1.0, "selu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0,
+    "sigmoid": 0.0, "tanh": 0.0, "softplus": 0.0, "softsign": 0.0, "silu": 0.0, "mish": 0.0, "hard_sigmoid": 0.0,
+    "softmax": 0.0, "log_softmax": 0.0,
+}  # fmt: skip
+_ALIASES = {"swish": "silu"}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function by the name of its kernel, with its parameter.
+
+    Attributes
+    ----------
+    name : str
+    alpha : float
+        Slope of "leaky_relu" below zero, height of "elu"; no other function has a parameter.
+    """
+
+    name: str
+    alpha: float = 0.0
+
+    @property
+    def kernel(self) -> str | None:
+        """Name in the table of kernels (`act_<kernel>_fwd`, `act_<kernel>_bwd`); None for "linear"."""
+        return None if self.name == "linear" else self.name
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """The function of `x`, of the shape of `x`; row-wise ones run along the last axis."""
+        return _apply(self, x)
+
+
+def _apply(activation: Activation, x: Any, axis: int = -1) -> np.ndarray:
+    x = float_array(activation.name, "x", x)
+    if activation.kernel is None:
+        return x
+    from pydl._plan import run_op
+
+    if axis != -1:
+        x = np.asarray(np.moveaxis(x, axis, -1), order="C")
+    y = np.empty_like(x)
+    run_op(f"act_{activation.kernel}_fwd", x.dtype.name, x=x, y=y, alpha=activation.alpha, **sizes(x))
+    return y if axis == -1 else np.moveaxis(y, -1, axis)
+
+
+def linear(x: Any) -> np.ndarray:
+    """x."""
+    return _apply(Activation("linear"), x)
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> np.ndarray:
+    """max(x, 0); in general x where x >= threshold, else negative_slope * (x - threshold), at most max_value.
+
+    Parameters
+    ----------
+    x : array_like
+    negative_slope : float, default 0.0
+    max_value : float, optional
+    threshold : float, default 0.0
+    """
+    if threshold == 0:
+        y = _apply(Activation("leaky_relu", negative_slope) if negative_slope else Activation("relu"), x)
+    else:
+        x = float_array("relu", "x", x)
+        y = np.where(x < threshold, negative_slope * (x - threshold), x)
+    return y if max_value is None else np.minimum(y, max_value)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> np.ndarray:
+    """x where x > 0, else negative_slope * x."""
+    return _apply(Activation("leaky_relu", negative_slope), x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> np.ndarray:
+    """x where x > 0, else alpha * (exp(x) - 1). Clevert, Unterthiner, Hochreiter 2016."""
+    return _apply(Activation("elu", alpha), x)
+
+
+def selu(x: Any) -> np.ndarray:
+    """1.05070098 * elu(x, alpha=1.67326324). Klambauer et al. 2017."""
+    return _apply(Activation("selu"), x)
+
+
+def gelu(x: Any, approximate: bool = False) -> np.ndarray:
+    """x * P(X <= x), X standard normal; `approximate` takes the tanh form. Hendrycks and Gimpel 2016."""
+    return _apply(Activation("gelu_tanh" if approximate else "gelu"), x)
+
+
+def sigmoid(x: Any) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
+    return _apply(Activation("sigmoid"), x)
+
+
+def tanh(x: Any) -> np.ndarray:
+    """tanh(x)."""
+    return _apply(Activation("tanh"), x)
+
+
+def softplus(x: Any) -> np.ndarray:
+    """log(1 + exp(x))."""
+    return _apply(Activation("softplus"), x)
+
+
+def softsign(x: Any) -> np.ndarray:
+    """x / (1 + |x|)."""
+    return _apply(Activation("softsign"), x)
+
+
+def silu(x: Any) -> np.ndarray:
+    """x * sigmoid(x), also called swish. Ramachandran, Zoph, Le 2017."""
+    return _apply(Activation("silu"), x)
+
+
+swish = silu
+
+
+def mish(x: Any) -> np.ndarray:
+    """x * tanh(softplus(x)). Misra 2019."""
+    return _apply(Activation("mish"), x)
+
+
+def hard_sigmoid(x: Any) -> np.ndarray:
+    """clip(x / 6 + 1/2, 0, 1)."""
+    return _apply(Activation("hard_sigmoid"), x)
+
+
+def softmax(x: Any, axis: int = -1) -> np.ndarray:
+    """exp(x) / sum(exp(x)) along `axis`."""
+    return _apply(Activation("softmax"), x, axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> np.ndarray:
+    """x - log(sum(exp(x))) along `axis`."""
+    return _apply(Activation("log_softmax"), x, axis)
+
+
+_FUNCTIONS: tuple[Callable[..., np.ndarray], ...] = (
+    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus, softsign, silu, mish, hard_sigmoid, softmax,
+    log_softmax,
+)  # fmt: skip
+
+
+def get(identifier: Any) -> Activation:
+    """What a layer needs of an activation, from its name, one of this module's functions, a config or an `Activation`.
+
+    None is "linear".
+
+    Raises
+    ------
+    ValueError
+        An unknown name (the message lists the valid ones) or a config that is none.
+    TypeError
+        Anything else; a function of one's own has no gradient here.
+    """
+    if isinstance(identifier, Activation):
+        return identifier
+    if identifier is None:
+        return Activation("linear")
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if any(identifier is f for f in _FUNCTIONS):
+        identifier = identifier.__name__
+    if not isinstance(identifier, str):
+        raise TypeError(
+            f"activation: expected a name or a function of pydl.activations, got {identifier!r}; "
+            "for a function of your own, subclass pydl.layers.Layer, which has a backward pass"
+        )
+    name = _ALIASES.get(identifier, identifier)
+    if name not in _ALPHAS:
+        unknown_name("activation", identifier, [*_ALPHAS, *_ALIASES])
+    return Activation(name, _ALPHAS[name])
+
+
+def serialize(activation: Activation) -> str | dict[str, Any]:
+    """The activation's name, or with a parameter of its own `{"class_name": name, "config": {"alpha": alpha}}`."""
+    if activation.alpha == _ALPHAS[activation.name]:
+        return activation.name
+    return {"class_name": activation.name, "config": {"alpha": activation.alpha}}
+
+
+def deserialize(config: str | Mapping[str, Any]) -> Activation:
+    """The activation that `serialize` described. Raises ValueError for a config that is none."""
+    if isinstance(config, str):
+        return get(config)
+    name, arguments = config.get("class_name"), config.get("config")
+    if not isinstance(name, str) or not isinstance(arguments, Mapping) or set(arguments) - {"alpha"}:
+        raise ValueError(
+            f'activation config: expected {{"class_name": str, "config": {{"alpha": float}}}}, got {config!r}'
+        )
+    default = get(name)
+    return Activation(default.name, real(name, "alpha", arguments.get("alpha", default.alpha)))

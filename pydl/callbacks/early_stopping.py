@@ -1,0 +1,117 @@
+"""Stop when a value no longer improves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pydl.callbacks._monitor import Monitor
+from pydl.callbacks._say import say
+from pydl.callbacks.base import Callback, Logs, number
+
+_STATE = ("wait", "stopped_epoch", "best", "best_epoch")
+
+
+class EarlyStopping(Callback):
+    """Stop training when a monitored value has not improved for some epochs.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        The value's name in the logs.
+    min_delta : float, default 0
+        By how much the value must improve to count.
+    patience : int, default 0
+        Epochs without improvement after which training stops.
+    verbose : int, default 0
+        1 prints a line when the callback acts.
+    mode : {"auto", "min", "max"}, default "auto"
+        Whether smaller or larger is better; "auto" tells by the name.
+    baseline : float, optional
+        A value to do better than: epochs that do not count as epochs without improvement.
+    restore_best_weights : bool, default False
+        Whether to end with the weights of the best epoch rather than the last one. They are restored as well when all
+        epochs have run; where no epoch beat `baseline`, with those of the best epoch all the same.
+    start_from_epoch : int, default 0
+        Epochs to wait before looking at the value.
+
+    Raises
+    ------
+    ValueError
+        When `mode` is none of the three.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._monitor = Monitor(self, monitor, mode, min_delta)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.best_weights: dict[str, NDArray[Any]] = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        value = self._monitor.value(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and not self.best_weights:
+            self._keep(epoch)
+        self.wait += 1
+        if self._monitor.better(value, self.best):
+            self.best = value
+            if self.restore_best_weights:
+                self._keep(epoch)
+            self.best_epoch = epoch
+            if self.baseline is None or self._monitor.better(value, self.baseline):
+                self.wait = 0
+                return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.best_weights:
+            if self.verbose:
+                say(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
+            for variable in self.model.weights:
+                variable.assign(self.best_weights[variable.path])
+
+    def _keep(self, epoch: int) -> None:
+        self.best_epoch = epoch
+        self.best_weights = {variable.path: variable.numpy() for variable in self.model.weights}
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STATE}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name in _STATE:
+            setattr(self, name, number(state, name))
+
+    def kept_weights(self) -> Mapping[str, NDArray[Any]]:
+        return self.best_weights
+
+    def set_kept_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        self.best_weights = dict(weights)

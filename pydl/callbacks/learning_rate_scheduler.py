@@ -1,0 +1,64 @@
+"""Set the learning rate of each epoch."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pydl.callbacks._monitor import plain_rate
+from pydl.callbacks._say import say
+from pydl.callbacks.base import Callback, Logs, number
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate at the start of each epoch.
+
+    Adds ``learning_rate`` to the logs.
+
+    Parameters
+    ----------
+    schedule : callable
+        ``schedule(epoch, learning_rate) -> float``, or ``schedule(epoch) -> float``; epochs count from 0.
+    verbose : int, default 0
+        1 prints a line for each epoch.
+
+    Raises
+    ------
+    TypeError
+        When the learning rate of the optimizer is itself a schedule, or `schedule` returns no number.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        self.schedule = schedule
+        self.verbose = verbose
+        self._with_rate = len(inspect.signature(schedule).parameters) >= 2
+        self._epoch = -1  # for which the rate is set; a run resumed within an epoch must not set it again
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._epoch = -1
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        rate = plain_rate(self)
+        rate = self.schedule(epoch, rate) if self._with_rate else self.schedule(epoch)
+        try:
+            rate = float(rate)
+        except (TypeError, ValueError):
+            rate = math.nan
+        if not math.isfinite(rate):
+            raise TypeError(f"LearningRateScheduler: expected a finite number from schedule({epoch}), got {rate!r}")
+        self.model.optimizer.learning_rate = rate
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = plain_rate(self)
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self._epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._epoch = number(state, "epoch")

@@ -1,0 +1,137 @@
+"""Settings of the library: default dtype, epsilon, threads; and what it runs on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pydl import _threads
+from pydl._args import one_of, real, whole
+
+__all__ = [
+    "epsilon", "floatx", "get_num_threads", "set_epsilon", "set_floatx", "set_num_threads", "show_config",
+    "standardize_dtype",
+]  # fmt: skip
+
+_DTYPES = ("float32", "float64")
+
+_floatx = "float32"
+_epsilon = 1e-7
+_num_threads: int | None = None
+
+
+def floatx() -> str:
+    """The default dtype: "float32" unless `set_floatx` changed it."""
+    return _floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default dtype, "float32" or "float64", of objects made from now on."""
+    global _floatx
+    _floatx = one_of("set_floatx", "value", value, _DTYPES)
+
+
+def epsilon() -> float:
+    """The small number that keeps quotients finite: 1e-7 unless `set_epsilon` changed it."""
+    return _epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the value of `epsilon`, a positive number."""
+    global _epsilon
+    _epsilon = real("set_epsilon", "value", value, above=0)
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The dtype's name, "float32" or "float64"; None stands for `floatx()`. Takes names, NumPy dtypes and types.
+
+    Raises
+    ------
+    ValueError
+        Any other dtype.
+    """
+    if dtype is None:
+        return _floatx
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = None
+    if name not in _DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}, got {dtype!r}")
+    return name
+
+
+def get_num_threads() -> int:
+    """Number of threads a plan may use.
+
+    What `set_num_threads` said, else the smallest of: CPUs of the affinity mask, CPU quota of the control groups
+    (rounded up), physical cores, OMP_NUM_THREADS, PYDL_NUM_THREADS, and what the OpenMP runtime allows at the moment
+    (which is how `threadpoolctl.threadpool_limits` is obeyed).
+
+    Raises
+    ------
+    ValueError
+        PYDL_NUM_THREADS is set and no integer >= 1.
+    """
+    if _num_threads is not None:
+        return _num_threads
+    from pydl import _core
+
+    return min(_default_threads(), _core.max_threads())
+
+
+def set_num_threads(num_threads: int | None) -> None:
+    """Set the number of threads a plan may use; None goes back to the default, found out anew.
+
+    Results do not depend on it: same seed, same instruction set, same bits.
+    """
+    global _num_threads
+    _num_threads = None if num_threads is None else whole("set_num_threads", "num_threads", num_threads, at_least=1)
+    _default_threads.cache_clear()
+
+
+@functools.cache
+def _default_threads() -> int:
+    return _threads.default_threads(Path("/"), os.environ, _threads.affinity())
+
+
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """What this installation is and what it runs on: the first thing to put in a bug report.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}, default "stdout"
+        Print it, or return it as a dict.
+    """
+    one_of("show_config", "mode", mode, ("stdout", "dicts"))
+    from pydl import _core
+
+    try:
+        release = version("pydl")
+    except PackageNotFoundError:
+        release = "not installed"
+    found = _threads.limits(Path("/"), os.environ, _threads.affinity())
+    facts = {
+        "pydl": release,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "isa": _core.isa(),
+        "isas": list(_core.isas()),
+        "threads": get_num_threads(),
+        "thread_limits": {**found, "openmp": _core.max_threads()},
+        "floatx": floatx(),
+        "epsilon": epsilon(),
+    }
+    if mode == "dicts":
+        return facts
+    for name, value in facts.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
+        print(f"{name:>13}: {', '.join(shown) if isinstance(shown, list) else shown}")
+    return None

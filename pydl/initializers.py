@@ -1,0 +1,339 @@
+"""Initial values of weights. Names, defaults and distributions are those of Keras 3.
+
+Random initializers draw in float64 and round once, so a float32 model starts from the rounded values of its float64
+twin. Without a `seed`, one is taken from the library's stream (`pydl.utils.set_random_seed`) when the initializer is
+made; one instance gives the same values on every call for the same shape, as in Keras.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pydl import _random
+from pydl._args import one_of, real, shape_of, whole
+from pydl._registry import Configurable, Registry, serialize
+from pydl.config import standardize_dtype
+
+__all__ = [
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer", "LecunNormal",
+    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomInitializer", "RandomNormal", "RandomUniform",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "deserialize", "get", "serialize",
+]  # fmt: skip
+
+# Standard deviation of a standard normal variable cut at +-2: sqrt(1 - 4 pdf(2) / (2 cdf(2) - 1)).
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer(Configurable):
+    """Base class: subclasses implement `values(shape)` in float64."""
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Initial values of an array of `shape`, in float64."""
+        raise NotImplementedError(f"{type(self).__name__} must implement values(shape) or __call__(shape, dtype)")
+
+    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+        """Initial values.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        dtype : {"float32", "float64"}, default `pydl.config.floatx()`
+
+        Returns
+        -------
+        ndarray of `shape` and `dtype`, C-contiguous.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A shape that is none, or one the initializer cannot fill.
+        """
+        shape = shape_of(type(self).__name__, shape)
+        return np.ascontiguousarray(self.values(shape), dtype=standardize_dtype(dtype)).reshape(shape)
+
+
+class Zeros(Initializer):
+    """All zeros."""
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """All ones."""
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.ones(shape)
+
+
+class Constant(Initializer):
+    """One value everywhere, or an array that broadcasts to the shape.
+
+    Parameters
+    ----------
+    value : float or array_like, default 0.0
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"Constant: value must be a number or an array of numbers, got {value!r}")
+        self.value = array.tolist() if array.ndim == 0 else array
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return np.broadcast_to(np.asarray(self.value, dtype=np.float64), shape)
+        except ValueError:
+            raise ValueError(f"Constant: a value of shape {np.shape(self.value)} does not fill {shape}") from None
+
+
+class Identity(Initializer):
+    """The identity matrix times `gain`, for two-dimensional shapes.
+
+    Parameters
+    ----------
+    gain : float, default 1.0
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = real("Identity", "gain", gain)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape of two dimensions, got {shape}")
+        return self.gain * np.eye(*shape)
+
+
+class RandomInitializer(Initializer):
+    """Base class of those that draw.
+
+    Parameters
+    ----------
+    seed : int, optional
+        0 <= seed < 2**64.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else whole(type(self).__name__, "seed", seed, below=2**64)
+        self._seed = _random.next_seed() if self.seed is None else self.seed
+
+    def _generator(self) -> np.random.Generator:
+        return _random.generator(self._seed)
+
+
+class RandomNormal(RandomInitializer):
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mean : float, default 0.0
+    stddev : float, default 0.05
+    seed : int, optional
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = real(type(self).__name__, "mean", mean)
+        self.stddev = real(type(self).__name__, "stddev", stddev, at_least=0)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self._generator().normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal distribution whose draws beyond two standard deviations of the mean are drawn again.
+
+    `stddev` is that of the distribution before the cut; after it, it is 0.8796 times as large.
+
+    Parameters
+    ----------
+    mean : float, default 0.0
+    stddev : float, default 0.05
+    seed : int, optional
+    """
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.mean + self.stddev * _truncated_standard_normal(self._generator(), shape)
+
+
+class RandomUniform(RandomInitializer):
+    """Uniform distribution on [minval, maxval).
+
+    Parameters
+    ----------
+    minval : float, default -0.05
+    maxval : float, default 0.05
+    seed : int, optional
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = real("RandomUniform", "minval", minval)
+        self.maxval = real("RandomUniform", "maxval", maxval, at_least=self.minval)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self._generator().uniform(self.minval, self.maxval, shape)
+
+
+class VarianceScaling(RandomInitializer):
+    """Zero mean and variance `scale / n`, n being the fan of the shape (see `compute_fans`).
+
+    Parameters
+    ----------
+    scale : float, default 1.0
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}, default "truncated_normal"
+    seed : int, optional
+
+    References
+    ----------
+    Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998, "Efficient BackProp".
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        owner = type(self).__name__
+        self.scale = real(owner, "scale", scale, above=0)
+        self.mode = one_of(owner, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        choices = ("truncated_normal", "untruncated_normal", "uniform")
+        self.distribution = one_of(owner, "distribution", distribution, choices)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        fan_in, fan_out = compute_fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(1.0, fan))
+        if self.distribution == "truncated_normal":
+            return stddev / _TRUNCATED_STDDEV * _truncated_standard_normal(self._generator(), shape)
+        if self.distribution == "untruncated_normal":
+            return self._generator().normal(0.0, stddev, shape)
+        limit = math.sqrt(3.0) * stddev
+        return self._generator().uniform(-limit, limit, shape)
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform on +-sqrt(6 / (fan_in + fan_out)). Glorot and Bengio 2010."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal of variance 2 / (fan_in + fan_out). Glorot and Bengio 2010."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+class HeUniform(VarianceScaling):
+    """Uniform on +-sqrt(6 / fan_in). He et al. 2015."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal of variance 2 / fan_in. He et al. 2015."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+class LecunUniform(VarianceScaling):
+    """Uniform on +-sqrt(3 / fan_in). LeCun et al. 1998."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal of variance 1 / fan_in. LeCun et al. 1998."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+class Orthogonal(RandomInitializer):
+    """A random matrix with orthonormal columns (or rows, where it is wider than high) times `gain`.
+
+    More than two dimensions are taken as the matrix (shape[0] * ... * shape[-2], shape[-1]). Costs a QR factorization.
+
+    Parameters
+    ----------
+    gain : float, default 1.0
+    seed : int, optional
+
+    References
+    ----------
+    Saxe, McClelland, Ganguli 2014.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = real("Orthogonal", "gain", gain)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: expected a shape of two dimensions or more, got {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = self._generator().standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(normal)
+        # The factorization is unique, and q uniform, only with a fixed sign of r's diagonal.
+        q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
+
+
+OrthogonalInitializer = Orthogonal
+
+
+def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of `shape`: its last two axes are inputs and outputs, others a receptive field."""
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+def _truncated_standard_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    x = generator.standard_normal(shape)
+    flat = x.reshape(-1)
+    outside = np.flatnonzero(np.abs(flat) > 2)
+    while outside.size:
+        flat[outside] = generator.standard_normal(outside.size)
+        outside = outside[np.abs(flat[outside]) > 2]
+    return x
+
+
+_registry = Registry(
+    "initializer",
+    Initializer,
+    [Zeros, Ones, Constant, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
+     GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal],
+    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform,
+     "OrthogonalInitializer": Orthogonal, "orthogonal_initializer": Orthogonal},
+)  # fmt: skip
+
+
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer | None:
+    """An initializer from its name ("he_normal"), class, instance or config; None stays None.
+
+    Raises
+    ------
+    ValueError
+        An unknown name (the message lists the valid ones) or a config that is none.
+    TypeError
+        Anything else.
+    """
+    return _registry.get(identifier, custom_objects)
+
+
+deserialize = _registry.deserialize

@@ -1,0 +1,33 @@
+"""Layers, with the names, signatures and defaults of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydl._registry import Registry, serialize
+from pydl.layers.base import Layer
+from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
+from pydl.layers.dense import Dense
+from pydl.layers.input import Input, InputLayer
+from pydl.layers.merging import Add, Concatenate, Multiply
+from pydl.layers.normalization import BatchNormalization, LayerNormalization
+
+__all__ = [
+    "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Flatten", "Input", "InputLayer",
+    "Layer", "LayerNormalization", "Multiply", "Rescaling", "Reshape", "deserialize", "serialize",
+]  # fmt: skip
+
+_registry = Registry(
+    "layer",
+    Layer,
+    [
+        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Flatten, InputLayer, LayerNormalization,
+        Multiply, Rescaling, Reshape,
+    ],
+)  # fmt: skip
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """The layer that `serialize` described; only names of this closed table and of `custom_objects` are known."""
+    return _registry.deserialize(config, custom_objects)

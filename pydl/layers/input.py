@@ -1,0 +1,53 @@
+"""Input: where a model's data come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydl import config
+from pydl._args import shape_of
+from pydl._graph import SymbolicTensor
+from pydl.layers.base import Layer, unique_name
+
+
+class InputLayer(Layer):
+    """The layer form of `Input`, for `Sequential` and configs.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one row, without the batch.
+    """
+
+    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shape = shape_of(f'Input "{self.name}"', shape)
+        if not self.shape or 0 in self.shape:
+            raise ValueError(f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}')
+        self.built = True
+
+    def tensor(self) -> SymbolicTensor:
+        """The symbolic tensor `(None, *shape)`."""
+        return SymbolicTensor((None, *self.shape), self.dtype, self.name)
+
+
+def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:  # noqa: N802
+    """A symbolic tensor `(batch, *shape)` to build a model from.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one row, without the batch.
+    dtype : str, optional
+        What the model computes in; default `pydl.config.floatx()`. Data of any numeric dtype are converted.
+    name : str, optional
+        Default `input`, numbered.
+
+    Raises
+    ------
+    ValueError
+        An empty shape or sizes that are not positive.
+    """
+    layer = InputLayer(shape, dtype=config.standardize_dtype(dtype), name=name or unique_name("input"))
+    return layer.tensor()

@@ -1,0 +1,121 @@
+"""Layers that merge several tensors: Add, Multiply, Concatenate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydl import _core
+from pydl._graph import Shape
+from pydl._plan import Builder, Tensor
+from pydl.layers.base import Layer
+
+
+class _Merge(Layer):
+    def build(self, input_shape: Any) -> None:
+        if not isinstance(input_shape, list) or len(input_shape) < 2:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected a list of at least two tensors, got {input_shape}'
+            )
+
+
+class _Elementwise(_Merge):
+    """All inputs and the output have one shape."""
+
+    op: str
+
+    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
+        if any(tuple(s) != tuple(input_shape[0]) for s in input_shape):
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected inputs of equal shapes, got {[tuple(s) for s in input_shape]}'
+            )
+        return tuple(input_shape[0])
+
+    def _combine(self, b: Builder, buffers: list[_core.Buffer], out: _core.Buffer, like: Tensor) -> None:
+        """out = buffers[0] op buffers[1] op ..."""
+        first = buffers[0]
+        for other in buffers[1:]:
+            b.emit(self.op, x1=first, x2=other, y=out, B=like.batch, O=like.columns)
+            first = out
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        b.use(*x)
+        y = b.tensor(x[0].shape, *x)
+        self._combine(b, [t.buffer for t in x], y.buffer, y)
+        return y
+
+
+class Add(_Elementwise):
+    """`y = x1 + x2 + ...` for tensors of one shape."""
+
+    op = "add"
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        assert dy is not None
+        for t in x[1:]:
+            b.contribute(t, lambda dx, add, t=t: b.copy_gradient(t, dy, dx, add), adds=True)
+        b.hand_over(x[0], dy)
+
+
+class Multiply(_Elementwise):
+    """`y = x1 * x2 * ...` for tensors of one shape."""
+
+    op = "multiply"
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        assert dy is not None
+        for i, t in enumerate(x):
+            factors = [dy, *(o.buffer for j, o in enumerate(x) if j != i)]
+            b.contribute(t, lambda dx, _, factors=factors: self._combine(b, factors, dx, y))
+
+
+class Concatenate(_Merge):
+    """Joins tensors along the last axis; all other axes are equal.
+
+    Parameters
+    ----------
+    axis : int
+        -1, or the number of the last axis.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
+        first = tuple(input_shape[0])
+        if self.axis not in (-1, len(first) - 1):
+            raise ValueError(f'Concatenate "{self.name}": expected axis -1 (the last), got {self.axis}')
+        if any(tuple(s[:-1]) != first[:-1] for s in input_shape):
+            raise ValueError(
+                f'Concatenate "{self.name}": expected inputs equal but for the last axis, got {[tuple(s) for s in input_shape]}'
+            )
+        return (*first[:-1], sum(int(s[-1] or 0) for s in input_shape))
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        b.use(*x)
+        total = sum(t.shape[-1] for t in x)
+        y = b.tensor((*x[0].shape[:-1], total), *x)
+        for t, at in self._places(x):
+            n = t.shape[-1]
+            b.emit("copy", x=t.buffer, y=y.buffer, B=t.rows_of_last, O=n, ldx=n, ldy=total, yo=at)
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        for t, at in self._places(x):
+            b.contribute(
+                t,
+                lambda dx, add, t=t, at=at: b.emit("copy", x=dy, y=dx, B=t.rows_of_last, O=t.shape[-1], ldx=y.shape[-1],
+                                                   ldy=t.shape[-1], xo=at, add=add),
+                adds=True,
+            )  # fmt: skip
+
+    @staticmethod
+    def _places(x: tuple[Tensor, ...]) -> list[tuple[Tensor, int]]:
+        at, places = 0, []
+        for t in x:
+            places.append((t, at))
+            at += t.shape[-1]
+        return places

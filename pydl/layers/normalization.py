@@ -1,0 +1,211 @@
+"""BatchNormalization and LayerNormalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydl import constraints, initializers, regularizers
+from pydl._args import real
+from pydl._graph import Shape
+from pydl._plan import Builder, Tensor
+from pydl._variable import Variable
+from pydl.layers.base import Layer
+
+
+class _Normalization(Layer):
+    """`y = gamma * (x - mean) / sqrt(var + epsilon) + beta` with weights along the last axis."""
+
+    def __init__(
+        self,
+        axis: int,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        initial: tuple[Any, Any],
+        regularizer: tuple[Any, Any],
+        constraint: tuple[Any, Any],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.epsilon = real(type(self).__name__, "epsilon", epsilon, above=0)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer, self.gamma_initializer = (initializers.get(i) for i in initial)
+        self.beta_regularizer, self.gamma_regularizer = (regularizers.get(r) for r in regularizer)
+        self.beta_constraint, self.gamma_constraint = (constraints.get(c) for c in constraint)
+        self.gamma: Variable | None = None
+        self.beta: Variable | None = None
+
+    def build(self, input_shape: Shape) -> None:
+        if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {input_shape}'
+            )
+        if self.axis not in (-1, len(input_shape) - 1):
+            raise ValueError(f'{type(self).__name__} "{self.name}": expected axis -1 (the last), got {self.axis}')
+        shape = (input_shape[-1],)
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape, self.gamma_initializer, name="gamma",
+                regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
+            )  # fmt: skip
+        if self.center:
+            self.beta = self.add_weight(
+                shape, self.beta_initializer, name="beta",
+                regularizer=self.beta_regularizer, constraint=self.beta_constraint,
+            )  # fmt: skip
+
+    def _fields(self) -> dict[str, Any]:
+        """gamma and beta as the kernels take them."""
+        return {"gamma": self.gamma and self.gamma.buffer, "beta": self.beta and self.beta.buffer}
+
+    def _train(self, b: Builder, emit: Any) -> None:
+        """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
+        if not self.trainable_weights:
+            return
+        add = int(any(id(v) in b.trained for v in self.trainable_weights))
+        grads = {}
+        for name, v in (("dgamma", self.gamma), ("dbeta", self.beta)):
+            if v is not None:
+                b.trained[id(v)] = v
+                grads[name] = v.gradient_buffer()
+        b.later(lambda: emit(add, **grads))
+
+
+class BatchNormalization(_Normalization):
+    """Normalizes each feature over the batch.
+
+    In training with the batch's mean and (biased) variance, which also move the running ones,
+    `moving = momentum * moving + (1 - momentum) * batch`; otherwise (and when frozen) with the running ones.
+    Source: Ioffe and Szegedy, ICML 2015.
+
+    Parameters
+    ----------
+    axis : int
+        -1, or the number of the last axis.
+    momentum : float
+        In [0, 1].
+    epsilon : float
+    center, scale : bool
+        Learn beta (added), gamma (multiplied).
+    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
+    beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
+            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
+        )  # fmt: skip
+        self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean: Variable
+        self.moving_variance: Variable
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        shape = (int(input_shape[-1] or 0),)
+        self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, name="moving_mean", trainable=False)
+        self.moving_variance = self.add_weight(
+            shape, self.moving_variance_initializer, name="moving_variance", trainable=False
+        )
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        b.use(t)
+        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        common = {
+            "x": t.buffer, "y": y.buffer, "B": t.rows_of_last, "eps": self.epsilon, **self._fields(),
+            "mean": self.moving_mean.buffer, "var": self.moving_variance.buffer,
+        }  # fmt: skip
+        n = t.shape[-1]
+        if not b.training:
+            b.emit("bn_infer", O=n, **common)
+        elif not self.trainable:
+            raise NotImplementedError
+        else:
+            mean, rstd = b.buffer((n,)), b.buffer((n,))
+            b.notes[id(y.value)] = (mean, rstd)
+            b.emit("bn_fwd", n=n, momentum=self.momentum, bmean=mean, brstd=rstd, **common)
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        t, dy = x[0], b.gradient(y)
+        mean, rstd = b.notes[id(y.value)]
+        common = {
+            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
+            "n": t.shape[-1], "B": t.rows_of_last,
+        }  # fmt: skip
+        b.contribute(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
+        self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
+
+
+class LayerNormalization(_Normalization):
+    """Normalizes each row over its last axis, in training and otherwise alike. Source: Ba, Kiros, Hinton 2016.
+
+    Parameters
+    ----------
+    axis : int
+        -1, or the number of the last axis.
+    epsilon : float
+    center, scale : bool
+        Learn beta (added), gamma (multiplied).
+    beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
+            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
+        )  # fmt: skip
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        b.use(t)
+        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        rows = t.rows_of_last
+        mean, rstd = b.buffer((rows,)), b.buffer((rows,))
+        b.notes[id(y.value)] = (mean, rstd)
+        b.emit("ln_fwd", x=t.buffer, y=y.buffer, mean=mean, rstd=rstd, B=rows, O=t.shape[-1], eps=self.epsilon,
+               **self._fields())  # fmt: skip
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        t, dy = x[0], b.gradient(y)
+        mean, rstd = b.notes[id(y.value)]
+        common = {"x": t.buffer, "dy": dy, "mean": mean, "rstd": rstd, "B": t.rows_of_last}
+        b.contribute(
+            t, lambda dx, _: b.emit("ln_bwd", dx=dx, O=t.shape[-1], gamma=self.gamma and self.gamma.buffer, **common)
+        )
+        self._train(b, lambda add, **grads: b.emit("ln_grad", add=add, n=t.shape[-1], **grads, **common))

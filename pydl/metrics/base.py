@@ -1,0 +1,158 @@
+"""What all metrics share: sums over rows, kept in double, and the call of a kernel or a function that fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pydl._arrays import align, float_array, row_weights, sizes
+from pydl._registry import Configurable, snake_case
+from pydl.config import standardize_dtype
+
+
+class Metric(Configurable):
+    """Base class of metrics: `total / count`, a weighted mean over rows.
+
+    A user's own metric leaves `op` at None and overrides `update_state`, and `result` and `reset_state` as needed.
+
+    Parameters
+    ----------
+    name : str, optional
+    dtype : {"float32", "float64"}, optional
+        Of direct calls, default `pydl.config.floatx()`; training uses the model's.
+
+    Attributes
+    ----------
+    total, count : float
+        Sum of the weighted values and of the weights (of ones, without weights) so far.
+    """
+
+    #: Name of the kernel that gives one value per row, None for metrics written in NumPy.
+    op: str | None = None
+    #: The kernel's field that takes the values: "m" of a metric kernel, "loss" of a loss kernel.
+    output: str = "m"
+    #: Whether targets are class numbers.
+    sparse: bool = False
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        self.name = snake_case(type(self).__name__) if name is None else name
+        self.dtype = standardize_dtype(dtype)
+        self.total = 0.0
+        self.count = 0.0
+
+    def fields(self) -> dict[str, Any]:
+        """Constants of the kernel, by field."""
+        return {}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Targets: the shape of `y_pred`, or, for sparse metrics, class numbers without the last axis.
+        y_pred : array_like, shape (..., O)
+            One-dimensional ones are taken as (N, 1).
+        sample_weight : array_like, optional
+            One weight per row, or per sample where a sample has several rows.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not fit, class numbers out of range.
+        """
+        if self.op is None:
+            raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
+        from pydl._plan import run_op
+
+        y_pred = float_array(self.name, "y_pred", y_pred, self.dtype)
+        if y_pred.ndim == 1 and not self.sparse:
+            y_pred = y_pred[:, np.newaxis]
+        t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
+        values = np.empty(y.shape[:-1], y.dtype)
+        outputs = {self.output: values}
+        run_op(self.op, y.dtype.name, y=y, t=t, group=1, **outputs, **sizes(y), **self._constants())
+        self._add(values, sample_weight)
+
+    def result(self) -> float:
+        """The figure so far; 0 before any."""
+        return self.total / self.count if self.count else 0.0
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        self.total = 0.0
+        self.count = 0.0
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """`update_state`, then `result`."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def _constants(self) -> dict[str, Any]:
+        return {"scale": 1.0, **self.fields()} if self.output == "loss" else self.fields()
+
+    def _add(self, values: np.ndarray, sample_weight: Any) -> None:
+        if sample_weight is None:
+            self.total += float(np.sum(values, dtype=np.float64))
+            self.count += values.size
+        else:
+            w = row_weights(self.name, sample_weight, values.shape)
+            self.total += float(np.sum(values * w, dtype=np.float64))
+            self.count += float(np.sum(w))
+
+
+class Mean(Metric):
+    """The (weighted) mean of values: `update_state(values, sample_weight=None)`.
+
+    Parameters
+    ----------
+    name : str, default "mean"
+    dtype
+        As for `Metric`.
+    """
+
+    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take in values of any shape, with weights of the same shape or of its beginning."""
+        self._add(float_array(self.name, "values", values, "float64"), sample_weight)
+
+    def __call__(self, values: Any, sample_weight: Any = None) -> float:  # type: ignore[override]
+        """`update_state`, then `result`."""
+        self.update_state(values, sample_weight)
+        return self.result()
+
+
+class MeanMetricWrapper(Metric):
+    """The (weighted) mean of the values of a function.
+
+    Parameters
+    ----------
+    fn : callable (y_true, y_pred, **kwargs) -> array_like
+        One value per sample: an array whose first axis is that of the batch. A mean over the batch would make the
+        result depend on the size of the batches.
+    name : str, optional
+        Default that of the function.
+    dtype
+        As for `Metric`.
+    **kwargs
+        Passed on to `fn`.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", None), dtype)
+        self.fn = fn
+        self.kwargs = kwargs
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_pred = np.asarray(y_pred)
+        values = float_array(self.name, "values", self.fn(np.asarray(y_true), y_pred, **self.kwargs), "float64")
+        if values.shape[:1] != y_pred.shape[:1]:
+            raise ValueError(
+                f'Metric "{self.name}": the function must return one value per sample, an array of shape '
+                f"({len(y_pred)}, ...), got shape {values.shape}; leave out the mean over the batch"
+            )
+        self._add(values, sample_weight)

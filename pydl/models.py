@@ -1,0 +1,414 @@
+"""Models: graphs of layers (`Model`) and chains of them (`Sequential`)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl import _data, _listing, layers
+from pydl._graph import SymbolicTensor, is_symbolic, order_calls, unique_layers
+from pydl._registry import custom_object_scope
+from pydl._variable import Variable
+from pydl.layers.base import Layer
+from pydl.layers.input import InputLayer
+from pydl.training import Trainer
+
+__all__ = ["Model", "Sequential", "load_model", "model_from_config"]
+
+Array = NDArray[Any]
+
+
+class Model(Trainer, Layer):
+    """A graph of layers from inputs to outputs.
+
+    Parameters
+    ----------
+    inputs, outputs : SymbolicTensor, or list or dict of them
+        Made by `pydl.Input` and by calling layers. Every input must lead to an output, and every output depend on
+        inputs only. Layers may be shared, and a model may be called like a layer.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        A graph that is not closed; two layers of one name; layers of different dtypes.
+
+    Examples
+    --------
+    >>> x = pydl.Input((784,))
+    >>> h = pydl.layers.Dense(128, activation="relu")(x)
+    >>> model = pydl.Model(x, pydl.layers.Dense(10, activation="softmax")(h))
+    >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
+        Trainer.__init__(self)
+        Layer.__init__(self, name=name, trainable=trainable)
+        self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
+
+    def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
+        """Take the graph between these tensors as the model's."""
+        if any(t.call is not None for t in inputs):
+            raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
+        self.inputs, self.outputs = inputs, outputs
+        self.calls = order_calls(inputs, outputs)
+        self.dtype = outputs[0].dtype
+        self._layers = unique_layers(self.calls)
+        self._name_outputs()
+        self._name_variables()
+        self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape
+        self._resolve()
+
+    def _name_outputs(self) -> None:
+        counts = Counter(t.name for t in self.outputs)
+        seen: Counter[str] = Counter()
+        self.output_names = []
+        for t in self.outputs:
+            seen[t.name] += 1
+            self.output_names.append(t.name if counts[t.name] == 1 else f"{t.name}_{seen[t.name]}")
+
+    def _name_variables(self) -> None:
+        names = Counter([layer.name for layer in self._layers] + [t.name for t in self.inputs])
+        twice = [name for name, n in names.items() if n > 1]
+        if twice:
+            raise ValueError(f'Model "{self.name}": two layers are called "{twice[0]}"; give each layer a name of its own')
+        for layer in self._layers:
+            if isinstance(layer, Model):
+                for v in layer.weights:
+                    v.path = f"{layer.name}/{v.path}"
+
+    @property
+    def built(self) -> bool:
+        return bool(self.__dict__.get("outputs"))
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Layers set this when their weights are made; a model is built when its graph is known."""
+
+    # -- layers and weights ---------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, each once, in order of use."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place among `layers`."""
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f'Model "{self.name}": no layer {name!r}; it has {[layer.name for layer in self.layers]}')
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, trainable or not, layer by layer."""
+        return [v for layer in self._layers for v in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Variables an optimizer may change."""
+        return [v for layer in self._layers for v in layer.trainable_weights] if self.trainable else []
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """Same as `trainable_weights`."""
+        return self.trainable_weights
+
+    variables = weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other variables."""
+        trained = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trained]
+
+    def first_nonfinite(self) -> str | None:
+        """Path of the first weight that holds NaN or infinity, None where all are finite."""
+        return next((v.path for v in self.weights if not np.isfinite(np.asarray(v.buffer)).all()), None)
+
+    # -- calling --------------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        """Outputs for arrays, in one step; or, on symbolic tensors, the model as a layer of another."""
+        if is_symbolic(inputs):
+            return Layer.__call__(self, inputs)
+        if training:
+            raise ValueError(f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train')
+        return self.predict_on_batch(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        if len(self.outputs) != 1:
+            raise ValueError(f'Model "{self.name}": only models with one output can be used as layers')
+        return self.outputs[0].shape
+
+    def emit_forward(self, b: Any, *x: Any) -> Any:
+        tensors = {id(t): given for t, given in zip(self.inputs, x, strict=True)}
+        for call in self.calls:
+            tensors[id(call.output)] = call.layer.emit_forward(b, *(tensors[id(t)] for t in call.inputs))
+        y = tensors[id(self.outputs[0])]
+        b.notes[id(y.value), id(self)] = tensors
+        return y
+
+    def emit_backward(self, b: Any, *x: Any, y: Any) -> None:
+        tensors = b.notes[id(y.value), id(self)]
+        for call in reversed(self.calls):
+            out = tensors[id(call.output)]
+            if out.value.needs_grad and out.value.grad is not None:
+                call.layer.emit_backward(b, *(tensors[id(t)] for t in call.inputs), y=out)
+
+    # -- looking at it --------------------------------------------------------------------------------------------
+
+    def summary(self, print_fn: Any = print) -> None:
+        """Print the layers with their output shapes and numbers of parameters."""
+        self._require_built("summary")
+        print_fn(_listing.summary(self))
+
+    def plan(self, batch_size: int = 32, kind: str | None = None) -> _listing.PlanListing:
+        """The kernel records of one step; `print(model.plan(32))` shows op, shapes, bytes, threads and ISA.
+
+        Parameters
+        ----------
+        batch_size : int
+        kind : {"train", "test", "predict"}, optional
+            Default "train" for a compiled model, else "predict".
+        """
+        self._require_built("plan")
+        kind = kind or ("train" if self.optimizer is not None else "predict")
+        if kind not in ("train", "test", "predict"):
+            raise ValueError(f'plan: kind: expected "train", "test" or "predict", got {kind!r}')
+        if kind != "predict":
+            self._require_compiled("plan")
+        if kind == "train":
+            self._start_training()
+        with self._program(kind, batch_size, (False,) * len(self.outputs) if kind != "predict" else ()) as program:
+            return _listing.PlanListing(kind, program)
+
+    def trace(self, x: Any, y: Any, sample_weight: Any = None) -> _listing.Trace:
+        """Take one training step record by record: seconds of each, and the first that made a NaN or infinity.
+
+        The debug mode: the same records as `train_on_batch`, one at a time. The optimizer's step is taken as well.
+        """
+        self._prepare("trace", x)
+        with self._exclusively("trace"):
+            self._start_training()
+            data = _data.Rows(self, "trace", x, y, sample_weight)
+            with self._program("train", data.n, data.weighted) as program:
+                return _listing.trace(self, program, data)
+
+    def _require_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f'{method}: model "{self.name}" is not built; start it with pydl.Input(shape), call '
+                f"build(input_shape), or fit it"
+            )
+
+    # -- files and configs ----------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically."""
+        from pydl import saving
+
+        self._require_built("save")
+        saving.save_model(self, path)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights to a `.safetensors` file, atomically."""
+        from pydl import saving
+
+        self._require_built("save_weights")
+        saving.save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Read the weights from such a file. Raises `pydl.FormatError` when it is damaged or does not fit."""
+        from pydl import saving
+
+        self._require_built("load_weights")
+        saving.load_weights(self, path)
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as JSON values."""
+        producers = {id(t): [t.name, 0] for t in self.inputs}
+        entries: dict[str, dict[str, Any]] = {}
+        for call in self.calls:
+            entry = entries.setdefault(call.layer.name, {**layers.serialize(call.layer), "calls": []})
+            entry["calls"].append([producers[id(t)] for t in call.inputs])
+            producers[id(call.output)] = [call.layer.name, len(entry["calls"]) - 1]
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "inputs": [{"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype} for t in self.inputs],
+            "layers": list(entries.values()),
+            "order": [c.layer.name for c in self.calls],
+            "outputs": [producers[id(t)] for t in self.outputs],
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
+        """A new model, with new weights, of the graph that `get_config` described."""
+        with custom_object_scope(custom_objects):
+            tensors: dict[tuple[str, int], SymbolicTensor] = {}
+            for entry in config["inputs"]:
+                tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
+            inputs = list(tensors.values())
+            made = {e["config"]["name"]: (layers.deserialize(e), list(e["calls"])) for e in config["layers"]}
+            done: Counter[str] = Counter()
+            for name in config["order"]:
+                layer, calls = made[name]
+                xs = [tensors[producer, place] for producer, place in calls[done[name]]]
+                tensors[name, done[name]] = layer(xs if len(xs) > 1 else xs[0])
+                done[name] += 1
+            outputs = [tensors[name, place] for name, place in config["outputs"]]
+        return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
+
+
+class Sequential(Model):
+    """A chain of layers.
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+        It may start with `pydl.Input(shape)`; otherwise the model is built from the first data it sees.
+    name : str, optional
+
+    Examples
+    --------
+    >>> model = pydl.Sequential([pydl.Input((8,)), pydl.layers.Dense(16, "relu"), pydl.layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    """
+
+    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
+        Trainer.__init__(self)
+        Layer.__init__(self, name=name, trainable=trainable)
+        self._chain: list[Layer] = []
+        self._start: InputLayer | None = None
+        self.inputs, self.outputs, self.output_names = [], [], []
+        if layers is not None and not isinstance(layers, list | tuple):
+            raise TypeError(f'Sequential "{self.name}": expected a list of layers, got {type(layers).__name__}')
+        for layer in layers or ():
+            self._append(layer)
+        self._rebuild()
+
+    def add(self, layer: Any) -> None:
+        """Append a layer; `compile` has to be called again."""
+        self._append(layer)
+        self._rebuild()
+
+    def pop(self) -> Layer:
+        """Remove the last layer and return it."""
+        if not self._chain:
+            raise ValueError(f'Sequential "{self.name}": there is no layer to remove')
+        layer = self._chain.pop()
+        self._rebuild()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, SymbolicTensor) and layer.call is None:
+            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)  # type: ignore[arg-type]
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(f'Sequential "{self.name}": {layer.__name__} is a class; create it, with parentheses')
+        if not isinstance(layer, Layer):
+            raise TypeError(f'Sequential "{self.name}": expected layers, got {layer!r}')
+        if isinstance(layer, InputLayer):
+            if self._chain or self._start:
+                raise ValueError(f'Sequential "{self.name}": Input must come first, and once')
+            self._start = layer
+        else:
+            self._chain.append(layer)
+
+    def _rebuild(self) -> None:
+        """Connect the chain, where the input's shape is known and there is a layer."""
+        if self._start is None or not self._chain:
+            self.inputs, self.outputs = [], []
+            return
+        first = self._start.tensor()
+        x: Any = first
+        for layer in self._chain:
+            x = layer(x)
+        self._connect([first], [x])
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape, `(None, ...)`."""
+        if not self.built:
+            dtype = self._chain[0].dtype if self._chain else None
+            self._start = InputLayer(tuple(input_shape)[1:], dtype=dtype)
+            self._rebuild()
+
+    def _build_from(self, method: str, x: Any) -> None:
+        from pydl import _check
+
+        if not self._chain:
+            raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
+        shape = _check.numeric(method, "x", x).shape
+        if not shape:
+            raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
+        self.build((None, *(shape[1:] or (1,))))
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._chain)
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        if is_symbolic(inputs) and not self.built and isinstance(inputs, SymbolicTensor):
+            self.build(inputs.shape)
+        return super().__call__(inputs, training)
+
+    def get_config(self) -> dict[str, Any]:
+        start = None if self._start is None else layers.serialize(self._start)
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "input": start,
+            "layers": [layers.serialize(layer) for layer in self._chain],
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
+        with custom_object_scope(custom_objects):
+            chain = [layers.deserialize(entry) for entry in config["layers"]]
+            start = [] if config["input"] is None else [layers.deserialize(config["input"])]
+        return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
+
+
+def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
+    tensors = list(given.values()) if isinstance(given, Mapping) else given
+    if not is_symbolic(tensors):
+        raise TypeError(f"Model: {what}: expected symbolic tensors (pydl.Input, or the result of a layer), got {given!r}")
+    return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+
+
+def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A new model from `get_config()`, whichever of the two kinds it is of."""
+    kind = Sequential if "order" not in config else Model
+    return kind.from_config(config, custom_objects)
+
+
+def load_model(
+    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    custom_objects : dict of str to class, optional
+        Classes of your own that the file names. Nothing else than these and pydl's own table is looked up.
+    compile : bool
+        Also restore the optimizer, with its state, and the losses and metrics.
+
+    Raises
+    ------
+    pydl.FormatError
+        When the file is damaged, hostile or of another kind.
+    """
+    from pydl import saving
+
+    return saving.load_model(path, custom_objects, compile)
+
+

@@ -1,0 +1,33 @@
+"""Optimizers, with the names, defaults and formulas of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydl._registry import Registry, serialize
+from pydl.optimizers import schedules
+from pydl.optimizers.adam import Adam, AdamW
+from pydl.optimizers.base import Optimizer
+from pydl.optimizers.rmsprop import RMSprop
+from pydl.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+
+_registry = Registry("optimizer", Optimizer, [SGD, RMSprop, Adam, AdamW], spelling=str.lower)
+
+
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer | None:
+    """An optimizer from its name ("adam"), class, instance or config; None stays None.
+
+    Raises
+    ------
+    ValueError
+        An unknown name (the message lists the valid ones) or a config that is none.
+    TypeError
+        Anything else.
+    """
+    return _registry.get(identifier, custom_objects)
+
+
+deserialize = _registry.deserialize

@@ -1,0 +1,205 @@
+"""What all optimizers share: the learning rate, the step counter, clipping, weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from pydl._args import optional_real, real, whole
+from pydl._registry import Configurable, snake_case
+from pydl.optimizers import schedules
+from pydl.optimizers.schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from pydl._variable import Variable
+
+N_COEFFICIENTS = 8
+
+
+class Optimizer(Configurable):
+    """Base class of optimizers.
+
+    In each step, gradients are clipped, then decayed weights become `w -= lr * weight_decay * w`, then the optimizer
+    takes its own step.
+
+    A user's own optimizer leaves `op` at None, names the arrays it keeps per weight in `slots`, and implements
+    `update`, which works on NumPy arrays in place: slow next to the built-in ones, but complete.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        A schedule gets the number of steps taken before this one.
+    weight_decay : float, optional
+    clipnorm : float, optional
+        Each gradient longer than this is scaled to this length (Euclidean norm).
+    clipvalue : float, optional
+        Elements of gradients are clamped to [-clipvalue, clipvalue].
+    global_clipnorm : float, optional
+        All gradients together, where longer than this, are scaled by one factor to this length.
+    name : str, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arguments out of range; more than one of the three kinds of clipping.
+    """
+
+    #: Name of the kernel, None for optimizers written in NumPy.
+    op: str | None = None
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        self.name = snake_case(owner) if name is None else name
+        self.iterations = 0
+        self.learning_rate = learning_rate
+        self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
+        self.clipnorm = optional_real(owner, "clipnorm", clipnorm, above=0)
+        self.clipvalue = optional_real(owner, "clipvalue", clipvalue, above=0)
+        self.global_clipnorm = optional_real(owner, "global_clipnorm", global_clipnorm, above=0)
+        if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(
+                f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set, got clipnorm={clipnorm}, "
+                f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
+            )
+        self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
+        self._undecayed: list[Variable] = []
+        self._undecayed_names: list[str] = []
+
+    @property
+    def slots(self) -> tuple[str | None, ...]:
+        """Names of the arrays kept for each weight, zero at first; a kernel gets them as s0, s1, s2 (None: none)."""
+        return ()
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the slots of these variables, and forget those of others."""
+        self._slots = {id(v): self._slots.get(id(v)) or (v, self._new_slots(v)) for v in variables}
+
+    def slot_variables(self, variable: Variable) -> dict[int, Variable]:
+        """The slots of one variable by their place in `slots`, made when first asked for."""
+        if id(variable) not in self._slots:
+            self._slots[id(variable)] = variable, self._new_slots(variable)
+        return self._slots[id(variable)][1]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All slots, named `<optimizer>/<path of the weight>/<slot>`."""
+        return [slot for _, slots in self._slots.values() for slot in slots.values()]
+
+    def _new_slots(self, variable: Variable) -> dict[int, Variable]:
+        from pydl._variable import Variable
+
+        slots = {}
+        for i, name in enumerate(self.slots):
+            if name is not None:
+                slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, panels=variable.panels)
+                slots[i].path = f"{self.name}/{variable.path}/{name}"
+        return slots
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return self._iterations
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self._iterations = whole(type(self).__name__, "iterations", value)
+
+    @property
+    def learning_rate(self) -> float | LearningRateSchedule:
+        """The rate, or the schedule that gives it; either may be set at any time."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        if not isinstance(value, LearningRateSchedule):
+            value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
+        self._learning_rate = value
+
+    def rates(self, iterations: int, steps: int = 1) -> np.ndarray:
+        """Learning rates of `steps` steps, the first of them after `iterations` others: float64, shape (steps,)."""
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return rate.rates(np.arange(iterations, iterations + steps, dtype=np.int64))
+        return np.full(steps, rate)
+
+    def coefficients(self, iterations: np.ndarray, learning_rates: np.ndarray) -> np.ndarray:
+        """What the kernel needs of each step: column 0 the rate, column 1 lr * weight_decay, then its own.
+
+        Parameters
+        ----------
+        iterations : int64 array, shape (n,)
+            Numbers of the steps, counted from 1.
+        learning_rates : float64 array, shape (n,)
+
+        Returns
+        -------
+        float64 array of shape (n, 8).
+        """
+        table = np.zeros((len(learning_rates), N_COEFFICIENTS))
+        table[:, 0] = learning_rates
+        table[:, 1] = learning_rates * (self.weight_decay or 0.0)
+        return table
+
+    def fields(self) -> dict[str, Any]:
+        """Constants of the kernel, by field."""
+        return {}
+
+    def update(self, w: np.ndarray, g: np.ndarray, slots: dict[str, np.ndarray], rate: float, t: int) -> None:
+        """One step on one weight, in place; for optimizers written in NumPy.
+
+        Parameters
+        ----------
+        w : ndarray
+            The weight; change it in place.
+        g : ndarray
+            Its gradient, clipped.
+        slots : dict of str to ndarray
+            The arrays named in `slots`, of w's shape, kept from step to step.
+        rate : float
+            Learning rate of this step.
+        t : int
+            Number of this step, counted from 1.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement update(w, g, slots, rate, t)")
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Weights that weight decay leaves alone; each call replaces what the last one said.
+
+        Parameters
+        ----------
+        var_list : sequence of Variable, optional
+        var_names : sequence of str, optional
+            Any weight whose name contains one of these, such as "bias".
+        """
+        if isinstance(var_names, str):
+            raise TypeError(f"exclude_from_weight_decay: var_names must be a list of strings, got {var_names!r}")
+        self._undecayed = list(var_list or ())
+        self._undecayed_names = list(var_names or ())
+
+    def decays(self, variable: Variable) -> bool:
+        """Whether weight decay applies to `variable`."""
+        return (
+            bool(self.weight_decay)
+            and not any(v is variable for v in self._undecayed)
+            and not any(part in variable.name for part in self._undecayed_names)
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The optimizer that `get_config` described, with no steps taken."""
+        config = dict(config)
+        if isinstance(config.get("learning_rate"), Mapping):
+            config["learning_rate"] = schedules.deserialize(config["learning_rate"])
+        return cls(**config)

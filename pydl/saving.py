@@ -1,0 +1,328 @@
+"""Models, weights and checkpoints on disk: safetensors files with the model's configuration as JSON in their metadata.
+
+One file holds, by kind:
+
+============  ======================================  ==========================================================
+kind          tensors                                 metadata besides ``format``, ``version``, ``kind``, ``order``
+============  ======================================  ==========================================================
+weights       every weight under its path             none
+model         weights, and the optimizer's slots      ``config``, ``compile``, ``state``
+checkpoint    weights, slots, weights that callbacks  ``state``, with the position of fit and of its callbacks
+              keep (``callbacks/<key>/<path>``)
+============  ======================================  ==========================================================
+
+``order`` lists the paths as the model orders them, so that the weights of a model built twice in one process, whose
+layers are then numbered differently, still find their places. Nothing in a file is code: layers come from a closed
+table and from the `custom_objects` of the caller.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from numpy.typing import NDArray
+
+from pydl import _safetensors
+from pydl._errors import FormatError
+from pydl._fit_state import FitState
+from pydl._safetensors import Reader, refuse, shorten
+from pydl._variable import Variable
+
+if TYPE_CHECKING:
+    from pydl.models import Model
+
+FORMAT, VERSION = "pydl", "1"
+
+_OTHER_MODEL = "load the file into the model it was saved from"
+
+_T = TypeVar("_T")
+
+Weights = Mapping[str, NDArray[Any]]
+Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
+
+
+def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
+    """Save a model: its architecture, weights, compile arguments and optimizer state.
+
+    Training a loaded model goes on as it would have without saving, bit for bit.
+
+    Parameters
+    ----------
+    model : Model
+        A built model.
+    path : str or path-like
+        The file to write; must end in ``.safetensors``. A file that is there is replaced in one step: after a crash at
+        any moment, the old file or the new one is there, whole.
+
+    Raises
+    ------
+    ValueError
+        When `path` does not end in ``.safetensors`` or the model is not built.
+    OSError
+        When the file cannot be written; an old file is left as it was.
+    """
+    _build_optimizer(model)
+    documents = {
+        "config": model.get_config(),
+        "compile": None if model.optimizer is None else model.get_compile_config(),
+        "state": _state(model),
+    }
+    _write(path, "model", model.weights, _slots(model), documents)
+
+
+def load_model(
+    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> "Model":
+    """Load a model that `save_model` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.safetensors`` file.
+    custom_objects : dict of str to class or function, optional
+        Layers, losses, metrics and functions of your own, by the name under which the file mentions them.
+    compile : bool, default True
+        Whether to compile the model as the saved one was and restore its optimizer.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FormatError
+        When the file is not a model of pydl, is damaged, or names objects that are neither pydl's nor in
+        `custom_objects`. A file from an untrusted source can do no worse: nothing in it is executed.
+    """
+    from pydl.models import model_from_config
+
+    with _open(path, ("model",)) as reader:
+        config, state = reader.json("config"), reader.json("state")
+        compiled = reader.json("compile") if compile else None
+        with Variable.limit(sum(entry.stop - entry.start for entry in reader.tensors.values())):
+            model: Model = _rebuild(reader, "config", lambda: model_from_config(config, custom_objects))
+            if compiled is not None:
+                _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
+                _build_optimizer(model)
+        pairs = _match(reader, "weights", model.weights)
+        if compiled is not None:
+            pairs += _match(reader, "optimizer", _slots(model))
+            if odd := sorted(reader.tensors.keys() - {name for _, name in pairs})[:4]:
+                refuse(reader.path, "the tensors of its config", f"others as well: {shorten(odd)}")
+        _restore_state(reader, model, state)
+        _assign(reader, pairs)
+    return model
+
+
+def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
+    """Save the weights of a built model, trainable or not, and nothing else.
+
+    Raises
+    ------
+    ValueError
+        When `path` does not end in ``.safetensors`` (``.weights.safetensors`` does) or the model is not built.
+    OSError
+        When the file cannot be written; an old file is left as it was.
+    """
+    _write(path, "weights", model.weights, [], {})
+
+
+def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
+    """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
+
+    Weights are matched by path; where the paths differ, because layers are numbered within a process, by order.
+
+    Raises
+    ------
+    FormatError
+        When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the
+        model's. The model is then unchanged.
+    """
+    with _open(path, ("weights", "model", "checkpoint")) as reader:
+        _assign(reader, _match(reader, "weights", model.weights))
+
+
+def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
+    """Save what a run of `fit` needs to go on from here: weights, optimizer, `model.fit_state`.
+
+    Parameters
+    ----------
+    model : Model
+        A compiled model, in `fit`.
+    path : str or path-like
+        The file to write, ending in ``.safetensors``.
+    kept : dict of str to dict of str to array, optional
+        By callback, weights of the model that it keeps, by path.
+    """
+    documents = {
+        "state": _state(model) | {"fit": model.fit_state.to_config(), "stop_training": bool(model.stop_training)}
+    }
+    extra = {_kept_name(key, name): array for key, arrays in (kept or {}).items() for name, array in arrays.items()}
+    _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
+
+
+def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Restore a model, its optimizer and `model.fit_state` from a checkpoint; returns the weights that callbacks kept.
+
+    Raises
+    ------
+    FormatError
+        When the file is not a checkpoint, is damaged or does not fit the model, which is then unchanged.
+    """
+    with _open(path, ("checkpoint",)) as reader:
+        state = reader.json("state")
+        if not isinstance(state, dict) or "fit" not in state or type(state.get("stop_training")) is not bool:
+            refuse(reader.path, "the state of fit", shorten(state))
+        fit_state = _rebuild(reader, "state", lambda: FitState.from_config(state.pop("fit")))
+        stop_training = state.pop("stop_training")
+        _build_optimizer(model)
+        weights, slots = _match(reader, "weights", model.weights), _match(reader, "optimizer", _slots(model))
+        kept = _read_kept(reader, weights, reader.tensors.keys() - {name for _, name in weights + slots})
+        _restore_state(reader, model, state)
+        _assign(reader, weights + slots)
+    model.fit_state, model.stop_training = fit_state, stop_training
+    return kept
+
+
+def _kept_name(key: str, path: str) -> str:
+    return f"callbacks/{key}/{path}"
+
+
+def _read_kept(reader: Reader, weights: Pairs, names: Set[str]) -> dict[str, dict[str, NDArray[Any]]]:
+    """The weights that callbacks kept, each a whole set, by the paths that the model gives them."""
+    keys = {name.split("/")[1] for name in names if name.startswith("callbacks/")}
+    wanted = {_kept_name(key, name): (key, variable) for key in keys for variable, name in weights}
+    if names != wanted.keys():
+        odd = sorted(names ^ wanted.keys())[:4]
+        refuse(reader.path, "weights, optimizer slots, and whole sets of weights kept by callbacks", shorten(odd))
+    kept: dict[str, dict[str, NDArray[Any]]] = {key: {} for key in keys}
+    for name, (key, variable) in wanted.items():
+        _check_tensor(reader, name, variable)
+        kept[key][variable.path] = reader.read(name)
+    return kept
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path).endswith(".safetensors"):
+        raise ValueError(f'expected a file name that ends in .safetensors, got "{os.fspath(path)}"; add the ending')
+    return Path(path)
+
+
+def _write(
+    path: str | os.PathLike[str],
+    kind: str,
+    weights: Sequence[Variable],
+    slots: Sequence[Variable],
+    documents: Mapping[str, Any],
+    extra: Weights | None = None,
+) -> None:
+    target = _checked(path)
+    if not weights:
+        raise ValueError("the model has no weights yet; call model.build(input_shape) or model.fit before saving")
+    order = {"weights": [variable.path for variable in weights], "optimizer": [slot.path for slot in slots]}
+    metadata = {"format": FORMAT, "version": VERSION, "kind": kind}
+    metadata |= {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}
+    tensors = {variable.path: variable.numpy() for variable in [*weights, *slots]}
+    _safetensors.write(target, tensors | dict(extra or {}), metadata)
+
+
+def _open(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Reader:
+    reader = Reader(_checked(path))
+    try:
+        found = reader.metadata
+        if found.get("format") != FORMAT:
+            refuse(reader.path, "a file of pydl", "a safetensors file without its mark", "pass a file that pydl saved")
+        if found.get("version") != VERSION:
+            remedy = "load it with the version of pydl that wrote it, or a newer one"
+            refuse(reader.path, f"format version {VERSION}", shorten(found.get("version")), remedy)
+        if found.get("kind") not in kinds:
+            remedy = "use load_model for a model, load_weights for weights"
+            refuse(reader.path, f"a file of kind {' or '.join(kinds)}", shorten(found.get("kind")), remedy)
+    except BaseException:
+        reader.__exit__(None, None, None)
+        raise
+    return reader
+
+
+def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
+    """Call what builds objects from a file's configuration; whatever it meets there is the file's fault."""
+    try:
+        return make()
+    except Exception as error:
+        message = f'"{reader.path}": its {what} cannot be rebuilt: {error}; pass your own classes in custom_objects'
+        raise FormatError(message) from error
+
+
+def _build_optimizer(model: "Model") -> None:
+    if model.optimizer is not None:
+        model.optimizer.build(model.trainable_variables)
+
+
+def _slots(model: "Model") -> list[Variable]:
+    return [] if model.optimizer is None else list(model.optimizer.variables)
+
+
+def _state(model: "Model") -> dict[str, Any]:
+    state: dict[str, Any] = {"seed": model._seed, "iterations": 0, "learning_rate": None}
+    if model.optimizer is not None:
+        rate = model.optimizer.learning_rate
+        state["iterations"] = int(model.optimizer.iterations)
+        state["learning_rate"] = None if callable(rate) else float(rate)
+    return state
+
+
+def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
+    """Set the seed of the random streams, the optimizer's step number and, unless a schedule sets it, its rate."""
+    keys = {"seed", "iterations", "learning_rate"}
+    if not isinstance(state, dict) or state.keys() != keys:
+        refuse(reader.path, f"a state with {', '.join(sorted(keys))}", shorten(state))
+    seed, iterations, rate = state["seed"], state["iterations"], state["learning_rate"]
+    if seed is not None and (type(seed) is not int or not 0 <= seed < 2**64):
+        refuse(reader.path, "a seed from 0 to 2^64 - 1, or null", shorten(seed))
+    if type(iterations) is not int or not 0 <= iterations < 2**63:
+        refuse(reader.path, "iterations from 0 to 2^63 - 1", shorten(iterations))
+    if rate is not None and type(rate) is not float:
+        refuse(reader.path, "a learning rate", shorten(rate))
+    model._seed = seed
+    if model.optimizer is not None:
+        model.optimizer.iterations = iterations
+        if rate is not None:
+            model.optimizer.learning_rate = rate
+
+
+def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
+    """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
+    order = reader.json("order")
+    stored = order.get(group) if isinstance(order, dict) else None
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        refuse(reader.path, f"the order of its {group}", shorten(order))
+    names = [variable.path for variable in variables]
+    if len(stored) != len(names) or len(set(stored)) != len(stored):
+        odd = sorted(set(stored) ^ set(names))[:4]
+        refuse(
+            reader.path,
+            f"{len(names)} tensors for {group}",
+            f"{len(stored)}, differing in {shorten(odd)}",
+            _OTHER_MODEL,
+        )
+    if set(stored) != set(names):
+        names = stored
+    for variable, name in zip(variables, names, strict=True):
+        _check_tensor(reader, name, variable)
+    return list(zip(variables, names, strict=True))
+
+
+def _check_tensor(reader: Reader, name: str, variable: Variable) -> None:
+    entry = reader.tensors.get(name)
+    if entry is None:
+        refuse(reader.path, f"tensor {shorten(name)}", "none")
+    wanted, found = (str(variable.dtype), tuple(variable.shape)), (entry.dtype.name, entry.shape)
+    if wanted != found:
+        refuse(reader.path, f'"{variable.path}" of {wanted[0]} {wanted[1]}', f"{found[0]} {found[1]}", _OTHER_MODEL)
+
+
+def _assign(reader: Reader, pairs: Pairs) -> None:
+    for variable, name in pairs:
+        variable.assign(reader.read(name))

@@ -1,0 +1,497 @@
+"""Compiling, training, evaluating and predicting: the methods of every model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl import _check, _compiled, _data, _random, optimizers
+from pydl._fit_state import FitState
+from pydl._programs import Program, ProgramCache
+from pydl._registry import serialize
+from pydl.callbacks import CallbackList, History
+
+Array = NDArray[Any]
+
+_CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
+
+
+class Trainer:
+    """What turns a graph of layers into something to train; see `Model`."""
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.losses: list[Any] = []
+        self.loss_weights: list[float] = []
+        self.compiled_metrics: list[_compiled.CompiledMetric] = []
+        self.stop_training = False
+        self.fit_state = FitState()
+        self._compile_arguments: dict[str, Any] | None = None
+        self._programs = ProgramCache()
+        self._seed: int | None = None
+        self._fitting = False
+
+    # -- compile --------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        loss_weights: Any = None,
+    ) -> None:
+        """Say how the model is to be trained and judged.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str, Loss, or a list or dict of them by output
+        metrics, weighted_metrics : list, or list of lists or dict of lists by output
+            Names ("accuracy"), metrics, or functions of (y_true, y_pred). Sample and class weights count in the latter.
+        loss_weights : float, or list or dict by output
+            The total loss is the sum of the losses times these (and the regularizers' penalties).
+
+        Raises
+        ------
+        ValueError, TypeError
+            Unknown names (the valid ones are listed), missing losses, wrong numbers of entries.
+        """
+        resolved = optimizers.get(optimizer)
+        if resolved is None:
+            raise ValueError('compile: optimizer is None; pass "adam" or another of pydl.optimizers')
+        if loss is None:
+            raise ValueError('compile: loss is None; pass "mse" or another of pydl.losses')
+        arguments = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics, "loss_weights": loss_weights}
+        self._compile_arguments = arguments
+        self.optimizer = resolved
+        self._programs.clear()
+        if self.built:  # a model without shapes resolves losses and metrics when it is built
+            self._resolve()
+
+    def _resolve(self) -> None:
+        if self._compile_arguments is None:
+            return
+        given, names = self._compile_arguments, self.output_names
+        self.losses = _compiled.resolve_losses(given["loss"], names)
+        self.loss_weights = _compiled.resolve_loss_weights(given["loss_weights"], names)
+        self.compiled_metrics = _compiled.resolve_metrics(
+            given["metrics"], given["weighted_metrics"], self.outputs, self.losses, names
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """The arguments of `compile` as JSON."""
+        self._require_compiled("get_compile_config")
+        return {
+            "optimizer": serialize(self.optimizer),
+            "loss": {n: serialize(loss) for n, loss in zip(self.output_names, self.losses, strict=True)},
+            "loss_weights": dict(zip(self.output_names, self.loss_weights, strict=True)),
+            **_compiled.metrics_config(self.compiled_metrics, self.output_names),
+        }
+
+    def compile_from_config(self, config: dict[str, Any], custom_objects: Any = None) -> None:
+        """Compile as `get_compile_config` says."""
+        from pydl._registry import custom_object_scope
+
+        with custom_object_scope(custom_objects):
+            self.compile(**config)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in its order."""
+        return list(self._figures(np.zeros(0), 0)) if self.optimizer is not None else []
+
+    def _require_compiled(self, method: str) -> None:
+        if self.optimizer is None:
+            raise ValueError(
+                f'{method}: model "{self.name}" is not compiled; call model.compile(optimizer="adam", loss=...) first'
+            )
+
+    def _prepare(self, method: str, x: Any, *, compiled: bool = True) -> None:
+        """Check that the model is compiled, and build it from the data's shape where that has been left open."""
+        if compiled:
+            self._require_compiled(method)
+        if not self.built:
+            self._build_from(method, _data.first_inputs(method, x))
+
+    # -- figures --------------------------------------------------------------------------------------------------
+
+    def _figures(self, sums: Array, n: float, program: Program | None = None) -> dict[str, float]:
+        """Loss and metrics from accumulated sums over n samples."""
+
+        def mean(slot: int) -> float:
+            return float(sums[slot] / n)
+
+        logs: dict[str, float] = {"loss": 0.0}
+        if program is not None and n:
+            parts = [mean(s) for s in program.loss_slots]
+            penalty = 0.0 if program.penalty_slot is None else mean(program.penalty_slot)
+            logs["loss"] = sum(p * w for p, w in zip(parts, self.loss_weights, strict=True)) + penalty
+            if len(parts) > 1:
+                logs |= {f"{name}_loss": p for name, p in zip(self.output_names, parts, strict=True)}
+            for c, slot in zip(self.compiled_metrics, program.metric_slots, strict=True):
+                if slot is not None:
+                    c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
+        elif len(self.output_names) > 1:
+            logs |= {f"{name}_loss": 0.0 for name in self.output_names}
+        return logs | {c.name: float(c.metric.result()) for c in self.compiled_metrics}
+
+    def _reset_metrics(self) -> None:
+        for c in self.compiled_metrics:
+            c.metric.reset_state()
+
+    # -- running programs -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _exclusively(self, method: str) -> Iterator[None]:
+        if self._fitting:
+            raise RuntimeError(f'{method}: model "{self.name}" is being trained already; one fit at a time')
+        self._fitting = True
+        try:
+            yield
+        finally:
+            self._fitting = False
+
+    @contextmanager
+    def _program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Iterator[Program]:
+        key, program = self._programs.take(self, kind, batch, weighted)
+        try:
+            yield program
+        finally:
+            self._programs.give(key, program)
+
+    def _step(self, program: Program, data: Any, steps: int, **where: Any) -> int:
+        """Run some steps of a training program; the optimizer's counter moves with them."""
+        optimizer = self.optimizer
+        t = optimizer.iterations
+        coefs = optimizer.coefficients(np.arange(t + 1, t + steps + 1, dtype=np.int64), optimizer.rates(t, steps))
+        return int(
+            program.plan.run(
+                steps, program.batch, sources=data.sources, coefs=coefs, seed=self._seed, count=t, nth=program.threads,
+                progress=optimizer.counter, **where,
+            )
+        )  # fmt: skip
+
+    def _start_training(self) -> None:
+        if self._seed is None:
+            self._seed = _random.next_seed()
+        self.optimizer.build(self.trainable_variables)
+
+    # -- fit ------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
+        """Train for a number of epochs.
+
+        Parameters
+        ----------
+        x, y : array, or list or dict of arrays by input and output
+            Or, as `x` alone, a `pydl.utils.PyDataset`, another sequence of batches, or an iterator over batches, each
+            `(x, y)` or `(x, y, sample_weight)`. Data stay where they are; batches are gathered row by row in C.
+        batch_size : int, optional
+            Default 32. The last batch of an epoch may be smaller.
+        epochs, initial_epoch : int
+            Train from `initial_epoch` up to `epochs`.
+        verbose : 0, 1, 2 or "auto"
+            Nothing, a bar, a line per epoch; "auto": 1 in a terminal or notebook, else 2.
+        callbacks : list of Callback, optional
+        validation_split : float
+            The share of the *last* rows, before shuffling, to keep for validation.
+        validation_data : tuple or sequence of batches, optional
+            `(x, y)` or `(x, y, sample_weight)`.
+        shuffle : bool
+            Draw a new order of the rows for each epoch, from the model's seed.
+        class_weight : dict, optional
+            From class number to weight in the loss; not used in validation.
+        sample_weight : array, optional
+        steps_per_epoch, validation_steps : int, optional
+            Batches per epoch, for iterators without end.
+        validation_batch_size : int, optional
+            Default `batch_size`.
+        validation_freq : int
+            Validate after every so many epochs.
+
+        Returns
+        -------
+        History
+            `.history` has a list with a value per epoch for the loss and each metric.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Data that do not fit the model; a model that is not compiled.
+        RuntimeError
+            When the model is being trained by another thread.
+        KeyboardInterrupt
+            On Ctrl-C, between two steps, within about 50 ms; the model stays usable.
+        """
+        from pydl._fit import run_fit  # the loop is a page of its own
+
+        self._prepare("fit", x)
+        with self._exclusively("fit"):
+            return run_fit(
+                self, x, y, batch_size=_check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
+                callbacks=callbacks, validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
+                class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size, validation_freq=validation_freq,
+            )  # fmt: skip
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One step on one batch; returns its loss, or a list with the metrics (`return_dict`: a dict)."""
+        self._prepare("train_on_batch", x)
+        with self._exclusively("train_on_batch"):
+            self._start_training()
+            data = _data.Rows(self, "train_on_batch", x, y, sample_weight, class_weight)
+            self._reset_metrics()
+            with self._program("train", data.n, data.weighted) as program:
+                sums = np.zeros_like(program.sums)
+                self._step(program, data, 1, sums=sums)
+                return _report(self._figures(sums, data.n, program), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of one batch; returns as `train_on_batch` does."""
+        self._prepare("test_on_batch", x)
+        data = _data.Rows(self, "test_on_batch", x, y, sample_weight)
+        return _report(self._evaluate_rows(data, data.n), return_dict)
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Array]:
+        """Gradients of the total loss of one batch, by the path of the weight; for training loops of your own.
+
+        Layers behave as in training (dropout draws the mask of the next step). Penalties of regularizers are included.
+        """
+        self._prepare("gradients", x)
+        with self._exclusively("gradients"):
+            self._start_training()
+            data = _data.Rows(self, "gradients", x, y, sample_weight)
+            with self._program("gradients", data.n, data.weighted) as program:
+                program.plan.run(
+                    1, data.n, sources=data.sources, sums=np.zeros_like(program.sums), seed=self._seed,
+                    count=self.optimizer.iterations, nth=program.threads,
+                )  # fmt: skip
+                return {v.path: np.array(v.gradient) for v in program.trained}
+
+    # -- evaluate -------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on some data.
+
+        Parameters
+        ----------
+        x, y, batch_size, sample_weight, callbacks
+            As in `fit`.
+        verbose : 0, 1, 2 or "auto"
+        steps : int, optional
+            Batches to use, for iterators without end.
+        return_dict : bool
+            Return a dict instead of a number (no metrics) or a list.
+        """
+        self._prepare("evaluate", x)
+        size = _check.batch_size("evaluate", batch_size)
+        listed = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, steps=steps, epochs=1)
+        logs = self._evaluate("evaluate", x, y, sample_weight, size, steps, listed)
+        return _report(logs, return_dict)
+
+    def _evaluate(
+        self, owner: str, x: Any, y: Any, sample_weight: Any, batch_size: int, steps: int | None, callbacks: CallbackList
+    ) -> dict[str, float]:
+        callbacks.on_test_begin()
+        if _data.is_batched(x):
+            logs = self._evaluate_batches(owner, x, steps, callbacks)
+        else:
+            data = _data.Rows(self, owner, x, y, sample_weight)
+            logs = self._evaluate_rows(data, batch_size, steps, callbacks)
+        callbacks.on_test_end(logs)
+        return logs
+
+    def _evaluate_rows(
+        self, data: _data.Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
+    ) -> dict[str, float]:
+        self._reset_metrics()
+        per_batch = callbacks is not None and callbacks.per_test_batch
+        logs: dict[str, float] = {}
+        sums = None
+        for program, first, n, run in self._chunks("test", data, batch_size, steps, per_batch):
+            sums = np.zeros_like(program.sums) if sums is None else sums
+            if callbacks is not None and per_batch:
+                callbacks.on_test_batch_begin(first // batch_size)
+            run(sums=sums)
+            logs = self._figures(sums, first + n, program)
+            if callbacks is not None and per_batch:
+                callbacks.on_test_batch_end(first // batch_size, logs)
+        return logs
+
+    def _evaluate_batches(self, owner: str, x: Any, steps: int | None, callbacks: CallbackList) -> dict[str, float]:
+        self._reset_metrics()
+        sums, seen, logs = None, 0, {}
+        for i, batch in enumerate(_data.batches(x)):
+            if i == steps:
+                break
+            data = _data.Rows(self, owner, *_data.split_batch(owner, batch))
+            with self._program("test", data.n, data.weighted) as program:
+                sums = np.zeros_like(program.sums) if sums is None else sums
+                callbacks.on_test_batch_begin(i)
+                program.plan.run(1, data.n, sources=data.sources, sums=sums, nth=program.threads)
+                seen += data.n
+                logs = self._figures(sums, seen, program)
+                callbacks.on_test_batch_end(i, logs)
+        if sums is None:
+            raise ValueError(f"{owner}: expected at least one batch, got none")
+        return logs
+
+    def _chunks(
+        self, kind: str, data: _data.Rows, batch_size: int, steps: int | None, per_batch: bool
+    ) -> Iterator[tuple[Program, int, int, Any]]:
+        """Batches in order, some at a time: the program, the first row, how many rows, and what runs them."""
+        batch_size = min(batch_size, data.n)
+        end = data.n if steps is None else min(data.n, steps * batch_size)
+        first, pace = 0, _Pace()
+        while first < end:
+            left = end - first
+            batch = min(batch_size, left)
+            with self._program(kind, batch, data.weighted) as program:
+                single = per_batch or program.single_steps
+                count = 1 if single else min(pace.steps, left // batch)
+
+                def run(program: Program = program, count: int = count, first: int = first, **where: Any) -> None:
+                    plan, begin = program.plan, time.perf_counter()
+                    plan.run(count, program.batch, sources=data.sources, row0=first, nth=program.threads, **where)
+                    pace.took(count, time.perf_counter() - begin)
+
+                yield program, first, count * batch, run
+            first += count * batch
+
+    # -- predict --------------------------------------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
+    ) -> Any:
+        """Outputs for some inputs; safe to call from several threads.
+
+        Parameters
+        ----------
+        x, batch_size, callbacks
+            As in `fit`. A row's result does not depend on the batch it is in.
+        verbose : 0, 1, 2 or "auto"
+            Accepted for compatibility; nothing is shown.
+        steps : int, optional
+            Batches to use, for iterators without end.
+
+        Returns
+        -------
+        ndarray `(n, ...)`, or a list of them, one per output.
+        """
+        size = _check.batch_size("predict", batch_size)
+        self._prepare("predict", x, compiled=False)
+        listed = CallbackList(callbacks, model=self, verbose=0, steps=steps, epochs=1)
+        listed.on_predict_begin()
+        if _data.is_batched(x):
+            parts = []
+            for i, batch in enumerate(_data.batches(x)):
+                if i == steps:
+                    break
+                parts.append(self._predict_rows(_data.inputs_of(batch), size, None, listed))
+            if not parts:
+                raise ValueError("predict: expected at least one batch, got none")
+            outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        else:
+            outputs = self._predict_rows(x, size, steps, listed)
+        listed.on_predict_end()
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _predict_rows(self, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList | None) -> list[Array]:
+        from pydl import _core
+
+        data = _data.Rows(self, "predict", x, targets=False)
+        n = data.n if steps is None else min(data.n, steps * batch_size)
+        outputs = [np.empty((n, *t.shape[1:]), self.dtype) for t in self.outputs]
+        sinks = _core.Arrays(outputs, True)
+        per_batch = callbacks is not None and callbacks.per_predict_batch
+        for _, first, _, run in self._chunks("predict", data, batch_size, steps, per_batch):
+            if callbacks is not None and per_batch:
+                callbacks.on_predict_batch_begin(first // batch_size)
+            run(sinks=sinks)
+            if callbacks is not None and per_batch:
+                callbacks.on_predict_batch_end(first // batch_size)
+        return outputs
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, computed in one step."""
+        self._prepare("predict_on_batch", x, compiled=False)
+        outputs = self._predict_rows(x, 1 << 62, None, None)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    # -- what a model adds ----------------------------------------------------------------------------------------
+
+    name: str
+    dtype: str
+    inputs: list[Any]
+    outputs: list[Any]
+    output_names: list[str]
+
+    @property
+    def built(self) -> bool:
+        """Whether shapes and weights are known."""
+        raise NotImplementedError
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Weights that an optimizer may change."""
+        raise NotImplementedError
+
+    def _build_from(self, method: str, x: Any) -> None:
+        raise NotImplementedError
+
+
+class _Pace:
+    """How many steps fit into a chunk, from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from a chunk; grow carefully, as the first one pays for cold caches."""
+        fitting = int(_CHUNK * steps / max(seconds, 1e-7))
+        self.steps = max(1, min(fitting, 16 * steps))
+
+
+def _report(logs: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+

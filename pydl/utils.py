@@ -1,0 +1,125 @@
+"""The public namespace `pydl.utils`, as in Keras 3."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from pydl import _random
+from pydl._args import whole
+from pydl._registry import custom_object_scope
+
+__all__ = ["PyDataset", "custom_object_scope", "normalize", "set_random_seed", "to_categorical"]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's `random`, NumPy's global generator and pydl.
+
+    With the same seed, instruction set and program, pydl then gives the same bits for any number of threads.
+
+    Parameters
+    ----------
+    seed : int
+        0 <= seed < 2**32, which is what NumPy takes.
+    """
+    seed = whole("set_random_seed", "seed", seed, below=2**32)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - it is NumPy's global generator that users expect to be seeded
+    _random.set_seed(seed)
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class numbers as one-hot rows.
+
+    Parameters
+    ----------
+    x : array_like of whole numbers, shape (...,) or (..., 1)
+        A last axis of size one is dropped where there is another.
+    num_classes : int, optional
+        Default max(x) + 1.
+
+    Returns
+    -------
+    float64 ndarray of shape (..., num_classes).
+
+    Raises
+    ------
+    ValueError
+        Numbers that are not whole, negative, or not below `num_classes`.
+    """
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "buif":
+        raise TypeError(f"to_categorical: expected class numbers, got an array of {labels.dtype}")
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.floor(labels))).all():
+        raise ValueError("to_categorical: class numbers must be whole numbers")
+    classes = labels.astype(np.int64)
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    if num_classes is None:
+        num_classes = int(classes.max(initial=-1)) + 1
+    num_classes = whole("to_categorical", "num_classes", num_classes)
+    if classes.size and (classes.min() < 0 or classes.max() >= num_classes):
+        raise ValueError(
+            f"to_categorical: class numbers must be in [0, {num_classes}), got {classes.min()} to {classes.max()}"
+        )
+    one_hot = np.zeros((classes.size, num_classes))
+    one_hot[np.arange(classes.size), classes.ravel()] = 1
+    return one_hot.reshape(*classes.shape, num_classes)
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """x divided by its norms of `order` along `axis`; where a norm is zero, x itself.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, default -1
+    order : float, default 2
+        As in `numpy.linalg.norm`.
+    """
+    x = np.asarray(x)
+    norms = np.linalg.norm(x, order, axis, keepdims=True)
+    return x / np.where(norms == 0, 1, norms)
+
+
+class PyDataset:
+    """Base class of data sets that make their batches in Python.
+
+    A subclass implements `__getitem__(index)`, which returns batch number `index` as (inputs, targets) or (inputs,
+    targets, sample_weights), and `__len__`, the number of batches.
+
+    Parameters
+    ----------
+    workers : int, default 1
+        Threads that may call `__getitem__` at once; the order of the batches does not depend on it.
+    use_multiprocessing : bool, default False
+        Kept for Keras's signature; only False works.
+    max_queue_size : int, default 10
+        Batches made ahead at most.
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        if use_multiprocessing:
+            raise ValueError("PyDataset: use_multiprocessing=True is not supported; use threads (workers=...)")
+        self.workers = whole(type(self).__name__, "workers", workers, at_least=1)
+        self.use_multiprocessing = False
+        self.max_queue_size = whole(type(self).__name__, "max_queue_size", max_queue_size, at_least=1)
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must implement __getitem__(index)")
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must implement __len__()")
+
+    @property
+    def num_batches(self) -> int:
+        """Number of batches of an epoch."""
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""

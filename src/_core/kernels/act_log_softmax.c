@@ -1,0 +1,34 @@
+/* log_softmax of each row: y = (x - max x) - log sum e^(x - max x);  dx = dy - e^y sum dy.
+ * x y dy dx [B][O]; backward reads y; in place allowed; overwrites. A row is one thread's, so its bits do not depend on
+ * the split. Error: forward 4 eps (|y| + 1), backward 4 eps (|dy| + |sum dy|). */
+#include "rows.h"
+#include "vmath.h"
+
+PD_KERNEL(act_log_softmax_fwd) {
+    PD_ARGS(act_fwd);
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, ith, nth, &lo, &hi);
+    for (ptrdiff_t b = lo; b < hi; b++) {
+        const real *x = (const real *)a->x + b * a->O;
+        real *y = (real *)a->y + b * a->O;
+        const vreal most = vset(row_max(x, a->O));
+        row_sum sum = {0};
+        PD_FOR_VECTORS(i, m, 0, a->O) row_add(&sum, vfill(vexp(vload_m(x + i, m) - most), m, 0));
+        const vreal log_sum = vlog(vset((real)row_total(&sum)));
+        PD_FOR_VECTORS(i, m, 0, a->O) vstore_m(y + i, (vload_m(x + i, m) - most) - log_sum, m);
+    }
+}
+
+PD_KERNEL(act_log_softmax_bwd) {
+    PD_ARGS(act_bwd);
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, ith, nth, &lo, &hi);
+    for (ptrdiff_t b = lo; b < hi; b++) {
+        const real *y = (const real *)a->s + b * a->O, *dy = (const real *)a->dy + b * a->O;
+        real *dx = (real *)a->dx + b * a->O;
+        row_sum sum = {0};
+        PD_FOR_VECTORS(i, m, 0, a->O) row_add(&sum, vload_m(dy + i, m));
+        const vreal total = vset((real)row_total(&sum));
+        PD_FOR_VECTORS(i, m, 0, a->O) vstore_m(dx + i, vload_m(dy + i, m) - vexp(vload_m(y + i, m)) * total, m);
+    }
+}

@@ -1,0 +1,88 @@
+"""Settings: dtype, epsilon, threads, the report."""
+
+import numpy as np
+import pytest
+
+from pydl import _core, _threads, config
+
+
+@pytest.fixture(autouse=True)
+def restore():
+    yield
+    config.set_floatx("float32")
+    config.set_epsilon(1e-7)
+    config.set_num_threads(None)
+
+
+def test_floatx():
+    assert config.floatx() == "float32"
+    config.set_floatx("float64")
+    assert config.floatx() == "float64"
+    assert config.standardize_dtype(None) == "float64"
+    with pytest.raises(ValueError, match="'float32', 'float64', got 'float16'"):
+        config.set_floatx("float16")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        ("float32", "float32"),
+        (np.float64, "float64"),
+        (np.dtype("f4"), "float32"),
+        (float, "float64"),
+        (None, "float32"),
+    ],
+)
+def test_standardize_dtype(dtype, name):
+    assert config.standardize_dtype(dtype) == name
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", int, "bfloat16", 3])
+def test_other_dtypes_are_refused(dtype):
+    with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float64'"):
+        config.standardize_dtype(dtype)
+
+
+def test_epsilon():
+    assert config.epsilon() == 1e-7
+    config.set_epsilon(1e-5)
+    assert config.epsilon() == 1e-5
+    with pytest.raises(ValueError, match="> 0"):
+        config.set_epsilon(0)
+
+
+def test_threads_by_default_and_by_hand(monkeypatch):
+    monkeypatch.setattr(_threads, "default_threads", lambda *_: 3)
+    monkeypatch.setattr(_core, "max_threads", lambda: 64)
+    config.set_num_threads(None)
+    assert config.get_num_threads() == 3
+    monkeypatch.setattr(_core, "max_threads", lambda: 1)  # as threadpoolctl's threadpool_limits(1) does
+    assert config.get_num_threads() == 1
+    config.set_num_threads(5)
+    assert config.get_num_threads() == 5
+    config.set_num_threads(None)
+    assert config.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True])
+def test_bad_thread_counts(n):
+    with pytest.raises((TypeError, ValueError), match="num_threads must be an integer >= 1"):
+        config.set_num_threads(n)
+
+
+def test_the_environment_is_read_at_first_use(monkeypatch):
+    monkeypatch.setenv("PYDL_NUM_THREADS", "none")
+    config.set_num_threads(None)
+    with pytest.raises(ValueError, match="PYDL_NUM_THREADS"):
+        config.get_num_threads()
+
+
+def test_show_config(capsys):
+    facts = config.show_config("dicts")
+    assert facts["isa"] in facts["isas"]
+    assert facts["threads"] == config.get_num_threads()
+    assert config.show_config() is None
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in facts)
+    with pytest.raises(ValueError, match="mode must be one of"):
+        config.show_config("html")

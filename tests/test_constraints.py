@@ -1,0 +1,73 @@
+"""Constraints: projections, axes, what is refused."""
+
+import numpy as np
+import pytest
+
+from pydl import constraints
+from pydl.config import epsilon
+
+RNG = np.random.default_rng(0)
+W = RNG.normal(size=(5, 4))
+
+
+def norms(w, axis=0):
+    return np.sqrt(np.sum(w**2, axis=axis, keepdims=True))
+
+
+def test_max_norm():
+    limit = float(np.median(norms(W)))
+    w = constraints.MaxNorm(limit)(W)
+    assert (norms(W) > limit).any()
+    assert (norms(W) <= limit).any()
+    np.testing.assert_allclose(w, W * np.minimum(norms(W), limit) / (epsilon() + norms(W)), rtol=1e-15)
+    assert (norms(w) <= limit).all()
+
+
+def test_unit_norm_along_any_axes():
+    np.testing.assert_allclose(norms(constraints.UnitNorm()(W)), 1, rtol=1e-6)
+    np.testing.assert_allclose(norms(constraints.UnitNorm(axis=1)(W), 1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.sum(constraints.UnitNorm(axis=[0, 1])(W) ** 2), 1, rtol=1e-6)
+    np.testing.assert_allclose(norms(constraints.UnitNorm(axis=-1)(W), -1), 1, rtol=1e-6)
+
+
+def test_min_max_norm_goes_part_of_the_way():
+    n = norms(W)
+    expected = 0.25 * np.clip(n, 1.0, 2.0) + 0.75 * n
+    w = constraints.MinMaxNorm(1.0, 2.0, rate=0.25)(W)
+    np.testing.assert_allclose(w, W * expected / (epsilon() + n), rtol=1e-15)
+
+
+def test_non_neg():
+    w = constraints.NonNeg()(np.array([-1.0, 0.0, 2.0, np.nan]))
+    np.testing.assert_array_equal(w, [0, 0, 2, np.nan])
+
+
+@pytest.mark.parametrize("name", ["max_norm", "unit_norm", "min_max_norm", "non_neg"])
+def test_keeps_dtype_shape_and_argument(name):
+    w = W.astype(np.float32)
+    before = w.copy()
+    out = constraints.get(name)(w)
+    assert out.dtype == np.float32
+    assert out.shape == w.shape
+    np.testing.assert_array_equal(w, before)
+
+
+def test_zero_weights_stay_finite():
+    for cls in (constraints.MaxNorm, constraints.UnitNorm, constraints.MinMaxNorm):
+        np.testing.assert_array_equal(cls()(np.zeros((3, 2))), np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: constraints.MaxNorm(0),
+        lambda: constraints.MaxNorm(axis=0.5),
+        lambda: constraints.MinMaxNorm(2.0, 1.0),
+        lambda: constraints.MinMaxNorm(rate=1.5),
+        lambda: constraints.UnitNorm(axis=2)(W),
+        lambda: constraints.get(abs),
+    ],
+)
+def test_errors(call):
+    with pytest.raises((TypeError, ValueError), match=r"Norm|Constraint"):
+        call()

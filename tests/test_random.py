@@ -1,0 +1,100 @@
+"""The stream of seeds, and the functions of pydl.utils."""
+
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from pydl import _random, utils
+
+
+def test_the_same_seed_gives_the_same_stream_of_distinct_64_bit_seeds():
+    _random.set_seed(7)
+    first = [_random.next_seed() for _ in range(1000)]
+    _random.set_seed(7)
+    assert [_random.next_seed() for _ in range(1000)] == first
+    assert len(set(first)) == 1000
+    assert all(0 <= s < 2**64 for s in first)
+    _random.set_seed(8)
+    assert _random.next_seed() != first[0]
+
+
+def test_the_stream_is_splitmix64():
+    """First outputs for seed 1234567, as published with the reference implementation."""
+    _random.set_seed(1234567)
+    assert [_random.next_seed() for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+def test_threads_draw_each_seed_once():
+    _random.set_seed(1)
+    expected = {_random.next_seed() for _ in range(4000)}
+    _random.set_seed(1)
+    drawn: list[list[int]] = [[] for _ in range(4)]
+    threads = [threading.Thread(target=lambda out: out.extend(_random.next_seed() for _ in range(1000)), args=(out,))
+               for out in drawn]  # fmt: skip
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(s for out in drawn for s in out) == sorted(expected)
+
+
+def test_generator_is_philox_and_reproducible():
+    a, b = _random.generator(2**64 - 1), _random.generator(2**64 - 1)
+    assert type(a.bit_generator) is np.random.Philox
+    np.testing.assert_array_equal(a.random(10), b.random(10))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None, True])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises((TypeError, ValueError), match="seed"):
+        _random.set_seed(seed)
+
+
+def test_set_random_seed_seeds_python_numpy_and_pydl():
+    def draw():
+        utils.set_random_seed(42)
+        return random.random(), np.random.random(), _random.next_seed()  # noqa: NPY002 - what is being tested
+
+    assert draw() == draw()
+    with pytest.raises(ValueError, match="seed"):
+        utils.set_random_seed(2**32)
+
+
+def test_to_categorical():
+    np.testing.assert_array_equal(utils.to_categorical([0, 2]), [[1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(utils.to_categorical([[0], [1]], num_classes=2), [[1, 0], [0, 1]])
+    assert utils.to_categorical(np.zeros((2, 3), np.uint8), 4).shape == (2, 3, 4)
+    assert utils.to_categorical([], 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "classes"), [([0, 3], 3), ([-1], 3), ([0.5], 3), ([np.nan], 3), (["a"], 3), ([0], -1), ([0], 2.0)]
+)
+def test_to_categorical_refuses(x, classes):
+    with pytest.raises((TypeError, ValueError), match="to_categorical"):
+        utils.to_categorical(x, classes)
+
+
+def test_normalize():
+    x = np.array([[3.0, 4.0], [0.0, 0.0]])
+    np.testing.assert_allclose(utils.normalize(x), [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(utils.normalize(x, axis=0, order=1), [[1, 1], [0, 0]])
+
+
+def test_py_dataset():
+    class Squares(utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return np.full((2, 1), index), np.full((2, 1), index**2)
+
+    data = Squares(workers=2)
+    assert data.num_batches == 3
+    assert data[2][1].tolist() == [[4], [4]]
+    with pytest.raises(ValueError, match="use threads"):
+        Squares(use_multiprocessing=True)
+    with pytest.raises(NotImplementedError, match="__len__"):
+        len(utils.PyDataset())

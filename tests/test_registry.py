@@ -1,0 +1,165 @@
+"""Closed tables: names, classes, instances, configs, a user's own classes, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pydl import activations, constraints, initializers, losses, metrics, optimizers, regularizers
+from pydl._registry import Configurable, custom_object_scope, serialize, snake_case, unknown_name
+from pydl.optimizers import schedules
+
+MODULES = {
+    "initializers": (initializers, initializers.Initializer, "he_normal", initializers.HeNormal),
+    "regularizers": (regularizers, regularizers.Regularizer, "l1_l2", regularizers.L1L2),
+    "constraints": (constraints, constraints.Constraint, "max_norm", constraints.MaxNorm),
+    "optimizers": (optimizers, optimizers.Optimizer, "adam", optimizers.Adam),
+    "losses": (losses, losses.Loss, "mse", losses.MeanSquaredError),
+    "metrics": (metrics, metrics.Metric, "mse", metrics.MeanSquaredError),
+}
+
+
+@pytest.fixture(params=MODULES)
+def table(request):
+    return MODULES[request.param]
+
+
+def test_get_takes_none_names_classes_instances_and_configs(table):
+    module, base, name, cls = table
+    assert module.get(None) is None
+    instance = module.get(name)
+    assert type(instance) is cls
+    assert isinstance(instance, base)
+    assert type(module.get(cls.__name__)) is cls
+    assert type(module.get(cls)) is cls
+    assert module.get(instance) is instance
+    config = module.serialize(instance)
+    assert config["class_name"] == cls.__name__
+    again = module.get(json.loads(json.dumps(config)))
+    assert type(again) is cls
+    assert again.get_config() == instance.get_config()
+    assert module.deserialize(config).get_config() == instance.get_config()
+
+
+def test_every_class_survives_the_way_through_json(table):
+    module, _, _, _ = table
+    for cls in module._registry.classes.values():
+        instance = module.get(cls.__name__)
+        config = json.loads(json.dumps(serialize(instance)))
+        assert module.get(config).get_config() == instance.get_config()
+
+
+@pytest.mark.parametrize(
+    ("get", "wrong", "right"),
+    [
+        (initializers.get, "he_norml", "he_normal"),
+        (regularizers.get, "l3", "l1"),
+        (constraints.get, "maxnorm", "max_norm"),
+        (optimizers.get, "adamm", "adam"),
+        (losses.get, "binary_crosentropy", "binary_crossentropy"),
+        (metrics.get, "binary_acuracy", "binary_accuracy"),
+        (activations.get, "rleu", "relu"),
+    ],
+)
+def test_unknown_name_lists_the_valid_ones_and_the_closest(get, wrong, right):
+    with pytest.raises(ValueError, match=f"'{wrong}'.*did you mean .*valid names: .*{right}"):
+        get(wrong)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"class_name": 3}, {"class_name": "Zeros", "config": 3}, {"class_name": "Zeros", "config": {"nonsense": 1}},
+     {"class_name": "os.system", "config": {}}, {"class_name": "RandomNormal", "config": {"stddev": "big"}}],
+)  # fmt: skip
+def test_malformed_config_is_a_value_error(config):
+    with pytest.raises(ValueError):
+        initializers.get(config)
+
+
+@pytest.mark.parametrize("identifier", [3, 3.5, object(), ["zeros"], int, lambda shape: shape])
+def test_anything_else_is_a_type_error(identifier):
+    with pytest.raises(TypeError, match="expected a name"):
+        initializers.get(identifier)
+
+
+class Halves(initializers.Initializer):
+    def __init__(self, numerator: float = 1.0) -> None:
+        self.numerator = numerator
+
+    def values(self, shape):
+        return np.full(shape, self.numerator / 2)
+
+
+def test_custom_classes_are_found_only_where_handed_over():
+    config = serialize(Halves(3.0))
+    with pytest.raises(ValueError, match="unknown initializer 'Halves'"):
+        initializers.get(config)
+    made = initializers.get(config, custom_objects={"Halves": Halves})
+    np.testing.assert_array_equal(made((2,)), [1.5, 1.5])
+    with custom_object_scope({"Halves": Halves}):
+        assert type(initializers.get("Halves")) is Halves
+    with pytest.raises(ValueError, match="unknown initializer"):
+        initializers.get("Halves")
+
+
+def test_custom_object_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="Initializer"):
+        initializers.get("Halves", custom_objects={"Halves": int})
+
+
+def test_custom_objects_reach_nested_configs():
+    class Slow(schedules.LearningRateSchedule):
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, step):
+            return self.rate / (step + 1)
+
+    config = json.loads(json.dumps(optimizers.serialize(optimizers.SGD(Slow(0.5)))))
+    with pytest.raises(ValueError, match="unknown learning rate schedule 'Slow'"):
+        optimizers.get(config)
+    assert optimizers.get(config, custom_objects={"Slow": Slow}).rates(1, 2).tolist() == [0.25, 0.5 / 3]
+
+
+def test_config_follows_keyword_arguments_to_the_base_class():
+    class Base(Configurable):
+        def __init__(self, a, b=2):
+            self.a, self.b = a, b
+
+    class Derived(Base):
+        def __init__(self, c, **kwargs):
+            super().__init__(**kwargs)
+            self.c = c
+
+    assert Derived(1, a=np.float64(0.5), b=(1, 2)).get_config() == {"c": 1, "a": 0.5, "b": [1, 2]}
+    assert Derived.from_config({"c": 1, "a": 5}).get_config() == {"c": 1, "a": 5, "b": 2}
+
+
+def test_an_argument_that_was_not_kept_is_reported():
+    class Forgetful(Configurable):
+        def __init__(self, size):
+            self.twice = 2 * size
+
+    with pytest.raises(NotImplementedError, match=r"Forgetful.*'size'.*override get_config"):
+        Forgetful(1).get_config()
+
+
+def test_functions_cannot_be_saved():
+    with pytest.raises(TypeError, match="cannot save"):
+        serialize(len)
+    with pytest.raises(TypeError, match="cannot save"):
+        metrics.get(lambda t, y: abs(t - y)).get_config()
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [("MeanSquaredError", "mean_squared_error"), ("TopKCategoricalAccuracy", "top_k_categorical_accuracy"),
+     ("L1L2", "l1l2"), ("SGD", "sgd"), ("MinMaxNorm", "min_max_norm")],
+)  # fmt: skip
+def test_snake_case(name, snake):
+    assert snake_case(name) == snake
+
+
+def test_unknown_name_without_a_close_one_gives_no_hint():
+    with pytest.raises(ValueError, match=r"unknown thing 'zzz'; valid names: a, b$"):
+        unknown_name("thing", "zzz", ["b", "a"])
