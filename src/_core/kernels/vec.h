@@ -84,11 +84,12 @@ typedef vreal vreal_u __attribute__((aligned(sizeof(real)), may_alias));
 PD_INLINE vreal vload(const real *p) { return *(const vreal_u *)p; }
 PD_INLINE void vstore(real *p, vreal v) { *(vreal_u *)p = v; }
 
-/* A mask of the first n (0..VL) lanes. */
+/* A mask of the first n (0..VL) lanes. (Integers: GCC 12 fails on an SSE2 double comparison with a constant vector that
+ * masks a product.) */
 PD_INLINE vint vfirst(int n) {
-    vreal index;
-    for (int i = 0; i < VL; i++) index[i] = (real)i;
-    return (vint)(index < vset((real)n));
+    vint index;
+    for (int i = 0; i < VL; i++) index[i] = i;
+    return index < viset(n);
 }
 
 /* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. Where there is no masked
