@@ -1,6 +1,14 @@
-"""One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
+"""One row per kernel: what the kernel tests, the gradient tests and the benches are fed from."""
 
-from tests.specs import losses, metrics, norms, optimizers, tensor
-from tests.specs.spec import Spec
+from __future__ import annotations
 
-SPECS: list[Spec] = [*losses.SPECS, *metrics.SPECS, *optimizers.SPECS, *norms.SPECS, *tensor.SPECS]
+from .losses import SPECS as LOSSES
+from .metrics import SPECS as METRICS
+from .norms import SPECS as NORMS
+from .optimizers import SPECS as OPTIMIZERS
+from .spec import Fields, Spec
+from .tensor import SPECS as TENSOR
+
+SPECS: list[Spec] = [*LOSSES, *METRICS, *OPTIMIZERS, *NORMS, *TENSOR]
+
+__all__ = ["SPECS", "Fields", "Spec"]

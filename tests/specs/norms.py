@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.specs.draw import Shape, normal, tall, uniform, wide
-from tests.specs.spec import Spec
+from .draw import Shape, blank, normal, tall, uniform, wide
+from .spec import Fields, Spec
 
-Arrays = dict[str, Any]
 EPS = 1e-3
 
 
@@ -24,13 +21,13 @@ def rows(n: int) -> tuple[int, int]:
     return max(n, 1), 3
 
 
-def parameters(rng: np.random.Generator, dtype: str, O: int, given: bool) -> Arrays:
+def parameters(rng: np.random.Generator, dtype: str, O: int, given: bool) -> Fields:
     return {
         "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "beta": normal(rng, dtype, O) if given else None,
     }  # fmt: skip
 
 
-def scaled(a: Arrays, x: NDArray) -> NDArray:
+def scaled(a: Fields, x: NDArray) -> NDArray:
     y = x if a.get("gamma") is None else x * a["gamma"]
     return y if a.get("beta") is None else y + a["beta"]
 
@@ -40,15 +37,15 @@ def normalized_backward(g: NDArray, x: NDArray, rstd: NDArray, axis: int) -> NDA
 
 
 def bn_fwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": normal(rng, dtype, O),
-            "var": uniform(rng, dtype, 1, 2, O), "bmean": np.zeros(O, dtype), "brstd": np.zeros(O, dtype),
+            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
+            "var": uniform(rng, dtype, 1, 2, O), "bmean": blank(dtype, O), "brstd": blank(dtype, O),
             "n": O, "B": B, "momentum": 0.9, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         mean, var = a["x"].mean(0), a["x"].var(0)
         rstd = 1 / np.sqrt(var + EPS)
         return {
@@ -61,30 +58,30 @@ def bn_fwd(shape: Shape, given: bool) -> Spec:
 
 
 def bn_infer(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": normal(rng, dtype, O),
+            "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
             "var": uniform(rng, dtype, 1, 2, O), "B": B, "O": O, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         return {"y": scaled(a, (a["x"] - a["mean"]) / np.sqrt(a["var"] + EPS))}
 
     return Spec("bn_infer", args, ("y",), reference, scale=4.0, in_place=(("x", "y"),))  # terms of y reach 4
 
 
 def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": np.zeros((B, O), dtype),
+            "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": blank(dtype, B, O),
             "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "bmean": normal(rng, dtype, O),
             "brstd": uniform(rng, dtype, 0.5, 2, O), "dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O),
             "n": O, "B": B, "add": add,
         }  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         x = (a["x"] - a["bmean"]) * a["brstd"]
         dx = normalized_backward(a["dy"], x, a["brstd"], 0)
         return {
@@ -97,21 +94,21 @@ def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
 
 
 def ln_fwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": np.zeros(B, dtype),
-            "rstd": np.zeros(B, dtype), "B": B, "O": O, "eps": EPS,
+            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": blank(dtype, B),
+            "rstd": blank(dtype, B), "B": B, "O": O, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         mean, rstd = a["x"].mean(1), 1 / np.sqrt(a["x"].var(1) + EPS)
         return {"y": scaled(a, (a["x"] - mean[:, None]) * rstd[:, None]), "mean": mean, "rstd": rstd}
 
     return Spec("ln_fwd", args, ("y", "mean", "rstd"), reference, scale=32.0, in_place=(("x", "y"),))  # as bn_fwd
 
 
-def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Arrays:
+def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Fields:
     return {
         "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "mean": normal(rng, dtype, B),
         "rstd": uniform(rng, dtype, 0.5, 2, B), "B": B,
@@ -119,12 +116,12 @@ def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Arrays:
 
 
 def ln_bwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         gamma = parameters(rng, dtype, O, given)["gamma"]
-        return layer_args(rng, dtype, B, O) | {"dx": np.zeros((B, O), dtype), "gamma": gamma, "O": O}
+        return layer_args(rng, dtype, B, O) | {"dx": blank(dtype, B, O), "gamma": gamma, "O": O}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         rstd = a["rstd"][:, None]
         g = a["dy"] if a["gamma"] is None else a["dy"] * a["gamma"]
         return {"dx": normalized_backward(g, (a["x"] - a["mean"][:, None]) * rstd, rstd, 1)}
@@ -133,12 +130,12 @@ def ln_bwd(shape: Shape, given: bool) -> Spec:
 
 
 def ln_grad(shape: Shape, add: int) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         grads = {"dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O), "n": O, "add": add}
         return layer_args(rng, dtype, B, O) | grads
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         x = (a["x"] - a["mean"][:, None]) * a["rstd"][:, None]
         return {
             "dgamma": add * a["dgamma"] + (a["dy"] * x).sum(0), "dbeta": add * a["dbeta"] + a["dy"].sum(0),
@@ -167,14 +164,14 @@ def random_words(n: int, seed: int, stream: int, count: int) -> NDArray:
 def dropout(shape: Shape, rate: float) -> Spec:
     step = {"seed": 0x123456789ABCDEF, "count": 2**32 + 5}
 
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "B": B, "O": O, "stream": 3, "rate": rate,
+            "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "B": B, "O": O, "stream": 3, "rate": rate,
             "step": step,
         }  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         keep = random_words(a["B"] * a["O"], step["seed"], 3, step["count"]) >= np.uint64(round(rate * 2**32))
         return {"y": np.where(keep.reshape(a["x"].shape), a["x"] / (1 - rate), 0)}
 
