@@ -90,14 +90,10 @@ def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer |
     rows, columns = y.rows_of_last, y.shape[-1]
     group = rows // y.batch
     values = b.buffer((rows,))
-    out = {"loss" if _core.describe(metric.op)["family"] == "loss" else "m": values}
     slot = b.slot(2)
-
-    def tail() -> None:
-        b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, B=rows, O=columns, group=group, **out, **metric.fields())
-        b.emit("sum", x=values, w=w, n=rows, group=group, slot=slot, factor=1.0)
-
-    b.later(tail)
+    b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, B=rows, O=columns, group=group, **{metric.output: values},
+           **metric.fields())  # fmt: skip
+    b.later(lambda: b.emit("sum", x=values, w=w, n=rows, group=group, slot=slot, factor=1.0))
     return slot
 
 

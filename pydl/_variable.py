@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydl import _core
 
 _PAD = 32  # elements: vectors may be read a panel's width at a time
+
+
+_budget: ContextVar[list[float]] = ContextVar("budget", default=[math.inf])
 
 
 class Variable:
@@ -60,8 +65,22 @@ class Variable:
         self.panels = panels
         self.regularizer = regularizer
         self.constraint = constraint
+        budget = _budget.get()
+        budget[0] -= self.size * np.dtype(dtype).itemsize
+        if budget[0] < 0:
+            raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
         self.buffer = self.storage()
         self.grad: _core.Buffer | None = None
+
+    @staticmethod
+    @contextmanager
+    def limit(nbytes: int) -> Iterator[None]:
+        """Within the `with` block, variables may take so many bytes together: what a file brings may not ask for more."""
+        token = _budget.set([nbytes])
+        try:
+            yield
+        finally:
+            _budget.reset(token)
 
     @property
     def size(self) -> int:

@@ -45,6 +45,8 @@ class Loss(Configurable):
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
+    #: Whether targets are probabilities, which must be in [0, 1].
+    probability_targets: bool = False
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
 
@@ -178,6 +180,8 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
+    probability_targets = True
+
     probability_targets = True
 
     def __init__(self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any) -> None:

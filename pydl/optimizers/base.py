@@ -60,7 +60,7 @@ class Optimizer(Configurable):
     ) -> None:
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else name
-        self.iterations = 0
+        self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
         self.clipnorm = optional_real(owner, "clipnorm", clipnorm, above=0)
@@ -92,7 +92,7 @@ class Optimizer(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """All slots, named `<optimizer>/<path of the weight>/<slot>`."""
+        """All slots, under the path `optimizer/<slot>/<path of the weight>`."""
         return [slot for _, slots in self._slots.values() for slot in slots.values()]
 
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
@@ -102,17 +102,17 @@ class Optimizer(Configurable):
         for i, name in enumerate(self.slots):
             if name is not None:
                 slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, panels=variable.panels)
-                slots[i].path = f"{self.name}/{variable.path}/{name}"
+                slots[i].path = f"optimizer/{name}/{variable.path}"
         return slots
 
     @property
     def iterations(self) -> int:
-        """Steps taken."""
-        return self._iterations
+        """Steps taken. Kept in `counter`, memory that the running C code moves on together with the weights."""
+        return int(self.counter[0])
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self._iterations = whole(type(self).__name__, "iterations", value)
+        self.counter[0] = whole(type(self).__name__, "iterations", value, below=2**63)
 
     @property
     def learning_rate(self) -> float | LearningRateSchedule:

@@ -84,12 +84,13 @@ typedef vreal vreal_u __attribute__((aligned(sizeof(real)), may_alias));
 PD_INLINE vreal vload(const real *p) { return *(const vreal_u *)p; }
 PD_INLINE void vstore(real *p, vreal v) { *(vreal_u *)p = v; }
 
-/* A mask of the first n (0..VL) lanes. (Integers: GCC 12 fails on an SSE2 double comparison with a constant vector that
- * masks a product.) */
-PD_INLINE vint vfirst(int n) {
-    vint index;
-    for (int i = 0; i < VL; i++) index[i] = i;
-    return index < viset(n);
+/* A mask of the first n (0..VL) lanes: a window on ones, then zeros. (A comparison with the lanes' numbers makes GCC 12
+ * fail on SSE2 with 64-bit lanes.) */
+PD_INLINE vint vfirst(ptrdiff_t n) {
+    static const ireal window[2 * VL] = {[0 ... VL - 1] = -1};
+    vint mask;
+    memcpy(&mask, window + VL - n, sizeof mask);
+    return mask;
 }
 
 /* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. Where there is no masked
