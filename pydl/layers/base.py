@@ -167,9 +167,7 @@ class Layer(Configurable):
 
     def call(self, *inputs: NDArray[Any]) -> NDArray[Any]:
         """The forward pass in NumPy; may take `training=` as a keyword."""
-        raise NotImplementedError(
-            f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy, or emit_forward and emit_backward"
-        )
+        raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
     def backward(self, *args: NDArray[Any]) -> Any:
         """`backward(x, y, dy)`: the gradient(s) of the input(s); write weights' gradients to `weight.gradient[...]`."""
