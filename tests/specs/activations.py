@@ -126,7 +126,14 @@ def softmax(x: Array, alpha: float) -> Array:
 
 
 def log_softmax(x: Array, alpha: float) -> Array:
-    return special.log_softmax(x, axis=1) if x.size else x
+    """(x - max) - log1p(sum of the other terms): exact next to zero, too."""
+    if not x.size:
+        return x
+    top = x.argmax(axis=1)[:, None]
+    z = x - np.take_along_axis(x, top, axis=1)
+    others = np.exp(z)
+    np.put_along_axis(others, top, 0, axis=1)
+    return z - np.log1p(others.sum(axis=1, keepdims=True))
 
 
 # ---- backward: dy * f', from what the kernel reads -------------------------------------------------------------------
