@@ -113,11 +113,11 @@ def test_softmax_of_a_long_row(isa: str) -> None:
 
 @pytest.mark.parametrize("isa", _core.isas())
 def test_log_softmax_keeps_digits_next_to_zero(isa: str) -> None:
-    """A float32 row with one class far ahead: its y is -sum of the others, down to 1e-12."""
-    lead = np.linspace(0, 27, 500)
+    """A float32 row with one class far ahead: its y is -sum of the others, down to 1e-9."""
+    lead = np.linspace(0, 21, 500)
     x = np.stack([lead, 0 * lead, 0 * lead - 1], axis=1).astype(np.float32)
     expected = FORWARD["log_softmax"].reference({"x": x.astype(np.float64), "alpha": 0.0})["y"]
-    assert np.abs(expected).min() < 1e-11
+    assert np.abs(expected).min() < 2e-9
     np.testing.assert_allclose(value("log_softmax", x, isa), expected, rtol=6 * np.finfo(np.float32).eps, atol=0)
 
 
