@@ -171,8 +171,8 @@ def d_tanh(y: Array, dy: Array, alpha: float) -> Array:
     return dy * (1 - y) * (1 + y)
 
 
-def d_softplus(x: Array, dy: Array, alpha: float) -> Array:
-    return dy * special.expit(x)
+def d_softplus(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * -np.expm1(-y)
 
 
 def d_softsign(x: Array, dy: Array, alpha: float) -> Array:
@@ -219,7 +219,7 @@ SPECS: list[Spec] = [
     forward("tanh", tanh, 4),
     backward("tanh", d_tanh, stored=tanh, scale=0),
     forward("softplus", softplus, 4),
-    backward("softplus", d_softplus, stored=the_input, scale=0),
+    backward("softplus", d_softplus, stored=softplus, scale=0),
     forward("softsign", softsign, 4),
     backward("softsign", d_softsign, stored=the_input, scale=0),
     forward("silu", silu, 4),
