@@ -50,6 +50,10 @@ class Activation:
         """Name in the table of kernels (`act_<kernel>_fwd`, `act_<kernel>_bwd`); None for "linear"."""
         return None if self.name == "linear" else self.name
 
+    def as_config(self) -> str | dict[str, Any]:
+        """What `serialize` makes of it."""
+        return serialize(self)
+
     def __call__(self, x: Any) -> np.ndarray:
         """The function of `x`, of the shape of `x`; row-wise ones run along the last axis."""
         return _apply(self, x)
