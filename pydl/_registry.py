@@ -102,7 +102,7 @@ def _arguments(cls: type) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "as_config"):
+    if hasattr(value, "as_config"):  # an activation, which is a name more often than a dict
         return value.as_config()
     if isinstance(value, Configurable) or callable(value):
         return serialize(value)
