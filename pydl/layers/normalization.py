@@ -6,7 +6,6 @@ from typing import Any
 
 from pydl import constraints, initializers, regularizers
 from pydl._args import real
-from pydl._graph import Shape
 from pydl._plan import Builder, Tensor
 from pydl._variable import Variable
 from pydl.layers.base import Layer
@@ -37,7 +36,7 @@ class _Normalization(Layer):
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {input_shape}'
@@ -120,7 +119,7 @@ class BatchNormalization(_Normalization):
         self.moving_mean: Variable
         self.moving_variance: Variable
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         shape = (int(input_shape[-1] or 0),)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, name="moving_mean", trainable=False)
@@ -137,10 +136,8 @@ class BatchNormalization(_Normalization):
             "mean": self.moving_mean.buffer, "var": self.moving_variance.buffer,
         }  # fmt: skip
         n = t.shape[-1]
-        if not b.training:
+        if not b.training or not self.trainable:
             b.emit("bn_infer", O=n, **common)
-        elif not self.trainable:
-            raise NotImplementedError
         else:
             mean, rstd = b.buffer((n,)), b.buffer((n,))
             b.notes[id(y.value)] = (mean, rstd)
@@ -149,6 +146,16 @@ class BatchNormalization(_Normalization):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
+        if not self.trainable:  # y is linear in x: the same kernel, without the constants
+            zero = b.buffer((t.shape[-1],))
+            fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
+            b.contribute(
+                t,
+                lambda dx, _: b.emit(
+                    "bn_infer", x=dy, y=dx, B=t.rows_of_last, O=t.shape[-1], eps=self.epsilon, **fields
+                ),
+            )
+            return
         mean, rstd = b.notes[id(y.value)]
         common = {
             "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
