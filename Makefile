@@ -32,8 +32,8 @@ format: $(VENV)/.dev ## format and mend what can be mended
 bench: $(VENV)/.built ## measure kernels, training steps and epochs, beside the peers that are installed (ARGS="steps ...")
 	$(BIN)/python -m bench $(or $(ARGS),all --json bench/results/$(shell date +%Y%m%d-%H%M%S).json)
 
-asan: $(VENV)/.built ## run the C core without Python under the address and undefined-behaviour sanitizers
-	PATH="$(abspath $(BIN)):$$PATH" cmake -S tests/c -B build/asan -G Ninja -DPYDL_SANITIZE=ON
+asan: $(VENV)/.tools ## run the C core without Python under the address and undefined-behaviour sanitizers
+	$(BIN)/cmake -S tests/c -B build/asan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/asan
 	build/asan/test_core
 
@@ -59,6 +59,6 @@ $(VENV)/.built: $(VENV)/.tools pyproject.toml CMakeLists.txt $(shell find src -t
 	$(PIP) install --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.built pyproject.toml
+$(VENV)/.dev: pyproject.toml | $(VENV)/.built
 	$(PIP) install --no-build-isolation --editable '.[dev]'
 	@touch $@
