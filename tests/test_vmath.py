@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import platform
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pydl import _core
 
 TESTS = Path(__file__).parent
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]
@@ -23,19 +24,6 @@ ISA_FLAGS = {
     "neon": "",
 }
 DTYPES = {"float32": np.float32, "float64": np.float64}
-
-
-def machine_isas() -> list[str]:
-    if platform.machine() in ("aarch64", "arm64"):
-        return ["baseline", "neon"]
-    cpuinfo = Path("/proc/cpuinfo")
-    words = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
-    found = ["baseline"]
-    if {"avx2", "fma"} <= words:
-        found.append("avx2")
-    if {"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= words:
-        found.append("avx512")
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +153,7 @@ def flush_threshold(row: Row, dtype: str) -> Decimal:
     return Decimal(2) ** (row.flushed - more_exponents) if row.flushed else Decimal(0)
 
 
-@pytest.mark.parametrize("isa", machine_isas())
+@pytest.mark.parametrize("isa", _core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ROWS)
 def test_ulp_bound(probe: Callable, name: str, dtype: str, isa: str) -> None:
@@ -190,7 +178,7 @@ REFERENCE32 = {
 }
 
 
-@pytest.mark.parametrize("isa", machine_isas())
+@pytest.mark.parametrize("isa", _core.isas())
 @pytest.mark.parametrize("name", REFERENCE32)
 def test_every_float32_binade(probe: Callable, name: str, isa: str) -> None:
     """Every 16,411th float32 there is, NaN and infinities among them, against NumPy in double."""
@@ -208,7 +196,7 @@ def test_every_float32_binade(probe: Callable, name: str, isa: str) -> None:
     assert errors[worst] <= row.ulps, f"{name}({x[worst]!r}) = {y[worst]!r}, not {reference[worst]!r}"
 
 
-@pytest.mark.parametrize("isa", machine_isas())
+@pytest.mark.parametrize("isa", _core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ROWS)
 def test_limits(probe: Callable, name: str, dtype: str, isa: str) -> None:
@@ -218,7 +206,7 @@ def test_limits(probe: Callable, name: str, dtype: str, isa: str) -> None:
     np.testing.assert_array_equal(np.signbit(y[numbers]), np.signbit([*ROWS[name].limits, NAN])[numbers])
 
 
-@pytest.mark.parametrize("isa", machine_isas())
+@pytest.mark.parametrize("isa", _core.isas())
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_far_outside_the_range(probe: Callable, dtype: str, isa: str) -> None:
     huge = float(np.finfo(DTYPES[dtype]).max)

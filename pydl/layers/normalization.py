@@ -16,13 +16,16 @@ class _Normalization(Layer):
 
     def __init__(
         self,
-        axis: int,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        initial: tuple[Any, Any],
-        regularizer: tuple[Any, Any],
-        constraint: tuple[Any, Any],
+        axis: int = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -30,9 +33,12 @@ class _Normalization(Layer):
         self.epsilon = real(type(self).__name__, "epsilon", epsilon, above=0)
         self.center = bool(center)
         self.scale = bool(scale)
-        self.beta_initializer, self.gamma_initializer = (initializers.get(i) for i in initial)
-        self.beta_regularizer, self.gamma_regularizer = (regularizers.get(r) for r in regularizer)
-        self.beta_constraint, self.gamma_constraint = (constraints.get(c) for c in constraint)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
 
@@ -110,8 +116,8 @@ class BatchNormalization(_Normalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
-            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
         self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
@@ -177,25 +183,6 @@ class LayerNormalization(_Normalization):
         Learn beta (added), gamma (multiplied).
     beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
     """
-
-    def __init__(
-        self,
-        axis: int = -1,
-        epsilon: float = 0.001,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
-            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
-        )  # fmt: skip
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]

@@ -126,7 +126,14 @@ def softmax(x: Array, alpha: float) -> Array:
 
 
 def log_softmax(x: Array, alpha: float) -> Array:
-    return special.log_softmax(x, axis=1) if x.size else x
+    """(x - max) - log1p(sum of the other terms): exact next to zero, too."""
+    if not x.size:
+        return x
+    top = x.argmax(axis=1)[:, None]
+    z = x - np.take_along_axis(x, top, axis=1)
+    others = np.exp(z)
+    np.put_along_axis(others, top, 0, axis=1)
+    return z - np.log1p(others.sum(axis=1, keepdims=True))
 
 
 # ---- backward: dy * f', from what the kernel reads -------------------------------------------------------------------
@@ -164,8 +171,8 @@ def d_tanh(y: Array, dy: Array, alpha: float) -> Array:
     return dy * (1 - y) * (1 + y)
 
 
-def d_softplus(x: Array, dy: Array, alpha: float) -> Array:
-    return dy * special.expit(x)
+def d_softplus(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * -np.expm1(-y)
 
 
 def d_softsign(x: Array, dy: Array, alpha: float) -> Array:
@@ -212,7 +219,7 @@ SPECS: list[Spec] = [
     forward("tanh", tanh, 4),
     backward("tanh", d_tanh, stored=tanh, scale=0),
     forward("softplus", softplus, 4),
-    backward("softplus", d_softplus, stored=the_input, scale=0),
+    backward("softplus", d_softplus, stored=softplus, scale=0),
     forward("softsign", softsign, 4),
     backward("softsign", d_softsign, stored=the_input, scale=0),
     forward("silu", silu, 4),
