@@ -2,7 +2,6 @@
  * dy = w scale (p sum(t) - t). t smoothed towards 1/O; sparse: class numbers, not smoothed.
  * Shapes in op_args.h; dy and p may be y; overwrites. */
 #include "loss.h"
-#include "rows.h"
 #include "vmath.h"
 
 /* Row b: its probabilities and gradient, and what its loss is made of: share log(1 + excess) - tz. */

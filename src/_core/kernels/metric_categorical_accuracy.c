@@ -2,7 +2,6 @@
  * of t, or the class number t (sparse). k = 1 asks for the first maximum of y; for k > 1 equal scores share a rank.
  * NaN scores are never right. */
 #include "reduce.h"
-#include "rows.h"
 
 /* Index of the first maximum. */
 PD_INLINE ptrdiff_t first_maximum(const real *t, ptrdiff_t O) {
