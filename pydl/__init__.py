@@ -1,7 +1,7 @@
 """pydl: deep learning on ordinary CPUs.
 
-The Keras 3 API over C kernels: `Sequential`, `Model`, `layers`, `compile`, `fit`, `predict`, `save`. Importing it starts
-no thread, sets no environment variable and prints nothing.
+The Keras 3 API over C kernels: `Sequential`, `Model`, `layers`, `compile`, `fit`, `predict`, `save`. Importing it
+starts no thread, sets no environment variable and prints nothing.
 """
 
 from importlib.metadata import version as _version

@@ -52,6 +52,13 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
     return n
 
 
+def text(owner: str, name: str, value: Any) -> str:
+    """`value`, which must be a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{owner}: {name} must be a string, got {value!r} ({type(value).__name__})")
+    return value
+
+
 def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
     """`value`, which must be one of `choices`."""
     if not any(value is c or (isinstance(value, str) and value == c) for c in choices):

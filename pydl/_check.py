@@ -1,4 +1,4 @@
-"""Checks of what users pass to models, and their messages: the object, what was expected, what was given, the remedy."""
+"""Checks of what users pass to models. Messages name the object, what was expected, what was given, the remedy."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) 
         if low < 0 or high >= classes:
             bad = low if low < 0 else high
             raise ValueError(
-                f"{owner}: {what}: class numbers must be in [0, {classes}), as the output has {classes} units; got {bad}"
+                f"{owner}: {what}: class numbers must be in [0, {classes}), the output has {classes} units; got {bad}"
             )
         if array.dtype.kind == "f" and (array != np.floor(array)).any():
             raise ValueError(f"{owner}: {what}: expected whole class numbers, got fractions")

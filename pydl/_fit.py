@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ def run_fit(
     source: _Source
     if _data.is_batched(x):
         if y is not None or sample_weight is not None or share:
-            raise ValueError("fit: y, sample_weight and validation_split are for arrays; batches bring their own targets")
+            raise ValueError(
+                "fit: y, sample_weight and validation_split are for arrays; batches bring their own targets"
+            )
         source = _BatchSource(model, x, shuffle, class_weight, steps_per_epoch)
     else:
         data = _data.Rows(model, "fit", x, y, sample_weight, class_weight)
@@ -145,13 +148,13 @@ class _RowSource(_Source):
                     count = min(count, stop_at - step)
                 rows = None if order is None else order[first : first + count * batch]
 
-                def run(sums: Any, program: Program = program, count: int = count, rows: Any = rows, first: int = first) -> None:  # fmt: skip  # noqa: E501
-                    begin = time.perf_counter()
-                    model._step(program, data, count, rows=rows, row0=first, sums=sums)
-                    self.pace.took(count, time.perf_counter() - begin)
-
-                yield program, count * batch, run
+                yield program, count * batch, partial(self._run, program, count, rows, first)
             step += count
+
+    def _run(self, program: Program, count: int, rows: Any, first: int, sums: Any) -> None:
+        begin = time.perf_counter()
+        self.model._step(program, self.data, count, rows=rows, row0=first, sums=sums)
+        self.pace.took(count, time.perf_counter() - begin)
 
 
 class _BatchSource(_Source):
@@ -171,11 +174,15 @@ class _BatchSource(_Source):
         for i, batch in enumerate(_data.batches(self.x, step, order), start=step):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield program, data.n, lambda sums, p=program, d=data: model._step(p, d, 1, sums=sums)
+                yield program, data.n, partial(_run_batch, model, program, data)
             if i + 1 == self.steps:
                 break
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
+
+
+def _run_batch(model: Any, program: Program, data: _data.Rows, sums: Any) -> None:
+    model._step(program, data, 1, sums=sums)
 
 
 def _order(model: Any, epoch: int) -> np.random.Generator:

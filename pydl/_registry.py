@@ -51,6 +51,15 @@ def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
     raise ValueError(f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}")
 
 
+def custom_function(name: Any) -> Callable[..., Any]:
+    """The function that the user has handed over under this name; ValueError where there is none."""
+    custom = _custom_objects.get()
+    function = custom.get(name) if isinstance(name, str) else None
+    if not callable(function):
+        raise ValueError(f"unknown function {name!r}; pass it in custom_objects={{{name!r}: function}}")
+    return function
+
+
 class Configurable:
     """An object that its constructor's arguments describe, each kept as an attribute of the same name."""
 
@@ -92,6 +101,8 @@ def _arguments(cls: type) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "as_config"):
+        return value.as_config()
     if isinstance(value, Configurable) or callable(value):
         return serialize(value)
     if isinstance(value, np.generic | np.ndarray):

@@ -55,14 +55,9 @@ def affinity() -> frozenset[int]:
 
 def physical_cores(root: Path, cpus: frozenset[int]) -> int | None:
     """Number of cores that `cpus` lie on, or None where the system does not say."""
-    cores = set()
-    for cpu in cpus:
-        topology = root / "sys/devices/system/cpu" / f"cpu{cpu}" / "topology"
-        core, package = _read(topology / "core_id"), _read(topology / "physical_package_id")
-        if core is None or package is None:
-            return None
-        cores.add((package.strip(), core.strip()))
-    return len(cores) or None
+    # CPUs of one core name the same siblings; numbers of cores and packages repeat on some machines.
+    siblings = {_read(root / "sys/devices/system/cpu" / f"cpu{cpu}" / "topology/thread_siblings_list") for cpu in cpus}
+    return None if None in siblings else len(siblings) or None
 
 
 def cpu_quota(root: Path) -> float | None:

@@ -16,7 +16,7 @@ from pydl import _core
 _PAD = 32  # elements: vectors may be read a panel's width at a time
 
 
-_budget: ContextVar[list[float]] = ContextVar("budget", default=[math.inf])
+_budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left
 
 
 class Variable:
@@ -66,16 +66,17 @@ class Variable:
         self.regularizer = regularizer
         self.constraint = constraint
         budget = _budget.get()
-        budget[0] -= self.size * np.dtype(dtype).itemsize
-        if budget[0] < 0:
-            raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
+        if budget is not None:
+            budget[0] -= self.size * np.dtype(dtype).itemsize
+            if budget[0] < 0:
+                raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
         self.buffer = self.storage()
         self.grad: _core.Buffer | None = None
 
     @staticmethod
     @contextmanager
     def limit(nbytes: int) -> Iterator[None]:
-        """Within the `with` block, variables may take so many bytes together: what a file brings may not ask for more."""
+        """Within the `with` block, variables may take so many bytes together: as many as a file brings."""
         token = _budget.set([nbytes])
         try:
             yield

@@ -14,6 +14,7 @@ import numpy as np
 
 from pydl._args import real
 from pydl._arrays import float_array, sizes
+from pydl._plan import run_op
 from pydl._registry import unknown_name
 
 __all__ = [
@@ -49,6 +50,10 @@ class Activation:
         """Name in the table of kernels (`act_<kernel>_fwd`, `act_<kernel>_bwd`); None for "linear"."""
         return None if self.name == "linear" else self.name
 
+    def as_config(self) -> str | dict[str, Any]:
+        """What `serialize` makes of it."""
+        return serialize(self)
+
     def __call__(self, x: Any) -> np.ndarray:
         """The function of `x`, of the shape of `x`; row-wise ones run along the last axis."""
         return _apply(self, x)
@@ -58,8 +63,6 @@ def _apply(activation: Activation, x: Any, axis: int = -1) -> np.ndarray:
     x = float_array(activation.name, "x", x)
     if activation.kernel is None:
         return x
-    from pydl._plan import run_op
-
     if axis != -1:
         x = np.asarray(np.moveaxis(x, axis, -1), order="C")
     y = np.empty_like(x)

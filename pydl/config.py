@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _threads
+from pydl import _core, _threads
 from pydl._args import one_of, real, whole
 
 __all__ = [
@@ -60,7 +60,7 @@ def standardize_dtype(dtype: Any) -> str:
         return _floatx
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = None
     if name not in _DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}, got {dtype!r}")
@@ -81,8 +81,6 @@ def get_num_threads() -> int:
     """
     if _num_threads is not None:
         return _num_threads
-    from pydl import _core
-
     return min(_default_threads(), _core.max_threads())
 
 
@@ -110,8 +108,6 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         Print it, or return it as a dict.
     """
     one_of("show_config", "mode", mode, ("stdout", "dicts"))
-    from pydl import _core
-
     try:
         release = version("pydl")
     except PackageNotFoundError:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pydl._args import one_of, real
+from pydl._args import one_of, real, text
 from pydl._arrays import align, check_labels, float_array, row_weights, sizes
+from pydl._plan import run_op
 from pydl._registry import Configurable, Registry, serialize, snake_case
 from pydl.config import standardize_dtype
 
@@ -47,14 +48,12 @@ class Loss(Configurable):
     sparse: bool = False
     #: Whether targets are probabilities, which must be in [0, 1].
     probability_targets: bool = False
-    #: Whether targets must be in [0, 1].
-    probability_targets: bool = False
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         owner = type(self).__name__
-        self.name = snake_case(owner) if name is None else name
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         choices = ("sum_over_batch_size", "mean", "sum", "none", None)
         self.reduction = one_of(owner, "reduction", reduction, choices)
         self.dtype = standardize_dtype(dtype)
@@ -117,19 +116,19 @@ class Loss(Configurable):
 class _KernelLoss(Loss):
     """A loss computed by the kernel `op`."""
 
+    op: str
+
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        return self._run(y_true, y_pred)[0]
+        return self._run(y_true, y_pred, gradient=False)
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
-        return self._run(y_true, y_pred)[1]
+        return self._run(y_true, y_pred, gradient=True)
 
-    def _run(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-        from pydl._plan import run_op
-
+    def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
-        values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y)
+        values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y) if gradient else None
         run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, group=1, scale=1.0, **sizes(y), **self.fields())
-        return values, dy
+        return values if dy is None else dy
 
 
 class MeanSquaredError(_KernelLoss):
@@ -180,7 +179,7 @@ class _Crossentropy(_KernelLoss):
 
 
 class _SmoothedCrossentropy(_Crossentropy):
-    probability_targets = True
+    """A cross-entropy whose targets are shares, mixed with the uniform distribution by `label_smoothing`."""
 
     probability_targets = True
 

@@ -23,7 +23,7 @@ __all__ = ["Model", "Sequential", "load_model", "model_from_config"]
 Array = NDArray[Any]
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """A graph of layers from inputs to outputs.
 
     Parameters
@@ -47,8 +47,7 @@ class Model(Trainer, Layer):
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
-        Trainer.__init__(self)
-        Layer.__init__(self, name=name, trainable=trainable)
+        Trainer.__init__(self, name, trainable)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
 
     def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
@@ -76,11 +75,19 @@ class Model(Trainer, Layer):
         names = Counter([layer.name for layer in self._layers] + [t.name for t in self.inputs])
         twice = [name for name, n in names.items() if n > 1]
         if twice:
-            raise ValueError(f'Model "{self.name}": two layers are called "{twice[0]}"; give each layer a name of its own')
+            raise ValueError(
+                f'Model "{self.name}": two layers are called "{twice[0]}"; give each layer a name of its own'
+            )
+        self._set_paths("")
+
+    def _set_paths(self, prefix: str) -> None:
+        """Name the variables by the layers, and models, that they are in."""
         for layer in self._layers:
             if isinstance(layer, Model):
-                for v in layer.weights:
-                    v.path = f"{layer.name}/{v.path}"
+                layer._set_paths(f"{prefix}{layer.name}/")
+                continue
+            for v in layer.weights:
+                v.path = f"{prefix}{layer.name}/{v.name}"
 
     @property
     def built(self) -> bool:
@@ -140,12 +147,18 @@ class Model(Trainer, Layer):
         if is_symbolic(inputs):
             return Layer.__call__(self, inputs)
         if training:
-            raise ValueError(f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train')
+            raise ValueError(
+                f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train'
+            )
         return self.predict_on_batch(inputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         if len(self.outputs) != 1:
             raise ValueError(f'Model "{self.name}": only models with one output can be used as layers')
+        given = input_shape if isinstance(input_shape, list) else [input_shape]
+        wanted = [t.shape for t in self.inputs]
+        if [tuple(s) for s in given] != wanted:
+            raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
         return self.outputs[0].shape
 
     def emit_forward(self, b: Any, *x: Any) -> Any:
@@ -257,7 +270,7 @@ class Model(Trainer, Layer):
             for entry in config["inputs"]:
                 tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
             inputs = list(tensors.values())
-            made = {e["config"]["name"]: (layers.deserialize(e), list(e["calls"])) for e in config["layers"]}
+            made = {e["config"]["name"]: (_layer_from(e), list(e["calls"])) for e in config["layers"]}
             done: Counter[str] = Counter()
             for name in config["order"]:
                 layer, calls = made[name]
@@ -284,8 +297,7 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
-        Trainer.__init__(self)
-        Layer.__init__(self, name=name, trainable=trainable)
+        Trainer.__init__(self, name, trainable)
         self._chain: list[Layer] = []
         self._start: InputLayer | None = None
         self.inputs, self.outputs, self.output_names = [], [], []
@@ -371,7 +383,7 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         with custom_object_scope(custom_objects):
-            chain = [layers.deserialize(entry) for entry in config["layers"]]
+            chain = [_layer_from(entry) for entry in config["layers"]]
             start = [] if config["input"] is None else [layers.deserialize(config["input"])]
         return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
 
@@ -379,8 +391,17 @@ class Sequential(Model):
 def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
     tensors = list(given.values()) if isinstance(given, Mapping) else given
     if not is_symbolic(tensors):
-        raise TypeError(f"Model: {what}: expected symbolic tensors (pydl.Input, or the result of a layer), got {given!r}")
+        raise TypeError(
+            f"Model: {what}: expected symbolic tensors (pydl.Input, or the result of a layer), got {given!r}"
+        )
     return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+
+
+def _layer_from(entry: Mapping[str, Any]) -> Layer:
+    """A layer of a config, or a model used as one."""
+    if entry.get("class_name") in ("Model", "Sequential"):
+        return model_from_config(entry["config"])
+    return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
 
 
 def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
@@ -410,5 +431,3 @@ def load_model(
     from pydl import saving
 
     return saving.load_model(path, custom_objects, compile)
-
-

@@ -10,7 +10,20 @@ from numpy.typing import NDArray
 from pydl import _check, _core, activations, config
 from pydl._plan import choose_threads, rowwise
 from pydl.activations import (
-    elu, gelu, hard_sigmoid, leaky_relu, log_softmax, mish, relu, selu, sigmoid, silu, softmax, softplus, softsign, tanh,
+    elu,
+    gelu,
+    hard_sigmoid,
+    leaky_relu,
+    log_softmax,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+    tanh,
 )  # fmt: skip
 
 __all__ = [
@@ -127,7 +140,9 @@ def _multiply(
     width = _core.panel_width(columns, dtype)
     panels = _core.Buffer((-(-columns // width), inner, width), dtype)
     plan = _core.Plan(dtype)
-    plan.emit("pack_b", b=right, w=panels, n=panels.size, I=inner, O=columns, ldb=right.shape[1], transposed=int(flip_b))
+    plan.emit(
+        "pack_b", b=right, w=panels, n=panels.size, I=inner, O=columns, ldb=right.shape[1], transposed=int(flip_b)
+    )
     strides = {"rs": 1, "cs": rows} if flip_a else {"rs": inner, "cs": 1}
     within = act.kernel is not None and not rowwise(act)
     fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha} if within else {}

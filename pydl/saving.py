@@ -105,7 +105,7 @@ def load_model(
             model: Model = _rebuild(reader, "config", lambda: model_from_config(config, custom_objects))
             if compiled is not None:
                 _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
-                _build_optimizer(model)
+                _rebuild(reader, "compile", lambda: _build_optimizer(model))
         pairs = _match(reader, "weights", model.weights)
         if compiled is not None:
             pairs += _match(reader, "optimizer", _slots(model))
@@ -219,8 +219,6 @@ def _write(
     extra: Weights | None = None,
 ) -> None:
     target = _checked(path)
-    if not weights:
-        raise ValueError("the model has no weights yet; call model.build(input_shape) or model.fit before saving")
     order = {"weights": [variable.path for variable in weights], "optimizer": [slot.path for slot in slots]}
     metadata = {"format": FORMAT, "version": VERSION, "kind": kind}
     metadata |= {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}

@@ -5,26 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _compiled, _data, _random, optimizers
+from pydl import _check, _compiled, _core, _data, _random, optimizers
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
 from pydl.callbacks import CallbackList, History
+from pydl.layers.base import Layer
 
 Array = NDArray[Any]
 
 _CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
 
 
-class Trainer:
+class Trainer(Layer):
     """What turns a graph of layers into something to train; see `Model`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None, trainable: bool) -> None:
+        super().__init__(name=name, trainable=trainable)
         self.optimizer: Any = None
         self.losses: list[Any] = []
         self.loss_weights: list[float] = []
@@ -33,7 +35,7 @@ class Trainer:
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
         self._programs = ProgramCache()
-        self._seed: int | None = None
+        self._seed: int | None = None  # drawn when training starts
         self._fitting = False
 
     # -- compile --------------------------------------------------------------------------------------------------
@@ -67,7 +69,12 @@ class Trainer:
             raise ValueError('compile: optimizer is None; pass "adam" or another of pydl.optimizers')
         if loss is None:
             raise ValueError('compile: loss is None; pass "mse" or another of pydl.losses')
-        arguments = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics, "loss_weights": loss_weights}
+        arguments = {
+            "loss": loss,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "loss_weights": loss_weights,
+        }
         self._compile_arguments = arguments
         self.optimizer = resolved
         self._programs.clear()
@@ -172,8 +179,8 @@ class Trainer:
         coefs = optimizer.coefficients(np.arange(t + 1, t + steps + 1, dtype=np.int64), optimizer.rates(t, steps))
         return int(
             program.plan.run(
-                steps, program.batch, sources=data.sources, coefs=coefs, seed=self._seed, count=t, nth=program.threads,
-                progress=optimizer.counter, **where,
+                steps, program.batch, sources=data.sources, coefs=coefs, seed=cast(int, self._seed), count=t,
+                nth=program.threads, progress=optimizer.counter, **where,
             )
         )  # fmt: skip
 
@@ -253,8 +260,8 @@ class Trainer:
         with self._exclusively("fit"):
             return run_fit(
                 self, x, y, batch_size=_check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
-                callbacks=callbacks, validation_split=validation_split, validation_data=validation_data, shuffle=shuffle,
-                class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
+                callbacks=callbacks, validation_split=validation_split, validation_data=validation_data,
+                shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size, validation_freq=validation_freq,
             )  # fmt: skip
@@ -290,7 +297,7 @@ class Trainer:
             data = _data.Rows(self, "gradients", x, y, sample_weight)
             with self._program("gradients", data.n, data.weighted) as program:
                 program.plan.run(
-                    1, data.n, sources=data.sources, sums=np.zeros_like(program.sums), seed=self._seed,
+                    1, data.n, sources=data.sources, sums=np.zeros_like(program.sums), seed=cast(int, self._seed),
                     count=self.optimizer.iterations, nth=program.threads,
                 )  # fmt: skip
                 return {v.path: np.array(v.gradient) for v in program.trained}
@@ -322,12 +329,21 @@ class Trainer:
         """
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
-        listed = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, steps=steps, epochs=1)
+        listed = CallbackList(
+            callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
+        )
         logs = self._evaluate("evaluate", x, y, sample_weight, size, steps, listed)
         return _report(logs, return_dict)
 
     def _evaluate(
-        self, owner: str, x: Any, y: Any, sample_weight: Any, batch_size: int, steps: int | None, callbacks: CallbackList
+        self,
+        owner: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int,
+        steps: int | None,
+        callbacks: CallbackList,
     ) -> dict[str, float]:
         callbacks.on_test_begin()
         if _data.is_batched(x):
@@ -417,7 +433,7 @@ class Trainer:
         """
         size = _check.batch_size("predict", batch_size)
         self._prepare("predict", x, compiled=False)
-        listed = CallbackList(callbacks, model=self, verbose=0, steps=steps, epochs=1)
+        listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         listed.on_predict_begin()
         if _data.is_batched(x):
             parts = []
@@ -434,8 +450,6 @@ class Trainer:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _predict_rows(self, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList | None) -> list[Array]:
-        from pydl import _core
-
         data = _data.Rows(self, "predict", x, targets=False)
         n = data.n if steps is None else min(data.n, steps * batch_size)
         outputs = [np.empty((n, *t.shape[1:]), self.dtype) for t in self.outputs]
@@ -457,21 +471,9 @@ class Trainer:
 
     # -- what a model adds ----------------------------------------------------------------------------------------
 
-    name: str
-    dtype: str
     inputs: list[Any]
     outputs: list[Any]
     output_names: list[str]
-
-    @property
-    def built(self) -> bool:
-        """Whether shapes and weights are known."""
-        raise NotImplementedError
-
-    @property
-    def trainable_variables(self) -> list[Any]:
-        """Weights that an optimizer may change."""
-        raise NotImplementedError
 
     def _build_from(self, method: str, x: Any) -> None:
         raise NotImplementedError
@@ -494,4 +496,3 @@ def _report(logs: dict[str, float], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-

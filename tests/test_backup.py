@@ -17,7 +17,8 @@ from pydl._safetensors import Reader
 EPOCHS, BATCH = 4, 32
 STEPS = -(-1437 // BATCH)
 
-# argv: folder of the backup (or ""), file for the result, save_freq, how to die: "step N", "after SECONDS" or "never".
+# argv: folder of the backup (or ""), file for the result, save_freq, how to die: "step N", "epoch end", "after SECONDS",
+# "never".
 RUN = f"""
 import json, os, signal, sys, threading
 import pydl
@@ -30,6 +31,11 @@ class Kill(pydl.callbacks.Callback):
         return stop if stop > step else None
     def on_chunk_end(self, step, logs=None):
         if {STEPS} * self.model.fit_state.epoch + step >= self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+class KillAtEpochEnd(pydl.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
 def die():
@@ -50,6 +56,8 @@ if folder:
     callbacks.append(pydl.callbacks.BackupAndRestore(folder, save_freq=freq))
 if how.startswith("step"):
     callbacks.append(Kill(int(how.split()[1])))
+if how == "epoch end":
+    callbacks.append(KillAtEpochEnd())
 if how.startswith("after"):
     timer = threading.Timer(float(how.split()[1]), die)
     timer.daemon = True
@@ -97,6 +105,15 @@ def test_killed_at_random_steps(tmp_path: Path, whole: Any, save_freq: str) -> N
     assert run(backup, result, save_freq, threads=2) == whole[0]
     assert content(result) == whole[1]
     assert not list(backup.iterdir()), "the backup is removed once fit has ended"
+
+
+def test_killed_between_the_last_batch_and_the_end_of_an_epoch(tmp_path: Path, whole: Any) -> None:
+    """The backup then says that all batches of the epoch are finished; validation and logs are still to come."""
+    result, backup = tmp_path / "m.safetensors", tmp_path / "backup"
+    for how in ("epoch end", "epoch end"):
+        assert run(backup, result, "1", how) is None
+    assert run(backup, result) == whole[0]
+    assert content(result) == whole[1]
 
 
 def test_killed_at_random_moments(tmp_path: Path, whole: Any) -> None:

@@ -25,6 +25,7 @@ def model(learning_rate: float = 0.05) -> Any:
 
 
 def fit(net: Any, callbacks: Any, epochs: int = 3, **options: Any) -> Any:
+    pydl.utils.set_random_seed(5)  # a model draws the seed of its streams when it is first trained
     options = {"validation_split": 0.2, "verbose": 0, **options}
     return net.fit(X, Y, batch_size=BATCH, epochs=epochs, callbacks=callbacks, **options)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pydl import optimizers
+from pydl._variable import Variable
 from pydl.optimizers import schedules
 
 STEPS = 10
@@ -157,6 +158,37 @@ def test_adam_correction_counts_steps_not_calls():
 def test_kernel_and_slots(optimizer, op, slots):
     assert optimizer.op == op
     assert optimizer.slots == slots
+
+
+def test_slot_variables_have_the_layout_of_their_weight():
+    kernel = Variable((3, 5), "float64", "kernel", panels=True)
+    bias = Variable((5,), "float64", "bias")
+    kernel.path, bias.path = "dense/kernel", "dense/bias"
+    rms = optimizers.RMSprop(centered=True)
+    rms.build([kernel, bias])
+    assert [v.path for v in rms.variables] == [
+        f"optimizer/{slot}/dense/{name}" for name in ("kernel", "bias") for slot in ("velocity", "average_gradient")
+    ]
+    slots = rms.slot_variables(kernel)
+    assert list(slots) == [0, 2]
+    for slot in slots.values():
+        assert np.asarray(slot.buffer).shape == np.asarray(kernel.buffer).shape
+        np.testing.assert_array_equal(slot.numpy(), np.zeros((3, 5)))
+    rms.build([bias, kernel])
+    assert rms.slot_variables(kernel) is slots
+    assert rms.variables[0].path == "optimizer/velocity/dense/bias"
+    rms.build([bias])
+    assert len(rms.variables) == 2
+    assert optimizers.SGD().slot_variables(kernel) == {}
+
+
+def test_iterations_live_in_an_array_that_a_plan_can_write():
+    adam = optimizers.Adam()
+    adam.counter[0] += 3
+    assert adam.iterations == 3
+    adam.iterations = 5
+    assert adam.counter.tolist() == [5]
+    assert adam.counter.dtype == np.int64
 
 
 def test_defaults_are_those_of_keras():

@@ -107,9 +107,15 @@ def test_tensors_are_those_a_user_sees(tmp_path: Path) -> None:
 
 def test_an_unbuilt_model_has_nothing_to_save(tmp_path: Path) -> None:
     model = pydl.Sequential([pydl.layers.Dense(2)])
-    with pytest.raises(ValueError, match="no weights yet"):
+    with pytest.raises(ValueError, match="not built"):
         model.save_weights(tmp_path / "m.weights.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_weights(tmp_path: Path) -> None:
+    pydl.Sequential([pydl.Input((2, 2)), pydl.layers.Flatten()]).save(tmp_path / "m.safetensors")
+    loaded = pydl.models.load_model(tmp_path / "m.safetensors")
+    assert loaded.predict(np.ones((3, 2, 2), np.float32)).shape == (3, 4)
 
 
 def test_other_kinds_of_file(tmp_path: Path) -> None:

@@ -114,11 +114,10 @@ def build(root, mounts, groups, files):
 
 def add_topology(root, cores):
     """cores: CPU number -> (package, core)."""
-    for cpu, (package, core) in cores.items():
+    for cpu, core in cores.items():
         folder = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
         folder.mkdir(parents=True)
-        (folder / "physical_package_id").write_text(f"{package}\n")
-        (folder / "core_id").write_text(f"{core}\n")
+        (folder / "thread_siblings_list").write_text(",".join(str(c) for c in cores if cores[c] == core) + "\n")
 
 
 @pytest.mark.parametrize("name", TREES)

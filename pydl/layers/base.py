@@ -154,8 +154,8 @@ class Layer(Configurable):
             for t in tensors:
                 if t.dtype != self.dtype:
                     raise ValueError(
-                        f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both the '
-                        f"same dtype (pydl.config.set_floatx sets the default)"
+                        f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
+                        f"the same dtype (pydl.config.set_floatx sets the default)"
                     )
             self._build_once(shape)
             return Call(self, tensors, tuple(self.compute_output_shape(shape)), self.dtype).output
@@ -167,9 +167,7 @@ class Layer(Configurable):
 
     def call(self, *inputs: NDArray[Any]) -> NDArray[Any]:
         """The forward pass in NumPy; may take `training=` as a keyword."""
-        raise NotImplementedError(
-            f"{type(self).__name__}: override call(x) (and backward(x, y, dy)) in NumPy, or emit_forward and emit_backward"
-        )
+        raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
     def backward(self, *args: NDArray[Any]) -> Any:
         """`backward(x, y, dy)`: the gradient(s) of the input(s); write weights' gradients to `weight.gradient[...]`."""

@@ -66,7 +66,7 @@ class Dense(Layer):
         self.kernel: Variable
         self.bias: Variable | None = None
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f'Dense "{self.name}": expected one input (batch, ..., features), got {input_shape}')
         self.kernel = self.add_weight(

@@ -24,7 +24,9 @@ class InputLayer(Layer):
         super().__init__(**kwargs)
         self.shape = shape_of(f'Input "{self.name}"', shape)
         if not self.shape or 0 in self.shape:
-            raise ValueError(f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}')
+            raise ValueError(
+                f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}'
+            )
         self.built = True
 
     def tensor(self) -> SymbolicTensor:
@@ -32,7 +34,7 @@ class InputLayer(Layer):
         return SymbolicTensor((None, *self.shape), self.dtype, self.name)
 
 
-def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:  # noqa: N802
+def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:
     """A symbolic tensor `(batch, *shape)` to build a model from.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pydl import _core
@@ -24,10 +25,9 @@ class _Elementwise(_Merge):
     op: str
 
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
-        if any(tuple(s) != tuple(input_shape[0]) for s in input_shape):
-            raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected inputs of equal shapes, got {[tuple(s) for s in input_shape]}'
-            )
+        shapes = [tuple(s) for s in input_shape]
+        if any(s != shapes[0] for s in shapes):
+            raise ValueError(f'{type(self).__name__} "{self.name}": expected inputs of equal shapes, got {shapes}')
         return tuple(input_shape[0])
 
     def _combine(self, b: Builder, buffers: list[_core.Buffer], out: _core.Buffer, like: Tensor) -> None:
@@ -53,7 +53,7 @@ class Add(_Elementwise):
         dy = b.gradient(y)
         assert dy is not None
         for t in x[1:]:
-            b.contribute(t, lambda dx, add, t=t: b.copy_gradient(t, dy, dx, add), adds=True)
+            b.contribute(t, partial(b.copy_gradient, t, dy), adds=True)
         b.hand_over(x[0], dy)
 
 
@@ -65,9 +65,13 @@ class Multiply(_Elementwise):
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
         assert dy is not None
+        assert dy is not None
         for i, t in enumerate(x):
             factors = [dy, *(o.buffer for j, o in enumerate(x) if j != i)]
-            b.contribute(t, lambda dx, _, factors=factors: self._combine(b, factors, dx, y))
+            b.contribute(t, partial(self._slope, b, factors, y))
+
+    def _slope(self, b: Builder, factors: list[_core.Buffer], y: Tensor, dx: _core.Buffer, add: int) -> None:
+        self._combine(b, factors, dx, y)
 
 
 class Concatenate(_Merge):
@@ -87,10 +91,9 @@ class Concatenate(_Merge):
         first = tuple(input_shape[0])
         if self.axis not in (-1, len(first) - 1):
             raise ValueError(f'Concatenate "{self.name}": expected axis -1 (the last), got {self.axis}')
-        if any(tuple(s[:-1]) != first[:-1] for s in input_shape):
-            raise ValueError(
-                f'Concatenate "{self.name}": expected inputs equal but for the last axis, got {[tuple(s) for s in input_shape]}'
-            )
+        shapes = [tuple(s) for s in input_shape]
+        if any(s[:-1] != first[:-1] for s in shapes):
+            raise ValueError(f'Concatenate "{self.name}": expected inputs equal but for the last axis, got {shapes}')
         return (*first[:-1], sum(int(s[-1] or 0) for s in input_shape))
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
@@ -105,12 +108,11 @@ class Concatenate(_Merge):
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
         for t, at in self._places(x):
-            b.contribute(
-                t,
-                lambda dx, add, t=t, at=at: b.emit("copy", x=dy, y=dx, B=t.rows_of_last, O=t.shape[-1], ldx=y.shape[-1],
-                                                   ldy=t.shape[-1], xo=at, add=add),
-                adds=True,
-            )  # fmt: skip
+            b.contribute(t, partial(self._part, b, dy, y.shape[-1], t, at), adds=True)
+
+    def _part(self, b: Builder, dy: Any, total: int, t: Tensor, at: int, dx: _core.Buffer, add: int) -> None:
+        n = t.shape[-1]
+        b.emit("copy", x=dy, y=dx, B=t.rows_of_last, O=n, ldx=total, ldy=n, xo=at, add=add)
 
     @staticmethod
     def _places(x: tuple[Tensor, ...]) -> list[tuple[Tensor, int]]:

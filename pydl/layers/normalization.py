@@ -6,7 +6,6 @@ from typing import Any
 
 from pydl import constraints, initializers, regularizers
 from pydl._args import real
-from pydl._graph import Shape
 from pydl._plan import Builder, Tensor
 from pydl._variable import Variable
 from pydl.layers.base import Layer
@@ -17,13 +16,16 @@ class _Normalization(Layer):
 
     def __init__(
         self,
-        axis: int,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        initial: tuple[Any, Any],
-        regularizer: tuple[Any, Any],
-        constraint: tuple[Any, Any],
+        axis: int = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -31,13 +33,16 @@ class _Normalization(Layer):
         self.epsilon = real(type(self).__name__, "epsilon", epsilon, above=0)
         self.center = bool(center)
         self.scale = bool(scale)
-        self.beta_initializer, self.gamma_initializer = (initializers.get(i) for i in initial)
-        self.beta_regularizer, self.gamma_regularizer = (regularizers.get(r) for r in regularizer)
-        self.beta_constraint, self.gamma_constraint = (constraints.get(c) for c in constraint)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {input_shape}'
@@ -111,8 +116,8 @@ class BatchNormalization(_Normalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
-            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
         self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
@@ -120,7 +125,7 @@ class BatchNormalization(_Normalization):
         self.moving_mean: Variable
         self.moving_variance: Variable
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         shape = (int(input_shape[-1] or 0),)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, name="moving_mean", trainable=False)
@@ -137,10 +142,8 @@ class BatchNormalization(_Normalization):
             "mean": self.moving_mean.buffer, "var": self.moving_variance.buffer,
         }  # fmt: skip
         n = t.shape[-1]
-        if not b.training:
+        if not b.training or not self.trainable:
             b.emit("bn_infer", O=n, **common)
-        elif not self.trainable:
-            raise NotImplementedError
         else:
             mean, rstd = b.buffer((n,)), b.buffer((n,))
             b.notes[id(y.value)] = (mean, rstd)
@@ -149,6 +152,16 @@ class BatchNormalization(_Normalization):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
+        if not self.trainable:  # y is linear in x: the same kernel, without the constants
+            zero = b.buffer((t.shape[-1],))
+            fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
+            b.contribute(
+                t,
+                lambda dx, _: b.emit(
+                    "bn_infer", x=dy, y=dx, B=t.rows_of_last, O=t.shape[-1], eps=self.epsilon, **fields
+                ),
+            )
+            return
         mean, rstd = b.notes[id(y.value)]
         common = {
             "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
@@ -170,25 +183,6 @@ class LayerNormalization(_Normalization):
         Learn beta (added), gamma (multiplied).
     beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
     """
-
-    def __init__(
-        self,
-        axis: int = -1,
-        epsilon: float = 0.001,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            axis, epsilon, center, scale, (beta_initializer, gamma_initializer),
-            (beta_regularizer, gamma_regularizer), (beta_constraint, gamma_constraint), **kwargs,
-        )  # fmt: skip
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]

@@ -32,9 +32,9 @@ __all__ = [
 _registry = Registry(
     "metric",
     Metric,
-    [Mean, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy,
-     SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError, BinaryCrossentropy,
-     CategoricalCrossentropy, SparseCategoricalCrossentropy],
+    [Mean, MeanMetricWrapper, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
+     TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
+     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy],
     {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
      "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError},
 )  # fmt: skip
@@ -75,7 +75,7 @@ def get(
         Anything else.
     """
     if isinstance(identifier, losses.Loss):
-        return MeanMetricWrapper(identifier.call, name=identifier.name)
+        return MeanMetricWrapper(identifier)
     if isinstance(identifier, str):
         metric = _by_name(identifier, loss, output_shape, custom_objects)
         metric.name = identifier

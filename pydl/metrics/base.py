@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 
+from pydl import losses
+from pydl._args import text
 from pydl._arrays import align, float_array, row_weights, sizes
-from pydl._registry import Configurable, snake_case
+from pydl._plan import run_op
+from pydl._registry import Configurable, custom_function, serialize, snake_case
 from pydl.config import standardize_dtype
 
 
@@ -37,7 +40,8 @@ class Metric(Configurable):
     sparse: bool = False
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        self.name = snake_case(type(self).__name__) if name is None else name
+        owner = type(self).__name__
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.dtype = standardize_dtype(dtype)
         self.total = 0.0
         self.count = 0.0
@@ -65,8 +69,6 @@ class Metric(Configurable):
         """
         if self.op is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
-        from pydl._plan import run_op
-
         y_pred = float_array(self.name, "y_pred", y_pred, self.dtype)
         if y_pred.ndim == 1 and not self.sparse:
             y_pred = y_pred[:, np.newaxis]
@@ -127,32 +129,54 @@ class Mean(Metric):
 
 
 class MeanMetricWrapper(Metric):
-    """The (weighted) mean of the values of a function.
+    """The (weighted) mean of the values of a function or of a loss.
+
+    A file holds only the function's name; who loads it hands the function over in `custom_objects`.
 
     Parameters
     ----------
-    fn : callable (y_true, y_pred, **kwargs) -> array_like
+    fn : callable (y_true, y_pred, **kwargs) -> array_like, or Loss
         One value per sample: an array whose first axis is that of the batch. A mean over the batch would make the
         result depend on the size of the batches.
     name : str, optional
-        Default that of the function.
+        Default that of `fn`.
     dtype
         As for `Metric`.
     **kwargs
         Passed on to `fn`.
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(name or getattr(fn, "__name__", None), dtype)
+    def __init__(
+        self, fn: Callable[..., Any] | losses.Loss, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name or getattr(fn, "name", getattr(fn, "__name__", None)), dtype)
         self.fn = fn
         self.kwargs = kwargs
+        self._values = fn.call if isinstance(fn, losses.Loss) else fn
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_pred = np.asarray(y_pred)
-        values = float_array(self.name, "values", self.fn(np.asarray(y_true), y_pred, **self.kwargs), "float64")
+        values = float_array(self.name, "values", self._values(np.asarray(y_true), y_pred, **self.kwargs), "float64")
         if values.shape[:1] != y_pred.shape[:1]:
             raise ValueError(
                 f'Metric "{self.name}": the function must return one value per sample, an array of shape '
                 f"({len(y_pred)}, ...), got shape {values.shape}; leave out the mean over the batch"
             )
         self._add(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain JSON values, a function by its name."""
+        config = {"name": self.name, "dtype": self.dtype, **self.kwargs}
+        if isinstance(self.fn, losses.Loss):
+            return {"fn": serialize(self.fn), **config}
+        name = getattr(self.fn, "__name__", "<lambda>")
+        if name == "<lambda>":
+            raise TypeError(f'Metric "{self.name}": cannot save {self.fn!r}: give the function a name with def')
+        return {"fn": name, **config}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The metric that `get_config` described, its function from `custom_objects`."""
+        config = dict(config)
+        fn = config.pop("fn", None)
+        return cls(losses.deserialize(fn) if isinstance(fn, Mapping) else custom_function(fn), **config)

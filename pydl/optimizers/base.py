@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
-from pydl._args import optional_real, real, whole
+from pydl._args import optional_real, real, text, whole
 from pydl._registry import Configurable, snake_case
+from pydl._variable import Variable
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
-
-if TYPE_CHECKING:
-    from pydl._variable import Variable
 
 N_COEFFICIENTS = 8
 
@@ -59,7 +57,7 @@ class Optimizer(Configurable):
         name: str | None = None,
     ) -> None:
         owner = type(self).__name__
-        self.name = snake_case(owner) if name is None else name
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)
@@ -96,8 +94,6 @@ class Optimizer(Configurable):
         return [slot for _, slots in self._slots.values() for slot in slots.values()]
 
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
-        from pydl._variable import Variable
-
         slots = {}
         for i, name in enumerate(self.slots):
             if name is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import optional_real, real, whole
+from pydl._args import optional_real, real, text, whole
 from pydl._registry import Configurable, Registry, serialize
 
 __all__ = [
@@ -37,7 +37,7 @@ class _Formula(LearningRateSchedule):
     """A schedule given by a formula over float64 arrays."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = text(type(self).__name__, "name", name)
 
     def _at(self, t: np.ndarray) -> np.ndarray:
         raise NotImplementedError

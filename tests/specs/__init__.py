@@ -1,6 +1,15 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import losses, metrics, norms, optimizers, tensor
-from tests.specs.spec import Spec
+from tests.specs import activations, losses, metrics, norms, optimizers, tensor
+from tests.specs.spec import Fields, Spec
 
-SPECS: list[Spec] = [*losses.SPECS, *metrics.SPECS, *optimizers.SPECS, *norms.SPECS, *tensor.SPECS]
+SPECS: list[Spec] = [
+    *activations.SPECS,
+    *losses.SPECS,
+    *metrics.SPECS,
+    *optimizers.SPECS,
+    *norms.SPECS,
+    *tensor.SPECS,
+]
+
+__all__ = ["SPECS", "Fields", "Spec"]

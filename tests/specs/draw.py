@@ -33,3 +33,8 @@ def normal(rng: np.random.Generator, dtype: str, *shape: int) -> NDArray:
 def uniform(rng: np.random.Generator, dtype: str, low: float, high: float, *shape: int) -> NDArray:
     """Numbers spread evenly over [low, high)."""
     return rng.uniform(low, high, shape).astype(dtype)
+
+
+def blank(dtype: str, *shape: int) -> NDArray:
+    """An output that the kernel overwrites: NaN, so that an element left out shows."""
+    return np.full(shape, np.nan, dtype)

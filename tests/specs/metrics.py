@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.specs.draw import Shape, normal, single, tall, uniform, wide
-from tests.specs.losses import Draw, classes, reals, shares
-from tests.specs.spec import Spec
+from .draw import Shape, blank, normal, single, tall, uniform, wide
+from .losses import Draw, classes, reals, shares
+from .spec import Fields, Spec
 
 THRESHOLD = 0.3
 
@@ -36,20 +35,20 @@ Formula = Callable[[NDArray, NDArray, int], NDArray]
 def metric(op: str, formula: Formula, y: Draw, t: Draw, shape: Shape, *, group: int = 1, k: int = 1) -> Spec:
     """The spec of a metric kernel in one shape."""
 
-    def args(rng: np.random.Generator, dtype: str, n: int) -> dict[str, Any]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
             "y": y(rng, dtype, B, O), "t": t(rng, dtype, B, O), "w": uniform(rng, dtype, 0.5, 2, -(-B // group)),
-            "m": np.zeros(B, dtype), "B": B, "O": O, "group": group, "k": k, "a": THRESHOLD,
+            "m": blank(dtype, B), "B": B, "O": O, "group": group, "k": k, "a": THRESHOLD,
         }  # fmt: skip
 
-    def reference(a: dict[str, Any]) -> dict[str, Any]:
+    def reference(a: Fields) -> Fields:
         return {"m": np.repeat(a["w"], group)[: a["B"]] * formula(a["y"], a["t"], k)}
 
     return Spec(op, args, ("m",), reference, ulps=8.0)  # as losses
 
 
-def accumulated(a: dict[str, Any]) -> dict[str, Any]:
+def accumulated(a: Fields) -> Fields:
     sums = a["step"]["sums"].copy()
     sums[1] += 0.0 if a["x"] is None else a["factor"] * a["x"].sum()
     sums[2] += a["n"] if a["w"] is None else a["group"] * a["w"].sum()
@@ -57,7 +56,7 @@ def accumulated(a: dict[str, Any]) -> dict[str, Any]:
 
 
 def total(group: int, *, x: bool = True, w: bool = True) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> dict[str, Any]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         n -= n % group
         return {
             "x": normal(rng, dtype, n) if x else None, "w": uniform(rng, dtype, 0.5, 2, n // group) if w else None,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.specs.draw import Shape, normal, tall, uniform, wide
-from tests.specs.spec import Spec
+from .draw import Shape, blank, normal, tall, uniform, wide
+from .spec import Fields, Spec
 
-Arrays = dict[str, Any]
 EPS = 1e-3
 
 
@@ -24,13 +21,13 @@ def rows(n: int) -> tuple[int, int]:
     return max(n, 1), 3
 
 
-def parameters(rng: np.random.Generator, dtype: str, O: int, given: bool) -> Arrays:
+def parameters(rng: np.random.Generator, dtype: str, O: int, given: bool) -> Fields:
     return {
         "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "beta": normal(rng, dtype, O) if given else None,
     }  # fmt: skip
 
 
-def scaled(a: Arrays, x: NDArray) -> NDArray:
+def scaled(a: Fields, x: NDArray) -> NDArray:
     y = x if a.get("gamma") is None else x * a["gamma"]
     return y if a.get("beta") is None else y + a["beta"]
 
@@ -40,15 +37,15 @@ def normalized_backward(g: NDArray, x: NDArray, rstd: NDArray, axis: int) -> NDA
 
 
 def bn_fwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": normal(rng, dtype, O),
-            "var": uniform(rng, dtype, 1, 2, O), "bmean": np.zeros(O, dtype), "brstd": np.zeros(O, dtype),
+            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
+            "var": uniform(rng, dtype, 1, 2, O), "bmean": blank(dtype, O), "brstd": blank(dtype, O),
             "n": O, "B": B, "momentum": 0.9, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         mean, var = a["x"].mean(0), a["x"].var(0)
         rstd = 1 / np.sqrt(var + EPS)
         return {
@@ -61,30 +58,30 @@ def bn_fwd(shape: Shape, given: bool) -> Spec:
 
 
 def bn_infer(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": normal(rng, dtype, O),
+            "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
             "var": uniform(rng, dtype, 1, 2, O), "B": B, "O": O, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         return {"y": scaled(a, (a["x"] - a["mean"]) / np.sqrt(a["var"] + EPS))}
 
     return Spec("bn_infer", args, ("y",), reference, scale=4.0, in_place=(("x", "y"),))  # terms of y reach 4
 
 
 def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": np.zeros((B, O), dtype),
+            "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": blank(dtype, B, O),
             "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "bmean": normal(rng, dtype, O),
             "brstd": uniform(rng, dtype, 0.5, 2, O), "dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O),
             "n": O, "B": B, "add": add,
         }  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         x = (a["x"] - a["bmean"]) * a["brstd"]
         dx = normalized_backward(a["dy"], x, a["brstd"], 0)
         return {
@@ -97,21 +94,21 @@ def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
 
 
 def ln_fwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "mean": np.zeros(B, dtype),
-            "rstd": np.zeros(B, dtype), "B": B, "O": O, "eps": EPS,
+            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": blank(dtype, B),
+            "rstd": blank(dtype, B), "B": B, "O": O, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         mean, rstd = a["x"].mean(1), 1 / np.sqrt(a["x"].var(1) + EPS)
         return {"y": scaled(a, (a["x"] - mean[:, None]) * rstd[:, None]), "mean": mean, "rstd": rstd}
 
     return Spec("ln_fwd", args, ("y", "mean", "rstd"), reference, scale=32.0, in_place=(("x", "y"),))  # as bn_fwd
 
 
-def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Arrays:
+def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Fields:
     return {
         "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "mean": normal(rng, dtype, B),
         "rstd": uniform(rng, dtype, 0.5, 2, B), "B": B,
@@ -119,12 +116,12 @@ def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Arrays:
 
 
 def ln_bwd(shape: Shape, given: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         gamma = parameters(rng, dtype, O, given)["gamma"]
-        return layer_args(rng, dtype, B, O) | {"dx": np.zeros((B, O), dtype), "gamma": gamma, "O": O}
+        return layer_args(rng, dtype, B, O) | {"dx": blank(dtype, B, O), "gamma": gamma, "O": O}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         rstd = a["rstd"][:, None]
         g = a["dy"] if a["gamma"] is None else a["dy"] * a["gamma"]
         return {"dx": normalized_backward(g, (a["x"] - a["mean"][:, None]) * rstd, rstd, 1)}
@@ -133,12 +130,12 @@ def ln_bwd(shape: Shape, given: bool) -> Spec:
 
 
 def ln_grad(shape: Shape, add: int) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         grads = {"dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O), "n": O, "add": add}
         return layer_args(rng, dtype, B, O) | grads
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         x = (a["x"] - a["mean"][:, None]) * a["rstd"][:, None]
         return {
             "dgamma": add * a["dgamma"] + (a["dy"] * x).sum(0), "dbeta": add * a["dbeta"] + a["dy"].sum(0),
@@ -147,34 +144,34 @@ def ln_grad(shape: Shape, add: int) -> Spec:
     return Spec("ln_grad", args, ("dgamma", "dbeta"), reference, scale=32.0)  # as bn_bwd
 
 
-MASK32 = np.uint64(0xFFFFFFFF)
+def philox(counter: list[int], key: list[int]) -> list[int]:
+    """One block of Philox4x32-10, written from the paper."""
+    c, (k0, k1), mask = counter, key, 0xFFFFFFFF
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [p1 >> 32 ^ c[1] ^ k0, p1 & mask, p0 >> 32 ^ c[3] ^ k1, p0 & mask]
+        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
+    return c
 
 
 def random_words(n: int, seed: int, stream: int, count: int) -> NDArray:
-    """The first n words of a draw of rng.h: Philox4x32-10, written from the paper."""
-    blocks = -(-n // 4)
-    c = [np.arange(blocks, dtype=np.uint64)]
-    c += [np.full(blocks, v & 0xFFFFFFFF, np.uint64) for v in (stream, count, count >> 32)]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        high0, high1 = p0 >> np.uint64(32), p1 >> np.uint64(32)
-        c = [high1 ^ c[1] ^ np.uint64(k0), p1 & MASK32, high0 ^ c[3] ^ np.uint64(k1), p0 & MASK32]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack(c, 1).reshape(-1)[:n]
+    """The first n words of a draw, as rng.h defines it."""
+    low, high = (lambda v: v & 0xFFFFFFFF), (lambda v: v >> 32)
+    blocks = [philox([i, stream, low(count), high(count)], [low(seed), high(seed)]) for i in range(-(-n // 4))]
+    return np.array(blocks, np.uint64).reshape(-1)[:n]
 
 
 def dropout(shape: Shape, rate: float) -> Spec:
     step = {"seed": 0x123456789ABCDEF, "count": 2**32 + 5}
 
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "B": B, "O": O, "stream": 3, "rate": rate,
+            "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "B": B, "O": O, "stream": 3, "rate": rate,
             "step": step,
         }  # fmt: skip
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         keep = random_words(a["B"] * a["O"], step["seed"], 3, step["count"]) >= np.uint64(round(rate * 2**32))
         return {"y": np.where(keep.reshape(a["x"].shape), a["x"] / (1 - rate), 0)}
 

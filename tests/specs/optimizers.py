@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.specs.draw import normal, uniform
-from tests.specs.spec import Spec
-
-Arrays = dict[str, Any]
+from .draw import normal, uniform
+from .spec import Fields, Spec
 
 
-def decayed(a: Arrays) -> NDArray:
+def decayed(a: Fields) -> NDArray:
     return a["w"] - a["step"]["coef"][1] * a["w"] if a["decay"] else a["w"]
 
 
-def sgd(a: Arrays) -> Arrays:
+def sgd(a: Fields) -> Fields:
     w, push = decayed(a), -a["step"]["coef"][0] * a["g"]
     if a.get("s0") is None:
         return {"w": w + push}
@@ -26,7 +23,7 @@ def sgd(a: Arrays) -> Arrays:
     return {"w": w + (a["a"] * m + push if a["nesterov"] else m), "s0": m}
 
 
-def rmsprop(a: Arrays) -> Arrays:
+def rmsprop(a: Fields) -> Fields:
     rate, rho, g = a["step"]["coef"][0], a["a"], a["g"]
     out = {"s0": rho * a["s0"] + (1 - rho) * g**2}
     variance = out["s0"]
@@ -39,7 +36,7 @@ def rmsprop(a: Arrays) -> Arrays:
     return out | {"w": decayed(a) - move}
 
 
-def adam(a: Arrays) -> Arrays:
+def adam(a: Fields) -> Fields:
     m = a["s0"] + (a["g"] - a["s0"]) * (1 - a["a"])
     v = a["s1"] + (a["g"] ** 2 - a["s1"]) * (1 - a["b"])
     out = {"s0": m, "s1": v}
@@ -49,7 +46,7 @@ def adam(a: Arrays) -> Arrays:
 
 
 # kernel: formula, constants, and the choices of slots (the first ones are always there)
-OPTIMIZERS: dict[str, tuple[Callable[[Arrays], Arrays], dict[str, float], tuple[tuple[str, ...], ...]]] = {
+OPTIMIZERS: dict[str, tuple[Callable[[Fields], Fields], dict[str, float], tuple[tuple[str, ...], ...]]] = {
     "opt_sgd_step": (sgd, {"a": 0.9}, ((), ("s0",))),
     "opt_rmsprop_step": (
         rmsprop, {"a": 0.9, "b": 0.8, "eps": 1e-7}, (("s0",), ("s0", "s1"), ("s0", "s2"), ("s0", "s1", "s2")),
@@ -75,7 +72,7 @@ def slot(rng: np.random.Generator, dtype: str, op: str, name: str, n: int) -> ND
 def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int) -> Spec:
     formula, constants, _ = OPTIMIZERS[op]
 
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         return {
             "w": normal(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
             "n": n, "decay": decay, "nesterov": nesterov, **constants, "step": {"coef": [0.05, 0.01]},
@@ -91,38 +88,38 @@ def sparse(rng: np.random.Generator, dtype: str, n: int) -> NDArray:
     return w
 
 
-def penalty_args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+def penalty_args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
     return {"w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2}
 
 
-def penalty_sum_args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+def penalty_sum_args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
     step = {"sums": rng.uniform(1, 2, 3)}
     return {"w": sparse(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2, "slot": 1, "factor": 2.0, "step": step}
 
 
-def penalty_gradient(a: Arrays) -> Arrays:
+def penalty_gradient(a: Fields) -> Fields:
     return {"g": a["g"] + a["l1"] * np.sign(a["w"]) + 2 * a["l2"] * a["w"]}
 
 
-def penalty_value(a: Arrays) -> Arrays:
+def penalty_value(a: Fields) -> Fields:
     sums = a["step"]["sums"].copy()
     sums[1] += a["factor"] * (a["l1"] * np.abs(a["w"]).sum() + a["l2"] * (a["w"] ** 2).sum())
     return {"sums": sums}
 
 
-def norm_args(add: int) -> Callable[[np.random.Generator, str, int], Arrays]:
+def norm_args(add: int) -> Callable[[np.random.Generator, str, int], Fields]:
     return lambda rng, dtype, n: {"g": normal(rng, dtype, n), "norm2": rng.uniform(1, 2, 1), "n": n, "add": add}
 
 
-def clip_args(limit: float, norm: bool) -> Callable[[np.random.Generator, str, int], Arrays]:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+def clip_args(limit: float, norm: bool) -> Callable[[np.random.Generator, str, int], Fields]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         g = normal(rng, dtype, n)
         return {"g": g, "norm2": np.array([25.0]) if norm else None, "n": n, "limit": limit}
 
     return args
 
 
-def clipped(a: Arrays) -> Arrays:
+def clipped(a: Fields) -> Fields:
     if a["norm2"] is None:
         return {"g": np.clip(a["g"], -a["limit"], a["limit"])}
     return {"g": a["g"] * min(1.0, a["limit"] / np.sqrt(a["norm2"][0]))}

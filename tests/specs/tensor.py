@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tests.specs.draw import Shape, normal, tall, wide
-from tests.specs.norms import columns, rows
-from tests.specs.spec import Spec
+from .draw import Shape, blank, normal, tall, wide
+from .norms import columns, rows
+from .spec import Fields, Spec
 
-Arrays = dict[str, Any]
 SOURCES = ("float32", "float64", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
 def gather(source: str, shape: Shape, indexed: bool) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         if np.dtype(source).kind == "f":
             data = rng.standard_normal((B + 9, O)).astype(source)
@@ -24,9 +21,9 @@ def gather(source: str, shape: Shape, indexed: bool) -> Spec:
             data = rng.integers(limits.min, limits.max, (B + 9, O), source, endpoint=True)
         chosen = rng.integers(0, B + 9, B) if indexed else None
         step = {"rows": chosen, "row0": 4, "src": [np.zeros((1, 1)), data]}
-        return {"y": np.zeros((B, O), dtype), "B": B, "O": O, "k": 1, "step": step}
+        return {"y": blank(dtype, B, O), "B": B, "O": O, "k": 1, "step": step}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         step = a["step"]
         chosen = np.arange(4, 4 + a["B"]) if step["rows"] is None else step["rows"]
         return {"y": step["src"][1][chosen].astype(np.float64)}
@@ -35,12 +32,12 @@ def gather(source: str, shape: Shape, indexed: bool) -> Spec:
 
 
 def put(shape: Shape) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         step = {"row0": 2, "sinks": [normal(rng, dtype, B + 4, O)]}
         return {"x": normal(rng, dtype, B, O), "B": B, "O": O, "k": 0, "step": step}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         sink = a["step"]["sinks"][0].astype(np.float64)
         sink[2 : 2 + a["B"]] = a["x"]
         return {"sinks": [sink]}
@@ -49,33 +46,33 @@ def put(shape: Shape) -> Spec:
 
 
 def affine(shape: Shape) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
-        return {"x": normal(rng, dtype, B, O), "y": np.zeros((B, O), dtype), "B": B, "O": O, "a": 1.7, "c": -0.3}
+        return {"x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "B": B, "O": O, "a": 1.7, "c": -0.3}
 
     # Terms of y reach 7; the constants are rounded to the dtype.
     return Spec("affine", args, ("y",), lambda a: {"y": a["a"] * a["x"] + a["c"]}, in_place=(("x", "y"),))
 
 
 def binary(op: str, shape: Shape) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         x1, x2 = normal(rng, dtype, B, O), normal(rng, dtype, B, O)
-        return {"x1": x1, "x2": x2, "y": np.zeros((B, O), dtype), "B": B, "O": O}
+        return {"x1": x1, "x2": x2, "y": blank(dtype, B, O), "B": B, "O": O}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         return {"y": a["x1"] + a["x2"] if op == "add" else a["x1"] * a["x2"]}
 
-    return Spec(op, args, ("y",), reference, in_place=(("x1", "y"), ("x2", "y")))
+    return Spec(op, args, ("y",), reference, in_place=(("x1" if shape is wide else "x2", "y"),))
 
 
 def copy(shape: Shape, add: int) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         x, y = normal(rng, dtype, B, O + 3), normal(rng, dtype, B, O + 5)
         return {"x": x, "y": y, "B": B, "O": O, "ldx": O + 3, "ldy": O + 5, "xo": 2, "yo": 4, "add": add}
 
-    def reference(a: Arrays) -> Arrays:
+    def reference(a: Fields) -> Fields:
         y, O = a["y"].copy(), a["O"]
         y[:, 4 : 4 + O] = add * y[:, 4 : 4 + O] + a["x"][:, 2 : 2 + O]
         return {"y": y}
@@ -84,7 +81,7 @@ def copy(shape: Shape, add: int) -> Spec:
 
 
 def colsum(shape: Shape, add: int) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Arrays:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {"x": normal(rng, dtype, B, O), "y": normal(rng, dtype, O), "n": O, "B": B, "add": add}
 

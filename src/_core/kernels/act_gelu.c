@@ -1,7 +1,8 @@
 /* gelu: y = x Phi(x), Phi the standard normal distribution function (Hendrycks and Gimpel 2016);
  *       dx = dy (Phi(x) + x e^(-x^2/2) / sqrt(2 pi)).
- * x y dy dx [B][O]; backward reads x; in place allowed; overwrites. Error: forward 6 ulp, in the negative tail too, where
- * nothing cancels (down to 1e-36 in float32, 1e-306 in double: what is smaller flushes to zero); backward 6 eps |dy|. */
+ * x y dy dx [B][O]; backward reads x; in place allowed; overwrites. Error: forward 6 ulp, in the negative tail too,
+ * where nothing cancels (down to 1e-36 in float32, 1e-306 in double: what is smaller flushes to zero); backward 6 eps
+ * |dy|. */
 #include "kernel.h"
 #include "vmath.h"
 

@@ -1,7 +1,7 @@
 /* gelu_tanh: y = x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3);
  *            dx = dy (s + x s (1 - s) 2 u'), s = sigmoid(2 u).
- * x y dy dx [B][O]; backward reads x; in place allowed; overwrites. Error: (4 + 4 |u|) ulp forward, where the rounding of
- * u counts only for negative x; backward 16 eps |dy|. */
+ * x y dy dx [B][O]; backward reads x; in place allowed; overwrites. Error: (4 + 4 |u|) ulp forward, where the rounding
+ * of u counts only for negative x; backward 16 eps |dy|. */
 #include "kernel.h"
 #include "vmath.h"
 

@@ -5,9 +5,7 @@
 
 /* Index of the first maximum. */
 PD_INLINE ptrdiff_t first_maximum(const real *t, ptrdiff_t O) {
-    vreal top = vset(t[0]);
-    PD_FOR_VECTORS (j, m, 0, O) top = vmax(top, vsel(vfirst(m), vload_m(t + j, m), top));
-    const real max = vmaximum(top);
+    const real max = row_max(t, O);
     ptrdiff_t c = 0;
     while (c + VL <= O && !vany((vint)(vload(t + c) == max))) c += VL;
     while (c < O - 1 && t[c] != max) c++;

@@ -55,6 +55,12 @@ PD_INLINE double vwide_sum(vwide w) {
         for (int i = 0; i < h; i++) v[i] += v[i + h];
     return v[0];
 }
+/* The largest of x[0..n-1], NaN where one of them is, -inf where n is 0. */
+PD_INLINE real row_max(const real *x, ptrdiff_t n) {
+    vreal top = vset(-(real)__builtin_inf());
+    PD_FOR_VECTORS(i, m, 0, n) top = vmax(top, vsel(vfirst((int)m), vload_m(x + i, m), top));
+    return vmaximum(top);
+}
 /* each lane divided by n, in the dtype of the kernel */
 PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
     for (int i = 0; i < VWIDE; i++) w.part[i] /= (double)n;

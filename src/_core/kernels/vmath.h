@@ -49,7 +49,9 @@ PD_INLINE vreal vexp_minus(vreal x, vreal d) {
 }
 
 /* e^x: 2 ulp. Results below 2^-125.5 (double: 2^-1021.5) flush to zero; those above the largest number are inf. */
-PD_INLINE vreal vexp(vreal x) { return vexp_minus(x, (vreal){0}); }
+PD_INLINE vreal vexp(vreal x) {
+    return vexp_minus(x, (vreal){0});
+}
 
 /* e^x - 1: 3 ulp (about x = 0.35 the errors of q count twice in 2 q + 1, which is hardly larger than q), else 2 */
 PD_INLINE vreal vexpm1(vreal x) {
@@ -112,7 +114,9 @@ PD_INLINE vreal vtanh(vreal x) {
 }
 
 /* 1 / (1 + e^-x): 3 ulp (two roundings after those of exp). Where e^-x overflows the result flushes to zero. */
-PD_INLINE vreal vsigmoid(vreal x) { return 1 / (1 + vexp(-x)); }
+PD_INLINE vreal vsigmoid(vreal x) {
+    return 1 / (1 + vexp(-x));
+}
 
 /* The same (4 ulp) and its slope, which is as accurate where the sigmoid is next to 1. */
 PD_INLINE vreal vsigmoid_slope(vreal x, vreal *slope) {
@@ -121,8 +125,8 @@ PD_INLINE vreal vsigmoid_slope(vreal x, vreal *slope) {
     return vsel((vint)(x < 0), far, near);
 }
 
-/* Phi(x), the standard normal distribution function, and *bell = e^(-x^2/2): 5 ulp, in the lower tail too (the worst is just
- * below 1/2, where an ulp is half of what it is above).
+/* Phi(x), the standard normal distribution function, and *bell = e^(-x^2/2): 5 ulp, in the lower tail too (the worst is
+ * just below 1/2, where an ulp is half of what it is above).
  * Phi(-a) = e^(-a^2/2) Q(t) / (a + K) with t = (a - K) / (a + K), the substitution of Shepherd and Laframboise (1981).
  * a^2/2 is split in an exact head and a rest, else its rounding would cost a^2/2 ulp in the tail. */
 PD_INLINE vreal vnormal(vreal x, vreal *bell) {

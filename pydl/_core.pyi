@@ -1,0 +1,68 @@
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+def cpu_isas(max_leaf: int, ecx1: int, ebx7: int, xcr0: int) -> list[str]: ...
+def isas() -> list[str]: ...
+def isa() -> str: ...
+def set_isa(name: str) -> str: ...
+def ops() -> list[str]: ...
+def describe(op: str) -> dict[str, Any]: ...
+def panel_width(units: int, dtype: str) -> int: ...
+def max_threads() -> int: ...
+def call(
+    op: str, *, dtype: str, isa: str | None = None, nth: int = 1, step: dict[str, Any] | None = None, **fields: Any
+) -> None: ...
+
+class Buffer:
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    nbytes: int
+    def __init__(self, shape: Iterable[int], dtype: str, padded: int = 0) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class Arrays:
+    arrays: list[Any]
+    def __init__(self, arrays: Iterable[Any], writable: bool = False) -> None: ...
+
+class Plan:
+    details: list[dict[str, Any]]
+    dtype: str
+    isa: str
+    def __init__(self, dtype: str) -> None: ...
+    def __len__(self) -> int: ...
+    def emit(self, op: str, **fields: Any) -> None: ...
+    def emit_python(
+        self, name: str, function: Callable[[], None], reads: Sequence[Any], writes: Sequence[Any]
+    ) -> None: ...
+    def run(
+        self,
+        steps: int,
+        batch: int,
+        *,
+        sources: Arrays | None = None,
+        sinks: Arrays | None = None,
+        rows: Any = None,
+        row0: int = 0,
+        sums: Any = None,
+        coefs: Any = None,
+        seed: int = 0,
+        count: int = 0,
+        nth: int = 1,
+        progress: Any = None,
+    ) -> int: ...
+    def run_traced(
+        self,
+        batch: int,
+        after: Callable[[int, float], None],
+        *,
+        sources: Arrays | None = None,
+        sinks: Arrays | None = None,
+        rows: Any = None,
+        row0: int = 0,
+        sums: Any = None,
+        coefs: Any = None,
+        seed: int = 0,
+        count: int = 0,
+        nth: int = 1,
+    ) -> None: ...

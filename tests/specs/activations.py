@@ -1,0 +1,237 @@
+"""Activations, forward and backward. References avoid cancellation, so that most bounds can be relative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from tests.specs.spec import Fields, Spec
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def shape(n: int, rowwise: bool) -> tuple[int, int]:
+    """Three rows of n for ops that reduce over a row; else n elements, several to a row where n allows it."""
+    if rowwise:
+        return 3, n
+    return (n // 8, 8) if n >= 64 and n % 8 == 0 else (n, 1)
+
+
+def logits(rng: np.random.Generator, dtype: str, B: int, O: int) -> Array:
+    """About half within [-1, 1], where curvature is, the others spread over [-12, 12]; zeros among them."""
+    x = np.where(rng.random((B, O)) < 0.5, rng.uniform(-1, 1, (B, O)), rng.uniform(-12, 12, (B, O))).astype(dtype)
+    x.flat[::11] = 0
+    if x.size > 100:
+        assert x.std() > 3
+        assert np.abs(x).min() == 0
+    return x
+
+
+def forward(name: str, f: Callable[[Array, float], Array], ulps: float, *, alpha: float = 0.0, scale: float = 0.0,
+            rowwise: bool = False, kinks: tuple[float, ...] = ()) -> Spec:  # fmt: skip
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n, rowwise)
+        return {"x": logits(rng, dtype, B, O), "y": np.full((B, O), np.nan, dtype), "B": B, "O": O, "alpha": alpha}
+
+    reference = lambda a: {"y": f(a["x"], a["alpha"])}  # noqa: E731
+    return Spec(f"act_{name}_fwd", args, ("y",), reference, ulps, scale, (("x", "y"),), kinks)
+
+
+def backward(name: str, df: Callable[[Array, Array, float], Array], *, stored: Callable[[Array, float], Array],
+             ulps: float = 4.0, alpha: float = 0.0, scale: float = 1.0, rowwise: bool = False) -> Spec:  # fmt: skip
+    """`stored` makes what the kernel reads out of logits: y = f(x), or x itself."""
+
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n, rowwise)
+        s = stored(logits(rng, dtype, B, O).astype(np.float64), alpha).astype(dtype)
+        dy = rng.uniform(-1, 1, (B, O)).astype(dtype)
+        return {"s": s, "dy": dy, "dx": np.full((B, O), np.nan, dtype), "B": B, "O": O, "alpha": alpha}
+
+    reference = lambda a: {"dx": df(a["s"], a["dy"], a["alpha"])}  # noqa: E731
+    return Spec(f"act_{name}_bwd", args, ("dx",), reference, ulps, scale, (("dy", "dx"),))
+
+
+def the_input(x: Array, alpha: float) -> Array:
+    return x
+
+
+# ---- forward ---------------------------------------------------------------------------------------------------------
+def relu(x: Array, alpha: float) -> Array:
+    return np.maximum(x, 0)
+
+
+def leaky_relu(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * x)
+
+
+def elu(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def selu(x: Array, alpha: float) -> Array:
+    return SELU_SCALE * elu(x, SELU_ALPHA)
+
+
+def normal_cdf(x: Array) -> Array:
+    """erfcx(-x / sqrt(2)) e^(-x^2/2) / 2 below zero, x^2 in two parts: erfc itself rounds it, up to x^2 / 2 eps."""
+    a = np.abs(x)
+    head = a.astype(np.float32).astype(np.float64)
+    bell = np.exp(-head * head / 2) * np.exp(-(a - head) * (a + head) / 2)
+    tail = special.erfcx(a / np.sqrt(2)) * bell / 2
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def gelu(x: Array, alpha: float) -> Array:
+    return x * normal_cdf(x)
+
+
+def gelu_tanh(x: Array, alpha: float) -> Array:
+    return x * special.expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+
+def sigmoid(x: Array, alpha: float) -> Array:
+    return special.expit(x)
+
+
+def tanh(x: Array, alpha: float) -> Array:
+    return np.tanh(x)
+
+
+def softplus(x: Array, alpha: float) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def softsign(x: Array, alpha: float) -> Array:
+    return x / (1 + np.abs(x))
+
+
+def silu(x: Array, alpha: float) -> Array:
+    return x * special.expit(x)
+
+
+def mish(x: Array, alpha: float) -> Array:
+    return x * np.tanh(softplus(x, 0))
+
+
+def hard_sigmoid(x: Array, alpha: float) -> Array:
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def softmax(x: Array, alpha: float) -> Array:
+    return special.softmax(x, axis=1) if x.size else x
+
+
+def log_softmax(x: Array, alpha: float) -> Array:
+    """(x - max) - log1p(sum of the other terms): exact next to zero, too."""
+    if not x.size:
+        return x
+    top = x.argmax(axis=1)[:, None]
+    z = x - np.take_along_axis(x, top, axis=1)
+    others = np.exp(z)
+    np.put_along_axis(others, top, 0, axis=1)
+    return z - np.log1p(others.sum(axis=1, keepdims=True))
+
+
+# ---- backward: dy * f', from what the kernel reads -------------------------------------------------------------------
+def d_relu(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * (y > 0)
+
+
+def d_leaky_relu(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.where(y > 0, 1, alpha)
+
+
+def d_elu(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.where(y >= 0, 1, y + alpha)
+
+
+def d_selu(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.where(y >= 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
+
+
+def d_gelu(x: Array, dy: Array, alpha: float) -> Array:
+    return dy * (normal_cdf(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi))
+
+
+def d_gelu_tanh(x: Array, dy: Array, alpha: float) -> Array:
+    c = 2 * np.sqrt(2 / np.pi)
+    u = c * (x + 0.044715 * x**3)
+    return dy * (special.expit(u) + x * special.expit(u) * special.expit(-u) * c * (1 + 3 * 0.044715 * x**2))
+
+
+def d_sigmoid(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * y * (1 - y)
+
+
+def d_tanh(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * (1 - y) * (1 + y)
+
+
+def d_softplus(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * -np.expm1(-y)
+
+
+def d_softsign(x: Array, dy: Array, alpha: float) -> Array:
+    return dy / (1 + np.abs(x)) ** 2
+
+
+def d_silu(x: Array, dy: Array, alpha: float) -> Array:
+    return dy * (special.expit(x) + x * special.expit(x) * special.expit(-x))
+
+
+def d_mish(x: Array, dy: Array, alpha: float) -> Array:
+    t = np.tanh(softplus(x, 0))
+    return dy * (t + x * special.expit(x) / np.cosh(softplus(x, 0)) ** 2)
+
+
+def d_hard_sigmoid(y: Array, dy: Array, alpha: float) -> Array:
+    return dy / 6 * ((y > 0) & (y < 1))
+
+
+def d_softmax(y: Array, dy: Array, alpha: float) -> Array:
+    return y * (dy - (dy * y).sum(axis=1, keepdims=True))
+
+
+def d_log_softmax(y: Array, dy: Array, alpha: float) -> Array:
+    return dy - np.exp(y) * dy.sum(axis=1, keepdims=True)
+
+
+SPECS: list[Spec] = [
+    forward("relu", relu, 0, kinks=(0.0,)),
+    backward("relu", d_relu, stored=relu, ulps=0),
+    forward("leaky_relu", leaky_relu, 1, alpha=0.3, kinks=(0.0,)),
+    backward("leaky_relu", d_leaky_relu, stored=leaky_relu, ulps=1, alpha=0.3, scale=0),
+    forward("elu", elu, 4, alpha=0.7, kinks=(0.0,)),
+    backward("elu", d_elu, stored=elu, alpha=0.7),
+    forward("selu", selu, 4, kinks=(0.0,)),
+    backward("selu", d_selu, stored=selu),
+    forward("gelu", gelu, 8),  # vnormal's 5, a product, and the reference's 2
+    backward("gelu", d_gelu, stored=the_input, ulps=6),  # vnormal's 5 and a product
+    # x = -12 makes 2 u = -142, whose rounding is an error of 142 eps in e^(2 u); the bound for |x| < 3 is tested apart
+    forward("gelu_tanh", gelu_tanh, 300, scale=1e-30),
+    backward("gelu_tanh", d_gelu_tanh, stored=the_input, ulps=16),  # x 2 u' s (1 - s): seven roundings, up to 1.4
+    forward("sigmoid", sigmoid, 4),
+    backward("sigmoid", d_sigmoid, stored=sigmoid, scale=0),
+    forward("tanh", tanh, 4),
+    backward("tanh", d_tanh, stored=tanh, scale=0),
+    forward("softplus", softplus, 4),
+    backward("softplus", d_softplus, stored=softplus, scale=0),
+    forward("softsign", softsign, 4),
+    backward("softsign", d_softsign, stored=the_input, scale=0),
+    forward("silu", silu, 4),
+    backward("silu", d_silu, stored=the_input),
+    forward("mish", mish, 6),  # w and w + 2 add to the error of exp
+    backward("mish", d_mish, stored=the_input, ulps=6),  # likewise
+    forward("hard_sigmoid", hard_sigmoid, 1, scale=1, kinks=(-3.0, 3.0)),
+    backward("hard_sigmoid", d_hard_sigmoid, stored=hard_sigmoid, scale=0),
+    # exp's argument is a difference of up to 24 that rounds to 24/2 eps
+    forward("softmax", softmax, 16, rowwise=True),
+    backward("softmax", d_softmax, stored=softmax, rowwise=True),
+    forward("log_softmax", log_softmax, 4, scale=1, rowwise=True),
+    # scale: the sum of dy, about 20 for a row of 1,000
+    backward("log_softmax", d_log_softmax, stored=log_softmax, scale=20, rowwise=True),
+]

@@ -1,0 +1,206 @@
+"""Gradients of losses, norms and dropout: the float64 builds of the kernels against 4-point differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pydl import _core
+from tests.specs import losses
+from tests.specs.losses import EPSILON
+from tests.specs.norms import EPS
+from tests.specs.spec import Spec
+
+STEP = 1e-4  # of the differences: their own error is STEP^4, rounding 1e-16 / STEP
+RTOL = 1e-6
+ATOL = 1e-9  # for slopes near zero: a thousand times that rounding
+
+isas = pytest.mark.parametrize("isa", _core.isas())
+
+
+def slopes(f: Callable[[], float], x: NDArray) -> NDArray:
+    """df/dx of a function that reads x, by 4-point differences."""
+    out = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        at = x[i]
+        values = []
+        for k in (-2, -1, 1, 2):
+            x[i] = at + k * STEP
+            values.append(f())
+        x[i] = at
+        out[i] = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * STEP)
+    return out
+
+
+def assert_slopes(given: NDArray, f: Callable[[], float], x: NDArray) -> None:
+    expected = slopes(f, x)
+    assert np.abs(expected).max() > 1e-3, "the data leaves nothing to compare"
+    np.testing.assert_allclose(given, expected, rtol=RTOL, atol=ATOL)
+
+
+@isas
+@pytest.mark.parametrize("spec", losses.SPECS, ids=lambda s: s.op)
+def test_loss(spec: Spec, isa: str) -> None:
+    a = spec.args(np.random.default_rng(1), "float64", 11)
+    if spec.op == "loss_mae":  # stay clear of its kink
+        a["y"] += np.where(a["y"] > a["t"], 0.1, -0.1)
+
+    def total() -> float:
+        _core.call(spec.op, dtype="float64", isa=isa, **{**a, "dy": None, "p": None})
+        return a["scale"] * a["loss"].sum()
+
+    _core.call(spec.op, dtype="float64", isa=isa, **a)
+    assert_slopes(a["dy"], total, a["y"])
+
+
+def norm_case(B: int, O: int) -> dict[str, Any]:
+    rng = np.random.default_rng(2)
+    return {
+        "x": 0.7 + 1.5 * rng.standard_normal((B, O)), "gamma": rng.uniform(0.5, 2, O), "beta": rng.standard_normal(O),
+        "r": rng.standard_normal((B, O)), "y": np.zeros((B, O)),
+    }  # fmt: skip
+
+
+@isas
+def test_batch_normalization(isa: str) -> None:
+    B, O = 6, 11
+    c = norm_case(B, O)
+    mean, rstd, dx, dgamma, dbeta = np.zeros(O), np.zeros(O), np.zeros((B, O)), np.zeros(O), np.zeros(O)
+
+    def total() -> float:
+        _core.call(
+            "bn_fwd", dtype="float64", isa=isa, x=c["x"], y=c["y"], gamma=c["gamma"], beta=c["beta"], mean=np.zeros(O),
+            var=np.ones(O), bmean=mean, brstd=rstd, n=O, B=B, momentum=0.9, eps=EPS,
+        )  # fmt: skip
+        return (c["r"] * c["y"]).sum()
+
+    total()
+    _core.call(
+        "bn_bwd", dtype="float64", isa=isa, x=c["x"], dy=c["r"], dx=dx, gamma=c["gamma"], bmean=mean, brstd=rstd,
+        dgamma=dgamma, dbeta=dbeta, n=O, B=B,
+    )  # fmt: skip
+    assert_slopes(dx, total, c["x"])
+    assert_slopes(dgamma, total, c["gamma"])
+    assert_slopes(dbeta, total, c["beta"])
+
+
+@isas
+def test_layer_normalization(isa: str) -> None:
+    B, O = 6, 11
+    c = norm_case(B, O)
+    mean, rstd, dx, dgamma, dbeta = np.zeros(B), np.zeros(B), np.zeros((B, O)), np.zeros(O), np.zeros(O)
+
+    def total() -> float:
+        _core.call(
+            "ln_fwd", dtype="float64", isa=isa, x=c["x"], y=c["y"], gamma=c["gamma"], beta=c["beta"], mean=mean,
+            rstd=rstd, B=B, O=O, eps=EPS,
+        )  # fmt: skip
+        return (c["r"] * c["y"]).sum()
+
+    total()
+    kept = {"x": c["x"], "dy": c["r"], "mean": mean, "rstd": rstd, "B": B}
+    _core.call("ln_bwd", dtype="float64", isa=isa, dx=dx, gamma=c["gamma"], O=O, **kept)
+    _core.call("ln_grad", dtype="float64", isa=isa, dgamma=dgamma, dbeta=dbeta, n=O, **kept)
+    assert_slopes(dx, total, c["x"])
+    assert_slopes(dgamma, total, c["gamma"])
+    assert_slopes(dbeta, total, c["beta"])
+
+
+@isas
+def test_dropout(isa: str) -> None:
+    B, O = 9, 11
+    c = norm_case(B, O)
+    dx = np.zeros((B, O))
+    draw = {"B": B, "O": O, "stream": 2, "rate": 0.4, "step": {"seed": 5, "count": 7}}
+
+    def total() -> float:
+        _core.call("dropout", dtype="float64", isa=isa, x=c["x"], y=c["y"], **draw)
+        return (c["r"] * c["y"]).sum()
+
+    _core.call("dropout", dtype="float64", isa=isa, x=c["r"], y=dx, **draw)
+    assert 0 < np.count_nonzero(dx) < dx.size
+    assert_slopes(dx, total, c["x"])
+
+
+# ---- at the edges ---------------------------------------------------------------------------------------------------
+
+
+def evaluate(op: str, dtype: str, isa: str, y: list, t: list, **fields: Any) -> tuple[NDArray, NDArray]:
+    """Loss and gradient of one row of scores."""
+    scores, targets = np.array([y], dtype), np.array(t, dtype)
+    loss, dy = np.zeros(1, dtype), np.zeros_like(scores)
+    _core.call(
+        op, dtype=dtype, isa=isa, y=scores, t=targets, loss=loss, dy=dy, B=1, O=len(y), group=1, scale=1.0, **fields
+    )  # fmt: skip
+    return loss[0], dy[0]
+
+
+dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@isas
+@dtypes
+def test_mae_has_no_slope_where_it_is_zero(isa: str, dtype: str) -> None:
+    loss, dy = evaluate("loss_mae", dtype, isa, [1.0, 2.0, -0.0, 3.0], [1.0, 0.0, 0.0, 4.0])
+    assert loss == 0.75
+    assert dy.tolist() == [0, 0.25, 0, -0.25]
+
+
+@isas
+@dtypes
+def test_clipped_probabilities_have_no_slope(isa: str, dtype: str) -> None:
+    lowest, highest = np.array(EPSILON, dtype), np.array(1, dtype) - np.array(EPSILON, dtype)
+    loss, dy = evaluate("loss_bce", dtype, isa, [0.0, 1.0, 0.5], [1.0, 0.0, 1.0])
+    assert loss == pytest.approx(-(np.log(lowest) + np.log(1 - highest) + np.log(0.5)) / 3, rel=1e-6)
+    assert dy[:2].tolist() == [0, 0]
+    assert dy[2] == pytest.approx(-2 / 3)
+    loss, dy = evaluate("loss_cce", dtype, isa, [0.0, 1.0, 0.0], [1.0, 0.0, 0.0])
+    assert loss == pytest.approx(-np.log(lowest), rel=1e-6)
+    assert dy.tolist() == [0, 0, 0]
+
+
+@isas
+@dtypes
+@pytest.mark.parametrize("size", [100.0, 1e4, 1e30])
+def test_large_logits_give_finite_losses(isa: str, dtype: str, size: float) -> None:
+    loss, dy = evaluate("loss_bce_logits", dtype, isa, [size, -size, size, -size], [1.0, 0.0, 0.0, 1.0])
+    assert loss == pytest.approx(size / 2)
+    assert dy == pytest.approx([0, 0, 0.25, -0.25], abs=1e-40)
+    for op, t in (("loss_cce_logits", [0.0, 1.0, 0.0]), ("loss_sparse_cce_logits", [1.0])):
+        loss, dy = evaluate(op, dtype, isa, [size, -size, 0.0], t)
+        assert loss == pytest.approx(2 * size)
+        assert dy == pytest.approx([1, -1, 0], abs=1e-40)
+
+
+@isas
+@dtypes
+def test_confident_and_right_is_not_rounded_to_zero(isa: str, dtype: str) -> None:
+    """log(1 + tiny) keeps the digits of tiny."""
+    for op, t in (("loss_cce_logits", [1.0, 0.0]), ("loss_sparse_cce_logits", [0.0])):
+        loss, _ = evaluate(op, dtype, isa, [30.0, 0.0], t)
+        assert loss == pytest.approx(np.exp(-30), rel=1e-6)
+
+
+@isas
+@dtypes
+def test_a_class_ruled_out_by_minus_infinity_costs_nothing(isa: str, dtype: str) -> None:
+    for op, t in (("loss_cce_logits", [1.0, 0.0, 0.0]), ("loss_sparse_cce_logits", [0.0])):
+        loss, dy = evaluate(op, dtype, isa, [0.0, -np.inf, 0.0], t)
+        assert loss == pytest.approx(np.log(2))
+        assert dy.tolist() == [-0.5, 0, 0.5]
+
+
+@isas
+@dtypes
+@pytest.mark.parametrize("op", sorted({s.op for s in losses.SPECS}))
+@pytest.mark.parametrize("where", ["y", "t"])
+def test_nan_spreads(op: str, where: str, isa: str, dtype: str) -> None:
+    y, t = [0.2, 0.5, 0.3], [0.0] if "sparse" in op else [0.0, 1.0, 0.0]
+    {"y": y, "t": t}[where][0] = np.nan
+    loss, dy = evaluate(op, dtype, isa, y, t)
+    assert np.isnan(loss)
+    assert np.isnan(dy[0])

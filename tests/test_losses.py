@@ -1,0 +1,233 @@
+"""Losses through their kernels: values, reductions, weights, shapes, gradients, errors."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from pydl import losses
+
+RNG = np.random.default_rng(3)
+N, O = 7, 5
+Y = RNG.normal(size=(N, O))
+P = special.softmax(Y, axis=-1)
+S = special.expit(Y)
+T = RNG.normal(size=(N, O))
+HITS = (RNG.random((N, O)) < 0.5).astype(float)
+LABELS = np.arange(N) % O
+ONE_HOT = np.eye(O)[LABELS]
+FRACTION = 0.1
+
+
+def bce(t, p, smooth=0.0):
+    t, p = t * (1 - smooth) + smooth / 2, np.clip(p, 1e-7, 1 - 1e-7)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean(-1)
+
+
+def cce(t, p, smooth=0.0):
+    t = t * (1 - smooth) + smooth / t.shape[-1]
+    return -(t * np.log(np.clip(p / p.sum(-1, keepdims=True), 1e-7, 1 - 1e-7))).sum(-1)
+
+
+# loss, its functional form, targets, predictions, values
+CASES = {
+    "mse": (losses.MeanSquaredError, losses.mean_squared_error, {}, T, Y, ((Y - T) ** 2).mean(-1)),
+    "mae": (losses.MeanAbsoluteError, losses.mean_absolute_error, {}, T, Y, np.abs(Y - T).mean(-1)),
+    "bce": (losses.BinaryCrossentropy, losses.binary_crossentropy, {}, HITS, S, bce(HITS, S)),
+    "bce smooth": (losses.BinaryCrossentropy, losses.binary_crossentropy, {"label_smoothing": FRACTION}, HITS, S,
+                   bce(HITS, S, FRACTION)),
+    "bce logits": (losses.BinaryCrossentropy, losses.binary_crossentropy,
+                   {"from_logits": True, "label_smoothing": FRACTION}, HITS, Y, bce(HITS, S, FRACTION)),
+    "cce": (losses.CategoricalCrossentropy, losses.categorical_crossentropy, {}, ONE_HOT, P, cce(ONE_HOT, P)),
+    "cce of what sums to two": (losses.CategoricalCrossentropy, losses.categorical_crossentropy, {}, ONE_HOT, 2 * P,
+                                cce(ONE_HOT, P)),
+    "cce smooth": (losses.CategoricalCrossentropy, losses.categorical_crossentropy, {"label_smoothing": FRACTION},
+                   ONE_HOT, P, cce(ONE_HOT, P, FRACTION)),
+    "cce logits": (losses.CategoricalCrossentropy, losses.categorical_crossentropy,
+                   {"from_logits": True, "label_smoothing": FRACTION}, ONE_HOT, Y, cce(ONE_HOT, P, FRACTION)),
+    "sparse": (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy, {}, LABELS, P,
+               cce(ONE_HOT, P)),
+    "sparse logits": (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy,
+                      {"from_logits": True}, LABELS, Y, cce(ONE_HOT, P)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+# float32: a few roundings of terms of size one; float64: the same in float64.
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-6), ("float64", 1e-13)])
+def test_values_reductions_and_weights(case, dtype, rtol):
+    cls, function, arguments, t, y, expected = case
+    w = RNG.uniform(0.5, 2, N)
+    assert np.ptp(expected) > 0.1
+
+    def loss(**more):
+        return cls(**arguments, **more, dtype=dtype)
+
+    assert isinstance(loss()(t, y), float)
+    assert loss()(t, y) == pytest.approx(expected.mean(), rel=rtol)
+    assert loss(reduction="mean")(t, y) == pytest.approx(expected.mean(), rel=rtol)
+    assert loss(reduction="sum")(t, y) == pytest.approx(expected.sum(), rel=rtol)
+    assert loss()(t, y, w) == pytest.approx((expected * w).mean(), rel=rtol)
+    assert loss(reduction="sum")(t, y, w[:, None]) == pytest.approx((expected * w).sum(), rel=rtol)
+    assert loss()(t, y, 2.0) == pytest.approx(2 * expected.mean(), rel=rtol)
+    for none in ("none", None):
+        values = loss(reduction=none)(t, y, w)
+        assert values.dtype == dtype
+        np.testing.assert_allclose(values, expected * w, rtol=rtol)
+    np.testing.assert_allclose(function(t, y.astype(dtype), **arguments), expected, rtol=rtol)
+    assert function(t, y.astype(dtype), **arguments).dtype == dtype
+
+
+def test_rows_of_more_than_two_dimensions(case):
+    cls, function, arguments, t, y, expected = case
+    twice_t, twice_y = np.stack([t, t]), np.stack([y, y])
+    np.testing.assert_allclose(function(twice_t, twice_y, **arguments), [expected, expected], rtol=1e-13)
+    loss = cls(**arguments, dtype="float64")
+    assert loss(twice_t, twice_y, [1.0, 3.0]) == pytest.approx(2 * expected.mean(), rel=1e-12)
+    assert loss(twice_t, twice_y, np.ones((2, N))) == pytest.approx(expected.mean(), rel=1e-12)
+
+
+def test_gradient_is_that_of_each_rows_value(case):
+    cls, _, arguments, t, y, _ = case
+    loss = cls(**arguments, dtype="float64")
+    gradient = loss.gradient(t, y)
+    step = 1e-5
+    numeric = np.empty_like(y)
+    for j in range(O):
+        d = np.zeros(O)
+        d[j] = step
+        # Four points: the error is of order step^4, in units of the smallest probability, which is 0.004.
+        far, near = (loss.call(t, y + k * d) - loss.call(t, y - k * d) for k in (2, 1))
+        numeric[:, j] = (8 * near - far) / (12 * step)
+    # The kinks of mae are further than two steps away.
+    assert np.abs(T - Y).min() > 2 * step
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("t", "y"),
+    [([1, 0, 1], [[0.9], [0.2], [0.8]]), ([[1], [0], [1]], [[0.9], [0.2], [0.8]]), ([[1], [0], [1]], [0.9, 0.2, 0.8])],
+)
+def test_a_missing_last_axis_of_one(t, y):
+    expected = -(math.log(0.9) + math.log(0.8) + math.log(0.8)) / 3
+    assert losses.BinaryCrossentropy()(t, y) == pytest.approx(expected, rel=1e-6)
+    assert losses.binary_crossentropy(t, y).shape == (3,)
+
+
+def test_sparse_targets_with_a_last_axis_of_one():
+    loss = losses.SparseCategoricalCrossentropy()
+    assert loss(LABELS[:, None], P) == loss(LABELS, P)
+    assert loss(LABELS.astype(np.float32), P) == loss(LABELS.astype(np.uint8), P)
+
+
+@pytest.mark.parametrize(
+    ("loss", "t", "y", "message"),
+    [
+        ("mse", np.zeros((3, 2)), np.zeros((3, 4)), r"mean_squared_error.*\(3, 2\).*\(3, 4\)"),
+        ("mse", np.zeros((3, 1)), np.zeros((3, 4)), r"\(3, 1\).*\(3, 4\)"),
+        ("mse", np.zeros(4), np.zeros((3, 4)), r"\(4,\).*\(3, 4\)"),
+        ("mse", 0.0, 0.0, "shape"),
+        ("mse", np.zeros((0, 2)), np.zeros((0, 2)), "at least one row"),
+        ("sparse_categorical_crossentropy", ONE_HOT, P, r"class numbers.*\(7, 5\).*\(7, 5\)"),
+        ("sparse_categorical_crossentropy", [0], P, r"\(1,\).*\(7, 5\)"),
+        ("sparse_categorical_crossentropy", [0, 5], P[:2], r"\[0, 5\).*got 5"),
+        ("sparse_categorical_crossentropy", [0, -1], P[:2], "got -1"),
+        ("sparse_categorical_crossentropy", [0, 1.5], P[:2], "got 1.5"),
+        ("sparse_categorical_crossentropy", [0, np.nan], P[:2], "got nan"),
+        ("mse", None, [[1.0]], "y_true must be an array of numbers"),
+        ("mse", [["a"]], [[1.0]], "y_true must be an array of numbers"),
+        ("mse", [[1.0]], [[1.0], [1.0, 2.0]], "y_pred must be an array of numbers"),
+    ],
+)
+def test_bad_arrays(loss, t, y, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        losses.get(loss)(t, y)
+
+
+@pytest.mark.parametrize("w", [np.ones(6), np.ones((7, 5)), np.ones((7, 2)), ["a"] * 7])
+def test_bad_weights(w):
+    with pytest.raises((TypeError, ValueError), match="sample_weight"):
+        losses.MeanSquaredError()(T, Y, w)
+
+
+def test_labels_are_checked_for_other_modules():
+    losses.check_labels("fit", [0, 4], 5)
+    losses.check_labels("fit", [], 5)
+    with pytest.raises(ValueError, match=r"fit: class numbers .* in \[0, 5\).*got 7"):
+        losses.check_labels("fit", np.array([[1], [7]]), 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: losses.MeanSquaredError(reduction="average"), "MeanSquaredError: reduction"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "label_smoothing"),
+        (lambda: losses.MeanSquaredError(dtype="float16"), "dtype"),
+        (lambda: losses.MeanSquaredError(reduction=None).scale(3), "no single number"),
+        (lambda: losses.get(lambda t, y: 0), r"subclass pydl\.losses\.Loss"),
+        (lambda: losses.Loss()(T, Y), "call"),
+        (lambda: losses.Loss().gradient(T, Y), "gradient"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises((TypeError, ValueError, NotImplementedError), match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("loss", "op", "fused", "sparse", "fields"),
+    [
+        (losses.MeanSquaredError(), "loss_mse", {}, False, {}),
+        (losses.MeanAbsoluteError(), "loss_mae", {}, False, {}),
+        (losses.BinaryCrossentropy(), "loss_bce", {"sigmoid": "loss_bce_logits"}, False, {"smooth": 0.0}),
+        (losses.BinaryCrossentropy(True, 0.5), "loss_bce_logits", {}, False, {"smooth": 0.5}),
+        (losses.CategoricalCrossentropy(), "loss_cce", {"softmax": "loss_cce_logits"}, False, {"smooth": 0.0}),
+        (losses.SparseCategoricalCrossentropy(), "loss_sparse_cce", {"softmax": "loss_sparse_cce_logits"}, True, {}),
+        (losses.SparseCategoricalCrossentropy(True), "loss_sparse_cce_logits", {}, True, {}),
+    ],
+)
+def test_what_a_plan_asks_of_a_loss(loss, op, fused, sparse, fields):
+    assert (loss.op, dict(loss.fused), loss.sparse, loss.fields()) == (op, fused, sparse, fields)
+    assert loss.scale(4) == 0.25
+    assert loss.probability_targets == ("smooth" in fields)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "cls"),
+    [("mse", "MeanSquaredError"), ("MAE", "MeanAbsoluteError"), ("bce", "BinaryCrossentropy"),
+     ("mean_squared_error", "MeanSquaredError"), (losses.mean_absolute_error, "MeanAbsoluteError"),
+     (losses.sparse_categorical_crossentropy, "SparseCategoricalCrossentropy")],
+)  # fmt: skip
+def test_keras_spellings(identifier, cls):
+    assert type(losses.get(identifier)).__name__ == cls
+
+
+class Quantile(losses.Loss):
+    """max(q e, (q - 1) e) of the errors e = t - y."""
+
+    def __init__(self, q=0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.q = q
+
+    def call(self, y_true, y_pred):
+        e = y_true - y_pred
+        return np.maximum(self.q * e, (self.q - 1) * e).mean(axis=-1)
+
+    def gradient(self, y_true, y_pred):
+        return np.where(y_true > y_pred, -self.q, 1 - self.q) / y_pred.shape[-1]
+
+
+def test_a_loss_in_numpy():
+    loss = Quantile(q=0.75, reduction="sum")
+    assert loss.op is None
+    assert loss.name == "quantile"
+    assert loss([[1.0, 0.0]], [[0.0, 1.0]]) == pytest.approx(0.5)
+    assert loss([[1.0, 0.0]], [[0.0, 1.0]], [2.0]) == pytest.approx(1.0)
+    config = losses.serialize(loss)
+    again = losses.get(config, custom_objects={"Quantile": Quantile})
+    assert (again.q, again.reduction) == (0.75, "sum")

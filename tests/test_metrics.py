@@ -1,0 +1,224 @@
+"""Metrics through their kernels: values, streaming, weights, names, what "accuracy" stands for."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from pydl import losses, metrics
+
+RNG = np.random.default_rng(4)
+N, O = 103, 6
+Y = RNG.normal(size=(N, O)).astype(np.float32)
+T = RNG.normal(size=(N, O)).astype(np.float32)
+P = special.softmax(Y.astype(np.float64), axis=-1)
+LABELS = RNG.integers(0, O, N)
+ONE_HOT = np.eye(O, dtype=np.float32)[LABELS]
+HITS = (RNG.random((N, O)) < 0.5).astype(np.float32)
+DIGITS = RNG.integers(0, 3, (N, O))
+GUESSES = RNG.integers(0, 3, (N, O))
+RANKS = (np.take_along_axis(Y, LABELS[:, None], 1) < Y).sum(1)
+
+# metric, targets, predictions, per-row values
+CASES = {
+    "accuracy": (metrics.Accuracy(), DIGITS, GUESSES, (DIGITS == GUESSES).mean(1)),
+    "binary": (metrics.BinaryAccuracy(threshold=0.25), HITS, Y, ((Y > 0.25) == HITS).mean(1)),
+    "categorical": (metrics.CategoricalAccuracy(), ONE_HOT, Y, RANKS == 0),
+    "sparse": (metrics.SparseCategoricalAccuracy(), LABELS, Y, RANKS == 0),
+    "top 3": (metrics.TopKCategoricalAccuracy(k=3), ONE_HOT, Y, RANKS < 3),
+    "sparse top 2": (metrics.SparseTopKCategoricalAccuracy(k=2), LABELS, Y, RANKS < 2),
+    "mse": (metrics.MeanSquaredError(), T, Y, ((T - Y) ** 2).mean(1)),
+    "mae": (metrics.MeanAbsoluteError(), T, Y, np.abs(T - Y).mean(1)),
+    "bce": (metrics.BinaryCrossentropy(from_logits=True), HITS, Y,
+            -np.where(HITS, special.log_expit(Y), special.log_expit(-Y)).mean(1)),
+    "cce": (metrics.CategoricalCrossentropy(), ONE_HOT, P, -np.log(P[np.arange(N), LABELS])),
+    "sparse cce": (metrics.SparseCategoricalCrossentropy(from_logits=True), LABELS, Y,
+                   -np.log(P[np.arange(N), LABELS])),
+}  # fmt: skip
+# Values are summed in double; each is a float32 of a few roundings.
+RTOL = 2e-6
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    metric, t, y, values = CASES[request.param]
+    metric.reset_state()
+    assert np.std(values) > 0.02
+    return metric, t, y, np.asarray(values, dtype=np.float64)
+
+
+def test_values(case):
+    metric, t, y, values = case
+    assert metric.result() == 0.0
+    assert metric(t, y) == pytest.approx(values.mean(), rel=RTOL)
+    assert type(metric.result()) is float
+    assert metric.count == N
+    metric.reset_state()
+    assert (metric.total, metric.count) == (0.0, 0.0)
+
+
+def test_batches_of_any_size_give_the_result_of_all_rows(case):
+    metric, t, y, values = case
+    for start, stop in ((0, 1), (1, 60), (60, 103)):
+        metric.update_state(t[start:stop], y[start:stop])
+    assert metric.result() == pytest.approx(values.mean(), rel=RTOL)
+
+
+def test_weights(case):
+    metric, t, y, values = case
+    w = RNG.uniform(0, 2, N)
+    metric.update_state(t[:50], y[:50], w[:50])
+    metric.update_state(t[50:], y[50:], w[50:, None])
+    assert metric.result() == pytest.approx(np.average(values, weights=w), rel=RTOL)
+    metric.reset_state()
+    metric.update_state(t, y, np.zeros(N))
+    assert metric.result() == 0.0
+
+
+def test_weights_of_samples_with_several_rows(case):
+    metric, t, y, values = case
+    w = np.array([1.0, 3.0])
+    metric.update_state(np.stack([t, t[::-1]]), np.stack([y, y[::-1]]), w)
+    assert metric.result() == pytest.approx(values.mean(), rel=RTOL)
+    assert metric.count == 4 * N
+
+
+def test_root_mean_squared_error_is_the_root_of_the_mean_of_all_rows():
+    metric = metrics.RootMeanSquaredError()
+    metric.update_state(T[:1], Y[:1])
+    metric.update_state(T[1:], Y[1:])
+    assert metric.result() == pytest.approx(math.sqrt(((T - Y) ** 2).mean()), rel=RTOL)
+
+
+def test_counts_are_exact():
+    metric = metrics.SparseCategoricalAccuracy()
+    for _ in range(100):
+        metric.update_state(LABELS, Y)
+    assert metric.total == 100 * (RANKS == 0).sum()
+    assert metric.count == 100 * N
+
+
+@pytest.mark.parametrize("name", ["accuracy", "binary_accuracy", "mse", "mae"])
+def test_one_dimension_is_one_value_per_sample(name):
+    t, y = np.array([0.0, 1, 1]), np.array([0.0, 1, 0])
+    flat, column = metrics.get(name), metrics.get(name)
+    flat.update_state(t, y)
+    column.update_state(t[:, None], y[:, None])
+    assert flat.count == 3
+    assert flat.result() == column.result()
+
+
+def test_mean():
+    mean = metrics.Mean()
+    mean.update_state([1, 3, 5, 7])
+    assert mean.result() == 4.0
+    mean.reset_state()
+    mean.update_state([1, 3, 5, 7], sample_weight=[1, 1, 0, 0])
+    assert mean.result() == 2.0
+    mean.update_state(5.0, 2)
+    assert mean.result() == 3.5
+    assert mean.name == "mean"
+
+
+def test_mean_of_a_function():
+    def within(y_true, y_pred, limit=1.0):
+        return np.abs(y_true - y_pred) < limit
+
+    metric = metrics.get(within)
+    assert (metric.name, metric.op) == ("within", None)
+    metric.update_state(T, Y)
+    assert metric.result() == pytest.approx((np.abs(T - Y) < 1).mean())
+    wide = metrics.MeanMetricWrapper(within, name="wide", limit=2.0)
+    assert wide(T, Y) == pytest.approx((np.abs(T - Y) < 2).mean())
+
+
+def test_a_function_that_averages_over_the_batch_is_refused():
+    with pytest.raises(ValueError, match=r'"<lambda>".*one value per sample.*\(103, \.\.\.\)'):
+        metrics.get(lambda t, y: np.mean(t == y)).update_state(T, Y)
+
+
+def test_a_metric_of_ones_own():
+    class Worst(metrics.Metric):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.total = max(self.total, float(np.abs(np.asarray(y_true) - y_pred).max()))
+
+        def result(self):
+            return self.total
+
+    metric = metrics.get(Worst())
+    metric.update_state(T, Y)
+    assert metric.op is None
+    assert metric.name == "worst"
+    assert metric.result() == pytest.approx(np.abs(T - Y).max())
+    with pytest.raises(NotImplementedError, match="update_state"):
+        metrics.Metric().update_state(T, Y)
+
+
+SPARSE = losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "shape", "cls"),
+    [
+        ("accuracy", losses.BinaryCrossentropy(), (None, 1), "BinaryAccuracy"),
+        ("acc", losses.MeanSquaredError(), (None, 1), "BinaryAccuracy"),
+        ("accuracy", SPARSE, (None, 10), "SparseCategoricalAccuracy"),
+        ("acc", losses.CategoricalCrossentropy(), (None, 10), "CategoricalAccuracy"),
+        ("accuracy", losses.BinaryCrossentropy(), (None, 10), "CategoricalAccuracy"),
+        ("accuracy", None, (None, 10), "CategoricalAccuracy"),
+        ("accuracy", SPARSE, None, "Accuracy"),
+        ("crossentropy", SPARSE, (None, 10), "SparseCategoricalCrossentropy"),
+        ("ce", losses.BinaryCrossentropy(), (None, 1), "BinaryCrossentropy"),
+        ("mse", SPARSE, (None, 10), "MeanSquaredError"),
+        ("rmse", None, None, "RootMeanSquaredError"),
+        ("top_k_categorical_accuracy", None, None, "TopKCategoricalAccuracy"),
+    ],
+)
+def test_names(name, loss, shape, cls):
+    metric = metrics.get(name, loss=loss, output_shape=shape)
+    assert type(metric).__name__ == cls
+    assert metric.name == name
+    if "Crossentropy" in cls:
+        assert metric.from_logits == loss.from_logits
+
+
+def test_a_loss_as_a_metric():
+    metric = metrics.get(losses.MeanSquaredError(name="error"))
+    metric.update_state(T[:3], Y[:3])
+    metric.update_state(T[3:], Y[3:])
+    assert metric.name == "error"
+    assert metric.result() == pytest.approx(((T - Y) ** 2).mean(), rel=RTOL)
+
+
+@pytest.mark.parametrize(
+    ("metric", "op", "output", "sparse", "fields"),
+    [
+        (metrics.Accuracy(), "metric_accuracy", "m", False, {}),
+        (metrics.BinaryAccuracy(threshold=0), "metric_binary_accuracy", "m", False, {"a": 0.0}),
+        (metrics.CategoricalAccuracy(), "metric_categorical_accuracy", "m", False, {"k": 1}),
+        (metrics.SparseTopKCategoricalAccuracy(7), "metric_sparse_categorical_accuracy", "m", True, {"k": 7}),
+        (metrics.RootMeanSquaredError(), "metric_mse", "m", False, {}),
+        (metrics.CategoricalCrossentropy(label_smoothing=0.5), "loss_cce", "loss", False, {"smooth": 0.5}),
+        (metrics.SparseCategoricalCrossentropy(), "loss_sparse_cce", "loss", True, {}),
+    ],
+)
+def test_what_a_plan_asks_of_a_metric(metric, op, output, sparse, fields):
+    assert (metric.op, metric.output, metric.sparse, metric.fields()) == (op, output, sparse, fields)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.get("mse")(T, Y[:, :2]), r"\(103, 6\).*\(103, 2\)"),
+        (lambda: metrics.SparseCategoricalAccuracy()([0, 6], Y[:2]), "got 6"),
+        (lambda: metrics.get("mse")(T, Y, np.ones(5)), r"sample_weight of shape \(103,\)"),
+        (lambda: metrics.TopKCategoricalAccuracy(k=0), "k must be an integer >= 1"),
+        (lambda: metrics.BinaryAccuracy(threshold="half"), "threshold"),
+        (lambda: metrics.get(3), "Metric"),
+        (lambda: metrics.get("acc"), "unknown metric 'acc'"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
