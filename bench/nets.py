@@ -1,4 +1,4 @@
-"""The nets of the comparisons, in pydl and, where it is installed, in torch: the same sizes, data, batches, optimizer."""
+"""The nets of the comparisons, in pydl and, where it is installed, in torch: same sizes, data, batches, optimizer."""
 
 from __future__ import annotations
 

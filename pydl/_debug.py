@@ -23,8 +23,8 @@ def overruns(record: dict[str, Any]) -> bool:
 class CheckedPlan(_core.Plan):
     """A plan that stops at the first record that writes NaN or infinity, or behind a buffer.
 
-    A training step is stopped before its optimizer's records where a gradient is not finite: weights stay as they were. Ctrl-C,
-    however, may fall between two records of a step.
+    Where a gradient is not finite, a training step ends before the optimizer's records: weights stay as they were.
+    Ctrl-C, however, may fall between two records of a step.
     """
 
     def run(
