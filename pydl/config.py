@@ -121,6 +121,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "thread_limits": {**found, "openmp": _core.max_threads()},
         "floatx": floatx(),
         "epsilon": epsilon(),
+        "debug": _core.debug(),
     }
     if mode == "dicts":
         return facts
