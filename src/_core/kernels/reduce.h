@@ -58,7 +58,7 @@ PD_INLINE double vwide_sum(vwide w) {
 /* The largest of x[0..n-1], NaN where one of them is, -inf where n is 0. */
 PD_INLINE real row_max(const real *x, ptrdiff_t n) {
     vreal top = vset(-(real)__builtin_inf());
-    PD_FOR_VECTORS(i, m, 0, n) top = vmax(top, vsel(vfirst((int)m), vload_m(x + i, m), top));
+    PD_FOR_VECTORS (i, m, 0, n) top = vmax(top, vsel(vfirst((int)m), vload_m(x + i, m), top));
     return vmaximum(top);
 }
 /* each lane divided by n, in the dtype of the kernel */
