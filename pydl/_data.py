@@ -93,6 +93,11 @@ class Rows:
         return part
 
 
+def sinks(outputs: list[Array]) -> _core.Arrays:
+    """Arrays that a run may put rows into."""
+    return _core.Arrays(outputs, True)
+
+
 def is_batched(x: Any) -> bool:
     """Whether `x` gives batches by itself: a `PyDataset` or other sequence of batches, a generator, an iterator."""
     if isinstance(x, np.ndarray | list | tuple | Mapping) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core
+from pydl._core import Buffer as Buffer  # for layers, which do not import _core
 from pydl._debug import CheckedPlan
 from pydl._graph import Call, SymbolicTensor
 from pydl._variable import Variable
@@ -60,15 +61,15 @@ class Value:
         The gradient: of the loss with respect to the value, or, `grad_is_pre`, to the input of `act`.
     """
 
-    def __init__(self, buffer: _core.Buffer, needs_grad: bool) -> None:
+    def __init__(self, buffer: Buffer, needs_grad: bool) -> None:
         self.buffer = buffer
         self.needs_grad = needs_grad
         self.uses = 0
         self.act: Any = None
         self.act_columns = 0
-        self.saved: _core.Buffer | None = None
+        self.saved: Buffer | None = None
         self.pending: Any = None
-        self.grad: _core.Buffer | None = None
+        self.grad: Buffer | None = None
         self.grad_is_pre = False
 
 
@@ -80,7 +81,7 @@ class Tensor:
         self.shape = shape
 
     @property
-    def buffer(self) -> _core.Buffer:
+    def buffer(self) -> Buffer:
         return self.value.buffer
 
     @property
@@ -126,7 +127,7 @@ class Builder:
         self.work = 0.0  # in multiply-adds, to choose the number of threads
         self.slots = 0
         self.streams = 0
-        self.memory: list[_core.Buffer] = []
+        self.memory: list[Buffer] = []
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
@@ -135,9 +136,9 @@ class Builder:
 
     # -- memory and records ---------------------------------------------------------------------------------------
 
-    def buffer(self, shape: Sequence[int], dtype: str | None = None) -> _core.Buffer:
+    def buffer(self, shape: Sequence[int], dtype: str | None = None) -> Buffer:
         """New memory of the plan."""
-        b = _core.Buffer(shape, dtype or self.dtype)
+        b = Buffer(shape, dtype or self.dtype)
         self.memory.append(b)
         return b
 
@@ -153,7 +154,7 @@ class Builder:
         self.work += size
 
     def emit_python(
-        self, name: str, function: Callable[[], None], reads: Sequence[_core.Buffer], writes: Sequence[_core.Buffer]
+        self, name: str, function: Callable[[], None], reads: Sequence[Buffer], writes: Sequence[Buffer]
     ) -> None:
         """Append a record that calls `function()`, which reads and writes NumPy views of buffers."""
         self.plan.emit_python(name, function, reads, writes)
@@ -197,7 +198,7 @@ class Builder:
         self._activated(y, act, x.buffer)
         return y
 
-    def _activated(self, y: Tensor, act: Any, z: _core.Buffer | None) -> None:
+    def _activated(self, y: Tensor, act: Any, z: Buffer | None) -> None:
         """Note that y = act(z), for the backward pass."""
         y.value.act = act
         y.value.act_columns = y.shape[-1]
@@ -210,7 +211,7 @@ class Builder:
         for t in tensors:
             t.value.uses += 1
 
-    def gradient(self, y: Tensor) -> _core.Buffer | None:
+    def gradient(self, y: Tensor) -> Buffer | None:
         """The gradient with respect to the input of y's activation (to y, where it has none); None where none came."""
         v = y.value
         if v.grad is not None and v.act is not None and not v.grad_is_pre:
@@ -219,7 +220,7 @@ class Builder:
             v.grad_is_pre = True
         return v.grad
 
-    def contribute(self, x: Tensor, emit: Callable[[_core.Buffer, int], None], *, adds: bool = False) -> None:
+    def contribute(self, x: Tensor, emit: Callable[[Buffer, int], None], *, adds: bool = False) -> None:
         """Send a gradient to x: `emit(buffer, add)` writes it, or, where it `adds` and add is 1, adds to it."""
         v = x.value
         if not v.needs_grad:
@@ -234,14 +235,14 @@ class Builder:
             emit(other, 0)
             self.emit("add", x1=v.grad, x2=other, y=v.grad, B=x.batch, O=x.columns)
 
-    def hand_over(self, x: Tensor, grad: _core.Buffer) -> None:
+    def hand_over(self, x: Tensor, grad: Buffer) -> None:
         """Send x a gradient whose buffer nobody else will read: the buffer itself where x has none yet."""
         if x.value.needs_grad and x.value.grad is None:
             x.value.grad = grad
             return
         self.contribute(x, lambda buffer, add: self.copy_gradient(x, grad, buffer, add), adds=True)
 
-    def copy_gradient(self, x: Tensor, grad: _core.Buffer, buffer: _core.Buffer, add: int) -> None:
+    def copy_gradient(self, x: Tensor, grad: Buffer, buffer: Buffer, add: int) -> None:
         """Copy (or add) a gradient of x's shape."""
         n = x.columns
         self.emit("copy", x=grad, y=buffer, B=x.batch, O=n, ldx=n, ldy=n, add=add)
@@ -254,7 +255,7 @@ class Builder:
         v.grad_is_pre = True
         return {"act": f"act_{v.act.kernel}_bwd", "s": v.saved, "alpha": v.act.alpha}
 
-    def train(self, variable: Variable, emit: Callable[[_core.Buffer, int], None]) -> None:
+    def train(self, variable: Variable, emit: Callable[[Buffer, int], None]) -> None:
         """Put off the record that writes (add 0) or adds to (1) the gradient of a weight."""
         add = int(id(variable) in self.trained)
         self.trained[id(variable)] = variable

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _core, activations, config
-from pydl._plan import choose_threads, rowwise
+from pydl import _check, activations, config
+from pydl._matmul import multiply
 from pydl.activations import (
     elu,
     gelu,
@@ -89,7 +89,7 @@ def matmul(
     result = _result(out, shape, dtype, (left, right))
     act = activations.get(activation)
     if result.size:
-        _multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, result, (rows, inner, columns))
+        multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, result, (rows, inner, columns))
     return result
 
 
@@ -128,25 +128,3 @@ def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], ope
     if any(np.may_share_memory(out, x) for x in operands):
         raise ValueError("matmul: out must not share memory with an operand")
     return out
-
-
-def _multiply(
-    left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array,
-    sizes: tuple[int, int, int],
-) -> None:  # fmt: skip
-    """Pack op(b) into panels, multiply, activate."""
-    rows, inner, columns = sizes
-    dtype = result.dtype.name
-    width = _core.panel_width(columns, dtype)
-    panels = _core.Buffer((-(-columns // width), inner, width), dtype)
-    plan = _core.Plan(dtype)
-    plan.emit(
-        "pack_b", b=right, w=panels, n=panels.size, I=inner, O=columns, ldb=right.shape[1], transposed=int(flip_b)
-    )
-    strides = {"rs": 1, "cs": rows} if flip_a else {"rs": inner, "cs": 1}
-    within = act.kernel is not None and not rowwise(act)
-    fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha} if within else {}
-    plan.emit("matmul", x=left, w=panels, b=bias, y=result, B=rows, I=inner, O=columns, ldy=columns, **strides, **fused)
-    if act.kernel is not None and not within:
-        plan.emit(f"act_{act.kernel}_fwd", x=result, y=result, B=rows, O=columns)
-    plan.run(1, rows, nth=choose_threads(float(rows) * inner * columns, config.get_num_threads()))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _compiled, _core, _data, _random, optimizers
+from pydl import _check, _compiled, _data, _random, optimizers
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -453,7 +453,7 @@ class Trainer(Layer):
         data = _data.Rows(self, "predict", x, targets=False)
         n = data.n if steps is None else min(data.n, steps * batch_size)
         outputs = [np.empty((n, *t.shape[1:]), self.dtype) for t in self.outputs]
-        sinks = _core.Arrays(outputs, True)
+        sinks = _data.sinks(outputs)
         per_batch = callbacks is not None and callbacks.per_predict_batch
         for _, first, _, run in self._chunks("predict", data, batch_size, steps, per_batch):
             if callbacks is not None and per_batch:

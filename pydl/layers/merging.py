@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pydl import _core
 from pydl._graph import Shape
-from pydl._plan import Builder, Tensor
+from pydl._plan import Buffer, Builder, Tensor
 from pydl.layers.base import Layer
 
 
@@ -30,7 +29,7 @@ class _Elementwise(_Merge):
             raise ValueError(f'{type(self).__name__} "{self.name}": expected inputs of equal shapes, got {shapes}')
         return tuple(input_shape[0])
 
-    def _combine(self, b: Builder, buffers: list[_core.Buffer], out: _core.Buffer, like: Tensor) -> None:
+    def _combine(self, b: Builder, buffers: list[Buffer], out: Buffer, like: Tensor) -> None:
         """out = buffers[0] op buffers[1] op ..."""
         first = buffers[0]
         for other in buffers[1:]:
@@ -70,7 +69,7 @@ class Multiply(_Elementwise):
             factors = [dy, *(o.buffer for j, o in enumerate(x) if j != i)]
             b.contribute(t, partial(self._slope, b, factors, y))
 
-    def _slope(self, b: Builder, factors: list[_core.Buffer], y: Tensor, dx: _core.Buffer, add: int) -> None:
+    def _slope(self, b: Builder, factors: list[Buffer], y: Tensor, dx: Buffer, add: int) -> None:
         self._combine(b, factors, dx, y)
 
 
@@ -110,7 +109,7 @@ class Concatenate(_Merge):
         for t, at in self._places(x):
             b.contribute(t, partial(self._part, b, dy, y.shape[-1], t, at), adds=True)
 
-    def _part(self, b: Builder, dy: Any, total: int, t: Tensor, at: int, dx: _core.Buffer, add: int) -> None:
+    def _part(self, b: Builder, dy: Any, total: int, t: Tensor, at: int, dx: Buffer, add: int) -> None:
         n = t.shape[-1]
         b.emit("copy", x=dy, y=dx, B=t.rows_of_last, O=n, ldx=total, ldy=n, xo=at, add=add)
 
