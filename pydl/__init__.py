@@ -4,7 +4,7 @@ The Keras 3 API over C kernels: `Sequential`, `Model`, `layers`, `compile`, `fit
 starts no thread, sets no environment variable and prints nothing.
 """
 
-from importlib.metadata import version as _version
+from typing import Any
 
 from pydl import (
     activations,
@@ -27,10 +27,18 @@ from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
 
-__version__ = _version("pydl")
+__version__: str
 
 __all__ = [
     "FormatError", "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "config", "constraints",
     "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "regularizers",
     "show_config", "utils",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # importlib.metadata takes a tenth of the import's time
+        from importlib.metadata import version
+
+        return version("pydl")
+    raise AttributeError(f"module 'pydl' has no attribute {name!r}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pydl._debug import writes_nonfinite
+
 
 def _table(header: list[str], rows: list[list[str]], right: set[int]) -> str:
     """Columns of text, those in `right` flush right."""
@@ -114,8 +116,7 @@ def trace(model: Any, program: Any, data: Any) -> Trace:
 
     def after(i: int, seconds: float) -> None:
         records.append((details[i]["op"], seconds))
-        bad = not found and any(not np.isfinite(np.asarray(b)).all() for b in details[i]["writes"])
-        if bad:
+        if not found and writes_nonfinite(details[i]):
             found.append(f"record {i}, {details[i]['op']}")
 
     optimizer = model.optimizer

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core
+from pydl._debug import CheckedPlan
 from pydl._graph import Call, SymbolicTensor
 from pydl._variable import Variable
 
@@ -117,7 +118,7 @@ class Builder:
     """
 
     def __init__(self, dtype: str, batch: int, *, training: bool, threads: int) -> None:
-        self.plan = _core.Plan(dtype)
+        self.plan = CheckedPlan(dtype) if _core.debug() else _core.Plan(dtype)
         self.dtype = dtype
         self.batch = batch
         self.training = training

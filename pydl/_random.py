@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import os
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class _Source:
         return z ^ (z >> 31)
 
 
-_source = _Source(secrets.randbits(64))
+_source = _Source(int.from_bytes(os.urandom(8)))
 
 
 def set_seed(seed: int) -> None:

@@ -6,7 +6,6 @@ A name is only ever looked up, in the library's own table and among the classes 
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,6 +43,8 @@ def snake_case(name: str) -> str:
 
 def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
     """Raise the ValueError for a name that no table holds: it gives the closest and all valid ones."""
+    import difflib  # only errors need it
+
     names = sorted(set(valid))
     # Two characters of which one is right, "l3" for "l2", still count as close.
     close = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
@@ -101,7 +102,7 @@ def _arguments(cls: type) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "as_config"):
+    if hasattr(value, "as_config"):  # an activation, which is a name more often than a dict
         return value.as_config()
     if isinstance(value, Configurable) or callable(value):
         return serialize(value)

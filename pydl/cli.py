@@ -93,7 +93,7 @@ def _train_digits(options: argparse.Namespace) -> None:
     steps_per_epoch = -(-len(x_train) // options.batch_size)
     model = _digits_model(steps=options.epochs * steps_per_epoch)
     model.summary()
-    model.fit(x_train, y_train, batch_size=options.batch_size, epochs=options.epochs, verbose=1)
+    model.fit(x_train, y_train, batch_size=options.batch_size, epochs=options.epochs)
 
     predicted = model.predict(x_test, verbose=0).argmax(axis=1)
     print(f"\nAccuracy on {len(y_test)} images held out: {np.mean(predicted == y_test):.2%}\n")
@@ -102,7 +102,7 @@ def _train_digits(options: argparse.Namespace) -> None:
     model.save(options.out)
     loaded = pydl.models.load_model(options.out)
     print(f"\nSaved to {options.out} and loaded again. What it says of a held-out image:\n")
-    index = options.seed % len(x_test)
+    index = int(np.random.default_rng(options.seed).integers(len(x_test)))
     scores = loaded.predict(x_test[index : index + 1], verbose=0)[0]
     print(_beside(_drawing(x_test[index]), _scores(scores, int(y_test[index]))))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +105,13 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     mode : {"stdout", "dicts"}, default "stdout"
         Print it, or return it as a dict.
     """
+    import platform
+    from importlib.metadata import version
+
     one_of("show_config", "mode", mode, ("stdout", "dicts"))
-    try:
-        release = version("pydl")
-    except PackageNotFoundError:
-        release = "not installed"
     found = _threads.limits(Path("/"), os.environ, _threads.affinity())
     facts = {
-        "pydl": release,
+        "pydl": version("pydl"),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),
@@ -124,6 +121,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "thread_limits": {**found, "openmp": _core.max_threads()},
         "floatx": floatx(),
         "epsilon": epsilon(),
+        "debug": _core.debug(),
     }
     if mode == "dicts":
         return facts

@@ -46,7 +46,7 @@ class Loss(Configurable):
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
-    #: Whether targets are probabilities, which must be in [0, 1].
+    #: Whether targets must be in [0, 1].
     probability_targets: bool = False
 
     def __init__(

@@ -58,6 +58,8 @@ class Model(Trainer):
         self.calls = order_calls(inputs, outputs)
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
+        if not self.trainable:
+            self.trainable = False
         self._name_outputs()
         self._name_variables()
         self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape
@@ -121,7 +123,18 @@ class Model(Trainer):
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return [v for layer in self._layers for v in layer.trainable_weights] if self.trainable else []
+        return [v for layer in self._layers for v in layer.trainable_weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether weights may change; setting it sets that of all layers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.__dict__.get("_layers", ()):
+            layer.trainable = value
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -163,7 +176,9 @@ class Model(Trainer):
 
     def emit_forward(self, b: Any, *x: Any) -> Any:
         tensors = {id(t): given for t, given in zip(self.inputs, x, strict=True)}
+        claim = b.claim
         for call in self.calls:
+            b.claim = claim if call.output is self.outputs[0] else None
             tensors[id(call.output)] = call.layer.emit_forward(b, *(tensors[id(t)] for t in call.inputs))
         y = tensors[id(self.outputs[0])]
         b.notes[id(y.value), id(self)] = tensors

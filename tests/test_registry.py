@@ -198,3 +198,13 @@ def test_snake_case(name, snake):
 def test_unknown_name_without_a_close_one_gives_no_hint():
     with pytest.raises(ValueError, match=r"unknown thing 'zzz'; valid names: a, b$"):
         unknown_name("thing", "zzz", ["b", "a"])
+
+
+def test_an_activation_among_the_arguments_is_saved_as_its_name():
+    class Gate(Configurable):
+        def __init__(self, activation):
+            self.activation = activations.get(activation)
+
+    assert Gate("relu").get_config() == {"activation": "relu"}
+    config = Gate(activations.Activation("elu", 2.0)).get_config()
+    assert Gate.from_config(json.loads(json.dumps(config))).activation == activations.Activation("elu", 2.0)

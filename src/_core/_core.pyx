@@ -11,7 +11,7 @@ from cpython.buffer cimport (
 )
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memcpy, memset
 
 if pd_install_fork_handler() != 0:
     raise ImportError("pydl: the fork handler could not be installed: out of memory")
@@ -71,6 +71,21 @@ def set_isa(str name not None):
     return previous
 
 
+def _debug_from_environment():
+    value = os.environ.get("PYDL_DEBUG", "")
+    if value not in ("", "0", "1"):
+        raise ImportError(f"PYDL_DEBUG={value!r}: expected '0' or '1'; unset it to run without checks")
+    return value == "1"
+
+
+cdef bint _debug = _debug_from_environment()
+
+
+def debug():
+    """Whether PYDL_DEBUG=1 asks for buffers with canaries and plans that run record by record."""
+    return _debug
+
+
 def ops():
     """Names of all ops."""
     return list(_OPS)
@@ -103,6 +118,9 @@ def max_threads():
 
 # ---- memory -----------------------------------------------------------------------------------------------------
 
+cdef bytes _CANARY = b"\xa5" * 64  # behind every buffer in debug mode; as wide as the widest vector
+
+
 cdef class Buffer:
     """Zeroed, 64-byte aligned memory of one dtype and shape; `numpy.asarray(buffer)` is a view of it.
 
@@ -115,6 +133,7 @@ cdef class Buffer:
     cdef readonly Py_ssize_t size, nbytes
     cdef bytes _format
     cdef Py_ssize_t itemsize
+    cdef char *canary              # NULL but in debug mode
 
     def __cinit__(self, shape, str dtype not None, Py_ssize_t padded=0):
         cdef Py_ssize_t n = 1, total = 0
@@ -131,10 +150,13 @@ cdef class Buffer:
             raise MemoryError(f"Buffer of shape {self.shape}: more bytes than memory can address")
         self.nbytes = n * self.itemsize
         with nogil:
-            self.p = pd_alloc(total)
+            self.p = pd_alloc(<size_t>total + (64 if _debug else 0))
         self.dims = <Py_ssize_t *>PyMem_Malloc(2 * max(len(self.shape), 1) * sizeof(Py_ssize_t))
         if self.p == NULL or self.dims == NULL:
             raise MemoryError(f"Buffer of shape {self.shape}, {dtype}: {total} bytes could not be allocated")
+        if _debug:
+            self.canary = <char *>self.p + total
+            memcpy(self.canary, <const char *>_CANARY, 64)
         cdef Py_ssize_t stride = self.itemsize, i, ndim = len(self.shape)
         for i in range(ndim - 1, -1, -1):
             self.dims[i] = self.shape[i]
@@ -157,6 +179,10 @@ cdef class Buffer:
         view.strides = self.dims + view.ndim if flags & PyBUF_STRIDES == PyBUF_STRIDES else NULL
         view.suboffsets = NULL
         view.internal = NULL
+
+    def intact(self):
+        """Whether nothing was written behind the memory, as far as the canary of debug mode can tell."""
+        return self.canary == NULL or memcmp(self.canary, <const char *>_CANARY, 64) == 0
 
     def __repr__(self):
         return f"Buffer(shape={self.shape}, dtype={self.dtype!r})"
@@ -417,18 +443,27 @@ cdef class Plan:
         cdef Py_ssize_t done
         cdef int64_t *counter = NULL if progress is None else <int64_t *>_address(progress, True)
         self._prepare(&chunk, steps, batch, sources, sinks, rows, row0, sums, coefs, seed, count)
-        if self.running:
-            raise RuntimeError("Plan.run: this plan is already running")
-        self.running = True
+        self._begin()
         with nogil:
             done = pd_run(self.records, self.count, &chunk, nth)
         self.running = False
         if counter != NULL:
             counter[0] += done
+        self._raise()
+        return done
+
+    cdef int _begin(self) except -1:
+        if self.running:
+            raise RuntimeError("Plan: this plan is already running")
+        self.running = True
+        return 0
+
+    cdef int _raise(self) except -1:
+        """Raise what a Python record met."""
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        return done
+        return 0
 
     cdef int _prepare(self, pd_chunk *chunk, Py_ssize_t steps, Py_ssize_t batch, Arrays sources, Arrays sinks, rows,
                       int64_t row0, sums, coefs, uint64_t seed, uint64_t count) except -1:
@@ -452,11 +487,13 @@ cdef class Plan:
         cdef pd_chunk chunk
         cdef Py_ssize_t i
         self._prepare(&chunk, 1, batch, sources, sinks, rows, row0, sums, coefs, seed, count)
-        for i in range(self.count):
-            begin = time.perf_counter()
-            with nogil:
-                pd_run(self.records + i, 1, &chunk, nth)
-            after(i, time.perf_counter() - begin)
-            if self.error is not None:
-                error, self.error = self.error, None
-                raise error
+        self._begin()
+        try:
+            for i in range(self.count):
+                begin = time.perf_counter()
+                with nogil:
+                    pd_run(self.records + i, 1, &chunk, nth)
+                self._raise()
+                after(i, time.perf_counter() - begin)
+        finally:
+            self.running = False

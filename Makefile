@@ -1,0 +1,64 @@
+# The one-command entries. They need a Python >= 3.11 (PYTHON=...) with venv, a C compiler and access to PyPI;
+# everything else, CMake and Ninja included, goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+C_FILES := $(shell find src tests -name '*.[ch]')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench asan wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.built ## train a classifier on handwritten digits (ARGS="--epochs 10 ...")
+	$(BIN)/pydl train digits $(ARGS)
+
+test: $(VENV)/.dev ## run the whole test suite (ARGS="-k gemm ...")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## format and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(C_FILES)
+
+bench: $(VENV)/.built ## measure kernels, training steps and epochs, beside the peers that are installed (ARGS="steps ...")
+	$(BIN)/python -m bench $(or $(ARGS),all --json bench/results/$(shell date +%Y%m%d-%H%M%S).json)
+
+asan: $(VENV)/.tools ## run the C core without Python under the address and undefined-behaviour sanitizers
+	$(BIN)/cmake -S tests/c -B build/asan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/asan
+	build/asan/test_core
+
+wheel: $(VENV)/.dev ## build sdist and wheel into dist/, check both, run the suite against the installed wheel
+	$(BIN)/python tests/packaging/wheel.py
+
+clean: ## remove what was built, the environment included
+	rm -rf $(VENV) build dist
+
+# ---- the environment ---------------------------------------------------------------------------------------------
+# The project is installed editable: Python changes need nothing, a changed C or build file runs Ninja again in build/.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pydl needs Python >= 3.11, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# CMake and Ninja from PyPI serve the builds to come, whatever the system has.
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(PIP) install cmake ninja $$($(BIN)/python -c 'import tomllib; \
+	    print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.tools pyproject.toml CMakeLists.txt $(shell find src -type f)
+	$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.built
+	$(PIP) install --no-build-isolation --editable '.[dev]'
+	@touch $@

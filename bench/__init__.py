@@ -1,0 +1,1 @@
+"""How fast pydl is, and beside which peers: `python -m bench --help`."""

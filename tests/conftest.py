@@ -1,0 +1,37 @@
+"""What tests of models share: instruction sets, dtypes, real data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pydl
+from pydl import _core
+
+
+@pytest.fixture(params=_core.isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set of this machine in turn, in use during the test."""
+    previous = _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(previous)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Models made during the test compute in float64."""
+    pydl.config.set_floatx("float64")
+    yield
+    pydl.config.set_floatx("float32")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data sets."""
+    folder = os.environ.get("PYDL_DATA_DIR")
+    if not folder:
+        pytest.skip("PYDL_DATA_DIR is not set: it names the folder of real data (mnist.npz, adult-train.csv, ...)")
+    return Path(folder)

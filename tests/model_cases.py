@@ -1,0 +1,319 @@
+"""Models with data for one batch: every layer, activation and loss, and the shapes graphs come in."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import pydl
+from pydl import layers as L
+from pydl import losses
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass
+class Case:
+    """A compiled model with data for one batch."""
+
+    model: Any
+    x: Any
+    y: Any
+    w: Any = None
+
+
+def draw_weights(model: Any, rng: np.random.Generator) -> None:
+    """Weights that are nowhere zero or one, moving variances positive."""
+    for v in model.weights:
+        v.assign(rng.uniform(0.5, 1.5, v.shape) if v.name == "moving_variance" else rng.normal(0, 0.6, v.shape))
+
+
+def targets(rng: np.random.Generator, loss: Any, shape: tuple[int, ...]) -> Array:
+    """Targets of a loss for outputs of this shape."""
+    loss = losses.get(loss)
+    if loss.sparse:
+        return rng.integers(0, shape[-1], shape[:-1]).astype(np.float64)
+    if isinstance(loss, losses.CategoricalCrossentropy):
+        return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    if isinstance(loss, losses.BinaryCrossentropy):
+        return rng.random(shape)
+    return rng.normal(size=shape)
+
+
+def case(
+    model: Any, loss: Any = "mse", *, batch: int = 5, weighted: bool = False, loss_weights: Any = None,
+    metrics: Any = None, positive: bool = False,
+) -> Case:  # fmt: skip
+    rng = np.random.default_rng(zlib.crc32(repr((loss, batch, len(model.weights))).encode()))
+    draw_weights(model, rng)
+    # a rate of 0: train_on_batch then gives the loss of the training mode and changes no weight
+    model.compile(pydl.optimizers.SGD(0.0), loss, metrics=metrics, loss_weights=loss_weights)
+    x = [rng.normal(size=(batch, *t.shape[1:])) for t in model.inputs]
+    chosen = loss if isinstance(loss, list) else [loss] * len(model.outputs)
+    y = [targets(rng, c, (batch, *t.shape[1:])) for c, t in zip(chosen, model.outputs, strict=True)]
+    w = [rng.uniform(0.2, 2, batch) for _ in y] if weighted else None
+    one = len(model.outputs) == 1
+    return Case(model, x[0] if len(x) == 1 else x, y[0] if one else y, w and (w[0] if one else w))
+
+
+def chain(*layers: Any, shape: tuple[int, ...] = (6,), **options: Any) -> Callable[[], Case]:
+    """The case of a Sequential; layers are given as functions that make them."""
+    return lambda: case(pydl.Sequential([pydl.Input(shape), *(make() for make in layers)]), **options)
+
+
+def graph(build: Callable[[], tuple[Any, Any]], **options: Any) -> Callable[[], Case]:
+    return lambda: case(pydl.Model(*build()), **options)
+
+
+def dense(units: int, activation: Any = None, **options: Any) -> Callable[[], Any]:
+    return lambda: L.Dense(units, activation, **options)
+
+
+class Scale(L.Layer):
+    """The layer of the docstring of Layer, on rows of any rank."""
+
+    def build(self, input_shape: Any) -> None:
+        self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+
+    def call(self, x: Array) -> Array:
+        return x * self.factor.numpy()
+
+    def backward(self, x: Array, y: Array, dy: Array) -> Array:
+        self.factor.gradient[...] = (dy * x).sum(axis=tuple(range(x.ndim - 1)))
+        return dy * self.factor.numpy()
+
+
+class Subtract(L.Layer):
+    """Two inputs, two gradients."""
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return tuple(input_shape[0])
+
+    def call(self, a: Array, b: Array) -> Array:
+        return a - np.sin(b)
+
+    def backward(self, a: Array, b: Array, y: Array, dy: Array) -> Any:
+        return dy, -dy * np.cos(b)
+
+
+class Noisy(L.Layer):
+    """Behaves differently in training."""
+
+    def call(self, x: Array, training: bool = False) -> Array:
+        return 2 * x if training else x
+
+    def backward(self, x: Array, y: Array, dy: Array) -> Array:
+        return 2 * dy
+
+
+class LogCosh(losses.Loss):
+    """A loss in NumPy: the mean of log(cosh(y - t))."""
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        return np.log(np.cosh(y_pred - y_true)).mean(axis=-1)
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        return np.tanh(y_pred - y_true) / y_pred.shape[-1]
+
+
+# -- graphs ---------------------------------------------------------------------------------------------------------
+
+
+def merged(merge: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
+    def build() -> tuple[Any, Any]:
+        a, b = pydl.Input((4,)), pydl.Input((3,))
+        h = [L.Dense(5, "tanh")(a), L.Dense(5)(b), L.Dense(5, "sigmoid")(a)]
+        return [a, b], L.Dense(2)(merge()(h))
+
+    return build
+
+
+def several_consumers() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    h = L.Dense(5, "gelu")(x)
+    joined = L.Concatenate()([L.Dense(3, "tanh")(h), h, L.Dense(2)(h)])
+    return x, L.Dense(2)(L.Multiply()([joined, joined]))
+
+
+def added_to_itself() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    h = L.Dense(5, "softplus")(x)
+    return x, L.Dense(2)(L.Add()([h, h, L.Dense(5)(h)]))
+
+
+def residual() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    h = L.Dense(6)(x)
+    for _ in range(2):
+        inner = L.Dense(6)(L.Dense(7, "silu")(L.LayerNormalization()(h)))
+        h = L.Add()([h, inner])
+    return x, L.Dense(1)(h)
+
+
+def two_outputs() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    h = L.Dense(5, "tanh")(x)
+    return x, [L.Dense(3, "softmax")(h), L.Dense(2)(h)]
+
+
+def consumed_output() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    probabilities = L.Dense(3, "softmax")(x)
+    return x, [probabilities, L.Dense(1, "sigmoid")(probabilities)]
+
+
+def same_output_twice() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    y = L.Dense(3, "sigmoid")(x)
+    return x, [y, y]
+
+
+def shared_layer() -> tuple[Any, Any]:
+    a, b = pydl.Input((4,)), pydl.Input((4,))
+    tower, norm = L.Dense(5, "tanh"), L.LayerNormalization()
+    return [a, b], L.Dense(1)(L.Concatenate()([norm(tower(a)), norm(tower(b))]))
+
+
+def shared_in_a_row() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    again = L.Dense(4, "tanh")
+    return x, L.Dense(2)(again(again(again(x))))
+
+
+def inner_model(*layers: Any, shape: tuple[int, ...] = (4,)) -> Any:
+    return pydl.Sequential([pydl.Input(shape), *layers])
+
+
+def shared_model() -> tuple[Any, Any]:
+    a, b = pydl.Input((4,)), pydl.Input((4,))
+    tower = inner_model(L.Dense(5, "mish"), L.BatchNormalization(), L.Dense(3))
+    return [a, b], L.Dense(1)(L.Multiply()([tower(a), tower(b)]))
+
+
+def model_as_last_layer() -> tuple[Any, Any]:
+    """The loss takes on the last sigmoid, and only that."""
+    x = pydl.Input((4,))
+    return x, inner_model(L.Dense(5, "sigmoid"), L.Dense(1, "sigmoid"))(x)
+
+
+def model_of_models() -> tuple[Any, Any]:
+    x = pydl.Input((4,))
+    inner = inner_model(L.Dense(3, "tanh"))
+    return x, L.Dense(2)(inner_model(inner, L.Dense(3, "elu"), shape=(4,))(x))
+
+
+def custom_layers() -> tuple[Any, Any]:
+    x = pydl.Input((3, 4))
+    scale = Scale()
+    h = scale(L.Dense(4, "tanh")(scale(x)))
+    return x, Noisy()(L.Dense(2)(Subtract()([h, L.Dense(4)(h)])))
+
+
+def towers_of_different_rank() -> tuple[Any, Any]:
+    x, z = pydl.Input((3, 4)), pydl.Input((6,))
+    h = L.Dense(2, "softmax")(x)
+    return [x, z], L.Dense(3)(L.Add()([L.Flatten()(h), L.Rescaling(0.5, 1.0)(L.Dense(6)(z))]))
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+ACTIVATIONS = (
+    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "sigmoid", "tanh", "softplus", "softsign",
+    "silu", "mish", "hard_sigmoid", "softmax", "log_softmax",
+)  # fmt: skip
+
+FUSED = {
+    "bce": ("sigmoid", losses.BinaryCrossentropy),
+    "cce": ("softmax", losses.CategoricalCrossentropy),
+    "sparse_cce": ("softmax", losses.SparseCategoricalCrossentropy),
+}
+
+
+def loss_cases() -> dict[str, Callable[[], Case]]:
+    cases: dict[str, Callable[[], Case]] = {}
+    for name, (activation, cls) in FUSED.items():
+        last: dict[str, list[Any]] = {
+            "in dense": [dense(3, activation)],
+            "as a layer": [dense(3), lambda activation=activation: L.Activation(activation)],
+            "not fused": [dense(3, activation), L.Flatten],
+        }
+        for where, made in last.items():
+            for weighted in (False, True):
+                cases[f"{name}, {where}, weighted {weighted}"] = chain(
+                    dense(4, "tanh"), *made, loss=cls(), weighted=weighted, metrics=["accuracy"]
+                )
+        cases[f"{name} from logits"] = chain(dense(4, "tanh"), dense(3), loss=cls(from_logits=True), weighted=True)
+        cases[f"{name} of sequences"] = chain(dense(3, activation), shape=(2, 4), loss=cls(), weighted=True)
+        cases[f"{name} of sequences, not fused"] = chain(
+            dense(3, activation), lambda: L.Reshape((2, 3)), shape=(2, 4), loss=cls(), weighted=True
+        )
+        if name != "sparse_cce":
+            for where, made in last.items():
+                cases[f"{name} smoothed, {where}"] = chain(dense(4), *made, loss=cls(label_smoothing=0.1))
+    for name in ("mse", "mae"):
+        for weighted in (False, True):
+            cases[f"{name}, weighted {weighted}"] = chain(dense(4, "tanh"), dense(3), loss=name, weighted=weighted)
+        cases[f"{name} of a relu"] = chain(dense(4, "tanh"), dense(5, "relu"), loss=name)
+        cases[f"{name} of a softmax"] = chain(dense(4, "tanh"), dense(5, "softmax"), loss=name)
+    cases["sum"] = chain(dense(4, "tanh"), dense(3), loss=losses.MeanSquaredError(reduction="sum"), weighted=True)
+    cases["custom loss"] = chain(dense(4, "tanh"), dense(3), loss=LogCosh(), weighted=True)
+    cases["custom loss of sequences"] = chain(dense(3, "tanh"), shape=(2, 4), loss=LogCosh(), weighted=True)
+    return cases
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    **{f"{a} in dense": chain(dense(5, a), dense(3)) for a in ACTIVATIONS},
+    **{f"{a} as a layer": chain(dense(5), lambda a=a: L.Activation(a), dense(3)) for a in ACTIVATIONS},
+    "leaky_relu of another slope": chain(dense(5, {"class_name": "leaky_relu", "config": {"alpha": 0.3}}), dense(3)),
+    **loss_cases(),
+    "without bias": chain(dense(5, "tanh", use_bias=False), dense(3, use_bias=False)),
+    "one of everything": chain(dense(1, "tanh"), dense(1), shape=(1,), batch=1),
+    "batch of one": chain(dense(7, "gelu"), dense(3, "softmax"), loss="categorical_crossentropy", batch=1),
+    "odd sizes": chain(dense(33, "tanh"), dense(17, "relu"), dense(5), shape=(19,), batch=13),
+    "more rows than a block": chain(dense(3, "tanh"), dense(2), shape=(3,), batch=301),
+    "rank 3": chain(dense(5, "gelu"), dense(2), shape=(3, 4)),
+    "rank 4, softmax within": chain(dense(3, "softmax"), L.Flatten, dense(2), shape=(2, 2, 3)),
+    "reshaped": chain(dense(6, "tanh"), lambda: L.Reshape((3, -1)), dense(4, "elu"), L.Flatten, dense(2)),
+    "rescaled": chain(dense(4), lambda: L.Rescaling(0.3, 2.0), dense(2), lambda: L.Rescaling(3.0)),
+    "batch normalization": chain(dense(5), L.BatchNormalization, lambda: L.Activation("relu"), dense(2), batch=9),
+    "batch normalization of sequences": chain(dense(5, "tanh"), L.BatchNormalization, dense(2), shape=(3, 4)),
+    "batch normalization first": chain(L.BatchNormalization, dense(2)),
+    "batch normalization last": chain(dense(3), L.BatchNormalization),
+    "plain batch normalization": chain(
+        dense(5), lambda: L.BatchNormalization(center=False, scale=False), dense(2), batch=8
+    ),
+    "layer normalization": chain(dense(5, "relu"), L.LayerNormalization, dense(2)),
+    "layer normalization of sequences": chain(dense(5), L.LayerNormalization, dense(2), shape=(3, 4)),
+    "layer normalization, gamma only": chain(dense(5), lambda: L.LayerNormalization(center=False), dense(2)),
+    "dropout": chain(dense(9, "tanh"), lambda: L.Dropout(0.4), dense(7), lambda: L.Dropout(0.2), dense(2)),
+    "dropout first and last": chain(lambda: L.Dropout(0.3), dense(4, "sigmoid"), lambda: L.Dropout(0.3)),
+    "regularizers": chain(
+        dense(5, "tanh", kernel_regularizer=pydl.regularizers.L1L2(0.01, 0.02), bias_regularizer="l2"),
+        dense(33, kernel_regularizer="l2"),
+        lambda: L.LayerNormalization(gamma_regularizer="l1", beta_regularizer="l2"),
+        dense(2),
+    ),
+    **{
+        f"merged by {m.__name__}": graph(merged(m))  # type: ignore[attr-defined]
+        for m in (L.Add, L.Multiply, L.Concatenate)
+    },
+    "several consumers": graph(several_consumers),
+    "added to itself": graph(added_to_itself),
+    "residual": graph(residual),
+    "two outputs": graph(two_outputs, loss=["categorical_crossentropy", "mse"], loss_weights=[0.3, 2.0], weighted=True),
+    "an output that is consumed": graph(
+        consumed_output, loss=["sparse_categorical_crossentropy", "binary_crossentropy"]
+    ),
+    "the same output twice": graph(same_output_twice, loss=["mse", "binary_crossentropy"]),
+    "shared layers": graph(shared_layer),
+    "a layer three times in a row": graph(shared_in_a_row),
+    "a shared model": graph(shared_model, batch=7),
+    "a model as the last layer": graph(model_as_last_layer, loss="binary_crossentropy"),
+    "models in models": graph(model_of_models),
+    "custom layers": graph(custom_layers),
+    "towers of different rank": graph(towers_of_different_rank),
+}

@@ -1,0 +1,80 @@
+"""The forward pass of a model, layer by layer, in NumPy: what predict has to give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from pydl import layers as L
+
+Array = np.ndarray[Any, Any]
+
+SELU = 1.0507009873554805, 1.6732632423543772
+
+ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
+    "linear": lambda x, a: x,
+    "relu": lambda x, a: np.maximum(x, 0),
+    "leaky_relu": lambda x, a: np.where(x > 0, x, a * x),
+    "elu": lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+    "selu": lambda x, a: SELU[0] * np.where(x > 0, x, SELU[1] * np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x, a: x * special.ndtr(x),
+    "gelu_tanh": lambda x, a: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "sigmoid": lambda x, a: special.expit(x),
+    "tanh": lambda x, a: np.tanh(x),
+    "softplus": lambda x, a: np.logaddexp(0, x),
+    "softsign": lambda x, a: x / (1 + np.abs(x)),
+    "silu": lambda x, a: x * special.expit(x),
+    "mish": lambda x, a: x * np.tanh(np.logaddexp(0, x)),
+    "hard_sigmoid": lambda x, a: np.clip(x / 6 + 0.5, 0, 1),
+    "softmax": lambda x, a: special.softmax(x, axis=-1),
+    "log_softmax": lambda x, a: special.log_softmax(x, axis=-1),
+}
+
+
+def activate(activation: Any, x: Array) -> Array:
+    return ACTIVATIONS[activation.name](x, activation.alpha)
+
+
+def apply(layer: Any, xs: list[Array]) -> Array:
+    """The output of one layer in inference mode."""
+    x, w = xs[0], {v.name: v.numpy() for v in getattr(layer, "_variables", ())}
+    match layer:
+        case L.Dense():
+            return activate(layer.activation, x @ w["kernel"] + w.get("bias", 0))
+        case L.Activation():
+            return activate(layer.activation, x)
+        case L.BatchNormalization():
+            scaled = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
+            return scaled * w.get("gamma", 1) + w.get("beta", 0)
+        case L.LayerNormalization():
+            centred = x - x.mean(axis=-1, keepdims=True)
+            scaled = centred / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)
+            return scaled * w.get("gamma", 1) + w.get("beta", 0)
+        case L.Rescaling():
+            return layer.scale * x + layer.offset
+        case L.Flatten():
+            return x.reshape(len(x), -1)
+        case L.Reshape():
+            return x.reshape(len(x), *layer.target_shape)
+        case L.Dropout():
+            return x
+        case L.Add():
+            return sum(xs[1:], x)
+        case L.Multiply():
+            return np.prod(xs, axis=0)
+        case L.Concatenate():
+            return np.concatenate(xs, axis=-1)
+    if hasattr(layer, "calls"):
+        return forward(layer, xs)[0]
+    return layer.call(*xs)
+
+
+def forward(model: Any, xs: list[Array]) -> list[Array]:
+    """The outputs of a model."""
+    tensors = {id(t): x for t, x in zip(model.inputs, xs, strict=True)}
+    for call in model.calls:
+        tensors[id(call.output)] = apply(call.layer, [tensors[id(t)] for t in call.inputs])
+    return [tensors[id(t)] for t in model.outputs]
