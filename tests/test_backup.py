@@ -17,8 +17,8 @@ from pydl._safetensors import Reader
 EPOCHS, BATCH = 4, 32
 STEPS = -(-1437 // BATCH)
 
-# argv: folder of the backup (or ""), file for the result, save_freq, how to die: "step N", "epoch end", "after SECONDS",
-# "never".
+# argv: folder of the backup (or ""), file for the result, save_freq, how to die: "step N", "epoch end", "after
+# SECONDS", "never".
 RUN = f"""
 import json, os, signal, sys, threading
 import pydl

@@ -45,7 +45,6 @@ def load(path: Path) -> dict[str, np.ndarray]:
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     moments = random.Random(1)
-    seen = set()
     for _ in range(KILLS):
         process = subprocess.Popen([sys.executable, "-c", SAVE_LOOP, str(path)], stdout=subprocess.PIPE)
         with process:
@@ -58,8 +57,8 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         if path.exists():
             arrays = load(path)
             assert arrays["a"].min() == arrays["a"].max() == arrays["b"].min() == arrays["b"].max()
-            seen.add(float(arrays["a"][0]))
-    assert len(seen) > 3, "the kills all fell at the same place: this run proved nothing"
+    unfinished = [name for name in os.listdir(tmp_path) if name != path.name]
+    assert len(unfinished) > 2, "hardly a kill fell into the writing of a file: this run proved nothing"
 
 
 def test_size_limit(tmp_path: Path) -> None:

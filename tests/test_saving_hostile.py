@@ -218,6 +218,15 @@ def test_odd_values_in_config(tmp_path: Path, saved: bytes) -> None:
             assert peak < MEMORY, changed
 
 
+def test_layers_larger_than_the_file_are_not_allocated(tmp_path: Path, saved: bytes) -> None:
+    config = document(saved, "config")
+    for units in (10**3, 10**9, 2**62):
+        config["layers"][0]["config"]["units"] = units
+        assert "larger than what the file holds" in refused(
+            tmp_path / "hostile.safetensors", edit(saved, config=config)
+        )
+
+
 def test_tensors_that_do_not_fit_the_config(tmp_path: Path, saved: bytes) -> None:
     length = struct.unpack("<Q", saved[:8])[0]
     header, data = json.loads(saved[8 : 8 + length]), saved[8 + length :]
