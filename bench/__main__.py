@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import epochs, kernels, machine, steps
 from bench.table import markdown
 
-PARTS = {"kernels": kernels.run, "steps": steps.run, "epochs": epochs.run}
+PARTS = {"kernels": kernels, "steps": steps, "epochs": epochs}
 
 
 def main() -> None:
@@ -20,11 +20,10 @@ def main() -> None:
     given = parser.parse_args()
     results: dict[str, object] = {"machine": machine.describe()}
     print("\n".join(f"- {name}: {value}" for name, value in machine.describe().items()))
-    for name, run in PARTS.items():
+    for name, part in PARTS.items():
         if given.part in (name, "all"):
-            rows = run()
-            results[name] = rows
-            print(f"\n## {name}: {(run.__doc__ or '').strip()}\n\n{markdown(rows)}", flush=True)
+            results[name] = rows = part.run()
+            print(f"\n## {name}\n\n{(part.__doc__ or '').strip()}\n\n{markdown(rows)}", flush=True)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps(results, indent=1) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,14 @@ class Row:
     dtype: str
 
 
-def rows() -> Iterator[Row]:
+def rows() -> list[Row]:
     """A row per spec and dtype, named by the op and the spec's place among the op's."""
-    counts: dict[str, int] = {}
+    places: Counter[str] = Counter()
+    found = []
     for spec in SPECS:
-        counts[spec.op] = place = counts.get(spec.op, -1) + 1
-        for dtype in ("float32", "float64"):
-            yield Row(f"{spec.op}.{place}", spec, dtype)
+        found += [Row(f"{spec.op}.{places[spec.op]}", spec, dtype) for dtype in ("float32", "float64")]
+        places[spec.op] += 1
+    return found
 
 
 class Loop:
