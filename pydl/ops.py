@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def matmul(
         raise ValueError(
             f"matmul: expected a (..., K) and b (K, N) or (K,), matrices where transposed; got {x.shape} and {y.shape}"
         )
-    left, flip_a = _matrix(x.reshape(-1, x.shape[-1]), dtype, transpose_a)
+    left, flip_a = _matrix(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), dtype, transpose_a)
     right, flip_b = _matrix(y[:, None] if y.ndim == 1 else y, dtype, transpose_b)
     rows, inner = left.shape[::-1] if flip_a else left.shape
     depth, columns = right.shape[::-1] if flip_b else right.shape

@@ -1,0 +1,187 @@
+"""Matrix products. Operands are eighths of small whole numbers: every sum is exact, so any wrong term shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from pydl import _core
+
+from .draw import blank
+from .spec import Fields, Spec
+
+Array = np.ndarray[Any, Any]
+SHARES = 7  # the most threads that tests split a call among
+PANEL = 32  # the widest panel
+ROWS = 256  # rows of dy that gemm_dw packs at a time
+
+SHAPES = {"rows": (0, 3, 5), "inner": (5, 0, 3), "columns": (3, 5, 0)}  # B, I, O; n takes the place of 0
+
+
+def sizes(kind: str, n: int) -> tuple[int, int, int]:
+    B, I, O = (size or max(n, 1) for size in SHAPES[kind])
+    return B, I, O
+
+
+def eighths(rng: np.random.Generator, dtype: str, *shape: int) -> Array:
+    """Multiples of 1/8 in [-1, 1]: products are multiples of 1/64, and a thousand of them stay below 2^24 / 64."""
+    x = rng.integers(-8, 9, shape)
+    if x.size > 100:
+        assert len(np.unique(x)) > 10
+    return (x / 8).astype(dtype)
+
+
+def pack(matrix: Array, dtype: str) -> Array:
+    """A matrix [I][O] in panels [ceil(O / width)][I][width], the last one padded with zeros."""
+    inputs, units = matrix.shape
+    width = _core.panel_width(units, dtype)
+    panels = -(-units // width)
+    padded = np.zeros((inputs, panels * width), matrix.dtype)
+    padded[:, :units] = matrix
+    return np.ascontiguousarray(padded.reshape(inputs, panels, width).transpose(1, 0, 2))
+
+
+def unpack(panels: Array, units: int) -> Array:
+    """The matrix [I][O] that `pack` packed."""
+    return np.ascontiguousarray(panels.transpose(1, 0, 2)).reshape(panels.shape[1], -1)[:, :units]
+
+
+def padded(rng: np.random.Generator, dtype: str, O: int) -> Array:
+    """A bias as long as the panels, zero where there is no column."""
+    return pack(eighths(rng, dtype, 1, O), dtype).reshape(-1)
+
+
+def scratch(dtype: str, elements: int) -> Fields:
+    return {"pack": blank(dtype, SHARES, elements), "pack_stride": elements}
+
+
+EXACT = (None, "act_relu_fwd", "act_relu_bwd")
+
+
+def bound(act: str | None) -> float:
+    """ulps of a spec: products are exact, so only activations may round."""
+    return 0.0 if act in EXACT else 4.0
+
+
+FORWARD = {
+    None: lambda z: z,
+    "act_relu_fwd": lambda z: np.maximum(z, 0),
+    "act_tanh_fwd": np.tanh,
+    "act_gelu_fwd": lambda z: z * special.ndtr(z),
+    "act_softmax_fwd": lambda z: special.softmax(z, axis=-1),
+}
+
+
+def gemm_fwd(kind: str, act: str | None = None, bias: bool = True, keep: bool = False) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, I, O = sizes(kind, n)
+        return {
+            "x": eighths(rng, dtype, B, I), "w": pack(eighths(rng, dtype, I, O), dtype),
+            "b": padded(rng, dtype, O) if bias else None, "y": blank(dtype, B, O),
+            "z": blank(dtype, B, O) if keep else None, "act": act, "B": B, "I": I, "O": O,
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        z = a["x"] @ unpack(a["w"], a["O"])
+        if bias:
+            z = z + a["b"][: a["O"]]
+        return {"y": FORWARD[act](z), "z": z if keep else None}
+
+    return Spec("gemm_fwd", args, ("y", "z"), reference, bound(act))
+
+
+def gemm_dx(kind: str, act: str | None = None, add: int = 0) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, I, O = sizes(kind, n)
+        w = pack(eighths(rng, dtype, I, O), dtype)
+        return {
+            "dy": eighths(rng, dtype, B, O), "w": w, "dx": eighths(rng, dtype, B, I) if add else blank(dtype, B, I),
+            "s": eighths(rng, dtype, B, I) if act else None, "act": act, "B": B, "I": I, "O": O, "add": add,
+            **scratch(dtype, w.size // I * PANEL),
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        dx = a["dy"] @ unpack(a["w"], a["O"]).T
+        if act:  # the derivative of tanh by its output, and of relu
+            dx = dx * (1 - a["s"] ** 2 if act == "act_tanh_bwd" else a["s"] > 0)
+        return {"dx": dx + a["dx"] if add else dx}
+
+    return Spec("gemm_dx", args, ("dx",), reference, bound(act))
+
+
+def gemm_dw(kind: str, add: int = 0) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, I, O = sizes(kind, n)
+        old = pack(eighths(rng, dtype, I, O), dtype)
+        dw = old if add else np.full_like(old, np.nan)
+        return {
+            "x": eighths(rng, dtype, B, I), "dy": eighths(rng, dtype, B, O), "dw": dw, "n": dw.size, "B": B, "I": I,
+            "O": O, "add": add, **scratch(dtype, min(B, ROWS) * PANEL),
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        panels, _, width = a["dw"].shape
+        dw = np.zeros((a["I"], panels * width))
+        dw[:, : a["O"]] = a["x"].T @ a["dy"]
+        dw = dw.reshape(a["I"], panels, width).transpose(1, 0, 2)
+        return {"dw": dw + a["dw"] if add else dw}
+
+    return Spec("gemm_dw", args, ("dw",), reference, bound(None))
+
+
+def pack_b(kind: str, transposed: int) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        _, I, O = sizes(kind, n)
+        b = eighths(rng, dtype, *((O, I + 2) if transposed else (I, O + 2)))
+        w = np.full_like(pack(np.zeros((I, O), dtype), dtype), np.nan)
+        return {"b": b, "w": w, "n": w.size, "I": I, "O": O, "ldb": b.shape[1], "transposed": transposed}
+
+    def reference(a: Fields) -> Fields:
+        panels, I, width = a["w"].shape
+        b = a["b"].T if transposed else a["b"]
+        full = np.zeros((I, panels * width))
+        full[:, : a["O"]] = b[:I, : a["O"]]
+        return {"w": full.reshape(I, panels, width).transpose(1, 0, 2)}
+
+    return Spec("pack_b", args, ("w",), reference, bound(None))
+
+
+def matmul(kind: str, flipped: bool = False, act: str | None = None, bias: bool = True) -> Spec:
+    """`flipped`: a is stored as its transpose. Rows of y are further apart than they are long."""
+
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, I, O = sizes(kind, n)
+        x = eighths(rng, dtype, *((I, B) if flipped else (B, I)))
+        strides = {"rs": 1, "cs": B} if flipped else {"rs": I, "cs": 1}
+        return {
+            "x": x, "w": pack(eighths(rng, dtype, I, O), dtype), "b": padded(rng, dtype, O) if bias else None,
+            "y": eighths(rng, dtype, B, O + 3), "act": act, "B": B, "I": I, "O": O, "ldy": O + 3, **strides,
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        z = (a["x"].T if flipped else a["x"]) @ unpack(a["w"], a["O"])
+        y = a["y"].copy()
+        y[:, : a["O"]] = FORWARD[act](z + a["b"][: a["O"]] if bias else z)
+        return {"y": y}
+
+    return Spec("matmul", args, ("y",), reference, bound(act))
+
+
+SPECS = [
+    *(gemm_fwd(kind) for kind in SHAPES),
+    gemm_fwd("columns", "act_gelu_fwd", keep=True),
+    gemm_fwd("columns", "act_softmax_fwd"),
+    gemm_fwd("rows", "act_tanh_fwd", bias=False),
+    gemm_fwd("inner", "act_relu_fwd"),
+    *(gemm_dx(kind) for kind in SHAPES),
+    *(gemm_dx(kind, add=1) for kind in ("rows", "columns")),
+    gemm_dx("inner", "act_tanh_bwd"),
+    gemm_dx("rows", "act_relu_bwd"),
+    *(gemm_dw(kind, add) for kind in SHAPES for add in (0, 1)),
+    *(pack_b(kind, transposed) for kind in ("inner", "columns") for transposed in (0, 1)),
+    *(matmul(kind, flipped) for kind in SHAPES for flipped in (False, True)),
+    matmul("columns", act="act_tanh_fwd", bias=False),
+    matmul("rows", flipped=True, act="act_relu_fwd"),
+]

@@ -1,0 +1,222 @@
+"""Matrix products of random shapes on every instruction set: error bounds, and bits that depend on nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import _core, ops
+from tests.numpy_forward import ACTIVATIONS
+from tests.specs.gemm import pack, scratch, unpack
+
+Array = np.ndarray[Any, Any]
+
+DTYPES = ("float32", "float64")
+SHAPES_DRAWN = 150
+EDGES = (1, 2, 3, 5, 6, 7, 13, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129)
+# (B, I, O): more inner terms than one block holds; weights larger than what is kept in L2; rows beyond a block of dW
+LARGE = ((40, 1100, 150), (17, 1030, 300), (300, 20, 70), (520, 33, 9))
+
+
+def shapes() -> list[tuple[int, int, int]]:
+    rng = np.random.default_rng(3)
+    small = [tuple(int(d) for d in rng.choice(EDGES, 3)) for _ in range(SHAPES_DRAWN // 2)]
+    any_size = [tuple(int(d) for d in rng.integers(1, 90, 3)) for _ in range(SHAPES_DRAWN // 2)]
+    drawn = [*small, *any_size]
+    assert len(set(drawn)) > 0.9 * SHAPES_DRAWN
+    return [*drawn, *LARGE]  # type: ignore[list-item]
+
+
+def normal(rng: np.random.Generator, dtype: str, *shape: int) -> Array:
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def assert_close(got: Array, a: Array, b: Array, what: str) -> None:
+    """|got - a b| <= 2 K eps |a| |b|, in float128 or so."""
+    wide = np.longdouble if got.dtype == np.float64 else np.float64
+    exact = a.astype(wide) @ b.astype(wide)
+    bound = 2 * a.shape[1] * np.finfo(got.dtype).eps * (np.abs(a).astype(wide) @ np.abs(b).astype(wide))
+    worst = np.max(np.abs(got - exact) - bound)
+    assert worst <= 0, f"{what}: beyond the bound by {worst}"
+
+
+def products(x: Array, w: Array, dy: Array, isa: str, nth: int) -> tuple[Array, Array, Array]:
+    """The three products of a Dense layer, each split among nth threads; weights as users see them."""
+    (B, I), O, dtype = x.shape, w.shape[1], x.dtype.name
+    panels = pack(w, dtype)
+    sizes = {"B": B, "I": I, "O": O}
+    y, dx, dw = np.empty((B, O), dtype), np.empty((B, I), dtype), np.empty_like(panels)
+    _core.call("gemm_fwd", dtype=dtype, isa=isa, nth=nth, x=x, w=panels, y=y, **sizes)
+    _core.call("gemm_dx", dtype=dtype, isa=isa, nth=nth, dy=dy, w=panels, dx=dx, **sizes,
+               **scratch(dtype, panels.size // I * 32))  # fmt: skip
+    _core.call("gemm_dw", dtype=dtype, isa=isa, nth=nth, x=x, dy=dy, dw=dw, n=dw.size, **sizes,
+               **scratch(dtype, min(B, 256) * 32))  # fmt: skip
+    return y, dx, unpack(dw, O)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_error_bound_of_the_three_products(isa: str, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    for B, I, O in shapes():
+        x, w, dy = normal(rng, dtype, B, I), normal(rng, dtype, I, O), normal(rng, dtype, B, O)
+        y, dx, dw = products(x, w, dy, isa, 1)
+        assert_close(y, x, w, f"y of {(B, I, O)}")
+        assert_close(dx, dy, w.T, f"dx of {(B, I, O)}")
+        assert_close(dw, x.T, dy, f"dw of {(B, I, O)}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_depend_on_no_thread_count_and_no_other_row(isa: str, dtype: str) -> None:
+    """Subset invariance: rows alone and rows in a batch have the same y and dx."""
+    rng = np.random.default_rng(2)
+    for B, I, O in shapes()[::3]:
+        x, w, dy = normal(rng, dtype, B, I), normal(rng, dtype, I, O), normal(rng, dtype, B, O)
+        whole = products(x, w, dy, isa, 1)
+        for nth in (2, 3, 7):
+            for got, expected in zip(products(x, w, dy, isa, nth), whole, strict=True):
+                np.testing.assert_array_equal(got, expected)
+        for rows in (slice(0, 1), slice(B - 1, B), slice(B // 3, B // 3 + 7)):
+            y, dx, _ = products(x[rows], w, dy[rows], isa, 1)
+            np.testing.assert_array_equal(y, whole[0][rows])
+            np.testing.assert_array_equal(dx, whole[1][rows])
+
+
+def test_exact_products_are_the_same_on_every_isa() -> None:
+    rng = np.random.default_rng(4)
+    x, w, dy = (rng.integers(-9, 10, s).astype(np.float32) for s in ((37, 45), (45, 51), (37, 51)))
+    for isa in _core.isas():
+        y, dx, dw = products(x, w, dy, isa, 3)
+        np.testing.assert_array_equal(y, x @ w)
+        np.testing.assert_array_equal(dx, dy @ w.T)
+        np.testing.assert_array_equal(dw, x.T @ dy)
+
+
+def test_nan_and_infinity_come_through(isa: str) -> None:
+    x, w = np.ones((9, 11), np.float32), np.ones((11, 19), np.float32)
+    x[4, 5], w[2, 7] = np.nan, np.inf
+    got = ops.matmul(x, w)
+    assert np.isnan(got[4]).all()
+    assert np.isinf(np.delete(got, 4, axis=0)[:, 7]).all()
+    assert np.isfinite(np.delete(np.delete(got, 4, axis=0), 7, axis=1)).all()
+
+
+# -- ops.matmul -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_of_random_shapes_and_layouts(isa: str, dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    for i, (B, I, O) in enumerate(shapes()):
+        a, b = normal(rng, dtype, B, I), normal(rng, dtype, I, O)
+        flip_a, flip_b = bool(i & 1), bool(i & 2)
+        left = np.ascontiguousarray(a.T) if flip_a else a
+        right = np.ascontiguousarray(b.T) if flip_b else b
+        if i % 5 == 4:  # columns in Fortran's order, every second of them
+            left = np.repeat(np.asfortranarray(left), 2, axis=1)[:, ::2]
+        got = ops.matmul(left, right, transpose_a=flip_a, transpose_b=flip_b)
+        assert got.dtype == dtype
+        assert_close(got, a, b, f"{(B, I, O)}, transposed {flip_a}, {flip_b}")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_with_bias_and_activation(activation: str, dtype: str) -> None:
+    rng = np.random.default_rng(6)
+    a, b, bias = normal(rng, dtype, 23, 5), normal(rng, dtype, 5, 37), normal(rng, dtype, 37)
+    z = a.astype(np.float64) @ b.astype(np.float64) + bias
+    alpha = pydl.activations.get(activation).alpha
+    expected = ACTIVATIONS[activation](z, alpha)
+    got = ops.matmul(a, b, bias=bias, activation=activation)
+    # z, up to about 10, carries 2 * 6 roundings; no activation here is steeper than 1.76 (selu)
+    tolerance = 64 * np.finfo(dtype).eps * (1 + np.abs(z).max())
+    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance)
+    into = np.full_like(got, np.nan)
+    assert ops.matmul(a, b, bias=bias, activation=activation, out=into) is into
+    np.testing.assert_array_equal(into, got)
+
+
+def test_matmul_on_many_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    a, b = normal(rng, "float32", 301, 129), normal(rng, "float32", 129, 77)
+    expected = ops.matmul(a, b, activation="gelu")
+    for threads in (2, 3, 7):
+        monkeypatch.setattr(ops, "choose_threads", lambda work, limit, threads=threads: threads)
+        np.testing.assert_array_equal(ops.matmul(a, b, activation="gelu"), expected)
+    np.testing.assert_array_equal(ops.matmul(a[5:6], b, activation="gelu"), expected[5:6])
+
+
+def test_matmul_takes_vectors_stacks_and_other_numbers() -> None:
+    rng = np.random.default_rng(8)
+    a, b, v = rng.normal(size=(2, 3, 5)), rng.normal(size=(5, 7)), rng.normal(size=5)
+    np.testing.assert_allclose(ops.matmul(a, b), a @ b, rtol=1e-12)
+    np.testing.assert_allclose(ops.matmul(a, v), a @ v, rtol=1e-12)
+    np.testing.assert_allclose(ops.matmul(v, b), v @ b, rtol=1e-12)
+    assert ops.matmul(v, v) == pytest.approx(v @ v)
+    assert ops.matmul(np.arange(4), np.arange(4)).dtype == np.float32
+    assert ops.matmul(np.arange(4, dtype=np.int8), [[1], [2], [3], [True]]) == [11]
+    assert ops.matmul(a[0].astype(np.float32), b).dtype == np.float64
+    assert ops.matmul(a[0].astype(np.float16), b.astype(np.float32)).dtype == np.float32
+    big = ops.matmul(a[0].astype(">f8"), b.astype(">f4").astype("<f4"))
+    np.testing.assert_allclose(big, a[0] @ b.astype(np.float32), rtol=1e-12)
+
+
+def test_matmul_of_nothing() -> None:
+    assert ops.matmul(np.ones((0, 3)), np.ones((3, 2))).shape == (0, 2)
+    assert ops.matmul(np.ones((2, 3)), np.ones((3, 0))).shape == (2, 0)
+    nothing_to_sum = ops.matmul(np.ones((2, 0)), np.ones((0, 3)), bias=[1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(nothing_to_sum, [[1, 2, 3], [1, 2, 3]])
+
+
+def test_matmul_leaves_its_operands_alone() -> None:
+    a, b = np.ones((3, 4), np.float32), np.ones((4, 2), np.float32)
+    a.flags.writeable = b.flags.writeable = False
+    np.testing.assert_array_equal(ops.matmul(a, b), np.full((3, 2), 4))
+
+
+ONES = np.ones((3, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "kind", "words"),
+    [
+        ((ONES, ONES), {}, ValueError, ("inner sizes differ: 4 and 3", "(3, 4) and (3, 4)")),
+        ((ONES, ONES), {"transpose_a": True, "transpose_b": True}, ValueError, ("3 and 4", "transposed")),
+        ((None, ONES), {}, TypeError, ("matmul", "a is None")),
+        ((ONES, "text"), {}, TypeError, ("matmul", "b", "array of numbers")),
+        ((ONES, ONES * 1j), {}, TypeError, ("complex64", "array of numbers")),
+        ((ONES, np.array([[object()]])), {}, TypeError, ("object", "array of numbers")),
+        (([[1, 2], [3]], ONES), {}, TypeError, ("a", "array of numbers")),
+        ((np.float32(2), ONES), {}, ValueError, ("expected a (..., K)", "()")),
+        ((ONES, np.ones((2, 4, 3))), {}, ValueError, ("(2, 4, 3)", "b (K, N) or (K,)")),
+        ((np.ones((2, 3, 4)), ONES), {"transpose_a": True}, ValueError, ("matrices where transposed",)),
+        ((ONES, ONES.T), {"bias": np.ones(4)}, ValueError, ("bias", "(3,)", "(4,)")),
+        ((ONES, ONES.T), {"activation": "rellu"}, ValueError, ("unknown activation 'rellu'", "'relu'")),
+        ((ONES, ONES.T), {"activation": np.tanh}, TypeError, ("activation", "name")),
+        ((ONES, ONES.T), {"out": np.ones((3, 3))}, ValueError, ("out", "float32", "float64")),
+        ((ONES, ONES.T), {"out": np.ones((3, 4), "f4")}, ValueError, ("out", "(3, 3)", "(3, 4)")),
+        ((ONES, ONES.T), {"out": np.ones((3, 3), "f4", "F")}, ValueError, ("out", "C-contiguous")),
+        ((ONES, ONES.T), {"out": np.ones((3, 6), "f4")[:, ::2]}, ValueError, ("out", "C-contiguous")),
+        ((ONES, ONES.T), {"out": [[0.0]]}, TypeError, ("out", "ndarray", "list")),
+    ],
+)  # fmt: skip
+def test_matmul_refuses(arguments: Any, options: Any, kind: Any, words: tuple[str, ...]) -> None:
+    with pytest.raises(kind) as error:
+        ops.matmul(*arguments, **options)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_matmul_refuses_to_write_into_what_it_reads() -> None:
+    square = np.ones((4, 4), np.float32)
+    with pytest.raises(ValueError, match="share memory"):
+        ops.matmul(square, ONES.T @ ONES, out=square)
+    frozen = np.ones((3, 3), np.float32)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="writable"):
+        ops.matmul(ONES, ONES.T, out=frozen)
+    bias = np.ones((1, 4), np.float32)  # a bias is copied, so it may
+    ops.matmul(np.ones((1, 2), np.float32), np.ones((2, 4), np.float32), bias=bias[0], out=bias)
+    np.testing.assert_array_equal(bias, np.full((1, 4), 3))
