@@ -97,7 +97,7 @@ def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | N
             f"got {array.shape}{_target_remedy(loss, array, features)}"
         )
     _check_values(owner, what, loss, array, features[-1])
-    return rows_contiguous(array.reshape(len(array), -1))
+    return rows_contiguous(array.reshape(len(array), math.prod(wanted)))
 
 
 def _target_remedy(loss: Any, array: Array, features: tuple[int, ...]) -> str:
