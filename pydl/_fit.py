@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -12,9 +11,8 @@ import numpy as np
 from pydl import _data, _random
 from pydl._args import real, whole
 from pydl._fit_state import FitState
-from pydl._programs import Program
+from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks
 from pydl.callbacks import CallbackList, History
-from pydl.training import _Pace
 
 
 def run_fit(
@@ -84,19 +82,13 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Ca
     elif isinstance(data, tuple):
         rows = _data.Rows(model, "fit, validation_data", *_data.split_batch("fit, validation_data", data))
     elif _data.is_batched(data):
-        return lambda listed: model._evaluate("fit, validation_data", data, None, None, batch_size, steps, listed)
+        return lambda listed: evaluate(model, "fit, validation_data", data, None, None, batch_size, steps, listed)
     else:
         raise TypeError(
             f"fit: validation_data: expected a tuple (x, y) or (x, y, sample_weight), got {type(data).__name__}"
         )
 
-    def validate(listed: CallbackList) -> Any:
-        listed.on_test_begin()
-        logs = model._evaluate_rows(rows, batch_size, steps, listed)
-        listed.on_test_end(logs)
-        return logs
-
-    return validate
+    return lambda listed: evaluate_rows(model, rows, batch_size, steps, listed)
 
 
 class _Source:
@@ -110,13 +102,8 @@ class _Source:
 
     steps: int | None
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        """Programs to run from batch `step` on: how many rows each will use, and what runs it, adding to sums.
-
-        `single`: one batch at a time. `limit(step)`: the batch to stop at, None where there is no need.
-        """
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+        """What to run from batch `step` of an epoch on; `single` and `limit` as for `row_chunks`."""
         raise NotImplementedError
 
 
@@ -126,35 +113,17 @@ class _RowSource(_Source):
     def __init__(
         self, model: Any, data: _data.Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None
     ) -> None:
-        self.model, self.data, self.shuffle = model, data, shuffle
-        self.batch_size = min(batch_size, data.n)
-        whole_epoch = -(-data.n // self.batch_size)
+        self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
+        whole_epoch = -(-data.n // min(batch_size, data.n))
         self.steps: int = whole_epoch if steps_per_epoch is None else min(whole_epoch, steps_per_epoch)
-        self.pace = _Pace()
+        self.pace = Pace()
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        model, data, size = self.model, self.data, self.batch_size
-        order = _order(model, epoch).permutation(data.n) if self.shuffle else None
-        while step < self.steps:
-            first = step * size
-            batch = min(size, data.n - first)
-            with model._program("train", batch, data.weighted) as program:
-                stop = min(self.steps, data.n // size) if batch == size else step + 1
-                count = 1 if single or program.single_steps else min(self.pace.steps, stop - step)
-                stop_at = limit(step)
-                if stop_at is not None:
-                    count = min(count, stop_at - step)
-                rows = None if order is None else order[first : first + count * batch]
-
-                yield program, count * batch, partial(self._run, program, count, rows, first)
-            step += count
-
-    def _run(self, program: Program, count: int, rows: Any, first: int, sums: Any) -> None:
-        begin = time.perf_counter()
-        self.model._step(program, self.data, count, rows=rows, row0=first, sums=sums)
-        self.pace.took(count, time.perf_counter() - begin)
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+        order = _order(self.model, epoch).permutation(self.data.n) if self.shuffle else None
+        return row_chunks(
+            self.model, "train", self.data, self.batch_size, steps=self.steps, start=step, single=single, order=order,
+            limit=limit, pace=self.pace,
+        )  # fmt: skip
 
 
 class _BatchSource(_Source):
@@ -162,27 +131,17 @@ class _BatchSource(_Source):
 
     def __init__(self, model: Any, x: Any, shuffle: bool, class_weight: Any, steps_per_epoch: int | None) -> None:
         self.model, self.x, self.shuffle, self.class_weight = model, x, shuffle, class_weight
-        known = _data.batch_count(x)
-        self.steps = known if steps_per_epoch is None else steps_per_epoch
-        self.iterator: Iterator[Any] | None = None
+        self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
         model = self.model
         order = _order(model, epoch) if self.shuffle else None
-        for i, batch in enumerate(_data.batches(self.x, step, order), start=step):
+        for i, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield program, data.n, partial(_run_batch, model, program, data)
-            if i + 1 == self.steps:
-                break
+                yield Chunk(program, i, 1, data.n, partial(model._step, program, data, 1))
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
-
-
-def _run_batch(model: Any, program: Program, data: _data.Rows, sums: Any) -> None:
-    model._step(program, data, 1, sums=sums)
 
 
 def _order(model: Any, epoch: int) -> np.random.Generator:
@@ -197,19 +156,19 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
-    for program, rows, run in source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop):
+    for chunk in source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop):
         if sums is None:
-            sums = np.zeros_like(program.sums)
-            seen = _restore(state, sums)
+            sums = np.zeros_like(chunk.program.sums)
+            seen = _restore(model, state, sums)
         if per_batch:
             callbacks.on_train_batch_begin(state.step)
-        run(sums)
-        steps = rows // program.batch
-        seen += rows
-        state.step += steps
+        chunk.run(sums=sums)
+        seen += chunk.rows
+        state.step += chunk.steps
         state.draws = model.optimizer.iterations
         state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
-        logs = model._figures(sums, seen, program)
+        logs = model._figures(sums, seen, chunk.program)
+        state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
         state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
         if per_batch:
             callbacks.on_train_batch_end(state.step - 1, logs)
@@ -223,10 +182,12 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
     return logs
 
 
-def _restore(state: FitState, sums: Any) -> float:
+def _restore(model: Any, state: FitState, sums: Any) -> float:
     """Take over the sums of an epoch that a resumed run had begun; returns the rows they stand for."""
     if not state.totals:
         return 0.0
     for i in range(len(sums)):
         sums[i] = state.totals[f"sum {i}"][0]
+    for c in model.compiled_metrics:
+        c.metric.total, c.metric.count = state.totals[f"metric {c.name}"]
     return state.totals["rows"][0]

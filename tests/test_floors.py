@@ -89,7 +89,7 @@ def test_words_of_other_floors(name: str) -> None:
 
 
 def test_the_bridge_sees_pd_h_only() -> None:
-    for name in ("_core.pyx", "_core.pxd"):
+    for name in ("_core.pyx", "pd.pxd"):
         headers = re.findall(r"cdef extern from [\"<]([^\">]+)", (CORE / name).read_text())
         assert set(headers) <= set(FLOORS[2].uses)
 

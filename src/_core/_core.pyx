@@ -12,6 +12,7 @@ from cpython.buffer cimport (
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
+from pd cimport *
 
 if pd_install_fork_handler() != 0:
     raise ImportError("pydl: the fork handler could not be installed: out of memory")

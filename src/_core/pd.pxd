@@ -1,4 +1,4 @@
-# _core.pxd: pd.h as Cython sees it.
+# pd.pxd: pd.h as Cython sees it.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "pd.h" nogil:

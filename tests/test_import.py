@@ -1,0 +1,81 @@
+"""What `import pydl` does to a process: nothing but define names, and soon."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LIMIT = 1.5  # times NumPy's own import
+
+
+def run(code: str, **environment: str) -> str:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYDL_", "PYTHON"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=kept | environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+CHANGES = """
+import json, os, signal, sys, threading
+import numpy
+
+def state():
+    return {
+        "environment": dict(os.environ),
+        "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
+        "signals": [str(signal.getsignal(s)) for s in sorted(signal.valid_signals())],
+        "smallest number": float(numpy.float32(1e-45) * numpy.float32(1)),
+        "print options": repr(numpy.get_printoptions()),
+        "error mode": repr(numpy.geterr()),
+    }
+
+before, loaded = state(), set(sys.modules)
+import pydl
+after, packages = state(), {name.split(".")[0] for name in set(sys.modules) - loaded}
+names = {name for name in packages - set(sys.stdlib_module_names) if "cython" not in name}
+print(json.dumps([before, after, sorted(names)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def changes() -> Any:
+    return json.loads(run(CHANGES))
+
+
+def test_it_changes_nothing(changes: Any) -> None:
+    before, after, _ = changes
+    assert before["smallest number"] > 0
+    assert before == after
+
+
+def test_it_imports_its_dependencies_only(changes: Any) -> None:
+    assert set(changes[2]) <= {"pydl", "numpy", "safetensors", "tqdm"}
+
+
+def test_it_prints_nothing() -> None:
+    assert run("import pydl") == ""
+
+
+TIMES = """
+import time
+a = time.process_time(); import numpy; b = time.process_time(); import pydl; c = time.process_time()
+print((c - a) / (b - a))
+"""
+
+
+def test_it_takes_little_longer_than_numpy(tmp_path: Path) -> None:
+    cached = {"PYTHONPYCACHEPREFIX": str(tmp_path)}  # both compiled to bytecode, as an installed package is
+    run("import pydl", **cached)
+    rounds: list[float] = []
+    while len(rounds) < 4 and (not rounds or rounds[-1] > LIMIT):  # another load of the machine comes and goes
+        rounds.append(statistics.median(float(run(TIMES, **cached)) for _ in range(5)))
+    assert min(rounds) <= LIMIT, rounds

@@ -1,0 +1,284 @@
+"""Ten steps of `fit` with every optimizer in float64, against the formula in NumPy, on every instruction set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import optimizers as opt
+from pydl.callbacks import LambdaCallback
+
+STEPS, BATCH = 10, 6
+RTOL = 1e-11  # the roundings of ten steps, through square roots
+
+pytestmark = pytest.mark.usefixtures("isa", "float64")
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Weights = dict[str, Array]
+Rule = Callable[[Array, Array, dict[str, Array], float, int], None]  # w, g, slots, rate, t from 1: one step in place
+
+
+def data() -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(STEPS * BATCH, 5))
+    return x, np.sin(x @ rng.normal(size=(5, 3)))
+
+
+X, Y = data()
+
+
+def build(optimizer: Any, **options: Any) -> Any:
+    """5-37-3: kernels of one and of several panels, biases of two lengths."""
+    pydl.utils.set_random_seed(2)
+    model = pydl.Sequential(
+        [pydl.Input((5,)), pydl.layers.Dense(37, "tanh", **options), pydl.layers.Dense(3, **options)]
+    )
+    model.compile(optimizer, "mse")
+    return model
+
+
+def gradients(w: Weights, x: Array, y: Array) -> Weights:
+    h = np.tanh(x @ w["w1"] + w["b1"])
+    dz2 = 2 * (h @ w["w2"] + w["b2"] - y) / y.size
+    dz1 = dz2 @ w["w2"].T * (1 - h**2)
+    return {"w1": x.T @ dz1, "b1": dz1.sum(axis=0), "w2": h.T @ dz2, "b2": dz2.sum(axis=0)}
+
+
+def sgd(momentum: float = 0.0, nesterov: bool = False) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        if not momentum:
+            w -= rate * g
+            return
+        s["m"] = momentum * s.get("m", 0) - rate * g
+        w += momentum * s["m"] - rate * g if nesterov else s["m"]
+
+    return step
+
+
+def rmsprop(rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["v"] = rho * s.get("v", 0) + (1 - rho) * g**2
+        s["a"] = rho * s.get("a", 0) + (1 - rho) * g
+        d = rate * g / np.sqrt(s["v"] - (s["a"] ** 2 if centered else 0) + epsilon)
+        s["m"] = momentum * s.get("m", 0) + d
+        w -= s["m"]
+
+    return step
+
+
+def adam(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        m, v = s.get("m", np.zeros_like(w)), s.get("v", np.zeros_like(w))
+        s["m"] = m + (g - m) * (1 - beta_1)
+        s["v"] = v + (g**2 - v) * (1 - beta_2)
+        s["hat"] = np.maximum(s.get("hat", 0), s["v"])
+        root = np.sqrt(s["hat"] if amsgrad else s["v"])
+        w -= rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) * s["m"] / (root + epsilon)
+
+    return step
+
+
+def by_norm(limit: float) -> Callable[[Weights], Weights]:
+    return lambda gs: {k: g * min(1, limit / np.linalg.norm(g)) for k, g in gs.items()}
+
+
+def by_global_norm(limit: float) -> Callable[[Weights], Weights]:
+    def clip(gs: Weights) -> Weights:
+        norm = np.sqrt(sum(np.sum(g**2) for g in gs.values()))
+        return {k: g * min(1, limit / norm) for k, g in gs.items()}
+
+    return clip
+
+
+def by_value(limit: float) -> Callable[[Weights], Weights]:
+    return lambda gs: {k: np.clip(g, -limit, limit) for k, g in gs.items()}
+
+
+def trajectory(
+    weights: list[Array], rule: Rule, rate: Callable[[int], float], decay: float, clip: Any, decayed: str = "wb"
+) -> list[list[Array]]:
+    """The weights after each step; `rate(i)`: of the step after i others."""
+    w = {k: v.copy() for k, v in zip(("w1", "b1", "w2", "b2"), weights, strict=True)}
+    slots: dict[str, dict[str, Array]] = {k: {} for k in w}
+    states = []
+    for i in range(STEPS):
+        batch = slice(i * BATCH, (i + 1) * BATCH)
+        gs = gradients(w, X[batch], Y[batch])
+        clipped = gs if clip is None else clip(gs)
+        assert clip is None or any(np.any(clipped[k] != gs[k]) for k in gs), "the limit limits something"
+        for k in w:
+            if k[0] in decayed:
+                w[k] -= rate(i) * decay * w[k]
+            rule(w[k], clipped[k], slots[k], rate(i), i + 1)
+        states.append([v.copy() for v in w.values()])
+    return states
+
+
+def check(optimizer: Any, rule: Rule, rate: Any = 0.05, decay: float = 0.0, clip: Any = None) -> None:
+    """Weights after every step of a fit, and after a fit that runs its steps in one go."""
+    rates = rate if callable(rate) else lambda i: rate
+    model = build(optimizer)
+    first = model.get_weights()
+    expected = trajectory(first, rule, rates, decay, clip)
+    seen: list[list[Array]] = []
+    watcher = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(model.get_weights()))
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[watcher])
+    assert len(seen) == STEPS == model.optimizer.iterations
+    for got, wanted in zip(seen, expected, strict=True):
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=RTOL, atol=RTOL)
+    at_once = build(type(optimizer).from_config(optimizer.get_config()))
+    at_once.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
+    for a, b in zip(at_once.get_weights(), seen[-1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert max(np.abs(a - b).max() for a, b in zip(first, seen[-1], strict=True)) > 1e-3
+
+
+RULES: dict[str, tuple[Callable[..., Any], Rule]] = {
+    "sgd": (opt.SGD, sgd()),
+    "sgd, momentum": (lambda **k: opt.SGD(momentum=0.8, **k), sgd(0.8)),
+    "sgd, nesterov": (lambda **k: opt.SGD(momentum=0.8, nesterov=True, **k), sgd(0.8, True)),
+    "rmsprop": (opt.RMSprop, rmsprop()),
+    "rmsprop, momentum": (lambda **k: opt.RMSprop(rho=0.8, momentum=0.7, **k), rmsprop(0.8, 0.7)),
+    "rmsprop, centered": (lambda **k: opt.RMSprop(epsilon=1e-3, centered=True, **k), rmsprop(0.9, 0, 1e-3, True)),
+    "rmsprop, both": (lambda **k: opt.RMSprop(0.1, 0.9, 0.5, 1e-3, True, **k), rmsprop(0.9, 0.5, 1e-3, True)),
+    "adam": (opt.Adam, adam()),
+    "adam, other betas": (lambda **k: opt.Adam(beta_1=0.5, beta_2=0.7, epsilon=0.01, **k), adam(0.5, 0.7, 0.01)),
+    "adam, amsgrad": (lambda **k: opt.Adam(beta_2=0.5, amsgrad=True, **k), adam(0.9, 0.5, amsgrad=True)),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_rule(name: str) -> None:
+    make, rule = RULES[name]
+    optimizer = make()
+    optimizer.learning_rate = 0.05
+    check(optimizer, rule)
+
+
+@pytest.mark.parametrize("name", ["sgd, nesterov", "rmsprop, both", "adam, amsgrad"])
+@pytest.mark.parametrize(
+    ("option", "clip"),
+    [
+        ({"clipnorm": 0.05}, by_norm(0.05)),
+        ({"clipvalue": 0.02}, by_value(0.02)),
+        ({"global_clipnorm": 0.2}, by_global_norm(0.2)),
+    ],
+)
+def test_clipping_and_weight_decay(name: str, option: dict[str, float], clip: Any) -> None:
+    make, rule = RULES[name]
+    optimizer = make(weight_decay=0.3, **option)
+    optimizer.learning_rate = 0.05
+    check(optimizer, rule, decay=0.3, clip=clip)
+
+
+def test_adamw_decays_by_default() -> None:
+    check(opt.AdamW(0.05), adam(), decay=0.004)
+
+
+def test_weights_excluded_from_decay() -> None:
+    optimizer = opt.AdamW(0.05, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model = build(optimizer)
+    expected = trajectory(model.get_weights(), adam(), lambda i: 0.05, 0.5, None, decayed="w")
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), expected[-1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=RTOL, atol=RTOL)
+
+
+SCHEDULES: dict[str, tuple[Any, Callable[[int], float]]] = {
+    "exponential": (opt.schedules.ExponentialDecay(0.1, 3, 0.5), lambda i: 0.1 * 0.5 ** (i / 3)),
+    "staircase": (opt.schedules.ExponentialDecay(0.1, 3, 0.5, staircase=True), lambda i: 0.1 * 0.5 ** (i // 3)),
+    "pieces": (
+        opt.schedules.PiecewiseConstantDecay([2, 5], [0.1, 0.05, 0.01]),
+        lambda i: 0.1 if i <= 2 else 0.05 if i <= 5 else 0.01,
+    ),
+    "polynomial": (
+        opt.schedules.PolynomialDecay(0.1, 6, 0.01, power=2.0),
+        lambda i: (0.1 - 0.01) * (1 - min(i, 6) / 6) ** 2 + 0.01,
+    ),
+    "cosine after a warm-up": (
+        opt.schedules.CosineDecay(0.01, 6, 0.1, warmup_target=0.1, warmup_steps=3),
+        lambda i: 0.01 + 0.09 * i / 3 if i < 3 else 0.1 * (0.9 * 0.5 * (1 + np.cos(np.pi * min(i - 3, 6) / 6)) + 0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["sgd, momentum", "rmsprop", "adam"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules(name: str, schedule: str) -> None:
+    make, rule = RULES[name]
+    given, rate = SCHEDULES[schedule]
+    optimizer = make()
+    optimizer.learning_rate = given
+    check(optimizer, rule, rate)
+
+
+def test_a_rate_set_between_batches_holds_from_the_next_on() -> None:
+    model = build(opt.SGD(0.05))
+    expected = trajectory(model.get_weights(), sgd(), lambda i: 0.05 if i < 4 else 0.2, 0.0, None)
+
+    def speed_up(batch: int, logs: Any) -> None:
+        if batch == 4:
+            model.optimizer.learning_rate = 0.2
+
+    watcher = LambdaCallback(on_train_batch_begin=speed_up)
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[watcher])
+    for a, b in zip(model.get_weights(), expected[-1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=RTOL, atol=RTOL)
+
+
+# -- written in NumPy -------------------------------------------------------------------------------------------------
+
+
+class Lion(opt.Optimizer):
+    """The sign of an interpolated momentum (Chen et al. 2023), by its formula."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("momentum",)
+
+    def update(self, w: Array, g: Array, slots: dict[str, Array], rate: float, t: int) -> None:
+        m = slots["momentum"]
+        w -= rate * np.sign(0.9 * m + 0.1 * g)
+        m[...] = 0.99 * m + 0.01 * g
+
+
+def lion(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+    m = s.get("m", np.zeros_like(w))
+    w -= rate * np.sign(0.9 * m + 0.1 * g)
+    s["m"] = 0.99 * m + 0.01 * g
+
+
+@pytest.mark.parametrize("rate", ["constant", "exponential"])
+def test_an_optimizer_in_numpy(rate: str) -> None:
+    given, of_step = (0.01, 0.01) if rate == "constant" else SCHEDULES[rate]
+    check(Lion(given, weight_decay=0.3, clipvalue=0.05), lion, of_step, decay=0.3, clip=by_value(0.05))
+
+
+def test_a_constraint_holds_after_every_step() -> None:
+    norms: list[float] = []
+    free = build(opt.SGD(0.5))
+    free.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
+    model = build(opt.SGD(0.5), kernel_constraint=pydl.constraints.MaxNorm(0.5))
+    kernel = model.layers[0].kernel
+    watcher = LambdaCallback(
+        on_train_batch_end=lambda batch, logs: norms.append(np.linalg.norm(kernel.numpy(), axis=0).max())
+    )
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[watcher])
+    assert len(norms) == STEPS
+    assert max(norms) <= 0.5 + 1e-6
+    assert np.linalg.norm(free.layers[0].kernel.numpy(), axis=0).max() > 0.6
+    first = build(opt.SGD(0.5))
+    w = dict(zip(("w1", "b1", "w2", "b2"), first.get_weights(), strict=True))
+    gs = gradients(w, X[:BATCH], Y[:BATCH])
+    one = build(opt.SGD(0.5), kernel_constraint=pydl.constraints.MaxNorm(0.5))
+    one.train_on_batch(X[:BATCH], Y[:BATCH])
+    stepped = w["w1"] - 0.5 * gs["w1"]
+    length = np.linalg.norm(stepped, axis=0)
+    expected = stepped * np.clip(length, 0, 0.5) / (length + 1e-7)
+    np.testing.assert_allclose(one.layers[0].kernel.numpy(), expected, rtol=RTOL)
