@@ -5,12 +5,6 @@
  * K_BLOCK outputs keep the packed dy in L2 while w streams past once. Bound: see gemm_tile.c. */
 #include "gemm.h"
 
-/* A tile is TURN inputs high, which is also the side of the squares that are transposed in registers. */
-#if defined(PD_ISA_avx512)
-enum { TURN = 8 };
-#else
-enum { TURN = 4 };
-#endif
 typedef real square_row __attribute__((vector_size(TURN * sizeof(real))));
 typedef square_row square_row_u __attribute__((aligned(sizeof(real)), may_alias));
 typedef ireal square_mask __attribute__((vector_size(TURN * sizeof(real))));
