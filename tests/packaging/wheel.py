@@ -66,9 +66,8 @@ def build_sdist() -> Path:
     return sdist
 
 
-def build_wheel(python: Path, sdist: Path, outdir: Path) -> Path:
+def build_wheel(python: Path, sdist: Path, outdir: Path, epoch: str) -> Path:
     """The wheel of the sdist, unpacked by pip somewhere of its own; nothing may be fetched."""
-    epoch = run("git", "log", "-1", "--format=%ct").strip()
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--no-cache-dir", "--quiet"]
     nowhere = {"PIP_FIND_LINKS": "", "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     run(python, "-m", "pip", "wheel", *options, "--wheel-dir", outdir, sdist, SOURCE_DATE_EPOCH=epoch, **nowhere)
@@ -113,7 +112,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pydl-wheel-") as temporary:
         folder = Path(temporary)
         python = environment(folder / "build", *PROJECT["build-system"]["requires"], "cmake", "ninja")
-        wheels = [build_wheel(python, sdist, folder / name) for name in ("first", "second")]
+        epoch = run("git", "log", "-1", "--format=%ct").strip()
+        wheels = [build_wheel(python, sdist, folder / name, epoch) for name in ("first", "second")]
         shutil.copy(wheels[0], DIST)
         print(f"dist/{wheels[0].name}: built offline from the sdist, without NumPy")
         check_wheel(*wheels)
