@@ -124,10 +124,10 @@ def batch_count(x: Any) -> int | None:
 
 def split_batch(owner: str, batch: Any) -> tuple[Any, Any, Any]:
     """`(x, y)` or `(x, y, sample_weight)` as three values."""
-    if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
         kind = type(batch).__name__
         raise ValueError(f"{owner}: expected each batch as a tuple (x, y) or (x, y, sample_weight), got a {kind}")
-    return batch if len(batch) == 3 else (*batch, None)
+    return (*batch, None)[:3]
 
 
 def inputs_of(batch: Any) -> Any:

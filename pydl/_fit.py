@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -40,7 +41,9 @@ def run_fit(
     else:
         data = _data.Rows(model, "fit", x, y, sample_weight, class_weight)
         if share and validation_data is None:
-            data, validation_data = _split(data, share)
+            plain = data if class_weight is None else _data.Rows(model, "fit", x, y, sample_weight)
+            kept = _kept(data.n, share)
+            data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
     validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
     listed = CallbackList(
@@ -68,12 +71,12 @@ def run_fit(
     return history
 
 
-def _split(data: _data.Rows, share: float) -> tuple[_data.Rows, _data.Rows]:
-    """The first rows to train on, the last for validation."""
-    kept = int(data.n * (1 - share))
-    if kept == 0 or kept == data.n:
-        raise ValueError(f"fit: validation_split {share} of {data.n} rows leaves one part empty")
-    return data.take(slice(0, kept)), data.take(slice(kept, None))
+def _kept(n: int, share: float) -> int:
+    """How many of n rows to train on; the last ones are for validation."""
+    kept = int(n * (1 - share))
+    if kept in (0, n):
+        raise ValueError(f"fit: validation_split {share} of {n} rows leaves one part empty")
+    return kept
 
 
 def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
@@ -81,7 +84,7 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Ca
         return None
     if isinstance(data, _data.Rows):
         rows = data
-    elif isinstance(data, tuple):
+    elif isinstance(data, tuple | list):
         rows = _data.Rows(model, "fit, validation_data", *_data.split_batch("fit, validation_data", data))
     elif _data.is_batched(data):
         return lambda listed: model._evaluate("fit, validation_data", data, None, None, batch_size, steps, listed)
@@ -169,14 +172,24 @@ class _BatchSource(_Source):
     def chunks(
         self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
     ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        model = self.model
+        if step == self.steps:  # resumed at the very end of the epoch
+            return
+        model, i = self.model, step - 1
         order = _order(model, epoch) if self.shuffle else None
+        if hasattr(self.x, "on_epoch_begin"):
+            self.x.on_epoch_begin()
         for i, batch in enumerate(_data.batches(self.x, step, order), start=step):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
                 yield program, data.n, partial(_run_batch, model, program, data)
             if i + 1 == self.steps:
                 break
+        else:
+            if self.steps is not None and step <= i:
+                warnings.warn(
+                    f"fit: the data ran out after {i + 1} of {self.steps} batches; training ends", stacklevel=2
+                )
+                model.stop_training = True
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
 
