@@ -61,9 +61,8 @@ def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = Fal
 
 def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
     """A loss for each output."""
-    entries = per_output("loss", given, names)
-    if len(names) > 1 and not isinstance(given, list | tuple | Mapping):
-        entries = [given] * len(names)
+    several = isinstance(given, list | tuple | Mapping)
+    entries = per_output("loss", given, names) if several else [given] * len(names)
     resolved = [losses.get(e) for e in entries]
     for name, loss in zip(names, resolved, strict=True):
         if loss is None:
@@ -95,6 +94,8 @@ def resolve_metrics(
                 metric = metrics.get(entry, loss=resolved_losses[i], output_shape=outputs[i].shape)
                 if metric is None:
                     raise ValueError(f"compile: {what}: expected names, classes or Metric instances, got None")
+                if any(c.metric is metric for c in compiled):
+                    raise ValueError(f"compile: {what}: {metric.name!r} is given twice; make a metric for each use")
                 name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
                 compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
     return compiled
