@@ -100,8 +100,14 @@ def sinks(outputs: list[Array]) -> _core.Arrays:
 
 def is_batched(x: Any) -> bool:
     """Whether `x` gives batches by itself: a `PyDataset` or other sequence of batches, a generator, an iterator."""
-    if isinstance(x, np.ndarray | list | tuple | Mapping) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+    if isinstance(x, np.ndarray | list | tuple | Mapping | str) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
         return False
+    try:
+        memoryview(x)
+    except TypeError:
+        pass
+    else:
+        return False  # array.array, memoryview, bytes
     return hasattr(x, "__next__") or hasattr(x, "__getitem__") or hasattr(x, "__iter__")
 
 

@@ -347,6 +347,8 @@ class Trainer(Layer):
     ) -> dict[str, float]:
         callbacks.on_test_begin()
         if _data.is_batched(x):
+            if y is not None or sample_weight is not None:
+                raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
             logs = self._evaluate_batches(owner, x, steps, callbacks)
         else:
             data = _data.Rows(self, owner, x, y, sample_weight)
