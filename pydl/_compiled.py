@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydl import losses, metrics
+from pydl._args import real
 from pydl._registry import serialize
 
 
@@ -72,11 +73,7 @@ def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
 
 def resolve_loss_weights(given: Any, names: Sequence[str]) -> list[float]:
     """A factor for each output's loss, 1 where none is given."""
-    factors = [1.0 if f is None else f for f in per_output("loss_weights", given, names)]
-    for f in factors:
-        if isinstance(f, bool) or not isinstance(f, int | float):
-            raise TypeError(f"compile: loss_weights: expected numbers, got {f!r}")
-    return [float(f) for f in factors]
+    return [1.0 if f is None else real("compile", "loss_weights", f) for f in per_output("loss_weights", given, names)]
 
 
 def resolve_metrics(

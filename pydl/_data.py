@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -111,16 +112,20 @@ def is_batched(x: Any) -> bool:
     return hasattr(x, "__next__") or hasattr(x, "__getitem__") or hasattr(x, "__iter__")
 
 
-def batches(x: Any, start: int = 0, shuffle: np.random.Generator | None = None) -> Iterator[Any]:
-    """The batches of one epoch: a sequence by index (in random order where `shuffle`), an iterator as it comes."""
+def batches(
+    x: Any, start: int = 0, shuffle: np.random.Generator | None = None, steps: int | None = None
+) -> Iterator[Any]:
+    """The batches of one epoch: a sequence by index (in random order where `shuffle`), an iterator as it comes.
+
+    From batch `start` on (an iterator is taken to be there already), up to batch `steps`.
+    """
     if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
         order = np.arange(len(x)) if shuffle is None else shuffle.permutation(len(x))
-        for i in order[start:]:
-            yield x[int(i)]
-        return
-    for i, batch in enumerate(x):
-        if i >= start or hasattr(x, "__next__"):
-            yield batch
+        yield from (x[int(i)] for i in order[start:steps])
+    elif hasattr(x, "__next__"):
+        yield from itertools.islice(x, None if steps is None else steps - start)
+    else:
+        yield from itertools.islice(x, start, steps)
 
 
 def batch_count(x: Any) -> int | None:

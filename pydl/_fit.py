@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from pydl import _data, _random
-from pydl._args import real, whole
+from pydl._args import optional_whole, real, whole
 from pydl._fit_state import FitState
-from pydl._programs import Program
+from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks
 from pydl.callbacks import CallbackList, History
-from pydl.training import _Pace
 
 
 def run_fit(
@@ -28,8 +26,11 @@ def run_fit(
     initial_epoch = whole("fit", "initial_epoch", initial_epoch)
     validation_freq = whole("fit", "validation_freq", validation_freq, at_least=1)
     share = real("fit", "validation_split", validation_split, at_least=0, below=1)
-    if steps_per_epoch is not None:
-        steps_per_epoch = whole("fit", "steps_per_epoch", steps_per_epoch, at_least=1)
+    steps_per_epoch = optional_whole("fit", "steps_per_epoch", steps_per_epoch, at_least=1)
+    validation_steps = optional_whole("fit", "validation_steps", validation_steps, at_least=1)
+    validation_batch_size = optional_whole("fit", "validation_batch_size", validation_batch_size, at_least=1)
+    if not isinstance(shuffle, bool | int):
+        raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
     model._start_training()
     source: _Source
     if _data.is_batched(x):
@@ -87,19 +88,13 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Ca
     elif isinstance(data, tuple | list):
         rows = _data.Rows(model, "fit, validation_data", *_data.split_batch("fit, validation_data", data))
     elif _data.is_batched(data):
-        return lambda listed: model._evaluate("fit, validation_data", data, None, None, batch_size, steps, listed)
+        return lambda listed: evaluate(model, "fit, validation_data", data, None, None, batch_size, steps, listed)
     else:
         raise TypeError(
             f"fit: validation_data: expected a tuple (x, y) or (x, y, sample_weight), got {type(data).__name__}"
         )
 
-    def validate(listed: CallbackList) -> Any:
-        listed.on_test_begin()
-        logs = model._evaluate_rows(rows, batch_size, steps, listed)
-        listed.on_test_end(logs)
-        return logs
-
-    return validate
+    return lambda listed: evaluate_rows(model, rows, batch_size, steps, listed)
 
 
 class _Source:
@@ -113,51 +108,41 @@ class _Source:
 
     steps: int | None
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        """Programs to run from batch `step` on: how many rows each will use, and what runs it, adding to sums.
-
-        `single`: one batch at a time. `limit(step)`: the batch to stop at, None where there is no need.
-        """
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+        """What to run from batch `step` of an epoch on; `single` and `limit` as for `row_chunks`."""
         raise NotImplementedError
 
 
 class _RowSource(_Source):
-    """Arrays: rows in a new order each epoch, as many steps at a time as fit into a chunk."""
+    """Arrays: rows in a new order each time round, as many steps at a time as fit into a chunk.
+
+    An epoch of `steps_per_epoch` goes on where the last one stopped.
+    """
 
     def __init__(
         self, model: Any, data: _data.Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None
     ) -> None:
-        self.model, self.data, self.shuffle = model, data, shuffle
-        self.batch_size = min(batch_size, data.n)
-        whole_epoch = -(-data.n // self.batch_size)
-        self.steps: int = whole_epoch if steps_per_epoch is None else min(whole_epoch, steps_per_epoch)
-        self.pace = _Pace()
+        self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
+        self.lap = -(-data.n // min(batch_size, data.n))  # batches in the data
+        self.steps: int = steps_per_epoch or self.lap
+        self.pace = Pace()
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        model, data, size = self.model, self.data, self.batch_size
-        order = _order(model, epoch).permutation(data.n) if self.shuffle else None
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
         while step < self.steps:
-            first = step * size
-            batch = min(size, data.n - first)
-            with model._program("train", batch, data.weighted) as program:
-                stop = min(self.steps, data.n // size) if batch == size else step + 1
-                count = 1 if single or program.single_steps else min(self.pace.steps, stop - step)
-                stop_at = limit(step)
-                if stop_at is not None:
-                    count = min(count, stop_at - step)
-                rows = None if order is None else order[first : first + count * batch]
+            lap, place = divmod(epoch * self.steps + step, self.lap)
+            end = min(self.lap, place + self.steps - step)
+            order = _order(self.model, lap).permutation(self.data.n) if self.shuffle else None
+            yield from row_chunks(
+                self.model, "train", self.data, self.batch_size, steps=end, start=place, single=single, order=order,
+                limit=partial(_shifted, limit, step - place), pace=self.pace,
+            )  # fmt: skip
+            step += end - place
 
-                yield program, count * batch, partial(self._run, program, count, rows, first)
-            step += count
 
-    def _run(self, program: Program, count: int, rows: Any, first: int, sums: Any) -> None:
-        begin = time.perf_counter()
-        self.model._step(program, self.data, count, rows=rows, row0=first, sums=sums)
-        self.pace.took(count, time.perf_counter() - begin)
+def _shifted(limit: Callable[[int], int | None], by: int, step: int) -> int | None:
+    """`limit` for steps that are counted from another one."""
+    stop = limit(step + by)
+    return None if stop is None else stop - by
 
 
 class _BatchSource(_Source):
@@ -165,37 +150,22 @@ class _BatchSource(_Source):
 
     def __init__(self, model: Any, x: Any, shuffle: bool, class_weight: Any, steps_per_epoch: int | None) -> None:
         self.model, self.x, self.shuffle, self.class_weight = model, x, shuffle, class_weight
-        known = _data.batch_count(x)
-        self.steps = known if steps_per_epoch is None else steps_per_epoch
-        self.iterator: Iterator[Any] | None = None
+        self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
 
-    def chunks(
-        self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]
-    ) -> Iterator[tuple[Program, int, Callable[[Any], None]]]:
-        if step == self.steps:  # resumed at the very end of the epoch
-            return
-        model, i = self.model, step - 1
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+        model, done = self.model, step
         order = _order(model, epoch) if self.shuffle else None
         if hasattr(self.x, "on_epoch_begin"):
             self.x.on_epoch_begin()
-        for i, batch in enumerate(_data.batches(self.x, step, order), start=step):
+        for done, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step + 1):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield program, data.n, partial(_run_batch, model, program, data)
-            if i + 1 == self.steps:
-                break
-        else:
-            if self.steps is not None and step <= i:
-                warnings.warn(
-                    f"fit: the data ran out after {i + 1} of {self.steps} batches; training ends", stacklevel=2
-                )
-                model.stop_training = True
+                yield Chunk(program, done - 1, 1, data.n, partial(model._step, program, data, 1))
+        if self.steps is not None and step < done < self.steps:
+            warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
+            model.stop_training = True
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
-
-
-def _run_batch(model: Any, program: Program, data: _data.Rows, sums: Any) -> None:
-    model._step(program, data, 1, sums=sums)
 
 
 def _order(model: Any, epoch: int) -> np.random.Generator:
@@ -210,19 +180,19 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
-    for program, rows, run in source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop):
+    for chunk in source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop):
         if sums is None:
-            sums = np.zeros_like(program.sums)
-            seen = _restore(state, sums)
+            sums = np.zeros_like(chunk.program.sums)
+            seen = _restore(model, state, sums)
         if per_batch:
             callbacks.on_train_batch_begin(state.step)
-        run(sums)
-        steps = rows // program.batch
-        seen += rows
-        state.step += steps
+        chunk.run(sums=sums)
+        seen += chunk.rows
+        state.step += chunk.steps
         state.draws = model.optimizer.iterations
         state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
-        logs = model._figures(sums, seen, program)
+        logs = model._figures(sums, seen, chunk.program)
+        state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
         state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
         if per_batch:
             callbacks.on_train_batch_end(state.step - 1, logs)
@@ -236,10 +206,12 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
     return logs
 
 
-def _restore(state: FitState, sums: Any) -> float:
+def _restore(model: Any, state: FitState, sums: Any) -> float:
     """Take over the sums of an epoch that a resumed run had begun; returns the rows they stand for."""
     if not state.totals:
         return 0.0
     for i in range(len(sums)):
         sums[i] = state.totals[f"sum {i}"][0]
+    for c in model.compiled_metrics:
+        c.metric.total, c.metric.count = state.totals[f"metric {c.name}"]
     return state.totals["rows"][0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -10,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _compiled, _data, _random, optimizers
+from pydl import _check, _compiled, _data, _passes, _random, optimizers
+from pydl._args import optional_whole
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -18,8 +18,6 @@ from pydl.callbacks import CallbackList, History
 from pydl.layers.base import Layer
 
 Array = NDArray[Any]
-
-_CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
 
 
 class Trainer(Layer):
@@ -284,7 +282,7 @@ class Trainer(Layer):
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
         self._prepare("test_on_batch", x)
         data = _data.Rows(self, "test_on_batch", x, y, sample_weight)
-        return _report(self._evaluate_rows(data, data.n), return_dict)
+        return _report(_passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Array]:
         """Gradients of the total loss of one batch, by the path of the weight; for training loops of your own.
@@ -329,89 +327,11 @@ class Trainer(Layer):
         """
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
+        steps = optional_whole("evaluate", "steps", steps, at_least=1)
         listed = CallbackList(
             callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
         )
-        logs = self._evaluate("evaluate", x, y, sample_weight, size, steps, listed)
-        return _report(logs, return_dict)
-
-    def _evaluate(
-        self,
-        owner: str,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
-        batch_size: int,
-        steps: int | None,
-        callbacks: CallbackList,
-    ) -> dict[str, float]:
-        callbacks.on_test_begin()
-        if _data.is_batched(x):
-            if y is not None or sample_weight is not None:
-                raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
-            logs = self._evaluate_batches(owner, x, steps, callbacks)
-        else:
-            data = _data.Rows(self, owner, x, y, sample_weight)
-            logs = self._evaluate_rows(data, batch_size, steps, callbacks)
-        callbacks.on_test_end(logs)
-        return logs
-
-    def _evaluate_rows(
-        self, data: _data.Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
-    ) -> dict[str, float]:
-        self._reset_metrics()
-        per_batch = callbacks is not None and callbacks.per_test_batch
-        logs: dict[str, float] = {}
-        sums = None
-        for program, first, n, run in self._chunks("test", data, batch_size, steps, per_batch):
-            sums = np.zeros_like(program.sums) if sums is None else sums
-            if callbacks is not None and per_batch:
-                callbacks.on_test_batch_begin(first // batch_size)
-            run(sums=sums)
-            logs = self._figures(sums, first + n, program)
-            if callbacks is not None and per_batch:
-                callbacks.on_test_batch_end(first // batch_size, logs)
-        return logs
-
-    def _evaluate_batches(self, owner: str, x: Any, steps: int | None, callbacks: CallbackList) -> dict[str, float]:
-        self._reset_metrics()
-        sums, seen, logs = None, 0, {}
-        for i, batch in enumerate(_data.batches(x)):
-            if i == steps:
-                break
-            data = _data.Rows(self, owner, *_data.split_batch(owner, batch))
-            with self._program("test", data.n, data.weighted) as program:
-                sums = np.zeros_like(program.sums) if sums is None else sums
-                callbacks.on_test_batch_begin(i)
-                program.plan.run(1, data.n, sources=data.sources, sums=sums, nth=program.threads)
-                seen += data.n
-                logs = self._figures(sums, seen, program)
-                callbacks.on_test_batch_end(i, logs)
-        if sums is None:
-            raise ValueError(f"{owner}: expected at least one batch, got none")
-        return logs
-
-    def _chunks(
-        self, kind: str, data: _data.Rows, batch_size: int, steps: int | None, per_batch: bool
-    ) -> Iterator[tuple[Program, int, int, Any]]:
-        """Batches in order, some at a time: the program, the first row, how many rows, and what runs them."""
-        batch_size = min(batch_size, data.n)
-        end = data.n if steps is None else min(data.n, steps * batch_size)
-        first, pace = 0, _Pace()
-        while first < end:
-            left = end - first
-            batch = min(batch_size, left)
-            with self._program(kind, batch, data.weighted) as program:
-                single = per_batch or program.single_steps
-                count = 1 if single else min(pace.steps, left // batch)
-
-                def run(program: Program = program, count: int = count, first: int = first, **where: Any) -> None:
-                    plan, begin = program.plan, time.perf_counter()
-                    plan.run(count, program.batch, sources=data.sources, row0=first, nth=program.threads, **where)
-                    pace.took(count, time.perf_counter() - begin)
-
-                yield program, first, count * batch, run
-            first += count * batch
+        return _report(_passes.evaluate(self, "evaluate", x, y, sample_weight, size, steps, listed), return_dict)
 
     # -- predict --------------------------------------------------------------------------------------------------
 
@@ -434,41 +354,16 @@ class Trainer(Layer):
         ndarray `(n, ...)`, or a list of them, one per output.
         """
         size = _check.batch_size("predict", batch_size)
+        steps = optional_whole("predict", "steps", steps, at_least=1)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
-        listed.on_predict_begin()
-        if _data.is_batched(x):
-            parts = []
-            for i, batch in enumerate(_data.batches(x)):
-                if i == steps:
-                    break
-                parts.append(self._predict_rows(_data.inputs_of(batch), size, None, listed))
-            if not parts:
-                raise ValueError("predict: expected at least one batch, got none")
-            outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        else:
-            outputs = self._predict_rows(x, size, steps, listed)
-        listed.on_predict_end()
+        outputs = _passes.predict(self, x, size, steps, listed)
         return outputs[0] if len(outputs) == 1 else outputs
-
-    def _predict_rows(self, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList | None) -> list[Array]:
-        data = _data.Rows(self, "predict", x, targets=False)
-        n = data.n if steps is None else min(data.n, steps * batch_size)
-        outputs = [np.empty((n, *t.shape[1:]), self.dtype) for t in self.outputs]
-        sinks = _data.sinks(outputs)
-        per_batch = callbacks is not None and callbacks.per_predict_batch
-        for _, first, _, run in self._chunks("predict", data, batch_size, steps, per_batch):
-            if callbacks is not None and per_batch:
-                callbacks.on_predict_batch_begin(first // batch_size)
-            run(sinks=sinks)
-            if callbacks is not None and per_batch:
-                callbacks.on_predict_batch_end(first // batch_size)
-        return outputs
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, computed in one step."""
         self._prepare("predict_on_batch", x, compiled=False)
-        outputs = self._predict_rows(x, 1 << 62, None, None)
+        outputs = _passes.predict_rows(self, x, None)
         return outputs[0] if len(outputs) == 1 else outputs
 
     # -- what a model adds ----------------------------------------------------------------------------------------
@@ -479,18 +374,6 @@ class Trainer(Layer):
 
     def _build_from(self, method: str, x: Any) -> None:
         raise NotImplementedError
-
-
-class _Pace:
-    """How many steps fit into a chunk, from how long the last ones took."""
-
-    def __init__(self) -> None:
-        self.steps = 1
-
-    def took(self, steps: int, seconds: float) -> None:
-        """Learn from a chunk; grow carefully, as the first one pays for cold caches."""
-        fitting = int(_CHUNK * steps / max(seconds, 1e-7))
-        self.steps = max(1, min(fitting, 16 * steps))
 
 
 def _report(logs: dict[str, float], return_dict: bool) -> Any:

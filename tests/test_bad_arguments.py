@@ -1,4 +1,4 @@
-"""Bad arguments of layers, models, compile and fit, one by one: an error that says which, what was expected and given."""
+"""Bad arguments of layers, models, compile and fit, one by one: errors say which, what was expected, what was given."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydl import layers as L
 N = 8
 X = np.random.default_rng(0).normal(size=(N, 4)).astype(np.float32)
 Y = X[:, :1]
+INPUT = pydl.Input((4,))
 
 Call = Callable[[], Any]
 Case = tuple[Call, type[Exception], tuple[str, ...]]
@@ -187,30 +188,36 @@ MODELS: dict[str, Case] = {
     "sequential of a layer": case(lambda: pydl.Sequential(L.Dense(1)), TypeError, "list of layers", "Dense"),
     "sequential of a class": case(lambda: pydl.Sequential([L.Dense]), TypeError, "Dense", "parentheses"),
     "sequential of text": case(lambda: pydl.Sequential(["dense"]), TypeError, "layers", "dense"),
-    "sequential, input last": case(lambda: pydl.Sequential([L.Dense(1), pydl.Input((4,))]), ValueError, "Input", "first"),
+    "sequential, input last": case(lambda: pydl.Sequential([L.Dense(1), INPUT]), ValueError, "Input", "first"),
     "two outputs as a layer": case(lambda: two_outputs()(pydl.Input((4,))), ValueError, '"net"', "one output"),
     "pop of nothing": case(lambda: pydl.Sequential(name="net").pop(), ValueError, '"net"', "no layer"),
     "no such layer": case(lambda: built().get_layer("in"), ValueError, '"net"', "'in'", "out"),
     "no such place": case(lambda: built().get_layer(index=5), ValueError, '"net"', "5", "1 layer"),
     "which layer": case(lambda: built().get_layer(), ValueError, '"net"', "name", "index"),
+    "a model of another size": case(
+        lambda: built()(pydl.Input((3,))), ValueError, '"net"', "(None, 4)", "(None, 3)"
+    ),
+    "a model of one input on two": case(
+        lambda: built()([pydl.Input((4,)), pydl.Input((4,))]), ValueError, '"net"', "(None, 4)"
+    ),
     "too few weights": case(lambda: built().set_weights([X]), ValueError, '"net"', "2 weight arrays", "1"),
     "weights of another shape": case(
         lambda: built().set_weights([X, X]), ValueError, "out/kernel", "(4, 1)", "(8, 4)"
     ),
     "weights None": case(lambda: built().set_weights(None), TypeError, "None"),
-    "weights text": case(lambda: built().set_weights([np.full((4, 1), "a"), ["b"]]), TypeError, "out/kernel", "numbers"),
-    "weights NaN are taken": case(lambda: taken(), AssertionError, "taken"),
+    "weights text": case(lambda: built().set_weights([[["a"]] * 4, ["b"]]), TypeError, "out/kernel", "numbers"),
     "training call": case(lambda: built()(X, training=True), ValueError, '"net"', "inference", "train_on_batch"),
     # -- not built, not compiled
     **{
         f"{method} before compile": case(
-            lambda method=method: getattr(built(), method)(X, Y), ValueError, method, '"net"', "not compiled", "compile("
+            lambda method=method: getattr(built(), method)(X, Y), ValueError, method, '"net"', "is not compiled"
         )
         for method in ("fit", "evaluate", "train_on_batch", "test_on_batch", "gradients", "trace")
     },
     **{
         f"{method} before build": case(
-            lambda method=method: getattr(unbuilt(), method)(*given), ValueError, method, '"net"', "not built", "Input"
+            lambda method=method, given=given: getattr(unbuilt(), method)(*given),
+            ValueError, method, '"net"', "not built", "Input",
         )
         for method, given in {
             "summary": (), "plan": (), "save": ("m.safetensors",), "save_weights": ("m.safetensors",),
@@ -232,12 +239,6 @@ def unbuilt_compiled() -> Any:
     model = unbuilt()
     model.compile("sgd", "mse")
     return model
-
-
-def taken() -> None:
-    """NaN weights are a user's business."""
-    built().set_weights([np.full((4, 1), np.nan), [0.0]])
-    raise AssertionError("taken")
 
 
 COMPILE: dict[str, Case] = {
@@ -274,7 +275,7 @@ COMPILE: dict[str, Case] = {
     "a metric with a mean": case(
         lambda: fit_with("mse", [lambda t, y: np.abs(t - y).mean()]), ValueError, "one value per sample", "leave out"
     ),
-    "loss weight text": case(compiling("sgd", "mse", loss_weights="a"), TypeError, "loss_weights", "numbers", "'a'"),
+    "loss weight text": case(compiling("sgd", "mse", loss_weights="a"), TypeError, "loss_weights", "number", "'a'"),
     "loss weight NaN": case(compiling("sgd", "mse", loss_weights=np.nan), ValueError, "loss_weights", "finite"),
     "loss weights of two": case(compiling("sgd", "mse", loss_weights=[1, 2]), ValueError, "loss_weights", "2"),
     "learning rate": case(lambda: pydl.optimizers.SGD(-1), ValueError, "SGD", "learning_rate", "-1"),
@@ -304,7 +305,6 @@ FIT: dict[str, Case] = {
     "validation_split 1": case(fit(validation_split=1.0), ValueError, "validation_split", "< 1", "1.0"),
     "validation_split negative": case(fit(validation_split=-0.1), ValueError, "validation_split", "-0.1"),
     "validation_split text": case(fit(validation_split="0.1"), TypeError, "validation_split", "'0.1'"),
-    "validation_split of nothing": case(fit(validation_split=0.01), ValueError, "validation_split", "8 rows", "empty"),
     "validation_split of all": case(fit(validation_split=0.99), ValueError, "validation_split", "8 rows", "empty"),
     "validation_freq": case(fit(validation_freq=0), ValueError, "validation_freq", ">= 1"),
     "validation_batch_size": case(
@@ -314,9 +314,6 @@ FIT: dict[str, Case] = {
         fit(validation_steps=0, validation_split=0.5), ValueError, "validation_steps", ">= 1", "0"
     ),
     "steps_per_epoch": case(fit(steps_per_epoch=0), ValueError, "steps_per_epoch", ">= 1", "0"),
-    "too many steps_per_epoch": case(
-        fit(steps_per_epoch=9, batch_size=4), ValueError, "steps_per_epoch", "9", "2 batches"
-    ),
     "steps of evaluate": case(lambda: compiled().evaluate(X, Y, steps=0), ValueError, "evaluate", "steps", ">= 1"),
     "steps of predict": case(lambda: built().predict(X, steps=-1), ValueError, "predict", "steps", ">= 1"),
     "verbose": case(fit(verbose="loud"), ValueError, "verbose", "0, 1, 2", "'loud'"),
@@ -326,8 +323,8 @@ FIT: dict[str, Case] = {
     "unknown argument": case(fit(epoch=3), TypeError, "epoch"),
 }
 
-CASES = {f"{group}: {name}": c for group, cases in
-         {"layer": LAYERS, "model": MODELS, "compile": COMPILE, "fit": FIT}.items() for name, c in cases.items()}  # fmt: skip
+GROUPS = {"layer": LAYERS, "model": MODELS, "compile": COMPILE, "fit": FIT}
+CASES = {f"{group}: {name}": c for group, cases in GROUPS.items() for name, c in cases.items()}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -382,10 +382,20 @@ def test_a_generator_that_runs_out_is_said() -> None:
         model.fit(iter([]), verbose=0)
 
 
-def test_steps_per_epoch_of_arrays() -> None:
-    model = linear()
-    model.fit(X, Y, batch_size=BATCH, epochs=2, steps_per_epoch=4, verbose=0)
-    assert model.optimizer.iterations == 8
+def test_steps_per_epoch_of_arrays_go_round_and_round() -> None:
+    """Six batches, the last one of 5 rows; epochs of 4 and of 9 steps."""
+    rows = np.arange(40.0)[:, None]
+    lap = [list(range(i, min(i + BATCH, 40))) for i in range(0, 40, BATCH)]
+    for steps, epochs in ((4, 4), (9, 2)):
+        model, seen = watched()
+        h = model.fit(rows, rows, batch_size=BATCH, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+        assert len(h.history["loss"]) == epochs
+        assert [b.tolist() for b in seen.batches] == (3 * lap)[: steps * epochs]
+        model, seen = watched()
+        model.fit(rows, rows, batch_size=BATCH, epochs=epochs, steps_per_epoch=steps, verbose=0)
+        first, second = epochs_seen(seen.batches, 6)[:2]
+        assert sorted(first) == sorted(second) == list(range(40))
+        assert first != second
 
 
 # -- callbacks that steer ---------------------------------------------------------------------------------------------

@@ -118,10 +118,10 @@ class Layer(Configurable):
         variables = self.weights
         if len(weights) != len(variables):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(weights)}')
-        arrays = [
-            _check.numeric("set_weights", f'variable "{v.path}"', w) for v, w in zip(variables, weights, strict=True)
-        ]
-        for v, a in zip(variables, arrays, strict=True):
+        arrays = []
+        for v, w in zip(variables, weights, strict=True):
+            a = _check.numeric("set_weights", f'variable "{v.path}"', w)
+            arrays.append(a)
             if a.shape != v.shape:
                 raise ValueError(f'variable "{v.path}": expected an array of shape {v.shape}, got {a.shape}')
         for v, a in zip(variables, arrays, strict=True):

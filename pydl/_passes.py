@@ -1,0 +1,211 @@
+"""Passes over data: chunks of steps that take about 50 ms each, and what evaluation and prediction make of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl import _data
+from pydl._programs import Program
+from pydl.callbacks import CallbackList
+
+Array = NDArray[Any]
+
+_CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
+
+
+class Pace:
+    """How many steps fit into a chunk, from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from a chunk; grow carefully, as the first one pays for cold caches."""
+        fitting = int(_CHUNK * steps / max(seconds, 1e-7))
+        self.steps = max(1, min(fitting, 16 * steps))
+
+
+@dataclass
+class Chunk:
+    """Some steps on end, ready to run.
+
+    Attributes
+    ----------
+    program : Program
+    first : int
+        The batch it begins with, counted within the pass.
+    steps, rows : int
+        How many batches, and how many rows in all.
+    run : callable
+        Takes `sums` or `sinks`, as `Plan.run` does.
+    """
+
+    program: Program
+    first: int
+    steps: int
+    rows: int
+    run: Callable[..., None]
+
+
+def row_chunks(
+    model: Any,
+    kind: str,
+    data: _data.Rows,
+    batch_size: int,
+    *,
+    steps: int | None = None,
+    start: int = 0,
+    single: bool = False,
+    order: Array | None = None,
+    limit: Callable[[int], int | None] | None = None,
+    pace: Pace | None = None,
+) -> Iterator[Chunk]:
+    """The batches of some rows, as many at a time as fit into a chunk.
+
+    Parameters
+    ----------
+    kind : {"train", "test", "predict"}
+    steps : int, optional
+        At most so many batches.
+    start : int
+        The batch to begin with.
+    single : bool
+        One batch at a time.
+    order : int64 array, optional
+        The order of the rows.
+    limit : callable, optional
+        From a batch, the one to stop at for a callback's sake, or None.
+    """
+    size, pace = min(batch_size, data.n), pace or Pace()
+    batches = -(-data.n // size)
+    end = batches if steps is None else min(batches, steps)
+    step = start
+    while step < end:
+        first = step * size
+        batch = min(size, data.n - first)
+        with model._program(kind, batch, data.weighted) as program:
+            whole = min(end, data.n // size) if batch == size else step + 1
+            count = 1 if single or program.single_steps else min(pace.steps, whole - step)
+            stop = limit(step) if limit is not None else None
+            if stop is not None:
+                count = min(count, stop - step)
+            rows = None if order is None else order[first : first + count * batch]
+
+            advance = model._step if kind == "train" else _advance
+            run = partial(_timed, pace, count, advance, program, data, count, rows=rows, row0=first)
+            yield Chunk(program, step, count, count * batch, run)
+        step += count
+
+
+def _advance(program: Program, data: _data.Rows, count: int, **where: Any) -> None:
+    program.plan.run(count, program.batch, sources=data.sources, nth=program.threads, **where)
+
+
+def _timed(pace: Pace, steps: int, advance: Callable[..., None], *arguments: Any, **where: Any) -> None:
+    begin = time.perf_counter()
+    advance(*arguments, **where)
+    pace.took(steps, time.perf_counter() - begin)
+
+
+def evaluate(
+    model: Any,
+    owner: str,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    batch_size: int,
+    steps: int | None,
+    callbacks: CallbackList,
+) -> dict[str, float]:
+    """Loss and metrics on arrays or batches."""
+    if _data.is_batched(x):
+        if y is not None or sample_weight is not None:
+            raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
+        callbacks.on_test_begin()
+        logs = _evaluate_batches(model, owner, x, steps, callbacks)
+        callbacks.on_test_end(logs)
+        return logs
+    return evaluate_rows(model, _data.Rows(model, owner, x, y, sample_weight), batch_size, steps, callbacks)
+
+
+def evaluate_rows(
+    model: Any, data: _data.Rows, batch_size: int, steps: int | None, callbacks: CallbackList
+) -> dict[str, float]:
+    """Loss and metrics on rows."""
+    callbacks.on_test_begin()
+    model._reset_metrics()
+    per_batch = callbacks.per_test_batch
+    logs: dict[str, float] = {}
+    sums, seen = None, 0
+    for chunk in row_chunks(model, "test", data, batch_size, steps=steps, single=per_batch):
+        sums = np.zeros_like(chunk.program.sums) if sums is None else sums
+        if per_batch:
+            callbacks.on_test_batch_begin(chunk.first)
+        chunk.run(sums=sums)
+        seen += chunk.rows
+        logs = model._figures(sums, seen, chunk.program)
+        if per_batch:
+            callbacks.on_test_batch_end(chunk.first, logs)
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def _evaluate_batches(model: Any, owner: str, x: Any, steps: int | None, callbacks: CallbackList) -> dict[str, float]:
+    model._reset_metrics()
+    logs: dict[str, float] = {}
+    sums, seen = None, 0
+    for i, batch in enumerate(_data.batches(x, steps=steps)):
+        data = _data.Rows(model, owner, *_data.split_batch(owner, batch))
+        with model._program("test", data.n, data.weighted) as program:
+            sums = np.zeros_like(program.sums) if sums is None else sums
+            callbacks.on_test_batch_begin(i)
+            _advance(program, data, 1, sums=sums)
+            seen += data.n
+            logs = model._figures(sums, seen, program)
+            callbacks.on_test_batch_end(i, logs)
+    if sums is None:
+        raise ValueError(f"{owner}: expected at least one batch, got none")
+    return logs
+
+
+def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Array]:
+    """Outputs for arrays or batches, one array per output."""
+    callbacks.on_predict_begin()
+    if _data.is_batched(x):
+        parts = [
+            predict_rows(model, _data.inputs_of(batch), batch_size, None, callbacks)
+            for batch in _data.batches(x, steps=steps)
+        ]
+        if not parts:
+            raise ValueError("predict: expected at least one batch, got none")
+        outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    else:
+        outputs = predict_rows(model, x, batch_size, steps, callbacks)
+    callbacks.on_predict_end()
+    return outputs
+
+
+def predict_rows(
+    model: Any, x: Any, batch_size: int | None, steps: int | None = None, callbacks: CallbackList | None = None
+) -> list[Array]:
+    """Outputs for rows; `batch_size` None: all in one step."""
+    data = _data.Rows(model, "predict", x, targets=False)
+    batch_size = batch_size or data.n
+    n = data.n if steps is None else min(data.n, steps * batch_size)
+    outputs = [np.empty((n, *t.shape[1:]), model.dtype) for t in model.outputs]
+    sinks = _data.sinks(outputs)
+    per_batch = callbacks is not None and callbacks.per_predict_batch
+    for chunk in row_chunks(model, "predict", data, batch_size, steps=steps, single=per_batch):
+        if callbacks is not None and per_batch:
+            callbacks.on_predict_batch_begin(chunk.first)
+        chunk.run(sinks=sinks)
+        if callbacks is not None and per_batch:
+            callbacks.on_predict_batch_end(chunk.first)
+    return outputs
