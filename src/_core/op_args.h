@@ -26,7 +26,8 @@
 
 /* Dense input gradient: dx = (dy w^T) * act'(s).
  *   dy [B][O]   w panels   dx [B][I]   s [B][I] or NULL: what act_bwd reads   act: act_bwd kernel or NULL
- *   add: 1 adds to dx (act must be NULL)   pack: scratch of pd_gemm_dx_scratch elements per thread */
+ *   add: 1 adds to dx (act must be NULL)   pack: scratch of min(B, 128) rounded up to
+ *   32, times min(padded O, 512) elements per thread */
 #define PD_FIELDS_gemm_dx(IN, OUT, SCR, FN, INT, REAL) \
     IN(dy) IN(w) OUT(dx) IN(s) FN(act) INT(B) INT(I) INT(O) INT(add) REAL(alpha) SCR(pack) INT(pack_stride)
 
