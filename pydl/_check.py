@@ -45,9 +45,9 @@ def rows_contiguous(array: Array) -> Array:
     inner = array.itemsize
     for d in range(array.ndim - 1, 0, -1):
         if array.shape[d] != 1 and array.strides[d] != inner:
-            return np.ascontiguousarray(array)
+            return array.copy()
         inner *= array.shape[d]
-    return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else np.array(array, order="C")
+    return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
 def model_input(owner: str, tensor: SymbolicTensor, x: Any) -> Array:
@@ -75,6 +75,23 @@ def _input_remedy(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str
 
 def _batch(shape: Sequence[int | None]) -> str:
     return "(batch, " + ", ".join(map(str, shape)) + ")"
+
+
+def outputs(owner: str, tensors: Sequence[SymbolicTensor], out: Any, n: int) -> list[Array]:
+    """`out` of a prediction of n rows: an array to write for each output."""
+    given = list(out) if isinstance(out, list | tuple) else [out]
+    if len(given) != len(tensors):
+        raise ValueError(f"{owner}: out: expected an array for each of {len(tensors)} outputs, got {len(given)}")
+    for tensor, array in zip(tensors, given, strict=True):
+        what = f'{owner}: out for output "{tensor.name}": expected'
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{what} a NumPy array to write into, got {type(array).__name__}")
+        shape = (n, *tensor.shape[1:])
+        if array.shape != shape or array.dtype != tensor.dtype:
+            raise ValueError(f"{what} {tensor.dtype} of shape {shape}, got {array.dtype} of shape {array.shape}")
+        if not array.flags.writeable:
+            raise ValueError(f"{what} a writable array, got a read-only one")
+    return given
 
 
 def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | None, ...]) -> Array:

@@ -54,6 +54,7 @@ class Model(Trainer):
         """Take the graph between these tensors as the model's."""
         if any(t.call is not None for t in inputs):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
+        self._programs.clear()
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
         self.dtype = outputs[0].dtype
@@ -160,15 +161,23 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        """Outputs for arrays, in one step; or, on symbolic tensors, the model as a layer of another."""
+    def __call__(self, inputs: Any, training: bool = False, out: Any = None) -> Any:
+        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another."""
+        if not training:
+            y = self._programs.predictor.run(inputs, out)
+            if y is not None:
+                return y
         if is_symbolic(inputs):
+            self._build_symbolic(inputs)
             return Layer.__call__(self, inputs)
         if training:
             raise ValueError(
                 f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train'
             )
-        return self.predict_on_batch(inputs)
+        return self.predict_on_batch(inputs, out)
+
+    def _build_symbolic(self, inputs: Any) -> None:
+        """Learn the input's shape from a symbolic tensor, where it has been left open."""
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         if len(self.outputs) != 1:
@@ -359,6 +368,7 @@ class Sequential(Model):
         """Connect the chain, where the input's shape is known and there is a layer."""
         self._programs.clear()
         if self._start is None or not self._chain:
+            self._programs.clear()
             self.inputs, self.outputs = [], []
             return
         first = self._start.tensor()
@@ -388,10 +398,9 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return list(self._chain)
 
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        if is_symbolic(inputs) and not self.built and isinstance(inputs, SymbolicTensor):
+    def _build_symbolic(self, inputs: Any) -> None:
+        if isinstance(inputs, SymbolicTensor):
             self.build(inputs.shape)
-        return super().__call__(inputs, training)
 
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)
