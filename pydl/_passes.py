@@ -126,6 +126,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics on arrays or batches."""
     if _data.is_batched(x):
+        if y is not None or sample_weight is not None:
+            raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
         callbacks.on_test_begin()
         logs = _evaluate_batches(model, owner, x, steps, callbacks)
         callbacks.on_test_end(logs)

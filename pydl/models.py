@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _data, _listing, layers
+from pydl import _check, _data, _listing, layers
 from pydl._graph import SymbolicTensor, is_symbolic, order_calls, unique_layers
 from pydl._registry import custom_object_scope
 from pydl._variable import Variable
@@ -110,7 +110,11 @@ class Model(Trainer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place among `layers`."""
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f'Model "{self.name}": no layer number {index}; it has {len(self.layers)} layers')
             return self.layers[index]
+        if name is None:
+            raise ValueError(f'Model "{self.name}": get_layer: expected a name or an index')
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -119,6 +123,7 @@ class Model(Trainer):
     @property
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, layer by layer."""
+        self._require_built("weights")
         return [v for layer in self._layers for v in layer.weights]
 
     @property
@@ -217,6 +222,7 @@ class Model(Trainer):
             Default "train" for a compiled model, else "predict".
         """
         self._require_built("plan")
+        batch_size = _check.batch_size("plan", batch_size)
         kind = kind or ("train" if self.optimizer is not None else "predict")
         if kind not in ("train", "test", "predict"):
             raise ValueError(f'plan: kind: expected "train", "test" or "predict", got {kind!r}')
@@ -360,6 +366,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
+        self._programs.clear()
         if self._start is None or not self._chain:
             self._programs.clear()
             self.inputs, self.outputs = [], []
@@ -372,14 +379,14 @@ class Sequential(Model):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, `(None, ...)`."""
+        if isinstance(input_shape, str) or not hasattr(input_shape, "__iter__"):
+            raise TypeError(f"build: input_shape: expected (None, ...), a tuple, got {input_shape!r}")
         if not self.built:
             dtype = self._chain[0].dtype if self._chain else None
             self._start = InputLayer(tuple(input_shape)[1:], dtype=dtype)
             self._rebuild()
 
     def _build_from(self, method: str, x: Any) -> None:
-        from pydl import _check
-
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
         shape = _check.numeric(method, "x", x).shape

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, _compiled, _data, _passes, _random, optimizers
+from pydl._args import optional_whole
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -326,6 +327,7 @@ class Trainer(Layer):
         """
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
+        steps = optional_whole("evaluate", "steps", steps, at_least=1)
         listed = CallbackList(
             callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
         )
@@ -354,6 +356,7 @@ class Trainer(Layer):
         size = _check.batch_size("predict", batch_size)
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
             return self._predict_at_once("predict", x)
+        steps = optional_whole("predict", "steps", steps, at_least=1)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         outputs = _passes.predict(self, x, size, steps, listed)
