@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.nets import STEPS, Net
 from bench.rivals import Rival, at_work, compete, installed
-from bench.timing import Setting, ratio, scaled
+from bench.timing import Setting, fastest, ratio, scaled
 
 
 def run(setting: Setting, nets: Sequence[Net] = STEPS) -> list[dict[str, Any]]:
@@ -20,13 +20,10 @@ def run(setting: Setting, nets: Sequence[Net] = STEPS) -> list[dict[str, Any]]:
 def measure(net: Net, rivals: Sequence[Rival], setting: Setting) -> dict[str, Any]:
     """Times of all, ratios of the peers, and of the fastest of them in each round."""
     _, taken = compete(rivals, setting.rounds, "Steps", "train", net=asdict(net), budget=setting.budget(0.3))
-    own = taken.pop("pydl")
-    row: dict[str, Any] = {"net": str(net), "pydl, us": scaled(own, 1e6)}
+    row: dict[str, Any] = {"net": str(net)}
     row |= {f"{name}, us": scaled(times, 1e6) for name, times in taken.items()}
-    row |= {f"{name} / pydl": ratio(times, own) for name, times in taken.items()}
-    if taken:
-        row["fastest peer / pydl"] = ratio([min(times) for times in zip(*taken.values(), strict=True)], own)
-    return row
+    row |= {f"{name} / pydl": ratio(times, taken["pydl"]) for name, times in taken.items() if name != "pydl"}
+    return row | fastest(taken)
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

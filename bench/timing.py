@@ -78,3 +78,9 @@ def scaled(values: Sequence[float], factor: float) -> Spread:
 def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
     """How many times as long one rival takes as another, round by round."""
     return spread([a / b for a, b in zip(over, under, strict=True)])
+
+
+def fastest(taken: Mapping[str, Sequence[float]]) -> dict[str, Spread]:
+    """The time of the peer that is the fastest by its median over pydl's, round by round; nothing without a peer."""
+    peers = [times for name, times in taken.items() if name != "pydl"]
+    return {"fastest peer / pydl": ratio(min(peers, key=statistics.median), taken["pydl"])} if peers else {}
