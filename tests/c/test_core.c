@@ -4,7 +4,8 @@
 static void test_memory(void) {
     ptrdiff_t n;
     CHECK(pd_mul(1 << 20, 1 << 20, &n) == 0 && n == (ptrdiff_t)1 << 40, "%td", n);
-    CHECK(pd_mul(PTRDIFF_MAX / 2, 3, &n) < 0 && pd_mul(-1, 3, &n) < 0 && pd_mul(3, -1, &n) < 0, "products that do not fit");
+    CHECK(pd_mul(PTRDIFF_MAX / 2, 3, &n) < 0 && pd_mul(-1, 3, &n) < 0 && pd_mul(3, -1, &n) < 0,
+          "products that do not fit");
     CHECK(pd_alloc((size_t)PTRDIFF_MAX + 1) == NULL, "more than memory can address");
     for (size_t bytes = 0; bytes < 200; bytes += 33) {
         unsigned char *p = pd_alloc(bytes);

@@ -32,14 +32,16 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"pack_b", "W"}, {"sum", "B"}, {"bn_fwd", "O"}, {"bn_bwd", "O"}, {"ln_grad", "O"}, {"colsum", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"pack_b", "W"},  {"sum", "B"},   {"bn_fwd", "O"},
+              {"bn_bwd", "O"},  {"ln_grad", "O"}, {"colsum", "O"}};
 
 enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3 };
 
 typedef struct {
     pd_op op;
     pd_kernel kernel;
-    int isa, dtype, variant; /* variant 1 sets flags, drops what may be NULL and fused activations; others pick a source */
+    int isa, dtype;
+    int variant; /* 1 sets flags, drops what may be NULL and fused activations; others pick a source */
     ptrdiff_t B, I, O;
     block blocks[MAX_FIELDS];
 } call;
@@ -90,10 +92,26 @@ static ptrdiff_t integer(const call *c, const char *name) {
         const char *name;
         ptrdiff_t value;
     } values[] = {
-        {"B", c->B}, {"I", c->I}, {"O", c->O}, {"n", count(c)}, {"group", group(c)}, {"pack_stride", scratch(c)},
-        {"k", tensor ? c->variant : 1 + flag}, {"slot", 1}, {"stream", 3}, {"ldx", c->O}, {"ldy", c->O}, {"xo", 0}, {"yo", 0},
-        {"rs", flag ? 1 : c->I}, {"cs", flag ? c->B : 1}, {"ldb", flag ? c->I : c->O}, {"transposed", flag},
-        {"add", flag}, {"decay", flag}, {"nesterov", flag},
+        {"B", c->B},
+        {"I", c->I},
+        {"O", c->O},
+        {"n", count(c)},
+        {"group", group(c)},
+        {"pack_stride", scratch(c)},
+        {"k", tensor ? c->variant : 1 + flag},
+        {"slot", 1},
+        {"stream", 3},
+        {"ldx", c->O},
+        {"ldy", c->O},
+        {"xo", 0},
+        {"yo", 0},
+        {"rs", flag ? 1 : c->I},
+        {"cs", flag ? c->B : 1},
+        {"ldb", flag ? c->I : c->O},
+        {"transposed", flag},
+        {"add", flag},
+        {"decay", flag},
+        {"nesterov", flag},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;
@@ -165,8 +183,15 @@ static uint64_t run(call *c, int nth) {
     fill(sums.data, 3, PD_FLOAT64, 1);
     for (ptrdiff_t b = 0; b < c->B; b++) ((int64_t *)order.data)[b] = (b * 5 + 1) % rows;
 
-    const pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data, .row0 = SPARE_ROWS, .src = src, .sinks = sink,
-                          .sums = (double *)sums.data, .coef = {0.05, 0.01}, .seed = 7, .count = 3, .failed = &failed};
+    const pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data,
+                          .row0 = SPARE_ROWS,
+                          .src = src,
+                          .sinks = sink,
+                          .sums = (double *)sums.data,
+                          .coef = {0.05, 0.01},
+                          .seed = 7,
+                          .count = 3,
+                          .failed = &failed};
     void *args = arguments(c);
     for (int ith = 0; ith < nth; ith++) c->kernel(args, &step, ith, nth);
 

@@ -38,9 +38,17 @@ static void build(net *m) {
     m->gather_x = (pd_gather_args){.y = m->x, .B = B, .O = I, .k = 0};
     m->gather_t = (pd_gather_args){.y = m->t, .B = B, .O = O, .k = 1};
     m->forward = (pd_gemm_fwd_args){.x = m->x, .w = m->w, .b = m->b, .y = m->y, .B = B, .I = I, .O = O};
-    m->mse = (pd_loss_args){.y = m->y, .t = m->t, .loss = m->loss, .dy = m->dy, .B = B, .O = O, .group = 1, .scale = 1.0 / B};
-    m->dw_args = (pd_gemm_dw_args){.x = m->x, .dy = m->dy, .dw = m->dw, .n = I * W, .B = B, .I = I, .O = O,
-                                   .pack = m->pack, .pack_stride = SCRATCH};
+    m->mse = (pd_loss_args){
+        .y = m->y, .t = m->t, .loss = m->loss, .dy = m->dy, .B = B, .O = O, .group = 1, .scale = 1.0 / B};
+    m->dw_args = (pd_gemm_dw_args){.x = m->x,
+                                   .dy = m->dy,
+                                   .dw = m->dw,
+                                   .n = I * W,
+                                   .B = B,
+                                   .I = I,
+                                   .O = O,
+                                   .pack = m->pack,
+                                   .pack_stride = SCRATCH};
     m->db_args = (pd_colsum_args){.x = m->dy, .y = m->db, .n = O, .B = B};
     m->step_w = (pd_opt_args){.w = m->w, .g = m->dw, .n = I * W};
     m->step_b = (pd_opt_args){.w = m->b, .g = m->db, .n = O};
@@ -65,7 +73,8 @@ static void train(net *m, int nth) {
 }
 
 static int equal(const net *a, const net *b) {
-    return !memcmp(a->w, b->w, sizeof a->w) && !memcmp(a->b, b->b, sizeof a->b) && !memcmp(a->sums, b->sums, sizeof a->sums);
+    return !memcmp(a->w, b->w, sizeof a->w) && !memcmp(a->b, b->b, sizeof a->b) &&
+           !memcmp(a->sums, b->sums, sizeof a->sums);
 }
 
 static const net *expected;

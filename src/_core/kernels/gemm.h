@@ -23,6 +23,12 @@ enum { TILE_ROWS = 12 };
 #else
 enum { TILE_ROWS = 6 };
 #endif
+/* Height of dX's tiles, and side of the squares that it turns in registers. */
+#if defined(PD_ISA_avx512)
+enum { TURN = 8 };
+#else
+enum { TURN = 4 };
+#endif
 enum { TILE_WIDTH = 2 * VL };
 
 enum { K_BLOCK = 512 };     /* a panel block of K_BLOCK x 128 bytes (64 KB) stays in L2 while rows stream past */
@@ -72,5 +78,8 @@ typedef struct {
     ptrdiff_t I, O, rs, cs, ldy;
 } gemm_args;
 void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1);
+
+/* The same for `rows` from r, where they are few and panels are of full width; returns the first panel left to do. */
+ptrdiff_t PD_NAME(gemm_few)(const gemm_args *g, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t p0, ptrdiff_t p1);
 
 #endif

@@ -5,12 +5,6 @@
  * K_BLOCK outputs keep the packed dy in L2 while w streams past once. Bound: see gemm_tile.c. */
 #include "gemm.h"
 
-/* A tile is TURN inputs high, which is also the side of the squares that are transposed in registers. */
-#if defined(PD_ISA_avx512)
-enum { TURN = 8 };
-#else
-enum { TURN = 4 };
-#endif
 typedef real square_row __attribute__((vector_size(TURN * sizeof(real))));
 typedef square_row square_row_u __attribute__((aligned(sizeof(real)), may_alias));
 typedef ireal square_mask __attribute__((vector_size(TURN * sizeof(real))));
@@ -36,8 +30,8 @@ PD_INLINE void transpose(square_row *s) {
 }
 
 /* pack[o][j] = dy[j][o] for o < depth, zero where dy has no row j or no column o */
-static void pack_transposed(real *pack, const real *dy, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth,
-                            ptrdiff_t w) {
+static void pack_transposed(real *pack, const real *dy, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns,
+                            ptrdiff_t depth, ptrdiff_t w) {
     for (ptrdiff_t j = 0; j < w; j++) {
         const ptrdiff_t n = j < rows ? columns : 0;
         for (ptrdiff_t o = 0; o < n; o++) pack[o * w + j] = dy[j * ld + o];
@@ -67,7 +61,7 @@ PD_INLINE void store_transposed(real *stage, const real *tile, ptrdiff_t w, ptrd
 /* dx[j][i] = stage[j][i] (plus what is there), for j < rows, i < n */
 static void flush(real *dx, ptrdiff_t ld, const real *stage, ptrdiff_t rows, ptrdiff_t n, int add) {
     for (ptrdiff_t j = 0; j < rows; j++, dx += ld, stage += STAGE)
-        PD_FOR_VECTORS(i, m, 0, n) {
+        PD_FOR_VECTORS (i, m, 0, n) {
             const vreal v = vload_m(stage + i, m);
             vstore_m(dx + i, add ? vload_m(dx + i, m) + v : v, m);
         }
@@ -105,9 +99,19 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
             for (ptrdiff_t i = 0, m; i < n; i += m) {
                 m = min_(TURN, n - i);
                 if (partial) load_transposed(tile, to + i, I, w, m, group);
-                const tile_args t = {.a = weights + (i0 + i) * pw, .rs = pw, .cs = 1, .run = pw, .runs = depth / pw,
-                                     .jump = I * pw, .b = pack + j * depth, .ldb = w, .init = partial ? tile : NULL,
-                                     .ldi = w, .c = tile, .ldc = w, .n = w};
+                const tile_args t = {.a = weights + (i0 + i) * pw,
+                                     .rs = pw,
+                                     .cs = 1,
+                                     .run = pw,
+                                     .runs = depth / pw,
+                                     .jump = I * pw,
+                                     .b = pack + j * depth,
+                                     .ldb = w,
+                                     .init = partial ? tile : NULL,
+                                     .ldi = w,
+                                     .c = tile,
+                                     .ldc = w,
+                                     .n = w};
                 PD_NAME(gemm_tile)(A_ROWS, w, m)(&t);
                 store_transposed(stage + i, tile, w, m, group);
             }

@@ -8,7 +8,13 @@ enum { L2_SHARE = 512 * 1024 }; /* bytes of w that may be counted on to stay in 
 
 static void tile_at(const gemm_args *g, ptrdiff_t r, ptrdiff_t m, ptrdiff_t p, ptrdiff_t k0, ptrdiff_t k1) {
     const ptrdiff_t w = panel_width(g->O), tw = tile_width(w), last = min_(w, g->O - p * w);
-    tile_args t = {.a = g->x + r * g->rs + k0 * g->cs, .rs = g->rs, .cs = g->cs, .run = k1 - k0, .runs = 1, .ldb = w, .ldc = g->ldy};
+    tile_args t = {.a = g->x + r * g->rs + k0 * g->cs,
+                   .rs = g->rs,
+                   .cs = g->cs,
+                   .run = k1 - k0,
+                   .runs = 1,
+                   .ldb = w,
+                   .ldc = g->ldy};
     const tile_fn tile = PD_NAME(gemm_tile)(g->cs == 1 ? A_ROWS : A_COLS, tw, m);
     for (ptrdiff_t j = 0; j < last; j += tw) {
         t.b = g->w + (p * g->I + k0) * w + j;
@@ -25,7 +31,7 @@ void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_
     if ((p1 - p0) * g->I * w * (ptrdiff_t)sizeof(real) <= L2_SHARE || r1 - r0 <= TILE_ROWS) {
         for (ptrdiff_t r = r0, m; r < r1; r += m) {
             m = tile_height(r1 - r);
-            for (ptrdiff_t p = p0; p < p1; p++) tile_at(g, r, m, p, 0, g->I);
+            for (ptrdiff_t p = PD_NAME(gemm_few)(g, r, m, p0, p1); p < p1; p++) tile_at(g, r, m, p, 0, g->I);
         }
         return;
     }
