@@ -52,6 +52,11 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
     return n
 
 
+def optional_whole(owner: str, name: str, value: Any, **bounds: int) -> int | None:
+    """As `whole`, but None stays None."""
+    return None if value is None else whole(owner, name, value, **bounds)
+
+
 def text(owner: str, name: str, value: Any) -> str:
     """`value`, which must be a string."""
     if not isinstance(value, str):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydl._args import real
 from pydl._graph import SymbolicTensor
 
 Array = NDArray[Any]
@@ -44,9 +45,9 @@ def rows_contiguous(array: Array) -> Array:
     inner = array.itemsize
     for d in range(array.ndim - 1, 0, -1):
         if array.shape[d] != 1 and array.strides[d] != inner:
-            return np.ascontiguousarray(array)
+            return array.copy()
         inner *= array.shape[d]
-    return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else np.ascontiguousarray(array)
+    return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
 def model_input(owner: str, tensor: SymbolicTensor, x: Any) -> Array:
@@ -74,6 +75,23 @@ def _input_remedy(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str
 
 def _batch(shape: Sequence[int | None]) -> str:
     return "(batch, " + ", ".join(map(str, shape)) + ")"
+
+
+def outputs(owner: str, tensors: Sequence[SymbolicTensor], out: Any, n: int) -> list[Array]:
+    """`out` of a prediction of n rows: an array to write for each output."""
+    given = list(out) if isinstance(out, list | tuple) else [out]
+    if len(given) != len(tensors):
+        raise ValueError(f"{owner}: out: expected an array for each of {len(tensors)} outputs, got {len(given)}")
+    for tensor, array in zip(tensors, given, strict=True):
+        what = f'{owner}: out for output "{tensor.name}": expected'
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{what} a NumPy array to write into, got {type(array).__name__}")
+        shape = (n, *tensor.shape[1:])
+        if array.shape != shape or array.dtype != tensor.dtype:
+            raise ValueError(f"{what} {tensor.dtype} of shape {shape}, got {array.dtype} of shape {array.shape}")
+        if not array.flags.writeable:
+            raise ValueError(f"{what} a writable array, got a read-only one")
+    return given
 
 
 def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | None, ...]) -> Array:
@@ -122,7 +140,8 @@ def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) 
                 f"{owner}: {what}: class numbers must be in [0, {classes}), the output has {classes} units; got {bad}"
             )
         if array.dtype.kind == "f" and (array != np.floor(array)).any():
-            raise ValueError(f"{owner}: {what}: expected whole class numbers, got fractions")
+            bad = array[array != np.floor(array)][0]
+            raise ValueError(f"{owner}: {what}: expected whole class numbers, got {bad}")
     elif loss.probability_targets and (low < 0 or high > 1):
         bad = low if low < 0 else high
         raise ValueError(f"{owner}: {what}: {loss.name} expects targets in [0, 1], got {bad}")
@@ -150,11 +169,14 @@ def class_weights(owner: str, table: Any, y: Array, classes: int, sparse: bool) 
         raise ValueError(f"{owner}: class_weight: class {unknown[0]} is not in [0, {n})")
     per_class = np.ones(n)
     for k, weight in table.items():
-        per_class[k] = float(weight)
-    if not np.isfinite(per_class).all():
-        raise ValueError(f"{owner}: class_weight: expected finite numbers, got {dict(table)!r}")
+        per_class[k] = real(owner, f"class_weight[{k}]", weight)
+    if y.shape[1] != (1 if sparse else classes):
+        raise ValueError(f"{owner}: class_weight: expected one class per sample; use sample_weight for sequences")
     labels = y[:, 0] if sparse or classes == 1 else y.argmax(axis=1)
-    return per_class[labels.astype(np.int64)]
+    numbers = labels.astype(np.int64)
+    if (numbers != labels).any() or numbers.min(initial=0) < 0 or numbers.max(initial=0) >= n:
+        raise ValueError(f"{owner}: class_weight: the targets are not class numbers in [0, {n}); use sample_weight")
+    return per_class[numbers]
 
 
 def same_length(owner: str, named: Sequence[tuple[str, Array]], *, minimum: int = 1) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydl import losses, metrics
+from pydl._args import real
 from pydl._registry import serialize
 
 
@@ -61,9 +62,8 @@ def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = Fal
 
 def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
     """A loss for each output."""
-    entries = per_output("loss", given, names)
-    if len(names) > 1 and not isinstance(given, list | tuple | Mapping):
-        entries = [given] * len(names)
+    several = isinstance(given, list | tuple | Mapping)
+    entries = per_output("loss", given, names) if several else [given] * len(names)
     resolved = [losses.get(e) for e in entries]
     for name, loss in zip(names, resolved, strict=True):
         if loss is None:
@@ -73,11 +73,7 @@ def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
 
 def resolve_loss_weights(given: Any, names: Sequence[str]) -> list[float]:
     """A factor for each output's loss, 1 where none is given."""
-    factors = [1.0 if f is None else f for f in per_output("loss_weights", given, names)]
-    for f in factors:
-        if isinstance(f, bool) or not isinstance(f, int | float):
-            raise TypeError(f"compile: loss_weights: expected numbers, got {f!r}")
-    return [float(f) for f in factors]
+    return [1.0 if f is None else real("compile", "loss_weights", f) for f in per_output("loss_weights", given, names)]
 
 
 def resolve_metrics(
@@ -95,6 +91,8 @@ def resolve_metrics(
                 metric = metrics.get(entry, loss=resolved_losses[i], output_shape=outputs[i].shape)
                 if metric is None:
                     raise ValueError(f"compile: {what}: expected names, classes or Metric instances, got None")
+                if any(c.metric is metric for c in compiled):
+                    raise ValueError(f"compile: {what}: {metric.name!r} is given twice; make a metric for each use")
                 name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
                 compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
     return compiled

@@ -101,8 +101,14 @@ def sinks(outputs: list[Array]) -> _core.Arrays:
 
 def is_batched(x: Any) -> bool:
     """Whether `x` gives batches by itself: a `PyDataset` or other sequence of batches, a generator, an iterator."""
-    if isinstance(x, np.ndarray | list | tuple | Mapping) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+    if isinstance(x, np.ndarray | list | tuple | Mapping | str) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
         return False
+    try:
+        memoryview(x)
+    except TypeError:
+        pass
+    else:
+        return False  # array.array, memoryview, bytes
     return hasattr(x, "__next__") or hasattr(x, "__getitem__") or hasattr(x, "__iter__")
 
 
@@ -129,10 +135,10 @@ def batch_count(x: Any) -> int | None:
 
 def split_batch(owner: str, batch: Any) -> tuple[Any, Any, Any]:
     """`(x, y)` or `(x, y, sample_weight)` as three values."""
-    if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
         kind = type(batch).__name__
         raise ValueError(f"{owner}: expected each batch as a tuple (x, y) or (x, y, sample_weight), got a {kind}")
-    return batch if len(batch) == 3 else (*batch, None)
+    return (*batch, None)[:3]
 
 
 def inputs_of(batch: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pydl import _data, _random
-from pydl._args import real, whole
+from pydl._args import optional_whole, real, whole
 from pydl._fit_state import FitState
 from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks
 from pydl.callbacks import CallbackList, History
@@ -25,8 +26,11 @@ def run_fit(
     initial_epoch = whole("fit", "initial_epoch", initial_epoch)
     validation_freq = whole("fit", "validation_freq", validation_freq, at_least=1)
     share = real("fit", "validation_split", validation_split, at_least=0, below=1)
-    if steps_per_epoch is not None:
-        steps_per_epoch = whole("fit", "steps_per_epoch", steps_per_epoch, at_least=1)
+    steps_per_epoch = optional_whole("fit", "steps_per_epoch", steps_per_epoch, at_least=1)
+    validation_steps = optional_whole("fit", "validation_steps", validation_steps, at_least=1)
+    validation_batch_size = optional_whole("fit", "validation_batch_size", validation_batch_size, at_least=1)
+    if not isinstance(shuffle, bool | int):
+        raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
     model._start_training()
     source: _Source
     if _data.is_batched(x):
@@ -38,7 +42,9 @@ def run_fit(
     else:
         data = _data.Rows(model, "fit", x, y, sample_weight, class_weight)
         if share and validation_data is None:
-            data, validation_data = _split(data, share)
+            plain = data if class_weight is None else _data.Rows(model, "fit", x, y, sample_weight)
+            kept = _kept(data.n, share)
+            data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
     validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
     listed = CallbackList(
@@ -66,12 +72,12 @@ def run_fit(
     return history
 
 
-def _split(data: _data.Rows, share: float) -> tuple[_data.Rows, _data.Rows]:
-    """The first rows to train on, the last for validation."""
-    kept = int(data.n * (1 - share))
-    if kept == 0 or kept == data.n:
-        raise ValueError(f"fit: validation_split {share} of {data.n} rows leaves one part empty")
-    return data.take(slice(0, kept)), data.take(slice(kept, None))
+def _kept(n: int, share: float) -> int:
+    """How many of n rows to train on; the last ones are for validation."""
+    kept = int(n * (1 - share))
+    if kept in (0, n):
+        raise ValueError(f"fit: validation_split {share} of {n} rows leaves one part empty")
+    return kept
 
 
 def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
@@ -79,7 +85,7 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Ca
         return None
     if isinstance(data, _data.Rows):
         rows = data
-    elif isinstance(data, tuple):
+    elif isinstance(data, tuple | list):
         rows = _data.Rows(model, "fit, validation_data", *_data.split_batch("fit, validation_data", data))
     elif _data.is_batched(data):
         return lambda listed: evaluate(model, "fit, validation_data", data, None, None, batch_size, steps, listed)
@@ -108,22 +114,35 @@ class _Source:
 
 
 class _RowSource(_Source):
-    """Arrays: rows in a new order each epoch, as many steps at a time as fit into a chunk."""
+    """Arrays: rows in a new order each time round, as many steps at a time as fit into a chunk.
+
+    An epoch of `steps_per_epoch` goes on where the last one stopped.
+    """
 
     def __init__(
         self, model: Any, data: _data.Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None
     ) -> None:
         self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
-        whole_epoch = -(-data.n // min(batch_size, data.n))
-        self.steps: int = whole_epoch if steps_per_epoch is None else min(whole_epoch, steps_per_epoch)
+        self.lap = -(-data.n // min(batch_size, data.n))  # batches in the data
+        self.steps: int = steps_per_epoch or self.lap
         self.pace = Pace()
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
-        order = _order(self.model, epoch).permutation(self.data.n) if self.shuffle else None
-        return row_chunks(
-            self.model, "train", self.data, self.batch_size, steps=self.steps, start=step, single=single, order=order,
-            limit=limit, pace=self.pace,
-        )  # fmt: skip
+        while step < self.steps:
+            lap, place = divmod(epoch * self.steps + step, self.lap)
+            end = min(self.lap, place + self.steps - step)
+            order = _order(self.model, lap).permutation(self.data.n) if self.shuffle else None
+            yield from row_chunks(
+                self.model, "train", self.data, self.batch_size, steps=end, start=place, single=single, order=order,
+                limit=partial(_shifted, limit, step - place), pace=self.pace,
+            )  # fmt: skip
+            step += end - place
+
+
+def _shifted(limit: Callable[[int], int | None], by: int, step: int) -> int | None:
+    """`limit` for steps that are counted from another one."""
+    stop = limit(step + by)
+    return None if stop is None else stop - by
 
 
 class _BatchSource(_Source):
@@ -134,12 +153,17 @@ class _BatchSource(_Source):
         self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
-        model = self.model
+        model, done = self.model, step
         order = _order(model, epoch) if self.shuffle else None
-        for i, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step):
+        if hasattr(self.x, "on_epoch_begin"):
+            self.x.on_epoch_begin()
+        for done, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step + 1):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield Chunk(program, i, 1, data.n, partial(model._step, program, data, 1))
+                yield Chunk(program, done - 1, 1, data.n, partial(model._step, program, data, 1))
+        if self.steps is not None and step < done < self.steps:
+            warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
+            model.stop_training = True
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
 

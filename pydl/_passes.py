@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _data
+from pydl import _check, _data
 from pydl._programs import Program
 from pydl.callbacks import CallbackList
 
@@ -126,6 +126,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics on arrays or batches."""
     if _data.is_batched(x):
+        if y is not None or sample_weight is not None:
+            raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
         callbacks.on_test_begin()
         logs = _evaluate_batches(model, owner, x, steps, callbacks)
         callbacks.on_test_end(logs)
@@ -178,24 +180,26 @@ def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: C
     callbacks.on_predict_begin()
     if _data.is_batched(x):
         parts = [
-            predict_rows(model, _data.inputs_of(batch), batch_size, None, callbacks)
+            predict_rows(model, _rows(model, _data.inputs_of(batch)), batch_size, None, callbacks)
             for batch in _data.batches(x, steps=steps)
         ]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
         outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
     else:
-        outputs = predict_rows(model, x, batch_size, steps, callbacks)
+        outputs = predict_rows(model, _rows(model, x), batch_size, steps, callbacks)
     callbacks.on_predict_end()
     return outputs
 
 
+def _rows(model: Any, x: Any) -> _data.Rows:
+    return _data.Rows(model, "predict", x, targets=False)
+
+
 def predict_rows(
-    model: Any, x: Any, batch_size: int | None, steps: int | None = None, callbacks: CallbackList | None = None
+    model: Any, data: _data.Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
 ) -> list[Array]:
-    """Outputs for rows; `batch_size` None: all in one step."""
-    data = _data.Rows(model, "predict", x, targets=False)
-    batch_size = batch_size or data.n
+    """Outputs for rows."""
     n = data.n if steps is None else min(data.n, steps * batch_size)
     outputs = [np.empty((n, *t.shape[1:]), model.dtype) for t in model.outputs]
     sinks = _data.sinks(outputs)
@@ -207,3 +211,20 @@ def predict_rows(
         if callbacks is not None and per_batch:
             callbacks.on_predict_batch_end(chunk.first)
     return outputs
+
+
+def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
+    """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready."""
+    data = _data.Rows(model, owner, x, targets=False)
+    programs = model._programs
+    programs.adopt(model, data.n)
+    y = programs.predictor.run(data.arrays[0], out)
+    if y is not None:
+        return y
+    into = None if out is None else _check.outputs(owner, model.outputs, out, data.n)
+    outputs = predict_rows(model, data, data.n)
+    if into is not None:
+        for target, values in zip(into, outputs, strict=True):
+            target[...] = values
+        return out
+    return outputs[0] if len(outputs) == 1 else outputs

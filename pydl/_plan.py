@@ -23,8 +23,8 @@ from pydl._debug import CheckedPlan
 from pydl._graph import Call, SymbolicTensor
 from pydl._variable import Variable
 
-_TILE_ROWS = 256  # rows of dy that gemm_dw packs at a time
-_PANEL = 32  # widest panel, in elements
+# As in gemm.h: what the kernels pack at a time, and the widest panel, in elements.
+_BATCH_BLOCK, _ROW_BLOCK, _K_BLOCK, _PANEL = 256, 128, 512, 32
 
 
 def run_op(op: str, dtype: str, **fields: Any) -> None:
@@ -296,7 +296,8 @@ class Builder:
         padded = math.prod(np.asarray(kernel.buffer).shape) // inputs
         if x.value.needs_grad:
             fused = self.derivative(x)
-            scratch = self.scratch(padded * _PANEL)
+            packed = min(-(-rows // _PANEL) * _PANEL, _ROW_BLOCK) * min(padded, _K_BLOCK)
+            scratch = self.scratch(packed)
             self.contribute(
                 x,
                 lambda dx, add: self.emit("gemm_dx", dy=dz, w=kernel.buffer, dx=dx, B=rows, I=inputs, O=units, add=add,
@@ -304,7 +305,7 @@ class Builder:
                 adds=True,
             )  # fmt: skip
         if trainable and kernel.trainable:
-            scratch = self.scratch(min(rows, _TILE_ROWS) * _PANEL)
+            scratch = self.scratch(min(rows, _BATCH_BLOCK) * _PANEL)
             self.train(kernel, lambda dw, add: self.emit("gemm_dw", x=x.buffer, dy=dz, dw=dw, n=dw.size, B=rows,
                                                          I=inputs, O=units, add=add, **scratch))  # fmt: skip
         if trainable and bias is not None and bias.trainable:

@@ -12,6 +12,13 @@ from pydl._graph import SymbolicTensor
 from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
 from pydl._plan import Builder, Tensor, Walk, choose_threads
 
+_MANY = 1 << 16  # threads: more than any machine has
+_BRIEF = 1 << 18  # multiply-adds, about 10 us: so long may other threads of Python wait
+
+# what gather records read: from dtypes of arrays to numbers of pd_src_dtype
+_SOURCES = {np.dtype(name): number for name, number in _core.source_dtypes().items()}
+_SOURCES[np.dtype(bool)] = _SOURCES[np.dtype(np.uint8)]
+
 
 class Program:
     """A plan and where it keeps its sums.
@@ -28,6 +35,8 @@ class Program:
         Places in `sums`; a metric without one keeps its own state.
     trained : list of Variable
         The weights that have gradients.
+    work : float
+        Multiply-adds of a step.
     """
 
     def __init__(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> None:
@@ -61,6 +70,8 @@ class Program:
         self.memory = b.memory
         self.single_steps = b.single_steps
         self.trained = list(b.trained.values())
+        self.inputs = [walk[t] for t in model.inputs]
+        self.work = b.work
         self.threads = choose_threads(b.work, threads)
         self.sums = np.zeros(max(b.slots, 1))
 
@@ -106,16 +117,24 @@ def _claims(model: Any) -> dict[int, Any]:
 
 
 class ProgramCache:
-    """The programs of a model that are not running, by kind, batch size and whatever else they depend on."""
+    """The programs of a model that are not running, by kind, batch size and whatever else they depend on.
+
+    Attributes
+    ----------
+    predictor : _core.Predictor
+        Has programs for prediction of its own: those that `adopt` gave it.
+    """
 
     LIMIT = 16  # kept, the least recently used dropped: batch sizes come and go
 
     def __init__(self) -> None:
         self._free: dict[tuple[Any, ...], list[Program]] = {}
+        self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT)
 
     def clear(self) -> None:
-        """Forget all: the optimizer, a loss or a weight's buffer has changed."""
+        """Forget all: the graph, the optimizer or a loss has changed."""
         self._free.clear()
+        self.predictor.clear()
 
     def key(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
         """All that a program depends on."""
@@ -138,3 +157,14 @@ class ProgramCache:
         self._free[key] = free
         while len(self._free) > self.LIMIT:
             self._free.pop(next(iter(self._free)))
+
+    def adopt(self, model: Any, batch: int) -> None:
+        """Give the predictor a program for so many rows, if it can do with it: one array in, one out, one thread."""
+        if batch in self.predictor or len(model.inputs) != 1 or len(model.outputs) != 1 or _core.debug():
+            return
+        key, program = self.take(model, "predict", batch)
+        if choose_threads(program.work, _MANY) > 1:
+            self.give(key, program)
+            return
+        output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
+        self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _data, _listing, layers
+from pydl import _check, _data, _listing, layers
 from pydl._graph import SymbolicTensor, is_symbolic, order_calls, unique_layers
 from pydl._registry import custom_object_scope
 from pydl._variable import Variable
@@ -54,6 +54,7 @@ class Model(Trainer):
         """Take the graph between these tensors as the model's."""
         if any(t.call is not None for t in inputs):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
+        self._programs.clear()
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
         self.dtype = outputs[0].dtype
@@ -109,7 +110,11 @@ class Model(Trainer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place among `layers`."""
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f'Model "{self.name}": no layer number {index}; it has {len(self.layers)} layers')
             return self.layers[index]
+        if name is None:
+            raise ValueError(f'Model "{self.name}": get_layer: expected a name or an index')
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -118,6 +123,7 @@ class Model(Trainer):
     @property
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, layer by layer."""
+        self._require_built("weights")
         return [v for layer in self._layers for v in layer.weights]
 
     @property
@@ -155,15 +161,23 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        """Outputs for arrays, in one step; or, on symbolic tensors, the model as a layer of another."""
+    def __call__(self, inputs: Any, training: bool = False, out: Any = None) -> Any:
+        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another."""
+        if not training:
+            y = self._programs.predictor.run(inputs, out)
+            if y is not None:
+                return y
         if is_symbolic(inputs):
+            self._build_symbolic(inputs)
             return Layer.__call__(self, inputs)
         if training:
             raise ValueError(
                 f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train'
             )
-        return self.predict_on_batch(inputs)
+        return self.predict_on_batch(inputs, out)
+
+    def _build_symbolic(self, inputs: Any) -> None:
+        """Learn the input's shape from a symbolic tensor, where it has been left open."""
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         if len(self.outputs) != 1:
@@ -208,6 +222,7 @@ class Model(Trainer):
             Default "train" for a compiled model, else "predict".
         """
         self._require_built("plan")
+        batch_size = _check.batch_size("plan", batch_size)
         kind = kind or ("train" if self.optimizer is not None else "predict")
         if kind not in ("train", "test", "predict"):
             raise ValueError(f'plan: kind: expected "train", "test" or "predict", got {kind!r}')
@@ -351,7 +366,9 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
+        self._programs.clear()
         if self._start is None or not self._chain:
+            self._programs.clear()
             self.inputs, self.outputs = [], []
             return
         first = self._start.tensor()
@@ -362,14 +379,14 @@ class Sequential(Model):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, `(None, ...)`."""
+        if isinstance(input_shape, str) or not hasattr(input_shape, "__iter__"):
+            raise TypeError(f"build: input_shape: expected (None, ...), a tuple, got {input_shape!r}")
         if not self.built:
             dtype = self._chain[0].dtype if self._chain else None
             self._start = InputLayer(tuple(input_shape)[1:], dtype=dtype)
             self._rebuild()
 
     def _build_from(self, method: str, x: Any) -> None:
-        from pydl import _check
-
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
         shape = _check.numeric(method, "x", x).shape
@@ -381,10 +398,9 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return list(self._chain)
 
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        if is_symbolic(inputs) and not self.built and isinstance(inputs, SymbolicTensor):
+    def _build_symbolic(self, inputs: Any) -> None:
+        if isinstance(inputs, SymbolicTensor):
             self.build(inputs.shape)
-        return super().__call__(inputs, training)
 
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)

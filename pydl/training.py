@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, _compiled, _data, _passes, _random, optimizers
+from pydl._args import optional_whole
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -326,6 +327,7 @@ class Trainer(Layer):
         """
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
+        steps = optional_whole("evaluate", "steps", steps, at_least=1)
         listed = CallbackList(
             callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
         )
@@ -352,16 +354,31 @@ class Trainer(Layer):
         ndarray `(n, ...)`, or a list of them, one per output.
         """
         size = _check.batch_size("predict", batch_size)
+        if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
+            return self._predict_at_once("predict", x)
+        steps = optional_whole("predict", "steps", steps, at_least=1)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         outputs = _passes.predict(self, x, size, steps, listed)
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def predict_on_batch(self, x: Any) -> Any:
-        """Outputs for one batch, computed in one step."""
-        self._prepare("predict_on_batch", x, compiled=False)
-        outputs = _passes.predict_rows(self, x, None)
-        return outputs[0] if len(outputs) == 1 else outputs
+    def predict_on_batch(self, x: Any, out: Any = None) -> Any:
+        """Outputs for one batch, computed in one step; for a few rows and a small model, in a microsecond or so.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays by input
+        out : ndarray, or list of them by output, optional
+            Written and returned instead of new arrays; of the outputs' shapes, in the model's dtype.
+        """
+        return self._predict_at_once("predict_on_batch", x, out)
+
+    def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
+        y = self._programs.predictor.run(x, out)
+        if y is None:
+            self._prepare(method, x, compiled=False)
+            y = _passes.predict_at_once(self, method, x, out)
+        return y
 
     # -- what a model adds ----------------------------------------------------------------------------------------
 

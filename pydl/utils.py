@@ -10,8 +10,9 @@ import numpy as np
 from pydl import _random
 from pydl._args import whole
 from pydl._registry import custom_object_scope
+from pydl.layers.base import reset_names
 
-__all__ = ["PyDataset", "custom_object_scope", "normalize", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "clear_session", "custom_object_scope", "normalize", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -28,6 +29,11 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - it is NumPy's global generator that users expect to be seeded
     _random.set_seed(seed)
+
+
+def clear_session() -> None:
+    """Number automatic names anew: the next `Dense` is called "dense". There is nothing else to clear."""
+    reset_names()
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

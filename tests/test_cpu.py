@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
 
 from pydl import _core
+from tests.process import python, says
 
 # CPUID.1:ECX
 FMA, OSXSAVE, AVX = 1 << 12, 1 << 27, 1 << 28
@@ -71,39 +69,31 @@ def test_neon_is_for_arm() -> None:
     assert ("neon" in _core.isas()) == (platform.machine() in ("aarch64", "arm64"))
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYDL_", "OMP_"))}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.mark.parametrize("isa", _core.isas())
 def test_an_isa_is_forced(isa: str) -> None:
-    done = run("import pydl._core as c; print(c.isa(), c.Plan('float32').isa)", PYDL_ISA=isa)
-    assert done.stdout.split() == [isa, isa], done.stderr
+    assert says("import pydl._core as c; print(c.isa(), c.Plan('float32').isa)", PYDL_ISA=isa).split() == [isa, isa]
 
 
 def test_the_fastest_isa_by_default() -> None:
-    assert run("import pydl._core as c; print(c.isa())").stdout.strip() == _core.isas()[-1]
+    assert says("import pydl._core as c; print(c.isa())", PYDL_ISA="").strip() == _core.isas()[-1]
 
 
-@pytest.mark.parametrize("isa", ["sse9", "AVX2", "neon" if platform.machine() == "x86_64" else "avx2"])
-def test_an_unknown_or_unsupported_isa(isa: str) -> None:
-    done = run("import pydl", PYDL_ISA=isa)
+UNSUPPORTED = "neon" if _core.isas()[-1] != "neon" else "avx2"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "error", "valid"),
+    [
+        *(("PYDL_ISA", value, "ImportError", str(_core.isas())) for value in ("sse9", "AVX2", UNSUPPORTED)),
+        *(("PYDL_DEBUG", value, "ImportError", "'0' or '1'") for value in ("2", "yes")),
+        *(("PYDL_NUM_THREADS", value, "ValueError", "integer") for value in ("0", "-1", "two", "1.5")),
+    ],
+)
+def test_a_wrong_value(variable: str, value: str, error: str, valid: str) -> None:
+    done = python("import pydl; pydl.config.get_num_threads()", **{variable: value})
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError")
-    assert f"PYDL_ISA={isa!r}" in last
-    assert str(_core.isas()) in last
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
-def test_a_wrong_number_of_threads(value: str) -> None:
-    done = run("import pydl; pydl.config.get_num_threads()", PYDL_NUM_THREADS=value)
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ValueError")
-    assert "PYDL_NUM_THREADS" in last
+    assert last.startswith(error)
+    assert variable in last
     assert value in last
-    assert "integer" in last
+    assert valid in last

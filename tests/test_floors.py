@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.checkout
-
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "src" / "_core"
 CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h"]

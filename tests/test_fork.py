@@ -9,7 +9,7 @@ import pytest
 
 from tests.process import says
 
-FORKS = int(os.environ.get("PYDL_TEST_FORKS", "40"))
+FORKS = int(os.environ.get("PYDL_TEST_FORKS", "25"))
 
 SETUP = """
 import hashlib, os, signal, sys, threading

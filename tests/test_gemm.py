@@ -10,7 +10,7 @@ import pytest
 import pydl
 from pydl import _core, _matmul, ops
 from tests.numpy_forward import ACTIVATIONS
-from tests.specs.gemm import pack, scratch, unpack
+from tests.specs.gemm import dx_scratch, pack, scratch, unpack
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +51,7 @@ def products(x: Array, w: Array, dy: Array, isa: str, nth: int) -> tuple[Array, 
     y, dx, dw = np.empty((B, O), dtype), np.empty((B, I), dtype), np.empty_like(panels)
     _core.call("gemm_fwd", dtype=dtype, isa=isa, nth=nth, x=x, w=panels, y=y, **sizes)
     _core.call("gemm_dx", dtype=dtype, isa=isa, nth=nth, dy=dy, w=panels, dx=dx, **sizes,
-               **scratch(dtype, panels.size // I * 32))  # fmt: skip
+               **scratch(dtype, dx_scratch(B, panels.size // I)))  # fmt: skip
     _core.call("gemm_dw", dtype=dtype, isa=isa, nth=nth, x=x, dy=dy, dw=dw, n=dw.size, **sizes,
                **scratch(dtype, min(B, 256) * 32))  # fmt: skip
     return y, dx, unpack(dw, O)

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.process import python, says
+
 LIMIT = 1.5  # times NumPy's own import
-
-
-def run(code: str, **environment: str) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYDL_", "PYTHON"))}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env=kept | environment, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    return done.stdout
 
 
 CHANGES = """
@@ -48,7 +38,7 @@ print(json.dumps([before, after, sorted(names)]))
 
 @pytest.fixture(scope="module")
 def changes() -> Any:
-    return json.loads(run(CHANGES))
+    return json.loads(says(CHANGES))
 
 
 def test_it_changes_nothing(changes: Any) -> None:
@@ -62,7 +52,8 @@ def test_it_imports_its_dependencies_only(changes: Any) -> None:
 
 
 def test_it_prints_nothing() -> None:
-    assert run("import pydl") == ""
+    done = python("import pydl", PYTHONWARNINGS="error")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 TIMES = """
@@ -73,9 +64,12 @@ print((c - a) / (b - a))
 
 
 def test_it_takes_little_longer_than_numpy(tmp_path: Path) -> None:
-    cached = {"PYTHONPYCACHEPREFIX": str(tmp_path)}  # both compiled to bytecode, as an installed package is
-    run("import pydl", **cached)
+    cached = {
+        "PYTHONPYCACHEPREFIX": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }  # both compiled to bytecode, as an installed package is
+    says("import pydl", **cached)
     rounds: list[float] = []
     while len(rounds) < 4 and (not rounds or rounds[-1] > LIMIT):  # another load of the machine comes and goes
-        rounds.append(statistics.median(float(run(TIMES, **cached)) for _ in range(5)))
+        rounds.append(statistics.median(float(says(TIMES, **cached)) for _ in range(5)))
     assert min(rounds) <= LIMIT, rounds

@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 BUILDS = sorted(ROOT.glob("build/cp*/build.ninja"), key=lambda p: p.stat().st_mtime)
 
 pytestmark = [
-    pytest.mark.checkout,
     pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump, of binutils"),
     pytest.mark.skipif(not BUILDS, reason="needs the build tree, build/cp*, of an editable install"),
     pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the ISAs of x86-64"),

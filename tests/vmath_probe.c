@@ -3,10 +3,10 @@
 #include "../src/_core/kernels/kernel.h"
 #include "../src/_core/kernels/vmath.h"
 
-#define PROBE(f)                                                                                                       \
-    void probe_##f(const real *x, real *y, ptrdiff_t n);                                                               \
-    void probe_##f(const real *x, real *y, ptrdiff_t n) {                                                              \
-        PD_FOR_VECTORS (i, m, 0, n) vstore_m(y + i, f(vload_m(x + i, m)), m);                                          \
+#define PROBE(f)                                                              \
+    void probe_##f(const real *x, real *y, ptrdiff_t n);                      \
+    void probe_##f(const real *x, real *y, ptrdiff_t n) {                     \
+        PD_FOR_VECTORS (i, m, 0, n) vstore_m(y + i, f(vload_m(x + i, m)), m); \
     }
 
 PD_INLINE vreal vphi(vreal x) {

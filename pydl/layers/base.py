@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pydl import config, constraints, initializers, regularizers
+from pydl import _check, config, constraints, initializers, regularizers
 from pydl._graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._plan import Builder, Tensor
 from pydl._registry import Configurable, snake_case
@@ -118,8 +118,10 @@ class Layer(Configurable):
         variables = self.weights
         if len(weights) != len(variables):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(weights)}')
-        arrays = [np.asarray(w) for w in weights]
-        for v, a in zip(variables, arrays, strict=True):
+        arrays = []
+        for v, w in zip(variables, weights, strict=True):
+            a = _check.numeric("set_weights", f'variable "{v.path}"', w)
+            arrays.append(a)
             if a.shape != v.shape:
                 raise ValueError(f'variable "{v.path}": expected an array of shape {v.shape}, got {a.shape}')
         for v, a in zip(variables, arrays, strict=True):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pydl import activations
-from pydl._args import whole
+from pydl._args import real, whole
 from pydl._graph import Shape
 from pydl._plan import Builder, Tensor
 from pydl.layers.base import Layer
@@ -84,8 +84,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = float(scale)
-        self.offset = float(offset)
+        self.scale = real("Rescaling", "scale", scale)
+        self.offset = real("Rescaling", "offset", offset)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         b.use(x[0])

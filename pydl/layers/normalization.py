@@ -61,6 +61,14 @@ class _Normalization(Layer):
                 regularizer=self.beta_regularizer, constraint=self.beta_constraint,
             )  # fmt: skip
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.built and input_shape[-1] != self.input_shape[-1]:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected input (batch, ..., {self.input_shape[-1]}), '
+                f"got {tuple(input_shape)}"
+            )
+        return tuple(input_shape)
+
     def _fields(self) -> dict[str, Any]:
         """gamma and beta as the kernels take them."""
         return {"gamma": self.gamma and self.gamma.buffer, "beta": self.beta and self.beta.buffer}

@@ -16,4 +16,6 @@ void *pd_alloc(size_t bytes) {
 
 void pd_free(void *p) { free(p); }
 
-int pd_mul(ptrdiff_t a, ptrdiff_t b, ptrdiff_t *out) { return a < 0 || b < 0 || __builtin_mul_overflow(a, b, out) ? -1 : 0; }
+int pd_mul(ptrdiff_t a, ptrdiff_t b, ptrdiff_t *out) {
+    return a < 0 || b < 0 || __builtin_mul_overflow(a, b, out) ? -1 : 0;
+}

@@ -17,20 +17,20 @@ typedef struct {
 #define PD_FIELD_FN(f) {#f, 'k', offsetof(pd_this, f)},
 #define PD_FIELD_INT(f) {#f, 'n', offsetof(pd_this, f)},
 #define PD_FIELD_REAL(f) {#f, 'r', offsetof(pd_this, f)},
-#define PD_FAMILY(family)                                                                                         \
-    static pd_family family_##family(void) {                                                                      \
-        typedef pd_##family##_args pd_this;                                                                       \
-        static const pd_field fields[] = {PD_FIELDS_##family(PD_FIELD_IN, PD_FIELD_OUT, PD_FIELD_SCR, PD_FIELD_FN, \
-                                                             PD_FIELD_INT, PD_FIELD_REAL)};                       \
-        const pd_family out = {fields, (int)(sizeof fields / sizeof *fields), (ptrdiff_t)sizeof(pd_this)};        \
-        return out;                                                                                               \
+#define PD_FAMILY(family)                                                                                           \
+    static pd_family family_##family(void) {                                                                        \
+        typedef pd_##family##_args pd_this;                                                                         \
+        static const pd_field fields[] = {                                                                          \
+            PD_FIELDS_##family(PD_FIELD_IN, PD_FIELD_OUT, PD_FIELD_SCR, PD_FIELD_FN, PD_FIELD_INT, PD_FIELD_REAL)}; \
+        const pd_family out = {fields, (int)(sizeof fields / sizeof *fields), (ptrdiff_t)sizeof(pd_this)};          \
+        return out;                                                                                                 \
     }
 #include "families.def"
 #undef PD_FAMILY
 
 /* ---- ops -------------------------------------------------------------------------------------------------------- */
-#define ACT(name, s)                                                                                              \
-    OP_READS(act_##name##_fwd, act_fwd, ROWS, #s)                                                                 \
+#define ACT(name, s)                              \
+    OP_READS(act_##name##_fwd, act_fwd, ROWS, #s) \
     OP_READS(act_##name##_bwd, act_bwd, ROWS, #s)
 #define OP(name, family, part) OP_READS(name, family, part, "")
 
@@ -44,18 +44,19 @@ enum {
 /* Declared for every ISA, gathered in the table for those built. */
 #define PD_KERNEL_PROTO(symbol) void symbol(const void *, const pd_step *, int, int);
 
-#define OP_READS(name, family, part, s)                                                                           \
-    PD_KERNEL_PROTO(name##_baseline_f32)                                                                          \
-    PD_KERNEL_PROTO(name##_baseline_f64)                                                                          \
-    PD_KERNEL_PROTO(name##_avx2_f32)                                                                              \
-    PD_KERNEL_PROTO(name##_avx2_f64)                                                                              \
-    PD_KERNEL_PROTO(name##_avx512_f32)                                                                            \
-    PD_KERNEL_PROTO(name##_avx512_f64)                                                                            \
-    PD_KERNEL_PROTO(name##_neon_f32)                                                                              \
+#define OP_READS(name, family, part, s)  \
+    PD_KERNEL_PROTO(name##_baseline_f32) \
+    PD_KERNEL_PROTO(name##_baseline_f64) \
+    PD_KERNEL_PROTO(name##_avx2_f32)     \
+    PD_KERNEL_PROTO(name##_avx2_f64)     \
+    PD_KERNEL_PROTO(name##_avx512_f32)   \
+    PD_KERNEL_PROTO(name##_avx512_f64)   \
+    PD_KERNEL_PROTO(name##_neon_f32)     \
     PD_KERNEL_PROTO(name##_neon_f64)
 #include "ops.def"
 #undef OP_READS
 
+// clang-format off: a table
 static const pd_kernel kernels[PD_ISAS][PD_OPS][PD_DTYPES] = {
     [PD_BASELINE] = {
 #define OP_READS(name, family, part, s) {name##_baseline_f32, name##_baseline_f64},
@@ -84,6 +85,7 @@ static const pd_kernel kernels[PD_ISAS][PD_OPS][PD_DTYPES] = {
     },
 #endif
 };
+// clang-format on
 
 static const char *const isa_names[PD_ISAS] = {"baseline", "avx2", "avx512", "neon"};
 
@@ -95,11 +97,11 @@ int pd_op_count(void) { return PD_OPS; }
 
 pd_op pd_op_at(int i) {
     switch (i) {
-#define OP_READS(name, family, part, s)                                                                           \
-    case PD_OP_##name: {                                                                                          \
-        const pd_family f = family_##family();                                                                    \
-        const pd_op op = {#name, #family, f.fields, f.nfields, f.size, PD_PART_##part, s[0]};                     \
-        return op;                                                                                                \
+#define OP_READS(name, family, part, s)                                                       \
+    case PD_OP_##name: {                                                                      \
+        const pd_family f = family_##family();                                                \
+        const pd_op op = {#name, #family, f.fields, f.nfields, f.size, PD_PART_##part, s[0]}; \
+        return op;                                                                            \
     }
 #include "ops.def"
 #undef OP_READS

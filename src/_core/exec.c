@@ -9,12 +9,50 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 /* 1 while a team of ours is running. */
 static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
+/* Where threads meet. The runtime's own barrier spins for about a millisecond before it lets go of a core: fine where
+ * every thread has one to itself, but on a busy machine the thread waited for is often the one that needs it. */
 typedef struct {
+    _Alignas(64) atomic_int arrived;
+    _Alignas(64) atomic_uint phase;
+} meeting;
+
+enum { SPINS = 1000, YIELDS = 2000 }; /* about 20 us, then about 1 ms, before sleeping between looks */
+
+static void relax(int looks) {
+    if (looks < SPINS) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    } else if (looks < SPINS + YIELDS) {
+        sched_yield();
+    } else {
+        const struct timespec nap = {0, 50000};
+        nanosleep(&nap, NULL);
+    }
+}
+
+static void meet(meeting *m, int nth) {
+    const unsigned phase = atomic_load_explicit(&m->phase, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) == nth - 1) {
+        atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&m->phase, phase + 1, memory_order_release);
+        return;
+    }
+    for (int looks = 0; atomic_load_explicit(&m->phase, memory_order_acquire) == phase; looks += looks < SPINS + YIELDS)
+        relax(looks);
+}
+
+typedef struct {
+    meeting meeting;
     const pd_record *records;
     ptrdiff_t count;
     const pd_chunk *chunk;
@@ -35,23 +73,19 @@ static void walk(pd_run_state *run, int ith, int nth) {
     for (ptrdiff_t s = 0; s < c->steps; s++) {
         set_step(&step, c, s);
         for (const pd_record *r = run->records, *end = r + run->count; r < end; r++) {
-            if (r->barrier && nth > 1) {
-#pragma omp barrier
-            }
+            if (r->barrier && nth > 1) meet(&run->meeting, nth);
             if (!r->serial) r->fn(r->args, &step, ith, nth);
             else if (ith == 0) r->fn(r->args, &step, 0, 1);
             if (!r->python) continue;
-            if (nth > 1) {
-#pragma omp barrier
-            }
-            if (run->failed) return; /* every thread sees the same value after the barrier */
+            if (nth > 1) meet(&run->meeting, nth);
+            if (run->failed) return; /* every thread sees the same value after the meeting */
         }
         if (ith == 0) run->done = s + 1;
     }
 }
 
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
-    pd_run_state run = {records, nrecords, chunk, 0, 0};
+    pd_run_state run = {.records = records, .count = nrecords, .chunk = chunk};
     if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
 #pragma omp parallel num_threads(nth)
         walk(&run, omp_get_thread_num(), omp_get_num_threads());

@@ -14,7 +14,7 @@ list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
 
 # -fno-math-errno and -fno-trapping-math change no result; -ffp-contract=fast lets a * b + c be one FMA.
-set(PYDL_KERNEL_OPTIONS -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)
+set(PYDL_KERNEL_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O3> -ffp-contract=fast -fno-math-errno -fno-trapping-math)
 set(PYDL_WARNINGS -Wall -Wextra $<$<BOOL:${PYDL_WERROR}>:-Werror>)
 
 set(PYDL_ISAS baseline)

@@ -22,17 +22,20 @@
 /* Dense forward: y = act(x w + b).
  *   x [B][I]   w panels   b [padded O] or NULL   y [B][O]   z [B][O] x w + b kept for the backward pass, or NULL
  *   act: act_fwd kernel or NULL, applied to rows just written */
-#define PD_FIELDS_gemm_fwd(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(w) IN(b) OUT(y) OUT(z) FN(act) INT(B) INT(I) INT(O) REAL(alpha)
+#define PD_FIELDS_gemm_fwd(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) IN(w) IN(b) OUT(y) OUT(z) FN(act) INT(B) INT(I) INT(O) REAL(alpha)
 
 /* Dense input gradient: dx = (dy w^T) * act'(s).
  *   dy [B][O]   w panels   dx [B][I]   s [B][I] or NULL: what act_bwd reads   act: act_bwd kernel or NULL
- *   add: 1 adds to dx (act must be NULL)   pack: scratch of pd_gemm_dx_scratch elements per thread */
+ *   add: 1 adds to dx (act must be NULL)   pack: scratch of min(B, 128) rounded up to
+ *   32, times min(padded O, 512) elements per thread */
 #define PD_FIELDS_gemm_dx(IN, OUT, SCR, FN, INT, REAL) \
     IN(dy) IN(w) OUT(dx) IN(s) FN(act) INT(B) INT(I) INT(O) INT(add) REAL(alpha) SCR(pack) INT(pack_stride)
 
 /* Dense kernel gradient: dw = x^T dy, in panels.  n = panels * I * width, the split of the work
  *   x [B][I]   dy [B][O]   dw panels   add: 1 adds to dw   pack: scratch of B * width elements per thread */
-#define PD_FIELDS_gemm_dw(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(I) INT(O) INT(add) SCR(pack) INT(pack_stride)
+#define PD_FIELDS_gemm_dw(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(I) INT(O) INT(add) SCR(pack) INT(pack_stride)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
@@ -45,7 +48,8 @@
  *   w [B / group] sample weights or NULL   loss [B] weighted loss of each row   dy [B][O] d(scale * sum(loss))/dy or NULL
  *   p [B][O] probabilities, for the fused kernels, or NULL   group: rows per sample   a: the loss's parameter
  *   smooth: label smoothing */
-#define PD_FIELDS_loss(IN, OUT, SCR, FN, INT, REAL) IN(y) IN(t) IN(w) OUT(loss) OUT(dy) OUT(p) INT(B) INT(O) INT(group) REAL(scale) REAL(a) REAL(smooth)
+#define PD_FIELDS_loss(IN, OUT, SCR, FN, INT, REAL) \
+    IN(y) IN(t) IN(w) OUT(loss) OUT(dy) OUT(p) INT(B) INT(O) INT(group) REAL(scale) REAL(a) REAL(smooth)
 
 /* Metric of a batch: one figure per row.
  *   y t w as for losses   m [B] weighted figure of each row   k: top-k   a: threshold */
@@ -57,7 +61,8 @@
 
 /* Optimizer step on one tensor, element by element: rate and other per-step figures come from step->coef.
  *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first */
-#define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps)
+#define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) \
+    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps)
 
 /* Penalty: g += l1 * sign(w) + 2 * l2 * w.   w g [n] */
 #define PD_FIELDS_penalty_grad(IN, OUT, SCR, FN, INT, REAL) IN(w) OUT(g) INT(n) REAL(l1) REAL(l2)
@@ -78,16 +83,19 @@
 #define PD_FIELDS_bn_fwd(IN, OUT, SCR, FN, INT, REAL) \
     IN(x) OUT(y) IN(gamma) IN(beta) OUT(mean) OUT(var) OUT(bmean) OUT(brstd) INT(n) INT(B) REAL(momentum) REAL(eps)
 /* with the moving statistics, by rows:  x y [B][O] */
-#define PD_FIELDS_bn_infer(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(y) IN(gamma) IN(beta) IN(mean) IN(var) INT(B) INT(O) REAL(eps)
+#define PD_FIELDS_bn_infer(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) OUT(y) IN(gamma) IN(beta) IN(mean) IN(var) INT(B) INT(O) REAL(eps)
 /*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   dgamma dbeta [O] or NULL   add: 1 adds to dgamma and dbeta */
 #define PD_FIELDS_bn_bwd(IN, OUT, SCR, FN, INT, REAL) \
     IN(x) IN(dy) OUT(dx) IN(gamma) IN(bmean) IN(brstd) OUT(dgamma) OUT(dbeta) INT(n) INT(B) INT(add)
 
 /* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean rstd [B] */
-#define PD_FIELDS_ln_fwd(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(y) IN(gamma) IN(beta) OUT(mean) OUT(rstd) INT(B) INT(O) REAL(eps)
+#define PD_FIELDS_ln_fwd(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) OUT(y) IN(gamma) IN(beta) OUT(mean) OUT(rstd) INT(B) INT(O) REAL(eps)
 #define PD_FIELDS_ln_bwd(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(dy) OUT(dx) IN(gamma) IN(mean) IN(rstd) INT(B) INT(O)
 /* its parameters' gradients, by columns (n = O): dgamma dbeta [O] or NULL */
-#define PD_FIELDS_ln_grad(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(dy) IN(mean) IN(rstd) OUT(dgamma) OUT(dbeta) INT(n) INT(B) INT(add)
+#define PD_FIELDS_ln_grad(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) IN(dy) IN(mean) IN(rstd) OUT(dgamma) OUT(dbeta) INT(n) INT(B) INT(add)
 
 /* Batch rows into a buffer: y[b] = src[k].data[rows[b]], converted.   y [B][O] */
 #define PD_FIELDS_gather(IN, OUT, SCR, FN, INT, REAL) OUT(y) INT(B) INT(O) INT(k)
@@ -99,7 +107,8 @@
 /* y = x1 + x2, or y = x1 * x2; y may be either.   all [B][O] */
 #define PD_FIELDS_binary(IN, OUT, SCR, FN, INT, REAL) IN(x1) IN(x2) OUT(y) INT(B) INT(O)
 /* Columns of a wider matrix: y[b][yo + j] = x[b][xo + j] for j < O, rows ldx and ldy apart; add: 1 adds. */
-#define PD_FIELDS_copy(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(y) INT(B) INT(O) INT(ldx) INT(ldy) INT(xo) INT(yo) INT(add)
+#define PD_FIELDS_copy(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) OUT(y) INT(B) INT(O) INT(ldx) INT(ldy) INT(xo) INT(yo) INT(add)
 /* Column sums (bias gradient): y[o] = sum over b of x[b][o].   x [B][n]   y [n]   add: 1 adds to y */
 #define PD_FIELDS_colsum(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(y) INT(n) INT(B) INT(add)
 
@@ -110,8 +119,10 @@
 #define PD_ARG_FN(f) pd_kernel f;
 #define PD_ARG_INT(f) ptrdiff_t f;
 #define PD_ARG_REAL(f) double f;
-#define PD_FAMILY(f) \
-    typedef struct { PD_FIELDS_##f(PD_ARG_IN, PD_ARG_OUT, PD_ARG_SCR, PD_ARG_FN, PD_ARG_INT, PD_ARG_REAL) } pd_##f##_args;
+#define PD_FAMILY(f)                                                                         \
+    typedef struct {                                                                         \
+        PD_FIELDS_##f(PD_ARG_IN, PD_ARG_OUT, PD_ARG_SCR, PD_ARG_FN, PD_ARG_INT, PD_ARG_REAL) \
+    } pd_##f##_args;
 #include "families.def"
 #undef PD_FAMILY
 

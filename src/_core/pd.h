@@ -13,8 +13,19 @@
 typedef enum { PD_FLOAT32, PD_FLOAT64, PD_DTYPES } pd_dtype; /* dtypes kernels compute in */
 
 /* dtypes a batch may be gathered from */
-typedef enum { PD_SRC_F32, PD_SRC_F64, PD_SRC_U8, PD_SRC_I8, PD_SRC_U16, PD_SRC_I16, PD_SRC_U32, PD_SRC_I32, PD_SRC_U64,
-               PD_SRC_I64, PD_SRC_DTYPES } pd_src_dtype;
+typedef enum {
+    PD_SRC_F32,
+    PD_SRC_F64,
+    PD_SRC_U8,
+    PD_SRC_I8,
+    PD_SRC_U16,
+    PD_SRC_I16,
+    PD_SRC_U32,
+    PD_SRC_I32,
+    PD_SRC_U64,
+    PD_SRC_I64,
+    PD_SRC_DTYPES
+} pd_src_dtype;
 
 typedef enum { PD_BASELINE, PD_AVX2, PD_AVX512, PD_NEON, PD_ISAS } pd_isa;
 
@@ -66,7 +77,11 @@ typedef enum {
 } pd_part;
 
 /* A field of an argument struct, as op_args.h lists it: kind i in, o out, s scratch, k kernel, n size, r real. */
-typedef struct { const char *name; char kind; uint16_t offset; } pd_field;
+typedef struct {
+    const char *name;
+    char kind;
+    uint16_t offset;
+} pd_field;
 
 typedef struct {
     const char *name;
@@ -109,7 +124,7 @@ typedef struct {
  * when a Python record failed. */
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
 
-int pd_max_threads(void);   /* what the OpenMP runtime would give a region here: OMP_NUM_THREADS, threadpoolctl, ... */
+int pd_max_threads(void); /* what the OpenMP runtime would give a region here: OMP_NUM_THREADS, threadpoolctl, ... */
 int pd_install_fork_handler(void);
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */

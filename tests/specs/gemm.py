@@ -57,6 +57,11 @@ def scratch(dtype: str, elements: int) -> Fields:
     return {"pack": blank(dtype, SHARES, elements), "pack_stride": elements}
 
 
+def dx_scratch(B: int, padded: int) -> int:
+    """Elements that gemm_dx packs: 128 rows, or all in groups of 32, times 512 outputs or all."""
+    return min(-(-B // PANEL) * PANEL, 128) * min(padded, 512)
+
+
 EXACT = (None, "act_relu_fwd", "act_relu_bwd")
 
 
@@ -99,7 +104,7 @@ def gemm_dx(kind: str, act: str | None = None, add: int = 0) -> Spec:
         return {
             "dy": eighths(rng, dtype, B, O), "w": w, "dx": eighths(rng, dtype, B, I) if add else blank(dtype, B, I),
             "s": eighths(rng, dtype, B, I) if act else None, "act": act, "B": B, "I": I, "O": O, "add": add,
-            **scratch(dtype, w.size // I * PANEL),
+            **scratch(dtype, dx_scratch(B, w.size // I)),
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:

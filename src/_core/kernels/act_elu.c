@@ -3,10 +3,6 @@
 #include "kernel.h"
 #include "vmath.h"
 
-PD_INLINE vreal f(vreal x, vreal alpha) {
-    return vsel((vint)(x < 0), alpha * vexpm1(x), x);
-}
-PD_INLINE vreal df(vreal y, vreal dy, vreal alpha) {
-    return vsel((vint)(y >= 0), dy, dy * (y + alpha));
-}
+PD_INLINE vreal f(vreal x, vreal alpha) { return vsel((vint)(x < 0), alpha * vexpm1(x), x); }
+PD_INLINE vreal df(vreal y, vreal dy, vreal alpha) { return vsel((vint)(y >= 0), dy, dy * (y + alpha)); }
 PD_ACTIVATION(elu, f, df)

@@ -2,13 +2,13 @@
  * dtype of the kernel.  y [B][O], overwritten. Rows are the caller's to check. */
 #include "kernel.h"
 
-#define PD_FROM(number, type)                                                                                          \
-    case number:                                                                                                       \
-        for (ptrdiff_t b = lo; b < hi; b++) {                                                                          \
-            const int64_t row = step->rows ? step->rows[b] : step->row0 + b;                                           \
-            const type *x = (const type *)src.data + (ptrdiff_t)row * src.stride;                                      \
-            for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];                                               \
-        }                                                                                                              \
+#define PD_FROM(number, type)                                                     \
+    case number:                                                                  \
+        for (ptrdiff_t b = lo; b < hi; b++) {                                     \
+            const int64_t row = step->rows ? step->rows[b] : step->row0 + b;      \
+            const type *x = (const type *)src.data + (ptrdiff_t)row * src.stride; \
+            for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];          \
+        }                                                                         \
         break;
 
 PD_KERNEL(gather) {

@@ -23,9 +23,16 @@ enum { TILE_ROWS = 12 };
 #else
 enum { TILE_ROWS = 6 };
 #endif
+/* Height of dX's tiles, and side of the squares that it turns in registers. */
+#if defined(PD_ISA_avx512)
+enum { TURN = 8 };
+#else
+enum { TURN = 4 };
+#endif
 enum { TILE_WIDTH = 2 * VL };
 
 enum { K_BLOCK = 512 };     /* a panel block of K_BLOCK x 128 bytes (64 KB) stays in L2 while rows stream past */
+enum { ROW_BLOCK = 128 };   /* rows of dy packed at a time by dX: 128 x K_BLOCK x 4 bytes = 256 KB, within L2 */
 enum { BATCH_BLOCK = 256 }; /* rows of dy packed at a time by dW: 256 x 128 bytes = 32 KB, within L1 */
 
 typedef struct {

@@ -31,8 +31,18 @@ PD_KERNEL(gemm_dw) {
                 const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
                 for (ptrdiff_t j = 0; j < w; j += tw) {
                     real *c = dw + (p * I + i) * w + j;
-                    const tile_args t = {.a = x + b0 * I + i, .rs = 1, .cs = I, .run = rows, .runs = 1, .b = pack + j,
-                                         .ldb = w, .init = b0 || a->add ? c : NULL, .ldi = w, .c = c, .ldc = w, .n = tw};
+                    const tile_args t = {.a = x + b0 * I + i,
+                                         .rs = 1,
+                                         .cs = I,
+                                         .run = rows,
+                                         .runs = 1,
+                                         .b = pack + j,
+                                         .ldb = w,
+                                         .init = b0 || a->add ? c : NULL,
+                                         .ldi = w,
+                                         .c = c,
+                                         .ldc = w,
+                                         .n = tw};
                     tile(&t);
                 }
             }

@@ -1,19 +1,76 @@
 /* gemm_dx: dx = (dy w^T) * act'(s), the derivative applied to rows that are still in cache.
  * dy [B][O]   w panels [ceil(O/width)][I][width]   dx [B][I]   s [B][I] or NULL   add: dx += (act NULL then)
  * By rows. Vectors run along the batch: dy is packed transposed, w is broadcast from panels as it lies, so no
- * transposed copy of the weights exists; the finished tile is turned when it is stored. Bound: see gemm_tile.c. */
+ * transposed copy of the weights exists; the finished tile is turned when it is stored. Blocks of ROW_BLOCK rows and
+ * K_BLOCK outputs keep the packed dy in L2 while w streams past once. Bound: see gemm_tile.c. */
 #include "gemm.h"
 
-/* pack[o][j] = dy[r + j][o], zero where o or j lies outside. */
-static void pack_transposed(real *pack, const real *dy, ptrdiff_t rows, ptrdiff_t O, ptrdiff_t padded, ptrdiff_t w) {
-    for (ptrdiff_t j = 0; j < w; j++)
-        for (ptrdiff_t o = 0; o < padded; o++) pack[o * w + j] = j < rows && o < O ? dy[j * O + o] : 0;
+typedef real square_row __attribute__((vector_size(TURN * sizeof(real))));
+typedef square_row square_row_u __attribute__((aligned(sizeof(real)), may_alias));
+typedef ireal square_mask __attribute__((vector_size(TURN * sizeof(real))));
+
+/* rows of a square -> its columns: log2(TURN) rounds, each interleaving row i with row i + TURN / 2 */
+PD_INLINE void transpose(square_row *s) {
+    square_mask low, high;
+    for (int i = 0; i < TURN; i++) {
+        low[i] = i / 2 + (i % 2) * TURN;
+        high[i] = low[i] + TURN / 2;
+    }
+#pragma GCC unroll 3
+    for (int round = 1; round < TURN; round *= 2) {
+        square_row t[TURN];
+#pragma GCC unroll 8
+        for (int i = 0; i < TURN / 2; i++) {
+            t[2 * i] = __builtin_shuffle(s[i], s[i + TURN / 2], low);
+            t[2 * i + 1] = __builtin_shuffle(s[i], s[i + TURN / 2], high);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < TURN; i++) s[i] = t[i];
+    }
 }
 
-/* dx[j][i] (+)= tile[i][j] */
-static void store_transposed(real *dx, ptrdiff_t ld, const real *tile, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows, int add) {
-    for (ptrdiff_t j = 0; j < rows; j++)
-        for (ptrdiff_t i = 0; i < m; i++) dx[j * ld + i] = add ? dx[j * ld + i] + tile[i * w + j] : tile[i * w + j];
+/* pack[o][j] = dy[j][o] for o < depth, zero where dy has no row j or no column o */
+static void pack_transposed(real *pack, const real *dy, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns,
+                            ptrdiff_t depth, ptrdiff_t w) {
+    for (ptrdiff_t j = 0; j < w; j++) {
+        const ptrdiff_t n = j < rows ? columns : 0;
+        for (ptrdiff_t o = 0; o < n; o++) pack[o * w + j] = dy[j * ld + o];
+        for (ptrdiff_t o = n; o < depth; o++) pack[o * w + j] = 0;
+    }
+}
+
+/* Turned tiles wait here until whole cache lines of dx can be written: its rows often lie a power of two apart, so that
+ * few of them fit into L1 at a time. */
+enum { STAGE = 64 };
+
+/* stage[j][i] = tile[i][j], for j < rows, i < m */
+PD_INLINE void store_transposed(real *stage, const real *tile, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
+    ptrdiff_t j = 0;
+    for (; m == TURN && j + TURN <= rows; j += TURN) {
+        square_row s[TURN];
+#pragma GCC unroll 8
+        for (int i = 0; i < TURN; i++) s[i] = *(const square_row_u *)(tile + i * w + j);
+        transpose(s);
+#pragma GCC unroll 8
+        for (int i = 0; i < TURN; i++) *(square_row_u *)(stage + (j + i) * STAGE) = s[i];
+    }
+    for (; j < rows; j++)
+        for (ptrdiff_t i = 0; i < m; i++) stage[j * STAGE + i] = tile[i * w + j];
+}
+
+/* dx[j][i] = stage[j][i] (plus what is there), for j < rows, i < n */
+static void flush(real *dx, ptrdiff_t ld, const real *stage, ptrdiff_t rows, ptrdiff_t n, int add) {
+    for (ptrdiff_t j = 0; j < rows; j++, dx += ld, stage += STAGE)
+        PD_FOR_VECTORS (i, m, 0, n) {
+            const vreal v = vload_m(stage + i, m);
+            vstore_m(dx + i, add ? vload_m(dx + i, m) + v : v, m);
+        }
+}
+
+/* tile[i][j] = dx[j][i]: partial sums of the previous block of outputs */
+static void load_transposed(real *tile, const real *dx, ptrdiff_t ld, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
+    for (ptrdiff_t i = 0; i < m; i++)
+        for (ptrdiff_t j = 0; j < w; j++) tile[i * w + j] = j < rows ? dx[j * ld + i] : 0;
 }
 
 /* Width for a group of rows: the next power of two, or the one below where more than a quarter would be idle. */
@@ -23,26 +80,58 @@ static ptrdiff_t group_width(ptrdiff_t left) {
     return w > left && left * 4 < w * 3 ? w / 2 : w;
 }
 
+/* Rows [r, r + rows) of dx, from outputs [k, k + depth); k is the start of a panel. */
+static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t depth) {
+    const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O);
+    const real *dy = (const real *)a->dy + r * O + k, *weights = (const real *)a->w + k * I;
+    const int partial = k > 0 && !a->add;
+    real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[TILE_WIDTH * STAGE];
+    for (ptrdiff_t j = 0, w; j < rows; j += w) {
+        w = group_width(rows - j);
+        pack_transposed(pack + j * depth, dy + j * O, O, min_(w, rows - j), min_(depth, O - k), depth, w);
+    }
+    for (ptrdiff_t i0 = 0; i0 < I; i0 += STAGE) {
+        const ptrdiff_t n = min_(STAGE, I - i0);
+        for (ptrdiff_t j = 0, w; j < rows; j += w) {
+            w = group_width(rows - j);
+            const ptrdiff_t group = min_(w, rows - j);
+            real *to = dx + j * I + i0;
+            for (ptrdiff_t i = 0, m; i < n; i += m) {
+                m = min_(TURN, n - i);
+                if (partial) load_transposed(tile, to + i, I, w, m, group);
+                const tile_args t = {.a = weights + (i0 + i) * pw,
+                                     .rs = pw,
+                                     .cs = 1,
+                                     .run = pw,
+                                     .runs = depth / pw,
+                                     .jump = I * pw,
+                                     .b = pack + j * depth,
+                                     .ldb = w,
+                                     .init = partial ? tile : NULL,
+                                     .ldi = w,
+                                     .c = tile,
+                                     .ldc = w,
+                                     .n = w};
+                PD_NAME(gemm_tile)(A_ROWS, w, m)(&t);
+                store_transposed(stage + i, tile, w, m, group);
+            }
+            flush(to, I, stage, group, n, a->add != 0);
+        }
+    }
+}
+
 PD_KERNEL(gemm_dx) {
     PD_ARGS(gemm_dx);
-    const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O), panels = (O + pw - 1) / pw;
-    const real *dy = a->dy, *weights = a->w;
-    real *dx = a->dx, *pack = (real *)a->pack + ith * a->pack_stride, tile[TILE_ROWS * TILE_WIDTH];
+    const ptrdiff_t pw = panel_width(a->O), padded = (a->O + pw - 1) / pw * pw;
+    real *pack = (real *)a->pack + ith * a->pack_stride;
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
-        const ptrdiff_t w = group_width(hi - r);
-        rows = min_(w, hi - r);
-        pack_transposed(pack, dy + r * O, rows, O, panels * pw, w);
-        for (ptrdiff_t i = 0, m; i < I; i += m) {
-            m = tile_height(I - i);
-            const tile_args t = {.a = weights + i * pw, .rs = pw, .cs = 1, .run = pw, .runs = panels, .jump = I * pw,
-                                 .b = pack, .ldb = w, .c = tile, .ldc = w, .n = w};
-            PD_NAME(gemm_tile)(A_ROWS, w, m)(&t);
-            store_transposed(dx + r * I + i, I, tile, w, m, rows, a->add != 0);
-        }
+        rows = min_(ROW_BLOCK, hi - r);
+        for (ptrdiff_t k = 0; k < padded; k += K_BLOCK) block(a, pack, r, rows, k, min_(K_BLOCK, padded - k));
         if (!a->act) continue;
-        const pd_act_bwd_args act = {(const real *)a->s + r * I, dx + r * I, dx + r * I, rows, I, a->alpha};
+        real *dx = (real *)a->dx + r * a->I;
+        const pd_act_bwd_args act = {(const real *)a->s + r * a->I, dx, dx, rows, a->I, a->alpha};
         a->act(&act, step, 0, 1);
     }
 }

@@ -8,7 +8,13 @@ enum { L2_SHARE = 512 * 1024 }; /* bytes of w that may be counted on to stay in 
 
 static void tile_at(const gemm_args *g, ptrdiff_t r, ptrdiff_t m, ptrdiff_t p, ptrdiff_t k0, ptrdiff_t k1) {
     const ptrdiff_t w = panel_width(g->O), tw = tile_width(w), last = min_(w, g->O - p * w);
-    tile_args t = {.a = g->x + r * g->rs + k0 * g->cs, .rs = g->rs, .cs = g->cs, .run = k1 - k0, .runs = 1, .ldb = w, .ldc = g->ldy};
+    tile_args t = {.a = g->x + r * g->rs + k0 * g->cs,
+                   .rs = g->rs,
+                   .cs = g->cs,
+                   .run = k1 - k0,
+                   .runs = 1,
+                   .ldb = w,
+                   .ldc = g->ldy};
     const tile_fn tile = PD_NAME(gemm_tile)(g->cs == 1 ? A_ROWS : A_COLS, tw, m);
     for (ptrdiff_t j = 0; j < last; j += tw) {
         t.b = g->w + (p * g->I + k0) * w + j;

@@ -28,12 +28,12 @@
 #define PD_ISA baseline
 #endif
 
-#define PD_KERNEL(name) \
+#define PD_KERNEL(name)                                                           \
     void PD_NAME(name)(const void *args_, const pd_step *step, int ith, int nth); \
     void PD_NAME(name)(const void *args_, const pd_step *step, int ith, int nth)
 
 /* The kernel's arguments under the name a:  PD_ARGS(act_fwd); ... a->x ... */
-#define PD_ARGS(family) \
+#define PD_ARGS(family)                                              \
     const pd_##family##_args *a = (const pd_##family##_args *)args_; \
     (void)step
 
@@ -85,7 +85,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
         pd_rows(a->B, ith, nth, &lo, &hi);                                                           \
-        PD_FOR_VECTORS(i, m, lo *a->O, hi *a->O) vstore_m(y + i, f(vload_m(x + i, m), alpha), m);    \
+        PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, f(vload_m(x + i, m), alpha), m); \
     }                                                                                                \
     PD_KERNEL(act_##name##_bwd) {                                                                    \
         PD_ARGS(act_bwd);                                                                            \
@@ -94,8 +94,8 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
         pd_rows(a->B, ith, nth, &lo, &hi);                                                           \
-        PD_FOR_VECTORS(i, m, lo *a->O, hi *a->O)                                                     \
-        vstore_m(dx + i, df(vload_m(s + i, m), vload_m(dy + i, m), alpha), m);                       \
+        PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O)                                                  \
+            vstore_m(dx + i, df(vload_m(s + i, m), vload_m(dy + i, m), alpha), m);                   \
     }
 
 #endif

@@ -10,16 +10,10 @@
 
 /* Keras's fuzz factor: probabilities are clipped to [EPSILON, 1 - EPSILON]; the slope outside is zero. */
 #define EPSILON PD_R(1e-7)
-PD_INLINE vreal vclip(vreal p) {
-    return vclamp(p, EPSILON, 1 - EPSILON);
-}
-PD_INLINE vint vclipped(vreal p) {
-    return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON);
-}
+PD_INLINE vreal vclip(vreal p) { return vclamp(p, EPSILON, 1 - EPSILON); }
+PD_INLINE vint vclipped(vreal p) { return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON); }
 
-PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) {
-    return w ? w[b / group] : 1;
-}
+PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) { return w ? w[b / group] : 1; }
 
 /* A loss of one prediction: its value, d value / dy, and what goes to p. */
 typedef struct {
@@ -59,19 +53,19 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
     }
 }
 
-#define PD_LOSS(name, f)                                                                                               \
-    PD_KERNEL(loss_##name) {                                                                                           \
-        PD_ARGS(loss);                                                                                                 \
-        loss_rows(*a, f, ith, nth);                                                                                    \
+#define PD_LOSS(name, f)            \
+    PD_KERNEL(loss_##name) {        \
+        PD_ARGS(loss);              \
+        loss_rows(*a, f, ith, nth); \
     }
 
 /* A metric of that form is the loss without its gradient. */
-#define PD_METRIC(name, f)                                                                                             \
-    PD_KERNEL(metric_##name) {                                                                                         \
-        PD_ARGS(metric);                                                                                               \
-        const pd_loss_args l = {                                                                                       \
-            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a};        \
-        loss_rows(l, f, ith, nth);                                                                                     \
+#define PD_METRIC(name, f)                                                                                      \
+    PD_KERNEL(metric_##name) {                                                                                  \
+        PD_ARGS(metric);                                                                                        \
+        const pd_loss_args l = {                                                                                \
+            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a}; \
+        loss_rows(l, f, ith, nth);                                                                              \
     }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row

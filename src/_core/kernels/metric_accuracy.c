@@ -7,7 +7,5 @@ PD_INLINE point equal(vreal y, vreal t, vreal a) {
 }
 PD_METRIC(accuracy, equal)
 
-PD_INLINE point same_side(vreal y, vreal t, vreal a) {
-    return equal(vand((vint)(y > a), vset(1)), t, a);
-}
+PD_INLINE point same_side(vreal y, vreal t, vreal a) { return equal(vand((vint)(y > a), vset(1)), t, a); }
 PD_METRIC(binary_accuracy, same_side)

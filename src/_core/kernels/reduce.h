@@ -71,17 +71,15 @@ PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
  * last of them with m lanes that count. W = 4 keeps whole lines in use and more sums in flight than one; it only groups
  * columns, so it changes no bit. */
 enum { PD_BLOCK = 4 };
-#define PD_COLUMNS(block, a, lo, hi)                                                                                   \
-    do {                                                                                                               \
-        ptrdiff_t j_ = (lo);                                                                                           \
-        for (; j_ + PD_BLOCK * VL <= (hi); j_ += PD_BLOCK * VL) block(a, j_, PD_BLOCK, VL);                            \
-        PD_FOR_VECTORS (i_, m_, j_, hi) block(a, i_, 1, m_);                                                           \
+#define PD_COLUMNS(block, a, lo, hi)                                                        \
+    do {                                                                                    \
+        ptrdiff_t j_ = (lo);                                                                \
+        for (; j_ + PD_BLOCK * VL <= (hi); j_ += PD_BLOCK * VL) block(a, j_, PD_BLOCK, VL); \
+        PD_FOR_VECTORS (i_, m_, j_, hi) block(a, i_, 1, m_);                                \
     } while (0)
 
 /* y = sum, or y += sum */
-PD_INLINE void vstore_sum(real *y, vreal sum, ptrdiff_t m, int add) {
-    vstore_m(y, add ? vload_m(y, m) + sum : sum, m);
-}
+PD_INLINE void vstore_sum(real *y, vreal sum, ptrdiff_t m, int add) { vstore_m(y, add ? vload_m(y, m) + sum : sum, m); }
 /* elements of an optional vector of parameters */
 PD_INLINE vreal vload_or(const real *p, ptrdiff_t j, ptrdiff_t m, real otherwise) {
     return p ? vload_m(p + j, m) : vset(otherwise);

@@ -147,9 +147,7 @@ PD_INLINE vlong vmul_low(vlong a, vlong b) {
 }
 
 /* mask lanes are all ones or all zeros: mask ? a : b */
-PD_INLINE vreal vsel(vint mask, vreal a, vreal b) {
-    return (vreal)((mask & (vint)a) | (~mask & (vint)b));
-}
+PD_INLINE vreal vsel(vint mask, vreal a, vreal b) { return (vreal)((mask & (vint)a) | (~mask & (vint)b)); }
 PD_INLINE vreal vand(vint mask, vreal a) { return (vreal)(mask & (vint)a); }
 
 PD_INLINE vint vsignbits(void) { return viset((ireal)1 << (sizeof(real) * 8 - 2)) << 1; }
@@ -213,7 +211,7 @@ PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION
 #elif PD_VBYTES == 32 || defined(PD_F64)
 #define PD_LANES(h) 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h)
 #else
-#define PD_LANES(h) \
+#define PD_LANES(h)                                                                                               \
     0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h), 8 ^ (h), 9 ^ (h), 10 ^ (h), 11 ^ (h), \
         12 ^ (h), 13 ^ (h), 14 ^ (h), 15 ^ (h)
 #endif

@@ -49,9 +49,7 @@ PD_INLINE vreal vexp_minus(vreal x, vreal d) {
 }
 
 /* e^x: 2 ulp. Results below 2^-125.5 (double: 2^-1021.5) flush to zero; those above the largest number are inf. */
-PD_INLINE vreal vexp(vreal x) {
-    return vexp_minus(x, (vreal){0});
-}
+PD_INLINE vreal vexp(vreal x) { return vexp_minus(x, (vreal){0}); }
 
 /* e^x - 1: 3 ulp (about x = 0.35 the errors of q count twice in 2 q + 1, which is hardly larger than q), else 2 */
 PD_INLINE vreal vexpm1(vreal x) {
@@ -114,9 +112,7 @@ PD_INLINE vreal vtanh(vreal x) {
 }
 
 /* 1 / (1 + e^-x): 3 ulp (two roundings after those of exp). Where e^-x overflows the result flushes to zero. */
-PD_INLINE vreal vsigmoid(vreal x) {
-    return 1 / (1 + vexp(-x));
-}
+PD_INLINE vreal vsigmoid(vreal x) { return 1 / (1 + vexp(-x)); }
 
 /* The same (4 ulp) and its slope, which is as accurate where the sigmoid is next to 1. */
 PD_INLINE vreal vsigmoid_slope(vreal x, vreal *slope) {

@@ -1,0 +1,25 @@
+/* test_core.c: the C core without Python, for debuggers and sanitizers. Silent but for one line; exit code 0 or 1. */
+#include "test_core.h"
+
+static void test_memory(void) {
+    ptrdiff_t n;
+    CHECK(pd_mul(1 << 20, 1 << 20, &n) == 0 && n == (ptrdiff_t)1 << 40, "%td", n);
+    CHECK(pd_mul(PTRDIFF_MAX / 2, 3, &n) < 0 && pd_mul(-1, 3, &n) < 0 && pd_mul(3, -1, &n) < 0,
+          "products that do not fit");
+    CHECK(pd_alloc((size_t)PTRDIFF_MAX + 1) == NULL, "more than memory can address");
+    for (size_t bytes = 0; bytes < 200; bytes += 33) {
+        unsigned char *p = pd_alloc(bytes);
+        CHECK(p && (uintptr_t)p % 64 == 0, "%zu bytes at %p", bytes, (void *)p);
+        for (size_t i = 0; i < bytes; i++) CHECK(p[i] == 0, "byte %zu", i);
+        pd_free(p);
+    }
+    pd_free(NULL);
+}
+
+int main(void) {
+    test_memory();
+    const long calls = test_ops();
+    test_run();
+    printf("C core: %d ops, %ld calls, threads and forks: passed\n", pd_op_count(), calls);
+    return 0;
+}

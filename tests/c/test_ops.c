@@ -1,0 +1,238 @@
+/* test_ops.c: every op of the table on odd sizes, in every ISA, dtype and split, between canaries.
+ *
+ * Arguments are filled by the fields that dispatch.c lists, so a new op of a known family needs nothing here. */
+#include "test_core.h"
+
+#include <string.h>
+
+/* Elements behind the pointer fields of a family, as products of  B I O  and  W panels of I x O,  P O padded to panels,
+ * G B / group,  S scratch;  1 is one double.  A '?' marks what may be NULL. Fields not named here are BO. */
+static const struct {
+    const char *family, *extents;
+} EXTENTS[] = {
+    {"gemm_fwd", "x:BI w:W b:P? z:BO?"},
+    {"gemm_dx", "w:W dx:BI s:BI? pack:S"},
+    {"gemm_dw", "x:BI dw:W pack:S"},
+    {"pack_b", "b:IO w:W"},
+    {"matmul", "x:BI w:W b:P?"},
+    {"loss", "w:G? loss:B dy:BO? p:BO?"},
+    {"metric", "w:G? m:B"},
+    {"sum", "x:B? w:G?"},
+    {"opt", "s2:BO?"},
+    {"grad_norm", "norm2:1"},
+    {"grad_clip", "norm2:1?"},
+    {"bn_fwd", "gamma:O? beta:O? mean:O var:O bmean:O brstd:O"},
+    {"bn_infer", "gamma:O? beta:O? mean:O var:O"},
+    {"bn_bwd", "dx:BO? gamma:O? bmean:O brstd:O dgamma:O? dbeta:O?"},
+    {"ln_fwd", "gamma:O? beta:O? mean:B rstd:B"},
+    {"ln_bwd", "gamma:O? mean:B rstd:B"},
+    {"ln_grad", "mean:B rstd:B dgamma:O? dbeta:O?"},
+    {"colsum", "y:O"},
+};
+/* What n counts in a family; B * O where it is not named. */
+static const struct {
+    const char *family, *n;
+} COUNTS[] = {{"gemm_dw", "W"}, {"pack_b", "W"},  {"sum", "B"},   {"bn_fwd", "O"},
+              {"bn_bwd", "O"},  {"ln_grad", "O"}, {"colsum", "O"}};
+
+enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3 };
+
+typedef struct {
+    pd_op op;
+    pd_kernel kernel;
+    int isa, dtype;
+    int variant; /* 1 sets flags, drops what may be NULL and fused activations; others pick a source */
+    ptrdiff_t B, I, O;
+    block blocks[MAX_FIELDS];
+} call;
+
+static ptrdiff_t group(const call *c) { return c->B % 2 ? 1 : 2; }
+static ptrdiff_t width(const call *c) { return pd_panel_width(c->O, c->dtype); }
+static ptrdiff_t padded(const call *c) { return (c->O + width(c) - 1) / width(c) * width(c); }
+static ptrdiff_t scratch(const call *c) { return 32 * (c->B > padded(c) ? c->B : padded(c)); } /* 32: the widest tile */
+
+static ptrdiff_t product(const call *c, const char *letters) {
+    ptrdiff_t n = 1;
+    for (; *letters && *letters != ' ' && *letters != '?'; letters++) {
+        switch (*letters) {
+        case 'B': n *= c->B; break;
+        case 'I': n *= c->I; break;
+        case 'O': n *= c->O; break;
+        case 'W': n *= padded(c) * c->I; break;
+        case 'P': n *= padded(c); break;
+        case 'G': n *= c->B / group(c); break;
+        case 'S': n *= scratch(c) * MAX_NTH; break;
+        }
+    }
+    return n;
+}
+
+/* The letters of a pointer field. */
+static const char *extent(const call *c, const char *field) {
+    const size_t length = strlen(field);
+    for (size_t i = 0; i < sizeof EXTENTS / sizeof *EXTENTS; i++) {
+        if (strcmp(EXTENTS[i].family, c->op.family) != 0) continue;
+        for (const char *at = EXTENTS[i].extents; at; at = strchr(at, ' ')) {
+            at += *at == ' ';
+            if (strncmp(at, field, length) == 0 && at[length] == ':') return at + length + 1;
+        }
+    }
+    return "BO";
+}
+
+static ptrdiff_t count(const call *c) {
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
+        if (strcmp(COUNTS[i].family, c->op.family) == 0) return product(c, COUNTS[i].n);
+    return c->B * c->O;
+}
+
+static ptrdiff_t integer(const call *c, const char *name) {
+    const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
+    const struct {
+        const char *name;
+        ptrdiff_t value;
+    } values[] = {
+        {"B", c->B},
+        {"I", c->I},
+        {"O", c->O},
+        {"n", count(c)},
+        {"group", group(c)},
+        {"pack_stride", scratch(c)},
+        {"k", tensor ? c->variant : 1 + flag},
+        {"slot", 1},
+        {"stream", 3},
+        {"ldx", c->O},
+        {"ldy", c->O},
+        {"xo", 0},
+        {"yo", 0},
+        {"rs", flag ? 1 : c->I},
+        {"cs", flag ? c->B : 1},
+        {"ldb", flag ? c->I : c->O},
+        {"transposed", flag},
+        {"add", flag},
+        {"decay", flag},
+        {"nesterov", flag},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(values[i].name, name) == 0) return values[i].value;
+    CHECK(0, "%s has an integer field %s: give it a value here", c->op.name, name);
+}
+
+static pd_kernel fused(const call *c) {
+    if (c->variant == 1) return NULL;
+    const char *name = strcmp(c->op.family, "gemm_dx") ? "act_tanh_fwd" : "act_tanh_bwd";
+    return pd_kernel_at(op_number(name), c->isa, c->dtype);
+}
+
+/* The argument struct of a call, its arrays between canaries and filled. */
+static void *arguments(call *c) {
+    char *args = calloc(1, (size_t)c->op.size);
+    CHECK(args && c->op.nfields <= MAX_FIELDS, "%s", c->op.name);
+    for (int i = 0; i < c->op.nfields; i++) {
+        const pd_field f = c->op.fields[i];
+        char *at = args + f.offset;
+        c->blocks[i] = (block){0};
+        if (f.kind == 'n') *(ptrdiff_t *)at = integer(c, f.name);
+        else if (f.kind == 'r') *(double *)at = 0.3;
+        else if (f.kind == 'k') *(pd_kernel *)at = fused(c);
+        else {
+            const char *letters = extent(c, f.name), *end = letters + strcspn(letters, " ");
+            if (c->variant == 1 && end[-1] == '?') continue;
+            const int dtype = *letters == '1' ? PD_FLOAT64 : c->dtype;
+            const ptrdiff_t n = product(c, letters);
+            c->blocks[i] = block_new((size_t)n * dtype_bytes(dtype), dtype_bytes(dtype));
+            fill(c->blocks[i].data, n, dtype, (unsigned)i);
+            *(void **)at = c->blocks[i].data;
+        }
+    }
+    return args;
+}
+
+/* A hash of what a call wrote, its canaries looked at, its memory given back. */
+static uint64_t finish(call *c, void *args) {
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (int i = 0; i < c->op.nfields; i++) {
+        block *b = &c->blocks[i];
+        if (!b->base) continue;
+        for (size_t j = 0; c->op.fields[i].kind == 'o' && j < b->bytes; j++)
+            hash = (hash ^ (unsigned char)b->data[j]) * 1099511628211u;
+        block_check_and_free(b, c->op.name);
+    }
+    free(args);
+    return hash;
+}
+
+/* One call in nth shares; a hash of what it wrote. */
+static uint64_t run(call *c, int nth) {
+    static const size_t source_bytes[PD_SRC_DTYPES] = {4, 8, 1, 1, 2, 2, 4, 4, 8, 8};
+    const ptrdiff_t rows = c->B + SPARE_ROWS;
+    block sources[PD_SRC_DTYPES], sinks[VARIANTS], sums = block_new(3 * sizeof(double), sizeof(double));
+    block order = block_new((size_t)c->B * sizeof(int64_t), sizeof(int64_t));
+    pd_source src[PD_SRC_DTYPES];
+    void *sink[VARIANTS];
+    int failed = 0;
+    for (int i = 0; i < PD_SRC_DTYPES; i++) {
+        sources[i] = block_new((size_t)(rows * c->O) * source_bytes[i], source_bytes[i]);
+        memset(sources[i].data, 0x3f, sources[i].bytes); /* a fair number in every dtype */
+        src[i] = (pd_source){sources[i].data, c->O, i};
+    }
+    for (int i = 0; i < VARIANTS; i++) {
+        sinks[i] = block_new((size_t)(rows * c->O) * dtype_bytes(c->dtype), dtype_bytes(c->dtype));
+        sink[i] = sinks[i].data;
+    }
+    fill(sums.data, 3, PD_FLOAT64, 1);
+    for (ptrdiff_t b = 0; b < c->B; b++) ((int64_t *)order.data)[b] = (b * 5 + 1) % rows;
+
+    const pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data,
+                          .row0 = SPARE_ROWS,
+                          .src = src,
+                          .sinks = sink,
+                          .sums = (double *)sums.data,
+                          .coef = {0.05, 0.01},
+                          .seed = 7,
+                          .count = 3,
+                          .failed = &failed};
+    void *args = arguments(c);
+    for (int ith = 0; ith < nth; ith++) c->kernel(args, &step, ith, nth);
+
+    for (int i = 0; i < PD_SRC_DTYPES; i++) block_check_and_free(&sources[i], c->op.name);
+    for (int i = 0; i < VARIANTS; i++) block_check_and_free(&sinks[i], c->op.name);
+    block_check_and_free(&sums, c->op.name);
+    block_check_and_free(&order, c->op.name);
+    return finish(c, args);
+}
+
+/* One op on all sizes: the same bits for every number of shares. Returns the number of calls. */
+static long run_sizes(call *c) {
+    static const ptrdiff_t Bs[] = {0, 1, 3, 17}, Is[] = {1, 5, 33}, Os[] = {1, 2, 7, 19, 65};
+    static const int shares[] = {2, 3, MAX_NTH};
+    long calls = 0;
+    int has_I = 0;
+    for (int i = 0; i < c->op.nfields; i++) has_I |= !strcmp(c->op.fields[i].name, "I");
+    for (size_t b = 0; b < sizeof Bs / sizeof *Bs; b++)
+        for (size_t i = 0; i < (has_I ? sizeof Is / sizeof *Is : 1); i++)
+            for (size_t o = 0; o < sizeof Os / sizeof *Os; o++) {
+                c->B = Bs[b], c->I = Is[i], c->O = Os[o];
+                const uint64_t whole = run(c, 1);
+                calls++;
+                for (size_t s = 0; c->op.part != PD_PART_SERIAL && s < sizeof shares / sizeof *shares; s++, calls++)
+                    CHECK(run(c, shares[s]) == whole, "%s, %s, dtype %d, B %td I %td O %td: %d shares change bits",
+                          c->op.name, pd_isa_name(c->isa), c->dtype, c->B, c->I, c->O, shares[s]);
+            }
+    return calls;
+}
+
+long test_ops(void) {
+    long calls = 0;
+    const pd_cpuid cpu = pd_cpu_read();
+    const unsigned isas = pd_cpu_isas(&cpu);
+    for (int isa = 0; isa < PD_ISAS; isa++)
+        for (int dtype = 0; dtype < PD_DTYPES; dtype++)
+            for (int i = 0; i < pd_op_count(); i++) {
+                if (!(isas >> isa & 1) || !pd_isa_built(isa)) continue;
+                call c = {.op = pd_op_at(i), .kernel = pd_kernel_at(i, isa, dtype), .isa = isa, .dtype = dtype};
+                const int variants = strcmp(c.op.family, "gather") ? VARIANTS : PD_SRC_DTYPES;
+                for (c.variant = 0; c.variant < variants; c.variant++) calls += run_sizes(&c);
+            }
+    return calls;
+}

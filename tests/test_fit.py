@@ -1,0 +1,432 @@
+"""What `fit` does, row by row and epoch by epoch, against a loop in NumPy; semantics are Keras's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers as L
+from pydl.callbacks import Callback, EarlyStopping, LambdaCallback, LearningRateScheduler
+
+ROWS, BATCH, RATE = 40, 7, 0.1  # five whole batches and one of five rows
+RTOL = 1e-12
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 3))
+Y = X @ RNG.normal(size=(3, 2)) + 0.1 * RNG.normal(size=(ROWS, 2))
+W = RNG.uniform(0.2, 3, ROWS)
+
+
+def linear(metrics: Any = None, weighted_metrics: Any = None, rate: float = RATE) -> Any:
+    pydl.utils.set_random_seed(3)
+    model = pydl.Sequential([pydl.Input((3,)), L.Dense(2)])
+    model.compile(pydl.optimizers.SGD(rate), "mse", metrics=metrics, weighted_metrics=weighted_metrics)
+    return model
+
+
+def numpy_fit(
+    model: Any, x: Array, y: Array, w: Array | None = None, *, epochs: int = 1, batch: int = BATCH, rates: Any = None
+) -> dict[str, list[float]]:
+    """The history of a linear model without shuffling; leaves the weights in the model."""
+    k, b = model.get_weights()
+    history: dict[str, list[float]] = {"loss": [], "mae": [], "weighted": []}
+    w = np.ones(len(x)) if w is None else w
+    for epoch in range(epochs):
+        loss = mae = weighted = 0.0
+        for first in range(0, len(x), batch):
+            rows = slice(first, first + batch)
+            error = x[rows] @ k + b - y[rows]
+            n = len(error)
+            loss += (w[rows] * (error**2).mean(axis=1)).sum()
+            mae += np.abs(error).mean(axis=1).sum()
+            weighted += (w[rows] * np.abs(error).mean(axis=1)).sum()
+            slope = 2 * error * w[rows, None] / error.shape[1] / n
+            rate = RATE if rates is None else rates(epoch)
+            k, b = k - rate * x[rows].T @ slope, b - rate * slope.sum(axis=0)
+        history["loss"].append(loss / len(x))
+        history["mae"].append(mae / len(x))
+        history["weighted"].append(weighted / w.sum())
+    model.set_weights([k, b])
+    return history
+
+
+def mse(model: Any, x: Array, y: Array, w: Array | None = None) -> float:
+    k, b = model.get_weights()
+    per_row = ((x @ k + b - y) ** 2).mean(axis=1)
+    return float((per_row if w is None else w * per_row).mean())
+
+
+def assert_same_weights(a: Any, b: Any) -> None:
+    for x, y in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_allclose(x, y, rtol=RTOL, atol=RTOL)
+
+
+class Seen(L.Layer):
+    """Passes its input on and keeps what it saw in training."""
+
+    def build(self, input_shape: Any) -> None:
+        self.batches: list[Array] = []
+
+    def call(self, x: Array, training: bool = False) -> Array:
+        if training:
+            self.batches.append(x[:, 0].copy())
+        return x
+
+    def backward(self, x: Array, y: Array, dy: Array) -> Array:
+        return dy
+
+
+def watched() -> tuple[Any, Seen]:
+    """A model of which row i of `arange(n)` can be recognised."""
+    pydl.utils.set_random_seed(8)
+    seen = Seen()
+    model = pydl.Sequential([pydl.Input((1,)), seen, L.Dense(1)])
+    model.compile("sgd", "mse")
+    return model, seen
+
+
+# -- history ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [None, W])
+@pytest.mark.parametrize("batch", [1, BATCH, ROWS, 1000])
+def test_history_is_that_of_a_numpy_loop(weights: Array | None, batch: int) -> None:
+    model, reference = linear(["mae"], ["mae"]), linear()
+    h = model.fit(X, Y, batch_size=batch, epochs=3, shuffle=False, sample_weight=weights, verbose=0)
+    expected = numpy_fit(reference, X, Y, weights, epochs=3, batch=min(batch, ROWS))
+    assert h.epoch == [0, 1, 2]
+    assert list(h.history) == ["loss", "mae", "mae_1"]
+    np.testing.assert_allclose(h.history["loss"], expected["loss"], rtol=RTOL)
+    np.testing.assert_allclose(h.history["mae"], expected["mae"], rtol=RTOL)
+    np.testing.assert_allclose(h.history["mae_1"], expected["weighted"], rtol=RTOL)
+    assert_same_weights(model, reference)
+
+
+def test_default_batch_is_32() -> None:
+    model, reference = linear(), linear()
+    h = model.fit(X, Y, shuffle=False, verbose=0)
+    np.testing.assert_allclose(h.history["loss"], numpy_fit(reference, X, Y, batch=32)["loss"], rtol=RTOL)
+
+
+def test_logs_of_each_batch_are_means_so_far() -> None:
+    model, reference = linear(["mae"]), linear()
+    logs: list[tuple[int, dict[str, float]]] = []
+    watcher = LambdaCallback(on_train_batch_end=lambda batch, given: logs.append((batch, dict(given))))
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[watcher])
+    assert [batch for batch, _ in logs] == [0, 1, 2, 3, 4, 5]
+    start = linear()
+    for batch, given in logs:
+        reference.set_weights(start.get_weights())
+        rows = min((batch + 1) * BATCH, ROWS)
+        expected = numpy_fit(reference, X[:rows], Y[:rows])
+        assert given == pytest.approx({"loss": expected["loss"][0], "mae": expected["mae"][0]}, rel=RTOL)
+
+
+def test_no_epochs() -> None:
+    model = linear()
+    before = model.get_weights()
+    h = model.fit(X, Y, epochs=0, verbose=0)
+    assert (h.history, h.epoch, model.optimizer.iterations) == ({}, [], 0)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+
+
+def test_from_an_initial_epoch() -> None:
+    model, reference, seen = linear(), linear(), []
+    rate = LearningRateScheduler(lambda epoch: seen.append(epoch) or 0.05 * (epoch + 1))
+    h = model.fit(X, Y, batch_size=BATCH, epochs=5, initial_epoch=3, shuffle=False, verbose=0, callbacks=[rate])
+    expected = numpy_fit(reference, X, Y, epochs=2, rates=lambda epoch: 0.05 * (epoch + 4))
+    assert h.epoch == seen == [3, 4]
+    np.testing.assert_allclose(h.history["loss"], expected["loss"], rtol=RTOL)
+    assert_same_weights(model, reference)
+    assert model.fit(X, Y, epochs=3, initial_epoch=3, verbose=0).epoch == []
+
+
+def test_a_second_fit_goes_on() -> None:
+    once, twice = linear(), linear()
+    for model, epochs in ((once, [4]), (twice, [1, 3])):
+        model.compile("adam", "mse")
+        for n in epochs:
+            model.fit(X, Y, epochs=n, shuffle=False, verbose=0)
+    assert_same_weights(once, twice)
+    assert once.optimizer.iterations == twice.optimizer.iterations == 8
+    twice.compile("adam", "mse")
+    assert twice.optimizer.iterations == 0
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+def epochs_seen(batches: list[Array], per_epoch: int) -> list[list[float]]:
+    return [np.concatenate(batches[i : i + per_epoch]).tolist() for i in range(0, len(batches), per_epoch)]
+
+
+def test_shuffling_takes_every_row_once_an_epoch_in_a_new_order() -> None:
+    rows = np.arange(40.0)[:, None]
+    model, seen = watched()
+    model.fit(rows, rows, batch_size=BATCH, epochs=3, verbose=0)
+    assert [len(b) for b in seen.batches] == 3 * [7, 7, 7, 7, 7, 5]
+    orders = epochs_seen(seen.batches, 6)
+    for order in orders:
+        assert sorted(order) == list(range(40))
+        assert order != sorted(order)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    again, seen_again = watched()
+    again.fit(rows, rows, batch_size=BATCH, epochs=3, verbose=0)
+    assert epochs_seen(seen_again.batches, 6) == orders
+
+
+def test_without_shuffling_rows_come_as_they_are() -> None:
+    rows = np.arange(40.0)[:, None]
+    model, seen = watched()
+    model.fit(rows, rows, batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
+    assert epochs_seen(seen.batches, 6) == 2 * [list(range(40))]
+
+
+# -- validation -------------------------------------------------------------------------------------------------------
+
+
+def test_validation_split_takes_the_last_rows_before_shuffling() -> None:
+    rows = np.arange(40.0)[:, None]
+    model, seen = watched()
+    h = model.fit(rows, 3 * rows, batch_size=BATCH, validation_split=0.3, verbose=0, epochs=2)
+    assert {row for batch in seen.batches for row in batch} == set(range(28))
+    k, b = model.get_weights()
+    assert h.history["val_loss"][-1] == pytest.approx(((rows * k + b - 3 * rows)[28:] ** 2).mean(), rel=RTOL)
+
+
+def test_validation_data_and_its_weights() -> None:
+    model = linear(["mae"])
+    h = model.fit(X, Y, epochs=2, validation_data=(X[:9], Y[:9], W[:9]), verbose=0)
+    assert list(h.history) == ["loss", "mae", "val_loss", "val_mae"]
+    assert h.history["val_loss"][-1] == pytest.approx(mse(model, X[:9], Y[:9], W[:9]), rel=RTOL)
+    h = model.fit(X, Y, validation_data=[X[:9], Y[:9]], verbose=0)
+    assert h.history["val_loss"][-1] == pytest.approx(mse(model, X[:9], Y[:9]), rel=RTOL)
+
+
+def test_validation_data_go_before_validation_split() -> None:
+    rows = np.arange(40.0)[:, None]
+    model, seen = watched()
+    h = model.fit(rows, rows, validation_split=0.5, validation_data=(rows[:3], rows[:3]), verbose=0)
+    assert sum(len(b) for b in seen.batches) == 40
+    k, b = model.get_weights()
+    assert h.history["val_loss"][0] == pytest.approx(((rows * k + b - rows)[:3] ** 2).mean(), rel=RTOL)
+
+
+def test_sample_weights_are_split_along() -> None:
+    model = linear()
+    h = model.fit(X, Y, sample_weight=W, validation_split=0.25, verbose=0)
+    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[30:], Y[30:], W[30:]), rel=RTOL)
+
+
+def test_every_other_epoch() -> None:
+    h = linear().fit(X, Y, epochs=5, validation_split=0.5, validation_freq=2, verbose=0)
+    assert (len(h.history["loss"]), len(h.history["val_loss"])) == (5, 2)
+
+
+def test_validation_on_batches_and_on_some_of_them() -> None:
+    model = linear()
+    options = {"verbose": 0, "shuffle": False}
+    h = model.fit(X, Y, validation_data=Batches(X[:20], Y[:20], 6), **options)
+    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:20], Y[:20]), rel=RTOL)
+    h = model.fit(X, Y, validation_data=(X, Y), validation_batch_size=5, validation_steps=3, **options)
+    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:15], Y[:15]), rel=RTOL)
+    h = model.fit(X, Y, validation_data=endless(5), validation_steps=2, **options)
+    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:10], Y[:10]), rel=RTOL)
+
+
+# -- class weights ----------------------------------------------------------------------------------------------------
+
+
+def classifier(units: int, loss: str) -> Any:
+    pydl.utils.set_random_seed(6)
+    activation = "sigmoid" if units == 1 else "softmax"
+    model = pydl.Sequential([pydl.Input((3,)), L.Dense(units, activation)])
+    model.compile(pydl.optimizers.SGD(0.5), loss, metrics=["accuracy"], weighted_metrics=["accuracy"])
+    return model
+
+
+LABELS = RNG.integers(0, 3, ROWS)
+CLASS_CASES = {
+    "sparse": (3, "sparse_categorical_crossentropy", LABELS),
+    "one-hot": (3, "categorical_crossentropy", np.eye(3)[LABELS]),
+    "binary": (1, "binary_crossentropy", np.minimum(LABELS, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", CLASS_CASES)
+def test_class_weights_are_sample_weights_by_class(kind: str) -> None:
+    units, loss, y = CLASS_CASES[kind]
+    table = {0: 0.5, 1: 3.0}  # class 2 is not named and weighs 1
+    labels = np.minimum(LABELS, 1) if units == 1 else LABELS
+    equivalent = np.array([table.get(int(c), 1.0) for c in labels])
+    for extra in (None, W):
+        total = equivalent if extra is None else equivalent * extra
+        by_class = classifier(units, loss)
+        a = by_class.fit(X, y, class_weight=table, sample_weight=extra, verbose=0)
+        by_sample = classifier(units, loss)
+        b = by_sample.fit(X, y, sample_weight=total, verbose=0)
+        assert a.history == b.history
+        assert_same_weights(by_class, by_sample)
+        assert by_class.train_on_batch(X, y, extra, table) == by_sample.train_on_batch(X, y, total)
+
+
+@pytest.mark.parametrize("kind", CLASS_CASES)
+def test_class_weights_do_not_touch_validation(kind: str) -> None:
+    units, loss, y = CLASS_CASES[kind]
+    model = classifier(units, loss)
+    h = model.fit(X, y, class_weight={0: 5.0}, validation_split=0.25, verbose=0).history
+    expected = model.evaluate(X[30:], y[30:], verbose=0, return_dict=True)
+    assert {k.removeprefix("val_"): v[0] for k, v in h.items() if k.startswith("val_")} == pytest.approx(expected)
+
+
+# -- batches that come by themselves ----------------------------------------------------------------------------------
+
+
+class Batches(pydl.utils.PyDataset):
+    def __init__(self, x: Array, y: Array, size: int, w: Array | None = None) -> None:
+        super().__init__()
+        self.arrays, self.size, self.events, self.order = (x, y, w), size, [], []
+
+    def __len__(self) -> int:
+        return int(np.ceil(len(self.arrays[0]) / self.size))
+
+    def __getitem__(self, index: int) -> Any:
+        self.order.append(index)
+        rows = slice(index * self.size, (index + 1) * self.size)
+        return tuple(a[rows] for a in self.arrays if a is not None)
+
+    def on_epoch_begin(self) -> None:
+        self.events.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.events.append("end")
+
+
+def endless(size: int) -> Iterator[Any]:
+    while True:
+        for first in range(0, ROWS - size + 1, size):
+            yield X[first : first + size], Y[first : first + size]
+
+
+@pytest.mark.parametrize("weights", [None, W])
+def test_a_data_set_of_batches_is_as_good_as_arrays(weights: Array | None) -> None:
+    arrays, batches = linear(["mae"], ["mae"]), linear(["mae"], ["mae"])
+    a = arrays.fit(X, Y, batch_size=BATCH, epochs=2, shuffle=False, sample_weight=weights, verbose=0)
+    data = Batches(X, Y, BATCH, weights)
+    b = batches.fit(data, epochs=2, shuffle=False, verbose=0)
+    assert a.history == b.history
+    assert_same_weights(arrays, batches)
+    assert data.events == ["begin", "end", "begin", "end"]
+    assert data.order == 2 * [0, 1, 2, 3, 4, 5]
+    assert arrays.evaluate(X, Y, sample_weight=weights, verbose=0) == pytest.approx(batches.evaluate(data, verbose=0))
+    np.testing.assert_array_equal(arrays.predict(X), batches.predict(data))
+
+
+def test_batches_of_a_data_set_are_shuffled() -> None:
+    data = Batches(X, Y, 4)
+    linear().fit(data, epochs=3, verbose=0)
+    orders = [data.order[i : i + 10] for i in (0, 10, 20)]
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert orders[0] != orders[1]
+    assert orders[0] != list(range(10))
+
+
+def test_a_plain_list_like_sequence_of_batches() -> None:
+    class Sequence:
+        def __len__(self) -> int:
+            return 8
+
+        def __getitem__(self, i: int) -> Any:
+            return X[5 * i : 5 * i + 5], Y[5 * i : 5 * i + 5]
+
+    a, b = linear(), linear()
+    assert (
+        a.fit(Sequence(), shuffle=False, verbose=0).history
+        == b.fit(X, Y, batch_size=5, shuffle=False, verbose=0).history
+    )
+
+
+def test_a_generator_goes_on_where_the_last_epoch_stopped() -> None:
+    model, reference = linear(), linear()
+    h = model.fit(endless(5), epochs=4, steps_per_epoch=4, verbose=0)
+    expected = numpy_fit(reference, np.tile(X, (2, 1)), np.tile(Y, (2, 1)), batch=5)
+    assert model.optimizer.iterations == 16
+    assert len(h.history["loss"]) == 4
+    assert_same_weights(model, reference)
+    assert np.mean(h.history["loss"]) == pytest.approx(expected["loss"][0], rel=RTOL)
+
+
+def test_class_weights_with_batches() -> None:
+    _, loss, y = CLASS_CASES["sparse"]
+    a, b = classifier(3, loss), classifier(3, loss)
+    options = {"class_weight": {0: 2.0, 2: 0.1}, "shuffle": False, "verbose": 0}
+    assert a.fit(X, y, batch_size=8, **options).history == b.fit(Batches(X, y, 8), **options).history
+
+
+def test_a_generator_that_runs_out_is_said() -> None:
+    """As Keras: a warning, and the training ends."""
+    model = linear()
+    finite = ((X[:5], Y[:5]) for _ in range(6))
+    with pytest.warns(UserWarning, match=r"ran out.*2 of 4 batches"):
+        h = model.fit(finite, epochs=5, steps_per_epoch=4, verbose=0)
+    assert h.epoch == [0, 1]
+    with pytest.raises(ValueError, match="the data ran out"):
+        model.fit(iter([]), verbose=0)
+
+
+def test_steps_per_epoch_of_arrays_go_round_and_round() -> None:
+    """Six batches, the last one of 5 rows; epochs of 4 and of 9 steps."""
+    rows = np.arange(40.0)[:, None]
+    lap = [list(range(i, min(i + BATCH, 40))) for i in range(0, 40, BATCH)]
+    for steps, epochs in ((4, 4), (9, 2)):
+        model, seen = watched()
+        h = model.fit(rows, rows, batch_size=BATCH, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+        assert len(h.history["loss"]) == epochs
+        assert [b.tolist() for b in seen.batches] == (3 * lap)[: steps * epochs]
+        model, seen = watched()
+        model.fit(rows, rows, batch_size=BATCH, epochs=epochs, steps_per_epoch=steps, verbose=0)
+        first, second = epochs_seen(seen.batches, 6)[:2]
+        assert sorted(first) == sorted(second) == list(range(40))
+        assert first != second
+
+
+# -- callbacks that steer ---------------------------------------------------------------------------------------------
+
+
+def test_stopping_in_the_middle_of_an_epoch() -> None:
+    model = linear()
+
+    class Stop(Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_training = batch == 2
+
+    h = model.fit(X, Y, batch_size=BATCH, epochs=9, verbose=0, callbacks=[Stop()])
+    assert (model.optimizer.iterations, len(h.history["loss"])) == (3, 1)
+    assert model.fit(X, Y, epochs=2, verbose=0).epoch == [0, 1]
+
+
+def test_early_stopping_on_digits_keeps_the_best_weights() -> None:
+    (x, y), _ = pydl.datasets.digits.load_data()
+    mixed = np.random.default_rng(0).permutation(len(x))  # the last rows are of other writers than the first
+    x, y = x[mixed], y[mixed]
+    pydl.utils.set_random_seed(2)
+    model = pydl.Sequential(
+        [pydl.Input((8, 8)), L.Rescaling(1 / 16), L.Flatten(), L.Dense(64, "relu"), L.Dense(10, "softmax")]
+    )
+    model.compile(pydl.optimizers.Adam(0.02), "sparse_categorical_crossentropy", ["accuracy"])
+    stop = EarlyStopping("val_loss", patience=4, restore_best_weights=True)
+    h = model.fit(x, y, epochs=200, validation_split=0.2, verbose=0, callbacks=[stop]).history
+    best = int(np.argmin(h["val_loss"]))
+    assert len(h["loss"]) == best + 5 < 200
+    held_out = slice(int(0.8 * len(x)), None)
+    loss, accuracy = model.evaluate(x[held_out], y[held_out], verbose=0)
+    assert loss == pytest.approx(h["val_loss"][best], rel=1e-9)
+    assert accuracy > 0.95
