@@ -83,4 +83,7 @@ typedef struct {
 } gemm_args;
 void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1);
 
+/* The same for `rows` from r, where they are few and panels are of full width; returns the first panel left to do. */
+ptrdiff_t PD_NAME(gemm_few)(const gemm_args *g, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t p0, ptrdiff_t p1);
+
 #endif

@@ -31,7 +31,7 @@ void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_
     if ((p1 - p0) * g->I * w * (ptrdiff_t)sizeof(real) <= L2_SHARE || r1 - r0 <= TILE_ROWS) {
         for (ptrdiff_t r = r0, m; r < r1; r += m) {
             m = tile_height(r1 - r);
-            for (ptrdiff_t p = p0; p < p1; p++) tile_at(g, r, m, p, 0, g->I);
+            for (ptrdiff_t p = PD_NAME(gemm_few)(g, r, m, p0, p1); p < p1; p++) tile_at(g, r, m, p, 0, g->I);
         }
         return;
     }
