@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 C_FILES := $(shell find src tests -name '*.[ch]')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench asan wheel clean
+.PHONY: help run test lint format bench bench-readme asan wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.built ## train a classifier on handwritten digits (ARGS="--epochs 10 ...")
 	$(BIN)/pydl train digits $(ARGS)
@@ -29,8 +29,11 @@ format: $(VENV)/.dev ## format and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(C_FILES)
 
-bench: $(VENV)/.built ## measure kernels, training steps and epochs, beside the peers that are installed (ARGS="steps ...")
+bench: $(VENV)/.built ## measure everything, beside the libraries that are installed (ARGS="steps gemm --quick ...")
 	$(BIN)/python -m bench $(or $(ARGS),all --json bench/results/$(shell date +%Y%m%d-%H%M%S).json)
+
+bench-readme: $(VENV)/.built ## measure what README.md shows and rewrite it and its picture (ARGS="--results FILE ...")
+	$(BIN)/python -m bench readme $(ARGS)
 
 asan: $(VENV)/.tools ## run the C core without Python under the address and undefined-behaviour sanitizers
 	$(BIN)/cmake -S tests/c -B build/asan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)

@@ -1,25 +1,25 @@
-"""The README's picture: training steps as bars, from the JSON of `python -m bench steps --json FILE`.
-
-python -m bench.chart results.json docs/steps.svg
-"""
+"""The README's picture: training steps as bars, in SVG."""
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from pathlib import Path
+from html import escape
 from typing import Any
 
-_COLOURS = {"pydl": "#0b7285", "torch": "#e8590c"}
-_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 210, 150, 15, 16, 64
+from bench.table import number
+
+_COLOURS = {
+    "pydl": "#0b7285", "torch": "#e8590c", "torch.compile": "#f0a35e", "jax": "#5f3dc4", "scikit-learn": "#868e96",
+    "keras": "#c2255c",
+}  # fmt: skip
+_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 210, 150, 13, 16, 80
 
 
 def draw(results: dict[str, Any]) -> str:
     """An SVG with a group of bars per net, on a logarithmic scale of microseconds per step."""
     rows = results["steps"]
-    libraries = [name for name in _COLOURS if f"{name}, us" in rows[0]]
-    times = [row[f"{name}, us"] for row in rows for name in libraries]
+    libraries = [name for name in _COLOURS if any(f"{name}, us" in row for row in rows)]
+    times = [row[f"{name}, us"]["median"] for row in rows for name in libraries if f"{name}, us" in row]
     low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
     group = len(libraries) * _BAR + _GAP
     height = _TOP + group * len(rows) + 40
@@ -41,24 +41,24 @@ def draw(results: dict[str, Any]) -> str:
         y = _TOP + i * group
         parts.append(_text(_LEFT - 10, y + group / 2 - 3, row["net"], anchor="end"))
         for j, name in enumerate(libraries):
-            us, at = row[f"{name}, us"], y + j * _BAR
+            if f"{name}, us" not in row:
+                continue
+            us, at = row[f"{name}, us"]["median"], y + j * _BAR
             size = f'width="{place(us) - _LEFT:.1f}" height="{_BAR - 2}"'
             parts.append(f'<rect x="{_LEFT}" y="{at}" {size} fill="{_COLOURS[name]}"/>')
             note = "" if name == "pydl" else f"  ({row[f'{name} / pydl']['median']:.1f}x)"
-            parts.append(_text(place(us) + 6, at + _BAR - 4, f"{us:,.1f}{note}" if us < 100 else f"{us:,.0f}{note}"))
+            parts.append(_text(place(us) + 6, at + _BAR - 3, number(us) + note, size=11))
     machine = results["machine"]
-    parts.append(
-        _text(_WIDTH - 8, 24, f"{machine['cpu']}, {machine['threads']} threads", anchor="end", colour="#868e96")
-    )
+    parts.append(_text(_LEFT, 42, f"{machine['cpu']}, {machine['threads']} threads", colour="#868e96"))
     return "\n".join([*parts, "</svg>\n"])
 
 
 def _legend(libraries: list[str]) -> list[str]:
     parts = []
     for i, name in enumerate(libraries):
-        x = _LEFT + 90 * i
-        parts.append(f'<rect x="{x}" y="36" width="12" height="12" fill="{_COLOURS[name]}"/>')
-        parts.append(_text(x + 18, 47, name))
+        x = _LEFT + 105 * i
+        parts.append(f'<rect x="{x}" y="54" width="12" height="12" fill="{_COLOURS[name]}"/>')
+        parts.append(_text(x + 18, 65, name))
     return parts
 
 
@@ -66,10 +66,5 @@ def _text(x: float, y: float, words: str, *, anchor: str = "start", colour: str 
           weight: str = "normal") -> str:  # fmt: skip
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}" '
-        f'font-weight="{weight}">{words}</text>'
+        f'font-weight="{weight}">{escape(words)}</text>'
     )
-
-
-if __name__ == "__main__":
-    source, target = map(Path, sys.argv[1:])
-    target.write_text(draw(json.loads(source.read_text())))

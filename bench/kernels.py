@@ -1,19 +1,28 @@
-"""Every op by itself, on one thread: the rows are those of `tests.specs`, so no op can be without a bench."""
+"""Every op by itself, on one thread, and its share of what the machine can do at best.
+
+The rows are those of `tests.specs`, so no op can be without a bench, and the three products of a Dense layer at the
+sizes of real ones. The peak is that of multiply-adds from registers for products, for all else that of
+`z = x + a * y` over as many bytes as the op touches.
+"""
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bench.timing import seconds
+from bench import peak
+from bench.timing import Setting, calls_within, seconds, spread, take_turns
 from pydl import _core
 from tests.specs import SPECS
-from tests.specs.spec import Spec
+from tests.specs.gemm import eighths, pack, padded, scratch
+from tests.specs.spec import Fields, Spec
 
+_DENSE = [(32, 784, 128), (128, 784, 128), (128, 784, 512), (128, 512, 10), (256, 1024, 1024)]  # B, I, O
 _ELEMENTS = 1 << 14  # asked of a spec: its arrays then fit the second-level cache, most of them the first
 
 
@@ -27,13 +36,32 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """A row per spec and dtype, named by the op and the spec's place among the op's."""
+    """A row per spec and dtype, named by the op and the spec's place among the op's; then the Dense products."""
     places: Counter[str] = Counter()
     found = []
     for spec in SPECS:
         found += [Row(f"{spec.op}.{places[spec.op]}", spec, dtype) for dtype in ("float32", "float64")]
         places[spec.op] += 1
-    return found
+    return found + [row for B, I, O in _DENSE for row in _dense(B, I, O)]
+
+
+def _dense(B: int, I: int, O: int) -> list[Row]:
+    """The products of a Dense layer in float32, as specs that only a bench needs: nothing to compare with."""
+
+    def fields(op: str, rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        x, dy, w = (eighths(rng, dtype, *shape) for shape in ((B, I), (B, O), (I, O)))
+        panels, size = pack(w, dtype), {"B": B, "I": I, "O": O}
+        match op:
+            case "gemm_fwd":
+                return {"x": x, "w": panels, "b": padded(rng, dtype, O), "y": dy, **size}
+            case "gemm_dx":
+                return {"dy": dy, "w": panels, "dx": x, **size, **scratch(dtype, panels.size // I * 32)}
+        return {"x": x, "dy": dy, "dw": panels, "n": panels.size, **size, **scratch(dtype, min(B, 256) * 32)}
+
+    return [
+        Row(f"{op} {B} x {I} x {O}", Spec(op, partial(fields, op), (), dict), "float32")
+        for op in ("gemm_fwd", "gemm_dx", "gemm_dw")
+    ]
 
 
 class Loop:
@@ -42,7 +70,7 @@ class Loop:
     Attributes
     ----------
     nbytes : int
-        Of the arrays that the record touches, each counted once.
+        Of what the record touches, each array counted once.
     flops : int
         Of a matrix product; 0 for other ops.
     """
@@ -61,9 +89,9 @@ class Loop:
         self.coef = np.zeros(8)
         self.coef[: len(step.get("coef", ()))] = step.get("coef", ())
         touched = [f for f in fields.values() if isinstance(f, np.ndarray)]
-        if sources:
-            touched.append(sources[fields["k"]])
         self.nbytes = sum(a.nbytes for a in touched)
+        for outside in (sources, sinks):  # of which a batch of rows is read or written
+            self.nbytes += fields["B"] * fields["O"] * outside[fields["k"]].itemsize if outside else 0
         self.flops = 2 * fields["B"] * fields["I"] * fields["O"] if {"B", "I", "O"} <= fields.keys() else 0
 
     def run(self, times: int) -> None:
@@ -71,16 +99,27 @@ class Loop:
         self.plan.run(times, 0, coefs=np.tile(self.coef, (times, 1)), **self.where)
 
 
-def measure(row: Row, budget: float = 0.02, rounds: int = 5) -> dict[str, Any]:
-    """Median time per call over rounds that fill `budget` seconds each."""
-    loop = Loop(row)
-    once = seconds(lambda: loop.run(1))
-    times = max(1, int(budget / max(min(once, seconds(lambda: loop.run(1))), 1e-7)))
-    taken = statistics.median(seconds(lambda: loop.run(times)) / times for _ in range(rounds))
-    speed = {"GFLOP/s": loop.flops / taken / 1e9} if loop.flops else {"GB/s": loop.nbytes / taken / 1e9}
-    return {"op": row.name, "dtype": row.dtype, "us": taken * 1e6, **speed}
+def measure(some: Sequence[Row], rounds: int, budget: float) -> list[dict[str, Any]]:
+    """Rows of results. Each round passes through all of them, so that a noisy moment falls on a round of a few."""
+    loops = [Loop(row) for row in some]
+    times = [calls_within(partial(loop.run, 1), budget) for loop in loops]
+
+    def turn(i: int) -> float:
+        return seconds(partial(loops[i].run, times[i])) / times[i]
+
+    taken = take_turns({str(i): partial(turn, i) for i in range(len(loops))}, rounds)
+    return [_result(row, loop, turns) for row, loop, turns in zip(some, loops, taken.values(), strict=True)]
 
 
-def run() -> list[dict[str, Any]]:
+def _result(row: Row, loop: Loop, taken: Sequence[float]) -> dict[str, Any]:
+    """Speeds beside the peaks."""
+    amount, unit = (loop.flops, "GFLOP/s") if loop.flops else (loop.nbytes, "GB/s")
+    best = peak.gflops(row.dtype) if loop.flops else peak.bandwidth(loop.nbytes)
+    speed = spread([amount / t / 1e9 for t in taken])
+    result = {"op": row.name, "dtype": row.dtype, "us": spread([t * 1e6 for t in taken]), unit: speed}
+    return result | ({"of the peak": speed["median"] / best} if best else {})
+
+
+def run(setting: Setting) -> list[dict[str, Any]]:
     """All rows."""
-    return [measure(row) for row in rows()]
+    return measure(rows(), setting.rounds, setting.budget(0.01))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sysconfig
@@ -9,23 +10,30 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench import peak
+from bench.timing import Setting
 from pydl import config
 
+PACKAGES = ["numpy", "torch", "jax", "optax", "scikit-learn", "keras", "onnxruntime"]
 
-def describe() -> dict[str, Any]:
-    """CPU, instruction set, threads, compiler, versions, commit."""
+
+def describe(setting: Setting) -> dict[str, Any]:
+    """CPU, instruction set, threads, peaks, load, compiler, versions, commit."""
     facts = config.show_config("dicts")
     assert facts is not None
     return {
         "cpu": _cpu(),
         "isa": facts["isa"],
-        "threads": facts["threads"],
+        "threads": setting.threads,
+        "quick": setting.quick,
+        "peak": peak.describe(setting.threads),
+        "load": os.getloadavg()[0],  # of others: ratios bear with it, absolute times do not
         "platform": facts["platform"],
-        "compiler": _first_line(sysconfig.get_config_var("CC") or "cc", "--version"),
+        "compiler": _first_line((sysconfig.get_config_var("CC") or "cc").split()[0], "--version"),
         "python": facts["python"],
         "pydl": facts["pydl"],
         "commit": _first_line("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"),
-        "peers": {name: found for name in ("torch",) if (found := _version(name))},
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
 
 

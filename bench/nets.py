@@ -1,18 +1,13 @@
-"""The nets of the comparisons, in pydl and, where it is installed, in torch: same sizes, data, batches, optimizer."""
+"""The nets of the comparisons: sizes, batch, data and first weights, the same for every library."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-import pydl
-
-HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 Array = NDArray[Any]
 
@@ -21,12 +16,28 @@ Array = NDArray[Any]
 class Net:
     """A multilayer perceptron with relu between its layers, and the batch it is trained with."""
 
-    sizes: tuple[int, ...]
+    sizes: Sequence[int]
     batch: int
-    classes: bool = False  # cross-entropy of class numbers, else mean squared error
+    classes: bool = False  # softmax and cross-entropy of class numbers, else mean squared error
 
     def __str__(self) -> str:
-        return f"{'-'.join(map(str, self.sizes))} b{self.batch}"
+        return f"{self.name} b{self.batch}"
+
+    @property
+    def name(self) -> str:
+        """The sizes only."""
+        return "-".join(map(str, self.sizes))
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of each Dense layer."""
+        return list(zip(self.sizes, self.sizes[1:], strict=False))
+
+    @property
+    def flops(self) -> int:
+        """Of the matrix products of a training step; the first layer needs no gradient of its input."""
+        (first, second), *_ = self.layers
+        return 2 * self.batch * (3 * sum(i * o for i, o in self.layers) - first * second)
 
     def data(self, rows: int) -> tuple[Array, Array]:
         """Random inputs and targets."""
@@ -36,44 +47,24 @@ class Net:
             return x, rng.integers(0, self.sizes[-1], rows)
         return x, rng.standard_normal((rows, self.sizes[-1]), np.float32)
 
-
-def pydl_model(net: Net) -> Any:
-    """The net, compiled with Adam."""
-    *hidden, last = net.sizes[1:]
-    dense = [pydl.layers.Dense(n, activation="relu") for n in hidden]
-    output = pydl.layers.Dense(last, activation="softmax" if net.classes else None)
-    model = pydl.Sequential([pydl.Input(net.sizes[:1]), *dense, output])
-    loss = "sparse_categorical_crossentropy" if net.classes else "mse"
-    model.compile("adam", loss, metrics=["accuracy"] if net.classes else None)
-    return model
+    def weights(self) -> list[tuple[Array, Array]]:
+        """Kernels `(I, O)`, Glorot uniform, and biases of the layers."""
+        rng = np.random.default_rng(1)
+        limits = [(6 / (i + o)) ** 0.5 for i, o in self.layers]
+        return [
+            (rng.uniform(-limit, limit, (i, o)).astype(np.float32), np.zeros(o, np.float32))
+            for (i, o), limit in zip(self.layers, limits, strict=True)
+        ]
 
 
-class TorchModel:
-    """The net in torch, eager, with the fused Adam: its usual training loop, on as many threads as pydl uses."""
-
-    def __init__(self, net: Net) -> None:
-        import torch
-
-        self.torch = torch
-        torch.set_num_threads(pydl.config.get_num_threads())
-        layers: list[Any] = []
-        for i, o in zip(net.sizes, net.sizes[1:], strict=False):
-            layers += [torch.nn.Linear(i, o), torch.nn.ReLU()]
-        self.model = torch.nn.Sequential(*layers[:-1])
-        self.optimizer = torch.optim.Adam(self.model.parameters(), eps=1e-7, fused=True)
-        self.loss: Callable[..., Any] = torch.nn.CrossEntropyLoss() if net.classes else torch.nn.MSELoss()
-        self.batch = net.batch
-
-    def fit(self, x: Array, y: Array) -> None:
-        """One epoch in random order."""
-        torch = self.torch
-        inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-        for rows in torch.randperm(len(x)).split(self.batch):
-            self.optimizer.zero_grad()
-            self.loss(self.model(inputs[rows]), targets[rows]).backward()
-            self.optimizer.step()
-
-    def accuracy(self, x: Array, y: Array) -> float:
-        """Share of rows whose largest output is at the class number."""
-        with self.torch.no_grad():
-            return float((self.model(self.torch.from_numpy(x)).argmax(1).numpy() == y).mean())
+# The six of the issue that asks for speed, smallest first.
+STEPS = [
+    Net((8, 16, 1), 4),
+    Net((20, 64, 64, 1), 32),
+    Net((784, 128, 10), 32, classes=True),
+    Net((784, 128, 10), 128, classes=True),
+    Net((784, 512, 512, 10), 128, classes=True),
+    Net((1024, 4096, 4096, 1024), 256),
+]
+PREDICTIONS = [STEPS[0], STEPS[1], STEPS[3], STEPS[4]]
+MNIST = Net((784, 256, 10), 128, classes=True)

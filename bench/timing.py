@@ -1,33 +1,86 @@
-"""Measuring: on a noisy machine only ratios taken in one run count, so rivals take turns (A B A B)."""
+"""Measuring: on a noisy machine only ratios taken in one run count, so rivals take turns (A B C, B C A, ...)."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-Run = Callable[[], object]
+T = TypeVar("T")
+Spread = dict[str, float]  # median and quartiles: what a noisy minute does to a few rounds does not move them
 
 
-def seconds(run: Run) -> float:
+@dataclass(frozen=True)
+class Setting:
+    """How a part is to measure: threads for every library alike, rivals by name (None: all), fewer rounds if quick."""
+
+    threads: int
+    quick: bool = False
+    peers: tuple[str, ...] | None = None
+
+    @property
+    def rounds(self) -> int:
+        return 3 if self.quick else 9
+
+    def budget(self, seconds: float) -> float:
+        """Seconds of a turn."""
+        return seconds / 4 if self.quick else seconds
+
+
+def seconds(run: Callable[[], object]) -> float:
     """Wall time of one call."""
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
 
 
-def take_turns(rivals: Mapping[str, Run], rounds: int) -> dict[str, list[float]]:
-    """Wall times of each rival, round by round, after a warm-up round."""
-    for run in rivals.values():
+def calls_within(run: Callable[[], object], budget: float) -> int:
+    """How many calls fill a budget of seconds; at least 1."""
+    run()
+    calls, taken = 1, seconds(run)
+    while taken < budget / 10:
+        calls *= 4
+        taken = seconds(partial(repeat, run, calls))
+    return max(1, int(calls * budget / taken))
+
+
+def repeat(run: Callable[[], object], calls: int) -> None:
+    """Call again and again."""
+    for _ in range(calls):
         run()
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, run in rivals.items():
-            taken[name].append(seconds(run))
+
+
+def take_turns(rivals: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What each rival's turns return, round by round. Each round begins with the next: it matters who follows whom."""
+    names = list(rivals)
+    taken: dict[str, list[T]] = {name: [] for name in names}
+    for r in range(rounds):
+        first = r % max(len(names), 1)
+        for name in names[first:] + names[:first]:
+            taken[name].append(rivals[name]())
     return taken
 
 
-def ratio(taken: Mapping[str, list[float]], peer: str) -> dict[str, float]:
-    """How many times as long a peer takes as pydl: the median over rounds, and the extremes."""
-    ratios = [p / own for p, own in zip(taken[peer], taken["pydl"], strict=True)]
-    return {"median": statistics.median(ratios), "least": min(ratios), "most": max(ratios)}
+def spread(values: Sequence[float]) -> Spread:
+    """Median and quartiles."""
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [*values] * 3
+    return {"median": median, "low": low, "high": high}
+
+
+def scaled(values: Sequence[float], factor: float) -> Spread:
+    """`spread` of the values times a factor."""
+    return spread([v * factor for v in values])
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
+    """How many times as long one rival takes as another, round by round."""
+    return spread([a / b for a, b in zip(over, under, strict=True)])
+
+
+def fastest(taken: Mapping[str, Sequence[float]]) -> dict[str, Spread]:
+    """The time of the peer that is the fastest by its median over pydl's, round by round; nothing without a peer."""
+    peers = [times for name, times in taken.items() if name != "pydl"]
+    return {"fastest peer / pydl": ratio(min(peers, key=statistics.median), taken["pydl"])} if peers else {}

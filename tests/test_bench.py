@@ -1,61 +1,267 @@
-"""The benches: every op has one, and each part runs."""
+"""The benches: every op has one, each part runs, results can be compared and shown."""
+
+from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-import bench.kernels
-import bench.steps
-from bench import machine, table, timing
+from bench import (
+    chart,
+    compare,
+    epochs,
+    gemm,
+    grid,
+    imports,
+    kernels,
+    machine,
+    memory,
+    peak,
+    plans,
+    predict,
+    readme,
+    rivals,
+    steps,
+    table,
+    timing,
+)
 from bench.nets import Net
+from bench.timing import Setting
 from pydl import _core
 from tests.process import says
 
+TINY = Net((8, 16, 3), 4, classes=True)
+
+
+class Instant(Setting):
+    """One short turn: whether it runs, not how fast."""
+
+    rounds = 1
+
+    def budget(self, seconds: float) -> float:
+        return 1e-4
+
+
+INSTANT = Instant(1, quick=True, peers=("numpy",))
+
 
 def test_every_op_has_a_bench() -> None:
-    assert {row.spec.op for row in bench.kernels.rows()} == set(_core.ops())
+    assert {row.spec.op for row in kernels.rows()} == set(_core.ops())
 
 
-@pytest.mark.parametrize("row", bench.kernels.rows(), ids=lambda row: f"{row.name}-{row.dtype}")
-def test_a_bench_of_a_kernel(row: bench.kernels.Row) -> None:
-    result = bench.kernels.measure(row, budget=0, rounds=1)
-    assert result["us"] > 0
-    assert math.isfinite(result.get("GB/s", result.get("GFLOP/s")))
+def test_kernels() -> None:
+    rows = kernels.rows()
+    results = kernels.measure(rows, rounds=1, budget=0)
+    assert len(results) == len(rows)
+    for result in results:
+        assert result["us"]["median"] > 0
+        assert math.isfinite(result.get("GB/s", result.get("GFLOP/s"))["median"])
+
+
+def test_products_are_benched_at_the_sizes_of_layers() -> None:
+    found = {row.name for row in kernels.rows() if " x " in row.name}
+    assert len(found) == 3 * 5
+    assert "gemm_dx 128 x 784 x 512" in found
+
+
+# ---- parts, with pydl and NumPy as the only rivals -------------------------------------------------------------------
 
 
 def test_steps() -> None:
-    result = bench.steps.measure(Net((8, 16, 3), 4, classes=True), budget=0.01, rounds=2)
-    assert result["net"] == "8-16-3 b4"
-    assert result["pydl, us"] > 0
+    (row,) = steps.run(INSTANT, [TINY])
+    assert row["net"] == "8-16-3 b4"
+    assert row["pydl, us"]["median"] > 0
 
 
-def test_ratios_are_taken_round_by_round() -> None:
+def test_gemm() -> None:
+    (row,) = gemm.run(INSTANT, [(5, 7, 3)])
+    assert row["numpy, GFLOP/s"]["median"] > 0
+    assert gemm.summary([row])["worst, 1 threads"] == row["fastest peer / pydl"]["median"]
+
+
+def test_predict() -> None:
+    rows = predict.run(INSTANT, [TINY])
+    assert [(row["rows"], row["library"]) for row in rows if row["library"] != "pydl predict_on_batch"] == [
+        (1, "pydl"), (1, "numpy"), (4, "pydl"), (4, "numpy"),
+    ]  # fmt: skip
+    assert predict.summary(rows)["8-16-3"] == rows[2]["time / pydl"]["median"]
+
+
+def test_grid_finds_the_dip() -> None:
+    rows = grid.run(INSTANT, [5, 6, 7, 8, 9], [3])
+    assert [row["width"] for row in rows] == [5, 7, 9]
+    rows = [{"width": w, "batch": 33, "GFLOP/s": {"median": 10.0}, "of its neighbours": d} for w, d in
+            ((99, 1.0), (100, 0.4), (101, 1.0))]  # fmt: skip
+    assert grid.summary(rows)["deepest dip, at width 100, batch 33"] == 0.4
+
+
+def test_memory_and_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "NET", TINY)
+    monkeypatch.setattr(memory, "ROWS", 8)
+    monkeypatch.setattr(plans, "NETS", [TINY])
+    (row,) = memory.run(INSTANT)
+    assert 5 < row["imported, MB"]["median"] <= row["peak, MB"]["median"]
+    assert {row["what"] for row in plans.run(INSTANT)} > {"plan of a training step", "fit again, one batch"}
+
+
+# ---- rivals ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_library_has_its_file() -> None:
+    for module, _, _ in rivals.LIBRARIES.values():
+        assert (Path(rivals.__file__).parent / "peers" / f"{module}.py").exists()
+    assert rivals.installed("train", ()) == ["pydl"]
+    assert rivals.installed("predict", ("numpy",)) == ["pydl", "pydl predict_on_batch", "numpy"]
+
+
+def test_who_fails_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with rivals.at_work(["numpy"], 1) as (rival,):
+        facts, taken = rivals.compete([rival], 1, "Products", "multiply", shape=(2, 3), budget=0.0)
+    assert (facts, taken) == ({}, {})
+    assert "numpy is left out: ValueError" in capsys.readouterr().out
+
+
+def test_the_same_threads_for_all() -> None:
+    with rivals.at_work(["pydl"], 1) as (rival,):
+        environment = Path(f"/proc/{rival.process.pid}/environ").read_text().split("\0")
+    assert {"PYDL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"} <= set(environment)
+
+
+# ---- timing, tables, comparison --------------------------------------------------------------------------------------
+
+
+def test_rivals_take_turns() -> None:
     calls: list[str] = []
-    taken = timing.take_turns({"pydl": lambda: calls.append("a"), "peer": lambda: calls.append("b")}, rounds=2)
-    assert calls == ["a", "b", "a", "b", "a", "b"]
-    assert set(taken) == {"pydl", "peer"}
-    taken = {"pydl": [1.0, 2.0, 1.0], "peer": [2.0, 6.0, 1.5]}
-    assert timing.ratio(taken, "peer") == {"median": 2.0, "least": 1.5, "most": 3.0}
+    taken = timing.take_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=2)
+    assert calls == ["a", "b", "b", "a"]
+    assert {name: len(turns) for name, turns in taken.items()} == {"a": 2, "b": 2}
+
+
+def test_spreads_and_ratios_are_taken_round_by_round() -> None:
+    assert timing.spread([5.0, 1.0, 2.0, 3.0, 4.0]) == {"median": 3.0, "low": 2.0, "high": 4.0}
+    assert timing.spread([2.0]) == {"median": 2.0, "low": 2.0, "high": 2.0}
+    assert timing.ratio([2.0, 6.0, 1.5], [1.0, 2.0, 1.0])["median"] == 2.0
 
 
 def test_table() -> None:
-    rows = [{"net": "a", "us": 12.3456}, {"net": "b", "us": 1.0, "ratio": {"median": 2.0, "least": 1.0, "most": 3.0}}]
+    rows = [{"net": "a", "us": 12.3456}, {"net": "b", "us": 1234.5, "x": {"median": 2.0, "low": 1.8, "high": 2.4}}]
     assert table.markdown(rows).splitlines() == [
-        "| net | us | ratio |",
+        "| net | us | x |",
         "| --- | --- | --- |",
-        "| a | 12.35 |  |",
-        "| b | 1 | 2.00 (1.00 to 3.00) |",
+        "| a | 12.3 |  |",
+        "| b | 1,234 | 2 ±15% |",
     ]
 
 
+def figure(median: float) -> dict[str, float]:
+    return {"median": median, "low": 0.9 * median, "high": 1.1 * median}
+
+
+def test_compare() -> None:
+    def results(us: float, ratio: float, same: float) -> dict[str, Any]:
+        row = {"net": "8-16-1 b4", "pydl, us": figure(us), "torch / pydl": figure(ratio), "torch, us": figure(same)}
+        return {"machine": {"cpu": "a", "isa": "avx2"}, "summary": {"x": 1.0}, "steps": [row]}
+
+    assert compare.compare(results(10, 5, 50), results(20, 8, 52)) == [
+        "WORSE   steps: 8-16-1 b4: pydl, us: 10 -> 20 (+100%)",
+        "better  steps: 8-16-1 b4: torch / pydl: 5 -> 8 (+60%)",
+        "1 figures did not move beyond the noise",
+    ]
+    assert compare.differences(results(1, 1, 1), {"machine": {"cpu": "b", "isa": "avx2"}}) == [
+        "note: cpu differs: a and b"
+    ]
+
+
+def test_compare_is_a_program_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps({"machine": {}, "gemm": [{"threads": 1, "pydl, GFLOP/s": figure(3)}]}))
+    run = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    assert "1 figures did not move" in says(run, compare.__file__, file, file)
+
+
+def test_peak() -> None:
+    assert peak.gflops("float32") is None or peak.gflops("float32") > 1
+    assert peak.bandwidth(0) == peak.bandwidth(4096)
+
+
 def test_machine() -> None:
-    facts = machine.describe()
+    facts = machine.describe(INSTANT)
     assert facts["isa"] in _core.isas()
-    assert all(facts[name] for name in ("cpu", "threads", "compiler", "python", "commit"))
+    assert all(facts[name] for name in ("cpu", "threads", "compiler", "python", "commit", "peak"))
     json.dumps(facts)
+
+
+# ---- the README's figures --------------------------------------------------------------------------------------------
+
+
+def shown() -> dict[str, Any]:
+    """Results as the parts of the README have them."""
+    step = {"net": "8-16-1 b4", "pydl, us": figure(1), "torch, us": figure(200), "torch / pydl": figure(200)}
+    call = {"net": "8-16-1", "rows": 1, "p50, us": figure(2), "p99.9, us": 9.0}
+    about = {
+        "cpu": "A & B",
+        "isa": "avx2",
+        "threads": 2,
+        "platform": "p",
+        "compiler": "c",
+        "commit": "d",
+        "versions": {},
+    }
+    return {
+        "machine": about,
+        "summary": {
+            "gemm": {"geometric mean, 2 threads": 1.0, "worst, 2 threads": 0.9},
+            "import": {"import pydl": 1.4},
+        },
+        "steps": [step | {"fastest peer / pydl": figure(200)}],
+        "predict": [call | {"library": name} for name in ("pydl", "numpy")],
+        "epochs": [{"library": "pydl", "s per epoch": figure(0.2), "accuracy": 0.978}],
+        "import": [{"what": "pydl.whl", "MB": 0.7}],
+    }  # fmt: skip
+
+
+def test_readme(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")
+    for _ in range(2):
+        readme.write(shown(), tmp_path)
+    text = page.read_text()
+    assert text.startswith(f"before\n{readme.BEGIN}\n")
+    assert text.endswith(f"{readme.END}\nafter\n")
+    assert "old" not in text
+    assert "| 8-16-1 b4 | 1 | 200 | **200.0** |" in text
+    assert "| 8-16-1 | 2 / 9 | 2 / 9 |" in text
+    assert "0.7 MB" in text
+    assert "A &amp; B" in (tmp_path / "docs" / "steps.svg").read_text()
+
+
+def test_readme_without_its_comments(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("nothing")
+    with pytest.raises(ValueError, match="expected the comments"):
+        readme.write(shown(), tmp_path)
+
+
+@pytest.mark.skipif(not (readme.ROOT / "README.md").exists(), reason="runs on a checkout, not on an installed wheel")
+def test_readme_of_the_project_has_its_comments() -> None:
+    text = (readme.ROOT / "README.md").read_text()
+    assert text.count(readme.BEGIN) == text.count(readme.END) == 1
+
+
+def test_chart() -> None:
+    drawn = chart.draw(shown())
+    assert drawn.startswith("<svg")
+    assert "(200.0x)" in drawn
 
 
 def test_command_line() -> None:
     run = "import runpy, sys; sys.argv = ['bench', '--help']; runpy.run_module('bench', run_name='__main__')"
-    assert all(part in says(run) for part in ("kernels", "steps", "epochs", "all", "--json FILE"))
+    shown = says(run)
+    assert all(word in shown for word in ("kernels", "steps", "epochs", "all", "readme", "--json FILE", "--quick"))
+
+
+def test_parts_say_what_they_measure() -> None:
+    for part in (epochs, gemm, grid, imports, kernels, memory, plans, predict, steps):
+        assert len((part.__doc__ or "").partition("\n")[0]) > 40

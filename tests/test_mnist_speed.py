@@ -11,7 +11,7 @@ from tests.process import says
 
 BENCH = """
 import runpy, sys
-sys.argv = ["bench", "epochs", "--json", sys.argv[1]]
+sys.argv = ["bench", "epochs", "--peers", "torch", "--json", sys.argv[1]]
 runpy.run_module("bench", run_name="__main__")
 """
 

@@ -131,9 +131,11 @@ cdef bytes _CANARY = b"\xa5" * 64  # behind every buffer in debug mode; as wide 
 cdef class Buffer:
     """Zeroed, 64-byte aligned memory of one dtype and shape; `numpy.asarray(buffer)` is a view of it.
 
-    `padded` elements (at least those of the shape) are allocated.
+    `padded` elements (at least those of the shape) are allocated, unless it shows the memory of a `base`, as it is.
     """
     cdef void *p
+    cdef void *owned               # NULL where it is a base's
+    cdef Buffer base
     cdef Py_ssize_t *dims
     cdef readonly tuple shape
     cdef readonly str dtype
@@ -142,7 +144,7 @@ cdef class Buffer:
     cdef Py_ssize_t itemsize
     cdef char *canary              # NULL but in debug mode
 
-    def __cinit__(self, shape, str dtype not None, Py_ssize_t padded=0):
+    def __cinit__(self, shape, str dtype not None, Py_ssize_t padded=0, Buffer base=None):
         cdef Py_ssize_t n = 1, total = 0
         self.shape = tuple(shape)
         self.dtype = dtype
@@ -156,12 +158,19 @@ cdef class Buffer:
         if pd_mul(max(n, padded), self.itemsize, &total) != 0:
             raise MemoryError(f"Buffer of shape {self.shape}: more bytes than memory can address")
         self.nbytes = n * self.itemsize
-        with nogil:
-            self.p = pd_alloc(<size_t>total + (64 if _debug else 0))
+        self.base = base
+        if base is None:
+            with nogil:
+                self.owned = pd_alloc(<size_t>total + (64 if _debug else 0))
+            self.p = self.owned
+        elif total <= base.nbytes:
+            self.p = base.p
+        else:
+            raise ValueError(f"Buffer of shape {self.shape}, {dtype}: does not fit into {base}")
         self.dims = <Py_ssize_t *>PyMem_Malloc(2 * max(len(self.shape), 1) * sizeof(Py_ssize_t))
         if self.p == NULL or self.dims == NULL:
             raise MemoryError(f"Buffer of shape {self.shape}, {dtype}: {total} bytes could not be allocated")
-        if _debug:
+        if _debug and base is None:
             self.canary = <char *>self.p + total
             memcpy(self.canary, <const char *>_CANARY, 64)
         cdef Py_ssize_t stride = self.itemsize, i, ndim = len(self.shape)
@@ -171,7 +180,7 @@ cdef class Buffer:
             stride *= self.dims[i]
 
     def __dealloc__(self):
-        pd_free(self.p)
+        pd_free(self.owned)
         PyMem_Free(self.dims)
 
     def __getbuffer__(self, Py_buffer *view, int flags):

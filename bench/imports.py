@@ -1,0 +1,39 @@
+"""CPU time that a new process takes to import a library, less what Python itself takes; and the size of the wheel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bench.timing import Setting, ratio, scaled, take_turns
+
+LIBRARIES = ["numpy", "pydl", "sklearn.neural_network", "onnxruntime", "jax", "torch"]
+CODE = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
+
+
+def run(setting: Setting) -> list[dict[str, Any]]:
+    """A row per library, and one of the newest wheel in dist/."""
+
+    def measure(name: str) -> float:
+        command = [sys.executable, "-W", "ignore", "-c", CODE.format(name)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+    names = [name for name in LIBRARIES if find_spec(name.partition(".")[0])]
+    for name in names:
+        measure(name)  # once to compile to bytecode and to read the files
+    taken = take_turns({name: partial(measure, name) for name in names}, 2 * setting.rounds)
+    rows: list[dict[str, Any]] = [
+        {"what": f"import {name}", "ms": scaled(times, 1e3), "time / numpy": ratio(times, taken["numpy"])}
+        for name, times in taken.items()
+    ]
+    wheels = sorted(Path("dist").glob("pydl-*.whl"), key=lambda wheel: wheel.stat().st_mtime)
+    return rows + [{"what": wheel.name, "MB": wheel.stat().st_size / 1e6} for wheel in wheels[-1:]]
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """What issue 3 asks for: <= 1.5."""
+    return {row["what"]: row["time / numpy"]["median"] for row in rows if row["what"] == "import pydl"}
