@@ -76,3 +76,21 @@ class Predictor:
     def __contains__(self, rows: int) -> bool: ...
     def add(self, plan: Plan, x: Any, output: Any, brief: bool) -> None: ...
     def run(self, x: Any, out: Any = None) -> Any: ...
+
+class Product:
+    def __init__(
+        self, array: type, dtypes: dict[Any, int], empty: Callable[..., Any], threads: Callable[[float], int], small: float
+    ) -> None: ...
+    def run(
+        self,
+        a: Any,
+        b: Any,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        out: Any = None,
+        *,
+        bias: Any = None,
+        act: str | None = None,
+        alpha: float = 0,
+        rowwise: bool = False,
+    ) -> Any: ...

@@ -411,6 +411,24 @@ def test_models_are_freed() -> None:
     assert Mark.gone == 2
 
 
+DEBUG = """
+import numpy as np, pydl
+model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+x = np.ones((1, 3), "f4")
+model(x)
+assert model._programs.predictor.run(x) is None
+model.set_weights([np.full((3, 2), np.nan), np.zeros(2)])
+try:
+    model(x)
+except FloatingPointError as error:
+    print(error)
+"""
+
+
+def test_debug_mode_looks_at_every_record() -> None:
+    assert "record 1, gemm_fwd, is the first to write NaN" in says(DEBUG, PYDL_DEBUG="1")
+
+
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
