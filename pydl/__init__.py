@@ -4,14 +4,14 @@ The Keras 3 API over C kernels: `Sequential`, `Model`, `layers`, `compile`, `fit
 starts no thread, sets no environment variable and prints nothing.
 """
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from pydl import (
     activations,
     callbacks,
     config,
     constraints,
-    datasets,
     initializers,
     layers,
     losses,
@@ -27,6 +27,9 @@ from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
 
+if TYPE_CHECKING:
+    from pydl import datasets  # by __getattr__: few programs need it
+
 __version__: str
 
 __all__ = [
@@ -37,6 +40,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return importlib.import_module("pydl.datasets")
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
         from importlib.metadata import version
 

@@ -20,7 +20,7 @@ class Buffer:
     dtype: str
     size: int
     nbytes: int
-    def __init__(self, shape: Iterable[int], dtype: str, padded: int = 0) -> None: ...
+    def __init__(self, shape: Iterable[int], dtype: str, padded: int = 0, base: Buffer | None = None) -> None: ...
     def intact(self) -> bool: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
@@ -76,3 +76,21 @@ class Predictor:
     def __contains__(self, rows: int) -> bool: ...
     def add(self, plan: Plan, x: Any, output: Any, brief: bool) -> None: ...
     def run(self, x: Any, out: Any = None) -> Any: ...
+
+class Product:
+    def __init__(
+        self, array: type, dtypes: dict[Any, int], empty: Callable[..., Any], threads: Callable[[float], int], small: float
+    ) -> None: ...
+    def run(
+        self,
+        a: Any,
+        b: Any,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        out: Any = None,
+        *,
+        bias: Any = None,
+        act: str | None = None,
+        alpha: float = 0,
+        rowwise: bool = False,
+    ) -> Any: ...

@@ -1,4 +1,4 @@
-"""The plan of one general matrix product."""
+"""The product of two matrices, past the plans: one call into the core."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from pydl._plan import choose_threads, rowwise
 
 Array = NDArray[np.floating[Any]]
 
+_SMALL = 1 << 20  # multiply-adds that one thread does as fast as two
 
-def multiply(
-    left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array,
-    sizes: tuple[int, int, int],
-) -> None:  # fmt: skip
-    """`result = act(op(left) op(right) + bias)`: pack op(right) into panels, multiply, activate.
 
-    The arrays are C-contiguous and of one dtype, `bias` is padded to whole panels, `sizes` is (rows, inner, columns)
-    of the product; nothing is checked here.
+def _threads(work: float) -> int:
+    return choose_threads(work, config.get_num_threads())
+
+
+# (a, b, transpose_a, transpose_b, out) -> op(a) op(b), or None where they need checking or converting
+product = _core.Product(
+    np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float64): 1}, np.empty, _threads, _SMALL
+).run
+
+
+def multiply(left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array) -> None:
+    """`result = act(op(left) op(right) + bias)`.
+
+    The arrays are C-contiguous, of one native dtype and of sizes that fit, `result` a matrix apart from the others.
     """
-    rows, inner, columns = sizes
-    dtype = result.dtype.name
-    width = _core.panel_width(columns, dtype)
-    panels = _core.Buffer((-(-columns // width), inner, width), dtype)
-    plan = _core.Plan(dtype)
-    plan.emit(
-        "pack_b", b=right, w=panels, n=panels.size, I=inner, O=columns, ldb=right.shape[1], transposed=int(flip_b)
-    )
-    strides = {"rs": 1, "cs": rows} if flip_a else {"rs": inner, "cs": 1}
-    within = act.kernel is not None and not rowwise(act)
-    fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha} if within else {}
-    plan.emit("matmul", x=left, w=panels, b=bias, y=result, B=rows, I=inner, O=columns, ldy=columns, **strides, **fused)
-    if act.kernel is not None and not within:
-        plan.emit(f"act_{act.kernel}_fwd", x=result, y=result, B=rows, O=columns)
-    plan.run(1, rows, nth=choose_threads(float(rows) * inner * columns, config.get_num_threads()))
+    fused = {} if act.kernel is None else {
+        "act": f"act_{act.kernel}_fwd", "alpha": act.alpha, "rowwise": rowwise(act),
+    }  # fmt: skip
+    if product(left, right, flip_a, flip_b, result, bias=bias, **fused) is None:
+        raise AssertionError("matmul: arrays that the core does not take")

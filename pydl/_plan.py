@@ -116,9 +116,11 @@ class Builder:
         Whether layers behave as in training and gradients are wanted.
     threads : int
         Threads it will run on at most (scratch memory is per thread).
+    blocks : list of Buffer
+        Memory of plans that never run at the same time as this one, which uses and extends it.
     """
 
-    def __init__(self, dtype: str, batch: int, *, training: bool, threads: int) -> None:
+    def __init__(self, dtype: str, batch: int, *, training: bool, threads: int, blocks: list[Buffer]) -> None:
         self.plan = CheckedPlan(dtype) if _core.debug() else _core.Plan(dtype)
         self.dtype = dtype
         self.batch = batch
@@ -127,6 +129,8 @@ class Builder:
         self.work = 0.0  # in multiply-adds, to choose the number of threads
         self.slots = 0
         self.streams = 0
+        self.blocks = blocks
+        self.unused = [] if _core.debug() else list(blocks)  # canaries stand behind buffers that are not shared
         self.memory: list[Buffer] = []
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
@@ -137,10 +141,22 @@ class Builder:
     # -- memory and records ---------------------------------------------------------------------------------------
 
     def buffer(self, shape: Sequence[int], dtype: str | None = None) -> Buffer:
-        """New memory of the plan."""
-        b = Buffer(shape, dtype or self.dtype)
-        self.memory.append(b)
-        return b
+        """Memory of the plan, with anything in it: the smallest unused block that it fits into, or a new one."""
+        dtype = dtype or self.dtype
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        block = min((b for b in self.unused if b.nbytes >= nbytes), key=lambda b: b.nbytes, default=None)
+        if block is None:
+            buffer = block = Buffer(shape, dtype)
+            self.blocks.append(block)
+        else:
+            buffer = Buffer(shape, dtype, base=block)
+            self.unused.remove(block)
+        self.memory.append(block)
+        return buffer
+
+    def zeros(self, shape: Sequence[int]) -> Buffer:
+        """Memory that is zero and not shared, for a constant."""
+        return Buffer(shape, self.dtype)
 
     def tensor(self, shape: Sequence[int], *parents: Tensor, trainable: bool = False) -> Tensor:
         """A new tensor that depends on `parents` and, where `trainable`, on weights being trained."""

@@ -39,10 +39,17 @@ class Program:
         Multiply-adds of a step.
     """
 
-    def __init__(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> None:
+    def __init__(
+        self,
+        model: Any,
+        kind: str,
+        batch: int,
+        weighted: tuple[bool, ...] = (),
+        blocks: list[_core.Buffer] | None = None,
+    ) -> None:
         training = kind in ("train", "gradients")
         threads = config.get_num_threads()
-        b = Builder(model.dtype, batch, training=training, threads=threads)
+        b = Builder(model.dtype, batch, training=training, threads=threads, blocks=[] if blocks is None else blocks)
         walk = Walk(b, model.inputs, model.calls)
         self.batch = batch
         self.loss_slots: list[int] = []
@@ -100,7 +107,7 @@ class Program:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the plan's buffers."""
+        """Memory of the plan's buffers, shared or not."""
         return sum(m.nbytes for m in self.memory)
 
 
@@ -116,8 +123,39 @@ def _claims(model: Any) -> dict[int, Any]:
     return {id(t): loss for t, loss in pairs if reads[id(t)] == 1}
 
 
+class Workspace:
+    """Programs that share memory, so that only one of them runs at a time.
+
+    Attributes
+    ----------
+    programs : dict
+        By kind, batch size and whatever else they depend on; the most recently used last.
+    blocks : list of Buffer
+        The memory: what the largest of them needs, more or less.
+    home : list of Workspace
+        Where it waits while none of them runs.
+    """
+
+    LIMIT = 16  # programs kept: batch sizes come and go
+
+    def __init__(self, home: list[Workspace]) -> None:
+        self.programs: dict[tuple[Any, ...], Program] = {}
+        self.blocks: list[_core.Buffer] = []
+        self.home = home
+
+    def program(self, key: tuple[Any, ...], model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> Program:
+        """The program of this key, made where there is none."""
+        found = self.programs.pop(key, None) or Program(model, kind, batch, weighted, self.blocks)
+        self.programs[key] = found
+        if len(self.programs) > self.LIMIT:
+            del self.programs[next(iter(self.programs))]
+            used = {id(b) for p in self.programs.values() for b in p.memory}
+            self.blocks[:] = [b for b in self.blocks if id(b) in used]
+        return found
+
+
 class ProgramCache:
-    """The programs of a model that are not running, by kind, batch size and whatever else they depend on.
+    """The workspaces of a model: one for each run at a time.
 
     Attributes
     ----------
@@ -125,15 +163,15 @@ class ProgramCache:
         Has programs for prediction of its own: those that `adopt` gave it.
     """
 
-    LIMIT = 16  # kept, the least recently used dropped: batch sizes come and go
+    LIMIT = Workspace.LIMIT
 
     def __init__(self) -> None:
-        self._free: dict[tuple[Any, ...], list[Program]] = {}
+        self._free: list[Workspace] = []
         self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT)
 
     def clear(self) -> None:
-        """Forget all: the graph, the optimizer or a loss has changed."""
-        self._free.clear()
+        """Forget all, those in use too: the graph, the optimizer or a loss has changed."""
+        self._free = []
         self.predictor.clear()
 
     def key(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
@@ -141,30 +179,32 @@ class ProgramCache:
         frozen = () if kind == "predict" else tuple(v.path for v in model.trainable_variables)
         return kind, batch, weighted, config.get_num_threads(), _core.isa(), frozen
 
-    def take(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Any, Program]:
-        """A program that nobody else runs, and the key to give it back with."""
-        key = self.key(model, kind, batch, weighted)
-        free = self._free.get(key)
+    def take(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Workspace, Program]:
+        """A program that nobody else runs, and the workspace to give back."""
+        key, free = self.key(model, kind, batch, weighted), self._free
+        workspace = next((w for w in tuple(free) if key in w.programs), None)
         try:
-            return key, free.pop()  # type: ignore[union-attr]
-        except (AttributeError, IndexError):
-            return key, Program(model, kind, batch, weighted)
+            free.remove(workspace)  # type: ignore[arg-type]
+        except ValueError:  # there was none, or another thread was faster
+            try:
+                workspace = free.pop()
+            except IndexError:
+                workspace = Workspace(free)
+        assert workspace is not None
+        return workspace, workspace.program(key, model, kind, batch, weighted)
 
-    def give(self, key: Any, program: Program) -> None:
-        """Give a program back."""
-        free = self._free.pop(key, [])
-        free.append(program)
-        self._free[key] = free
-        while len(self._free) > self.LIMIT:
-            self._free.pop(next(iter(self._free)))
+    def give(self, workspace: Workspace) -> None:
+        """Give a workspace back."""
+        workspace.home.append(workspace)
 
     def adopt(self, model: Any, batch: int) -> None:
         """Give the predictor a program for so many rows, if it can do with it: one array in, one out, one thread."""
         if batch in self.predictor or len(model.inputs) != 1 or len(model.outputs) != 1 or _core.debug():
             return
-        key, program = self.take(model, "predict", batch)
+        workspace, program = self.take(model, "predict", batch)
+        self.give(workspace)
         if choose_threads(program.work, _MANY) > 1:
-            self.give(key, program)
             return
+        program = Program(model, "predict", batch)  # with memory of its own
         output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
         self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF)

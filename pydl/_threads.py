@@ -11,7 +11,10 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def default_threads(root: Path, environ: Mapping[str, str], cpus: frozenset[int]) -> int:

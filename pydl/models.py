@@ -54,7 +54,6 @@ class Model(Trainer):
         """Take the graph between these tensors as the model's."""
         if any(t.call is not None for t in inputs):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
-        self._programs.clear()
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
         self.dtype = outputs[0].dtype
@@ -368,7 +367,6 @@ class Sequential(Model):
         """Connect the chain, where the input's shape is known and there is a layer."""
         self._programs.clear()
         if self._start is None or not self._chain:
-            self._programs.clear()
             self.inputs, self.outputs = [], []
             return
         first = self._start.tensor()

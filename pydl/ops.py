@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, activations, config
-from pydl._matmul import multiply
+from pydl._matmul import multiply, product
 from pydl.activations import (
     elu,
     gelu,
@@ -72,6 +72,10 @@ def matmul(
     TypeError, ValueError
         Operands that are no numbers, or whose shapes do not fit.
     """
+    if bias is None and activation is None:
+        plain = product(a, b, transpose_a, transpose_b, out)
+        if plain is not None:
+            return plain
     x, y = _operand("a", a), _operand("b", b)
     dtype = np.result_type(x, y)
     if x.ndim == 0 or y.ndim not in (1, 2) or (transpose_a and x.ndim != 2) or (transpose_b and y.ndim != 2):
@@ -90,7 +94,8 @@ def matmul(
     result = _result(out, shape, dtype, (left, right))
     act = activations.get(activation)
     if result.size:
-        multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, result, (rows, inner, columns))
+        matrix = result.reshape(rows, columns)
+        multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, matrix)
     return result
 
 
@@ -108,13 +113,13 @@ def _matrix(x: Array, dtype: np.dtype[Any], transpose: bool) -> tuple[Array, boo
 
 
 def _bias(bias: Any, columns: int, dtype: np.dtype[Any]) -> Array | None:
-    """The bias, padded to whole panels."""
+    """The bias, as a copy: `out` may be the same array."""
     if bias is None:
         return None
     values = _operand("bias", bias)
     if values.shape != (columns,):
         raise ValueError(f"matmul: bias: expected shape ({columns},), got {values.shape}")
-    return np.concatenate([values.astype(dtype), np.zeros(32, dtype)])
+    return values.astype(dtype, order="C")
 
 
 def _result(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any], operands: tuple[Array, ...]) -> Array:

@@ -164,11 +164,11 @@ class Trainer(Layer):
 
     @contextmanager
     def _program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Iterator[Program]:
-        key, program = self._programs.take(self, kind, batch, weighted)
+        workspace, program = self._programs.take(self, kind, batch, weighted)
         try:
             yield program
         finally:
-            self._programs.give(key, program)
+            self._programs.give(workspace)
 
     def _step(self, program: Program, data: Any, steps: int, **where: Any) -> int:
         """Run some steps of a training program; the optimizer's counter moves with them."""

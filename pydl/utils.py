@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ def set_random_seed(seed: int) -> None:
     seed : int
         0 <= seed < 2**32, which is what NumPy takes.
     """
+    import random  # only here: it takes longer to import than most of pydl
+
     seed = whole("set_random_seed", "seed", seed, below=2**32)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - it is NumPy's global generator that users expect to be seeded

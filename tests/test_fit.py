@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,86 +10,24 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl.callbacks import Callback, EarlyStopping, LambdaCallback, LearningRateScheduler
-
-ROWS, BATCH, RATE = 40, 7, 0.1  # five whole batches and one of five rows
-RTOL = 1e-12
+from tests.numpy_fit import (
+    BATCH,
+    ROWS,
+    RTOL,
+    Array,
+    Batches,
+    W,
+    X,
+    Y,
+    assert_same_weights,
+    endless,
+    epochs_seen,
+    linear,
+    numpy_fit,
+    watched,
+)
 
 pytestmark = pytest.mark.usefixtures("float64")
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(ROWS, 3))
-Y = X @ RNG.normal(size=(3, 2)) + 0.1 * RNG.normal(size=(ROWS, 2))
-W = RNG.uniform(0.2, 3, ROWS)
-
-
-def linear(metrics: Any = None, weighted_metrics: Any = None, rate: float = RATE) -> Any:
-    pydl.utils.set_random_seed(3)
-    model = pydl.Sequential([pydl.Input((3,)), L.Dense(2)])
-    model.compile(pydl.optimizers.SGD(rate), "mse", metrics=metrics, weighted_metrics=weighted_metrics)
-    return model
-
-
-def numpy_fit(
-    model: Any, x: Array, y: Array, w: Array | None = None, *, epochs: int = 1, batch: int = BATCH, rates: Any = None
-) -> dict[str, list[float]]:
-    """The history of a linear model without shuffling; leaves the weights in the model."""
-    k, b = model.get_weights()
-    history: dict[str, list[float]] = {"loss": [], "mae": [], "weighted": []}
-    w = np.ones(len(x)) if w is None else w
-    for epoch in range(epochs):
-        loss = mae = weighted = 0.0
-        for first in range(0, len(x), batch):
-            rows = slice(first, first + batch)
-            error = x[rows] @ k + b - y[rows]
-            n = len(error)
-            loss += (w[rows] * (error**2).mean(axis=1)).sum()
-            mae += np.abs(error).mean(axis=1).sum()
-            weighted += (w[rows] * np.abs(error).mean(axis=1)).sum()
-            slope = 2 * error * w[rows, None] / error.shape[1] / n
-            rate = RATE if rates is None else rates(epoch)
-            k, b = k - rate * x[rows].T @ slope, b - rate * slope.sum(axis=0)
-        history["loss"].append(loss / len(x))
-        history["mae"].append(mae / len(x))
-        history["weighted"].append(weighted / w.sum())
-    model.set_weights([k, b])
-    return history
-
-
-def mse(model: Any, x: Array, y: Array, w: Array | None = None) -> float:
-    k, b = model.get_weights()
-    per_row = ((x @ k + b - y) ** 2).mean(axis=1)
-    return float((per_row if w is None else w * per_row).mean())
-
-
-def assert_same_weights(a: Any, b: Any) -> None:
-    for x, y in zip(a.get_weights(), b.get_weights(), strict=True):
-        np.testing.assert_allclose(x, y, rtol=RTOL, atol=RTOL)
-
-
-class Seen(L.Layer):
-    """Passes its input on and keeps what it saw in training."""
-
-    def build(self, input_shape: Any) -> None:
-        self.batches: list[Array] = []
-
-    def call(self, x: Array, training: bool = False) -> Array:
-        if training:
-            self.batches.append(x[:, 0].copy())
-        return x
-
-    def backward(self, x: Array, y: Array, dy: Array) -> Array:
-        return dy
-
-
-def watched() -> tuple[Any, Seen]:
-    """A model of which row i of `arange(n)` can be recognised."""
-    pydl.utils.set_random_seed(8)
-    seen = Seen()
-    model = pydl.Sequential([pydl.Input((1,)), seen, L.Dense(1)])
-    model.compile("sgd", "mse")
-    return model, seen
 
 
 # -- history ----------------------------------------------------------------------------------------------------------
@@ -164,10 +101,6 @@ def test_a_second_fit_goes_on() -> None:
 # -- order ------------------------------------------------------------------------------------------------------------
 
 
-def epochs_seen(batches: list[Array], per_epoch: int) -> list[list[float]]:
-    return [np.concatenate(batches[i : i + per_epoch]).tolist() for i in range(0, len(batches), per_epoch)]
-
-
 def test_shuffling_takes_every_row_once_an_epoch_in_a_new_order() -> None:
     rows = np.arange(40.0)[:, None]
     model, seen = watched()
@@ -190,130 +123,7 @@ def test_without_shuffling_rows_come_as_they_are() -> None:
     assert epochs_seen(seen.batches, 6) == 2 * [list(range(40))]
 
 
-# -- validation -------------------------------------------------------------------------------------------------------
-
-
-def test_validation_split_takes_the_last_rows_before_shuffling() -> None:
-    rows = np.arange(40.0)[:, None]
-    model, seen = watched()
-    h = model.fit(rows, 3 * rows, batch_size=BATCH, validation_split=0.3, verbose=0, epochs=2)
-    assert {row for batch in seen.batches for row in batch} == set(range(28))
-    k, b = model.get_weights()
-    assert h.history["val_loss"][-1] == pytest.approx(((rows * k + b - 3 * rows)[28:] ** 2).mean(), rel=RTOL)
-
-
-def test_validation_data_and_its_weights() -> None:
-    model = linear(["mae"])
-    h = model.fit(X, Y, epochs=2, validation_data=(X[:9], Y[:9], W[:9]), verbose=0)
-    assert list(h.history) == ["loss", "mae", "val_loss", "val_mae"]
-    assert h.history["val_loss"][-1] == pytest.approx(mse(model, X[:9], Y[:9], W[:9]), rel=RTOL)
-    h = model.fit(X, Y, validation_data=[X[:9], Y[:9]], verbose=0)
-    assert h.history["val_loss"][-1] == pytest.approx(mse(model, X[:9], Y[:9]), rel=RTOL)
-
-
-def test_validation_data_go_before_validation_split() -> None:
-    rows = np.arange(40.0)[:, None]
-    model, seen = watched()
-    h = model.fit(rows, rows, validation_split=0.5, validation_data=(rows[:3], rows[:3]), verbose=0)
-    assert sum(len(b) for b in seen.batches) == 40
-    k, b = model.get_weights()
-    assert h.history["val_loss"][0] == pytest.approx(((rows * k + b - rows)[:3] ** 2).mean(), rel=RTOL)
-
-
-def test_sample_weights_are_split_along() -> None:
-    model = linear()
-    h = model.fit(X, Y, sample_weight=W, validation_split=0.25, verbose=0)
-    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[30:], Y[30:], W[30:]), rel=RTOL)
-
-
-def test_every_other_epoch() -> None:
-    h = linear().fit(X, Y, epochs=5, validation_split=0.5, validation_freq=2, verbose=0)
-    assert (len(h.history["loss"]), len(h.history["val_loss"])) == (5, 2)
-
-
-def test_validation_on_batches_and_on_some_of_them() -> None:
-    model = linear()
-    options = {"verbose": 0, "shuffle": False}
-    h = model.fit(X, Y, validation_data=Batches(X[:20], Y[:20], 6), **options)
-    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:20], Y[:20]), rel=RTOL)
-    h = model.fit(X, Y, validation_data=(X, Y), validation_batch_size=5, validation_steps=3, **options)
-    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:15], Y[:15]), rel=RTOL)
-    h = model.fit(X, Y, validation_data=endless(5), validation_steps=2, **options)
-    assert h.history["val_loss"][0] == pytest.approx(mse(model, X[:10], Y[:10]), rel=RTOL)
-
-
-# -- class weights ----------------------------------------------------------------------------------------------------
-
-
-def classifier(units: int, loss: str) -> Any:
-    pydl.utils.set_random_seed(6)
-    activation = "sigmoid" if units == 1 else "softmax"
-    model = pydl.Sequential([pydl.Input((3,)), L.Dense(units, activation)])
-    model.compile(pydl.optimizers.SGD(0.5), loss, metrics=["accuracy"], weighted_metrics=["accuracy"])
-    return model
-
-
-LABELS = RNG.integers(0, 3, ROWS)
-CLASS_CASES = {
-    "sparse": (3, "sparse_categorical_crossentropy", LABELS),
-    "one-hot": (3, "categorical_crossentropy", np.eye(3)[LABELS]),
-    "binary": (1, "binary_crossentropy", np.minimum(LABELS, 1)),
-}
-
-
-@pytest.mark.parametrize("kind", CLASS_CASES)
-def test_class_weights_are_sample_weights_by_class(kind: str) -> None:
-    units, loss, y = CLASS_CASES[kind]
-    table = {0: 0.5, 1: 3.0}  # class 2 is not named and weighs 1
-    labels = np.minimum(LABELS, 1) if units == 1 else LABELS
-    equivalent = np.array([table.get(int(c), 1.0) for c in labels])
-    for extra in (None, W):
-        total = equivalent if extra is None else equivalent * extra
-        by_class = classifier(units, loss)
-        a = by_class.fit(X, y, class_weight=table, sample_weight=extra, verbose=0)
-        by_sample = classifier(units, loss)
-        b = by_sample.fit(X, y, sample_weight=total, verbose=0)
-        assert a.history == b.history
-        assert_same_weights(by_class, by_sample)
-        assert by_class.train_on_batch(X, y, extra, table) == by_sample.train_on_batch(X, y, total)
-
-
-@pytest.mark.parametrize("kind", CLASS_CASES)
-def test_class_weights_do_not_touch_validation(kind: str) -> None:
-    units, loss, y = CLASS_CASES[kind]
-    model = classifier(units, loss)
-    h = model.fit(X, y, class_weight={0: 5.0}, validation_split=0.25, verbose=0).history
-    expected = model.evaluate(X[30:], y[30:], verbose=0, return_dict=True)
-    assert {k.removeprefix("val_"): v[0] for k, v in h.items() if k.startswith("val_")} == pytest.approx(expected)
-
-
 # -- batches that come by themselves ----------------------------------------------------------------------------------
-
-
-class Batches(pydl.utils.PyDataset):
-    def __init__(self, x: Array, y: Array, size: int, w: Array | None = None) -> None:
-        super().__init__()
-        self.arrays, self.size, self.events, self.order = (x, y, w), size, [], []
-
-    def __len__(self) -> int:
-        return int(np.ceil(len(self.arrays[0]) / self.size))
-
-    def __getitem__(self, index: int) -> Any:
-        self.order.append(index)
-        rows = slice(index * self.size, (index + 1) * self.size)
-        return tuple(a[rows] for a in self.arrays if a is not None)
-
-    def on_epoch_begin(self) -> None:
-        self.events.append("begin")
-
-    def on_epoch_end(self) -> None:
-        self.events.append("end")
-
-
-def endless(size: int) -> Iterator[Any]:
-    while True:
-        for first in range(0, ROWS - size + 1, size):
-            yield X[first : first + size], Y[first : first + size]
 
 
 @pytest.mark.parametrize("weights", [None, W])
@@ -362,13 +172,6 @@ def test_a_generator_goes_on_where_the_last_epoch_stopped() -> None:
     assert len(h.history["loss"]) == 4
     assert_same_weights(model, reference)
     assert np.mean(h.history["loss"]) == pytest.approx(expected["loss"][0], rel=RTOL)
-
-
-def test_class_weights_with_batches() -> None:
-    _, loss, y = CLASS_CASES["sparse"]
-    a, b = classifier(3, loss), classifier(3, loss)
-    options = {"class_weight": {0: 2.0, 2: 0.1}, "shuffle": False, "verbose": 0}
-    assert a.fit(X, y, batch_size=8, **options).history == b.fit(Batches(X, y, 8), **options).history
 
 
 def test_a_generator_that_runs_out_is_said() -> None:

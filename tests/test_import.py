@@ -56,6 +56,31 @@ def test_it_prints_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+RARE = """
+import sys
+import pydl
+assert not {"pydl.datasets", "pydl.saving", "pydl.callbacks.csv_logger"} & set(sys.modules)
+print(pydl.datasets.digits.__name__, pydl.callbacks.CSVLogger.__name__)
+from pydl import *
+from pydl.callbacks import *
+print(datasets.mnist.__name__, BackupAndRestore.__name__)
+for module in (pydl, callbacks):
+    try:
+        module.nothing
+    except AttributeError as error:
+        print(error)
+"""
+
+
+def test_what_few_programs_need_comes_when_asked_for() -> None:
+    assert says(RARE).splitlines() == [
+        "pydl.datasets.digits CSVLogger",
+        "pydl.datasets.mnist BackupAndRestore",
+        "module 'pydl' has no attribute 'nothing'",
+        "module 'pydl.callbacks' has no attribute 'nothing'",
+    ]
+
+
 TIMES = """
 import time
 a = time.process_time(); import numpy; b = time.process_time(); import pydl; c = time.process_time()

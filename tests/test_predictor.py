@@ -411,6 +411,24 @@ def test_models_are_freed() -> None:
     assert Mark.gone == 2
 
 
+DEBUG = """
+import numpy as np, pydl
+model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+x = np.ones((1, 3), "f4")
+model(x)
+assert model._programs.predictor.run(x) is None
+model.set_weights([np.full((3, 2), np.nan), np.zeros(2)])
+try:
+    model(x)
+except FloatingPointError as error:
+    print(error)
+"""
+
+
+def test_debug_mode_looks_at_every_record() -> None:
+    assert "record 1, gemm_fwd, is the first to write NaN" in says(DEBUG, PYDL_DEBUG="1")
+
+
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +441,21 @@ def seconds(function: Any, *arguments: Any) -> float:
             function(*arguments)
         best = min(best, (time.perf_counter() - begin) / 20)
     return best
+
+
+def test_the_last_of_many_models_is_made_as_fast_as_the_first() -> None:
+    x, y = rows(4), np.zeros((4, 3), "f4")
+
+    def one() -> None:
+        model = net()
+        model.compile("adam", "mse")
+        model.fit(x, y, verbose=0)
+        model(x)
+
+    first = seconds(one)
+    for _ in range(200):
+        one()
+    assert min(seconds(one) / first for _ in range(3)) < 2
 
 
 def test_one_row_takes_less_than_numpy() -> None:

@@ -1,9 +1,10 @@
 """Callbacks: what `fit`, `evaluate` and `predict` call while they run."""
 
-from pydl.callbacks.backup import BackupAndRestore
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pydl.callbacks.base import Callback
 from pydl.callbacks.callback_list import CallbackList
-from pydl.callbacks.csv_logger import CSVLogger
 from pydl.callbacks.early_stopping import EarlyStopping
 from pydl.callbacks.history import History
 from pydl.callbacks.lambda_callback import LambdaCallback
@@ -12,6 +13,10 @@ from pydl.callbacks.model_checkpoint import ModelCheckpoint
 from pydl.callbacks.progbar_logger import ProgbarLogger
 from pydl.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from pydl.callbacks.terminate_on_nan import TerminateOnNaN
+
+if TYPE_CHECKING:  # by __getattr__: what these two import takes longer than the rest of the package
+    from pydl.callbacks.backup import BackupAndRestore
+    from pydl.callbacks.csv_logger import CSVLogger
 
 __all__ = [
     "BackupAndRestore",
@@ -27,3 +32,11 @@ __all__ = [
     "ReduceLROnPlateau",
     "TerminateOnNaN",
 ]
+
+_LATER = {"BackupAndRestore": "backup", "CSVLogger": "csv_logger"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"pydl.callbacks.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'pydl.callbacks' has no attribute {name!r}")

@@ -64,7 +64,6 @@ class Multiply(_Elementwise):
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
         assert dy is not None
-        assert dy is not None
         for i, t in enumerate(x):
             factors = [dy, *(o.buffer for j, o in enumerate(x) if j != i)]
             b.contribute(t, partial(self._slope, b, factors, y))

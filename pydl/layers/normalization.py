@@ -161,7 +161,7 @@ class BatchNormalization(_Normalization):
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
         if not self.trainable:  # y is linear in x: the same kernel, without the constants
-            zero = b.buffer((t.shape[-1],))
+            zero = b.zeros((t.shape[-1],))
             fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
             b.contribute(
                 t,

@@ -37,12 +37,11 @@
 #define PD_FIELDS_gemm_dw(IN, OUT, SCR, FN, INT, REAL) \
     IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(I) INT(O) INT(add) SCR(pack) INT(pack_stride)
 
-/* General row-major product, op(a) op(b) + bias, in two records: pack_b lays op(b) out in panels, matmul multiplies.
- *   b [K][N] or, transposed, [N][K], rows ldb apart   w panels of op(b)   n = panels * K * width */
-#define PD_FIELDS_pack_b(IN, OUT, SCR, FN, INT, REAL) IN(b) OUT(w) INT(n) INT(I) INT(O) INT(ldb) INT(transposed)
-/*   x: op(a) [B][I] at x + r * rs + k * cs   w panels   b [padded O] or NULL   y [B][O], rows ldy apart */
+/* General product: y = act(op(a) op(b) + bias).
+ *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
+ *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL */
 #define PD_FIELDS_matmul(IN, OUT, SCR, FN, INT, REAL) \
-    IN(x) IN(w) IN(b) OUT(y) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldy) REAL(alpha)
+    IN(x) IN(w) IN(b) OUT(y) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels   t [B][O] targets, [B] class numbers for sparse_*

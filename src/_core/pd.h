@@ -124,6 +124,28 @@ typedef struct {
  * when a Python record failed. */
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
 
+/* ---- one product, without a plan -------------------------------------------------------------------------------- */
+typedef struct {
+    const void *p;
+    ptrdiff_t rows, columns;
+    ptrdiff_t rs, cs; /* element (i, j) lies i * rs + j * cs elements from p */
+} pd_matrix;
+
+typedef struct {
+    pd_kernel matmul, act; /* act: act_fwd or NULL */
+    int rowwise;           /* act normalizes over columns */
+    double alpha;
+    pd_matrix a, b;   /* plain; a.columns == b.rows */
+    const void *bias; /* [b.columns] or NULL */
+    void *y;          /* [a.rows][b.columns], apart from a and b */
+} pd_product;
+
+/* Whether the rows or the columns of a matrix are contiguous and in ascending order, as kernels want them. */
+int pd_matrix_plain(pd_matrix *m);
+/* y = act(a b + bias) on up to nth threads */
+void pd_multiply(const pd_product *p, int nth);
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
 int pd_max_threads(void); /* what the OpenMP runtime would give a region here: OMP_NUM_THREADS, threadpoolctl, ... */
 int pd_install_fork_handler(void);
 

@@ -64,6 +64,20 @@ cdef extern from "pd.h" nogil:
         uint64_t seed, count
 
     Py_ssize_t pd_run(const pd_record *records, Py_ssize_t nrecords, const pd_chunk *chunk, int nth)
+    ctypedef struct pd_matrix:
+        const void *p
+        Py_ssize_t rows, columns, rs, cs
+
+    ctypedef struct pd_product:
+        pd_kernel matmul, act
+        int rowwise
+        double alpha
+        pd_matrix a, b
+        const void *bias
+        void *y
+
+    int pd_matrix_plain(pd_matrix *m)
+    void pd_multiply(const pd_product *p, int nth)
     int pd_max_threads()
     int pd_install_fork_handler()
     void *pd_alloc(size_t nbytes)

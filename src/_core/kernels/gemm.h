@@ -54,6 +54,10 @@ enum { A_ROWS, A_COLS, TILE_FORMS }; /* cs == 1, rs == 1 */
 /* The tile of m rows (1..TILE_ROWS) and a width that is a power of two up to TILE_WIDTH. */
 tile_fn PD_NAME(gemm_tile)(int form, ptrdiff_t width, ptrdiff_t m);
 
+/* A block of K inner terms and n columns as to[K][w], zero from column n on; w >= n is a power of two: gemm_pack.c. */
+void PD_NAME(gemm_pack_rows)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t K, ptrdiff_t n, ptrdiff_t w);
+void PD_NAME(gemm_pack_columns)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t K, ptrdiff_t n, ptrdiff_t w);
+
 PD_INLINE ptrdiff_t panel_width(ptrdiff_t units) {
     ptrdiff_t w = 1;
     while (w < units && w < (ptrdiff_t)(128 / sizeof(real))) w *= 2;

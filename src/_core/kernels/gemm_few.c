@@ -32,9 +32,9 @@ PD_INLINE void strip(const gemm_args *g, ptrdiff_t r, ptrdiff_t p, const int m, 
             if (columns > v * VL) vstore_m(y + i * g->ldy + v * VL, acc[i][v], min_(VL, columns - v * VL));
 }
 
-#define TRY(m, panels)                                                                                                 \
-    if ((m) * (panels) * VECS <= ROOM && rows == (m) && p0 + (panels) <= p1) {                                         \
-        for (; p0 + (panels) <= p1; p0 += (panels)) strip(g, r, p0, m, panels);                                        \
+#define TRY(m, panels)                                                          \
+    if ((m) * (panels) * VECS <= ROOM && rows == (m) && p0 + (panels) <= p1) {  \
+        for (; p0 + (panels) <= p1; p0 += (panels)) strip(g, r, p0, m, panels); \
     }
 #define TRY_ROWS(m) TRY(m, 4) TRY(m, 2) TRY(m, 1)
 

@@ -13,8 +13,8 @@
 /* n columns of m rows; never inlined: it is the rare edge of a matrix, in a function stamped out 80 times */
 __attribute__((noinline)) static void tile_copy(real *to, ptrdiff_t ldt, const real *from, ptrdiff_t ldf, ptrdiff_t m,
                                                 ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < m; i++)
-        for (ptrdiff_t j = 0; j < n; j++) to[i * ldt + j] = from[i * ldf + j];
+    for (ptrdiff_t i = 0; i < m; i++, to += ldt, from += ldf)
+        PD_FOR_VECTORS (j, lanes, 0, n) vstore_m(to + j, vload_m(from + j, lanes), lanes);
 }
 
 #define TW 1

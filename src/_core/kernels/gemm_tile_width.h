@@ -4,8 +4,13 @@
 #define TILE(name) TILE_NAME(name, TW)
 
 enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
+#if TW == 1 /* GCC 12 keeps a vector of one lane in general registers */
+typedef real TILE(vec) __attribute__((may_alias));
+typedef real TILE(reg);
+#else
 typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
+#endif
 
 PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
     enum { V = TILE(VECS), L = TILE(LANES) };
