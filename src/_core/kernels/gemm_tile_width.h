@@ -7,7 +7,9 @@ enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
 #if TW == 1 /* GCC 12 keeps a vector of one lane in general registers */
 typedef real TILE(vec) __attribute__((may_alias));
 typedef real TILE(reg);
+#define TILE_FMA(a, b, c) rfma(a, b, c)
 #else
+#define TILE_FMA(a, b, c) ((a) * (b) + (c))
 typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
 #endif
@@ -42,7 +44,7 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
             for (int i = 0; i < m; i++) {
                 const real s = ak[i * rs];
 #pragma GCC unroll 2
-                for (int v = 0; v < V; v++) acc[i][v] += s * bv[v];
+                for (int v = 0; v < V; v++) acc[i][v] = TILE_FMA(s, bv[v], acc[i][v]);
             }
         }
     }
@@ -69,6 +71,7 @@ static const tile_fn TILE(tiles)[TILE_FORMS][TILE_ROWS] = {{TILE_EACH_HEIGHT(TIL
 #undef TILE_NAME_
 #undef TILE_NAME
 #undef TILE
+#undef TILE_FMA
 #undef TILE_FN
 #undef TILE_FNS
 #undef TILE_REF_ROWS
