@@ -54,6 +54,8 @@ def measure(parts: list[str], setting: Setting, file: Path | None) -> dict[str, 
     """Results by part, printed and written as they come."""
     about = machine.describe(setting)
     print("\n".join(f"- {name}: {value}" for name, value in about.items()), flush=True)
+    if about["load"] > 0.5:
+        print("\nThe machine is busy with something else: figures on several threads may be far off.", flush=True)
     results: dict[str, Any] = {"machine": about, "summary": {}}
     for name in parts:
         part = PARTS[name]

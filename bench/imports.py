@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -20,11 +21,15 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
     def measure(name: str) -> float:
         command = [sys.executable, "-W", "ignore", "-c", CODE.format(name)]
-        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return float(done.stdout.split()[-1])
+
+    # as an installed package is: compiled to bytecode, by the first import
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     names = [name for name in LIBRARIES if find_spec(name.partition(".")[0])]
     for name in names:
-        measure(name)  # once to compile to bytecode and to read the files
+        measure(name)
     taken = take_turns({name: partial(measure, name) for name in names}, 2 * setting.rounds)
     rows: list[dict[str, Any]] = [
         {"what": f"import {name}", "ms": scaled(times, 1e3), "time / numpy": ratio(times, taken["numpy"])}

@@ -37,7 +37,7 @@ def figures(results: dict[str, Any]) -> str:
             "![Microseconds per training step of pydl and others](docs/steps.svg)",
             f"Microseconds per training step (Adam, float32, {about['threads']} threads):",
             markdown(_steps(results["steps"])),
-            "Microseconds per prediction of one row (one thread), median and 99.9th percentile:",
+            "Microseconds per prediction of one row (one thread), median and 99th percentile:",
             markdown(_predictions(results["predict"])),
             "MNIST, 784-256-10, batch 128, 6 epochs:",
             markdown(_epochs(results["epochs"])),
@@ -56,7 +56,8 @@ def _steps(rows: Rows) -> Rows:
         }
         fastest = row.get("fastest peer / pydl")
         found.append(
-            {"net": row["net"], **times} | ({"fastest other / pydl": f"**{fastest['median']:.1f}**"} if fastest else {})
+            {"net": row["net"], **times}
+            | ({"fastest other / pydl": f"**{number(fastest['median'])}**"} if fastest else {})
         )
     return found
 
@@ -65,7 +66,7 @@ def _predictions(rows: Rows) -> Rows:
     nets: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["rows"] == 1:
-            times = f"{number(row['p50, us']['median'])} / {number(row['p99.9, us'])}"
+            times = f"{number(row['p50, us']['median'])} / {number(row['p99, us'])}"
             nets.setdefault(row["net"], {"net": row["net"]})[row["library"]] = times
     return list(nets.values())
 
