@@ -188,7 +188,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 1), (1, 7, 3), (3, 1, 40), (4, 9, 37), (40, 1, 1), (19, 8, 33)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (1, 5, 1), (1, 7, 3), (3, 1, 40), (4, 9, 37), (40, 1, 1), (19, 8, 33), (70, 20, 1)]
+)
 def test_matmul_gives_the_same_bits_for_any_layout(layout: str, shape: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(9)
     B, I, O = shape
@@ -196,6 +198,7 @@ def test_matmul_gives_the_same_bits_for_any_layout(layout: str, shape: tuple[int
         a, b = normal(rng, dtype, B, I), normal(rng, dtype, I, O)
         expected = ops.matmul(a, b)
         assert_close(expected, a, b, "plain")
+        np.testing.assert_array_equal(ops.matmul(a[B // 2 : B // 2 + 1], b), expected[B // 2 : B // 2 + 1])
         as_laid_out = LAYOUTS[layout]
         for left, right in ((as_laid_out(a), b), (a, as_laid_out(b)), (as_laid_out(a), as_laid_out(b))):
             got = ops.matmul(left, right)
@@ -218,7 +221,9 @@ def test_matmul_over_blocks_of_rows_terms_and_columns(isa: str, dtype: str) -> N
         some = slice(B // 2, B // 2 + 17)
         np.testing.assert_array_equal(ops.matmul(a[some], b[:, 5:42]), got[some, 5:42])
         biased = ops.matmul(a, b, bias=bias, activation="relu")
-        np.testing.assert_array_equal(ops.matmul(a[some], b[:, 5:42], bias=bias[5:42], activation="relu"), biased[some, 5:42])
+        np.testing.assert_array_equal(
+            ops.matmul(a[some], b[:, 5:42], bias=bias[5:42], activation="relu"), biased[some, 5:42]
+        )
 
 
 def test_matmul_from_many_threads_of_python() -> None:

@@ -31,8 +31,7 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"},     {"bn_fwd", "O"},
-              {"bn_bwd", "O"},  {"ln_grad", "O"}, {"colsum", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"}, {"bn_fwd", "O"}, {"bn_bwd", "O"}, {"ln_grad", "O"}, {"colsum", "O"}};
 
 enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3 };
 

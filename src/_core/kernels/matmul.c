@@ -54,7 +54,8 @@ static void multiply(const pd_matmul_args *a, const pd_step *step, const panel *
                      ptrdiff_t k0, ptrdiff_t k1) {
     real bias[TILE_WIDTH]; /* tiles read it at full width */
     if (a->b) memcpy(bias, (const real *)a->b + p->j, (size_t)p->n * sizeof(real));
-    tile_args t = {.rs = a->rs, .cs = a->cs, .run = k1 - k0, .runs = 1, .b = p->b, .ldb = p->ldb, .ldc = a->ldy, .n = p->n};
+    tile_args t = {
+        .rs = a->rs, .cs = a->cs, .run = k1 - k0, .runs = 1, .b = p->b, .ldb = p->ldb, .ldc = a->ldy, .n = p->n};
     for (ptrdiff_t r = r0, m; r < r1; r += m) {
         m = tile_height(r1 - r);
         t.a = (const real *)a->x + r * a->rs + k0 * a->cs;
