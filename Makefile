@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-C_FILES := $(shell find src tests -name '*.[ch]')
+C_FILES := $(sort $(shell find src tests -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench bench-readme asan wheel clean

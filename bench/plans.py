@@ -35,8 +35,8 @@ def _deeds(net: Net) -> dict[str, Callable[[], float]]:
         return seconds(lambda: fit(new))
 
     return {
-        "plan of a training step": lambda: seconds(lambda: Program(model, "train", net.batch, (False,))),
-        "plan of a prediction": lambda: seconds(lambda: Program(model, "predict", net.batch)),
+        "plan of a training step": lambda: seconds(lambda: Program(model, "train", net.batch, (False,), [])),
+        "plan of a prediction": lambda: seconds(lambda: Program(model, "predict", net.batch, (), [])),
         "first fit of a model, one batch": first_fit,
         "fit again, one batch": lambda: seconds(lambda: fit(model)),
         "train_on_batch": lambda: seconds(lambda: model.train_on_batch(x, y)),

@@ -40,11 +40,16 @@ class Program:
     """
 
     def __init__(
-        self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...], blocks: list[_core.Buffer]
+        self,
+        model: Any,
+        kind: str,
+        batch: int,
+        weighted: tuple[bool, ...] = (),
+        blocks: list[_core.Buffer] | None = None,
     ) -> None:
         training = kind in ("train", "gradients")
         threads = config.get_num_threads()
-        b = Builder(model.dtype, batch, training=training, threads=threads, blocks=blocks)
+        b = Builder(model.dtype, batch, training=training, threads=threads, blocks=[] if blocks is None else blocks)
         walk = Walk(b, model.inputs, model.calls)
         self.batch = batch
         self.loss_slots: list[int] = []
@@ -200,6 +205,6 @@ class ProgramCache:
         self.give(workspace)
         if choose_threads(program.work, _MANY) > 1:
             return
-        program = Program(model, "predict", batch, (), [])  # with memory of its own
+        program = Program(model, "predict", batch)  # with memory of its own
         output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
         self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF)

@@ -365,6 +365,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
+        self._programs.clear()
         if self._start is None or not self._chain:
             self.inputs, self.outputs = [], []
             return

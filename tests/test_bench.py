@@ -244,7 +244,6 @@ def test_readme_without_its_comments(tmp_path: Path) -> None:
         readme.write(shown(), tmp_path)
 
 
-@pytest.mark.skipif(not (readme.ROOT / "README.md").exists(), reason="runs on a checkout, not on an installed wheel")
 def test_readme_of_the_project_has_its_comments() -> None:
     text = (readme.ROOT / "README.md").read_text()
     assert text.count(readme.BEGIN) == text.count(readme.END) == 1

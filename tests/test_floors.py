@@ -87,7 +87,7 @@ def test_words_of_other_floors(name: str) -> None:
 
 
 def test_the_bridge_sees_pd_h_only() -> None:
-    for name in ("_core.pyx", "pd.pxd"):
+    for name in ("pd.pxd", *(path.name for path in CORE.glob("*.p[yx][xi]"))):
         headers = re.findall(r"cdef extern from [\"<]([^\">]+)", (CORE / name).read_text())
         assert set(headers) <= set(FLOORS[2].uses)
 
