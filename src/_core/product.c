@@ -8,7 +8,23 @@ int pd_matrix_plain(pd_matrix *m) {
     return (m->cs == 1 && m->rs > 0) || (m->rs == 1 && m->cs > 0);
 }
 
-void pd_multiply(const pd_product *p, int nth) {
+static pd_matrix transpose(pd_matrix m) { return (pd_matrix){m.p, m.columns, m.rows, m.cs, m.rs}; }
+
+/* y = a b for a single column b is y^T = b^T a^T. Then vectors run along y, which repays turning a contiguous row of a
+ * from some number of rows on. */
+enum { ROWS_TO_TURN = 64 };
+
+static pd_product vectors_along_y(pd_product p) {
+    if (p.b.columns != 1 || p.bias || p.rowwise || (p.a.cs == 1 && p.a.rows < ROWS_TO_TURN)) return p;
+    const pd_matrix a = p.a;
+    p.a = transpose(p.b);
+    p.b = transpose(a);
+    pd_matrix_plain(&p.a);
+    return p;
+}
+
+void pd_multiply(const pd_product *given, int nth) {
+    const pd_product turned = vectors_along_y(*given), *p = &turned;
     const int transposed = p->b.cs != 1;
     const pd_matmul_args product = {.x = p->a.p,
                                     .w = p->b.p,
