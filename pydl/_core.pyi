@@ -79,7 +79,12 @@ class Predictor:
 
 class Product:
     def __init__(
-        self, array: type, dtypes: dict[Any, int], empty: Callable[..., Any], threads: Callable[[float], int], small: float
+        self,
+        array: type,
+        dtypes: dict[Any, int],
+        empty: Callable[..., Any],
+        threads: Callable[[float], int],
+        small: float,
     ) -> None: ...
     def run(
         self,

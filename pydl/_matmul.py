@@ -20,12 +20,12 @@ def _threads(work: float) -> int:
 
 
 # (a, b, transpose_a, transpose_b, out) -> op(a) op(b), or None where they need checking or converting
-product = _core.Product(
-    np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float64): 1}, np.empty, _threads, _SMALL
-).run
+product = _core.Product(np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float64): 1}, np.empty, _threads, _SMALL).run
 
 
-def multiply(left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array) -> None:
+def multiply(
+    left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array
+) -> None:
     """`result = act(op(left) op(right) + bias)`.
 
     The arrays are C-contiguous, of one native dtype and of sizes that fit, `result` a matrix apart from the others.

@@ -13,8 +13,7 @@ static const struct {
     {"gemm_fwd", "x:BI w:W b:P? z:BO?"},
     {"gemm_dx", "w:W dx:BI s:BI? pack:S"},
     {"gemm_dw", "x:BI dw:W pack:S"},
-    {"pack_b", "b:IO w:W"},
-    {"matmul", "x:BI w:W b:P?"},
+    {"matmul", "x:BI w:IO b:O?"},
     {"loss", "w:G? loss:B dy:BO? p:BO?"},
     {"metric", "w:G? m:B"},
     {"sum", "x:B? w:G?"},
@@ -32,8 +31,7 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"pack_b", "W"},  {"sum", "B"},   {"bn_fwd", "O"},
-              {"bn_bwd", "O"},  {"ln_grad", "O"}, {"colsum", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"}, {"bn_fwd", "O"}, {"bn_bwd", "O"}, {"ln_grad", "O"}, {"colsum", "O"}};
 
 enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3 };
 

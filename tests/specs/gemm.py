@@ -136,39 +136,24 @@ def gemm_dw(kind: str, add: int = 0) -> Spec:
     return Spec("gemm_dw", args, ("dw",), reference, bound(None))
 
 
-def pack_b(kind: str, transposed: int) -> Spec:
-    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
-        _, I, O = sizes(kind, n)
-        b = eighths(rng, dtype, *((O, I + 2) if transposed else (I, O + 2)))
-        w = np.full_like(pack(np.zeros((I, O), dtype), dtype), np.nan)
-        return {"b": b, "w": w, "n": w.size, "I": I, "O": O, "ldb": b.shape[1], "transposed": transposed}
-
-    def reference(a: Fields) -> Fields:
-        panels, I, width = a["w"].shape
-        b = a["b"].T if transposed else a["b"]
-        full = np.zeros((I, panels * width))
-        full[:, : a["O"]] = b[:I, : a["O"]]
-        return {"w": full.reshape(I, panels, width).transpose(1, 0, 2)}
-
-    return Spec("pack_b", args, ("w",), reference, bound(None))
-
-
-def matmul(kind: str, flipped: bool = False, act: str | None = None, bias: bool = True) -> Spec:
-    """`flipped`: a is stored as its transpose. Rows of y are further apart than they are long."""
+def matmul(kind: str, flipped: bool = False, transposed: int = 0, act: str | None = None, bias: bool = True) -> Spec:
+    """`flipped`, `transposed`: a, b are stored as their transpose. Rows of b and y are further apart than long."""
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
         x = eighths(rng, dtype, *((I, B) if flipped else (B, I)))
+        w = eighths(rng, dtype, *((O, I + 2) if transposed else (I, O + 2)))
         strides = {"rs": 1, "cs": B} if flipped else {"rs": I, "cs": 1}
         return {
-            "x": x, "w": pack(eighths(rng, dtype, I, O), dtype), "b": padded(rng, dtype, O) if bias else None,
-            "y": eighths(rng, dtype, B, O + 3), "act": act, "B": B, "I": I, "O": O, "ldy": O + 3, **strides,
+            "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3),
+            "act": act, "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": transposed, "ldy": O + 3, **strides,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        z = (a["x"].T if flipped else a["x"]) @ unpack(a["w"], a["O"])
+        w = a["w"].T[: a["I"]] if transposed else a["w"][:, : a["O"]]
+        z = (a["x"].T if flipped else a["x"]) @ w
         y = a["y"].copy()
-        y[:, : a["O"]] = FORWARD[act](z + a["b"][: a["O"]] if bias else z)
+        y[:, : a["O"]] = FORWARD[act](z + a["b"] if bias else z)
         return {"y": y}
 
     return Spec("matmul", args, ("y",), reference, bound(act))
@@ -185,8 +170,7 @@ SPECS = [
     gemm_dx("inner", "act_tanh_bwd"),
     gemm_dx("rows", "act_relu_bwd"),
     *(gemm_dw(kind, add) for kind in SHAPES for add in (0, 1)),
-    *(pack_b(kind, transposed) for kind in ("inner", "columns") for transposed in (0, 1)),
-    *(matmul(kind, flipped) for kind in SHAPES for flipped in (False, True)),
+    *(matmul(kind, flipped, transposed) for kind in SHAPES for flipped in (False, True) for transposed in (0, 1)),
     matmul("columns", act="act_tanh_fwd", bias=False),
     matmul("rows", flipped=True, act="act_relu_fwd"),
 ]

@@ -12,6 +12,18 @@ typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), a
 typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
 #endif
 
+/* acc + s * b, rounded once where the ISA can. Left to contraction, scalars would depend on the height of the tile: GCC 12
+ * turns the products of a lone row into vectors, and adds them one by one, rounding twice. */
+#if TW == 1 && (defined(__FMA__) || defined(__ARM_FEATURE_FMA))
+#ifdef PD_F64
+#define TILE_ADD(acc, s, b) __builtin_fma(s, b, acc)
+#else
+#define TILE_ADD(acc, s, b) __builtin_fmaf(s, b, acc)
+#endif
+#else
+#define TILE_ADD(acc, s, b) ((acc) + (s) * (b))
+#endif
+
 PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
     enum { V = TILE(VECS), L = TILE(LANES) };
     TILE(reg) acc[TILE_ROWS][V];
@@ -42,7 +54,7 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
             for (int i = 0; i < m; i++) {
                 const real s = ak[i * rs];
 #pragma GCC unroll 2
-                for (int v = 0; v < V; v++) acc[i][v] += s * bv[v];
+                for (int v = 0; v < V; v++) acc[i][v] = TILE_ADD(acc[i][v], s, bv[v]);
             }
         }
     }
@@ -66,6 +78,7 @@ TILE_EACH_HEIGHT(TILE_FNS)
 static const tile_fn TILE(tiles)[TILE_FORMS][TILE_ROWS] = {{TILE_EACH_HEIGHT(TILE_REF_ROWS)},
                                                            {TILE_EACH_HEIGHT(TILE_REF_COLS)}};
 
+#undef TILE_ADD
 #undef TILE_NAME_
 #undef TILE_NAME
 #undef TILE
