@@ -30,8 +30,6 @@ def multiply(
 
     The arrays are C-contiguous, of one native dtype and of sizes that fit, `result` a matrix apart from the others.
     """
-    fused = {} if act.kernel is None else {
-        "act": f"act_{act.kernel}_fwd", "alpha": act.alpha, "rowwise": rowwise(act),
-    }  # fmt: skip
+    fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha, "rowwise": rowwise(act)} if act.kernel else {}
     if product(left, right, flip_a, flip_b, result, bias=bias, **fused) is None:
-        raise AssertionError("matmul: arrays that the core does not take")
+        raise RuntimeError("matmul: arrays that the core does not take")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import timeit
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -168,6 +170,87 @@ def test_matmul_of_nothing() -> None:
     assert ops.matmul(np.ones((2, 3)), np.ones((3, 0))).shape == (2, 0)
     nothing_to_sum = ops.matmul(np.ones((2, 0)), np.ones((0, 3)), bias=[1.0, 2.0, 3.0])
     np.testing.assert_array_equal(nothing_to_sum, [[1, 2, 3], [1, 2, 3]])
+
+
+LAYOUTS = {
+    "contiguous": lambda x: x,
+    "fortran": np.asfortranarray,
+    "rows apart": lambda x: np.pad(x, ((0, 0), (0, 3)))[:, : x.shape[1]],
+    "columns apart": lambda x: np.pad(x.T, ((0, 0), (2, 3)))[:, 2 : 2 + x.shape[0]].T,
+    "every second": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "backwards": lambda x: np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+    "unaligned": lambda x: np.frombuffer(b"." + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape),
+    "big-endian": lambda x: x.astype(x.dtype.newbyteorder(">")),
+    "dtype of its own": lambda x: x.astype(np.dtype(x.dtype.str, metadata={"unit": "m"})),
+    "subclass": lambda x: x.view(type("Subclass", (np.ndarray,), {})),
+    "list": lambda x: [[x.dtype.type(v) for v in row] for row in x],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 1), (1, 7, 3), (3, 1, 40), (4, 9, 37), (40, 1, 1), (19, 8, 33)])
+def test_matmul_gives_the_same_bits_for_any_layout(layout: str, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(9)
+    B, I, O = shape
+    for dtype in DTYPES:
+        a, b = normal(rng, dtype, B, I), normal(rng, dtype, I, O)
+        expected = ops.matmul(a, b)
+        assert_close(expected, a, b, "plain")
+        as_laid_out = LAYOUTS[layout]
+        for left, right in ((as_laid_out(a), b), (a, as_laid_out(b)), (as_laid_out(a), as_laid_out(b))):
+            got = ops.matmul(left, right)
+            assert type(got) is np.ndarray
+            assert got.dtype == dtype
+            np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_over_blocks_of_rows_terms_and_columns(isa: str, dtype: str) -> None:
+    """Sizes beyond every block, rows of b a power of two apart, so that they are packed, or few, so that they are not."""
+    rng = np.random.default_rng(10)
+    for B, I, O in ((300, 1030, 64), (130, 600, 1024), (3, 520, 1024), (2, 40, 200)):
+        a, b = normal(rng, dtype, B, I), normal(rng, dtype, I, O)
+        bias = normal(rng, dtype, O)
+        got = ops.matmul(a, b)
+        assert_close(got, a, b, f"{(B, I, O)}")
+        np.testing.assert_array_equal(ops.matmul(a, np.asfortranarray(b)), got)
+        np.testing.assert_array_equal(ops.matmul(np.asfortranarray(a), b), got)
+        some = slice(B // 2, B // 2 + 17)
+        np.testing.assert_array_equal(ops.matmul(a[some], b[:, 5:42]), got[some, 5:42])
+        biased = ops.matmul(a, b, bias=bias, activation="relu")
+        np.testing.assert_array_equal(
+            ops.matmul(a[some], b[:, 5:42], bias=bias[5:42], activation="relu"), biased[some, 5:42]
+        )
+
+
+def test_matmul_from_many_threads_of_python() -> None:
+    rng = np.random.default_rng(11)
+    a, b = normal(rng, "float32", 150, 140), normal(rng, "float32", 140, 130)
+    expected = ops.matmul(a, b)
+
+    def differences(_: int) -> int:
+        return sum(not np.array_equal(ops.matmul(a, b), expected) for _ in range(20))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(differences, range(8))) == 0
+
+
+def test_matmul_into_out_next_to_its_operands() -> None:
+    memory = np.ones(32, np.float32)
+    a, out = memory[:16].reshape(4, 4), memory[16:].reshape(4, 4)
+    assert ops.matmul(a, a, out=out) is out
+    np.testing.assert_array_equal(memory, np.repeat([1, 4], 16))
+    with pytest.raises(ValueError, match="share memory"):
+        ops.matmul(a, a, out=memory[15:31].reshape(4, 4))
+    with pytest.raises(ValueError, match="share memory"):
+        ops.matmul(a.T, a, out=memory[15:31].reshape(4, 4))
+
+
+def test_matmul_costs_little_to_call() -> None:
+    """Against NumPy, which takes about a microsecond; the plan that was once built for each call took twenty."""
+    a = np.ones((16, 16), np.float32)
+    ours, theirs = (min(timeit.repeat(f, number=500, repeat=20)) for f in (lambda: ops.matmul(a, a), lambda: a @ a))
+    assert ours < 3 * theirs
 
 
 def test_matmul_leaves_its_operands_alone() -> None:

@@ -2,7 +2,8 @@
 #include "op_args.h"
 
 int pd_matrix_plain(pd_matrix *m) {
-    if (m->columns <= 1) m->cs = 1; /* a stride that leads nowhere may be anything */
+    /* A stride that leads nowhere may be anything. */
+    if (m->columns <= 1 || m->rows == 0) m->cs = 1;
     if (m->rows <= 1 || m->columns == 0) m->rs = m->cs == 1 ? m->columns + 1 : 1;
     return (m->cs == 1 && m->rs > 0) || (m->rs == 1 && m->cs > 0);
 }

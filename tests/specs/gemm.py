@@ -136,22 +136,22 @@ def gemm_dw(kind: str, add: int = 0) -> Spec:
     return Spec("gemm_dw", args, ("dw",), reference, bound(None))
 
 
-def matmul(kind: str, flipped: bool = False, transposed: int = 0, act: str | None = None, bias: bool = True) -> Spec:
-    """`flipped`, `transposed`: a, b are stored as their transpose. Rows of b and y are further apart than long."""
+def matmul(kind: str, flip_x: bool = False, flip_w: bool = False, act: str | None = None, bias: bool = True) -> Spec:
+    """`flip_x`, `flip_w`: stored as its transpose. Rows of w and y are further apart than they are long."""
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
-        x = eighths(rng, dtype, *((I, B) if flipped else (B, I)))
-        w = eighths(rng, dtype, *((O, I + 2) if transposed else (I, O + 2)))
-        strides = {"rs": 1, "cs": B} if flipped else {"rs": I, "cs": 1}
+        x = eighths(rng, dtype, *((I, B) if flip_x else (B, I)))
+        w = eighths(rng, dtype, *((O, I + 2) if flip_w else (I, O + 2)))
+        strides = {"rs": 1, "cs": B} if flip_x else {"rs": I, "cs": 1}
         return {
-            "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3),
-            "act": act, "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": transposed, "ldy": O + 3, **strides,
+            "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3), "act": act,
+            "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": int(flip_w), "ldy": O + 3, **strides,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        w = a["w"].T[: a["I"]] if transposed else a["w"][:, : a["O"]]
-        z = (a["x"].T if flipped else a["x"]) @ w
+        w = a["w"].T if flip_w else a["w"]
+        z = (a["x"].T if flip_x else a["x"]) @ w[: a["I"], : a["O"]]
         y = a["y"].copy()
         y[:, : a["O"]] = FORWARD[act](z + a["b"] if bias else z)
         return {"y": y}
@@ -170,7 +170,7 @@ SPECS = [
     gemm_dx("inner", "act_tanh_bwd"),
     gemm_dx("rows", "act_relu_bwd"),
     *(gemm_dw(kind, add) for kind in SHAPES for add in (0, 1)),
-    *(matmul(kind, flipped, transposed) for kind in SHAPES for flipped in (False, True) for transposed in (0, 1)),
+    *(matmul(kind, flip_x, flip_w) for kind in SHAPES for flip_x in (False, True) for flip_w in (False, True)),
     matmul("columns", act="act_tanh_fwd", bias=False),
-    matmul("rows", flipped=True, act="act_relu_fwd"),
+    matmul("rows", flip_x=True, act="act_relu_fwd"),
 ]

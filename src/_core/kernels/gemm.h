@@ -58,9 +58,11 @@ tile_fn PD_NAME(gemm_tile)(int form, ptrdiff_t width, ptrdiff_t m);
 void PD_NAME(gemm_pack_rows)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t K, ptrdiff_t n, ptrdiff_t w);
 void PD_NAME(gemm_pack_columns)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t K, ptrdiff_t n, ptrdiff_t w);
 
+enum { PANEL = 128 / (int)sizeof(real) }; /* full width: two AVX-512 registers */
+
 PD_INLINE ptrdiff_t panel_width(ptrdiff_t units) {
     ptrdiff_t w = 1;
-    while (w < units && w < (ptrdiff_t)(128 / sizeof(real))) w *= 2;
+    while (w < units && w < PANEL) w *= 2;
     return w;
 }
 
@@ -75,11 +77,12 @@ PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
 /* Tiles across one panel or packed block of width w (a power of two). */
 PD_INLINE ptrdiff_t tile_width(ptrdiff_t w) { return min_(w, TILE_WIDTH); }
 
-/* rows [r0, r1) x panels [p0, p1) of y = x w + b;  x(r, k) = x[r * rs + k * cs], y rows ldy apart, b padded or NULL */
+/* rows [r0, r1) x panels [p0, p1) of y = x w + b;  x(r, k) = x[r * rs + k * cs], y rows ldy apart, b padded or NULL
+ * w(k, j) of panel p at w + p * next + k * ldw + j */
 typedef struct {
     const real *x, *w, *b;
     real *y;
-    ptrdiff_t I, O, rs, cs, ldy;
+    ptrdiff_t I, O, rs, cs, ldy, next, ldw;
 } gemm_args;
 void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1);
 

@@ -4,13 +4,6 @@
  * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
 #include "gemm.h"
 
-/* pack[b][j] = dy[b][c + j], zero beyond O */
-static void pack_panel(real *pack, const real *dy, ptrdiff_t rows, ptrdiff_t O, ptrdiff_t c, ptrdiff_t w) {
-    const ptrdiff_t n = min_(w, O - c);
-    for (ptrdiff_t b = 0; b < rows; b++)
-        for (ptrdiff_t j = 0; j < w; j++) pack[b * w + j] = j < n ? dy[b * O + c + j] : 0;
-}
-
 PD_KERNEL(gemm_dw) {
     PD_ARGS(gemm_dw);
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
@@ -25,7 +18,7 @@ PD_KERNEL(gemm_dw) {
         end = min_(hi, (p + 1) * I);
         for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
             const ptrdiff_t rows = min_(BATCH_BLOCK, a->B - b0);
-            pack_panel(pack, dy + b0 * O, rows, O, p * w, w);
+            PD_NAME(gemm_pack_rows)(pack, dy + b0 * O + p * w, O, rows, min_(w, O - p * w), w);
             for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m) {
                 m = tile_height(i1 - i);
                 const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);

@@ -3,41 +3,7 @@
  * By rows. Vectors run along the batch: dy is packed transposed, w is broadcast from panels as it lies, so no
  * transposed copy of the weights exists; the finished tile is turned when it is stored. Blocks of ROW_BLOCK rows and
  * K_BLOCK outputs keep the packed dy in L2 while w streams past once. Bound: see gemm_tile.c. */
-#include "gemm.h"
-
-typedef real square_row __attribute__((vector_size(TURN * sizeof(real))));
-typedef square_row square_row_u __attribute__((aligned(sizeof(real)), may_alias));
-typedef ireal square_mask __attribute__((vector_size(TURN * sizeof(real))));
-
-/* rows of a square -> its columns: log2(TURN) rounds, each interleaving row i with row i + TURN / 2 */
-PD_INLINE void transpose(square_row *s) {
-    square_mask low, high;
-    for (int i = 0; i < TURN; i++) {
-        low[i] = i / 2 + (i % 2) * TURN;
-        high[i] = low[i] + TURN / 2;
-    }
-#pragma GCC unroll 3
-    for (int round = 1; round < TURN; round *= 2) {
-        square_row t[TURN];
-#pragma GCC unroll 8
-        for (int i = 0; i < TURN / 2; i++) {
-            t[2 * i] = __builtin_shuffle(s[i], s[i + TURN / 2], low);
-            t[2 * i + 1] = __builtin_shuffle(s[i], s[i + TURN / 2], high);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < TURN; i++) s[i] = t[i];
-    }
-}
-
-/* pack[o][j] = dy[j][o] for o < depth, zero where dy has no row j or no column o */
-static void pack_transposed(real *pack, const real *dy, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns,
-                            ptrdiff_t depth, ptrdiff_t w) {
-    for (ptrdiff_t j = 0; j < w; j++) {
-        const ptrdiff_t n = j < rows ? columns : 0;
-        for (ptrdiff_t o = 0; o < n; o++) pack[o * w + j] = dy[j * ld + o];
-        for (ptrdiff_t o = n; o < depth; o++) pack[o * w + j] = 0;
-    }
-}
+#include "gemm_turn.h"
 
 /* Turned tiles wait here until whole cache lines of dx can be written: its rows often lie a power of two apart, so that
  * few of them fit into L1 at a time. */
@@ -46,14 +12,7 @@ enum { STAGE = 64 };
 /* stage[j][i] = tile[i][j], for j < rows, i < m */
 PD_INLINE void store_transposed(real *stage, const real *tile, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
     ptrdiff_t j = 0;
-    for (; m == TURN && j + TURN <= rows; j += TURN) {
-        square_row s[TURN];
-#pragma GCC unroll 8
-        for (int i = 0; i < TURN; i++) s[i] = *(const square_row_u *)(tile + i * w + j);
-        transpose(s);
-#pragma GCC unroll 8
-        for (int i = 0; i < TURN; i++) *(square_row_u *)(stage + (j + i) * STAGE) = s[i];
-    }
+    for (; m == TURN && j + TURN <= rows; j += TURN) turn_square(stage + j * STAGE, STAGE, tile + j, w, TURN);
     for (; j < rows; j++)
         for (ptrdiff_t i = 0; i < m; i++) stage[j * STAGE + i] = tile[i * w + j];
 }
@@ -86,9 +45,11 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
     const real *dy = (const real *)a->dy + r * O + k, *weights = (const real *)a->w + k * I;
     const int partial = k > 0 && !a->add;
     real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[TILE_WIDTH * STAGE];
+    const ptrdiff_t outputs = min_(depth, O - k);
     for (ptrdiff_t j = 0, w; j < rows; j += w) {
         w = group_width(rows - j);
-        pack_transposed(pack + j * depth, dy + j * O, O, min_(w, rows - j), min_(depth, O - k), depth, w);
+        PD_NAME(gemm_pack_columns)(pack + j * depth, dy + j * O, O, outputs, min_(w, rows - j), w);
+        memset(pack + j * depth + outputs * w, 0, (size_t)((depth - outputs) * w) * sizeof(real));
     }
     for (ptrdiff_t i0 = 0; i0 < I; i0 += STAGE) {
         const ptrdiff_t n = min_(STAGE, I - i0);

@@ -1,22 +1,22 @@
-/* gemm_few: a few rows of y = x w + b, several whole panels at once.
+/* gemm_few: a few rows of y = x w + b, several panels at once.
  *
  * A tile of one or two rows is a handful of chains, each waiting for its last multiply-add (4 cycles or so); panels
  * side by side make more of them, and more streams from memory. Elements are chains over k like any tile's: same bits.
  */
 #include "gemm.h"
 
-enum { PANEL = 128 / (int)sizeof(real), VECS = PANEL / VL };   /* of a panel of full width */
+enum { VECS = PANEL / VL };                                    /* of a panel of full width */
 enum { ROOM = 2 * TILE_ROWS, MOST_ROWS = 4, MOST_PANELS = 4 }; /* accumulators that fit the register file */
 
 PD_INLINE void strip(const gemm_args *g, ptrdiff_t r, ptrdiff_t p, const int m, const int panels) {
     vreal acc[MOST_ROWS][MOST_PANELS * VECS];
-    const real *x = g->x + r * g->rs, *w = g->w + p * g->I * PANEL, *b = g->b ? g->b + p * PANEL : NULL;
-    const ptrdiff_t next = g->I * PANEL, rs = g->rs, cs = g->cs;
+    const real *x = g->x + r * g->rs, *w = g->w + p * g->next, *b = g->b ? g->b + p * PANEL : NULL;
+    const ptrdiff_t next = g->next, ldw = g->ldw, rs = g->rs, cs = g->cs;
 #pragma GCC unroll 4
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 8
         for (int v = 0; v < panels * VECS; v++) acc[i][v] = b ? vload(b + v * VL) : (vreal){0};
-    for (ptrdiff_t k = 0; k < g->I; k++, x += cs, w += PANEL)
+    for (ptrdiff_t k = 0; k < g->I; k++, x += cs, w += ldw)
 #pragma GCC unroll 8
         for (int v = 0; v < panels * VECS; v++) {
             const vreal wv = vload(w + v / VECS * next + v % VECS * VL);

@@ -7,8 +7,8 @@
 PD_KERNEL(gemm_fwd) {
     PD_ARGS(gemm_fwd);
     real *y = a->y, *z = a->z ? a->z : a->y;
-    const gemm_args g = {a->x, a->w, a->b, z, a->I, a->O, a->I, 1, a->O};
-    const ptrdiff_t panels = (a->O + panel_width(a->O) - 1) / panel_width(a->O);
+    const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
+    const gemm_args g = {a->x, a->w, a->b, z, a->I, a->O, a->I, 1, a->O, a->I * w, w};
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
     PD_NAME(gemm_walk)(&g, lo, hi, 0, panels);

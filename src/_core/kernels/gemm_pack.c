@@ -20,8 +20,7 @@ void PD_NAME(gemm_pack_rows)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t
         }
         return;
     }
-    for (ptrdiff_t j = 0; j < w; j += VL)
-        pack_vectors(to + j, w, from + j, ld, K, n > j ? min_(VL, n - j) : 0);
+    for (ptrdiff_t j = 0; j < w; j += VL) pack_vectors(to + j, w, from + j, ld, K, n > j ? min_(VL, n - j) : 0);
 }
 
 void PD_NAME(gemm_pack_columns)(real *to, const real *from, ptrdiff_t ld, ptrdiff_t K, ptrdiff_t n, ptrdiff_t w) {

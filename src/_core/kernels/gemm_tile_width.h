@@ -7,21 +7,11 @@ enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
 #if TW == 1 /* GCC 12 keeps a vector of one lane in general registers */
 typedef real TILE(vec) __attribute__((may_alias));
 typedef real TILE(reg);
+#define TILE_FMA(a, b, c) rfma(a, b, c)
 #else
+#define TILE_FMA(a, b, c) ((a) * (b) + (c))
 typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
-#endif
-
-/* acc + s * b, rounded once where the ISA can. Left to contraction, scalars would depend on the height of the tile: GCC 12
- * turns the products of a lone row into vectors, and adds them one by one, rounding twice. */
-#if TW == 1 && (defined(__FMA__) || defined(__ARM_FEATURE_FMA))
-#ifdef PD_F64
-#define TILE_ADD(acc, s, b) __builtin_fma(s, b, acc)
-#else
-#define TILE_ADD(acc, s, b) __builtin_fmaf(s, b, acc)
-#endif
-#else
-#define TILE_ADD(acc, s, b) ((acc) + (s) * (b))
 #endif
 
 PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
@@ -54,7 +44,7 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
             for (int i = 0; i < m; i++) {
                 const real s = ak[i * rs];
 #pragma GCC unroll 2
-                for (int v = 0; v < V; v++) acc[i][v] = TILE_ADD(acc[i][v], s, bv[v]);
+                for (int v = 0; v < V; v++) acc[i][v] = TILE_FMA(s, bv[v], acc[i][v]);
             }
         }
     }
@@ -78,10 +68,10 @@ TILE_EACH_HEIGHT(TILE_FNS)
 static const tile_fn TILE(tiles)[TILE_FORMS][TILE_ROWS] = {{TILE_EACH_HEIGHT(TILE_REF_ROWS)},
                                                            {TILE_EACH_HEIGHT(TILE_REF_COLS)}};
 
-#undef TILE_ADD
 #undef TILE_NAME_
 #undef TILE_NAME
 #undef TILE
+#undef TILE_FMA
 #undef TILE_FN
 #undef TILE_FNS
 #undef TILE_REF_ROWS

@@ -1,4 +1,4 @@
-/* gemm_walk: a block of y = x w + b, tile by tile, for the forward pass and for matmul.
+/* gemm_walk: a block of y = x w + b, tile by tile, for the forward pass.
  *
  * While w fits in L2, a few rows of x stay in L1 and the panels stream past from L2. A larger w is read once: blocks of
  * a panel, K_BLOCK deep, are held while all rows pass, partial sums waiting in y. */
@@ -13,11 +13,11 @@ static void tile_at(const gemm_args *g, ptrdiff_t r, ptrdiff_t m, ptrdiff_t p, p
                    .cs = g->cs,
                    .run = k1 - k0,
                    .runs = 1,
-                   .ldb = w,
+                   .ldb = g->ldw,
                    .ldc = g->ldy};
     const tile_fn tile = PD_NAME(gemm_tile)(g->cs == 1 ? A_ROWS : A_COLS, tw, m);
     for (ptrdiff_t j = 0; j < last; j += tw) {
-        t.b = g->w + (p * g->I + k0) * w + j;
+        t.b = g->w + p * g->next + k0 * g->ldw + j;
         t.c = g->y + r * g->ldy + p * w + j;
         t.init = k0 ? t.c : g->b ? g->b + p * w + j : NULL;
         t.ldi = k0 ? g->ldy : 0;

@@ -54,7 +54,8 @@ static void multiply(const pd_matmul_args *a, const pd_step *step, const panel *
                      ptrdiff_t k0, ptrdiff_t k1) {
     real bias[TILE_WIDTH]; /* tiles read it at full width */
     if (a->b) memcpy(bias, (const real *)a->b + p->j, (size_t)p->n * sizeof(real));
-    tile_args t = {.rs = a->rs, .cs = a->cs, .run = k1 - k0, .runs = 1, .b = p->b, .ldb = p->ldb, .ldc = a->ldy, .n = p->n};
+    tile_args t = {
+        .rs = a->rs, .cs = a->cs, .run = k1 - k0, .runs = 1, .b = p->b, .ldb = p->ldb, .ldc = a->ldy, .n = p->n};
     for (ptrdiff_t r = r0, m; r < r1; r += m) {
         m = tile_height(r1 - r);
         t.a = (const real *)a->x + r * a->rs + k0 * a->cs;
@@ -64,6 +65,16 @@ static void multiply(const pd_matmul_args *a, const pd_step *step, const panel *
         PD_NAME(gemm_tile)(a->cs == 1 ? A_ROWS : A_COLS, p->w, m)(&t);
         if (a->act && k1 == a->I) activate(a, step, t.c, m, p->n);
     }
+}
+
+/* A few rows take several panels side by side, where b lies ready for it; returns the first column left to do. */
+static ptrdiff_t few_rows(const pd_matmul_args *a, const pd_step *step, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t c0,
+                          ptrdiff_t c1) {
+    if (a->transposed) return c0;
+    const gemm_args g = {a->x, a->w, a->b, a->y, a->I, a->O, a->rs, a->cs, a->ldy, PANEL, a->ldb};
+    const ptrdiff_t done = PD_NAME(gemm_few)(&g, r0, r1 - r0, c0 / PANEL, c1 / PANEL) * PANEL;
+    if (a->act && done > c0) activate(a, step, (real *)a->y + r0 * a->ldy + c0, r1 - r0, done - c0);
+    return done;
 }
 
 /* Row blocks of the grid of nth threads: the divisor of nth that leaves the busiest thread the least to do. */
@@ -87,10 +98,12 @@ static ptrdiff_t blocks_of(ptrdiff_t n, ptrdiff_t most) { return n > most ? (n +
 
 PD_KERNEL(matmul) {
     PD_ARGS(matmul);
-    const ptrdiff_t panels = (a->O + TILE_WIDTH - 1) / TILE_WIDTH;
+    const ptrdiff_t panels = (a->O + PANEL - 1) / PANEL;
     const int grid = grid_rows(a, panels, nth), across = nth / grid, gr = ith / across, gc = ith % across;
     const ptrdiff_t r0 = a->B * gr / grid, rows = a->B * (gr + 1) / grid - r0;
-    const ptrdiff_t c0 = panels * gc / across * TILE_WIDTH, c1 = min_(a->O, panels * (gc + 1) / across * TILE_WIDTH);
+    ptrdiff_t c0 = panels * gc / across * PANEL;
+    const ptrdiff_t c1 = min_(a->O, panels * (gc + 1) / across * PANEL);
+    c0 = few_rows(a, step, r0, r0 + rows, c0, c1);
     const ptrdiff_t k_blocks = blocks_of(a->I, K_BLOCK), k_size = (a->I + k_blocks - 1) / k_blocks;
     const ptrdiff_t r_blocks = blocks_of(rows, A_SHARE / (ptrdiff_t)sizeof(real) / (k_size + 1));
     real pack[K_BLOCK * TILE_WIDTH] __attribute__((aligned(64)));
