@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -34,7 +35,7 @@ class Trainer(Layer):
         self._compile_arguments: dict[str, Any] | None = None
         self._programs = ProgramCache()
         self._seed: int | None = None  # drawn when training starts
-        self._fitting = False
+        self._fitting = Lock()
 
     # -- compile --------------------------------------------------------------------------------------------------
 
@@ -154,13 +155,12 @@ class Trainer(Layer):
 
     @contextmanager
     def _exclusively(self, method: str) -> Iterator[None]:
-        if self._fitting:
+        if not self._fitting.acquire(blocking=False):
             raise RuntimeError(f'{method}: model "{self.name}" is being trained already; one fit at a time')
-        self._fitting = True
         try:
             yield
         finally:
-            self._fitting = False
+            self._fitting.release()
 
     @contextmanager
     def _program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Iterator[Program]:
