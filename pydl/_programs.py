@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Program:
             self._judge(model, b, walk, weighted)
             if training:
                 walk.backward()
-            self.penalty_slot = emit_penalties(b, model.weights)
+            self.penalty_slot = emit_penalties(b, model.trainable_weights)
             b.flush()
             if training:
                 emit_penalty_gradients(b)
@@ -123,6 +124,14 @@ def _claims(model: Any) -> dict[int, Any]:
     return {id(t): loss for t, loss in pairs if reads[id(t)] == 1}
 
 
+def _trainable(layer: Any) -> Iterator[bool]:
+    """Whether a layer, those inside it, and their weights are to be trained."""
+    yield layer.trainable
+    yield from (v.trainable for v in layer.weights)
+    for inner in getattr(layer, "layers", ()):
+        yield from _trainable(inner)
+
+
 class Workspace:
     """Programs that share memory, so that only one of them runs at a time.
 
@@ -176,7 +185,7 @@ class ProgramCache:
 
     def key(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
         """All that a program depends on."""
-        frozen = () if kind == "predict" else tuple(v.path for v in model.trainable_variables)
+        frozen = () if kind == "predict" else tuple(_trainable(model))
         return kind, batch, weighted, config.get_num_threads(), _core.isa(), frozen
 
     def take(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Workspace, Program]:
