@@ -145,8 +145,8 @@ def matmul(kind: str, flip_x: bool = False, flip_w: bool = False, act: str | Non
         w = eighths(rng, dtype, *((O, I + 2) if flip_w else (I, O + 2)))
         strides = {"rs": 1, "cs": B} if flip_x else {"rs": I, "cs": 1}
         return {
-            "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3), "act": act,
-            "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": int(flip_w), "ldy": O + 3, **strides,
+            "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3),
+            "act": act, "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": int(flip_w), "ldy": O + 3, **strides,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
