@@ -209,7 +209,7 @@ def test_matmul_gives_the_same_bits_for_any_layout(layout: str, shape: tuple[int
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_matmul_over_blocks_of_rows_terms_and_columns(isa: str, dtype: str) -> None:
-    """Sizes beyond every block, rows of b a power of two apart, hence packed, or few, hence not."""
+    """Sizes beyond every block; rows of b a power of two apart, which are packed where rows of a are many."""
     rng = np.random.default_rng(10)
     for B, I, O in ((300, 1030, 64), (130, 600, 1024), (3, 520, 1024), (2, 40, 200)):
         a, b = normal(rng, dtype, B, I), normal(rng, dtype, I, O)

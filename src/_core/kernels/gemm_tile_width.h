@@ -3,15 +3,19 @@
 #define TILE_NAME(name, w) TILE_NAME_(name, w)
 #define TILE(name) TILE_NAME(name, TW)
 
-enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
-#if TW == 1 /* GCC 12 keeps a vector of one lane in general registers */
-typedef real TILE(vec) __attribute__((may_alias));
-typedef real TILE(reg);
-#define TILE_FMA(a, b, c) rfma(a, b, c)
+#if TW == 1
+/* One lane of a vector of 16 bytes: GCC 12 would keep a vector of one lane in general registers, and a loop over scalars
+ * it makes a vector of products, rounded before they are added up. */
+enum { TILE(LANES) = 16 / sizeof(real), TILE(VECS) = 1 };
+typedef real TILE(reg) __attribute__((vector_size(16)));
+PD_INLINE TILE(reg) TILE(load)(const real *p) { return (TILE(reg)){*p}; }
+PD_INLINE void TILE(store)(real *p, TILE(reg) v) { *p = v[0]; }
 #else
-#define TILE_FMA(a, b, c) ((a) * (b) + (c))
+enum { TILE(LANES) = TW < VL ? TW : VL, TILE(VECS) = TW / TILE(LANES) };
 typedef real TILE(vec) __attribute__((vector_size(TILE(LANES) * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef real TILE(reg) __attribute__((vector_size(TILE(LANES) * sizeof(real))));
+PD_INLINE TILE(reg) TILE(load)(const real *p) { return *(const TILE(vec) *)p; }
+PD_INLINE void TILE(store)(real *p, TILE(reg) v) { *(TILE(vec) *)p = v; }
 #endif
 
 PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
@@ -29,8 +33,7 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 2
-        for (int v = 0; v < V; v++)
-            acc[i][v] = init ? (TILE(reg)) * (const TILE(vec) *)(init + i * ldi + v * L) : (TILE(reg)){0};
+        for (int v = 0; v < V; v++) acc[i][v] = init ? TILE(load)(init + i * ldi + v * L) : (TILE(reg)){0};
 
     const ptrdiff_t rs = form == A_ROWS ? t->rs : 1, cs = form == A_ROWS ? 1 : t->cs, ldb = t->ldb;
     const real *a = t->a, *b = t->b;
@@ -39,12 +42,12 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
         for (ptrdiff_t k = 0; k < t->run; k++, ak += cs, b += ldb) {
             TILE(reg) bv[V];
 #pragma GCC unroll 2
-            for (int v = 0; v < V; v++) bv[v] = *(const TILE(vec) *)(b + v * L);
+            for (int v = 0; v < V; v++) bv[v] = TILE(load)(b + v * L);
 #pragma GCC unroll 16
             for (int i = 0; i < m; i++) {
                 const real s = ak[i * rs];
 #pragma GCC unroll 2
-                for (int v = 0; v < V; v++) acc[i][v] = TILE_FMA(s, bv[v], acc[i][v]);
+                for (int v = 0; v < V; v++) acc[i][v] += s * bv[v];
             }
         }
     }
@@ -54,7 +57,7 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
 #pragma GCC unroll 16
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 2
-        for (int v = 0; v < V; v++) *(TILE(vec) *)(c + i * ldc + v * L) = acc[i][v];
+        for (int v = 0; v < V; v++) TILE(store)(c + i * ldc + v * L, acc[i][v]);
     if (!whole) tile_copy(t->c, t->ldc, edge, TW, m, t->n);
 }
 
@@ -71,7 +74,6 @@ static const tile_fn TILE(tiles)[TILE_FORMS][TILE_ROWS] = {{TILE_EACH_HEIGHT(TIL
 #undef TILE_NAME_
 #undef TILE_NAME
 #undef TILE
-#undef TILE_FMA
 #undef TILE_FN
 #undef TILE_FNS
 #undef TILE_REF_ROWS

@@ -129,17 +129,6 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
 }
 
 PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
-/* The same for one element. GCC makes a loop over a * b + c of scalars a vector of products, each rounded, that it adds up
- * one by one; a builtin it leaves alone. */
-PD_INLINE real rfma(real a, real b, real c) {
-#if defined(PD_F64) && defined(__FP_FAST_FMA)
-    return __builtin_fma(a, b, c);
-#elif !defined(PD_F64) && defined(__FP_FAST_FMAF)
-    return __builtin_fmaf(a, b, c);
-#else
-    return a * b + c;
-#endif
-}
 
 /* Products of the low halves of 64-bit lanes; the high halves may hold anything. */
 typedef uint64_t vlong __attribute__((vector_size(PD_VBYTES)));
