@@ -7,67 +7,48 @@
  */
 #include "pd.h"
 
-#include <limits.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#if defined(__linux__)
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
+#include <time.h>
 
 /* 1 while a team of ours is running. */
 static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
-/* Where threads meet: those who wait spin for about 50 us, then sleep until the last one wakes them. The runtime's own
- * barrier spins for milliseconds: fine where every thread has a core to itself, but on a busy machine the thread waited
- * for is often the one that needs that core. */
+/* Where threads meet. The runtime's own barrier spins for about a millisecond before it lets go of a core: fine where
+ * every thread has one to itself, but on a busy machine the thread waited for is often the one that needs it. */
 typedef struct {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_uint phase;
-    atomic_int sleepers;
 } meeting;
 
-enum { SPINS = 4000 }; /* of 10 ns (Zen) to 40 ns (Skylake and later) each */
+enum { SPINS = 1000, YIELDS = 2000 }; /* about 20 us, then about 1 ms, before sleeping between looks */
 
-static void relax(void) {
+static void relax(int looks) {
+    if (looks < SPINS) {
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+        __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ volatile("yield");
+        __asm__ volatile("yield");
 #endif
+    } else if (looks < SPINS + YIELDS) {
+        sched_yield();
+    } else {
+        const struct timespec nap = {0, 50000};
+        nanosleep(&nap, NULL);
+    }
 }
-
-#if defined(__linux__)
-static void wait_for_change(atomic_uint *word, unsigned value) {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-static void wake_all(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
-#else
-static void wait_for_change(atomic_uint *word, unsigned value) {
-    (void)word, (void)value;
-    sched_yield();
-}
-static void wake_all(atomic_uint *word) { (void)word; }
-#endif
 
 static void meet(meeting *m, int nth) {
     const unsigned phase = atomic_load_explicit(&m->phase, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) == nth - 1) {
         atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
-        atomic_store(&m->phase, phase + 1); /* before sleepers is read: a sleeper counts itself, then looks at phase */
-        if (atomic_load(&m->sleepers)) wake_all(&m->phase);
+        atomic_store_explicit(&m->phase, phase + 1, memory_order_release);
         return;
     }
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&m->phase, memory_order_acquire) != phase) return;
-        relax();
-    }
-    atomic_fetch_add(&m->sleepers, 1);
-    while (atomic_load(&m->phase) == phase) wait_for_change(&m->phase, phase);
-    atomic_fetch_sub(&m->sleepers, 1);
+    for (int looks = 0; atomic_load_explicit(&m->phase, memory_order_acquire) == phase; looks += looks < SPINS + YIELDS)
+        relax(looks);
 }
 
 typedef struct {
@@ -75,8 +56,8 @@ typedef struct {
     const pd_record *records;
     ptrdiff_t count;
     const pd_chunk *chunk;
-    int failed; /* a Python record met an exception */
-    ptrdiff_t done; /* steps completed; written by thread 0 */
+    int failed;      /* a Python record met an exception */
+    ptrdiff_t done;  /* steps completed; written by thread 0 */
 } pd_run_state;
 
 static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
