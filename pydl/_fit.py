@@ -12,7 +12,7 @@ import numpy as np
 from pydl import _data, _random
 from pydl._args import optional_whole, real, whole
 from pydl._fit_state import FitState
-from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks
+from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks, run_timed
 from pydl.callbacks import CallbackList, History
 
 
@@ -151,6 +151,7 @@ class _BatchSource(_Source):
     def __init__(self, model: Any, x: Any, shuffle: bool, class_weight: Any, steps_per_epoch: int | None) -> None:
         self.model, self.x, self.shuffle, self.class_weight = model, x, shuffle, class_weight
         self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
+        self.pace = Pace()
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
         model, done = self.model, step
@@ -160,7 +161,7 @@ class _BatchSource(_Source):
         for done, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step + 1):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield Chunk(program, done - 1, 1, data.n, partial(model._step, program, data, 1))
+                yield Chunk(program, done - 1, 1, data.n, partial(run_timed, self.pace, model._step, program, data, 1))
         if self.steps is not None and step < done < self.steps:
             warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
             model.stop_training = True

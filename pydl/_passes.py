@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +22,33 @@ _CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their t
 
 
 class Pace:
-    """How many steps fit into a chunk, from how long the last ones took."""
+    """How many steps fit into a chunk, and how many threads are worth having, from how long the last chunks took.
+
+    More threads are slower where other programs want the cores: each step then waits for threads that do not run. As
+    results do not depend on the number of threads, it may change between chunks: one thread is timed once, and takes
+    over as long as it is the faster, with a look at the others after every few chunks.
+    """
+
+    LOOK = 5  # one chunk in so many tries the other threads again
 
     def __init__(self) -> None:
         self.steps = 1
+        self._seconds: dict[tuple[int, int], float] = {}  # per step, by batch size and threads
+        self._chunks: Counter[tuple[int, int]] = Counter()
 
-    def took(self, steps: int, seconds: float) -> None:
-        """Learn from a chunk; grow carefully, as the first one pays for cold caches."""
+    def threads(self, program: Program) -> int:
+        """Threads for the next chunk."""
+        one, all_ = (program.batch, 1), (program.batch, program.threads)
+        if program.threads == 1 or self._chunks[all_] < 2:  # the first chunk pays for cold caches
+            return program.threads
+        if self._chunks[one] == 0 or self._seconds[one] < self._seconds[all_]:
+            return program.threads if (self._chunks[one] + self._chunks[all_]) % self.LOOK == 0 else 1
+        return program.threads
+
+    def took(self, batch: int, threads: int, steps: int, seconds: float) -> None:
+        """Learn from a chunk; the next is at most 16 times as long."""
+        self._seconds[batch, threads] = seconds / steps
+        self._chunks[batch, threads] += 1
         fitting = int(_CHUNK * steps / max(seconds, 1e-7))
         self.steps = max(1, min(fitting, 16 * steps))
 
@@ -99,19 +120,23 @@ def row_chunks(
             rows = None if order is None else order[first : first + count * batch]
 
             advance = model._step if kind == "train" else _advance
-            run = partial(_timed, pace, count, advance, program, data, count, rows=rows, row0=first)
+            run = partial(run_timed, pace, advance, program, data, count, rows=rows, row0=first)
             yield Chunk(program, step, count, count * batch, run)
         step += count
 
 
-def _advance(program: Program, data: _data.Rows, count: int, **where: Any) -> None:
-    program.plan.run(count, program.batch, sources=data.sources, nth=program.threads, **where)
+def _advance(program: Program, data: _data.Rows, count: int, threads: int, **where: Any) -> None:
+    program.plan.run(count, program.batch, sources=data.sources, nth=threads, **where)
 
 
-def _timed(pace: Pace, steps: int, advance: Callable[..., None], *arguments: Any, **where: Any) -> None:
+def run_timed(
+    pace: Pace, advance: Callable[..., Any], program: Program, data: _data.Rows, steps: int, **where: Any
+) -> None:
+    """Run steps on as many threads as `pace` says, and tell it how long they took."""
+    threads = pace.threads(program)
     begin = time.perf_counter()
-    advance(*arguments, **where)
-    pace.took(steps, time.perf_counter() - begin)
+    advance(program, data, steps, threads, **where)
+    pace.took(program.batch, threads, steps, time.perf_counter() - begin)
 
 
 def evaluate(
@@ -166,7 +191,7 @@ def _evaluate_batches(model: Any, owner: str, x: Any, steps: int | None, callbac
         with model._program("test", data.n, data.weighted) as program:
             sums = np.zeros_like(program.sums) if sums is None else sums
             callbacks.on_test_batch_begin(i)
-            _advance(program, data, 1, sums=sums)
+            _advance(program, data, 1, program.threads, sums=sums)
             seen += data.n
             logs = model._figures(sums, seen, program)
             callbacks.on_test_batch_end(i, logs)

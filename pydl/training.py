@@ -170,7 +170,7 @@ class Trainer(Layer):
         finally:
             self._programs.give(workspace)
 
-    def _step(self, program: Program, data: Any, steps: int, **where: Any) -> int:
+    def _step(self, program: Program, data: Any, steps: int, threads: int, **where: Any) -> int:
         """Run some steps of a training program; the optimizer's counter moves with them."""
         optimizer = self.optimizer
         t = optimizer.iterations
@@ -178,7 +178,7 @@ class Trainer(Layer):
         return int(
             program.plan.run(
                 steps, program.batch, sources=data.sources, coefs=coefs, seed=cast(int, self._seed), count=t,
-                nth=program.threads, progress=optimizer.counter, **where,
+                nth=threads, progress=optimizer.counter, **where,
             )
         )  # fmt: skip
 
@@ -275,7 +275,7 @@ class Trainer(Layer):
             self._reset_metrics()
             with self._program("train", data.n, data.weighted) as program:
                 sums = np.zeros_like(program.sums)
-                self._step(program, data, 1, sums=sums)
+                self._step(program, data, 1, program.threads, sums=sums)
                 return _report(self._figures(sums, data.n, program), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
