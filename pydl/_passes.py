@@ -25,8 +25,8 @@ class Pace:
     """How many steps fit into a chunk, and how many threads are worth having, from how long the last chunks took.
 
     More threads are slower where other programs want the cores: each step then waits for threads that do not run. As
-    results do not depend on the number of threads, it may change between chunks: one thread is timed once, and takes
-    over as long as it is the faster, with a look at the others after every few chunks.
+    results do not depend on the number of threads, it may change between chunks: one thread is timed first, for a few
+    steps, and takes over as long as it is the faster, with a look at the others every few chunks.
     """
 
     LOOK = 5  # one chunk in so many tries the other threads again
@@ -39,11 +39,11 @@ class Pace:
     def threads(self, program: Program) -> int:
         """Threads for the next chunk."""
         one, all_ = (program.batch, 1), (program.batch, program.threads)
-        if program.threads == 1 or self._chunks[all_] < 2:  # the first chunk pays for cold caches
+        if program.threads == 1 or self._chunks[one] < 2:  # the first chunk pays for cold caches
+            return 1
+        if self._chunks[all_] < 2 or self._seconds[all_] <= self._seconds[one]:
             return program.threads
-        if self._chunks[one] == 0 or self._seconds[one] < self._seconds[all_]:
-            return program.threads if (self._chunks[one] + self._chunks[all_]) % self.LOOK == 0 else 1
-        return program.threads
+        return program.threads if (self._chunks[one] + self._chunks[all_]) % self.LOOK == 0 else 1
 
     def took(self, batch: int, threads: int, steps: int, seconds: float) -> None:
         """Learn from a chunk; the next is at most 16 times as long."""

@@ -5,6 +5,7 @@
  * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
  * the runtime may be shared with other libraries of the process.
  */
+#define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
 #include "pd.h"
 
 #include <omp.h>
@@ -51,6 +52,24 @@ static void meet(meeting *m, int nth) {
         relax(looks);
 }
 
+/* A thread that slept since the last region is often woken on the CPU that woke it, and stays there, taking turns with
+ * the thread it should run beside, until the kernel balances its queues: tens of milliseconds. So it steps aside at once
+ * where its affinity leaves it another CPU; its affinity is as before when it returns. */
+#if defined(__linux__)
+static int current_cpu(void) { return sched_getcpu(); }
+static void leave(int cpu) {
+    cpu_set_t own, others;
+    if (sched_getaffinity(0, sizeof own, &own) != 0) return;
+    others = own;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof own, &own);
+}
+#else
+static int current_cpu(void) { return -1; }
+static void leave(int cpu) { (void)cpu; }
+#endif
+
 typedef struct {
     meeting meeting;
     const pd_record *records;
@@ -87,8 +106,13 @@ static void walk(pd_run_state *run, int ith, int nth) {
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
     pd_run_state run = {.records = records, .count = nrecords, .chunk = chunk};
     if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
+        const int home = current_cpu();
 #pragma omp parallel num_threads(nth)
-        walk(&run, omp_get_thread_num(), omp_get_num_threads());
+        {
+            const int ith = omp_get_thread_num();
+            if (ith > 0 && home >= 0 && current_cpu() == home) leave(home);
+            walk(&run, ith, omp_get_num_threads());
+        }
         atomic_flag_clear(&team_busy);
     } else {
         walk(&run, 0, 1);
