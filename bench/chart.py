@@ -54,11 +54,11 @@ def draw(results: dict[str, Any]) -> str:
 
 
 def _legend(libraries: list[str]) -> list[str]:
-    parts = []
-    for i, name in enumerate(libraries):
-        x = _LEFT + 105 * i
-        parts.append(f'<rect x="{x}" y="54" width="12" height="12" fill="{_COLOURS[name]}"/>')
+    parts, x = [], float(_LEFT)
+    for name in libraries:
+        parts.append(f'<rect x="{x:.0f}" y="54" width="12" height="12" fill="{_COLOURS[name]}"/>')
         parts.append(_text(x + 18, 65, name))
+        x += 42 + 8 * len(name)
     return parts
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -33,22 +32,20 @@ class Pace:
 
     def __init__(self) -> None:
         self.steps = 1
-        self._seconds: dict[tuple[int, int], float] = {}  # per step, by batch size and threads
-        self._chunks: Counter[tuple[int, int]] = Counter()
 
     def threads(self, program: Program) -> int:
         """Threads for the next chunk."""
-        one, all_ = (program.batch, 1), (program.batch, program.threads)
-        if program.threads == 1 or self._chunks[one] < 2:  # the first chunk pays for cold caches
+        all_, seconds, chunks = program.threads, program.seconds, program.chunks
+        if all_ == 1 or chunks[1] < 2:  # the first chunk pays for cold caches
             return 1
-        if self._chunks[all_] < 2 or self._seconds[all_] <= self._seconds[one]:
-            return program.threads
-        return program.threads if (self._chunks[one] + self._chunks[all_]) % self.LOOK == 0 else 1
+        if chunks[all_] < 2 or seconds[all_] <= seconds[1]:
+            return all_
+        return all_ if chunks.total() % self.LOOK == 0 else 1
 
-    def took(self, batch: int, threads: int, steps: int, seconds: float) -> None:
+    def took(self, program: Program, threads: int, steps: int, seconds: float) -> None:
         """Learn from a chunk; the next is at most 16 times as long."""
-        self._seconds[batch, threads] = seconds / steps
-        self._chunks[batch, threads] += 1
+        program.seconds[threads] = seconds / steps
+        program.chunks[threads] += 1
         fitting = int(_CHUNK * steps / max(seconds, 1e-7))
         self.steps = max(1, min(fitting, 16 * steps))
 
@@ -136,7 +133,7 @@ def run_timed(
     threads = pace.threads(program)
     begin = time.perf_counter()
     advance(program, data, steps, threads, **where)
-    pace.took(program.batch, threads, steps, time.perf_counter() - begin)
+    pace.took(program, threads, steps, time.perf_counter() - begin)
 
 
 def evaluate(

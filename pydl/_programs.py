@@ -38,6 +38,8 @@ class Program:
         The weights that have gradients.
     work : float
         Multiply-adds of a step.
+    seconds, chunks : dict of int to float, of int to int
+        By number of threads: how long a step took when it last ran on so many, and how often it did.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Program:
         self.inputs = [walk[t] for t in model.inputs]
         self.work = b.work
         self.threads = choose_threads(b.work, threads)
+        self.seconds: dict[int, float] = {}
+        self.chunks: Counter[int] = Counter()
         self.sums = np.zeros(max(b.slots, 1))
 
     def _judge(self, model: Any, b: Builder, walk: Walk, weighted: tuple[bool, ...]) -> None:

@@ -1,5 +1,6 @@
 """How many threads the next chunk gets: more are not always faster, and results do not depend on it."""
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,12 +9,12 @@ from pydl._passes import Pace
 
 def chunks(seconds: dict[int, float], count: int, threads: int = 2) -> list[int]:
     """The threads of so many chunks, where a step takes `seconds[threads]`."""
-    pace, program = Pace(), SimpleNamespace(batch=32, threads=threads)
+    pace, program = Pace(), SimpleNamespace(threads=threads, seconds={}, chunks=Counter())
     chosen = []
     for _ in range(count):
         n = pace.threads(program)  # type: ignore[arg-type]
         chosen.append(n)
-        pace.took(32, n, pace.steps, seconds[n] * pace.steps)
+        pace.took(program, n, pace.steps, seconds[n] * pace.steps)  # type: ignore[arg-type]
     return chosen
 
 
@@ -32,14 +33,14 @@ def test_one_thread_is_one_thread() -> None:
 
 
 def test_a_machine_that_becomes_busy_and_idle_again() -> None:
-    pace, program = Pace(), SimpleNamespace(batch=32, threads=2)
+    pace, program = Pace(), SimpleNamespace(threads=2, seconds={}, chunks=Counter())
 
     def run(seconds: dict[int, float]) -> list[int]:
         chosen = []
         for _ in range(20):
             n: Any = pace.threads(program)  # type: ignore[arg-type]
             chosen.append(n)
-            pace.took(32, n, 1, seconds[n])
+            pace.took(program, n, 1, seconds[n])  # type: ignore[arg-type]
         return chosen
 
     assert run({1: 2.0, 2: 1.0}).count(2) == 18
