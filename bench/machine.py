@@ -28,7 +28,7 @@ def describe(setting: Setting) -> dict[str, Any]:
         "quick": setting.quick,
         "peak": peak.describe(setting.threads),
         "load": os.getloadavg()[0],  # of others: ratios bear with it, absolute times do not
-        "platform": facts["platform"],
+        "platform": f"{platform.system()} {platform.machine()}",
         "compiler": _first_line((sysconfig.get_config_var("CC") or "cc").split()[0], "--version"),
         "python": facts["python"],
         "pydl": facts["pydl"],
