@@ -51,7 +51,29 @@ class _Formula(LearningRateSchedule):
         return self._at(np.asarray(steps, dtype=np.float64))
 
 
-class ExponentialDecay(_Formula):
+class _Decay(_Formula):
+    """A schedule of p = step / decay_steps."""
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(type(self).__name__ if name is None else name)
+        self.initial_learning_rate = _initial(self, initial_learning_rate)
+        self.decay_steps = _steps(self, decay_steps)
+        self.decay_rate = real(type(self).__name__, "decay_rate", decay_rate, at_least=0)
+        self.staircase = bool(staircase)
+
+    def _progress(self, t: np.ndarray) -> np.ndarray:
+        p = t / self.decay_steps
+        return np.floor(p) if self.staircase else p
+
+
+class ExponentialDecay(_Decay):
     """initial_learning_rate * decay_rate ** (step / decay_steps).
 
     Parameters
@@ -61,29 +83,14 @@ class ExponentialDecay(_Formula):
     decay_rate : float
     staircase : bool, default False
         Take the whole part of step / decay_steps.
-    name : str
+    name : str, default the class's
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ) -> None:
-        super().__init__(name)
-        self.initial_learning_rate = _initial(self, initial_learning_rate)
-        self.decay_steps = _steps(self, decay_steps)
-        self.decay_rate = real("ExponentialDecay", "decay_rate", decay_rate, at_least=0)
-        self.staircase = bool(staircase)
-
     def _at(self, t: np.ndarray) -> np.ndarray:
-        p = t / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (np.floor(p) if self.staircase else p)
+        return self.initial_learning_rate * self.decay_rate ** self._progress(t)
 
 
-class InverseTimeDecay(_Formula):
+class InverseTimeDecay(_Decay):
     """initial_learning_rate / (1 + decay_rate * step / decay_steps).
 
     Parameters
@@ -93,26 +100,11 @@ class InverseTimeDecay(_Formula):
     decay_rate : float
     staircase : bool, default False
         Take the whole part of step / decay_steps.
-    name : str
+    name : str, default the class's
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ) -> None:
-        super().__init__(name)
-        self.initial_learning_rate = _initial(self, initial_learning_rate)
-        self.decay_steps = _steps(self, decay_steps)
-        self.decay_rate = real("InverseTimeDecay", "decay_rate", decay_rate, at_least=0)
-        self.staircase = bool(staircase)
-
     def _at(self, t: np.ndarray) -> np.ndarray:
-        p = t / self.decay_steps
-        return self.initial_learning_rate / (1 + self.decay_rate * (np.floor(p) if self.staircase else p))
+        return self.initial_learning_rate / (1 + self.decay_rate * self._progress(t))
 
 
 class PiecewiseConstantDecay(_Formula):
