@@ -12,7 +12,7 @@ import numpy as np
 from pydl import _data, _random
 from pydl._args import optional_whole, real, whole
 from pydl._fit_state import FitState
-from pydl._passes import Chunk, Pace, evaluate, evaluate_rows, row_chunks, run_timed
+from pydl._passes import Chunk, evaluate, evaluate_rows, row_chunks, run_timed
 from pydl.callbacks import CallbackList, History
 
 
@@ -125,7 +125,6 @@ class _RowSource(_Source):
         self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
         self.lap = -(-data.n // min(batch_size, data.n))  # batches in the data
         self.steps: int = steps_per_epoch or self.lap
-        self.pace = Pace()
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
         while step < self.steps:
@@ -134,7 +133,7 @@ class _RowSource(_Source):
             order = _order(self.model, lap).permutation(self.data.n) if self.shuffle else None
             yield from row_chunks(
                 self.model, "train", self.data, self.batch_size, steps=end, start=place, single=single, order=order,
-                limit=partial(_shifted, limit, step - place), pace=self.pace,
+                limit=partial(_shifted, limit, step - place),
             )  # fmt: skip
             step += end - place
 
@@ -151,7 +150,6 @@ class _BatchSource(_Source):
     def __init__(self, model: Any, x: Any, shuffle: bool, class_weight: Any, steps_per_epoch: int | None) -> None:
         self.model, self.x, self.shuffle, self.class_weight = model, x, shuffle, class_weight
         self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
-        self.pace = Pace()
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
         model, done = self.model, step
@@ -161,7 +159,7 @@ class _BatchSource(_Source):
         for done, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step + 1):
             data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
             with model._program("train", data.n, data.weighted) as program:
-                yield Chunk(program, done - 1, 1, data.n, partial(run_timed, self.pace, model._step, program, data, 1))
+                yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
         if self.steps is not None and step < done < self.steps:
             warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
             model.stop_training = True

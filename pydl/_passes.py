@@ -17,38 +17,6 @@ from pydl.callbacks import CallbackList
 
 Array = NDArray[Any]
 
-_CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
-
-
-class Pace:
-    """How many steps fit into a chunk, and how many threads are worth having, from how long the last chunks took.
-
-    More threads are slower where other programs want the cores: each step then waits for threads that do not run. As
-    results do not depend on the number of threads, it may change between chunks: one thread is timed first, for a few
-    steps, and takes over as long as it is the faster, with a look at the others every few chunks.
-    """
-
-    LOOK = 5  # one chunk in so many tries the other threads again
-
-    def __init__(self) -> None:
-        self.steps = 1
-
-    def threads(self, program: Program) -> int:
-        """Threads for the next chunk."""
-        all_, seconds, chunks = program.threads, program.seconds, program.chunks
-        if all_ == 1 or chunks[1] < 2:  # the first chunk pays for cold caches
-            return 1
-        if chunks[all_] < 2 or seconds[all_] <= seconds[1]:
-            return all_
-        return all_ if chunks.total() % self.LOOK == 0 else 1
-
-    def took(self, program: Program, threads: int, steps: int, seconds: float) -> None:
-        """Learn from a chunk; the next is at most 16 times as long."""
-        program.seconds[threads] = seconds / steps
-        program.chunks[threads] += 1
-        fitting = int(_CHUNK * steps / max(seconds, 1e-7))
-        self.steps = max(1, min(fitting, 16 * steps))
-
 
 @dataclass
 class Chunk:
@@ -83,7 +51,6 @@ def row_chunks(
     single: bool = False,
     order: Array | None = None,
     limit: Callable[[int], int | None] | None = None,
-    pace: Pace | None = None,
 ) -> Iterator[Chunk]:
     """The batches of some rows, as many at a time as fit into a chunk.
 
@@ -101,7 +68,7 @@ def row_chunks(
     limit : callable, optional
         From a batch, the one to stop at for a callback's sake, or None.
     """
-    size, pace = min(batch_size, data.n), pace or Pace()
+    size = min(batch_size, data.n)
     batches = -(-data.n // size)
     end = batches if steps is None else min(batches, steps)
     step = start
@@ -110,14 +77,14 @@ def row_chunks(
         batch = min(size, data.n - first)
         with model._program(kind, batch, data.weighted) as program:
             whole = min(end, data.n // size) if batch == size else step + 1
-            count = 1 if single or program.single_steps else min(pace.steps, whole - step)
+            count = 1 if single or program.single_steps else min(program.pace.steps(), whole - step)
             stop = limit(step) if limit is not None else None
             if stop is not None:
                 count = min(count, stop - step)
             rows = None if order is None else order[first : first + count * batch]
 
             advance = model._step if kind == "train" else _advance
-            run = partial(run_timed, pace, advance, program, data, count, rows=rows, row0=first)
+            run = partial(run_timed, advance, program, data, count, rows=rows, row0=first)
             yield Chunk(program, step, count, count * batch, run)
         step += count
 
@@ -126,14 +93,12 @@ def _advance(program: Program, data: _data.Rows, count: int, threads: int, **whe
     program.plan.run(count, program.batch, sources=data.sources, nth=threads, **where)
 
 
-def run_timed(
-    pace: Pace, advance: Callable[..., Any], program: Program, data: _data.Rows, steps: int, **where: Any
-) -> None:
-    """Run steps on as many threads as `pace` says, and tell it how long they took."""
-    threads = pace.threads(program)
+def run_timed(advance: Callable[..., Any], program: Program, data: _data.Rows, steps: int, **where: Any) -> None:
+    """Run steps on as many threads as the program's pace says, and tell it how long they took."""
+    threads = program.pace.threads()
     begin = time.perf_counter()
     advance(program, data, steps, threads, **where)
-    pace.took(program, threads, steps, time.perf_counter() - begin)
+    program.pace.took(threads, steps, time.perf_counter() - begin)
 
 
 def evaluate(

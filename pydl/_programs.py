@@ -11,6 +11,7 @@ import numpy as np
 from pydl import _core, config
 from pydl._graph import SymbolicTensor
 from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
+from pydl._pace import Pace
 from pydl._plan import Builder, Tensor, Walk, choose_threads
 
 _MANY = 1 << 16  # threads: more than any machine has
@@ -38,8 +39,8 @@ class Program:
         The weights that have gradients.
     work : float
         Multiply-adds of a step.
-    seconds, chunks : dict of int to float, of int to int
-        By number of threads: how long a step took when it last ran on so many, and how often it did.
+    pace : Pace
+        How many steps to run on end, and on how many threads.
     """
 
     def __init__(
@@ -83,8 +84,7 @@ class Program:
         self.inputs = [walk[t] for t in model.inputs]
         self.work = b.work
         self.threads = choose_threads(b.work, threads)
-        self.seconds: dict[int, float] = {}
-        self.chunks: Counter[int] = Counter()
+        self.pace = Pace(self.threads)
         self.sums = np.zeros(max(b.slots, 1))
 
     def _judge(self, model: Any, b: Builder, walk: Walk, weighted: tuple[bool, ...]) -> None:

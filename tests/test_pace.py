@@ -1,48 +1,58 @@
 """How many threads the next chunk gets: more are not always faster, and results do not depend on it."""
 
-from collections import Counter
-from types import SimpleNamespace
-from typing import Any
+import pytest
 
-from pydl._passes import Pace
+from pydl._pace import Pace
 
 
-def chunks(seconds: dict[int, float], count: int, threads: int = 2) -> list[int]:
-    """The threads of so many chunks, where a step takes `seconds[threads]`."""
-    pace, program = Pace(), SimpleNamespace(threads=threads, seconds={}, chunks=Counter())
+def run(pace: Pace, seconds: dict[int, float], count: int, wake: float = 0.0, steps: int | None = None) -> list[int]:
+    """The threads of so many chunks, where a step takes `seconds[threads]` and waking the others `wake`."""
     chosen = []
     for _ in range(count):
-        n = pace.threads(program)  # type: ignore[arg-type]
-        chosen.append(n)
-        pace.took(program, n, pace.steps, seconds[n] * pace.steps)  # type: ignore[arg-type]
+        threads, n = pace.threads(), pace.steps() if steps is None else steps
+        chosen.append(threads)
+        pace.took(threads, n, seconds[threads] * n + (wake if threads > 1 else 0))
     return chosen
 
 
 def test_an_idle_machine_times_one_thread_once() -> None:
-    assert chunks({1: 2e-6, 2: 1e-6}, 40) == [1, 1] + [2] * 38
+    assert run(Pace(2), {1: 2e-6, 2: 1e-6}, 40) == [1, 1] + [2] * 38
 
 
 def test_a_busy_machine_gets_one_thread_and_looks_again() -> None:
-    chosen = chunks({1: 1e-6, 2: 9e-6}, 40)
+    chosen = run(Pace(2), {1: 1e-6, 2: 9e-6}, 40)
     assert chosen[:5] == [1, 1, 2, 2, 1]
     assert 5 <= chosen[5:].count(2) <= 10
 
 
 def test_one_thread_is_one_thread() -> None:
-    assert chunks({1: 1e-6}, 5, threads=1) == [1] * 5
+    assert run(Pace(1), {1: 1e-6}, 5) == [1] * 5
 
 
 def test_a_machine_that_becomes_busy_and_idle_again() -> None:
-    pace, program = Pace(), SimpleNamespace(threads=2, seconds={}, chunks=Counter())
+    pace = Pace(2)
+    assert run(pace, {1: 2.0, 2: 1.0}, 20).count(2) == 18
+    assert run(pace, {1: 2.0, 2: 9.0}, 20).count(1) >= 14
+    assert run(pace, {1: 2.0, 2: 1.0}, 20).count(2) >= 15
 
-    def run(seconds: dict[int, float]) -> list[int]:
-        chosen = []
-        for _ in range(20):
-            n: Any = pace.threads(program)  # type: ignore[arg-type]
-            chosen.append(n)
-            pace.took(program, n, 1, seconds[n])  # type: ignore[arg-type]
-        return chosen
 
-    assert run({1: 2.0, 2: 1.0}).count(2) == 18
-    assert run({1: 2.0, 2: 9.0}).count(1) >= 14
-    assert run({1: 2.0, 2: 1.0}).count(2) >= 15
+def test_a_single_step_on_threads_that_had_to_be_woken_says_little() -> None:
+    pace = Pace(2)
+    run(pace, {1: 85e-6, 2: 47e-6}, 10)
+    assert run(pace, {1: 85e-6, 2: 47e-6}, 1, wake=100e-6, steps=1) == [2]
+    assert pace.threads() == 2
+
+
+def test_short_fits_learn_too() -> None:
+    pace = Pace(2)
+    assert run(pace, {1: 85e-6, 2: 47e-6}, 100, wake=30e-6, steps=4)[2:] == [2] * 98
+
+
+def test_the_first_chunk_of_another_fit_is_a_whole_one() -> None:
+    pace = Pace(1)
+    steps = []
+    for _ in range(5):
+        steps.append(pace.steps())
+        pace.took(1, steps[-1], steps[-1] * 1e-6)
+    assert steps[:4] == [1, 16, 256, 4096]
+    assert steps[4] == pytest.approx(Pace.CHUNK / 1e-6, abs=1)

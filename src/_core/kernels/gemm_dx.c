@@ -27,9 +27,11 @@ static void flush(real *dx, ptrdiff_t ld, const real *stage, ptrdiff_t rows, ptr
 }
 
 /* tile[i][j] = dx[j][i]: partial sums of the previous block of outputs */
-static void load_transposed(real *tile, const real *dx, ptrdiff_t ld, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
-    for (ptrdiff_t i = 0; i < m; i++)
-        for (ptrdiff_t j = 0; j < w; j++) tile[i * w + j] = j < rows ? dx[j * ld + i] : 0;
+PD_INLINE void load_transposed(real *tile, const real *dx, ptrdiff_t ld, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
+    ptrdiff_t j = 0;
+    for (; m == TURN && j + TURN <= rows; j += TURN) turn_square(tile + j, w, dx + j * ld, ld, TURN);
+    for (; j < w; j++)
+        for (ptrdiff_t i = 0; i < m; i++) tile[i * w + j] = j < rows ? dx[j * ld + i] : 0;
 }
 
 /* Width for a group of rows: the next power of two, or the one below where more than a quarter would be idle. */
@@ -44,7 +46,7 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
     const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O);
     const real *dy = (const real *)a->dy + r * O + k, *weights = (const real *)a->w + k * I;
     const int partial = k > 0 && !a->add;
-    real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[TILE_WIDTH * STAGE];
+    real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[ROW_BLOCK * STAGE];
     const ptrdiff_t outputs = min_(depth, O - k);
     for (ptrdiff_t j = 0, w; j < rows; j += w) {
         w = group_width(rows - j);
@@ -53,13 +55,12 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
     }
     for (ptrdiff_t i0 = 0; i0 < I; i0 += STAGE) {
         const ptrdiff_t n = min_(STAGE, I - i0);
-        for (ptrdiff_t j = 0, w; j < rows; j += w) {
-            w = group_width(rows - j);
-            const ptrdiff_t group = min_(w, rows - j);
-            real *to = dx + j * I + i0;
-            for (ptrdiff_t i = 0, m; i < n; i += m) {
-                m = min_(TURN, n - i);
-                if (partial) load_transposed(tile, to + i, I, w, m, group);
+        for (ptrdiff_t i = 0, m; i < n; i += m) {
+            m = min_(TURN, n - i);
+            for (ptrdiff_t j = 0, w; j < rows; j += w) { /* all rows meet these inputs' weights while they are in L1 */
+                w = group_width(rows - j);
+                const ptrdiff_t group = min_(w, rows - j);
+                if (partial) load_transposed(tile, dx + j * I + i0 + i, I, w, m, group);
                 const tile_args t = {.a = weights + (i0 + i) * pw,
                                      .rs = pw,
                                      .cs = 1,
@@ -74,10 +75,10 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
                                      .ldc = w,
                                      .n = w};
                 PD_NAME(gemm_tile)(A_ROWS, w, m)(&t);
-                store_transposed(stage + i, tile, w, m, group);
+                store_transposed(stage + j * STAGE + i, tile, w, m, group);
             }
-            flush(to, I, stage, group, n, a->add != 0);
         }
+        flush(dx + i0, I, stage, rows, n, a->add != 0);
     }
 }
 
