@@ -7,7 +7,7 @@ import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,8 @@ class ImageSource(IndexedSource):
     ----------
     names : list of str
         The file of each row.
-    labels : int64 array
-        The class of each row.
+    labels : int64 array or None
+        The class of each row; None for images `of_files`.
     shape : (height, width, channels)
 
     Raises
@@ -75,16 +75,26 @@ class ImageSource(IndexedSource):
                     f'ImageSource: "{name}" is of a class that is not known; the classes are {", ".join(self.classes)}'
                 )
         self.names = [name for _, name in found]
-        self.labels = np.array([number[label] for label, _ in found])
+        self.labels: Array | None = np.array([number[label] for label, _ in found])
         self.rows = len(found)
         with self._image(self.names[0]) as first:
             wide, high = first.size
             colours = 1 if first.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
-        self.shape = (*(size or (high, wide)), channels or colours)
+        self.shape: tuple[int, int, int] = (*(size or (high, wide)), channels or colours)
+
+    @classmethod
+    def of_files(cls, path: str | os.PathLike[str], names: list[str], shape: tuple[int, int, int]) -> Self:
+        """Images without labels: the files of these names in a folder or archive, brought to one shape."""
+        source = object.__new__(cls)
+        source.path, source.names, source.shape = Path(path), names, shape
+        source._zip = _opened(source.path)
+        source.classes, source.labels, source.rows = [], None, len(names)
+        return source
 
     def take(self, rows: Array) -> Batch:
-        """Images uint8 `(n, height, width, channels)` and class numbers."""
-        return self.decode(rows), self.labels[rows]
+        """Images uint8 `(n, height, width, channels)`, and class numbers if there are any."""
+        images = self.decode(rows)
+        return (images,) if self.labels is None else (images, self.labels[rows])
 
     def decode(self, rows: Array) -> Array:
         """The images of some rows, in as many threads as pydl may use."""
@@ -137,15 +147,20 @@ def listed(path: Path, part: str, archive: zipfile.ZipFile | None) -> list[tuple
 
 def parts(path: str | os.PathLike[str]) -> list[str]:
     """The folders that hold folders of images: `["test", "train"]`, or `[""]`, or `["photos/train"]`, or `[]`."""
+    return sorted({n.rsplit("/", 2)[0] if n.count("/") > 1 else "" for n in files(path) if "/" in n})
+
+
+def files(path: str | os.PathLike[str]) -> list[str]:
+    """The images anywhere in a folder or zip archive, in the order of their names."""
     archive = _opened(Path(path))
-    names = _files(Path(path), archive)
-    if archive is not None:
-        archive.close()
-    return sorted({n.rsplit("/", 2)[0] if n.count("/") > 1 else "" for n in names if "/" in n})
+    try:
+        return _files(Path(path), archive)
+    finally:
+        if archive is not None:
+            archive.close()
 
 
 def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
-    """The images anywhere in it, in the order of their names."""
     if archive is not None:
         every = [m.filename for m in archive.infolist() if not m.is_dir()]
     else:
