@@ -254,8 +254,9 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
             yield from reader
     elif kind == "parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas()
+            for group in range(file.num_row_groups):  # one call for all of them would hold the whole file
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+                    yield batch.to_pandas()
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
@@ -294,6 +295,10 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 def _typed(column: pd.Series, text: bool) -> pd.Series:
     if not values.is_text(column):
         return column
+    if not text and isinstance(column.dtype, pd.StringDtype):
+        numbers = values.plain_numbers(column.where(column != "").str.strip())  # far sooner than word by word
+        if numbers is not None:
+            return numbers
     column = values.tidy(column)
     if text or not values.is_text(column):
         return column
