@@ -1,0 +1,226 @@
+"""What each column of a table is taken for, and what will be done to it: guessed from its values, said in a sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pydl.pipeline import values
+
+KINDS = ("number", "category", "many", "flag", "date", "text", "identifier", "constant", "empty")
+USED = ("number", "category", "many", "flag", "date")
+
+ONE_HOT = 50  # a category of more levels is embedded
+FEW_ROWS = 20  # with fewer rows, values that are all different prove nothing
+MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to be one of numbers or dates
+_IDENTIFIER_NAME = re.compile(
+    r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|index|row|unnamed: 0|column 0", re.IGNORECASE
+)
+_CODE_NAME = re.compile(r"(?:.*[_\s.-])?(?:zip|zip_?code|postal(?:_?code)?|postcode|plz|id|code)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column is taken for.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    kind : str
+        ``number``, ``category`` (one-hot), ``many`` (levels, embedded), ``flag`` (yes or no) and ``date`` are used;
+        ``text``, ``identifier``, ``constant`` and ``empty`` are left out.
+    missing : int
+        How many of its values are missing.
+    levels : int
+        How many different values it has.
+    treatment : str
+        What is done to it, in a sentence; `Preparation.fit` makes it more precise.
+    note : str
+        What is odd about it, or nothing.
+    format : str
+        How its numbers or dates are written.
+    words : tuple of str
+        Values that are no numbers among numbers, and count as missing.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    levels: int
+    treatment: str
+    note: str = ""
+    format: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> bool:
+        """Whether a network gets to see it."""
+        return self.kind in USED
+
+    def state(self) -> dict[str, Any]:
+        """The column as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Column:
+        """The column that `state` describes."""
+        return cls(**(state | {"words": tuple(state["words"])}))
+
+
+def must_have(frame: pd.DataFrame, wanted: Collection[str], what: str) -> None:
+    """Refuse names that the table does not have, with the nearest ones that it has."""
+    names = [str(name) for name in frame.columns]
+    for name in wanted:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 3, 0.6) or [n for n in names if n.lower() == name.lower()]
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"there are {', '.join(names[:8])}{' ...' * (len(names) > 8)}"
+            )
+            raise ValueError(f'{what} "{name}" is not in the table; {hint}')
+
+
+def guess(frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = ()) -> list[Column]:
+    """What each column is taken for, but for the target and those to drop.
+
+    Raises
+    ------
+    ValueError
+        A name that is not in the table, or is there more than once.
+    """
+    names = pd.Index(map(str, frame.columns))
+    if names.has_duplicates:
+        raise ValueError(f'the table has two columns called "{names[names.duplicated()][0]}"; rename one of them')
+    must_have(frame, [target] if target is not None else [], "target")
+    must_have(frame, drop, "column to drop")
+    left_out = {target, *drop}
+    return [_column(frame.iloc[:, i].rename(name)) for i, name in enumerate(names) if name not in left_out]
+
+
+def _column(column: pd.Series) -> Column:
+    if values.is_text(column) and not pd.api.types.is_bool_dtype(column):
+        column = values.tidy(column)
+    missing = int(column.isna().sum())
+    levels = column.value_counts(sort=False)
+    about = _About(column, missing, levels)
+    if levels.empty:
+        return about.column("empty", "left out: no value in it")
+    if len(levels) == 1 and not missing:
+        return about.column("constant", f"left out: always {_short(levels.index[0])}")
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return about.date(values.ISO)
+    if values.is_text(column):
+        return about.of_text()
+    return about.of_numbers()
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+@dataclass
+class _About:
+    """A column while it is looked at: its values, how many are missing, its levels with their counts."""
+
+    values: pd.Series
+    missing: int
+    levels: pd.Series
+
+    def column(self, kind: str, treatment: str, note: str = "", **more: Any) -> Column:
+        return Column(str(self.values.name), kind, self.missing, len(self.levels), treatment, note, **more)
+
+    @property
+    def present(self) -> int:
+        return len(self.values) - self.missing
+
+    @property
+    def all_different(self) -> bool:
+        return self.present >= FEW_ROWS and len(self.levels) == self.present
+
+    def of_numbers(self) -> Column:
+        name = str(self.values.name)
+        if pd.api.types.is_bool_dtype(self.values) or set(self.levels.index) <= {0, 1}:
+            return self.column("flag", "1 for yes, 0 for no")
+        x = self.levels.index.to_numpy(np.float64)
+        infinite = int(self.levels[~np.isfinite(x)].sum())
+        whole = not infinite and bool((x == np.floor(x)).all())
+        if whole and self.all_different:
+            if _IDENTIFIER_NAME.fullmatch(name):
+                return self.column(
+                    "identifier", "left out: a different number in each row, and the name of an identifier"
+                )
+            if x.max() - x.min() == len(x) - 1 and self.values.dropna().is_monotonic_increasing:
+                return self.column("identifier", "left out: it numbers the rows")
+        if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
+            return self.of_levels("whole numbers, but by its name a code and not a quantity")
+        note = f"{infinite} infinite value{'s' * (infinite > 1)} count as missing" if infinite else ""
+        return self.number(note)
+
+    def number(self, note: str = "", **more: Any) -> Column:
+        return self.column("number", "scaled to mean 0 and deviation 1", note, **more)
+
+    def date(self, form: str, note: str = "") -> Column:
+        treatment = "taken apart: year, month, day, weekday, hour, days since 1970 (those that differ)"
+        return self.column("date", treatment, note, format=form)
+
+    def of_text(self) -> Column:
+        words = pd.Series(self.levels.index, dtype="str")
+        if len(words) <= 2 and _are_flags(words):
+            return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
+        if self.values_are_digits(words):
+            return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
+        notation, others = values.number_format(list(words))
+        stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
+        if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
+            return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
+        form = values.date_format(words)
+        if form is not None:
+            unread = int(self.levels[values.unread_dates(words, form)].sum())
+            note = f"read as {form}" if form != values.ISO else ""
+            return self.date(
+                form,
+                "; ".join(
+                    filter(None, [note, f"{unread} values are no such dates and count as missing" * bool(unread)])
+                ),
+            )
+        return self.of_levels("")
+
+    def values_are_digits(self, words: pd.Series) -> bool:
+        digits = words.str.fullmatch(r"\d+")
+        return bool(digits.all() and (words.str.match(r"0\d").any() or (words.str.len() > 15).mean() > 0.5))
+
+    def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
+        odd = sum(self.levels[others])
+        notes = [f"{odd} value{'s' * (odd > 1)} such as {_short(others[0])} count as missing"] if others else []
+        if notation == values.COMMA:
+            notes.append("numbers are written as 1.234,5")
+        elif words.str.contains(",", regex=False).any():
+            notes.append("numbers are written as 1,234.5")
+        return "; ".join(notes)
+
+    def of_levels(self, note: str) -> Column:
+        """Text, or codes: a category unless (nearly) every row has its own."""
+        count, name = len(self.levels), str(self.values.name)
+        if self.present >= FEW_ROWS and count > 0.5 * self.present:
+            words = pd.Series(self.levels.index.map(str), dtype="str")
+            if words.str.count(" ").mean() >= 2 or words.str.len().mean() > 40:
+                return self.column("text", "left out: free text, which pydl does not read", note)
+            if count > 0.9 * self.present or _IDENTIFIER_NAME.fullmatch(name):
+                return self.column("identifier", f"left out: {count} different values in {self.present} rows", note)
+        if count <= ONE_HOT:
+            return self.column("category", f"one-hot: one feature for each of {count} levels", note)
+        return self.column("many", f"embedded: {count} levels; those seen once, new or missing share a vector", note)
+
+
+def _are_flags(words: pd.Series) -> bool:
+    lower = set(words.str.lower())
+    return lower <= values.YES | values.NO and len(lower & values.YES) <= 1 and len(lower & values.NO) <= 1

@@ -1,0 +1,308 @@
+"""From the columns of a table to the arrays that a network takes: scikit-learn's imputers, scalers, encoders, fitted once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from pydl._args import optional_real
+from pydl.pipeline import trusted, values
+from pydl.pipeline.columns import Column
+
+FEATURES = "features"  # the name of the array of everything but embedded columns
+MISSING_LEVEL = "(missing)"
+SKEWED = 2.0  # the skewness from which on a number is taken by its logarithm
+Floats = NDArray[np.float64]
+
+_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
+    "year": lambda d: d.dt.year,
+    "month": lambda d: d.dt.month,
+    "day": lambda d: d.dt.day,
+    "weekday": lambda d: d.dt.weekday,
+    "hour": lambda d: d.dt.hour + d.dt.minute / 60 + d.dt.second / 3600,
+    "days": lambda d: (d - pd.Timestamp(0)) / pd.Timedelta(days=1),
+}
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One array that a network takes.
+
+    Attributes
+    ----------
+    name : str
+        Its key in what `Preparation.transform` returns.
+    width : int
+        How many values a row has.
+    levels : int or None
+        For an embedded column, how many codes there are, 0 included: ``input_dim`` of its Embedding.
+    """
+
+    name: str
+    width: int
+    levels: int | None = None
+
+
+class Preparation:
+    """What is done to a table before a network sees it.
+
+    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1. Flags: 1 and 0.
+    Dates: their parts, as numbers. Each number, flag or date with missing values gets a feature that says so. Categories:
+    one feature per level, one of them for "missing" where that occurred; a level never seen has 0 in all of them. Categories
+    of many levels: a code from 1 on, to be embedded; 0 stands for a level that is missing, was never seen, or once only.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        What `columns.guess` found.
+    clip : float, optional
+        Numbers beyond this quantile on either side are set to it: 0.01 clips the lowest and the highest hundredth.
+
+    Attributes
+    ----------
+    columns : list of Column
+        As given; after `fit` their treatment says the figures.
+    feature_names : list of str
+        What stands in each column of ``"features"``.
+    """
+
+    def __init__(self, columns: Sequence[Column], clip: float | None = None) -> None:
+        self.columns = list(columns)
+        self.clip = optional_real("Preparation", "clip", clip, at_least=0.0, below=0.5)
+        if not any(c.used for c in self.columns):
+            why = "; ".join(f'"{c.name}" {c.treatment}' for c in self.columns[:5]) or "the table has no other column"
+            raise ValueError(f"no column is left to learn from: {why}")
+        self.feature_names: list[str] = []
+        self._fitted = False
+
+    def fit(self, frame: pd.DataFrame) -> Preparation:
+        """Learn medians, scales and levels from a table; nothing of the table itself is kept."""
+        if not len(frame):
+            raise ValueError("Preparation.fit: the table has no rows; expected at least one")
+        cells = self._cells(frame)
+        self._parts = {c.name: _varying_parts(values.dates(cells[c.name], c.format)) for c in self._of("date")}
+        names, raw = self._raw_numbers(cells)
+        flags = np.arange(len(names) - len(self._of("flag")), len(names))
+        scaled = np.arange(flags[0] if len(flags) else len(names))
+        self._low, self._high = _bounds(raw, scaled, self.clip)
+        raw = np.clip(raw, self._low, self._high)
+        self._units = _units_of_logarithms(raw, scaled)
+        x = _logarithms(raw, self._units)
+        missing = np.flatnonzero(np.isnan(x).any(axis=0))
+        self._numbers = _number_steps(scaled, flags, missing)
+        self._encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+        self.feature_names = names + [f"{names[i]} missing" for i in missing]
+        if names:
+            self._numbers.fit(x)
+        if self._of("category"):
+            self._encoder.fit(self._categories(cells))
+            for c, levels in zip(self._of("category"), self._encoder.categories_, strict=True):
+                self.feature_names += [f"{c.name}={level}" for level in levels]
+        self._levels = {c.name: _frequent_levels(cells[c.name]) for c in self._of("many")}
+        self._index_levels()
+        treated = dict(zip(names, self._treatments(raw), strict=True))
+        self.columns = [replace(c, treatment=treated.get(c.name, c.treatment)) for c in self.columns]
+        self._fitted = True
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """The arrays of some rows: ``"features"`` in float32 and, in int32, the codes of each embedded column.
+
+        Columns that the preparation does not know are ignored.
+
+        Raises
+        ------
+        ValueError
+            A column that is missing, or holds something else than it did in `fit`.
+        """
+        self._require_fit()
+        cells = self._cells(frame)
+        arrays: dict[str, NDArray[Any]] = {}
+        if self.feature_names:
+            features = np.empty((len(frame), len(self.feature_names)), np.float32)
+            if len(frame):  # scikit-learn takes no table without rows
+                self._write_features(cells, features)
+            arrays[FEATURES] = features
+        for name, index in self._indices.items():
+            arrays[name] = (index.get_indexer(values.labels(cells[name])) + 1).astype(np.int32)
+        return arrays
+
+    def _write_features(self, cells: dict[str, pd.Series], features: NDArray[np.float32]) -> None:
+        names, raw = self._raw_numbers(cells)
+        width = 0
+        if names:
+            x = self._numbers.transform(_logarithms(np.clip(raw, self._low, self._high), self._units))
+            width = x.shape[1]
+            features[:, :width] = x
+        if self._of("category"):
+            features[:, width:] = self._encoder.transform(self._categories(cells))
+
+    @property
+    def inputs(self) -> list[InputSpec]:
+        """The arrays that `transform` gives."""
+        self._require_fit()
+        features = [InputSpec(FEATURES, len(self.feature_names))] if self.feature_names else []
+        return features + [InputSpec(name, 1, len(levels) + 1) for name, levels in self._levels.items()]
+
+    @property
+    def text_columns(self) -> list[str]:
+        """Columns that `table.read_table` should leave as text, because they are written in a way of their own."""
+        own = [c for c in self.columns if c.kind in ("category", "many") or c.format not in ("", values.POINT)]
+        return [c.name for c in own if c.used]
+
+    def save(self, path: str | Path) -> None:
+        """Write to a file that `load` reads: no pickle, nothing that can run."""
+        self._require_fit()
+        state = {
+            "columns": [c.state() for c in self.columns],
+            "clip": self.clip,
+            "feature_names": self.feature_names,
+            "parts": self._parts,
+            "levels": self._levels,
+        }
+        arrays = {"low": self._low, "high": self._high, "units": self._units}
+        trusted.dump({"state": json.dumps(state), "numbers": self._numbers, "encoder": self._encoder, **arrays}, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Preparation:
+        """What `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            The file holds anything else than such a preparation.
+        """
+        content = trusted.load(path)
+        try:
+            state = json.loads(content["state"])
+            loaded = cls([Column.from_state(c) for c in state["columns"]], state["clip"])
+            loaded.feature_names, loaded._parts, loaded._levels = (
+                state["feature_names"],
+                state["parts"],
+                state["levels"],
+            )
+            loaded._low, loaded._high, loaded._units = (content[k] for k in ("low", "high", "units"))
+            loaded._numbers, loaded._encoder = content["numbers"], content["encoder"]
+            loaded._index_levels()
+            loaded._fitted = True
+            loaded.transform(pd.DataFrame({c.name: [None] for c in loaded.columns}, dtype=object))
+        except Exception as error:
+            raise ValueError(f"{path}: not a preparation that pydl wrote, or damaged: {error}") from None
+        return loaded
+
+    def _require_fit(self) -> None:
+        if not self._fitted:
+            raise ValueError("this Preparation has not been fitted; call fit(frame) first")
+
+    def _of(self, *kinds: str) -> list[Column]:
+        return [c for c in self.columns if c.kind in kinds]
+
+    def _cells(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
+        """The columns that are used, by name."""
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(f"Preparation: expected a pandas DataFrame, got {type(frame).__name__}")
+        wanted = {c.name for c in self.columns if c.used}
+        found: dict[str, pd.Series] = {}
+        for i, name in enumerate(map(str, frame.columns)):
+            if name in found:
+                raise ValueError(f'the table has two columns called "{name}"; rename one of them')
+            if name in wanted:
+                found[name] = frame.iloc[:, i].rename(name)
+        absent = [f'"{c.name}"' for c in self.columns if c.used and c.name not in found]
+        if absent:
+            names = ", ".join(absent[:5]) + " ..." * (len(absent) > 5)
+            raise ValueError(
+                f"the table lacks column{'s' * (len(absent) > 1)} {names}; expected all that were used in training"
+            )
+        return found
+
+    def _raw_numbers(self, cells: dict[str, pd.Series]) -> tuple[list[str], Floats]:
+        """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called."""
+        found = {c.name: values.numbers(cells[c.name], c.format or values.POINT, c.words) for c in self._of("number")}
+        for c in self._of("date"):
+            date = values.dates(cells[c.name], c.format)
+            found |= {f"{c.name} {part}": _PARTS[part](date).to_numpy(np.float64) for part in self._parts[c.name]}
+        found |= {c.name: values.flags(cells[c.name]) for c in self._of("flag")}
+        rows = len(next(iter(cells.values())))
+        return list(found), np.column_stack(list(found.values())) if found else np.empty((rows, 0))
+
+    def _categories(self, cells: dict[str, pd.Series]) -> NDArray[np.object_]:
+        found = np.column_stack([values.labels(cells[c.name]) for c in self._of("category")])
+        found[found == None] = MISSING_LEVEL  # noqa: E711  (element by element)
+        return found
+
+    def _index_levels(self) -> None:
+        self._indices = {name: pd.Index(levels, dtype=object) for name, levels in self._levels.items()}
+
+    def _treatments(self, raw: Floats) -> list[str]:
+        """What was done to each number, in a sentence."""
+        if not raw.shape[1]:
+            return []
+        medians = np.nanmedian(np.where(np.isnan(raw).all(axis=0), 0.0, raw), axis=0)
+        return [
+            ", ".join([
+                *([f"{gone} missing: set to the median {medians[i]:.4g} and marked"] if gone else []),
+                *([f"clipped to {self._low[i]:.4g} ... {self._high[i]:.4g}"] if np.isfinite(self._low[i]) else []),
+                *(["its logarithm, for it is skewed"] if self._units[i] else []),
+                "scaled to mean 0 and deviation 1",
+            ])
+            for i, gone in enumerate(np.isnan(raw).sum(axis=0))
+        ]  # fmt: skip
+
+
+def _number_steps(scaled: NDArray[Any], flags: NDArray[Any], missing: NDArray[Any]) -> ColumnTransformer:
+    """Scaled numbers, flags and marks of what is missing, in this order."""
+    number = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    flag = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
+    marks = MissingIndicator(features="all")
+    steps = [("scaled", number, scaled), ("flags", flag, flags), ("missing", marks, missing)]
+    return ColumnTransformer([(name, step, at.tolist()) for name, step, at in steps], sparse_threshold=0.0)
+
+
+def _varying_parts(dates: pd.Series) -> list[str]:
+    """The parts of a date that are not the same in every row."""
+    return [part for part, take in _PARTS.items() if take(dates).nunique() > 1]
+
+
+def _bounds(raw: Floats, scaled: NDArray[Any], clip: float | None) -> tuple[Floats, Floats]:
+    low, high = np.full(raw.shape[1], -np.inf), np.full(raw.shape[1], np.inf)
+    if clip is not None and len(scaled):
+        low[scaled], high[scaled] = np.nanquantile(raw[:, scaled], [clip, 1 - clip], axis=0)
+    return np.nan_to_num(low, nan=-np.inf, neginf=-np.inf), np.nan_to_num(high, nan=np.inf, posinf=np.inf)
+
+
+def _units_of_logarithms(raw: Floats, scaled: NDArray[Any]) -> Floats:
+    """For each skewed number the size of its usual values, from which on the logarithm bends; 0 for the others."""
+    units = np.zeros(raw.shape[1])
+    for i in scaled:
+        x = raw[~np.isnan(raw[:, i]), i]
+        spread = x.std() if len(x) else 0.0
+        if spread > 0 and abs(np.mean(((x - x.mean()) / spread) ** 3)) > SKEWED:
+            units[i] = np.median(np.abs(x[x != 0]))
+    return units
+
+
+def _logarithms(x: Floats, units: Floats) -> Floats:
+    skewed = np.flatnonzero(units)
+    if not len(skewed):
+        return x
+    x = x.copy()
+    x[:, skewed] = np.sign(x[:, skewed]) * np.log1p(np.abs(x[:, skewed]) / units[skewed])
+    return x
+
+
+def _frequent_levels(column: pd.Series) -> list[str]:
+    """Levels that occur more than once, in the order of their names."""
+    counts = pd.Series(values.labels(column), dtype=object).value_counts()
+    return sorted(counts.index[counts > 1])

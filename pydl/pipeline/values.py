@@ -1,0 +1,227 @@
+"""What single values mean: missing, a number in somebody's notation, a date, yes or no, a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# In any case and with blanks around. Words that can be classes ("none", "-") are missing only among numbers.
+MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "#na", "nan", "null", "<na>", "nat"})
+MISSING_AMONG_NUMBERS = frozenset({
+    "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
+    "#ref!", "#value!", "#div/0!", "#num!",
+})  # fmt: skip
+YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
+NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
+
+POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
+LARGEST = 1e100  # whose square and sum still are numbers
+_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
+_GAP = r" '’\u00a0\u202f"
+_ENDS = (rf"\(?\s*[-+−]?\s*{_MONEY}\s*[-+−]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
+_NUMBER = {
+    POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
+    COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
+}
+_INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
+_NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
+
+ISO = "ISO8601"
+DATE_FORMATS = (
+    ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
+    "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
+)  # fmt: skip
+TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+_ALL_FORMATS = (*DATE_FORMATS, *(f"{d}{gap}{t}" for d in DATE_FORMATS[1:] for gap in " T" for t in TIME_FORMATS), *TIME_FORMATS)  # fmt: skip
+_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
+
+
+def is_text(column: pd.Series) -> bool:
+    return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column))
+
+
+def tidy(column: pd.Series) -> pd.Series:
+    """A column of text without blanks around its values and with None for the words that mean "missing"."""
+    try:
+        codes, levels = pd.factorize(column)
+    except TypeError:  # lists and dicts, as JSON lines may hold
+        codes, levels = pd.factorize(column.map(str, na_action="ignore"))
+    words = pd.Series([_word(v) for v in levels], dtype=object)
+    if len(words) and all(isinstance(w, bool | np.bool_) for w in words) and (codes >= 0).all():
+        return column.astype(bool)
+    if len(words) and all(isinstance(w, int | float | np.number | Decimal) for w in words):
+        return column.astype(np.float64)
+    words[len(words)] = None  # which code -1 picks
+    return pd.Series(words.to_numpy()[codes], index=column.index, name=column.name, dtype="str")
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str):
+        return value
+    value = value.strip()
+    return None if value.lower() in MISSING else value
+
+
+def plain_numbers(column: pd.Series) -> pd.Series | None:
+    """A tidy column of text as numbers; None where a value is none, or is one that a number would garble.
+
+    Codes such as `01234` and long identifiers, whose last digits a float would lose, stay text.
+    """
+    present = column.dropna()
+    if present.empty or not _number_like(present.iloc[0]):
+        return None
+    if present.str.contains(r"^0\d+$|[_xX]", regex=True).any():
+        return None
+    numbers = pd.to_numeric(present, errors="coerce")
+    if numbers.isna().any() or (present.str.len() > 15).any() and (numbers.abs() >= 2**53).mean() > 0.5:
+        return None
+    if len(present) == len(column) and pd.api.types.is_integer_dtype(numbers) and numbers.dtype != np.uint64:
+        return numbers.astype(np.int64)
+    return numbers.astype(np.float64).reindex(column.index)
+
+
+def _number_like(text: str) -> bool:
+    return bool(_NUMBER[POINT].fullmatch(text) or _INFINITE.fullmatch(text))
+
+
+def number_format(levels: Collection[str]) -> tuple[str, list[str]]:
+    """The notation that most of the values follow, and the values that do not follow it."""
+    words = {
+        notation: [v for v in levels if not (pattern.fullmatch(v) and any(map(str.isdigit, v)) or _INFINITE.fullmatch(v))]
+        for notation, pattern in _NUMBER.items()
+    }  # fmt: skip
+    notation = min(words, key=lambda n: len(words[n]))  # of equals the first: 1,234 is a thousand
+    return notation, words[notation]
+
+
+def number(text: str, notation: str) -> float:
+    """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`. What is none gives NaN."""
+    if not (_NUMBER[notation].fullmatch(text) and any(map(str.isdigit, text))):
+        return float(text) if _INFINITE.fullmatch(text) else np.nan
+    negative = text.startswith("(")
+    text = text.replace("−", "-")
+    text = re.sub(r"EUR|kr", "", text)
+    text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
+    value = float(_NOT_OF_A_NUMBER.sub("", text))
+    return -value if negative else value
+
+
+def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Floats:
+    """A column as float64, NaN where missing, infinite or one of `words`.
+
+    Raises
+    ------
+    ValueError
+        A value that is no number in this notation.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise ValueError(f'column "{column.name}": expected numbers, got dates')
+    if not pd.api.types.is_numeric_dtype(column):
+        column = tidy(column)
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+    else:
+        codes, levels = pd.factorize(column)
+        of_level = np.array([*(number(v, notation) for v in levels.astype(object)), np.nan])
+        known = MISSING_AMONG_NUMBERS | {w.lower() for w in words}
+        wrong = [v for v, x in zip(levels, of_level, strict=False) if np.isnan(x) and v.lower() not in known]
+        if wrong:
+            raise ValueError(_wrong_value(column, wrong[0], "a number"))
+        values = of_level[codes]
+    return np.clip(np.where(np.isfinite(values), values, np.nan), -LARGEST, LARGEST)
+
+
+def _wrong_value(column: pd.Series, value: str, wanted: str) -> str:
+    row = int(np.flatnonzero((column == value).to_numpy())[0]) + 1
+    return (
+        f'column "{column.name}", row {row}: expected {wanted}, got "{value[:40]}"; '
+        "mend the value, or leave it empty if it is missing"
+    )
+
+
+def date_format(levels: pd.Series) -> str | None:
+    """The format that at least 95 % of the values follow, None if there is none; 1/2/2020 is January the second."""
+    sample = levels.iloc[:: max(1, len(levels) // 200)]
+    if sum(bool(_DATE_LIKE.fullmatch(v)) for v in sample) < 0.9 * len(sample):
+        return None
+    candidates = [f for f in _ALL_FORMATS if _parsed(sample, f).notna().mean() >= 0.9]
+    read = {f: _parsed(levels, f).notna().mean() for f in candidates}
+    best = max(read, key=lambda f: read[f], default="")
+    return best if read.get(best, 0.0) >= 0.95 else None
+
+
+def _parsed(text: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+
+
+def unread_dates(levels: pd.Series, form: str) -> list[str]:
+    """The values that do not follow a format."""
+    return list(levels[_parsed(levels, form).isna()])
+
+
+def dates(column: pd.Series, form: str) -> pd.Series:
+    """A column as times without a zone (UTC where the values name one), NaT where missing.
+
+    Raises
+    ------
+    ValueError
+        Numbers, or text of which less than a twentieth follows the format.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if pd.api.types.is_numeric_dtype(column):
+        if column.isna().all():
+            return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
+        raise ValueError(f'column "{column.name}": expected dates such as {form}, got numbers')
+    column = tidy(column)
+    codes, levels = pd.factorize(column)
+    parsed = _parsed(pd.Series(levels, dtype="str"), form)
+    if len(levels) and parsed.isna().all():
+        raise ValueError(_wrong_value(column, levels[0], f"a date such as {form}"))
+    parsed = pd.concat([parsed, pd.Series([pd.NaT], dtype=parsed.dtype)], ignore_index=True)
+    return pd.Series(parsed.to_numpy()[codes], index=column.index, name=column.name)
+
+
+def flags(column: pd.Series) -> Floats:
+    """A column of yes and no as 1 and 0, NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        Any other value.
+    """
+    words = labels(column)
+    codes, levels = pd.factorize(pd.Series(words, dtype=object))
+    of_level = np.array([*(1.0 if v.lower() in YES else 0.0 if v.lower() in NO else np.nan for v in levels), np.nan])
+    wrong = np.flatnonzero(np.isnan(of_level[:-1]))
+    if len(wrong):
+        raise ValueError(
+            _wrong_value(pd.Series(words, name=column.name), levels[wrong[0]], "yes or no, true or false, 1 or 0")
+        )
+    return of_level[codes]
+
+
+def labels(column: pd.Series) -> NDArray[np.object_]:
+    """A column as text, None where missing; 3, 3.0 and "3" are the same label."""
+    if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
+        column = tidy(column)
+    codes, levels = pd.factorize(column)
+    of_level = np.empty(len(levels) + 1, dtype=object)
+    of_level[:-1] = [_label(v) for v in levels]
+    return of_level[codes]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
+        value = int(value)
+    return str(value)
