@@ -213,8 +213,8 @@ class Trainer(Layer):
         Parameters
         ----------
         x, y : array, or list or dict of arrays by input and output
-            Or, as `x` alone, a `pydl.utils.PyDataset`, another sequence of batches, or an iterator over batches, each
-            `(x, y)` or `(x, y, sample_weight)`. Data stay where they are; batches are gathered row by row in C.
+            Or, as `x` alone, a source of `pydl.data`, a `pydl.utils.PyDataset`, another sequence of batches, or an
+            iterator over batches, each `(x, y)` or `(x, y, sample_weight)`. Rows of arrays are gathered in C.
         batch_size : int, optional
             Default 32. The last batch of an epoch may be smaller.
         epochs, initial_epoch : int
@@ -224,7 +224,7 @@ class Trainer(Layer):
         callbacks : list of Callback, optional
         validation_split : float
             The share of the *last* rows, before shuffling, to keep for validation.
-        validation_data : tuple or sequence of batches, optional
+        validation_data : tuple, source or sequence of batches, optional
             `(x, y)` or `(x, y, sample_weight)`.
         shuffle : bool
             Draw a new order of the rows for each epoch, from the model's seed.
@@ -254,6 +254,7 @@ class Trainer(Layer):
         """
         from pydl._fit import run_fit  # the loop is a page of its own
 
+        x, y, sample_weight = _data.unpacked("fit", x, y, sample_weight)
         self._prepare("fit", x)
         with self._exclusively("fit"):
             return run_fit(
@@ -325,6 +326,7 @@ class Trainer(Layer):
         return_dict : bool
             Return a dict instead of a number (no metrics) or a list.
         """
+        x, y, sample_weight = _data.unpacked("evaluate", x, y, sample_weight)
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
         steps = optional_whole("evaluate", "steps", steps, at_least=1)
@@ -357,6 +359,7 @@ class Trainer(Layer):
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
             return self._predict_at_once("predict", x)
         steps = optional_whole("predict", "steps", steps, at_least=1)
+        x, _, _ = _data.unpacked("predict", x, None, None)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         outputs = _passes.predict(self, x, size, steps, listed)
