@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.target import Target
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.columns import Column
-from pydl.pipeline.target import Target
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from pydl.pipeline.columns import Column
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.target import Target
 
 if TYPE_CHECKING:
     from pydl.pipeline.training import Watch

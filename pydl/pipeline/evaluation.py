@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.target import Target
 from sklearn import metrics
 
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Figures = dict[str, Any]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.target import Target
 
 import pydl
+from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydl.pipeline.preparation import InputSpec
-from pydl.pipeline.target import Target
-
 import pydl
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.preparation import InputSpec
+from pydl.pipeline.target import Target
 
 _MOST_EMBEDDED = 32  # numbers that stand for a level
 
@@ -56,6 +55,7 @@ def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
         optimizer = pydl.optimizers.get(options.optimizer)
     except (ValueError, TypeError) as error:
         raise ValueError(f"--optimizer: {error}") from None
+    assert optimizer is not None
     optimizer.learning_rate = options.lr
     model.compile(optimizer, loss, metrics=["accuracy"] if classes else None)
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.target import Target
-
 import pydl
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.target import Target
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl.pipeline.table import read_table, write_table
-
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.options import one_of
 from pydl.pipeline.run import Run
+from pydl.pipeline.table import read_table, write_table
 
 
 def predict_file(run: Run, data: str, out: str) -> int:

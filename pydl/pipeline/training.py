@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.columns import Column, guess
-from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.table import read_table
-from pydl.pipeline.target import Target
 from sklearn.model_selection import train_test_split
 
 import pydl
 from pydl.pipeline import baseline, crossval, tuning
 from pydl.pipeline import run as names
+from pydl.pipeline.columns import Column, guess
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.fitted import Fitted, Predictions, predict
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions, one_of
+from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
+from pydl.pipeline.table import read_table
+from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Frame = Any
@@ -132,7 +132,8 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
     """The data, the data to judge on, and what was noticed in them."""
     if options.target is None:
         raise ValueError("--target: expected the name of the column to predict")
-    frames, notes = [], []
+    frames: list[Any] = []
+    notes: list[str] = []
     for path in (options.data, options.test):
         if path is None:
             frames.append(None)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
-from pydl.pipeline.columns import Column
-from pydl.pipeline.target import Target
 
 import pydl
+from pydl.pipeline.columns import Column
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import STUDY, Run
+from pydl.pipeline.target import Target
 
 if TYPE_CHECKING:
     from pydl.pipeline.training import Watch

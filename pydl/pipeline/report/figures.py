@@ -12,15 +12,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from pydl.pipeline.target import Target
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 11, "svg.fonttype": "path", "svg.hashsalt": "pydl", "axes.grid": True, "grid.alpha": 0.25,
     "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8, "legend.frameon": False,
 }  # fmt: skip
@@ -207,12 +207,8 @@ def trials(found: Sequence[dict[str, Any]]) -> Picture:
         axes.set(xlabel="trial", ylabel="validation loss")
         axes.legend()
 
-    return _draw(
-        "Search",
-        f"{len(found)} trials, {len(done)} with a value.",
-        "Trials that lag behind the others are cut short.",
-        draw,
-    )
+    alt = f"{len(found)} trials, {len(done)} with a value."
+    return _draw("Search", alt, "Trials that lag behind the others are cut short.", draw)
 
 
 def _thinned(x: Array, y: Array) -> tuple[Array, Array]:

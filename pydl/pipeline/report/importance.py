@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydl.pipeline.target import Target
 
 from pydl.pipeline.fitted import Fitted, Predictions
 from pydl.pipeline.report.slices import losses
+from pydl.pipeline.target import Target
 
 if TYPE_CHECKING:
     from pydl.pipeline.training import Part

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydl.pipeline.columns import Column
-from pydl.pipeline.target import Target
 
+from pydl.pipeline.columns import Column
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
 
 if TYPE_CHECKING:
     from pydl.pipeline.training import Part
