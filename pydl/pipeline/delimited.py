@@ -57,7 +57,8 @@ class Delimited:
 
     def read(self) -> pd.DataFrame:
         """All rows, every value as text, empty where nothing stands."""
-        return next(self._parsed(None), pd.DataFrame(columns=self.names, dtype="str"))
+        tables = list(self._parsed(None))
+        return tables[0] if tables else pd.DataFrame(columns=self.names, dtype="str")
 
     def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All rows in tables of at most `rows`."""

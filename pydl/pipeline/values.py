@@ -55,9 +55,10 @@ def tidy(column: pd.Series) -> pd.Series:
     except TypeError:  # lists and dicts, as JSON lines may hold
         codes, levels = pd.factorize(column.map(str, na_action="ignore"))
     words = pd.Series([_word(v) for v in levels], dtype=object)
-    if len(words) and all(isinstance(w, bool | np.bool_) for w in words) and (codes >= 0).all():
-        return column.astype(bool)
-    if len(words) and all(isinstance(w, int | float | np.number | Decimal) for w in words):
+    if len(words) and all(isinstance(w, bool | np.bool_) for w in words):
+        if (codes >= 0).all():
+            return column.astype(bool)
+    elif len(words) and all(isinstance(w, int | float | np.number | Decimal) for w in words):
         return column.astype(np.float64)
     words[len(words)] = None  # which code -1 picks
     return pd.Series(words.to_numpy()[codes], index=column.index, name=column.name, dtype="str")
