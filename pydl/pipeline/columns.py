@@ -185,13 +185,9 @@ class _About:
         form = values.date_format(words)
         if form is not None:
             unread = int(self.levels[values.unread_dates(words, form)].sum())
-            note = f"read as {form}" if form != values.ISO else ""
-            return self.date(
-                form,
-                "; ".join(
-                    filter(None, [note, f"{unread} values are no such dates and count as missing" * bool(unread)])
-                ),
-            )
+            plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
+            notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
+            return self.date(form, "; ".join(notes))
         return self.of_levels("")
 
     def values_are_digits(self, words: pd.Series) -> bool:

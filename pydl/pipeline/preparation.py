@@ -283,13 +283,13 @@ def _bounds(raw: Floats, scaled: NDArray[Any], clip: float | None) -> tuple[Floa
 
 
 def _units_of_logarithms(raw: Floats, scaled: NDArray[Any]) -> Floats:
-    """For each skewed number the size of its usual values, from which on the logarithm bends; 0 for the others."""
+    """For each skewed number the size of its small values, from which on the logarithm bends; 0 for the others."""
     units = np.zeros(raw.shape[1])
     for i in scaled:
         x = raw[~np.isnan(raw[:, i]), i]
         spread = x.std() if len(x) else 0.0
         if spread > 0 and abs(np.mean(((x - x.mean()) / spread) ** 3)) > SKEWED:
-            units[i] = np.median(np.abs(x[x != 0]))
+            units[i] = np.quantile(np.abs(x[x != 0]), 0.1)
     return units
 
 

@@ -330,10 +330,8 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _typed(column: pd.Series, text: bool) -> pd.Series:
+    if values.is_text(column) and column.dtype == object:
+        column = values.tidy(column)
     if not values.is_text(column):
         return column
-    column = values.tidy(column)
-    if text or not values.is_text(column):
-        return column
-    numbers = values.plain_numbers(column)
-    return column if numbers is None else numbers
+    return values.tidy(column) if text else values.read_text(column)
