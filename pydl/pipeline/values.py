@@ -78,7 +78,7 @@ def _of_objects(column: pd.Series) -> pd.Series:
         return column.astype(bool)
     if kinds and all(issubclass(k, int | float | np.number | Decimal) and k is not bool for k in kinds):
         return column.astype(np.float64)
-    words = np.array([*(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in levels), None], object)
+    words = np.array([*map(_label, levels), None], object)
     return pd.Series(words[codes], index=column.index, name=column.name, dtype="str")
 
 
@@ -198,25 +198,28 @@ def unread_dates(levels: pd.Series, form: str) -> list[str]:
     return list(levels[_parsed(levels, form).isna()])
 
 
-def dates(column: pd.Series, form: str) -> pd.Series:
-    """A column as times without a zone (UTC where the values name one), NaT where missing.
+def dates(column: pd.Series, form: str, words: Collection[str] = ()) -> pd.Series:
+    """A column as times without a zone (UTC where the values name one), NaT where missing or one of `words`.
 
     Raises
     ------
     ValueError
-        Numbers, or text of which less than a twentieth follows the format.
+        Numbers, or text that does not follow the format.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-    if pd.api.types.is_numeric_dtype(column):
-        if column.isna().all():
-            return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
+    if not pd.api.types.is_numeric_dtype(column):
+        column = tidy(column)
+    if column.isna().all():
+        return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
+    if not is_text(column):
         raise ValueError(f'column "{column.name}": expected dates such as {form}, got numbers')
-    column = tidy(column)
     codes, levels = pd.factorize(column)
-    parsed = _parsed(pd.Series(levels, dtype="str"), form)
-    if len(levels) and parsed.isna().all():
-        raise ValueError(_wrong_value(column, levels[0], f"a date such as {form}"))
+    text = pd.Series(levels, dtype="str")
+    parsed = _parsed(text, form)
+    wrong = text[parsed.isna() & ~text.isin(list(words))]
+    if len(wrong):
+        raise ValueError(_wrong_value(column, wrong.iloc[0], f"a date ({form})"))
     parsed = pd.concat([parsed, pd.Series([pd.NaT], dtype=parsed.dtype)], ignore_index=True)
     return pd.Series(parsed.to_numpy()[codes], index=column.index, name=column.name)
 
@@ -251,6 +254,8 @@ def labels(column: pd.Series) -> NDArray[np.object_]:
 
 
 def _label(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
         value = int(value)
     return str(value)
