@@ -121,7 +121,9 @@ def test_flags_dates_and_categories(table: pd.DataFrame, prepared: Preparation) 
 def test_treatments_say_the_figures(table: pd.DataFrame, prepared: Preparation) -> None:
     said = {c.name: c.treatment for c in prepared.columns}
     median, gone = table["height"].median(), table["height"].isna().sum()
-    assert said["height"] == f"{gone} missing: set to the median {median:.4g} and marked, scaled to mean 0 and deviation 1"
+    assert (
+        said["height"] == f"{gone} missing: set to the median {median:.4g} and marked, scaled to mean 0 and deviation 1"
+    )
     assert "logarithm" in said["gain"]
     assert "more frequent" in said["member"]
     assert said["joined"] == "taken apart: year, month, day, weekday, days"
@@ -284,7 +286,9 @@ def other_scikit_learn_class(schema: Schema) -> None:
 
 
 def type_of_elsewhere(schema: Schema) -> None:
-    next(n for n in walk(schema) if n.get("__loader__") == "TypeNode").update(__module__="subprocess", __class__="Popen")
+    next(n for n in walk(schema) if n.get("__loader__") == "TypeNode").update(
+        __module__="subprocess", __class__="Popen"
+    )
 
 
 def no_state(schema: Schema) -> None:
@@ -373,7 +377,9 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     assert time.process_time() - start < 15
 
 
-def trained(train: pd.DataFrame, test: pd.DataFrame, target: str, drop: list[str], epochs: int, seed: int) -> tuple[Any, Any]:
+def trained(
+    train: pd.DataFrame, test: pd.DataFrame, target: str, drop: list[str], epochs: int, seed: int
+) -> tuple[Any, Any]:
     """The test part's target and what a small network makes of it: probabilities, or values."""
     goal = Target.fit(train[target])
     prepared = Preparation(guess(train, target, drop)).fit(train)

@@ -172,7 +172,9 @@ MIXED = pd.DataFrame({
 })  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.parquet", "t.arrow", "t.feather", "t.jsonl", "t.json"])
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.tsv", "t.csv.gz", "t.parquet", "t.arrow", "t.feather", "t.jsonl", "t.json"]
+)
 def test_written_tables_come_back(tmp_path: Path, name: str) -> None:
     write_table(MIXED, tmp_path / name)
     frame = read_table(tmp_path / name)
@@ -216,7 +218,9 @@ def test_chunks_are_the_table(tmp_path: Path, name: str) -> None:
 
 
 def test_chunks_of_flags_dates_and_names_that_come_late(tmp_path: Path) -> None:
-    table = pd.DataFrame({"flag": [True, False, True, False], "when": pd.to_datetime(["2024-01-31", None, None, "2025-02-01"])})
+    table = pd.DataFrame(
+        {"flag": [True, False, True, False], "when": pd.to_datetime(["2024-01-31", None, None, "2025-02-01"])}
+    )
     write_table(table.assign(gaps=[True, False, None, None]), tmp_path / "t.parquet")
     chunks = list(read_chunks(tmp_path / "t.parquet", 2))
     assert [c["flag"].dtype for c in chunks] == [bool, bool]

@@ -254,7 +254,9 @@ class Preparation:
             if c.kind == "number"
             else replace(c, treatment=_of_flag(c.treatment, raw[c.name]))
             if c.kind == "flag"
-            else replace(c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}")
+            else replace(
+                c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}"
+            )
             if c.kind == "date"
             else c
             for c in self.columns
@@ -264,7 +266,9 @@ class Preparation:
         gone = int(np.isnan(x).sum())
         said = []
         if gone:
-            said.append(f"{gone} missing: set to the median {0.0 if gone == len(x) else np.nanmedian(x):.4g} and marked")
+            said.append(
+                f"{gone} missing: set to the median {0.0 if gone == len(x) else np.nanmedian(x):.4g} and marked"
+            )
         if np.isfinite(self._low[i]):
             said.append(f"clipped to {self._low[i]:.4g} ... {self._high[i]:.4g}")
         if self._units[i]:

@@ -99,7 +99,9 @@ def read_chunks(path: str | Path, rows: int = 65536, schema: Schema | None = Non
     for frame in _chunks(Path(path), rows):
         notes = frame.attrs["notes"]
         frame = frame.reindex(columns=list(schema.kinds))
-        yield _with_notes(pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()}), notes)
+        yield _with_notes(
+            pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()}), notes
+        )
 
 
 def _kind_of_values(column: pd.Series) -> str:
@@ -292,8 +294,9 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
             yield pd.DataFrame(some)
     elif kind == "parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas()
+            for group in range(file.num_row_groups):  # one call for all of them would hold the whole file
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+                    yield batch.to_pandas()
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)

@@ -50,13 +50,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def __init__(
         self, loss: Any = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *,
-        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant", learning_rate_init: float = 0.001,
-        power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True, random_state: Any = None, tol: float = 1e-4,
-        verbose: bool = False, warm_start: bool = False, momentum: float = 0.9, nesterovs_momentum: bool = True,
-        early_stopping: bool = False, validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-8, n_iter_no_change: int = 10, max_fun: int = 15000, dropout: float = 0.0,
-        batch_norm: bool = False, callbacks: Any = None, optimizer: Any = None,
-        n_jobs: int | None = None,
+        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
+        learning_rate_init: float = 0.001, power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True,
+        random_state: Any = None, tol: float = 1e-4, verbose: bool = False, warm_start: bool = False,
+        momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
+        validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+        n_iter_no_change: int = 10, max_fun: int = 15000, dropout: float = 0.0, batch_norm: bool = False,
+        callbacks: Any = None, optimizer: Any = None, n_jobs: int | None = None,
     ) -> None:  # fmt: skip
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
