@@ -47,7 +47,7 @@ class Column:
     format : str
         How its numbers or dates are written.
     words : tuple of str
-        Values that are no numbers among numbers, and count as missing.
+        Values that are no numbers, or dates, among such, and count as missing.
     """
 
     name: str
@@ -168,9 +168,9 @@ class _About:
     def number(self, note: str = "", **more: Any) -> Column:
         return self.column("number", "scaled to mean 0 and deviation 1", note, **more)
 
-    def date(self, form: str, note: str = "") -> Column:
+    def date(self, form: str, note: str = "", words: Sequence[str] = ()) -> Column:
         treatment = "taken apart: year, month, day, weekday, hour, days since 1970 (those that differ)"
-        return self.column("date", treatment, note, format=form)
+        return self.column("date", treatment, note, format=form, words=tuple(words))
 
     def of_text(self) -> Column:
         words = pd.Series(self.levels.index, dtype="str")
@@ -184,14 +184,11 @@ class _About:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
         form = values.date_format(words)
         if form is not None:
-            unread = int(self.levels[values.unread_dates(words, form)].sum())
-            note = f"read as {form}" if form != values.ISO else ""
-            return self.date(
-                form,
-                "; ".join(
-                    filter(None, [note, f"{unread} values are no such dates and count as missing" * bool(unread)])
-                ),
-            )
+            others = values.unread_dates(words, form)
+            unread = int(self.levels[others].sum())
+            plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
+            notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
+            return self.date(form, "; ".join(notes), others)
         return self.of_levels("")
 
     def values_are_digits(self, words: pd.Series) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
@@ -57,13 +57,14 @@ class Delimited:
 
     def read(self) -> pd.DataFrame:
         """All rows, every value as text, empty where nothing stands."""
-        return next(self._parsed(None), pd.DataFrame(columns=self.names, dtype="str"))
+        tables = list(self._parsed(None))
+        return tables[0] if tables else pd.DataFrame(columns=self.names, dtype="str")
 
     def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All rows in tables of at most `rows`."""
         return self._parsed(rows)
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> Any:
         return gzip.open(self.path, "rb") if self.path.suffix.lower() == ".gz" else self.path.open("rb")
 
     def _find_encoding(self) -> str:
@@ -88,13 +89,15 @@ class Delimited:
     def _sample(self) -> list[str]:
         """The first lines, whole ones where the file goes on."""
         with self._open() as file, io.TextIOWrapper(file, self.encoding, errors="replace", newline=None) as text:
-            lines, size = [], 0
-            while (
-                len(lines) < _SAMPLE_LINES and size < _SAMPLE_CHARACTERS and (line := text.readline(_SAMPLE_CHARACTERS))
-            ):
+            lines, size = list[str](), 0
+            while size < _SAMPLE_CHARACTERS and (len(lines) < 20 or (len(lines) < _SAMPLE_LINES and size < _BLOCK)):
+                line = text.readline(_SAMPLE_CHARACTERS)
+                if not line:
+                    break
                 lines.append(line)
                 size += len(line)
-        if sum(not (c.isprintable() or c.isspace()) for c in "".join(lines)) > 0.05 * size:
+        start = "".join(lines)[:65536]
+        if sum(not (c.isprintable() or c.isspace()) for c in start) > 0.05 * len(start):
             raise ValueError(f"{self.path} is no text; expected a table such as CSV or Parquet")
         return lines
 

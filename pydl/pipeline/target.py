@@ -69,12 +69,12 @@ class Target:
         counts = pd.Series(labels[keep], dtype=object).value_counts()
         if len(counts) == 1:
             raise ValueError(f'target "{name}" is always {counts.index[0]}; expected at least two different values')
-        notes = _missing_note(name, keep)
         notation, x = _as_numbers(series)
+        chosen = task if task != "auto" else _guess_task(series, x, counts)
+        notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
         if task == "auto":
-            task = _guess_task(series, x, counts)
-            notes.append(f'"{name}" is taken for a {task}; --task {_other(task)} would change that')
-        if task == "regression":
+            notes.append(f'"{name}" is taken for a {chosen}; --task {_other(chosen)} would change that')
+        if chosen == "regression":
             return cls._regression(series, x, notation, notes)
         return cls._classification(series, x, counts, notes)
 
