@@ -52,7 +52,9 @@ def test_there_and_back(case: str) -> None:
     assert keep.all()
     if task == "classification":
         assert y.dtype == np.int32
-        assert [str(v) for v in target.decode(y)] == [str(int(v) if v == 10.0 or (isinstance(v, float) and v % 1 == 0) else v) for v in values]
+        assert [str(v) for v in target.decode(y)] == [
+            str(int(v) if v == 10.0 or (isinstance(v, float) and v % 1 == 0) else v) for v in values
+        ]
     else:
         np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-9)
         expected = values if case != "money" else [i * 1001 + 0.5 for i in range(1, 90)]
@@ -120,8 +122,8 @@ def test_other_values_later() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"task": "ranking"}, {"scale": 0.0}, {"classes": ["a"]}, {"classes": [["a"], "b"]}, {"notation": "?"}, {"more": 1},
-        {"mean": "0"}, {"name": None}, {"classes": None}, {"notes": 5},
+        {"task": "ranking"}, {"scale": 0.0}, {"classes": ["a"]}, {"classes": [["a"], "b"]}, {"notation": "?"},
+        {"more": 1}, {"mean": "0"}, {"name": None}, {"classes": None}, {"notes": 5},
     ],
 )  # fmt: skip
 def test_states_that_are_none(change: dict[str, Any]) -> None:

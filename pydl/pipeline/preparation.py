@@ -1,4 +1,4 @@
-"""From the columns of a table to the arrays that a network takes: scikit-learn's imputers, scalers, encoders, fitted once."""
+"""From the columns of a table to a network's arrays: scikit-learn's imputers, scalers and encoders, fitted once."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class InputSpec:
 class Preparation:
     """What is done to a table before a network sees it.
 
-    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1,
-    at most 10,000 deviations out. Flags: 1 and 0.
-    Dates: their parts, as numbers. Each number, flag or date with missing values gets a feature that says so. Categories:
-    one feature per level, one of them for "missing" where that occurred; a level never seen has 0 in all of them. Categories
-    of many levels: a code from 1 on, to be embedded; 0 stands for a level that is missing, was never seen, or once only.
+    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1, at most 10,000
+    deviations out. Flags: 1 and 0. Dates: their parts, as numbers. Each number, flag or part of a date with missing
+    values gets a feature that says so. Categories: one feature per level, one of them for "missing" where that
+    occurred; a level never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded;
+    0 stands for a level that is missing, was never seen, or once only.
 
     Parameters
     ----------
@@ -254,7 +254,9 @@ class Preparation:
             if c.kind == "number"
             else replace(c, treatment=_of_flag(c.treatment, raw[c.name]))
             if c.kind == "flag"
-            else replace(c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}")
+            else replace(
+                c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}"
+            )
             if c.kind == "date"
             else c
             for c in self.columns
@@ -264,7 +266,9 @@ class Preparation:
         gone = int(np.isnan(x).sum())
         said = []
         if gone:
-            said.append(f"{gone} missing: set to the median {0.0 if gone == len(x) else np.nanmedian(x):.4g} and marked")
+            said.append(
+                f"{gone} missing: set to the median {0.0 if gone == len(x) else np.nanmedian(x):.4g} and marked"
+            )
         if np.isfinite(self._low[i]):
             said.append(f"clipped to {self._low[i]:.4g} ... {self._high[i]:.4g}")
         if self._units[i]:
