@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,31 @@ def sinks(outputs: list[Array]) -> _core.Arrays:
     return _core.Arrays(outputs, True)
 
 
+def is_source(x: Any) -> bool:
+    """Whether `x` is one of `pydl.data`: it gives batches of any size, from any place on, in the order of a seed."""
+    return hasattr(x, "batches") and hasattr(x, "batch_count")
+
+
+def unpacked(owner: str, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """What a source of arrays holds, as if it had been passed as arrays; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        Targets or weights beside a source, which brings its own.
+    """
+    if not is_source(x):
+        return x, y, sample_weight
+    if y is not None or sample_weight is not None:
+        raise ValueError(f"{owner}: y and sample_weight are for arrays; {x!r} brings its own targets")
+    held = getattr(x, "arrays", None)
+    return (x, None, None) if held is None else tuple(held)
+
+
 def is_batched(x: Any) -> bool:
-    """Whether `x` gives batches by itself: a `PyDataset` or other sequence of batches, a generator, an iterator."""
+    """Whether `x` gives batches by itself: a source, a `PyDataset` or other sequence of batches, an iterator."""
+    if is_source(x):
+        return True
     if isinstance(x, np.ndarray | list | tuple | Mapping | str) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
         return False
     try:
@@ -113,13 +136,17 @@ def is_batched(x: Any) -> bool:
 
 
 def batches(
-    x: Any, start: int = 0, shuffle: np.random.Generator | None = None, steps: int | None = None
-) -> Iterator[Any]:
-    """The batches of one epoch: a sequence by index (in random order where `shuffle`), an iterator as it comes.
+    x: Any, batch_size: int, start: int = 0, shuffle: np.random.Generator | None = None, steps: int | None = None
+) -> Generator[Any]:
+    """The batches of one epoch: of a source or sequence in random order where `shuffle`, of an iterator as they come.
 
-    From batch `start` on (an iterator is taken to be there already), up to batch `steps`.
+    From batch `start` on (an iterator is taken to be there already), up to batch `steps`. Only a source is asked for
+    batches of `batch_size`.
     """
-    if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
+    if is_source(x):
+        seed = None if shuffle is None else int(shuffle.integers(1 << 62))
+        yield from x.batches(batch_size, seed=seed, start=start, stop=steps)
+    elif hasattr(x, "__getitem__") and hasattr(x, "__len__"):
         order = np.arange(len(x)) if shuffle is None else shuffle.permutation(len(x))
         yield from (x[int(i)] for i in order[start:steps])
     elif hasattr(x, "__next__"):
@@ -128,15 +155,18 @@ def batches(
         yield from itertools.islice(x, start, steps)
 
 
-def batch_count(x: Any) -> int | None:
+def batch_count(x: Any, batch_size: int) -> int | None:
     """How many batches an epoch has, None where only the end of it will tell."""
+    if is_source(x):
+        count: int | None = x.batch_count(batch_size)
+        return count
     return len(x) if hasattr(x, "__len__") else None
 
 
 def split_batch(owner: str, batch: Any) -> tuple[Any, Any, Any]:
     """`(x, y)` or `(x, y, sample_weight)` as three values."""
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        kind = type(batch).__name__
+        kind = f"tuple of {len(batch)}" if isinstance(batch, tuple) else type(batch).__name__
         raise ValueError(f"{owner}: expected each batch as a tuple (x, y) or (x, y, sample_weight), got a {kind}")
     return (*batch, None)[:3]
 
@@ -156,6 +186,8 @@ def first_inputs(owner: str, x: Any) -> Any:
     """
     if not is_batched(x):
         return x
+    if is_source(x) and x.rows is not None:
+        return inputs_of(next(x.batches(1, prefetch=0)))
     if hasattr(x, "__getitem__") and hasattr(x, "__len__") and len(x):
         return inputs_of(x[0])
     raise ValueError(f"{owner}: the model has no input shape yet and batches come one by one; start it with pydl.Input")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -38,7 +39,7 @@ def run_fit(
             raise ValueError(
                 "fit: y, sample_weight and validation_split are for arrays; batches bring their own targets"
             )
-        source = _BatchSource(model, x, shuffle, class_weight, steps_per_epoch)
+        source = _BatchSource(model, x, batch_size, shuffle, class_weight, steps_per_epoch)
     else:
         data = _data.Rows(model, "fit", x, y, sample_weight, class_weight)
         if share and validation_data is None:
@@ -83,6 +84,8 @@ def _kept(n: int, share: float) -> int:
 def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
     if data is None:
         return None
+    if _data.is_source(data) and hasattr(data, "arrays"):
+        data = _data.unpacked("fit, validation_data", data, None, None)
     if isinstance(data, _data.Rows):
         rows = data
     elif isinstance(data, tuple | list):
@@ -108,7 +111,7 @@ class _Source:
 
     steps: int | None
 
-    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         """What to run from batch `step` of an epoch on; `single` and `limit` as for `row_chunks`."""
         raise NotImplementedError
 
@@ -126,7 +129,7 @@ class _RowSource(_Source):
         self.lap = -(-data.n // min(batch_size, data.n))  # batches in the data
         self.steps: int = steps_per_epoch or self.lap
 
-    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         while step < self.steps:
             lap, place = divmod(epoch * self.steps + step, self.lap)
             end = min(self.lap, place + self.steps - step)
@@ -147,19 +150,23 @@ def _shifted(limit: Callable[[int], int | None], by: int, step: int) -> int | No
 class _BatchSource(_Source):
     """Batches that come one by one."""
 
-    def __init__(self, model: Any, x: Any, shuffle: bool, class_weight: Any, steps_per_epoch: int | None) -> None:
-        self.model, self.x, self.shuffle, self.class_weight = model, x, shuffle, class_weight
-        self.steps = _data.batch_count(x) if steps_per_epoch is None else steps_per_epoch
+    def __init__(
+        self, model: Any, x: Any, batch_size: int, shuffle: bool, class_weight: Any, steps_per_epoch: int | None
+    ) -> None:
+        self.model, self.x, self.batch_size, self.shuffle = model, x, batch_size, shuffle
+        self.class_weight = class_weight
+        self.steps = _data.batch_count(x, batch_size) if steps_per_epoch is None else steps_per_epoch
 
-    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         model, done = self.model, step
         order = _order(model, epoch) if self.shuffle else None
         if hasattr(self.x, "on_epoch_begin"):
             self.x.on_epoch_begin()
-        for done, batch in enumerate(_data.batches(self.x, step, order, self.steps), start=step + 1):
-            data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
-            with model._program("train", data.n, data.weighted) as program:
-                yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
+        with closing(_data.batches(self.x, self.batch_size, step, order, self.steps)) as batches:
+            for done, batch in enumerate(batches, start=step + 1):
+                data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
+                with model._program("train", data.n, data.weighted) as program:
+                    yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
         if self.steps is not None and step < done < self.steps:
             warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
             model.stop_training = True
@@ -179,25 +186,26 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
-    for chunk in source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop):
-        if sums is None:
-            sums = np.zeros_like(chunk.program.sums)
-            seen = _restore(model, state, sums)
-        if per_batch:
-            callbacks.on_train_batch_begin(state.step)
-        chunk.run(sums=sums)
-        seen += chunk.rows
-        state.step += chunk.steps
-        state.draws = model.optimizer.iterations
-        state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
-        logs = model._figures(sums, seen, chunk.program)
-        state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
-        state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
-        if per_batch:
-            callbacks.on_train_batch_end(state.step - 1, logs)
-        callbacks.on_chunk_end(state.step, logs)
-        if model.stop_training:
-            break
+    with closing(source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop)) as chunks:
+        for chunk in chunks:
+            if sums is None:
+                sums = np.zeros_like(chunk.program.sums)
+                seen = _restore(model, state, sums)
+            if per_batch:
+                callbacks.on_train_batch_begin(state.step)
+            chunk.run(sums=sums)
+            seen += chunk.rows
+            state.step += chunk.steps
+            state.draws = model.optimizer.iterations
+            state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
+            logs = model._figures(sums, seen, chunk.program)
+            state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
+            state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
+            if per_batch:
+                callbacks.on_train_batch_end(state.step - 1, logs)
+            callbacks.on_chunk_end(state.step, logs)
+            if model.stop_training:
+                break
     if sums is None and not state.step:
         raise ValueError("fit: the data ran out: expected at least one batch per epoch, got none")
     if sums is None:  # resumed at the very end of the epoch

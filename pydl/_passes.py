@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -116,7 +117,7 @@ def evaluate(
         if y is not None or sample_weight is not None:
             raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
         callbacks.on_test_begin()
-        logs = _evaluate_batches(model, owner, x, steps, callbacks)
+        logs = _evaluate_batches(model, owner, x, batch_size, steps, callbacks)
         callbacks.on_test_end(logs)
         return logs
     return evaluate_rows(model, _data.Rows(model, owner, x, y, sample_weight), batch_size, steps, callbacks)
@@ -144,19 +145,22 @@ def evaluate_rows(
     return logs
 
 
-def _evaluate_batches(model: Any, owner: str, x: Any, steps: int | None, callbacks: CallbackList) -> dict[str, float]:
+def _evaluate_batches(
+    model: Any, owner: str, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList
+) -> dict[str, float]:
     model._reset_metrics()
     logs: dict[str, float] = {}
     sums, seen = None, 0
-    for i, batch in enumerate(_data.batches(x, steps=steps)):
-        data = _data.Rows(model, owner, *_data.split_batch(owner, batch))
-        with model._program("test", data.n, data.weighted) as program:
-            sums = np.zeros_like(program.sums) if sums is None else sums
-            callbacks.on_test_batch_begin(i)
-            _advance(program, data, 1, program.threads, sums=sums)
-            seen += data.n
-            logs = model._figures(sums, seen, program)
-            callbacks.on_test_batch_end(i, logs)
+    with closing(_data.batches(x, batch_size, steps=steps)) as batches:
+        for i, batch in enumerate(batches):
+            data = _data.Rows(model, owner, *_data.split_batch(owner, batch))
+            with model._program("test", data.n, data.weighted) as program:
+                sums = np.zeros_like(program.sums) if sums is None else sums
+                callbacks.on_test_batch_begin(i)
+                _advance(program, data, 1, program.threads, sums=sums)
+                seen += data.n
+                logs = model._figures(sums, seen, program)
+                callbacks.on_test_batch_end(i, logs)
     if sums is None:
         raise ValueError(f"{owner}: expected at least one batch, got none")
     return logs
@@ -166,10 +170,11 @@ def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: C
     """Outputs for arrays or batches, one array per output."""
     callbacks.on_predict_begin()
     if _data.is_batched(x):
-        parts = [
-            predict_rows(model, _rows(model, _data.inputs_of(batch)), batch_size, None, callbacks)
-            for batch in _data.batches(x, steps=steps)
-        ]
+        with closing(_data.batches(x, batch_size, steps=steps)) as batches:
+            parts = [
+                predict_rows(model, _rows(model, _data.inputs_of(batch)), batch_size, None, callbacks)
+                for batch in batches
+            ]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
         outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]

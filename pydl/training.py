@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, _compiled, _data, _passes, _random, optimizers
-from pydl._args import optional_whole
+from pydl._args import optional_whole, whole
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -183,8 +183,7 @@ class Trainer(Layer):
         )  # fmt: skip
 
     def _start_training(self) -> None:
-        if self._seed is None:
-            self._seed = _random.next_seed()
+        self._seed = self.seed
         self.optimizer.build(self.trainable_variables)
 
     # -- fit ------------------------------------------------------------------------------------------------------
@@ -213,8 +212,8 @@ class Trainer(Layer):
         Parameters
         ----------
         x, y : array, or list or dict of arrays by input and output
-            Or, as `x` alone, a `pydl.utils.PyDataset`, another sequence of batches, or an iterator over batches, each
-            `(x, y)` or `(x, y, sample_weight)`. Data stay where they are; batches are gathered row by row in C.
+            Or, as `x` alone, a source of `pydl.data`, a `pydl.utils.PyDataset`, another sequence of batches, or an
+            iterator over batches, each `(x, y)` or `(x, y, sample_weight)`. Rows of arrays are gathered in C.
         batch_size : int, optional
             Default 32. The last batch of an epoch may be smaller.
         epochs, initial_epoch : int
@@ -224,7 +223,7 @@ class Trainer(Layer):
         callbacks : list of Callback, optional
         validation_split : float
             The share of the *last* rows, before shuffling, to keep for validation.
-        validation_data : tuple or sequence of batches, optional
+        validation_data : tuple, source or sequence of batches, optional
             `(x, y)` or `(x, y, sample_weight)`.
         shuffle : bool
             Draw a new order of the rows for each epoch, from the model's seed.
@@ -254,6 +253,7 @@ class Trainer(Layer):
         """
         from pydl._fit import run_fit  # the loop is a page of its own
 
+        x, y, sample_weight = _data.unpacked("fit", x, y, sample_weight)
         self._prepare("fit", x)
         with self._exclusively("fit"):
             return run_fit(
@@ -284,21 +284,39 @@ class Trainer(Layer):
         data = _data.Rows(self, "test_on_batch", x, y, sample_weight)
         return _report(_passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
 
+    @property
+    def seed(self) -> int:
+        """What the order of the rows, dropout masks and the like are drawn from; drawn itself unless it was set."""
+        if self._seed is None:
+            self._seed = _random.next_seed()
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        self._seed = whole("Model", "seed", value, below=2**64)
+
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Array]:
         """Gradients of the total loss of one batch, by the path of the weight; for training loops of your own.
 
         Layers behave as in training (dropout draws the mask of the next step). Penalties of regularizers are included.
         """
+        return self.loss_and_gradients(x, y, sample_weight)[1]
+
+    def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
+        """The total loss of one batch and its gradients, as `gradients` gives them."""
         self._prepare("gradients", x)
         with self._exclusively("gradients"):
             self._start_training()
             data = _data.Rows(self, "gradients", x, y, sample_weight)
             with self._program("gradients", data.n, data.weighted) as program:
+                sums = np.zeros_like(program.sums)
                 program.plan.run(
-                    1, data.n, sources=data.sources, sums=np.zeros_like(program.sums), seed=cast(int, self._seed),
-                    count=self.optimizer.iterations, nth=program.threads,
+                    1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.iterations,
+                    nth=program.threads,
                 )  # fmt: skip
-                return {v.path: np.array(v.gradient) for v in program.trained}
+                self._reset_metrics()
+                loss = self._figures(sums, data.n, program)["loss"]
+                return loss, {v.path: np.array(v.gradient) for v in program.trained}
 
     # -- evaluate -------------------------------------------------------------------------------------------------
 
@@ -325,6 +343,7 @@ class Trainer(Layer):
         return_dict : bool
             Return a dict instead of a number (no metrics) or a list.
         """
+        x, y, sample_weight = _data.unpacked("evaluate", x, y, sample_weight)
         self._prepare("evaluate", x)
         size = _check.batch_size("evaluate", batch_size)
         steps = optional_whole("evaluate", "steps", steps, at_least=1)
@@ -357,6 +376,7 @@ class Trainer(Layer):
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
             return self._predict_at_once("predict", x)
         steps = optional_whole("predict", "steps", steps, at_least=1)
+        x, _, _ = _data.unpacked("predict", x, None, None)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         outputs = _passes.predict(self, x, size, steps, listed)

@@ -66,7 +66,8 @@ def test_arrays_and_their_description(table: pd.DataFrame, prepared: Preparation
     arrays = prepared.transform(table)
     assert {c.name: c.kind for c in prepared.columns} == {
         "height": "number", "gain": "number", "price": "number", "member": "flag", "joined": "date",
-        "colour": "category", "zip": "many", "note": "text", "key": "identifier", "same": "constant", "nothing": "empty",
+        "colour": "category", "zip": "many", "note": "text", "key": "identifier", "same": "constant",
+        "nothing": "empty",
     }  # fmt: skip
     assert arrays["features"].dtype == np.float32
     assert arrays["features"].shape == (N, len(prepared.feature_names))

@@ -2,13 +2,20 @@
  * dtype of the kernel.  y [B][O], overwritten. Rows are the caller's to check. */
 #include "kernel.h"
 
-#define PD_FROM(number, type)                                                     \
-    case number:                                                                  \
-        for (ptrdiff_t b = lo; b < hi; b++) {                                     \
-            const int64_t row = step->rows ? step->rows[b] : step->row0 + b;      \
-            const type *x = (const type *)src.data + (ptrdiff_t)row * src.stride; \
-            for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];          \
-        }                                                                         \
+/* No hardware guesses where the next row of a random order begins: its lines come while this one is copied. */
+PD_INLINE void fetch(const void *row, ptrdiff_t bytes) {
+    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)row + i);
+}
+
+#define PD_FROM(number, type)                                                                                        \
+    case number:                                                                                                     \
+        for (ptrdiff_t b = lo; b < hi; b++) {                                                                        \
+            const int64_t row = step->rows ? step->rows[b] : step->row0 + b;                                         \
+            const type *x = (const type *)src.data + (ptrdiff_t)row * src.stride;                                    \
+            if (step->rows && b + 1 < hi)                                                                            \
+                fetch((const type *)src.data + (ptrdiff_t)step->rows[b + 1] * src.stride, O * (ptrdiff_t)sizeof *x); \
+            for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];                                             \
+        }                                                                                                            \
         break;
 
 PD_KERNEL(gather) {

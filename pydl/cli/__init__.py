@@ -1,0 +1,33 @@
+"""The command line `pydl`; it needs the extra `cli`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the program's name; by default what the shell gave.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 1 after an error whose message was printed, 2 after wrong usage, 130 after Ctrl-C.
+    """
+    try:
+        from pydl.cli.app import app
+    except ModuleNotFoundError as missing:
+        if (missing.name or "pydl").startswith("pydl"):
+            raise
+        print(f'pydl: the command line needs {missing.name}: pip install "pydl[cli]"', file=sys.stderr)
+        return 1
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="pydl")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

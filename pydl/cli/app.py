@@ -1,0 +1,33 @@
+"""The commands of `pydl`, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import pydl
+from pydl.cli import bench, datasets, evaluate, info, predict, show, train
+from pydl.cli.errors import told
+
+app = typer.Typer(
+    name="pydl", no_args_is_help=True, rich_markup_mode=None,
+    pretty_exceptions_enable=False, epilog="example: pydl train digits --out runs/digits",
+)  # fmt: skip
+for module in (train, predict, evaluate, show, datasets, info, bench):
+    app.command(module.__name__.rpartition(".")[2])(told(module.command))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pydl {pydl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Deep learning on CPUs: from a file to a trained, judged, deployable model."""

@@ -1,0 +1,24 @@
+"""`pydl evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pydl.cli.output import print_figures, print_json
+from pydl.pipeline.run import Run
+from pydl.pipeline.scoring import evaluate_file
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder that pydl train wrote.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with the target.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Judge the model of RUN on DATA."""
+    figures = evaluate_file(Run.open(run), data)
+    if as_json:
+        print_json(figures)
+    else:
+        print_figures({"pydl": figures}, f"on {data}")

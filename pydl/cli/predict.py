@@ -1,0 +1,25 @@
+"""`pydl predict`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pydl.cli.output import print_json
+from pydl.pipeline.run import Run
+from pydl.pipeline.scoring import predict_file
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder that pydl train wrote.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows to predict, with the columns of the training.")],
+    out: Annotated[str, typer.Option(metavar="FILE", help="CSV, TSV, JSON lines, Parquet, Arrow or NPZ.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
+) -> None:
+    """Predict DATA with the model of RUN: its columns, then the prediction and probabilities."""
+    rows = predict_file(Run.open(run), data, out)
+    if as_json:
+        print_json({"rows": rows, "out": out})
+    else:
+        print(f"{rows:,} predictions in {out}")

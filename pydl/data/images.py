@@ -1,0 +1,182 @@
+"""Image files in a folder or a zip archive, one folder per class."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl.config import get_num_threads
+from pydl.data.base import Batch
+from pydl.data.indexed import IndexedSource
+
+Array = NDArray[Any]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+
+
+class ImageSource(IndexedSource):
+    """Images `<class>/<name>.png` (or .jpg, ...) in a folder or zip archive, decoded batch by batch in threads.
+
+    Parameters
+    ----------
+    path : str or path-like
+    part : str
+        The folder inside it that holds the folders of the classes, such as "train"; "" for the top.
+    size : (height, width), optional
+        Images of other sizes are resized; by default to the size of the first one.
+    channels : 1 or 3, optional
+        Grey or colours; by default as the first image.
+    classes : list of str, optional
+        The classes by number; by default the folders' names in order. Give those of the training part to the others.
+
+    Attributes
+    ----------
+    names : list of str
+        The file of each row.
+    labels : int64 array or None
+        The class of each row; None for images `of_files`.
+    shape : (height, width, channels)
+
+    Raises
+    ------
+    FileNotFoundError
+    ImportError
+        Without Pillow.
+    ValueError
+        No images, classes that are not known, files that cannot be decoded (when they are).
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], part: str = "", *, size: tuple[int, int] | None = None,
+        channels: int | None = None, classes: list[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.path = Path(path)
+        if channels not in (None, 1, 3):
+            raise ValueError(f"ImageSource: channels: expected 1, 3 or None, got {channels!r}")
+        self._zip = _opened(self.path)
+        found = [(folder.rsplit("/", 1)[-1], name) for folder, name in listed(self.path, part, self._zip)]
+        if not found:
+            where = f'"{part}/" of ' if part else ""
+            raise ValueError(
+                f'ImageSource: {where}"{self.path}" has no images; expected {part or "."}/<class>/*.png or *.jpg'
+            )
+        self.classes = sorted({label for label, _ in found}) if classes is None else list(classes)
+        number = {label: i for i, label in enumerate(self.classes)}
+        for label, name in found:
+            if label not in number:
+                raise ValueError(
+                    f'ImageSource: "{name}" is of a class that is not known; the classes are {", ".join(self.classes)}'
+                )
+        self.names = [name for _, name in found]
+        self.labels: Array | None = np.array([number[label] for label, _ in found])
+        self.rows = len(found)
+        with self._image(self.names[0]) as first:
+            wide, high = first.size
+            colours = 1 if first.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
+        self.shape: tuple[int, int, int] = (*(size or (high, wide)), channels or colours)
+
+    @classmethod
+    def of_files(cls, path: str | os.PathLike[str], names: list[str], shape: tuple[int, int, int]) -> Self:
+        """Images without labels: the files of these names in a folder or archive, brought to one shape."""
+        source = object.__new__(cls)
+        source.path, source.names, source.shape = Path(path), names, shape
+        source._zip = _opened(source.path)
+        source.classes, source.labels, source.rows = [], None, len(names)
+        return source
+
+    def take(self, rows: Array) -> Batch:
+        """Images uint8 `(n, height, width, channels)`, and class numbers if there are any."""
+        images = self.decode(rows)
+        return (images,) if self.labels is None else (images, self.labels[rows])
+
+    def decode(self, rows: Array) -> Array:
+        """The images of some rows, in as many threads as pydl may use."""
+        images = np.empty((len(rows), *self.shape), np.uint8)
+        threads = min(get_num_threads(), -(-len(rows) // 16))
+
+        def part(first: int) -> None:
+            for i in range(first, len(rows), threads):
+                images[i] = self._pixels(self.names[rows[i]])
+
+        if threads <= 1:
+            if len(rows):
+                part(0)
+        else:
+            with ThreadPoolExecutor(threads, "pydl-images") as pool:
+                list(pool.map(part, range(threads)))
+        return images
+
+    def _image(self, name: str) -> Any:
+        try:
+            from PIL import Image, UnidentifiedImageError
+        except ImportError as error:
+            raise ImportError('reading images needs Pillow: pip install "pydl[image]"') from error
+        try:
+            return Image.open(io.BytesIO(self._zip.read(name) if self._zip else (self.path / name).read_bytes()))
+        except (UnidentifiedImageError, zipfile.BadZipFile, OSError) as error:
+            raise ValueError(f'"{self.path}": "{name}" cannot be read as an image: {error}') from None
+
+    def _pixels(self, name: str) -> Array:
+        high, wide, channels = self.shape
+        with self._image(name) as image:
+            try:
+                picture = image.convert("L" if channels == 1 else "RGB")
+            except (OSError, SyntaxError, ValueError) as error:
+                raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
+        if picture.size != (wide, high):
+            picture = picture.resize((wide, high))
+        return np.asarray(picture).reshape(self.shape)
+
+
+def listed(path: Path, part: str, archive: zipfile.ZipFile | None) -> list[tuple[str, str]]:
+    """`(folder, file)` of the images that lie in folders directly below `part`, in the order of their names."""
+    depth = part.count("/") + 2 if part else 1
+    return [
+        (n.rsplit("/", 1)[0], n)
+        for n in _files(path, archive)
+        if n.count("/") == depth and (not part or n.startswith(f"{part}/"))
+    ]
+
+
+def parts(path: str | os.PathLike[str]) -> list[str]:
+    """The folders that hold folders of images: `["test", "train"]`, or `[""]`, or `["photos/train"]`, or `[]`."""
+    return sorted({n.rsplit("/", 2)[0] if n.count("/") > 1 else "" for n in files(path) if "/" in n})
+
+
+def files(path: str | os.PathLike[str]) -> list[str]:
+    """The images anywhere in a folder or zip archive, in the order of their names."""
+    archive = _opened(Path(path))
+    try:
+        return _files(Path(path), archive)
+    finally:
+        if archive is not None:
+            archive.close()
+
+
+def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
+    if archive is not None:
+        every = [m.filename for m in archive.infolist() if not m.is_dir()]
+    else:
+        every = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
+    return sorted(n for n in every if n.lower().endswith(SUFFIXES) and not _hidden(n))
+
+
+def _hidden(name: str) -> bool:
+    return any(piece.startswith((".", "__MACOSX")) for piece in name.split("/"))
+
+
+def _opened(path: Path) -> zipfile.ZipFile | None:
+    """The archive, or None for a folder."""
+    if path.is_dir():
+        return None
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise ValueError(f'"{path}": expected a folder or a zip archive of images') from None

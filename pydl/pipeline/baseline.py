@@ -1,0 +1,63 @@
+"""What a model has to beat: a constant answer, and boosted trees for orientation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from pydl.pipeline.evaluation import Figures, judge
+from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
+
+Array = NDArray[Any]
+
+_MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
+
+
+def baselines(
+    target: Target, train: tuple[dict[str, Array], Array], test: tuple[dict[str, Array], Array], seed: int
+) -> dict[str, Figures]:
+    """Figures on the test rows of `constant` (the commonest class, or the mean) and of `boosting`.
+
+    Parameters
+    ----------
+    train, test : (inputs, y)
+        Prepared rows and their encoded targets.
+
+    Notes
+    -----
+    Boosting is left out where there are more than 20 million values to sort, classes multiplied in.
+    """
+    (inputs, y), (inputs_test, y_test) = train, test
+    classes = len(target.classes) if target.task == "classification" else 1
+    found = {"constant": judge(target, y_test, _constant(target, y, len(y_test)))}
+    x = _matrix(inputs)
+    if x.size * (classes if classes > 2 else 1) > _MOST_VALUES or len(y_test) == 0 or len(y) < 2:
+        return found
+    if target.task == "regression":
+        trees = HistGradientBoostingRegressor(random_state=seed, early_stopping=False).fit(x, y)
+        guess = Predictions(np.asarray(target.decode(trees.predict(_matrix(inputs_test)))))
+    else:
+        trees = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
+        if len(np.unique(y)) < 2:
+            return found
+        trees.fit(x, y)
+        p = np.zeros((len(y_test), classes))
+        p[:, trees.classes_.astype(int)] = trees.predict_proba(_matrix(inputs_test))
+        guess = Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
+    return found | {"boosting": judge(target, y_test, guess)}
+
+
+def _constant(target: Target, y: Array, rows: int) -> Predictions:
+    if target.task == "regression":
+        return Predictions(np.asarray(target.decode(np.full(rows, y.mean()))))
+    shares = np.bincount(y.astype(int), minlength=len(target.classes)) / len(y)
+    p = np.tile(shares, (rows, 1))
+    return Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
+
+
+def _matrix(inputs: dict[str, Array]) -> Array:
+    return np.hstack([a.reshape(len(a), -1).astype(np.float32) for a in inputs.values()])

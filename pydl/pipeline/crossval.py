@@ -1,0 +1,51 @@
+"""Cross-validation: the same training on each part of the rows in turn, judged on what it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from pydl.pipeline.columns import Column
+from pydl.pipeline.evaluation import judge
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.target import Target
+
+if TYPE_CHECKING:
+    from pydl.pipeline.training import Watch
+
+
+def folds(
+    frame: Any, y: NDArray[Any], target: Target, columns: Sequence[Column], options: TrainOptions, watch: Watch
+) -> dict[str, Any]:
+    """Figures of `options.cv` folds: `{"folds": [...], "mean": {...}, "deviation": {...}}`.
+
+    Every step from the preparation on is done anew in each fold. The deviation is that of a sample (n - 1).
+
+    Raises
+    ------
+    ValueError
+        When there are fewer rows than folds.
+    """
+    from pydl.pipeline.training import fit
+
+    if len(y) < options.cv:
+        raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")
+    classes = target.task == "classification"
+    spread = classes and np.unique(y, return_counts=True)[1].min() >= options.cv
+    kind = StratifiedKFold if spread else KFold
+    found = []
+    for k, (inside, outside) in enumerate(kind(options.cv, shuffle=True, random_state=options.seed).split(y, y)):
+        inside.sort()
+        outcome = fit(frame.iloc[inside], y[inside], target, columns, options, watch, f"fold {k + 1} of {options.cv}")
+        found.append(judge(target, y[outside], outcome.fitted.predict(frame.iloc[outside])))
+    return {"folds": found, "mean": _over(found, np.mean), "deviation": _over(found, lambda v: np.std(v, ddof=1))}
+
+
+def _over(found: list[dict[str, Any]], figure: Any) -> dict[str, float]:
+    """A figure over the folds of every number that all of them have."""
+    names = [name for name in found[0] if all(isinstance(f[name], float) for f in found)]
+    return {name: float(figure([f[name] for f in found])) for name in names}

@@ -1,0 +1,213 @@
+"""Folders and archives of images: read, split, and the network for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pydl
+from pydl import datasets, layers
+from pydl.data import ImageSource, split_rows
+from pydl.data.images import files, parts
+
+Array = NDArray[Any]
+
+BUILT_IN = ("digits", "mnist", "fashion_mnist", "cifar10")
+
+_TEST = ("test", "val", "valid", "validation")  # what folders of images to be judged by are called
+_TEST_SHARE = 0.2  # where there is no such folder
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images of one size.
+
+    Attributes
+    ----------
+    x, y : array
+        For training: `(n, height, width, channels)` uint8, and int64 class numbers.
+    x_test, y_test : array
+        To be judged by.
+    classes : list of str
+    names, test_names : list of str
+        The file of each image, empty for built-in data.
+    top : float
+        The value of full brightness.
+    notes : list of str
+        What was noticed and decided.
+    """
+
+    x: Array
+    y: Array
+    x_test: Array
+    y_test: Array
+    classes: list[str]
+    names: list[str]
+    test_names: list[str]
+    top: float = 255.0
+    notes: list[str] = field(default_factory=list)
+
+
+def read_images(
+    path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, test: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> Images:  # fmt: skip
+    """The images of a folder or zip archive, or of built-in data ("digits", "mnist", "fashion_mnist", "cifar10").
+
+    Layouts: `train/<class>/*.png|jpg` with or without `test/<class>/...`, or `<class>/*` alone; one folder around all
+    of it does not matter. Where nothing is set aside for testing, a fifth of each class is.
+
+    Parameters
+    ----------
+    path : str or path-like
+    size : (height, width), optional
+        By default that of the first image.
+    test : str or path-like, optional
+        Another folder or archive to be judged by.
+    seed : int
+        Of the split.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        No images; one class only; files that cannot be decoded.
+    """
+    if os.fspath(path) in BUILT_IN and not Path(path).exists():
+        return _built_in(os.fspath(path))
+    found = parts(path)
+    if not found:
+        raise ValueError(f'"{os.fspath(path)}": expected images in folders train/<class>/*.png or <class>/*.png')
+    part, held = _layout(os.fspath(path), found)
+    held = held if test is None else None
+    unused = [name for name in found if name not in (part, held)]
+    train = ImageSource(path, part, size=size)
+    if len(train.classes) < 2:
+        raise ValueError(f'"{os.fspath(path)}": expected at least two classes, found only "{train.classes[0]}"')
+    high, wide, channels = train.shape
+    notes = [f"{len(train)} images of {len(train.classes)} classes, {wide} x {high}, {_COLOURS[channels]}"]
+    notes += [f'the folder "{name}" is not used' for name in unused]
+    labels = train.labels
+    assert labels is not None
+    x = train.decode(np.arange(len(train)))
+    if test is None and held is None:
+        rows = split_rows(len(train), test=_TEST_SHARE, stratify=_enough(train, labels), seed=seed)
+        notes.append(f"no folder for testing: {len(rows.test)} images were set aside")
+        return Images(
+            x[rows.train], labels[rows.train], x[rows.test], labels[rows.test], train.classes,
+            [train.names[i] for i in rows.train], [train.names[i] for i in rows.test], notes=notes,
+        )  # fmt: skip
+    place = path if test is None else test
+    inside = held if test is None else _alone(os.fspath(place))
+    judged = ImageSource(place, inside or "", size=(high, wide), channels=channels, classes=train.classes)
+    notes.append(f"{len(judged)} images for testing")
+    assert judged.labels is not None
+    return Images(
+        x, labels, judged.decode(np.arange(len(judged))), judged.labels, train.classes, train.names,
+        judged.names, notes=notes,
+    )  # fmt: skip
+
+
+_COLOURS = {1: "grey", 3: "in colour"}
+
+
+def _layout(path: str, found: list[str]) -> tuple[str, str | None]:
+    """The folder to train on, and the one for testing if there is one."""
+    if len(found) == 1:
+        return found[0], None
+    last = {name.rsplit("/", 1)[-1].lower(): name for name in found}
+    if "train" not in last:
+        raise ValueError(f'"{path}": expected the folder "train" (and "test") among {", ".join(found)}')
+    return last["train"], next((last[name] for name in _TEST if name in last), None)
+
+
+def _alone(path: str) -> str:
+    """The folder of the images to be judged by, in a place of their own."""
+    found = parts(path)
+    if not found:
+        raise ValueError(f'"{path}": expected images in folders <class>/*.png')
+    return found[0] if len(found) == 1 else (_layout(path, found)[1] or found[0])
+
+
+def _enough(source: ImageSource, labels: Array) -> Array:
+    """The labels, to stratify by.
+
+    Raises
+    ------
+    ValueError
+        A class with a single image.
+    """
+    counts = np.bincount(labels, minlength=len(source.classes))
+    if counts.min() < 2:
+        alone = source.classes[int(counts.argmin())]
+        raise ValueError(f'"{source.path}": class "{alone}" has one image; expected at least two, one to test with')
+    return labels
+
+
+def _built_in(name: str) -> Images:
+    (x, y), (x_test, y_test) = getattr(datasets, name).load_data()
+    classes = sorted({int(label) for label in y.reshape(-1)})
+    grey = x.ndim == 3
+    return Images(
+        x[..., None] if grey else x, y.reshape(-1).astype(np.int64), x_test[..., None] if grey else x_test,
+        y_test.reshape(-1).astype(np.int64), [str(label) for label in classes], [], [], float(x.max()),
+        [f"{name}: {len(x)} images to train on, {len(x_test)} for testing"],
+    )  # fmt: skip
+
+
+def read_unlabelled(
+    path: str | os.PathLike[str], shape: tuple[int, int, int], classes: Sequence[str]
+) -> tuple[list[str], Array, Array | None]:
+    """Images to predict: a file, or a folder or archive with images anywhere in it.
+
+    Parameters
+    ----------
+    path : str or path-like
+    shape : (height, width, channels)
+        What the network takes; other sizes are resized.
+    classes : sequence of str
+        Where each image lies in a folder named by one of these, the labels are returned as well.
+
+    Returns
+    -------
+    names, x, y
+        y is None where there are no labels.
+    """
+    file = Path(path)
+    if file.is_file() and file.suffix.lower() != ".zip":
+        source = ImageSource.of_files(file.parent, [file.name], shape)
+    else:
+        source = ImageSource.of_files(file, files(file), shape)
+    folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in source.names]
+    number = {label: i for i, label in enumerate(classes)}
+    labels = np.array([number[f] for f in folders]) if all(f in number for f in folders) else None
+    return source.names, source.decode(np.arange(len(source))), labels
+
+
+def network(
+    shape: tuple[int, int, int], classes: int, *, hidden: Sequence[int] = (256, 128), dropout: float = 0.2,
+    top: float = 255.0,
+) -> Any:  # fmt: skip
+    """A network from images to class probabilities, not compiled; it takes the bytes of the images as they are.
+
+    Parameters
+    ----------
+    shape : (height, width, channels)
+    classes : int
+    hidden : sequence of int
+        Units of the hidden layers.
+    dropout : float
+    top : float
+        The value of full brightness.
+    """
+    stack: list[Any] = [pydl.Input(shape), layers.Rescaling(1 / top), layers.Flatten()]
+    for units in hidden:
+        stack += [layers.Dense(units, activation="relu"), layers.BatchNormalization()]
+        stack += [layers.Dropout(dropout)] if dropout else []
+    return pydl.Sequential([*stack, layers.Dense(classes, activation="softmax")])

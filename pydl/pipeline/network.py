@@ -1,0 +1,66 @@
+"""The network of a run: inputs as the preparation gives them, dense layers, an output that fits the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydl
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.preparation import InputSpec
+from pydl.pipeline.target import Target
+
+_MOST_EMBEDDED = 32  # numbers that stand for a level
+
+
+def build(inputs: Sequence[InputSpec], target: Target, options: TrainOptions) -> pydl.Model:
+    """A compiled model: numbers and embedded categories side by side, hidden layers with relu and dropout.
+
+    Parameters
+    ----------
+    inputs : sequence of InputSpec
+        What `Preparation.inputs` says.
+    target : Target
+        One sigmoid for two classes, a softmax for more, one plain output for a standardised number.
+    options : TrainOptions
+    """
+    given, parts = [], []
+    for spec in inputs:
+        x = pydl.Input((spec.width,) if spec.levels is None else (), name=spec.name)
+        given.append(x)
+        parts.append(x if spec.levels is None else _embedded(x, spec.levels))
+    h = parts[0] if len(parts) == 1 else pydl.layers.Concatenate()(parts)
+    outputs = stack(h, target, options)
+    model = pydl.Model(given, outputs)
+    compile_(model, target, options)
+    return model
+
+
+def stack(h: Any, target: Target, options: TrainOptions) -> Any:
+    """Hidden layers and the output on top of some features."""
+    for units in options.hidden:
+        h = pydl.layers.Dense(units, activation="relu", kernel_initializer="he_normal")(h)
+        if options.dropout:
+            h = pydl.layers.Dropout(options.dropout)(h)
+    classes = 0 if target.task == "regression" else len(target.classes)
+    units, activation = {0: (1, "linear"), 2: (1, "sigmoid")}.get(classes, (classes, "softmax"))
+    return pydl.layers.Dense(units, activation=activation, name="output")(h)
+
+
+def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
+    """Loss and optimizer of a run."""
+    classes = 0 if target.task == "regression" else len(target.classes)
+    loss = {0: "mse", 2: "binary_crossentropy"}.get(classes, "sparse_categorical_crossentropy")
+    try:
+        optimizer = pydl.optimizers.get(options.optimizer)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"--optimizer: {error}") from None
+    assert optimizer is not None
+    optimizer.learning_rate = options.lr
+    model.compile(optimizer, loss, metrics=["accuracy"] if classes else None)
+
+
+def _embedded(x: Any, levels: int) -> Any:
+    """A category as some trained numbers: about the fourth root of its levels times 2, up to 32."""
+    width = max(2, min(_MOST_EMBEDDED, round(2 * levels**0.25)))
+    return pydl.layers.Embedding(levels, width)(x)

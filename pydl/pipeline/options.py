@@ -1,0 +1,153 @@
+"""What a run was asked to do: every option of `pydl train`, as one value that goes into `config.json` and back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+TASKS = ("auto", "classification", "regression", "image")
+CLASS_WEIGHTS = ("balanced",)
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of a training run.
+
+    Attributes
+    ----------
+    data : str
+        A file, a folder or zip of images, or the name of a built-in data set.
+    target : str or None
+        The column to predict; images bring their classes as folder names.
+    out : str
+        The folder to write.
+    test : str or None
+        Data to judge on; without it a part of `data` is held out.
+    task : {"auto", "classification", "regression", "image"}
+    drop : tuple of str
+        Columns to leave out.
+    hidden : tuple of int
+        Units of the hidden layers.
+    epochs, patience : int
+        At most so many passes, and how many without a better validation loss end the training.
+    batch_size : int or None
+        None: by the number of rows.
+    optimizer : str
+    lr : float
+        The learning rate.
+    dropout : float
+        The share of hidden units to leave out in training.
+    class_weight : {"balanced"} or None
+    val : float
+        The share of the training rows to validate on.
+    clip : float or None
+        Numbers beyond this quantile, at either end, are brought back to it.
+    image_size : int or None
+        Images are brought to so many pixels a side; None: as they are.
+    cv, tune : int
+        Folds of a cross-validation, trials of a search; 0: none.
+    seed : int
+    threads : int or None
+        At most; they change no bit of the result.
+    stream : bool
+        Read the data in pieces, again for each epoch, rather than into memory.
+    """
+
+    data: str
+    target: str | None = None
+    out: str = "run"
+    test: str | None = None
+    task: str = "auto"
+    drop: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = (128, 64)
+    epochs: int = 100
+    patience: int = 10
+    batch_size: int | None = None
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    dropout: float = 0.1
+    class_weight: str | None = None
+    val: float = 0.15
+    clip: float | None = None
+    image_size: int | None = None
+    cv: int = 0
+    tune: int = 0
+    seed: int = 0
+    threads: int | None = None
+    stream: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("--task", self.task, TASKS)
+        if self.class_weight is not None:
+            one_of("--class-weight", self.class_weight, CLASS_WEIGHTS)
+        for option, value, least in (
+            ("--epochs", self.epochs, 1), ("--patience", self.patience, 1), ("--batch-size", self.batch_size, 1),
+            ("--image-size", self.image_size, 1), ("--tune", self.tune, 0), ("--seed", self.seed, 0),
+            ("--threads", self.threads, 1), *(("--hidden", units, 1) for units in self.hidden),
+        ):  # fmt: skip
+            if value is not None and value < least:
+                raise ValueError(f"{option}: expected an integer of at least {least}, got {value}")
+        if self.cv < 0 or self.cv == 1:
+            raise ValueError(f"--cv: expected 2 folds or more (0: none), got {self.cv}")
+        if self.seed >= 2**32:
+            raise ValueError(f"--seed: expected an integer below 2^32, got {self.seed}")
+        if not self.lr > 0:
+            raise ValueError(f"--lr: expected a number above 0, got {self.lr}")
+        for option, share, end in (("--dropout", self.dropout, 1.0), ("--val", self.val, 0.9)):
+            if not 0 <= share < end:
+                raise ValueError(f"{option}: expected a share from 0 to below {end}, got {share}")
+        if self.clip is not None and not 0 < self.clip < 0.5:
+            raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
+
+    def with_(self, **changes: Any) -> TrainOptions:
+        """The same with some changes."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `config.json`."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Any) -> TrainOptions:
+        """Options that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            When `values` has other entries, or entries of other types.
+        """
+        known = {f.name for f in fields(cls)}
+        if not isinstance(values, Mapping) or set(values) - known or not isinstance(values.get("data"), str):
+            raise ValueError("config.json: expected the options of a training run; write it again with pydl train")
+        values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"config.json: expected the options of a training run ({error})") from None
+
+    def command(self) -> list[str]:
+        """The command line that gives these options; defaults are left out."""
+        words = ["pydl", "train", self.data]
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "data" or value == f.default:
+                continue
+            option = "--" + f.name.replace("_", "-")
+            if f.name == "drop":
+                words += [word for column in value for word in (option, column)]
+            elif isinstance(value, bool):
+                words.append(option)
+            else:
+                words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+        return words
+
+
+def one_of(option: str, value: str, choices: Iterable[str]) -> None:
+    """Refuse a value that is none of the choices; a near one is suggested."""
+    choices = list(choices)
+    if value not in choices:
+        near = difflib.get_close_matches(value, choices, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{option}: expected one of {', '.join(choices)}, got {value!r}{hint}")

@@ -1,0 +1,69 @@
+"""`report.html`: one page, complete in itself, that a person shows to a colleague."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.report import figures, importance, latency, slices
+from pydl.pipeline.run import REPORT, Run
+
+if TYPE_CHECKING:
+    from pydl.pipeline.training import Outcome
+
+_MOST = 200  # rows of a table
+_HEADLINES = {
+    "accuracy": "accuracy", "roc_auc": "ROC AUC", "f1": "F1, mean of classes", "log_loss": "log loss", "r2": "R2",
+    "rmse": "RMSE", "mae": "MAE",
+}  # fmt: skip
+
+
+def write_report(
+    run: Run, options: TrainOptions, outcome: Outcome, metrics: dict[str, Any], predictions: dict[str, Predictions],
+    info: dict[str, Any],
+) -> None:  # fmt: skip
+    """Write the report of a run: figures, pictures, what each column and each group of rows has to do with them."""
+    fitted, test = outcome.fitted, outcome.parts["test"]
+    target = fitted.target
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pydl.pipeline.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["figure"] = _figure
+    shown = {"pydl": metrics["test"], **metrics["baselines"], "pydl, training rows": metrics["train"]}
+    pictures = [figures.learning_curves(outcome.history)]
+    if len(test.y):
+        pictures += figures.judgement(target, test.y, predictions["test"])
+        weights = importance.permutation(fitted, test, options.seed)
+        worst = slices.worst(target, test, predictions["test"], outcome.columns)
+        rows = slices.worst_rows(target, test, predictions["test"])
+    else:
+        weights, worst, rows = [], [], []
+    if weights:
+        pictures.append(figures.importance(weights, target.task == "classification"))
+    if outcome.trials:
+        pictures.append(figures.trials(outcome.trials))
+    page = environment.get_template("page.html.jinja").render(
+        title=f"{options.target or 'class'} from {options.data.rpartition('/')[2]}", options=options, target=target,
+        command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
+        columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
+        pictures=pictures, slices=worst, rows=rows, epochs=len(outcome.history["loss"]), outcome=outcome,
+        latency=latency.measure(fitted, test), parts={name: len(part.y) for name, part in outcome.parts.items()},
+        most=_MOST,
+    )  # fmt: skip
+    run.write(REPORT, page)
+
+
+def _figure(value: Any) -> str:
+    """A number as people read it."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) < 1e3 else f"{value:,.0f}"
+    return str(value)

@@ -1,0 +1,221 @@
+"""The pictures of the report, drawn by matplotlib without its global state."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+
+from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
+
+Array = NDArray[Any]
+
+_STYLE: Any = {
+    "font.size": 11, "svg.fonttype": "path", "svg.hashsalt": "pydl", "axes.grid": True, "grid.alpha": 0.25,
+    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8, "legend.frameon": False,
+}  # fmt: skip
+_CURVES = 6  # classes that get a curve of their own
+_CELLS = 15  # classes of a confusion matrix with numbers in it
+_POINTS = 3000  # of a scatter plot
+_BARS = 20
+_NAME = 24  # characters of a name in a picture
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its heading, what it says in words, and what to look for in it."""
+
+    title: str
+    source: str
+    alt: str
+    hint: str
+
+
+def _draw(title: str, alt: str, hint: str, draw: Callable[[Any, Figure], None], height: float = 3.4) -> Picture:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.8, height), layout="constrained")
+        draw(figure.add_subplot(), figure)
+        svg = io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    code = base64.b64encode(svg.getvalue()).decode("ascii")
+    return Picture(title, f"data:image/svg+xml;base64,{code}", alt, hint)
+
+
+def _short(name: object) -> str:
+    text = str(name).replace("$", r"\$")
+    return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
+
+
+def learning_curves(history: dict[str, list[float]]) -> Picture:
+    """Loss by epoch, of training and validation."""
+    best = int(np.argmin(history.get("val_loss", history["loss"])))
+
+    def draw(axes: Any, figure: Figure) -> None:
+        epochs = np.arange(1, 1 + len(history["loss"]))
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, history["loss"], label="training", marker=marker)
+        if "val_loss" in history:
+            axes.plot(epochs, history["val_loss"], label="validation", marker=marker)
+        axes.axvline(best + 1, color="gray", linestyle=":", label=f"best: epoch {best + 1}")
+        axes.set(xlabel="epoch", ylabel="loss")
+        axes.legend()
+
+    alt = f"Loss over {len(history['loss'])} epochs; the best is epoch {best + 1}."
+    hint = "Where validation rises while training falls, the network learns by heart: more dropout or data help."
+    return _draw("Learning curves", alt, hint, draw)
+
+
+def judgement(target: Target, y: Array, predictions: Predictions) -> list[Picture]:
+    """Confusion, ROC, precision and recall, calibration; or predicted against true, and residuals."""
+    if target.task == "regression":
+        truth = np.asarray(target.decode(y), np.float64)
+        return [_against(truth, predictions.values), _residuals(truth, predictions.values)]
+    p = predictions.probabilities
+    assert p is not None
+    found = [_confusion(target, y, p)]
+    counts = np.bincount(y.astype(int), minlength=p.shape[1])
+    if (counts > 0).sum() < 2:
+        return found
+    classes = [1] if p.shape[1] == 2 else np.argsort(-counts, kind="stable")[:_CURVES].tolist()
+    curves = [(_short(target.classes[k]), y == k, p[:, k]) for k in classes if counts[k] > 0]
+    return [*found, _roc(curves), _precision_recall(curves), _calibration(curves)]
+
+
+def _confusion(target: Target, y: Array, p: Array) -> Picture:
+    n = p.shape[1]
+    counts = metrics.confusion_matrix(y, p.argmax(axis=1), labels=np.arange(n))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(axes: Any, figure: Figure) -> None:
+        axes.grid(False)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set(xlabel="predicted", ylabel="truth")
+        if n > _CELLS:
+            return
+        names = [_short(c) for c in target.classes]
+        turned = 0 if max(map(len, names)) * n < 30 else 60
+        axes.set_xticks(range(n), names, rotation=turned, ha="right" if turned else "center")
+        axes.set_yticks(range(n), names)
+        for i, j in np.ndindex(n, n):
+            axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=11 if n < 6 else 7,
+                      color="white" if shares[i, j] > 0.5 else "black")  # fmt: skip
+
+    right = np.trace(counts) / max(counts.sum(), 1)
+    hint = "Rows are the truth, columns what was predicted; the darker, the larger the share of the row."
+    return _draw("Confusion matrix", f"{right:.1%} of the rows lie on the diagonal.", hint, draw, 3.4 if n < 6 else 4.4)
+
+
+Curve = tuple[str, Array, Array]
+
+
+def _roc(curves: Sequence[Curve]) -> Picture:
+    areas = [metrics.roc_auc_score(truth, p) for _, truth, p in curves]
+
+    def draw(axes: Any, figure: Figure) -> None:
+        for (name, truth, p), area in zip(curves, areas, strict=True):
+            fpr, tpr, _ = metrics.roc_curve(truth, p)
+            axes.plot(*_thinned(fpr, tpr), label=f"{name}: {area:.3f}")
+        axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate")
+        axes.legend(loc="lower right", fontsize=9)
+
+    alt = "; ".join(f"{name}: area {area:.3f}" for (name, *_), area in zip(curves, areas, strict=True))
+    return _draw("ROC", alt, "The area is the chance that a row of the class is ranked above one of another.", draw)
+
+
+def _precision_recall(curves: Sequence[Curve]) -> Picture:
+    def draw(axes: Any, figure: Figure) -> None:
+        for name, truth, p in curves:
+            precision, recall, _ = metrics.precision_recall_curve(truth, p)
+            axes.plot(*_thinned(recall, precision), label=name)
+        axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+        axes.legend(loc="lower left", fontsize=9)
+
+    alt = f"Precision over recall for {len(curves)} class(es)."
+    return _draw("Precision and recall", alt, "How many false alarms each further find costs.", draw)
+
+
+def _calibration(curves: Sequence[Curve]) -> Picture:
+    def draw(axes: Any, figure: Figure) -> None:
+        for name, truth, p in curves:
+            share, mean = calibration_curve(truth, np.clip(p, 0, 1), n_bins=10, strategy="quantile")
+            axes.plot(mean, share, marker="o", markersize=4, label=name)
+        axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
+        axes.set(xlabel="predicted probability", ylabel="share that is so")
+        axes.legend(loc="upper left", fontsize=9)
+
+    alt = "Predicted probability against the share of rows that are of the class, in ten groups."
+    return _draw("Calibration", alt, "On the dotted line, 70 % means seven times out of ten.", draw)
+
+
+def _against(truth: Array, values: Array) -> Picture:
+    rows = _some(len(truth))
+
+    def draw(axes: Any, figure: Figure) -> None:
+        axes.scatter(truth[rows], values[rows], s=6, alpha=0.35, linewidths=0, rasterized=True)
+        ends = [min(truth.min(), values.min()), max(truth.max(), values.max())]
+        axes.plot(ends, ends, color="gray", linestyle=":")
+        axes.set(xlabel="true", ylabel="predicted")
+
+    return _draw("Predicted against true", f"{len(rows)} rows.", "The closer to the dotted line, the better.", draw)
+
+
+def _residuals(truth: Array, values: Array) -> Picture:
+    off = values - truth
+
+    def draw(axes: Any, figure: Figure) -> None:
+        low, high = np.quantile(off, [0.005, 0.995])
+        axes.hist(off[(off >= low) & (off <= high)], bins=50)
+        axes.axvline(0, color="gray", linestyle=":")
+        axes.set(xlabel="predicted - true", ylabel="rows")
+
+    alt = f"Half of the predictions are off by less than {np.median(np.abs(off)):,.4g}."
+    return _draw("Residuals", alt, "The middle 99 % of the errors; a shift from zero is a bias.", draw)
+
+
+def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Picture:
+    """Bars: how much worse predictions get when a column is shuffled."""
+    shown = weights[:_BARS][::-1]
+
+    def draw(axes: Any, figure: Figure) -> None:
+        axes.barh([_short(name) for name, _, _ in shown], [w for _, w, _ in shown], xerr=[d for _, _, d in shown])
+        axes.set(xlabel="log loss gained" if classes else "RMSE gained")
+
+    alt = "Most important: " + ", ".join(name for name, _, _ in weights[:5]) + "."
+    hint = "How much worse predictions of test rows become when a column's values are shuffled between them."
+    return _draw("Importance of columns", alt, hint, draw, max(2.4, 0.8 + 0.24 * len(shown)))
+
+
+def trials(found: Sequence[dict[str, Any]]) -> Picture:
+    """The value of each trial of a search, and the best so far."""
+    done = [(t["number"] + 1, t["value"]) for t in found if t["value"] is not None]
+
+    def draw(axes: Any, figure: Figure) -> None:
+        numbers, values = np.array(done).T
+        axes.plot(numbers, values, "o", markersize=5, label="a trial")
+        axes.step(numbers, np.minimum.accumulate(values), where="post", label="best so far")
+        axes.set(xlabel="trial", ylabel="validation loss")
+        axes.legend()
+
+    alt = f"{len(found)} trials, {len(done)} with a value."
+    return _draw("Search", alt, "Trials that lag behind the others are cut short.", draw)
+
+
+def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
+    """A curve in 300 points at most: more are not seen, and make the page heavy."""
+    at = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
+    return x[at], y[at]
+
+
+def _some(rows: int) -> Array:
+    return np.random.default_rng(0).permutation(rows)[:_POINTS]

@@ -1,0 +1,6 @@
+"""scikit-learn estimators on pydl's kernels (extra `sklearn`)."""
+
+from pydl.sklearn.mlp_classifier import MLPClassifier
+from pydl.sklearn.mlp_regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

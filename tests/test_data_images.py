@@ -1,0 +1,97 @@
+"""Images in folders and archives: CIFAR-10 as JPEG files, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pydl
+from pydl import data
+from pydl.data.images import parts
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of PNG files, of one colour each, one of another size, and files that are no images."""
+    for kind, colour in (("cat", 10), ("dog", 200)):
+        (tmp_path / "pets" / "train" / kind).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (6, 4), colour + i).save(tmp_path / "pets" / "train" / kind / f"{i:02d}.png")
+    Image.new("RGB", (12, 8), (0, 0, 255)).save(tmp_path / "pets" / "train" / "dog" / "blue.PNG")
+    (tmp_path / "pets" / "train" / "dog" / "notes.txt").write_text("no image")
+    (tmp_path / "pets" / "train" / "dog" / "._00.png").write_text("no image either")
+    return tmp_path / "pets"
+
+
+def zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder.parent))
+    return path
+
+
+def test_a_folder_and_its_archive(folder: Path) -> None:
+    packed = zipped(folder)
+    assert parts(folder) == ["train"]
+    assert parts(packed) == ["pets/train"]
+    for source in (data.ImageSource(folder, "train"), data.ImageSource(packed, "pets/train")):
+        assert source.classes == ["cat", "dog"]
+        assert source.shape == (4, 6, 1)
+        assert len(source) == 41
+        x, y = source.take(np.arange(41))
+        assert (x.dtype, x.shape) == (np.uint8, (41, 4, 6, 1))
+        np.testing.assert_array_equal(x[:20, 0, 0, 0], 10 + np.arange(20))
+        np.testing.assert_array_equal(y, [0] * 20 + [1] * 21)
+        assert x[-1].max() == x[-1].min() == 29  # blue as grey
+    colours = data.ImageSource(folder, "train", size=(2, 2), channels=3)
+    np.testing.assert_array_equal(colours.decode([40])[0], np.full((2, 2, 3), (0, 0, 255)))
+
+
+def test_wrong_files(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no images"):
+        data.ImageSource(folder)
+    with pytest.raises(FileNotFoundError):
+        data.ImageSource(tmp_path / "none")
+    with pytest.raises(ValueError, match="folder or a zip archive"):
+        data.ImageSource(folder / "train" / "cat" / "00.png", "train")
+    with pytest.raises(ValueError, match=r'"train/dog/00\.png" is of a class that is not known; the classes are cat'):
+        data.ImageSource(folder, "train", classes=["cat"])
+    (folder / "train" / "cat" / "07.png").write_bytes((folder / "train" / "cat" / "07.png").read_bytes()[:50])
+    (folder / "train" / "cat" / "08.png").write_text("text")
+    source = data.ImageSource(folder, "train")
+    for row, words in ((7, "cannot be decoded|cannot be read"), (8, "cannot be read as an image")):
+        with pytest.raises(ValueError, match=f'"train/cat/0{row}.png" ({words})'):
+            source.decode([row])
+
+
+def test_cifar(data_dir: Path) -> None:
+    path = data_dir / "cifar10-jpg.zip"
+    assert parts(path) == ["test", "train"]
+    source = data.ImageSource(path, "test")
+    assert len(source.classes) == 10
+    assert source.shape == (32, 32, 3)
+    np.testing.assert_array_equal(np.bincount(source.labels), [1000] * 10)
+    some = data.split(source, test=0.1, validation=0.2, stratify=source.labels)
+    assert [len(part) for part in some] == [7000, 2000, 1000]
+    x, y = next(some.test.batches(64, seed=3))
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist()[:1]:
+            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(archive.read(name)))), source.decode([0])[0])
+    pydl.utils.set_random_seed(0)
+    model = pydl.Sequential(
+        [
+            pydl.Input((32, 32, 3)), pydl.layers.Rescaling(1 / 127.5, -1), pydl.layers.Flatten(),
+            pydl.layers.Dense(64, "relu"), pydl.layers.Dense(10, "softmax"),
+        ]
+    )  # fmt: skip
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(some.train, batch_size=64, epochs=2, verbose=0)
+    assert model.evaluate(some.test, return_dict=True, verbose=0)["accuracy"] > 0.25  # chance: 0.1
+    assert model.predict(some.test).shape == (1000, 10)
+    assert (x.shape, y.shape) == ((64, 32, 32, 3), (64,))

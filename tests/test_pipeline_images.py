@@ -1,0 +1,109 @@
+"""Images to train on: MNIST from an archive of PNG files, other layouts, and what cannot be used."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pydl
+from pydl.pipeline import images
+
+
+def png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def archive(path: Path, parts: dict[str, tuple[Any, Any]]) -> Path:
+    with zipfile.ZipFile(path, "w") as made:
+        for part, (x, y) in parts.items():
+            for i, (pixels, label) in enumerate(zip(x, y, strict=True)):
+                made.writestr(f"{part}{label}/{i:05d}.png", png(pixels))
+    return path
+
+
+def test_mnist(data_dir: Path, tmp_path: Path) -> None:
+    with np.load(data_dir / "mnist.npz") as a:
+        train, test = (a["x_train"], a["y_train"]), (a["x_test"], a["y_test"])
+    found = images.read_images(archive(tmp_path / "mnist.zip", {"train/": train, "test/": test}))
+    assert found.classes == [str(i) for i in range(10)]
+    assert found.notes[0] == "60000 images of 10 classes, 28 x 28, grey"
+    order = [int(name.rsplit("/")[-1][:5]) for name in found.test_names]
+    np.testing.assert_array_equal(found.x_test[..., 0], test[0][order])
+    np.testing.assert_array_equal(found.y_test, test[1][order])
+    pydl.utils.set_random_seed(0)
+    model = images.network(found.x.shape[1:], 10)
+    rate = pydl.optimizers.schedules.CosineDecay(1e-3, decay_steps=5 * 469)
+    model.compile(pydl.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(found.x, found.y, batch_size=128, epochs=5, verbose=0)
+    assert model.evaluate(found.x_test, found.y_test, return_dict=True, verbose=0)["accuracy"] >= 0.975
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    (x, y), _ = pydl.datasets.digits.load_data()
+    return 15 * x[:500], y[:500]
+
+
+@pytest.mark.parametrize("top", ["", "digits/", "digits/train/"])
+def test_without_a_folder_for_testing(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path, top: str) -> None:
+    path = archive(tmp_path / "d.zip", {top: digits})
+    found = images.read_images(path, seed=1)
+    assert (len(found.x), len(found.x_test)) == (400, 100)
+    assert not set(found.names) & set(found.test_names)
+    assert np.ptp(np.bincount(found.y_test)) <= 2
+    assert "100 images were set aside" in found.notes[1]
+    np.testing.assert_array_equal(images.read_images(path, seed=1).y, found.y)
+    assert images.read_images(path, seed=2).names != found.names
+
+
+def test_folders_and_sizes(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = digits
+    path = archive(tmp_path / "d.zip", {"train/": (x[:300], y[:300]), "val/": (x[300:], y[300:])})
+    with zipfile.ZipFile(path) as packed:
+        packed.extractall(tmp_path / "d")
+    for place in (path, tmp_path / "d"):
+        found = images.read_images(place, size=(6, 5))
+        assert found.x.shape == (300, 6, 5, 1)
+        assert found.x_test.shape == (200, 6, 5, 1)
+    apart = archive(tmp_path / "apart.zip", {"": (x[300:], y[300:])})
+    found = images.read_images(path, test=apart)
+    assert len(found.test_names) == 200
+    assert 'the folder "val" is not used' in found.notes
+    names, some, labels = images.read_unlabelled(apart, found.x.shape[1:], found.classes)
+    np.testing.assert_array_equal(some, found.x_test)
+    np.testing.assert_array_equal(labels, found.y_test)
+    names, some, labels = images.read_unlabelled(tmp_path / "d" / "val" / "3", (8, 8, 1), found.classes)
+    assert len(names) == len(some) == (y[300:] == 3).sum()
+    assert labels is None
+    one = next((tmp_path / "d" / "val" / "3").iterdir())
+    assert images.read_unlabelled(one, (8, 8, 1), found.classes)[1].shape == (1, 8, 8, 1)
+
+
+def test_built_in() -> None:
+    found = images.read_images("digits")
+    assert (found.x.shape, found.x_test.shape, found.top) == ((1437, 8, 8, 1), (360, 8, 8, 1), 16)
+
+
+def test_what_cannot_be_used(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = digits
+    with pytest.raises(FileNotFoundError):
+        images.read_images(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="expected images in folders"):
+        images.read_images(tmp_path / "empty")
+    with pytest.raises(ValueError, match='two classes, found only "0"'):
+        images.read_images(archive(tmp_path / "one.zip", {"train/": (x[:5], [0] * 5)}))
+    with pytest.raises(ValueError, match='class "1" has one image'):
+        images.read_images(archive(tmp_path / "few.zip", {"": (x[:5], [0, 0, 0, 0, 1])}))
+    with pytest.raises(ValueError, match=r'the folder "train" .* among a, b'):
+        images.read_images(archive(tmp_path / "ab.zip", {"a/": (x[:9], y[:9]), "b/": (x[:9], y[:9])}))
+    with pytest.raises(ValueError, match="not known"):
+        images.read_images(archive(tmp_path / "new.zip", {"train/": (x[:4], [0, 0, 1, 1]), "test/": (x[:1], [2])}))
