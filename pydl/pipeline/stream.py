@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.table import read_chunks, text_columns
+from pydl.pipeline.table import read_chunks, scan
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -104,11 +104,11 @@ def prepare(
         place.mkdir(parents=True)
         say(f"reading {source} to see which columns hold text")
         rows = _chunk_rows(source)
-        text = text_columns(source, rows)
+        schema = scan(source, rows)
         shares = {"validation": validation, "test": test}
 
         def chunks() -> Iterator[pd.DataFrame]:
-            return read_chunks(source, rows, text)
+            return read_chunks(source, rows, schema)
 
         say(f"reading {source} for a sample of its rows")
         notes = sample(chunks, place, target, shares, seed)
