@@ -122,8 +122,8 @@ def test_other_values_later() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"task": "ranking"}, {"scale": 0.0}, {"classes": ["a"]}, {"classes": [["a"], "b"]}, {"notation": "?"}, {"more": 1},
-        {"mean": "0"}, {"name": None}, {"classes": None}, {"notes": 5},
+        {"task": "ranking"}, {"scale": 0.0}, {"classes": ["a"]}, {"classes": [["a"], "b"]}, {"notation": "?"},
+        {"more": 1}, {"mean": "0"}, {"name": None}, {"classes": None}, {"notes": 5},
     ],
 )  # fmt: skip
 def test_states_that_are_none(change: dict[str, Any]) -> None:

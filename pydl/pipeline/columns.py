@@ -1,4 +1,4 @@
-"""What each column of a table is taken for, and what will be done to it: guessed from its values, said in a sentence."""
+"""What each column of a table is taken for and what will be done to it: guessed from its values, said in a sentence."""
 
 from __future__ import annotations
 

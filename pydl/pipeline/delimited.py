@@ -1,4 +1,4 @@
-"""Delimited text of any make: encoding, delimiter and header are found out, odd rows are mended or left out, and said."""
+"""Delimited text of any make: encoding, delimiter and header are found out, odd rows mended or left out, and said."""
 
 from __future__ import annotations
 
@@ -171,12 +171,12 @@ def _records(sample: str, delimiter: str) -> list[list[str]]:
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """The one that cuts most rows, and the header, into the same number of at least two values; a comma if none does."""
+    """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma."""
     best, score = ",", 0.5
     for delimiter in (*_DELIMITERS, _BLANKS):
         widths = [len(record) for record in _records("".join(lines), delimiter)]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if width < 2 or delimiter == _BLANKS and best != ",":
+        if width < 2 or (delimiter == _BLANKS and best != ","):
             continue
         fit = count / len(widths) + 0.25 * (widths[0] == width) + 1e-4 * min(width, 100) - 0.5 * (delimiter == _BLANKS)
         if fit > score:

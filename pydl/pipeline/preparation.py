@@ -1,4 +1,4 @@
-"""From the columns of a table to the arrays that a network takes: scikit-learn's imputers, scalers, encoders, fitted once."""
+"""From the columns of a table to a network's arrays: scikit-learn's imputers, scalers and encoders, fitted once."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class InputSpec:
 class Preparation:
     """What is done to a table before a network sees it.
 
-    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1,
-    at most 10,000 deviations out. Flags: 1 and 0.
-    Dates: their parts, as numbers. Each number, flag or date with missing values gets a feature that says so. Categories:
-    one feature per level, one of them for "missing" where that occurred; a level never seen has 0 in all of them. Categories
-    of many levels: a code from 1 on, to be embedded; 0 stands for a level that is missing, was never seen, or once only.
+    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1, at most 10,000
+    deviations out. Flags: 1 and 0. Dates: their parts, as numbers. Each number, flag or part of a date with missing
+    values gets a feature that says so. Categories: one feature per level, one of them for "missing" where that
+    occurred; a level never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded;
+    0 stands for a level that is missing, was never seen, or once only.
 
     Parameters
     ----------

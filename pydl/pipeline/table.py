@@ -1,7 +1,7 @@
 """Tables in files: what a person has on disk becomes a DataFrame of numbers and tidy text, and back.
 
-Numbers are read where every value of a column is one; whatever needs judgement (dates, `$1,234`, `12 %`, yes and no) stays
-text for `columns.guess`. What was noticed on the way stands in `frame.attrs["notes"]`.
+Numbers are read where every value of a column is one; whatever needs judgement (dates, `$1,234`, `12 %`, yes and no)
+stays text for `columns.guess`. What was noticed on the way stands in `frame.attrs["notes"]`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pydl.pipeline.delimited import Delimited
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
-    ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
-    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
+    ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
+    ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
 }  # fmt: skip
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "npz"}
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
@@ -39,7 +39,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        CSV with any delimiter, TSV, JSON lines (these also as `.gz`), Parquet, Arrow, or NPZ with arrays of equal length.
+        CSV with any delimiter, TSV, JSON lines (these also as `.gz`), Parquet, Arrow, NPZ with arrays of equal length.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.
@@ -91,7 +91,7 @@ def scan(path: str | Path, rows: int = 65536, text: Collection[str] = ()) -> Sch
 
 
 def read_chunks(path: str | Path, rows: int = 65536, schema: Schema | None = None) -> Iterator[pd.DataFrame]:
-    """A file in tables of at most `rows` rows, with the same columns and dtypes in each, without ever holding all of it.
+    """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
 
     What these are takes a pass through the file, which `schema`, the result of `scan`, saves.
     """
@@ -152,7 +152,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         elif kind == "arrow":
             pyarrow.feather.write_feather(pyarrow.Table.from_pandas(frame, preserve_index=False), path)
         else:
-            np.savez(path, **{name: _array(frame[name]) for name in frame.columns})
+            arrays: dict[str, Any] = {name: _array(frame[name]) for name in frame.columns}
+            np.savez(path, **arrays)
     except OSError as error:
         raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
 

@@ -16,7 +16,8 @@ from pyarrow import compute
 
 Floats = NDArray[np.float64]
 
-# With blanks around, in small letters, capitals or a mixture that is usual. Words that can be classes ("none", "-") are missing only among numbers.
+# With blanks around, in small letters, capitals or a usual mixture. Words that can be classes ("none", "-") are missing
+# only among numbers.
 MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "#na", "nan", "null", "<na>", "nat"})
 MISSING_AMONG_NUMBERS = frozenset({
     "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
@@ -28,8 +29,8 @@ NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 LARGEST = 1e100  # whose square and sum still are numbers
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
-_GAP = r" '’\u00a0\u202f"
-_ENDS = (rf"\(?\s*[-+−]?\s*{_MONEY}\s*[-+−]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
+_GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
+_ENDS = (rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
 _NUMBER = {
     POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
@@ -48,7 +49,8 @@ DATE_FORMATS = (
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
 )  # fmt: skip
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
-_ALL_FORMATS = (*DATE_FORMATS, *(f"{d}{gap}{t}" for d in DATE_FORMATS[1:] for gap in " T" for t in TIME_FORMATS), *TIME_FORMATS)  # fmt: skip
+_BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
+_ALL_FORMATS = (*DATE_FORMATS, *_BOTH, *TIME_FORMATS)
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
 
 
@@ -59,7 +61,7 @@ def is_text(column: pd.Series) -> bool:
 def tidy(column: pd.Series) -> pd.Series:
     """A column of text without blanks around its values and with None for the words that mean "missing".
 
-    What holds objects (numbers, truth values, bytes, lists) becomes numbers or truth values where all of them are, else text.
+    What holds objects (numbers, truth values, bytes, lists) becomes numbers or truth values where all are, else text.
     """
     if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
         column = _of_objects(column)
@@ -126,19 +128,22 @@ def _plain_numbers(text: Any) -> Any:
 def number_format(levels: Collection[str]) -> tuple[str, list[str]]:
     """The notation that most of the values follow, and the values that do not follow it."""
     words = {
-        notation: [v for v in levels if not (pattern.fullmatch(v) and any(map(str.isdigit, v)) or _INFINITE.fullmatch(v))]
-        for notation, pattern in _NUMBER.items()
-    }  # fmt: skip
+        notation: [v for v in levels if not (_is_number(v, notation) or _INFINITE.fullmatch(v))] for notation in _NUMBER
+    }
     notation = min(words, key=lambda n: len(words[n]))  # of equals the first: 1,234 is a thousand
     return notation, words[notation]
 
 
+def _is_number(text: str, notation: str) -> bool:
+    return bool(_NUMBER[notation].fullmatch(text)) and any(map(str.isdigit, text))
+
+
 def number(text: str, notation: str) -> float:
     """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`. What is none gives NaN."""
-    if not (_NUMBER[notation].fullmatch(text) and any(map(str.isdigit, text))):
+    if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
     negative = text.startswith("(")
-    text = text.replace("−", "-")
+    text = text.replace("\u2212", "-")
     text = re.sub(r"EUR|kr", "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = float(_NOT_OF_A_NUMBER.sub("", text))
