@@ -53,7 +53,7 @@ BAD = {
     "no target": (csv(table().assign(y=np.nan)), "no values"),
     "target not there": (csv(table().rename(columns={"y": "yy"})), "did you mean yy"),
     "nothing to learn from": (csv(table()[["y"]].assign(c=1)), "no column is left"),
-    "a folder": (lambda path: path.mkdir(), "folder"),
+    "a folder": (lambda path: path.mkdir(), "--task image"),
 }
 
 

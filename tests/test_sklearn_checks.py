@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pydl.sklearn import MLPClassifier, MLPRegressor
+from pydl.sklearn import MLPClassifier, MLPRegressor, ModelClassifier, ModelRegressor
 
 ESTIMATORS = [
+    ModelClassifier(epochs=100, random_state=0),
+    ModelRegressor(epochs=200, optimizer="adam", random_state=0),
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
     MLPClassifier(solver="lbfgs", max_iter=50),

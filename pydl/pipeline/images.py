@@ -24,6 +24,14 @@ _TEST = ("test", "val", "valid", "validation")  # what folders of images to be j
 _TEST_SHARE = 0.2  # where there is no such folder
 
 
+def looks_like_images(data: str) -> bool:
+    """Whether DATA names a built-in set, a folder or a zip archive."""
+    path = Path(data)
+    return (
+        path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()) or (data in BUILT_IN and not path.exists())
+    )
+
+
 @dataclass(frozen=True)
 class Images:
     """Labelled images of one size.

@@ -19,6 +19,7 @@ from pydl.pipeline import run as names
 from pydl.pipeline.columns import Column, guess
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.fitted import Fitted, Predictions, predict
+from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions, one_of
 from pydl.pipeline.preparation import Preparation
@@ -95,6 +96,8 @@ def train(options: TrainOptions, watch: Watch | None = None) -> Run:
     """
     watch = watch or Watch()
     begin = time.monotonic()
+    if options.task == "auto" and options.target is None and looks_like_images(options.data):
+        options = options.with_(task="image")
     run = Run.create(options.out)
     if options.threads:
         pydl.config.set_num_threads(options.threads)
@@ -140,7 +143,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, list[str]]:
     """The data, the data to judge on, and what was noticed in them."""
     if options.target is None:
-        raise ValueError("--target: expected the name of the column to predict")
+        raise ValueError("--target: expected the name of the column to predict; images need none, but --task image")
     frames: list[Any] = []
     notes: list[str] = []
     for path in (options.data, options.test):

@@ -2,5 +2,6 @@
 
 from pydl.sklearn.mlp_classifier import MLPClassifier
 from pydl.sklearn.mlp_regressor import MLPRegressor
+from pydl.sklearn.model_estimators import ModelClassifier, ModelRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "ModelClassifier", "ModelRegressor"]

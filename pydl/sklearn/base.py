@@ -10,23 +10,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import pydl
-from pydl.sklearn import lbfgs, network, sparse, state, threads
+from pydl.sklearn import lbfgs, network, sparse, threads
+from pydl.sklearn.estimator import NetworkEstimator, scaled
 from pydl.sklearn.progress import Progress
 
 Array = NDArray[Any]
 
-_PREDICTED = 1024  # rows of a prediction step
 
-
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(NetworkEstimator, ABC):
     """A multilayer perceptron as scikit-learn's estimators are, computed by pydl."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -84,11 +82,7 @@ class BaseMLP(BaseEstimator, ABC):
         hidden = network.hidden_sizes(self.hidden_layer_sizes)
         activations = network.hidden_activations(self.activation, len(hidden))
         first = not hasattr(self, "_model") or not (self.warm_start or incremental)
-        X, y = validate_data(
-            self, X, y, accept_sparse=["csr"], multi_output=True, dtype=(np.float64, np.float32), reset=first
-        )
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
-        weights = self._with_class_weights(y, weights)
+        X, y, weights = self._checked(X, y, sample_weight, reset=first)
         original, y = y, self._targets(y, first, incremental, classes)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -104,17 +98,12 @@ class BaseMLP(BaseEstimator, ABC):
             if self.solver == "lbfgs":
                 self._compile(X.shape[0], weights)
                 self.loss_, self.n_iter_ = lbfgs.fit(
-                    self._model, X, y, _scaled(weights), max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
+                    self._model, X, y, scaled(weights), max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
                     verbose=bool(self.verbose),
                 )  # fmt: skip
             else:
                 self._fit_stochastic(X, y, weights, validation, incremental)
-        bad = self._model.first_nonfinite()
-        if bad is not None:
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                f"preprocessed. The first of them are in {bad}; a smaller learning_rate_init may help as well."
-            )
+        self._require_finite()
         return self
 
     def _start(self, X: Any, hidden: list[int], activations: list[Any]) -> None:
@@ -176,7 +165,7 @@ class BaseMLP(BaseEstimator, ABC):
                 self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
             score = lambda: self._score_rows(*validation)  # noqa: E731
         progress = Progress(self, rows, score)
-        model, w = self._model, _scaled(weights)
+        model, w = self._model, scaled(weights)
         model.seed = int(self._random_state.randint(2**31))
         data: dict[str, Any] = {"x": X, "y": y, "sample_weight": w}
         if issparse(X):
@@ -212,30 +201,9 @@ class BaseMLP(BaseEstimator, ABC):
         return X[rows], y[rows], part[0], (X[held], original[held], part[1])
 
     def _given_validation(self, X_val: Any, y_val: Any) -> tuple[Any, Array, None]:
-        if X_val is None or y_val is None:
-            raise ValueError("fit: expected both X_val and y_val, or neither")
         if self.solver == "lbfgs":
             raise ValueError("fit: X_val and y_val need solver='adam' or 'sgd'; lbfgs has no epochs to score")
-        X_val, y_val = validate_data(
-            self, X_val, y_val, accept_sparse=["csr"], multi_output=True, dtype=self._model.dtype, reset=False
-        )
-        return X_val, y_val, None
-
-    def _with_class_weights(self, y: Array, weights: Array | None) -> Array | None:
-        return weights
-
-    # -- predicting -----------------------------------------------------------------------------------------------
-
-    def _outputs(self, X: Any, check: bool = True) -> Array:
-        """What the network says of some rows."""
-        check_is_fitted(self, "n_layers_")
-        if check:
-            X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), reset=False)
-        with threads.limited(self.n_jobs):
-            if issparse(X):
-                return sparse.predict(self._model, X, _PREDICTED)
-            y: Array = self._model.predict(X, batch_size=_PREDICTED, verbose=0)
-            return y
+        return *self._checked_validation(X_val, y_val), None
 
     # -- weights --------------------------------------------------------------------------------------------------
 
@@ -276,33 +244,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _optimizer(self) -> Any:
         return self._model.optimizer
 
-    # -- pickling and tags ----------------------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict[str, Any]:
-        found = dict(super().__getstate__())
-        if "_model" in found:
-            found["_model"] = state.to_bytes(found["_model"])
-        return found
-
-    def __setstate__(self, found: dict[str, Any]) -> None:
-        if isinstance(found.get("_model"), bytes):
-            found = found | {"_model": state.from_bytes(found["_model"])}
-        super().__setstate__(found)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def _can_go_on(self) -> bool:
         if self.solver == "lbfgs":
             raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
         return True
-
-
-def _scaled(weights: Array | None) -> Array | None:
-    """Weights of mean 1: a batch then divides by its rows where scikit-learn divides by the sum of its weights."""
-    if weights is None:
-        return None
-    mean = weights.mean()
-    return weights / mean if mean > 0 else weights

@@ -6,13 +6,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d
 
 import pydl
 from pydl.sklearn.base import BaseMLP
+from pydl.sklearn.targets import Numbers
 
 Array = NDArray[Any]
 
@@ -27,7 +26,7 @@ class PoissonLogMean(pydl.losses.Loss):
         return np.asarray((np.exp(y_pred) - y_true) / y_pred.shape[-1])
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):
+class MLPRegressor(Numbers, BaseMLP):
     """A multilayer perceptron that predicts numbers: scikit-learn's `MLPRegressor`, trained by pydl.
 
     Parameters and attributes are those of `MLPClassifier`, but for `class_weight`, `classes_` and what follows.
@@ -99,33 +98,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """One more iteration over some rows."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def predict(self, X: Any) -> Array:
-        """Predictions, (rows,) or (rows, outputs) as y was."""
-        return self._values(self._outputs(X))
-
     def _values(self, y: Array) -> Array:
-        y = np.exp(y) if self.loss == "poisson" else y
-        return y[:, 0] if y.shape[1] == 1 else y
+        return super()._values(np.exp(y) if self.loss == "poisson" else y)
 
     def _targets(self, y: Any, reset: bool, incremental: bool, classes: Any) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        y = np.asarray(y, np.float64)
-        y = y.reshape(len(y), -1)
+        y = super()._targets(y, reset, incremental, classes)
         if self.loss == "poisson" and not ((y >= 0).all() and y.sum() > 0):
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson': >= 0, not all 0.")
-        if reset:
-            self.n_outputs_ = y.shape[1]
-            self.out_activation_ = "identity"
-        elif y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {y.shape[1]} outputs, but {type(self).__name__} was fitted with {self.n_outputs_}")
         return y
 
     def _objective(self) -> tuple[Any, float]:
         if self.loss == "squared_error":
             return "mse", self.n_outputs_ / 2
         return (PoissonLogMean(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)
-
-    def _score_rows(self, x: Any, y: Array, weights: Array | None) -> float:
-        found = self._values(self._outputs(x, check=False))
-        return float(r2_score(y, found, sample_weight=weights)) if np.isfinite(found).all() else float("nan")
