@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -167,3 +168,36 @@ def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
             assert "KeyboardInterrupt" in told
     assert backup.exists()
     assert says(TRAIN, path, folder, 10) == whole
+
+
+CLI = """
+import sys
+from pydl.pipeline import stream_run
+stream_run._SAVE_FREQ = 50
+from pydl.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_command_goes_on_after_ctrl_c(tmp_path: Path) -> None:
+    """Through `pydl train`: the run that was interrupted ends in the bytes of one that was not, on one thread."""
+    path = table(tmp_path / "t.csv", 60_000)
+
+    def command(out: str, threads: int) -> list[str]:
+        words = ["train", path, "--target", "y", "--stream", "--epochs", 8, "--hidden", 32, "--threads", threads]
+        return [sys.executable, "-c", CLI, *map(str, words), "--out", str(tmp_path / out)]
+
+    subprocess.run(command("whole", 1), check=True, capture_output=True, timeout=120)
+    backup = tmp_path / "cut" / "stream" / "backup" / "backup.safetensors"
+    with subprocess.Popen(command("cut", 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        while run.poll() is None and not backup.exists():
+            time.sleep(0.005)
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+        assert run.returncode == 130
+    subprocess.run(command("cut", 2), check=True, capture_output=True, timeout=120)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert not backup.exists()
+    assert (whole / "metrics.json").read_bytes() == (cut / "metrics.json").read_bytes()
+    assert (whole / "history.csv").read_bytes() == (cut / "history.csv").read_bytes()
+    assert json.loads((cut / "metrics.json").read_text())["test"]["accuracy"] > 0.8

@@ -102,7 +102,7 @@ def prepare(
     if done is None:
         remove(place)
         place.mkdir(parents=True)
-        say(f"reading {source} to see which columns hold text")
+        say(f"reading {source} to see what its columns hold")
         rows = _chunk_rows(source)
         schema = scan(source, rows)
         shares = {"validation": validation, "test": test}

@@ -98,9 +98,18 @@ def train(options: TrainOptions, watch: Watch | None = None) -> Run:
     run = Run.create(options.out)
     if options.threads:
         pydl.config.set_num_threads(options.threads)
-    outcome = _train_table(options, run, watch)
+    outcome = _outcome(options, run, watch)
     conclude(run, options, outcome, begin, watch)
     return run
+
+
+def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
+    from pydl.pipeline.image_run import train_images  # these two take the loop below from here
+    from pydl.pipeline.stream_run import train_stream
+
+    if options.task == "image":
+        return train_images(options, watch)
+    return train_stream(options, run, watch) if options.stream else _train_table(options, run, watch)
 
 
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
@@ -123,8 +132,8 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     outcome = fit(frame, y, target, columns, options, watch, "training")
     test = Part(held_out, outcome.fitted.preparation.transform(held_out), y_test)
     return Outcome(
-        outcome.fitted, outcome.parts | {"test": test}, outcome.history, outcome.fitted.preparation.columns, notes,
-        outcome.interrupted, folds, trials,
+        outcome.fitted, outcome.parts | {"test": test}, outcome.history, list(outcome.fitted.preparation.columns),
+        notes, outcome.interrupted, folds, trials,
     )  # fmt: skip
 
 
