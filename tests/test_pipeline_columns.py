@@ -53,7 +53,6 @@ KINDS_OF = {
     "huge identifiers": ([str(10**19 + i * 7) for i in range(N)], "x", "identifier"),
     "keys": ([f"K-{i * 37 % 1009}" for i in range(N)], "x", "identifier"),
     "names": ([f"Ann B{i:04x}" for i in range(N)], "x", "identifier"),
-    "row numbers": (np.arange(5, N + 5), "x", "identifier"),
     "numbers called id": (RNG.permutation(N) * 3, "PassengerId", "identifier"),
     "sentences": ([f"the quick brown fox number {i} jumps" for i in range(N)], "x", "text"),
     "the same": ([5.0] * N, "x", "constant"),
@@ -69,6 +68,10 @@ KINDS_OF = {
     "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in range(N)], "x", "date"),
     "dates in words": ([f"{i % 28 + 1} Mar {2000 + i % 20}" for i in range(N)], "x", "date"),
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
+    "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
+    "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
+    "dates long ago": ([f"{1000 + i}-01-05" for i in range(N)], "x", "date"),
+    "yes in all spellings": (["True", "FALSE", "true", "False"] * 50, "x", "flag"),
     "years": ([1999, 2004, 2011, 2020] * 50, "year", "number"),
     "three words": (["a", "b", "c"], "x", "category"),
 }
@@ -82,6 +85,12 @@ def test_kinds(case: str) -> None:
     assert found.kind in KINDS
     assert found.name == name
     assert 10 < len(found.treatment) < 120
+
+
+def test_row_numbers_are_used_only_where_nothing_else_is_left() -> None:
+    frame = pd.DataFrame({"i": np.arange(5, N + 5), "x": RNG.normal(size=N), "key": [f"k{i}" for i in range(N)]})
+    assert [c.kind for c in guess(frame)] == ["identifier", "number", "identifier"]
+    assert [c.kind for c in guess(frame, "x")] == ["number", "identifier"]
 
 
 def test_formats() -> None:

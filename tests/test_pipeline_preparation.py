@@ -215,6 +215,9 @@ def test_nothing_to_learn_from() -> None:
         pd.DataFrame({"zip": [f"{i // 2:05d}" for i in range(200)]}),
         pd.DataFrame({"a": [10**18, 3, 2**62]}),
         pd.DataFrame({"t": pd.to_datetime(["2024-01-01 00:00", None, "2024-01-03 05:00"])}),
+        pd.DataFrame(
+            {"d": [f"{1000 + i}-01-05" for i in range(30)], "order_date": [20240101 + i % 20 for i in range(30)]}
+        ),
         pd.DataFrame({"a": [5e-324, 1e-300, 0.5]}),
     ],
 )

@@ -31,7 +31,7 @@ class Delimited:
     Parameters
     ----------
     path : Path
-        The file; what `.gz` names is unpacked on the way.
+        The file; what gzip packed is unpacked on the way.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Delimited:
         return self._parsed(rows)
 
     def _open(self) -> Any:
-        return gzip.open(self.path, "rb") if self.path.suffix.lower() == ".gz" else self.path.open("rb")
+        return gzip.open(self.path, "rb") if is_packed(self.path) else self.path.open("rb")
 
     def _find_encoding(self) -> str:
         """UTF-8 or what a byte-order mark says; Windows-1252 where the file is no UTF-8."""
@@ -122,7 +122,7 @@ class Delimited:
             "sep": self.delimiter, "header": None, "names": range(len(self.names)), "index_col": False, "dtype": "str",
             "keep_default_na": False, "na_filter": False, "skipinitialspace": True, "encoding": self.encoding,
             "encoding_errors": "replace", "on_bad_lines": "warn", "skiprows": self.skipped, "low_memory": False,
-            "compression": "gzip" if self.path.suffix.lower() == ".gz" else None,
+            "compression": "gzip" if is_packed(self.path) else None,
         }  # fmt: skip
         begun = False
         try:
@@ -159,14 +159,20 @@ class Delimited:
         return table.iloc[:, :-1] if self.names[-1] == "" and (table.iloc[:, -1] == "").all() else table
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzip's, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
 def _records(sample: str, delimiter: str) -> list[list[str]]:
-    """The rows of a piece of text that are not empty; none where it cannot be cut this way."""
+    """The rows of a piece of text that are not empty."""
     if delimiter == _BLANKS:
         return [line.split() for line in sample.splitlines() if line.strip()]
     try:
         found = list(csv.reader(io.StringIO(sample), delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:
-        return []
+    except csv.Error:  # a field beyond the csv module's limit
+        found = [line.split(delimiter) for line in sample.splitlines()]
     return [[value.strip() for value in record] for record in found if record]
 
 

@@ -32,7 +32,7 @@ _PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "day": lambda d: d.dt.day,
     "weekday": lambda d: d.dt.day_of_week,
     "hour": lambda d: d.dt.hour + d.dt.minute / 60 + d.dt.second / 3600,
-    "days": lambda d: (d - pd.Timestamp(0)) / pd.Timedelta(days=1),
+    "days": lambda d: d.dt.as_unit("s").astype("int64").where(d.notna()) / 86400,
 }
 
 

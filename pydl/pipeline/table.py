@@ -22,7 +22,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from pydl.pipeline import values
-from pydl.pipeline.delimited import Delimited
+from pydl.pipeline.delimited import Delimited, is_packed
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
@@ -236,7 +236,7 @@ def _read_json(path: Path) -> pd.DataFrame:
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
     """One JSON object for each line, or a list of objects."""
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    opener = gzip.open if is_packed(path) else open
     with opener(path, "rt", encoding="utf-8-sig") as file:
         listed = next((line.lstrip() for line in file if line.strip()), "").startswith("[")
         file.seek(0)

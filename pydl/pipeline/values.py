@@ -43,7 +43,7 @@ _MISSING_SPELT = pyarrow.array(
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 _NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
 
-ISO = "ISO8601"
+ISO, DIGITS = "ISO8601", "%Y%m%d"
 DATE_FORMATS = (
     ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
@@ -198,6 +198,13 @@ def _parsed(text: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
 
 
+def are_digit_dates(x: Floats) -> bool:
+    """Whether whole numbers are dates such as 20240131."""
+    if x.min() < 19000101 or x.max() > 21001231:
+        return False
+    return bool(_parsed(pd.Series(x.astype(np.int64).astype(str), dtype="str"), DIGITS).notna().all())
+
+
 def unread_dates(levels: pd.Series, form: str) -> list[str]:
     """The values that do not follow a format."""
     return list(levels[_parsed(levels, form).isna()])
@@ -215,6 +222,8 @@ def dates(column: pd.Series, form: str, words: Collection[str] = ()) -> pd.Serie
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
     if not pd.api.types.is_numeric_dtype(column):
         column = tidy(column)
+    elif form == DIGITS:
+        column = pd.Series(labels(column), index=column.index, name=column.name, dtype="str")
     if column.isna().all():
         return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
     if not is_text(column):
