@@ -26,6 +26,7 @@ from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
 from pydl.pipeline.table import read_table
 from pydl.pipeline.target import Target
+from pydl.pipeline.values import is_text
 
 Array = NDArray[Any]
 Frame = Any
@@ -150,7 +151,8 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
         if path is None:
             frames.append(None)
             continue
-        frame = read_table(path)
+        text = [name for name in frames[0] if is_text(frames[0][name])] if frames else []  # both parts alike
+        frame = read_table(path, text)
         one_of("--target", options.target, [str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
         for note in frame.attrs.get("notes", []):
