@@ -12,8 +12,8 @@ C_FILES := $(sort $(shell find src tests bench -name '*.[ch]'))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.built ## train a classifier on handwritten digits (ARGS="--epochs 10 ...")
-	$(BIN)/pydl train digits $(ARGS)
+run: $(VENV)/.cli ## train a classifier on handwritten digits (ARGS="--epochs 10 ...")
+	$(BIN)/pydl train digits --hidden 256,128 --dropout 0.3 --out runs/digits $(ARGS)
 
 test: $(VENV)/.dev ## run the whole test suite (ARGS="-k gemm ...")
 	$(BIN)/python -m pytest $(ARGS)
@@ -60,6 +60,10 @@ $(VENV)/.tools: pyproject.toml | $(BIN)/python
 
 $(VENV)/.built: $(VENV)/.tools pyproject.toml CMakeLists.txt $(shell find src -type f)
 	$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.cli: pyproject.toml | $(VENV)/.built
+	$(PIP) install --no-build-isolation --editable '.[cli]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.built

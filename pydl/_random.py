@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -36,6 +38,18 @@ def set_seed(seed: int) -> None:
     """Restart the stream of seeds; the same `seed` (0 <= seed < 2**64) gives the same stream."""
     global _source
     _source = _Source(whole("set_seed", "seed", seed, below=2**64))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The stream of `seed` inside; the one there was goes on afterwards."""
+    global _source
+    before = _source
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        _source = before
 
 
 def next_seed() -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, _compiled, _data, _passes, _random, optimizers
-from pydl._args import optional_whole
+from pydl._args import optional_whole, whole
 from pydl._fit_state import FitState
 from pydl._programs import Program, ProgramCache
 from pydl._registry import serialize
@@ -183,8 +183,7 @@ class Trainer(Layer):
         )  # fmt: skip
 
     def _start_training(self) -> None:
-        if self._seed is None:
-            self._seed = _random.next_seed()
+        self._seed = self.seed
         self.optimizer.build(self.trainable_variables)
 
     # -- fit ------------------------------------------------------------------------------------------------------
@@ -285,21 +284,39 @@ class Trainer(Layer):
         data = _data.Rows(self, "test_on_batch", x, y, sample_weight)
         return _report(_passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
 
+    @property
+    def seed(self) -> int:
+        """What the order of the rows, dropout masks and the like are drawn from; drawn itself unless it was set."""
+        if self._seed is None:
+            self._seed = _random.next_seed()
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        self._seed = whole("Model", "seed", value, below=2**64)
+
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Array]:
         """Gradients of the total loss of one batch, by the path of the weight; for training loops of your own.
 
         Layers behave as in training (dropout draws the mask of the next step). Penalties of regularizers are included.
         """
+        return self.loss_and_gradients(x, y, sample_weight)[1]
+
+    def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
+        """The total loss of one batch and its gradients, as `gradients` gives them."""
         self._prepare("gradients", x)
         with self._exclusively("gradients"):
             self._start_training()
             data = _data.Rows(self, "gradients", x, y, sample_weight)
             with self._program("gradients", data.n, data.weighted) as program:
+                sums = np.zeros_like(program.sums)
                 program.plan.run(
-                    1, data.n, sources=data.sources, sums=np.zeros_like(program.sums), seed=cast(int, self._seed),
-                    count=self.optimizer.iterations, nth=program.threads,
+                    1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.iterations,
+                    nth=program.threads,
                 )  # fmt: skip
-                return {v.path: np.array(v.gradient) for v in program.trained}
+                self._reset_metrics()
+                loss = self._figures(sums, data.n, program)["loss"]
+                return loss, {v.path: np.array(v.gradient) for v in program.trained}
 
     # -- evaluate -------------------------------------------------------------------------------------------------
 

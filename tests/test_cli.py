@@ -1,114 +1,69 @@
-"""The command line, as a user types it."""
+"""The command line: what every command has in common."""
 
-import os
-import signal
+from __future__ import annotations
+
+import json
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 import pydl
 from pydl import cli
 
-
-def pydl_command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pydl", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def accuracy(output: str) -> float:
-    line = next(line for line in output.splitlines() if line.startswith("Accuracy"))
-    return float(line.split(":")[1].rstrip("%"))
-
-
-def test_train_digits(tmp_path: Path) -> None:
-    done = pydl_command("train", "digits", "--seed", "1", "--threads", "2", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert accuracy(done.stdout) >= 97
-    assert "predicted" in done.stdout
-    assert "It is a " in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["digits.safetensors"]
-    assert done.stderr == ""
-
-
-@pytest.mark.parametrize("seed", range(2, 5))
-def test_any_seed_reaches_97_percent(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        cli.main(["train", "digits", "--seed", str(seed), "--threads", "1", "--out", str(tmp_path / "m.safetensors")])
-        == 0
-    )
-    assert accuracy(capsys.readouterr().out) >= 97
-
-
-def test_the_same_seed_gives_the_same_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def predicted() -> str:
-        assert (
-            cli.main(["train", "digits", "--epochs", "2", "--threads", "1", "--out", str(tmp_path / "m.safetensors")])
-            == 0
-        )
-        return capsys.readouterr().out.partition("Accuracy")[2]
-
-    assert predicted() == predicted()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["train", "letters"], "invalid choice"),
-        (["train", "digits", "--epochs", "0"], "above 0"),
-        (["train", "digits", "--seed", "-1"], "from 0"),
-        ([], "COMMAND"),
-    ],
-)
-def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
-
-
-def test_wrong_files_are_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", "digits", "--out", "m.keras"]) == 1
-    assert capsys.readouterr().err.startswith("pydl: --out: expected a file name that ends in .safetensors")
-    assert (
-        cli.main(
-            ["train", "digits", "--epochs", "1", "--threads", "1", "--out", str(tmp_path / "no" / "m.safetensors")]
-        )
-        == 1
-    )
-    assert "No such file" in capsys.readouterr().err
+COMMANDS = ["train", "predict", "evaluate", "show", "datasets", "info", "bench"]
 
 
 def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--help"], ["train", "--help"]):
-        with pytest.raises(SystemExit) as caught:
-            cli.main(arguments)
-        assert caught.value.code == 0
-        assert len(capsys.readouterr().out.splitlines()) <= 24
+    for arguments in ([], *([name] for name in COMMANDS)):
+        assert cli.main([*arguments, "--help"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) <= 40
+        assert max(map(len, lines)) <= 80
+
+
+def test_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["train", "--fly"], ["predict"], ["train", "x", "--epochs", "many"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_version_and_info(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        cli.main(["--version"])
+    assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"pydl {pydl.__version__}\n"
     assert cli.main(["info"]) == 0
     assert pydl.__version__ in capsys.readouterr().out
+    assert cli.main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pydl"] == pydl.__version__
 
 
-def test_ctrl_c(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "pydl", "train", "digits", "--epochs", "100000"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        while b"Epoch" not in os.read(process.stdout.fileno(), 65536):
-            pass
-        process.send_signal(signal.SIGINT)
-        begin = time.monotonic()
-        output, error = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert time.monotonic() - begin < 5
-    assert b"interrupted" in error
-    assert b"Traceback" not in error + output
-    assert not list(tmp_path.iterdir())
+def test_datasets_and_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["datasets", "--json"]) == 0
+    assert "mnist" in json.loads(capsys.readouterr().out)
+    assert cli.main(["datasets"]) == 0
+    assert "digits" in capsys.readouterr().out
+    assert cli.main(["bench", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["matmul_gflops"] > 0
+    assert all(row["us_per_step"] > 0 for row in found["nets"])
+
+
+def test_as_a_module_and_without_the_extra() -> None:
+    command = [sys.executable, "-m", "pydl", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"pydl {pydl.__version__}\n"
+    hidden = "import sys; sys.modules['typer'] = None; from pydl.cli import main; sys.exit(main(['info']))"
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == 'pydl: the command line needs typer: pip install "pydl[cli]"\n'
+
+
+def test_shell_completion() -> None:
+    command = [sys.executable, "-m", "pydl", "--show-completion", "bash"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "_PYDL_COMPLETE" in done.stdout or "complete" in done.stdout

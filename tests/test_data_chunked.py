@@ -237,4 +237,5 @@ def test_a_large_parquet_file_stays_on_disk(tmp_path: Path) -> None:
                 columns = [draw.normal(size=50_000) for _ in schema]
                 writer.write_table(pa.table(columns, schema=schema), row_group_size=50_000)
     assert (tmp_path / "large.parquet").stat().st_size > 160e6
-    assert int(says(MEMORY, tmp_path / "small.parquet", tmp_path / "large.parquet")) < 50e6
+    grown = int(says(MEMORY, tmp_path / "small.parquet", tmp_path / "large.parquet"))
+    assert grown < 80e6  # the allocator keeps some 50 MB; the file has 168 MB

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 import pydl
 from pydl.pipeline import images
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.scoring import evaluate_file, predict_file
+from pydl.pipeline.training import train
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -31,19 +35,18 @@ def archive(path: Path, parts: dict[str, tuple[Any, Any]]) -> Path:
 
 def test_mnist(data_dir: Path, tmp_path: Path) -> None:
     with np.load(data_dir / "mnist.npz") as a:
-        train, test = (a["x_train"], a["y_train"]), (a["x_test"], a["y_test"])
-    found = images.read_images(archive(tmp_path / "mnist.zip", {"train/": train, "test/": test}))
+        shown, test = (a["x_train"], a["y_train"]), (a["x_test"], a["y_test"])
+    path = archive(tmp_path / "mnist.zip", {"train/": shown, "test/": test})
+    found = images.read_images(path)
     assert found.classes == [str(i) for i in range(10)]
     assert found.notes[0] == "60000 images of 10 classes, 28 x 28, grey"
     order = [int(name.rsplit("/")[-1][:5]) for name in found.test_names]
     np.testing.assert_array_equal(found.x_test[..., 0], test[0][order])
     np.testing.assert_array_equal(found.y_test, test[1][order])
-    pydl.utils.set_random_seed(0)
-    model = images.network(found.x.shape[1:], 10)
-    rate = pydl.optimizers.schedules.CosineDecay(1e-3, decay_steps=5 * 469)
-    model.compile(pydl.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(found.x, found.y, batch_size=128, epochs=5, verbose=0)
-    assert model.evaluate(found.x_test, found.y_test, return_dict=True, verbose=0)["accuracy"] >= 0.975
+    run = train(TrainOptions(str(path), out=str(tmp_path / "run"), task="image", epochs=12, patience=3))
+    figures = run.json("metrics.json")
+    assert figures["test"]["accuracy"] >= 0.975
+    assert "Worst-predicted test images" in (run.path / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +110,24 @@ def test_what_cannot_be_used(digits: tuple[np.ndarray, np.ndarray], tmp_path: Pa
         images.read_images(archive(tmp_path / "ab.zip", {"a/": (x[:9], y[:9]), "b/": (x[:9], y[:9])}))
     with pytest.raises(ValueError, match="not known"):
         images.read_images(archive(tmp_path / "new.zip", {"train/": (x[:4], [0, 0, 1, 1]), "test/": (x[:1], [2])}))
+
+
+def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = digits
+    path, n = archive(tmp_path / "d.zip", {"": (x[y < 3], y[y < 3])}), (y < 3).sum()
+    runs = []
+    for name, threads in (("a", 1), ("b", 2)):
+        options = TrainOptions(
+            str(path), out=str(tmp_path / name), task="image", epochs=8, hidden=(32,), threads=threads
+        )
+        runs.append(train(options))
+    pydl.config.set_num_threads(None)
+    a, b = runs
+    assert (a.path / "metrics.json").read_bytes() == (b.path / "metrics.json").read_bytes()
+    assert evaluate_file(a, str(path))["accuracy"] > 0.8
+    assert predict_file(a, str(path), str(tmp_path / "p.csv")) == n
+    told = pd.read_csv(tmp_path / "p.csv")
+    assert list(told.columns[:3]) == ["image", "class predicted", "probability 0"]
+    assert (told["class predicted"] == told["image"].str[0].astype(int)).mean() > 0.8
+    with pytest.raises(ValueError, match="--target is for tables"):
+        train(TrainOptions(str(path), target="y", out=str(tmp_path / "c"), task="image"))

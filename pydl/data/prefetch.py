@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from queue import SimpleQueue
 from threading import Semaphore, Thread, current_thread
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ def wanted() -> bool:
     return not (isinstance(thread, _Reader) and thread.link.stopped)
 
 
-def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int = 2) -> Generator[T]:
     """The items of an iterator, made by a thread of their own up to `depth` items early.
 
     The thread starts with the first item that is asked for. It ends with the iterator: when that is exhausted, closed

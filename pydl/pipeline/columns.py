@@ -1,11 +1,11 @@
-"""What each column of a table is taken for, and what will be done to it: guessed from its values, said in a sentence."""
+"""What each column of a table is taken for and what will be done to it: guessed from its values, said in a sentence."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ USED = ("number", "category", "many", "flag", "date")
 ONE_HOT = 50  # a category of more levels is embedded
 FEW_ROWS = 20  # with fewer rows, values that are all different prove nothing
 MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to be one of numbers or dates
+_SCALED = "scaled to mean 0 and deviation 1"
+_ROW_NUMBERS = "left out: it numbers the rows"
+_DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
 _IDENTIFIER_NAME = re.compile(
     r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|index|row|unnamed: 0|column 0", re.IGNORECASE
 )
@@ -47,7 +50,7 @@ class Column:
     format : str
         How its numbers or dates are written.
     words : tuple of str
-        Values that are no numbers among numbers, and count as missing.
+        Values that are no numbers, or dates, among such, and count as missing.
     """
 
     name: str
@@ -102,7 +105,14 @@ def guess(frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = 
     must_have(frame, [target] if target is not None else [], "target")
     must_have(frame, drop, "column to drop")
     left_out = {target, *drop}
-    return [_column(frame.iloc[:, i].rename(name)) for i, name in enumerate(names) if name not in left_out]
+    found = [_column(frame.iloc[:, i].rename(name)) for i, name in enumerate(names) if name not in left_out]
+    return found if any(c.used for c in found) else [_better_than_nothing(c) for c in found]
+
+
+def _better_than_nothing(column: Column) -> Column:
+    """Where nothing else is left, what numbers the rows may be a time or a place."""
+    note = "it numbers the rows, but nothing else is left"
+    return replace(column, kind="number", treatment=_SCALED, note=note) if column.treatment == _ROW_NUMBERS else column
 
 
 def _column(column: pd.Series) -> Column:
@@ -153,28 +163,30 @@ class _About:
         x = self.levels.index.to_numpy(np.float64)
         infinite = int(self.levels[~np.isfinite(x)].sum())
         whole = not infinite and bool((x == np.floor(x)).all())
+        if whole and _DATE_NAME.fullmatch(name) and values.are_digit_dates(x):
+            return self.date(values.DIGITS, "read as year, month and day in eight digits")
         if whole and self.all_different:
             if _IDENTIFIER_NAME.fullmatch(name):
                 return self.column(
                     "identifier", "left out: a different number in each row, and the name of an identifier"
                 )
             if x.max() - x.min() == len(x) - 1 and self.values.dropna().is_monotonic_increasing:
-                return self.column("identifier", "left out: it numbers the rows")
+                return self.column("identifier", _ROW_NUMBERS)
         if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
             return self.of_levels("whole numbers, but by its name a code and not a quantity")
         note = f"{infinite} infinite value{'s' * (infinite > 1)} count as missing" if infinite else ""
         return self.number(note)
 
     def number(self, note: str = "", **more: Any) -> Column:
-        return self.column("number", "scaled to mean 0 and deviation 1", note, **more)
+        return self.column("number", _SCALED, note, **more)
 
-    def date(self, form: str, note: str = "") -> Column:
+    def date(self, form: str, note: str = "", words: Sequence[str] = ()) -> Column:
         treatment = "taken apart: year, month, day, weekday, hour, days since 1970 (those that differ)"
-        return self.column("date", treatment, note, format=form)
+        return self.column("date", treatment, note, format=form, words=tuple(words))
 
     def of_text(self) -> Column:
         words = pd.Series(self.levels.index, dtype="str")
-        if len(words) <= 2 and _are_flags(words):
+        if len(words) <= 8 and _are_flags(words):
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
@@ -184,14 +196,11 @@ class _About:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
         form = values.date_format(words)
         if form is not None:
-            unread = int(self.levels[values.unread_dates(words, form)].sum())
-            note = f"read as {form}" if form != values.ISO else ""
-            return self.date(
-                form,
-                "; ".join(
-                    filter(None, [note, f"{unread} values are no such dates and count as missing" * bool(unread)])
-                ),
-            )
+            others = values.unread_dates(words, form)
+            unread = int(self.levels[others].sum())
+            plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
+            notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
+            return self.date(form, "; ".join(notes), others)
         return self.of_levels("")
 
     def values_are_digits(self, words: pd.Series) -> bool:

@@ -1,4 +1,4 @@
-"""Delimited text of any make: encoding, delimiter and header are found out, odd rows are mended or left out, and said."""
+"""Delimited text of any make: encoding, delimiter and header are found out, odd rows mended or left out, and said."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ class Delimited:
     Parameters
     ----------
     path : Path
-        The file; what `.gz` names is unpacked on the way.
+        The file; what gzip packed is unpacked on the way.
 
     Attributes
     ----------
@@ -57,14 +57,15 @@ class Delimited:
 
     def read(self) -> pd.DataFrame:
         """All rows, every value as text, empty where nothing stands."""
-        return next(self._parsed(None), pd.DataFrame(columns=self.names, dtype="str"))
+        tables = list(self._parsed(None))
+        return tables[0] if tables else pd.DataFrame(columns=self.names, dtype="str")
 
     def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All rows in tables of at most `rows`."""
         return self._parsed(rows)
 
-    def _open(self) -> IO[bytes]:
-        return gzip.open(self.path, "rb") if self.path.suffix.lower() == ".gz" else self.path.open("rb")
+    def _open(self) -> Any:
+        return gzip.open(self.path, "rb") if is_packed(self.path) else self.path.open("rb")
 
     def _find_encoding(self) -> str:
         """UTF-8 or what a byte-order mark says; Windows-1252 where the file is no UTF-8."""
@@ -88,13 +89,15 @@ class Delimited:
     def _sample(self) -> list[str]:
         """The first lines, whole ones where the file goes on."""
         with self._open() as file, io.TextIOWrapper(file, self.encoding, errors="replace", newline=None) as text:
-            lines, size = [], 0
-            while (
-                len(lines) < _SAMPLE_LINES and size < _SAMPLE_CHARACTERS and (line := text.readline(_SAMPLE_CHARACTERS))
-            ):
+            lines, size = list[str](), 0
+            while size < _SAMPLE_CHARACTERS and (len(lines) < 20 or (len(lines) < _SAMPLE_LINES and size < _BLOCK)):
+                line = text.readline(_SAMPLE_CHARACTERS)
+                if not line:
+                    break
                 lines.append(line)
                 size += len(line)
-        if sum(not (c.isprintable() or c.isspace()) for c in "".join(lines)) > 0.05 * size:
+        start = "".join(lines)[:65536]
+        if sum(not (c.isprintable() or c.isspace()) for c in start) > 0.05 * len(start):
             raise ValueError(f"{self.path} is no text; expected a table such as CSV or Parquet")
         return lines
 
@@ -119,7 +122,7 @@ class Delimited:
             "sep": self.delimiter, "header": None, "names": range(len(self.names)), "index_col": False, "dtype": "str",
             "keep_default_na": False, "na_filter": False, "skipinitialspace": True, "encoding": self.encoding,
             "encoding_errors": "replace", "on_bad_lines": "warn", "skiprows": self.skipped, "low_memory": False,
-            "compression": "gzip" if self.path.suffix.lower() == ".gz" else None,
+            "compression": "gzip" if is_packed(self.path) else None,
         }  # fmt: skip
         begun = False
         try:
@@ -156,24 +159,30 @@ class Delimited:
         return table.iloc[:, :-1] if self.names[-1] == "" and (table.iloc[:, -1] == "").all() else table
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzip's, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
 def _records(sample: str, delimiter: str) -> list[list[str]]:
-    """The rows of a piece of text that are not empty; none where it cannot be cut this way."""
+    """The rows of a piece of text that are not empty."""
     if delimiter == _BLANKS:
         return [line.split() for line in sample.splitlines() if line.strip()]
     try:
         found = list(csv.reader(io.StringIO(sample), delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:
-        return []
+    except csv.Error:  # a field beyond the csv module's limit
+        found = [line.split(delimiter) for line in sample.splitlines()]
     return [[value.strip() for value in record] for record in found if record]
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """The one that cuts most rows, and the header, into the same number of at least two values; a comma if none does."""
+    """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma."""
     best, score = ",", 0.5
     for delimiter in (*_DELIMITERS, _BLANKS):
         widths = [len(record) for record in _records("".join(lines), delimiter)]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if width < 2 or delimiter == _BLANKS and best != ",":
+        if width < 2 or (delimiter == _BLANKS and best != ","):
             continue
         fit = count / len(widths) + 0.25 * (widths[0] == width) + 1e-4 * min(width, 100) - 0.5 * (delimiter == _BLANKS)
         if fit > score:

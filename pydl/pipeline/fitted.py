@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pydl
+from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
 
@@ -37,12 +38,12 @@ class Predictions:
 class Fitted:
     """A preparation, a target and the model between them."""
 
-    preparation: Preparation
+    preparation: Preparation | ImagePreparation
     target: Target
     model: pydl.Model
 
     def predict(self, frame: Any) -> Predictions:
-        """Predictions for the rows of a table.
+        """Predictions for the rows of a table, or for an array of images.
 
         Raises
         ------

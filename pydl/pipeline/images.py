@@ -1,7 +1,8 @@
-"""Folders and archives of images: read, split, and the network for them."""
+"""Folders and archives of images: read, split, and brought to one shape."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import pydl
-from pydl import datasets, layers
+from pydl import datasets
 from pydl.data import ImageSource, split_rows
 from pydl.data.images import files, parts
 
@@ -22,6 +22,14 @@ BUILT_IN = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 _TEST = ("test", "val", "valid", "validation")  # what folders of images to be judged by are called
 _TEST_SHARE = 0.2  # where there is no such folder
+
+
+def looks_like_images(data: str) -> bool:
+    """Whether DATA names a built-in set, a folder or a zip archive."""
+    path = Path(data)
+    return (
+        path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()) or (data in BUILT_IN and not path.exists())
+    )
 
 
 @dataclass(frozen=True)
@@ -184,30 +192,50 @@ def read_unlabelled(
         source = ImageSource.of_files(file.parent, [file.name], shape)
     else:
         source = ImageSource.of_files(file, files(file), shape)
+    if not source.names:
+        raise ValueError(f"{file}: expected images (*.png, *.jpg, ...), found none")
     folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in source.names]
     number = {label: i for i, label in enumerate(classes)}
     labels = np.array([number[f] for f in folders]) if all(f in number for f in folders) else None
     return source.names, source.decode(np.arange(len(source))), labels
 
 
-def network(
-    shape: tuple[int, int, int], classes: int, *, hidden: Sequence[int] = (256, 128), dropout: float = 0.2,
-    top: float = 255.0,
-) -> Any:  # fmt: skip
-    """A network from images to class probabilities, not compiled; it takes the bytes of the images as they are.
+class ImagePreparation:
+    """What a network needs to know of images before it sees them; it takes their bytes as they are.
 
-    Parameters
+    Attributes
     ----------
     shape : (height, width, channels)
-    classes : int
-    hidden : sequence of int
-        Units of the hidden layers.
-    dropout : float
     top : float
         The value of full brightness.
     """
-    stack: list[Any] = [pydl.Input(shape), layers.Rescaling(1 / top), layers.Flatten()]
-    for units in hidden:
-        stack += [layers.Dense(units, activation="relu"), layers.BatchNormalization()]
-        stack += [layers.Dropout(dropout)] if dropout else []
-    return pydl.Sequential([*stack, layers.Dense(classes, activation="softmax")])
+
+    columns: Sequence[Any] = ()
+
+    def __init__(self, shape: Sequence[int], top: float) -> None:
+        high, wide, channels = (int(n) for n in shape)
+        self.shape, self.top = (high, wide, channels), float(top)
+
+    def transform(self, x: Array) -> dict[str, Array]:
+        """The network's input."""
+        return {"image": x}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a JSON file beside where the preparation of a table would be."""
+        Path(path).with_suffix(".json").write_text(json.dumps({"shape": self.shape, "top": self.top}) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ImagePreparation:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            No such file, or not one that `save` wrote.
+        """
+        file = Path(path).with_suffix(".json")
+        try:
+            state = json.loads(file.read_text())
+            return cls(state["shape"], state["top"])
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file}: expected the preparation of images ({error!r}); train again") from None

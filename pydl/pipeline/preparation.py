@@ -1,4 +1,4 @@
-"""From the columns of a table to the arrays that a network takes: scikit-learn's imputers, scalers, encoders, fitted once."""
+"""From the columns of a table to a network's arrays: scikit-learn's imputers, scalers and encoders, fitted once."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from pydl.pipeline.columns import Column
 FEATURES = "features"  # the name of the array of everything but embedded columns
 MISSING_LEVEL = "(missing)"
 SKEWED = 2.0  # the skewness from which on a number is taken by its logarithm
+FARTHEST = 1e4  # deviations from the mean, beyond which a number is no farther
 Floats = NDArray[np.float64]
 
 _PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "year": lambda d: d.dt.year,
     "month": lambda d: d.dt.month,
     "day": lambda d: d.dt.day,
-    "weekday": lambda d: d.dt.weekday,
+    "weekday": lambda d: d.dt.day_of_week,
     "hour": lambda d: d.dt.hour + d.dt.minute / 60 + d.dt.second / 3600,
-    "days": lambda d: (d - pd.Timestamp(0)) / pd.Timedelta(days=1),
+    "days": lambda d: d.dt.as_unit("s").astype("int64").where(d.notna()) / 86400,
 }
 
 
@@ -57,10 +58,11 @@ class InputSpec:
 class Preparation:
     """What is done to a table before a network sees it.
 
-    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1. Flags: 1 and 0.
-    Dates: their parts, as numbers. Each number, flag or date with missing values gets a feature that says so. Categories:
-    one feature per level, one of them for "missing" where that occurred; a level never seen has 0 in all of them. Categories
-    of many levels: a code from 1 on, to be embedded; 0 stands for a level that is missing, was never seen, or once only.
+    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1, at most 10,000
+    deviations out. Flags: 1 and 0. Dates: their parts, as numbers. Each number, flag or part of a date with missing
+    values gets a feature that says so. Categories: one feature per level, one of them for "missing" where that
+    occurred; a level never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded;
+    0 stands for a level that is missing, was never seen, or once only.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ class Preparation:
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
-        self._parts = {c.name: _varying_parts(values.dates(cells[c.name], c.format)) for c in self._of("date")}
+        self._parts = {c.name: _varying_parts(values.dates(cells[c.name], c.format, c.words)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells)
         flags = np.arange(len(names) - len(self._of("flag")), len(names))
         scaled = np.arange(flags[0] if len(flags) else len(names))
@@ -111,8 +113,7 @@ class Preparation:
                 self.feature_names += [f"{c.name}={level}" for level in levels]
         self._levels = {c.name: _frequent_levels(cells[c.name]) for c in self._of("many")}
         self._index_levels()
-        treated = dict(zip(names, self._treatments(raw), strict=True))
-        self.columns = [replace(c, treatment=treated.get(c.name, c.treatment)) for c in self.columns]
+        self.columns = self._described(dict(zip(names, raw.T, strict=True)))
         self._fitted = True
         return self
 
@@ -144,7 +145,7 @@ class Preparation:
         if names:
             x = self._numbers.transform(_logarithms(np.clip(raw, self._low, self._high), self._units))
             width = x.shape[1]
-            features[:, :width] = x
+            features[:, :width] = np.clip(x, -FARTHEST, FARTHEST)
         if self._of("category"):
             features[:, width:] = self._encoder.transform(self._categories(cells))
 
@@ -231,7 +232,7 @@ class Preparation:
         """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called."""
         found = {c.name: values.numbers(cells[c.name], c.format or values.POINT, c.words) for c in self._of("number")}
         for c in self._of("date"):
-            date = values.dates(cells[c.name], c.format)
+            date = values.dates(cells[c.name], c.format, c.words)
             found |= {f"{c.name} {part}": _PARTS[part](date).to_numpy(np.float64) for part in self._parts[c.name]}
         found |= {c.name: values.flags(cells[c.name]) for c in self._of("flag")}
         rows = len(next(iter(cells.values())))
@@ -245,20 +246,39 @@ class Preparation:
     def _index_levels(self) -> None:
         self._indices = {name: pd.Index(levels, dtype=object) for name, levels in self._levels.items()}
 
-    def _treatments(self, raw: Floats) -> list[str]:
-        """What was done to each number, in a sentence."""
-        if not raw.shape[1]:
-            return []
-        medians = np.nanmedian(np.where(np.isnan(raw).all(axis=0), 0.0, raw), axis=0)
+    def _described(self, raw: dict[str, Floats]) -> list[Column]:
+        """The columns, with the figures of what is done to them."""
+        places = {name: i for i, name in enumerate(raw)}
         return [
-            ", ".join([
-                *([f"{gone} missing: set to the median {medians[i]:.4g} and marked"] if gone else []),
-                *([f"clipped to {self._low[i]:.4g} ... {self._high[i]:.4g}"] if np.isfinite(self._low[i]) else []),
-                *(["its logarithm, for it is skewed"] if self._units[i] else []),
-                "scaled to mean 0 and deviation 1",
-            ])
-            for i, gone in enumerate(np.isnan(raw).sum(axis=0))
-        ]  # fmt: skip
+            replace(c, treatment=self._of_number(raw[c.name], places[c.name]))
+            if c.kind == "number"
+            else replace(c, treatment=_of_flag(c.treatment, raw[c.name]))
+            if c.kind == "flag"
+            else replace(
+                c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}"
+            )
+            if c.kind == "date"
+            else c
+            for c in self.columns
+        ]
+
+    def _of_number(self, x: Floats, i: int) -> str:
+        gone = int(np.isnan(x).sum())
+        said = []
+        if gone:
+            said.append(
+                f"{gone} missing: set to the median {0.0 if gone == len(x) else np.nanmedian(x):.4g} and marked"
+            )
+        if np.isfinite(self._low[i]):
+            said.append(f"clipped to {self._low[i]:.4g} ... {self._high[i]:.4g}")
+        if self._units[i]:
+            said.append("its logarithm, for it is skewed")
+        return ", ".join([*said, "scaled to mean 0 and deviation 1"])
+
+
+def _of_flag(treatment: str, x: Floats) -> str:
+    gone = int(np.isnan(x).sum())
+    return f"{treatment}; {gone} missing: set to the more frequent and marked" if gone else treatment
 
 
 def _number_steps(scaled: NDArray[Any], flags: NDArray[Any], missing: NDArray[Any]) -> ColumnTransformer:
@@ -283,13 +303,13 @@ def _bounds(raw: Floats, scaled: NDArray[Any], clip: float | None) -> tuple[Floa
 
 
 def _units_of_logarithms(raw: Floats, scaled: NDArray[Any]) -> Floats:
-    """For each skewed number the size of its usual values, from which on the logarithm bends; 0 for the others."""
+    """For each skewed number the size of its small values, from which on the logarithm bends; 0 for the others."""
     units = np.zeros(raw.shape[1])
     for i in scaled:
         x = raw[~np.isnan(raw[:, i]), i]
         spread = x.std() if len(x) else 0.0
         if spread > 0 and abs(np.mean(((x - x.mean()) / spread) ** 3)) > SKEWED:
-            units[i] = np.median(np.abs(x[x != 0]))
+            units[i] = np.quantile(np.abs(x[x != 0]), 0.1)
     return units
 
 

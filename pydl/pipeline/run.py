@@ -12,6 +12,7 @@ from typing import Any
 
 import pydl
 from pydl.pipeline.fitted import Fitted
+from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
@@ -69,8 +70,9 @@ class Run:
 
     def fitted(self) -> Fitted:
         """What the run has learnt."""
+        kind = ImagePreparation if self.options().task == "image" else Preparation
         return Fitted(
-            Preparation.load(self.path / PREPARATION),
+            kind.load(self.path / PREPARATION),
             Target.from_state(self.json(TARGET)),
             pydl.models.load_model(self.path / MODEL),
         )

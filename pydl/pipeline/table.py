@@ -1,12 +1,16 @@
 """Tables in files: what a person has on disk becomes a DataFrame of numbers and tidy text, and back.
 
-Numbers are read where every value of a column is one; whatever needs judgement (dates, `$1,234`, `12 %`, yes and no) stays
-text for `columns.guess`. What was noticed on the way stands in `frame.attrs["notes"]`.
+Numbers are read where every value of a column is one; whatever needs judgement (dates, `$1,234`, `12 %`, yes and no)
+stays text for `columns.guess`. What was noticed on the way stands in `frame.attrs["notes"]`.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,12 +22,12 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from pydl.pipeline import values
-from pydl.pipeline.delimited import Delimited
+from pydl.pipeline.delimited import Delimited, is_packed
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
-    ".tab": "delimited", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
-    ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
+    ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
+    ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
 }  # fmt: skip
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "npz"}
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
@@ -35,7 +39,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        CSV with any delimiter, TSV, JSON lines (these also as `.gz`), Parquet, Arrow, or NPZ with arrays of equal length.
+        CSV with any delimiter, TSV, JSON lines (these also as `.gz`), Parquet, Arrow, NPZ with arrays of equal length.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.
@@ -61,39 +65,70 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     return _with_notes(pd.DataFrame({name: _typed(frame[name], name in text) for name in frame.columns}), notes)
 
 
-def read_chunks(path: str | Path, rows: int = 65536, text: Collection[str] | None = None) -> Iterator[pd.DataFrame]:
-    """A file in tables of at most `rows` rows, with the same dtypes in each, without ever holding all of it.
+@dataclass(frozen=True)
+class Schema:
+    """What the chunks of a file have in common: the kind of each column, ``number``, ``flag``, ``date`` or ``text``."""
 
-    A column is text in every chunk if it holds text in one, which takes a pass through the file before the first chunk.
-    `text`, the columns that such a pass (`text_columns`) found, saves it.
+    kinds: dict[str, str]
+
+
+def scan(path: str | Path, rows: int = 65536, text: Collection[str] = ()) -> Schema:
+    """What each column of a file holds: one pass through it, in chunks.
+
+    A column is text if it holds text in one chunk, or something else in one than in another.
     """
-    path = Path(path)
-    if text is None:
-        text = text_columns(path, rows)
-    for frame in _chunks(path, rows):
-        yield _as_typed(frame, text)
-
-
-def text_columns(path: str | Path, rows: int = 65536) -> frozenset[str]:
-    """Which columns of a file hold something else than numbers: one pass through it, in chunks."""
-    found: set[str] = set()
+    seen: dict[str, set[str]] = {}
     for frame in _chunks(Path(path), rows):
-        found |= {name for name in frame.columns if name not in found and _is_text(frame[name])}
-    return frozenset(found)
+        for name in frame.columns:
+            kinds = seen.setdefault(name, set())
+            if name in text:
+                kinds.add("text")
+            elif "text" not in kinds:
+                kinds.add(_kind_of_values(_typed(frame[name], False)))
+    if not seen:
+        raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
+    return Schema({name: _common_kind(kinds) for name, kinds in seen.items()})
 
 
-def _is_text(column: pd.Series) -> bool:
-    typed = _typed(column, False)
-    return values.is_text(typed) and bool(typed.notna().any())
+def read_chunks(path: str | Path, rows: int = 65536, schema: Schema | None = None) -> Iterator[pd.DataFrame]:
+    """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
+
+    What these are takes a pass through the file, which `schema`, the result of `scan`, saves.
+    """
+    schema = schema or scan(path, rows)
+    for frame in _chunks(Path(path), rows):
+        notes = frame.attrs["notes"]
+        frame = frame.reindex(columns=list(schema.kinds))
+        yield _with_notes(
+            pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()}), notes
+        )
 
 
-def _as_typed(frame: pd.DataFrame, text: Collection[str]) -> pd.DataFrame:
-    typed = {}
-    for name in frame.columns:
-        column = _typed(frame[name], name in text)
-        numeric = name not in text and not pd.api.types.is_datetime64_any_dtype(column)
-        typed[name] = column.astype(np.float64) if numeric else column
-    return _with_notes(pd.DataFrame(typed), frame.attrs["notes"])
+def _kind_of_values(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column):
+        return "flag"
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "date"
+    if not values.is_text(column):
+        return "number"
+    return "text" if column.notna().any() else "nothing"
+
+
+def _common_kind(kinds: set[str]) -> str:
+    if kinds == {"nothing"}:
+        return "number"
+    if kinds - {"nothing"} in ({"number"}, {"date"}) or kinds == {"flag"}:
+        return next(iter(kinds - {"nothing"}))
+    return "text"
+
+
+def _of_kind(column: pd.Series, kind: str) -> pd.Series:
+    if kind == "text":
+        return pd.Series(values.labels(column), index=column.index, name=column.name, dtype="str")
+    column = _typed(column, False)
+    if kind == "number":
+        return pd.to_numeric(column).astype(np.float64)
+    return column.astype("datetime64[us]") if kind == "date" else column
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -107,8 +142,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     try:
         if kind == "delimited":
             frame.to_csv(path, index=False, sep="\t" if _suffix(path) in (".tsv", ".tab") else ",", compression=packed)
-        elif kind in ("jsonl", "json"):
-            lines = kind == "jsonl"
+        elif kind == "json":
+            lines = _suffix(path) != ".json"
             frame.to_json(
                 path, orient="records", lines=lines, date_format="iso", double_precision=15, compression=packed
             )
@@ -117,7 +152,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         elif kind == "arrow":
             pyarrow.feather.write_feather(pyarrow.Table.from_pandas(frame, preserve_index=False), path)
         else:
-            np.savez(path, **{name: _array(frame[name]) for name in frame.columns})
+            arrays: dict[str, Any] = {name: _array(frame[name]) for name in frame.columns}
+            np.savez(path, **arrays)
     except OSError as error:
         raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -179,6 +215,8 @@ def _read_npz(path: Path) -> pd.DataFrame:
     """Each array of one row per entry; one of two or more axes gives a column for each number of a row."""
     with np.load(path, allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays.files}
+    if not all(isinstance(array, np.ndarray) for array in found.values()):
+        raise ValueError("a zip file of something else than arrays; save a spreadsheet as CSV first")
     lengths = {name: a.shape[0] if a.ndim else 0 for name, a in found.items()}
     if not found or len(set(lengths.values())) != 1:
         raise ValueError(f"{path}: expected arrays of equal length, got {lengths or 'none'}")
@@ -193,17 +231,20 @@ def _read_npz(path: Path) -> pd.DataFrame:
 
 
 def _read_json(path: Path) -> pd.DataFrame:
-    return _frame_of_json(pd.read_json(path, orient=None, lines=False, dtype=False, convert_dates=False))
+    return pd.DataFrame(list(_json_rows(path)))
 
 
-def _read_jsonl(path: Path) -> pd.DataFrame:
-    return _frame_of_json(pd.read_json(path, lines=True, dtype=False, convert_dates=False))
-
-
-def _frame_of_json(data: Any) -> pd.DataFrame:
-    if not isinstance(data, pd.DataFrame):
-        raise ValueError("expected JSON objects, one for each row")
-    return data
+def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """One JSON object for each line, or a list of objects."""
+    opener = gzip.open if is_packed(path) else open
+    with opener(path, "rt", encoding="utf-8-sig") as file:
+        listed = next((line.lstrip() for line in file if line.strip()), "").startswith("[")
+        file.seek(0)
+        rows = json.load(file) if listed else map(json.loads, filter(str.strip, file))
+        for i, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise ValueError(f"{path}: expected a JSON object for each row, but row {i + 1} is another value")
+            yield row
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -227,7 +268,6 @@ def _arrow_reader(source: Any) -> Any:
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     "npz": _read_npz,
     "json": _read_json,
-    "jsonl": _read_jsonl,
     "parquet": _read_parquet,
     "arrow": _read_arrow,
 }
@@ -249,13 +289,15 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
         file.notes = notes + file.notes
         yield from file.chunks(rows)
         notes[:] = file.notes
-    elif kind == "jsonl":
-        with pd.read_json(path, lines=True, dtype=False, convert_dates=False, chunksize=rows) as reader:
-            yield from reader
+    elif kind == "json":
+        lines = _json_rows(path)
+        while some := list(islice(lines, rows)):
+            yield pd.DataFrame(some)
     elif kind == "parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas()
+            for group in range(file.num_row_groups):  # one call for all of them would hold the whole file
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+                    yield batch.to_pandas()
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
@@ -292,10 +334,8 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _typed(column: pd.Series, text: bool) -> pd.Series:
+    if values.is_text(column) and column.dtype == object:
+        column = values.tidy(column)
     if not values.is_text(column):
         return column
-    column = values.tidy(column)
-    if text or not values.is_text(column):
-        return column
-    numbers = values.plain_numbers(column)
-    return column if numbers is None else numbers
+    return values.tidy(column) if text else values.read_text(column)

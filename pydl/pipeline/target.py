@@ -52,7 +52,7 @@ class Target:
     def fit(cls, series: pd.Series, task: str = "auto") -> Target:
         """Look at a target.
 
-        With ``auto``, text, yes and no, and up to 20 different whole numbers are classes; other numbers are a regression.
+        With ``auto``, text, yes and no, and up to 20 different whole numbers are classes; else it is a regression.
 
         Raises
         ------
@@ -69,12 +69,12 @@ class Target:
         counts = pd.Series(labels[keep], dtype=object).value_counts()
         if len(counts) == 1:
             raise ValueError(f'target "{name}" is always {counts.index[0]}; expected at least two different values')
-        notes = _missing_note(name, keep)
         notation, x = _as_numbers(series)
+        chosen = task if task != "auto" else _guess_task(series, x, counts)
+        notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
         if task == "auto":
-            task = _guess_task(series, x, counts)
-            notes.append(f'"{name}" is taken for a {task}; --task {_other(task)} would change that')
-        if task == "regression":
+            notes.append(f'"{name}" is taken for a {chosen}; --task {_other(chosen)} would change that')
+        if chosen == "regression":
             return cls._regression(series, x, notation, notes)
         return cls._classification(series, x, counts, notes)
 
@@ -92,15 +92,15 @@ class Target:
     def _classification(cls, series: pd.Series, x: Array | None, counts: pd.Series, notes: list[str]) -> Target:
         rows, name = int(counts.sum()), str(series.name)
         if len(counts) > MANY_CLASSES or (rows >= 20 and len(counts) > 0.5 * rows):
-            hint = "" if x is None else "; --task regression predicts numbers"
-            raise ValueError(
-                f'target "{name}" has {len(counts)} different values in {rows} rows, too many for classes{hint or "; is it the right column?"}'
-            )
-        labels: list[str] | list[int] = sorted(counts.index)
+            remedy = "is it the right column?" if x is None else "--task regression predicts numbers"
+            found = f"{len(counts)} different values in {rows} rows"
+            raise ValueError(f'target "{name}" has {found}, too many for classes; {remedy}')
+        names: list[str] = sorted(counts.index)
+        labels: list[str] | list[int] = names
         if x is not None and not pd.api.types.is_bool_dtype(series):
-            labels = sorted(counts.index, key=lambda v: values.number(v, values.POINT))
-            if all(v.lstrip("-").isdigit() and str(int(v)) == v for v in labels):
-                labels = [int(v) for v in labels]
+            labels = names = sorted(names, key=lambda v: values.number(v, values.POINT))
+            if all(v.lstrip("-").isdigit() and str(int(v)) == v for v in names):
+                labels = [int(v) for v in names]
         rare = [label for label, n in counts.items() if n == 1]
         if rare:
             notes = [*notes, f"{len(rare)} class{'es' * (len(rare) > 1)} with a single row, such as {rare[0]}"]

@@ -19,6 +19,7 @@ from pydl.pipeline import run as names
 from pydl.pipeline.columns import Column, guess
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.fitted import Fitted, Predictions, predict
+from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions, one_of
 from pydl.pipeline.preparation import Preparation
@@ -95,12 +96,23 @@ def train(options: TrainOptions, watch: Watch | None = None) -> Run:
     """
     watch = watch or Watch()
     begin = time.monotonic()
+    if options.task == "auto" and options.target is None and looks_like_images(options.data):
+        options = options.with_(task="image")
     run = Run.create(options.out)
     if options.threads:
         pydl.config.set_num_threads(options.threads)
-    outcome = _train_table(options, run, watch)
+    outcome = _outcome(options, run, watch)
     conclude(run, options, outcome, begin, watch)
     return run
+
+
+def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
+    from pydl.pipeline.image_run import train_images  # these two take the loop below from here
+    from pydl.pipeline.stream_run import train_stream
+
+    if options.task == "image":
+        return train_images(options, watch)
+    return train_stream(options, run, watch) if options.stream else _train_table(options, run, watch)
 
 
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
@@ -123,15 +135,15 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     outcome = fit(frame, y, target, columns, options, watch, "training")
     test = Part(held_out, outcome.fitted.preparation.transform(held_out), y_test)
     return Outcome(
-        outcome.fitted, outcome.parts | {"test": test}, outcome.history, outcome.fitted.preparation.columns, notes,
-        outcome.interrupted, folds, trials,
+        outcome.fitted, outcome.parts | {"test": test}, outcome.history, list(outcome.fitted.preparation.columns),
+        notes, outcome.interrupted, folds, trials,
     )  # fmt: skip
 
 
 def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, list[str]]:
     """The data, the data to judge on, and what was noticed in them."""
     if options.target is None:
-        raise ValueError("--target: expected the name of the column to predict")
+        raise ValueError("--target: expected the name of the column to predict; images need none, but --task image")
     frames: list[Any] = []
     notes: list[str] = []
     for path in (options.data, options.test):

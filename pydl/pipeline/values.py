@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 from numpy.typing import NDArray
+from pyarrow import compute
 
 Floats = NDArray[np.float64]
 
-# In any case and with blanks around. Words that can be classes ("none", "-") are missing only among numbers.
+# With blanks around, in small letters, capitals or a usual mixture. Words that can be classes ("none", "-") are missing
+# only among numbers.
 MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "#na", "nan", "null", "<na>", "nat"})
 MISSING_AMONG_NUMBERS = frozenset({
     "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
@@ -25,22 +29,28 @@ NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 LARGEST = 1e100  # whose square and sum still are numbers
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
-_GAP = r" '’\u00a0\u202f"
-_ENDS = (rf"\(?\s*[-+−]?\s*{_MONEY}\s*[-+−]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
+_GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
+_ENDS = (rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
 _NUMBER = {
     POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
 }
+_NOTHING = pyarrow.scalar(None, pyarrow.large_string())
+_MISSING_SPELT = pyarrow.array(
+    sorted({spelt for w in MISSING for spelt in (w, w.upper(), w.title(), w.capitalize())} | {"NaN", "NaT", "#NaN"}),
+    pyarrow.large_string(),
+)
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 _NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
 
-ISO = "ISO8601"
+ISO, DIGITS = "ISO8601", "%Y%m%d"
 DATE_FORMATS = (
     ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
 )  # fmt: skip
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
-_ALL_FORMATS = (*DATE_FORMATS, *(f"{d}{gap}{t}" for d in DATE_FORMATS[1:] for gap in " T" for t in TIME_FORMATS), *TIME_FORMATS)  # fmt: skip
+_BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
+_ALL_FORMATS = (*DATE_FORMATS, *_BOTH, *TIME_FORMATS)
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
 
 
@@ -49,67 +59,91 @@ def is_text(column: pd.Series) -> bool:
 
 
 def tidy(column: pd.Series) -> pd.Series:
-    """A column of text without blanks around its values and with None for the words that mean "missing"."""
+    """A column of text without blanks around its values and with None for the words that mean "missing".
+
+    What holds objects (numbers, truth values, bytes, lists) becomes numbers or truth values where all are, else text.
+    """
+    if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
+        column = _of_objects(column)
+        if not is_text(column):
+            return column
+    return _as_series(_tidy_text(column), column)
+
+
+def _of_objects(column: pd.Series) -> pd.Series:
     try:
         codes, levels = pd.factorize(column)
     except TypeError:  # lists and dicts, as JSON lines may hold
         codes, levels = pd.factorize(column.map(str, na_action="ignore"))
-    words = pd.Series([_word(v) for v in levels], dtype=object)
-    if len(words) and all(isinstance(w, bool | np.bool_) for w in words) and (codes >= 0).all():
+    kinds = {type(v) for v in levels}
+    if kinds and kinds <= {bool, np.bool_} and (codes >= 0).all():
         return column.astype(bool)
-    if len(words) and all(isinstance(w, int | float | np.number | Decimal) for w in words):
+    if kinds and all(issubclass(k, int | float | np.number | Decimal) and k is not bool for k in kinds):
         return column.astype(np.float64)
-    words[len(words)] = None  # which code -1 picks
-    return pd.Series(words.to_numpy()[codes], index=column.index, name=column.name, dtype="str")
+    words = np.array([*map(_label, levels), None], object)
+    return pd.Series(words[codes], index=column.index, name=column.name, dtype="str")
 
 
-def _word(value: Any) -> Any:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if not isinstance(value, str):
-        return value
-    value = value.strip()
-    return None if value.lower() in MISSING else value
+def _tidy_text(column: pd.Series) -> Any:
+    text = pyarrow.array(column, pyarrow.large_string(), from_pandas=True)
+    text = compute.utf8_trim_whitespace(text)
+    return compute.if_else(compute.is_in(text, value_set=_MISSING_SPELT), _NOTHING, text)
 
 
-def plain_numbers(column: pd.Series) -> pd.Series | None:
-    """A tidy column of text as numbers; None where a value is none, or is one that a number would garble.
+def _as_series(array: Any, column: pd.Series) -> pd.Series:
+    found = array.to_pandas()
+    found.index, found.name = column.index, column.name
+    return found
+
+
+def read_text(column: pd.Series) -> pd.Series:
+    """A column of text as numbers, where every value is a plain one, else tidy text.
 
     Codes such as `01234` and long identifiers, whose last digits a float would lose, stay text.
     """
-    present = column.dropna()
-    if present.empty or not _number_like(present.iloc[0]):
-        return None
-    if present.str.contains(r"^0\d+$|[_xX]", regex=True).any():
-        return None
-    numbers = pd.to_numeric(present, errors="coerce")
-    if numbers.isna().any() or (present.str.len() > 15).any() and (numbers.abs() >= 2**53).mean() > 0.5:
-        return None
-    if len(present) == len(column) and pd.api.types.is_integer_dtype(numbers) and numbers.dtype != np.uint64:
-        return numbers.astype(np.int64)
-    return numbers.astype(np.float64).reindex(column.index)
+    text = _tidy_text(column)
+    numbers = _plain_numbers(text)
+    return _as_series(text if numbers is None else numbers, column)
 
 
-def _number_like(text: str) -> bool:
-    return bool(_NUMBER[POINT].fullmatch(text) or _INFINITE.fullmatch(text))
+def _plain_numbers(text: Any) -> Any:
+    if text.null_count == len(text):
+        return None
+    try:
+        numbers = compute.cast(text, pyarrow.float64())
+    except pyarrow.ArrowInvalid:
+        return None
+    if compute.any(compute.match_substring_regex(text, r"^[+-]?0\d+$")).as_py():
+        return None
+    if compute.max(compute.utf8_length(text)).as_py() > 15:
+        inexact = compute.greater_equal(compute.abs(numbers), 2.0**53)
+        if compute.mean(inexact).as_py() > 0.5:
+            return None
+    if not text.null_count:
+        with suppress(pyarrow.ArrowInvalid):
+            return compute.cast(text, pyarrow.int64())
+    return numbers
 
 
 def number_format(levels: Collection[str]) -> tuple[str, list[str]]:
     """The notation that most of the values follow, and the values that do not follow it."""
     words = {
-        notation: [v for v in levels if not (pattern.fullmatch(v) and any(map(str.isdigit, v)) or _INFINITE.fullmatch(v))]
-        for notation, pattern in _NUMBER.items()
-    }  # fmt: skip
+        notation: [v for v in levels if not (_is_number(v, notation) or _INFINITE.fullmatch(v))] for notation in _NUMBER
+    }
     notation = min(words, key=lambda n: len(words[n]))  # of equals the first: 1,234 is a thousand
     return notation, words[notation]
 
 
+def _is_number(text: str, notation: str) -> bool:
+    return bool(_NUMBER[notation].fullmatch(text)) and any(map(str.isdigit, text))
+
+
 def number(text: str, notation: str) -> float:
     """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`. What is none gives NaN."""
-    if not (_NUMBER[notation].fullmatch(text) and any(map(str.isdigit, text))):
+    if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
     negative = text.startswith("(")
-    text = text.replace("−", "-")
+    text = text.replace("\u2212", "-")
     text = re.sub(r"EUR|kr", "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = float(_NOT_OF_A_NUMBER.sub("", text))
@@ -164,30 +198,42 @@ def _parsed(text: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
 
 
+def are_digit_dates(x: Floats) -> bool:
+    """Whether whole numbers are dates such as 20240131."""
+    if x.min() < 19000101 or x.max() > 21001231:
+        return False
+    return bool(_parsed(pd.Series(x.astype(np.int64).astype(str), dtype="str"), DIGITS).notna().all())
+
+
 def unread_dates(levels: pd.Series, form: str) -> list[str]:
     """The values that do not follow a format."""
     return list(levels[_parsed(levels, form).isna()])
 
 
-def dates(column: pd.Series, form: str) -> pd.Series:
-    """A column as times without a zone (UTC where the values name one), NaT where missing.
+def dates(column: pd.Series, form: str, words: Collection[str] = ()) -> pd.Series:
+    """A column as times without a zone (UTC where the values name one), NaT where missing or one of `words`.
 
     Raises
     ------
     ValueError
-        Numbers, or text of which less than a twentieth follows the format.
+        Numbers, or text that does not follow the format.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-    if pd.api.types.is_numeric_dtype(column):
-        if column.isna().all():
-            return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
+    if not pd.api.types.is_numeric_dtype(column):
+        column = tidy(column)
+    elif form == DIGITS:
+        column = pd.Series(labels(column), index=column.index, name=column.name, dtype="str")
+    if column.isna().all():
+        return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
+    if not is_text(column):
         raise ValueError(f'column "{column.name}": expected dates such as {form}, got numbers')
-    column = tidy(column)
     codes, levels = pd.factorize(column)
-    parsed = _parsed(pd.Series(levels, dtype="str"), form)
-    if len(levels) and parsed.isna().all():
-        raise ValueError(_wrong_value(column, levels[0], f"a date such as {form}"))
+    text = pd.Series(levels, dtype="str")
+    parsed = _parsed(text, form)
+    wrong = text[parsed.isna() & ~text.isin(list(words))]
+    if len(wrong):
+        raise ValueError(_wrong_value(column, wrong.iloc[0], f"a date ({form})"))
     parsed = pd.concat([parsed, pd.Series([pd.NaT], dtype=parsed.dtype)], ignore_index=True)
     return pd.Series(parsed.to_numpy()[codes], index=column.index, name=column.name)
 
@@ -222,6 +268,8 @@ def labels(column: pd.Series) -> NDArray[np.object_]:
 
 
 def _label(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
         value = int(value)
     return str(value)

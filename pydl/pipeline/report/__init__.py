@@ -41,6 +41,9 @@ def write_report(
         weights = importance.permutation(fitted, test, options.seed)
         worst = slices.worst(target, test, predictions["test"], outcome.columns)
         rows = slices.worst_rows(target, test, predictions["test"])
+        if options.task == "image":
+            loss = slices.losses(target, test.y, predictions["test"])
+            pictures.append(figures.worst_images(test.frame, target.decode(test.y), predictions["test"], loss))
     else:
         weights, worst, rows = [], [], []
     if weights:

@@ -183,6 +183,24 @@ def _residuals(truth: Array, values: Array) -> Picture:
     return _draw("Residuals", alt, "The middle 99 % of the errors; a shift from zero is a bias.", draw)
 
 
+def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) -> Picture:
+    """The ten images whose class was given the least probability."""
+    worst = np.argsort(-loss, kind="stable")[:10]
+
+    def draw(ax: Any, figure: Figure) -> None:
+        ax.remove()
+        for place, i in zip(figure.subplots(2, 5).flat, worst, strict=False):
+            shown = {"cmap": "gray", "vmin": 0} if x.shape[-1] == 1 else {}
+            place.imshow(x[i, ..., 0] if x.shape[-1] == 1 else x[i], **shown)
+            place.set_title(f"{_short(truth[i])}, taken\nfor {_short(predictions.values[i])}", fontsize="small")
+        for place in figure.axes:
+            place.axis("off")
+
+    named = ", ".join(f"{truth[i]} taken for {predictions.values[i]}" for i in worst)
+    hint = "Are they odd, or is their class wrong in the data?"
+    return _draw("Worst-predicted test images", f"Ten images: {named}", hint, draw)
+
+
 def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Picture:
     """Bars: how much worse predictions get when a column is shuffled."""
     shown = weights[:_BARS][::-1]

@@ -65,7 +65,8 @@ def _groups(values: Any) -> Iterator[tuple[str, Array]]:
     if missing.any():
         yield "missing", missing
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > 4:
-        quarters = np.unique(np.nanquantile(values.to_numpy(np.float64), [0, 0.25, 0.5, 0.75, 1]))
+        numbers = values.to_numpy(np.float64)
+        quarters = np.unique(np.quantile(numbers[np.isfinite(numbers)], [0, 0.25, 0.5, 0.75, 1]))
         for low, high in pairwise(quarters):
             inside = (values >= low) & ((values < high) | (high == quarters[-1]))
             yield f"{low:,.6g} to {high:,.6g}", inside.to_numpy(bool, na_value=False)

@@ -1,0 +1,278 @@
+"""Tables larger than memory: laid down as shards of prepared rows in two passes, then trained on from disk.
+
+The first pass keeps a random sample, from which the preparation learns; the second prepares every row and writes it
+into the shards of its part. Both go by the row's number in the file, so that neither the size of the chunks nor a
+restart changes anything. `pydl.data.ShardSource` then feeds `fit`, and `BackupAndRestore` resumes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pydl.data import ShardSource, ShardWriter, ahead
+from pydl.pipeline.columns import guess, must_have
+from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.table import read_chunks, scan
+from pydl.pipeline.target import Target
+
+Array = NDArray[Any]
+Chunks = Callable[[], Iterator[pd.DataFrame]]
+
+SAMPLE_ROWS = 50_000
+PARTS = ("train", "validation", "test")
+
+_CHUNK_BYTES = 4 << 20  # of the file, at a time; as text and numbers they are some ten times as much
+_BUFFER_BYTES = 16 << 20  # of prepared rows to shuffle at a time
+_FEW_VALUES = 1000  # a target of more values is no class
+_DONE = "stream.json"
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A file ready to be trained on.
+
+    Attributes
+    ----------
+    preparation : Preparation
+    target : Target
+    train, validation, test : ShardSource or None
+        The prepared rows of each part; None for a part without rows.
+    train_sample, test_sample : DataFrame
+        Some rows of two parts as they stand in the file, at most `SAMPLE_ROWS` each, in the file's order.
+    rows : dict of str to int
+        How many rows each part has.
+    notes : list of str
+        What was noticed in the file.
+    """
+
+    preparation: Preparation
+    target: Target
+    train: ShardSource
+    validation: ShardSource | None
+    test: ShardSource | None
+    train_sample: pd.DataFrame
+    test_sample: pd.DataFrame
+    rows: dict[str, int]
+    notes: list[str]
+
+
+def prepare(
+    path: str | os.PathLike[str], target: str, folder: str | os.PathLike[str], *, task: str = "auto",
+    drop: Sequence[str] = (), clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Streamed:  # fmt: skip
+    """Lay a file down in a folder, or go on with what is there from an earlier call with the same file and arguments.
+
+    The folder takes four bytes for each value of a prepared row; `remove` deletes it after training.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Whatever `table.read_chunks` reads in chunks.
+    target, task, drop, clip
+        As for a table in memory.
+    folder : str or path-like
+    validation, test : float
+        Shares of the rows to hold out.
+    seed : int
+        Of the parts and the sample.
+    say : callable
+        Told what begins.
+
+    Raises
+    ------
+    ValueError
+        A file that cannot be read or learnt from.
+    """
+    place, source = Path(folder), Path(path)
+    key = _key(source, target, task, list(drop), clip, validation, test, seed)
+    done = _read_done(place, key)
+    if done is None:
+        remove(place)
+        place.mkdir(parents=True)
+        say(f"reading {source} to see what its columns hold")
+        rows = _chunk_rows(source)
+        schema = scan(source, rows)
+        shares = {"validation": validation, "test": test}
+
+        def chunks() -> Iterator[pd.DataFrame]:
+            return read_chunks(source, rows, schema)
+
+        say(f"reading {source} for a sample of its rows")
+        notes = sample(chunks, place, target, shares, seed)
+        preparation, fitted = _fit(place, target, task, drop, clip)
+        say(f"reading {source} to prepare its rows")
+        counts = lay_down(chunks, place, preparation, fitted, shares, seed)
+        done = {"key": key, "rows": counts, "notes": notes}
+        _write_json(place / _DONE, done)
+    else:
+        preparation, fitted = _fit(place, target, task, drop, clip)
+    width = sum(spec.width for spec in preparation.inputs)
+    buffer = max(1024, min(1 << 16, _BUFFER_BYTES // (4 * width)))
+    found = {part: ShardSource(place / part, buffer) for part in PARTS}
+    if not found["train"].rows:
+        raise ValueError(f"{source}: no row is left to train on; expected more rows, or smaller parts to hold out")
+    validating, testing = (found[p] if found[p].rows else None for p in PARTS[1:])
+    return Streamed(
+        preparation, fitted, found["train"], validating, testing, _read_frame(place / "train.parquet"),
+        _read_frame(place / "test.parquet"), done["rows"], done["notes"],
+    )  # fmt: skip
+
+
+def remove(folder: str | os.PathLike[str]) -> None:
+    """Delete what `prepare` has laid down."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], seed: int) -> list[str]:
+    """Write samples of the training and test rows as Parquet files; return what was noticed in the file.
+
+    The rows whose numbers have the smallest hashes, and the first training row of each class: a class must be known.
+    """
+    kept: dict[str, list[tuple[Array, Array, pd.DataFrame]]] = {"train": [], "test": []}
+    firsts: list[pd.DataFrame] = []
+    seen: set[Any] = set()
+    notes: list[str] = []
+    with closing(ahead(_numbered(chunks()))) as numbered:
+        for first, frame in numbered:
+            must_have(frame, [target], "target")
+            notes = frame.attrs["notes"]
+            numbers = np.arange(first, first + len(frame))
+            part, rank = parts(numbers, shares, seed), hashes(numbers, seed + 1)
+            for name, held in kept.items():
+                mine = np.flatnonzero(part == PARTS.index(name))
+                held.append(_lowest(SAMPLE_ROWS, [(rank[mine], numbers[mine], frame.iloc[mine])]))
+                if sum(len(r) for r, _, _ in held) > 2 * SAMPLE_ROWS:
+                    held[:] = [_lowest(SAMPLE_ROWS, held)]
+            if len(seen) <= _FEW_VALUES:
+                mine = np.flatnonzero(part == 0)
+                values = frame[target].iloc[mine].drop_duplicates().dropna()
+                fresh = values[~values.isin(seen)]
+                seen |= set(fresh)
+                firsts.append(frame.loc[fresh.index].set_axis(first + fresh.index.to_numpy(), axis=0))
+    if not kept["train"]:
+        raise ValueError("no rows; expected a table with a header and at least one row")
+    for name, held in kept.items():
+        _, numbers, frame = _lowest(SAMPLE_ROWS, held)
+        frame = frame.set_axis(numbers, axis=0)
+        if name == "train" and len(seen) <= _FEW_VALUES:
+            frame = pd.concat([frame, *firsts])
+        frame = frame[~frame.index.duplicated()].sort_index().reset_index(drop=True)
+        frame.attrs = {}
+        frame.to_parquet(folder / f"{name}.parquet")
+    return notes
+
+
+def _lowest(count: int, held: list[tuple[Array, Array, pd.DataFrame]]) -> tuple[Array, Array, pd.DataFrame]:
+    """The rows with the lowest ranks."""
+    rank, numbers = (np.concatenate([h[i] for h in held]) for i in (0, 1))
+    frame = pd.concat([h[2] for h in held]) if len(held) > 1 else held[0][2]
+    best = np.argsort(rank, kind="stable")[:count]
+    return rank[best], numbers[best], frame.iloc[best]
+
+
+def lay_down(
+    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int
+) -> dict[str, int]:
+    """Prepare all rows and write them into shards by part; returns how many rows each has."""
+    writers = {part: ShardWriter(folder / part) for part in PARTS}
+    with closing(ahead(_numbered(chunks()))) as numbered:
+        for first, frame in numbered:
+            y, keep = target.encode(frame[target.name])
+            part = parts(np.arange(first, first + len(frame)), shares, seed)[keep]
+            x = preparation.transform(frame[keep])
+            for number, name in enumerate(PARTS):
+                mine = np.flatnonzero(part == number)
+                writers[name].write({n: a[mine] for n, a in x.items()}, y[mine])
+    for writer in writers.values():
+        writer.close()
+    return {part: sum(writer.sizes) for part, writer in writers.items()}
+
+
+def _numbered(chunks: Iterator[pd.DataFrame]) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Each chunk with the number of its first row."""
+    first = 0
+    for frame in chunks:
+        yield first, frame
+        first += len(frame)
+
+
+def hashes(numbers: Array, seed: int) -> Array:
+    """A random 64-bit number for each row number: the finalizer of SplitMix64."""
+    with np.errstate(over="ignore"):
+        z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z ^= np.uint64(seed % 2**63) * np.uint64(0xD1342543DE82EF95)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+        return np.asarray(z ^ (z >> np.uint64(31)))
+
+
+def parts(numbers: Array, shares: dict[str, float], seed: int) -> Array:
+    """The part of each row, as its place in `PARTS`."""
+    u = hashes(numbers, seed) / 2.0**64
+    test, validation = shares["test"], shares["validation"]
+    return np.where(u < test, 2, np.where(u < test + validation, 1, 0))
+
+
+def _fit(
+    folder: Path, target: str, task: str, drop: Sequence[str], clip: float | None
+) -> tuple[Preparation, Target]:  # fmt: skip
+    """Preparation and target from the sample as it was written, which a resumed run reads as well."""
+    frame = _read_frame(folder / "train.parquet")
+    fitted = Target.fit(frame[target], task)
+    _, keep = fitted.encode(frame[target])
+    frame = frame[keep].reset_index(drop=True)
+    return Preparation(guess(frame, target, drop), clip).fit(frame), fitted
+
+
+def _chunk_rows(path: Path) -> int:
+    """How many rows of a file take about `_CHUNK_BYTES`."""
+    with path.open("rb") as file:
+        head = file.read(1 << 20)
+    if head[:4] == b"PAR1":
+        import pyarrow.parquet
+
+        about = pyarrow.parquet.read_metadata(path)
+        size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+        return max(256, min(1 << 16, _CHUNK_BYTES * about.num_rows // max(1, size)))
+    return max(256, min(1 << 16, _CHUNK_BYTES * max(1, head.count(b"\n")) // max(1, len(head))))
+
+
+def _key(path: Path, *arguments: Any) -> str:
+    """What tells one file and set of arguments from another."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; --stream reads one file")
+    about = path.stat()
+    given = json.dumps([str(path.resolve()), about.st_size, about.st_mtime_ns, *arguments])
+    return hashlib.sha256(given.encode()).hexdigest()
+
+
+def _read_done(folder: Path, key: str) -> dict[str, Any] | None:
+    """What a finished call left behind, None where there is none with this key."""
+    try:
+        done = json.loads((folder / _DONE).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return done if isinstance(done, dict) and done.get("key") == key else None
+
+
+def _write_json(path: Path, value: Any) -> None:
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(json.dumps(value))
+    draft.replace(path)
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)

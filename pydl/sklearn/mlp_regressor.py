@@ -1,0 +1,113 @@
+"""`MLPRegressor`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
+
+import pydl
+from pydl.sklearn.base import BaseMLP
+from pydl.sklearn.targets import Numbers
+
+Array = NDArray[Any]
+
+
+class PoissonLogMean(pydl.losses.Loss):
+    """exp(z) - y z, the mean over a row: half the Poisson deviance of y and exp(z), but for what z does not change."""
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        return np.asarray((np.exp(y_pred) - y_true * y_pred).mean(axis=-1))
+
+    def gradient(self, y_true: Array, y_pred: Array) -> Array:
+        return np.asarray((np.exp(y_pred) - y_true) / y_pred.shape[-1])
+
+
+class MLPRegressor(Numbers, BaseMLP):
+    """A multilayer perceptron that predicts numbers: scikit-learn's `MLPRegressor`, trained by pydl.
+
+    Parameters and attributes are those of `MLPClassifier`, but for `class_weight`, `classes_` and what follows.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}, str or Loss, default "squared_error"
+        "squared_error" is half the squared error, summed over the outputs; "poisson" makes the network predict the
+        logarithm of the mean. Any other loss is one of pydl, by name or as an object.
+
+    Examples
+    --------
+    >>> from pydl.sklearn import MLPRegressor
+    >>> MLPRegressor((64, 64), early_stopping=True, random_state=0).fit(X, y).score(X_test, y_test)  # doctest: +SKIP
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = BaseMLP._parameter_constraints | {
+        "loss": [str, pydl.losses.Loss]
+    }
+
+    def __init__(
+        self, loss: Any = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *,
+        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
+        learning_rate_init: float = 0.001, power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True,
+        random_state: Any = None, tol: float = 1e-4, verbose: bool = False, warm_start: bool = False,
+        momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
+        validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+        n_iter_no_change: int = 10, max_fun: int = 15000, dropout: float = 0.0, batch_norm: bool = False,
+        callbacks: Any = None, optimizer: Any = None, n_jobs: int | None = None,
+    ) -> None:  # fmt: skip
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.loss = loss
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.callbacks = callbacks
+        self.optimizer = optimizer
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Self:
+        """Train on the rows of X; y has shape (rows,) or (rows, outputs). Otherwise as `MLPClassifier.fit`."""
+        return self._fit(X, y, sample_weight, incremental=False, X_val=X_val, y_val=y_val)
+
+    @available_if(BaseMLP._can_go_on)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One more iteration over some rows."""
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def _values(self, y: Array) -> Array:
+        return super()._values(np.exp(y) if self.loss == "poisson" else y)
+
+    def _targets(self, y: Any, reset: bool, incremental: bool, classes: Any) -> Array:
+        y = super()._targets(y, reset, incremental, classes)
+        if self.loss == "poisson" and not ((y >= 0).all() and y.sum() > 0):
+            raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson': >= 0, not all 0.")
+        return y
+
+    def _objective(self) -> tuple[Any, float]:
+        if self.loss == "squared_error":
+            return "mse", self.n_outputs_ / 2
+        return (PoissonLogMean(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)

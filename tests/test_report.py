@@ -1,0 +1,99 @@
+"""The report in a browser: no error, every picture there, legible on a screen and on a phone."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pydl import cli
+
+LOOK = """<script>
+addEventListener("error", e => (window.failed = String(e.message)), true);
+addEventListener("load", () => {
+  const pictures = [...document.images].map(i => [i.naturalWidth, i.getBoundingClientRect().width, i.alt.length]);
+  const sizes = [...document.querySelectorAll("body *")].filter(e => e.innerText)
+    .map(e => parseFloat(getComputedStyle(e).fontSize));
+  const found = {pictures, smallest: Math.min(...sizes), inner: innerWidth, failed: window.failed ?? null,
+    wide: document.documentElement.scrollWidth, scripts: document.scripts.length};
+  const pre = document.createElement("pre"); pre.id = "found"; pre.textContent = JSON.stringify(found);
+  parent.document.body.append(pre);
+});
+</script></head>"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and os.environ.get("CI"):
+        pytest.fail("Chromium is not installed: apt-get install chromium")
+    if found is None:
+        pytest.skip("Chromium is not installed")
+    return found
+
+
+def looked_at(chromium: str, report: Path, width: int, folder: Path) -> dict[str, Any]:
+    """What a browser of a width sees of a report."""
+    page = folder / "page.html"
+    text = report.read_text("utf-8")
+    assert "<script" not in text
+    assert not re.search(r"""(?:src|href)=["'](?!data:|\#)""", text), "the page is to be complete in itself"
+    inside = html.escape(text.replace("</head>", LOOK), quote=True)  # in a frame, for a window has a least width
+    page.write_text(f'<!doctype html><iframe width="{width}" height="900" srcdoc="{inside}"></iframe>', "utf-8")
+    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+               f"--user-data-dir={folder / 'profile'}", "--window-size=1400,1000", "--virtual-time-budget=3000",
+               "--dump-dom", page.as_uri()]  # fmt: skip
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    match = re.search(r'<pre id="found">(.*?)</pre>', dom, re.DOTALL)
+    assert match is not None
+    found: dict[str, Any] = json.loads(html.unescape(match[1]))
+    return found
+
+
+def legible(found: dict[str, Any], width: int, pictures: int) -> None:
+    assert found["failed"] is None
+    assert found["inner"] == width
+    assert found["wide"] <= found["inner"]
+    assert found["smallest"] >= 11
+    assert len(found["pictures"]) >= pictures
+    assert all(natural > 0 and 250 < shown <= width and alt for natural, shown, alt in found["pictures"])
+
+
+@pytest.fixture(scope="module")
+def reports(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    classes, numbers = folder / "classes", folder / "numbers"
+    assert cli.main(["train", str(data_dir / "titanic.csv"), "--target", "survived", "--drop", "alive", "--cv", "2",
+                     "--tune", "2", "--epochs", "5", "--out", str(classes), "--json"]) == 0  # fmt: skip
+    assert cli.main(["train", str(data_dir / "california-housing.csv"), "--target", "median_house_value", "--epochs",
+                     "3", "--out", str(numbers), "--json"]) == 0  # fmt: skip
+    return {"classes": classes / "report.html", "numbers": numbers / "report.html"}
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("kind", "pictures"), [("classes", 7), ("numbers", 4)])
+def test_in_a_browser(
+    chromium: str, reports: dict[str, Path], tmp_path: Path, kind: str, pictures: int, width: int
+) -> None:
+    legible(looked_at(chromium, reports[kind], width, tmp_path), width, pictures)
+
+
+def test_names_that_mean_harm(chromium: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 12))
+    labels = np.array(["<script>alert(1)</script>", "$x_{$", "a" * 300, "<img src=x onerror=fail()>"])
+    frame = pd.DataFrame(x, columns=[f"<b onclick='x'>{i}" + "w" * 200 for i in range(12)])
+    frame["y & <i>"] = labels[(x[:, 0] > 0) * 2 + (x[:, 1] > 0) * 1]
+    frame.to_csv(tmp_path / "harm.csv", index=False)
+    arguments = ["train", str(tmp_path / "harm.csv"), "--target", "y & <i>", "--epochs", "3", "--out"]
+    assert cli.main([*arguments, str(tmp_path / "run")]) == 0, capsys.readouterr().err
+    legible(looked_at(chromium, tmp_path / "run" / "report.html", 400, tmp_path), 400, 6)

@@ -1,0 +1,24 @@
+"""scikit-learn's checks of estimators: all of them, with no expected failure."""
+
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from pydl.sklearn import MLPClassifier, MLPRegressor, ModelClassifier, ModelRegressor
+
+ESTIMATORS = [
+    ModelClassifier(epochs=100, random_state=0),
+    ModelRegressor(epochs=200, optimizer="adam", random_state=0),
+    MLPClassifier(max_iter=100),
+    MLPRegressor(max_iter=100),
+    MLPClassifier(solver="lbfgs", max_iter=50),
+    MLPRegressor(solver="lbfgs", max_iter=50),
+    MLPClassifier(hidden_layer_sizes=(16, 8), activation=["tanh", "gelu"], n_jobs=1, max_iter=100),
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # of convergence, above all: the checks train briefly
+@parametrize_with_checks(ESTIMATORS)
+def test_check(estimator: Any, check: Any) -> None:
+    check(estimator)
