@@ -50,18 +50,39 @@ def rows_contiguous(array: Array) -> Array:
     return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
-def model_input(owner: str, tensor: SymbolicTensor, x: Any) -> Array:
-    """Rows for one input of a model."""
+def model_input(owner: str, tensor: SymbolicTensor, x: Any, codes: int | None) -> Array:
+    """Rows for one input of a model; where it is of `codes`, whole numbers below that many."""
     array = numeric(owner, f'input "{tensor.name}"', x)
     wanted = tensor.shape[1:]
     if array.ndim == 1 and wanted == (1,):
         array = array[:, None]
+    elif array.shape[1:] == (1,) and wanted == ():
+        array = array[:, 0]
     if array.ndim == 0 or array.shape[1:] != wanted:
         raise ValueError(
             f'{owner}: input "{tensor.name}": expected {_batch(wanted)}, got {array.shape}'
             + _input_remedy(array.shape, wanted)
         )
+    bad = None if codes is None else not_below(codes, array)
+    if bad is not None:
+        raise ValueError(
+            f'{owner}: input "{tensor.name}": its codes must be whole numbers in [0, {codes}), the input_dim of its '
+            f"Embedding; got {array[bad]} in row {bad[0]}"
+        )
     return rows_contiguous(array)
+
+
+def not_below(n: int, array: Array) -> tuple[int, ...] | None:
+    """The place of a value that is no whole number in [0, n), where there is one."""
+    if array.size == 0 or (array.min() >= 0 and array.max() < n and (array.dtype.kind != "f" or _whole(array))):
+        return None
+    with np.errstate(invalid="ignore"):
+        wrong = ~((array >= 0) & (array < n) & (array == np.floor(array)))
+    return tuple(int(i) for i in np.unravel_index(np.argmax(wrong), array.shape))
+
+
+def _whole(array: Array) -> bool:
+    return bool((array == np.floor(array)).all())
 
 
 def _input_remedy(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
@@ -74,7 +95,7 @@ def _input_remedy(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> str
 
 
 def _batch(shape: Sequence[int | None]) -> str:
-    return "(batch, " + ", ".join(map(str, shape)) + ")"
+    return f"(batch, {', '.join(map(str, shape))})" if shape else "(batch,)"
 
 
 def outputs(owner: str, tensors: Sequence[SymbolicTensor], out: Any, n: int) -> list[Array]:
@@ -111,7 +132,7 @@ def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | N
             array = array.reshape(len(array), *wanted)
     if array.shape[1:] != wanted:
         raise ValueError(
-            f"{owner}: {what} for {loss.name}: expected shape {_batch(wanted) if wanted else '(batch,)'}, "
+            f"{owner}: {what} for {loss.name}: expected shape {_batch(wanted)}, "
             f"got {array.shape}{_target_remedy(loss, array, features)}"
         )
     _check_values(owner, what, loss, array, features[-1])
@@ -134,14 +155,12 @@ def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) 
         row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
         raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
     if loss.sparse:
-        if low < 0 or high >= classes:
-            bad = low if low < 0 else high
+        wrong = not_below(classes, array)
+        if wrong is not None:
             raise ValueError(
-                f"{owner}: {what}: class numbers must be in [0, {classes}), the output has {classes} units; got {bad}"
+                f"{owner}: {what}: class numbers must be whole and in [0, {classes}), the output has {classes} units; "
+                f"got {array[wrong]}"
             )
-        if array.dtype.kind == "f" and (array != np.floor(array)).any():
-            bad = array[array != np.floor(array)][0]
-            raise ValueError(f"{owner}: {what}: expected whole class numbers, got {bad}")
     elif loss.probability_targets and (low < 0 or high > 1):
         bad = low if low < 0 else high
         raise ValueError(f"{owner}: {what}: {loss.name} expects targets in [0, 1], got {bad}")

@@ -60,8 +60,14 @@ def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = Fal
     return list(given)
 
 
-def resolve_losses(given: Any, names: Sequence[str]) -> list[Any]:
+def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
     """A loss for each output."""
+    for name, output in zip(names, outputs, strict=True):
+        if output.ndim < 2:
+            raise ValueError(
+                f'compile: output "{name}" has the shape {output.shape}; losses take (batch, ..., units): end in '
+                "Dense or Reshape((1,))"
+            )
     several = isinstance(given, list | tuple | Mapping)
     entries = per_output("loss", given, names) if several else [given] * len(names)
     resolved = [losses.get(e) for e in entries]

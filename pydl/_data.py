@@ -48,7 +48,7 @@ class Rows:
     ) -> None:  # fmt: skip
         inputs, names = model.inputs, model.output_names
         given = _per_name(owner, "x", x, [t.name for t in inputs])
-        xs = [_check.model_input(owner, t, a) for t, a in zip(inputs, given, strict=True)]
+        xs = [_check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
         self.weighted: tuple[bool, ...] = ()

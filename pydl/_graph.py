@@ -90,6 +90,17 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
     return ordered
 
 
+def code_limits(inputs: Sequence[SymbolicTensor], calls: Sequence[Call]) -> list[int | None]:
+    """For each input, None, or the number of codes where its values must be codes: whole numbers below it."""
+    limits: dict[int, int] = {}
+    for call in reversed(calls):
+        wanted = call.layer.code_limits(limits.get(id(call.output)), len(call.inputs))
+        for t, limit in zip(call.inputs, wanted, strict=True):
+            if limit is not None:
+                limits[id(t)] = min(limit, limits.get(id(t), limit))
+    return [limits.get(id(t)) for t in inputs]
+
+
 def unique_layers(calls: Iterable[Call]) -> list[Any]:
     """The layers of some calls, each once, in order of first use."""
     return list({id(c.layer): c.layer for c in calls}.values())

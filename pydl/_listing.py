@@ -72,7 +72,7 @@ class PlanListing:
         for i, r in enumerate(self.records):
             moved = sum(b.nbytes for b in [*r["reads"], *r["writes"]])
             threads = self.threads if r["part"] in ("rows", "flat", "own") else 1
-            sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "I", "O", "n"))
+            sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             act = r["fields"].get("act") or ""
             rows.append([str(i), "|" if r["barrier"] else "", r["op"], act, sizes, shapes, _bytes(moved), str(threads)])

@@ -166,8 +166,8 @@ class Builder:
     def emit(self, op: str, **fields: Any) -> None:
         """Append a record."""
         self.plan.emit(op, **fields)
-        size = fields.get("B", 1) * fields.get("O", 1) * fields.get("I", 1) if "B" in fields else fields.get("n", 0)
-        self.work += size
+        sizes = (fields.get(name, 1) for name in ("B", "L", "I", "O"))
+        self.work += math.prod(sizes) if "B" in fields else fields.get("n", 0)
 
     def emit_python(
         self, name: str, function: Callable[[], None], reads: Sequence[Buffer], writes: Sequence[Buffer]

@@ -214,6 +214,8 @@ class ProgramCache:
         """Give the predictor a program for so many rows, if it can do with it: one array in, one out, one thread."""
         if batch in self.predictor or len(model.inputs) != 1 or len(model.outputs) != 1 or _core.debug():
             return
+        if model.input_codes != [None]:  # codes are to be checked, call by call
+            return
         workspace, program = self.take(model, "predict", batch)
         self.give(workspace)
         if choose_threads(program.work, _MANY) > 1:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _check, _data, _listing, layers
-from pydl._graph import SymbolicTensor, is_symbolic, order_calls, unique_layers
+from pydl._graph import SymbolicTensor, code_limits, is_symbolic, order_calls, unique_layers
 from pydl._registry import custom_object_scope
 from pydl._variable import Variable
 from pydl.layers.base import Layer
@@ -56,6 +56,7 @@ class Model(Trainer):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
+        self.input_codes = code_limits(inputs, self.calls)
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
         if not self.trainable:
@@ -186,6 +187,10 @@ class Model(Trainer):
         if [tuple(s) for s in given] != wanted:
             raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
         return self.outputs[0].shape
+
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        super().code_limits(limit, inputs)
+        return self.input_codes
 
     def emit_forward(self, b: Any, *x: Any) -> Any:
         tensors = {id(t): given for t, given in zip(self.inputs, x, strict=True)}

@@ -84,7 +84,7 @@ class Trainer(Layer):
         if self._compile_arguments is None:
             return
         given, names = self._compile_arguments, self.output_names
-        self.losses = _compiled.resolve_losses(given["loss"], names)
+        self.losses = _compiled.resolve_losses(given["loss"], self.outputs, names)
         self.loss_weights = _compiled.resolve_loss_weights(given["loss_weights"], names)
         self.compiled_metrics = _compiled.resolve_metrics(
             given["metrics"], given["weighted_metrics"], self.outputs, self.losses, names
@@ -403,6 +403,7 @@ class Trainer(Layer):
     # -- what a model adds ----------------------------------------------------------------------------------------
 
     inputs: list[Any]
+    input_codes: list[int | None]
     outputs: list[Any]
     output_names: list[str]
 

@@ -41,7 +41,16 @@ def targets(rng: np.random.Generator, loss: Any, shape: tuple[int, ...]) -> Arra
         return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
     if isinstance(loss, losses.BinaryCrossentropy):
         return rng.random(shape)
+    if isinstance(loss, losses.Poisson | losses.MeanSquaredLogarithmicError):
+        return rng.poisson(1.5, shape).astype(np.float64)
+    if isinstance(loss, losses.Hinge):
+        return rng.choice([-1.0, 1.0], shape)
     return rng.normal(size=shape)
+
+
+def inputs(rng: np.random.Generator, shape: tuple[int, ...], codes: int | None) -> Any:
+    """Data for one input: codes where it wants them."""
+    return rng.normal(size=shape) if codes is None else rng.integers(0, codes, shape)
 
 
 def case(
@@ -52,7 +61,7 @@ def case(
     draw_weights(model, rng)
     # a rate of 0: train_on_batch then gives the loss of the training mode and changes no weight
     model.compile(pydl.optimizers.SGD(0.0), loss, metrics=metrics, loss_weights=loss_weights)
-    x = [rng.normal(size=(batch, *t.shape[1:])) for t in model.inputs]
+    x = [inputs(rng, (batch, *t.shape[1:]), n) for t, n in zip(model.inputs, model.input_codes, strict=True)]
     chosen = loss if isinstance(loss, list) else [loss] * len(model.outputs)
     y = [targets(rng, c, (batch, *t.shape[1:])) for c, t in zip(chosen, model.outputs, strict=True)]
     w = [rng.uniform(0.2, 2, batch) for _ in y] if weighted else None
@@ -67,6 +76,10 @@ def chain(*layers: Any, shape: tuple[int, ...] = (6,), **options: Any) -> Callab
 
 def graph(build: Callable[[], tuple[Any, Any]], **options: Any) -> Callable[[], Case]:
     return lambda: case(pydl.Model(*build()), **options)
+
+
+def embedding(codes: int, width: int, **options: Any) -> Callable[[], Any]:
+    return lambda: L.Embedding(codes, width, **options)
 
 
 def dense(units: int, activation: Any = None, **options: Any) -> Callable[[], Any]:
@@ -110,7 +123,7 @@ class Noisy(L.Layer):
         return 2 * dy
 
 
-class LogCosh(losses.Loss):
+class OwnLogCosh(losses.Loss):
     """A loss in NumPy: the mean of log(cosh(y - t))."""
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
@@ -219,6 +232,26 @@ def towers_of_different_rank() -> tuple[Any, Any]:
     return [x, z], L.Dense(3)(L.Add()([L.Flatten()(h), L.Rescaling(0.5, 1.0)(L.Dense(6)(z))]))
 
 
+def columns_and_codes() -> tuple[Any, Any]:
+    """What a table of data gives: numbers, and a code per row for each category."""
+    x, a, b = pydl.Input((4,)), pydl.Input(()), pydl.Input((1,))
+    parts = [x, L.Embedding(7, 3)(a), L.Flatten()(L.Embedding(5, 2)(b))]
+    return [x, a, b], L.Dense(2)(L.Dense(6, "tanh")(L.Concatenate()(parts)))
+
+
+def shared_embedding() -> tuple[Any, Any]:
+    a, b = pydl.Input((3,)), pydl.Input((2,))
+    table = L.Embedding(4, 3)
+    joined = table(L.Reshape((5,))(L.Concatenate()([a, b])))
+    return [a, b], L.Dense(2)(L.Flatten()(L.Concatenate()([joined, table(L.Concatenate()([b, a]))])))
+
+
+def embedding_in_a_model() -> tuple[Any, Any]:
+    x = pydl.Input((3,))
+    inner = inner_model(L.Embedding(6, 4), L.Flatten(), L.Dense(3, "tanh"), shape=(3,))
+    return x, L.Dense(2)(L.Concatenate()([inner(x), x]))
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 ACTIVATIONS = (
@@ -259,9 +292,13 @@ def loss_cases() -> dict[str, Callable[[], Case]]:
             cases[f"{name}, weighted {weighted}"] = chain(dense(4, "tanh"), dense(3), loss=name, weighted=weighted)
         cases[f"{name} of a relu"] = chain(dense(4, "tanh"), dense(5, "relu"), loss=name)
         cases[f"{name} of a softmax"] = chain(dense(4, "tanh"), dense(5, "softmax"), loss=name)
+    for loss in (losses.Huber(0.5), losses.LogCosh(), losses.Quantile(0.9), losses.Hinge()):
+        cases[f"{loss.name}"] = chain(dense(4, "tanh"), dense(3), loss=loss, weighted=True)
+    for name in ("poisson", "msle"):
+        cases[name] = chain(dense(4, "tanh"), dense(3, "softplus"), loss=name, weighted=True)
     cases["sum"] = chain(dense(4, "tanh"), dense(3), loss=losses.MeanSquaredError(reduction="sum"), weighted=True)
-    cases["custom loss"] = chain(dense(4, "tanh"), dense(3), loss=LogCosh(), weighted=True)
-    cases["custom loss of sequences"] = chain(dense(3, "tanh"), shape=(2, 4), loss=LogCosh(), weighted=True)
+    cases["custom loss"] = chain(dense(4, "tanh"), dense(3), loss=OwnLogCosh(), weighted=True)
+    cases["custom loss of sequences"] = chain(dense(3, "tanh"), shape=(2, 4), loss=OwnLogCosh(), weighted=True)
     return cases
 
 
@@ -291,6 +328,14 @@ CASES: dict[str, Callable[[], Case]] = {
     "layer normalization, gamma only": chain(dense(5), lambda: L.LayerNormalization(center=False), dense(2)),
     "dropout": chain(dense(9, "tanh"), lambda: L.Dropout(0.4), dense(7), lambda: L.Dropout(0.2), dense(2)),
     "dropout first and last": chain(lambda: L.Dropout(0.3), dense(4, "sigmoid"), lambda: L.Dropout(0.3)),
+    "embedding": chain(embedding(7, 5), dense(3), shape=()),
+    "embedding of sequences": chain(embedding(5, 4), dense(3, "tanh"), L.Flatten, dense(2), batch=9),
+    "embedding of one code": chain(embedding(1, 1), dense(2), shape=(1,)),
+    "wide embedding last": chain(embedding(3, 70), shape=(2, 2), batch=4),
+    "embedding with regularizer": chain(embedding(9, 3, embeddings_regularizer="l2"), L.Flatten, dense(2)),
+    "columns and codes": graph(columns_and_codes, batch=8),
+    "a shared embedding": graph(shared_embedding, batch=6),
+    "embedding in a model": graph(embedding_in_a_model),
     "regularizers": chain(
         dense(5, "tanh", kernel_regularizer=pydl.regularizers.L1L2(0.01, 0.02), bias_regularizer="l2"),
         dense(33, kernel_regularizer="l2"),

@@ -53,6 +53,8 @@ def apply(layer: Any, xs: list[Array]) -> Array:
             centred = x - x.mean(axis=-1, keepdims=True)
             scaled = centred / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)
             return scaled * w.get("gamma", 1) + w.get("beta", 0)
+        case L.Embedding():
+            return w["embeddings"][x.astype(int)]
         case L.Rescaling():
             return layer.scale * x + layer.offset
         case L.Flatten():

@@ -154,7 +154,34 @@ LAYERS: dict[str, Case] = {
         lambda: second_use(L.LayerNormalization(name="n")), ValueError, '"n"', "(batch, ..., 4)", "(None, 3)"
     ),
     "mixed dtypes": case(mixed_dtypes, ValueError, '"wide"', "float64", '"narrow"', "float32", "set_floatx"),
-    "input without shape": case(lambda: pydl.Input(()), ValueError, "Input", "(784,)", "()"),
+    "dense of single numbers": case(lambda: L.Dense(1, name="d")(pydl.Input(())), ValueError, '"d"', "(None,)"),
+    "softmax of single numbers": case(
+        lambda: L.Activation("softmax", name="s")(pydl.Input(())), ValueError, '"s"', "(batch, ..., classes)", "(None,)"
+    ),
+    "concatenation of single numbers": case(
+        lambda: L.Concatenate()([pydl.Input(()), pydl.Input(())]), ValueError, "(batch, ..., columns)", "(None,)"
+    ),
+    "loss of single numbers": case(
+        lambda: pydl.Sequential([pydl.Input((1,)), L.Reshape(())]).compile("sgd", "mse"), ValueError, "(None,)", "Dense"
+    ),
+    "embedding of nothing": case(lambda: L.Embedding(0, 4), ValueError, "Embedding", "input_dim", ">= 1", "0"),
+    "embedding into nothing": case(lambda: L.Embedding(4, 0), ValueError, "Embedding", "output_dim", ">= 1", "0"),
+    "more codes than floats": case(lambda: L.Embedding(2**24 + 1, 1), ValueError, "input_dim", "16777217"),
+    "embedding with a mask": case(lambda: L.Embedding(4, 4, mask_zero=True), ValueError, "mask_zero", "False"),
+    "embedding of two": case(
+        lambda: L.Embedding(4, 4, name="e")([pydl.Input((4,)), pydl.Input((4,))]), ValueError, '"e"', "one input"
+    ),
+    "embedding of what a layer computes": case(
+        lambda: pydl.Sequential([pydl.Input((4,)), L.Dense(2, name="d"), L.Embedding(4, 4)]), ValueError, '"d"', "codes"
+    ),
+    "embedding of what a model computes": case(
+        lambda: pydl.Sequential(
+            [pydl.Input((4,)), pydl.Sequential([pydl.Input((4,)), L.Dense(2)], "m"), L.Embedding(4, 4)]
+        ),
+        ValueError,
+        '"m"',
+        "codes",
+    ),
     "input of zero": case(lambda: pydl.Input((0,)), ValueError, "Input", "(0,)"),
     "input text": case(lambda: pydl.Input("4"), TypeError, "Input", "4"),
     "input None": case(lambda: pydl.Input((None, 3)), TypeError, "Input", "None"),

@@ -132,7 +132,9 @@ CASES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     ),
     "label too large": case(ValueError, "[0, 3)", "3 units", "got 3")(lambda: sparse().fit(X, LABELS * 0 + 3)),
     "label negative": case(ValueError, "[0, 3)", "got -1")(lambda: sparse().evaluate(X, LABELS * 0 - 1)),
-    "label fraction": case(ValueError, "whole class numbers", "1.5")(lambda: sparse().fit(X, with_nan(LABELS, 2, 1.5))),
+    "label fraction": case(ValueError, "class numbers must be whole", "1.5")(
+        lambda: sparse().fit(X, with_nan(LABELS, 2, 1.5))
+    ),
     "label NaN": case(ValueError, "row 5", "NaN", "impute")(lambda: sparse().fit(X, with_nan(LABELS, 5))),
     "target NaN": case(ValueError, 'targets of output "out"', "row 6", "NaN")(
         lambda: regression().fit(X, with_nan(REAL, 6))

@@ -149,7 +149,8 @@ def test_imports(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in MODULES if m.startswith(("pydl/layers/", "pydl/metrics/", "pydl/optimizers/"))]
+    "module",
+    [m for m in MODULES if m.startswith(("pydl/layers/", "pydl/losses/", "pydl/metrics/", "pydl/optimizers/"))],
 )
 def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")

@@ -46,8 +46,9 @@ def assert_slopes(given: NDArray, f: Callable[[], float], x: NDArray) -> None:
 @pytest.mark.parametrize("spec", losses.SPECS, ids=lambda s: s.op)
 def test_loss(spec: Spec, isa: str) -> None:
     a = spec.args(np.random.default_rng(1), "float64", 11)
-    if spec.op == "loss_mae":  # stay clear of its kink
-        a["y"] += np.where(a["y"] > a["t"], 0.1, -0.1)
+    for kink in spec.kinks:
+        off = a["y"] - a["t"] - kink
+        a["y"] += np.where(np.abs(off) < 0.1, np.copysign(0.1, off), 0)
 
     def total() -> float:
         _core.call(spec.op, dtype="float64", isa=isa, **{**a, "dy": None, "p": None})
@@ -148,6 +149,48 @@ def test_mae_has_no_slope_where_it_is_zero(isa: str, dtype: str) -> None:
     loss, dy = evaluate("loss_mae", dtype, isa, [1.0, 2.0, -0.0, 3.0], [1.0, 0.0, 0.0, 4.0])
     assert loss == 0.75
     assert dy.tolist() == [0, 0.25, 0, -0.25]
+
+
+@isas
+@dtypes
+def test_quantile_has_no_slope_where_it_is_zero(isa: str, dtype: str) -> None:
+    loss, dy = evaluate("loss_quantile", dtype, isa, [1.0, 2.0, -0.0, 3.0], [1.0, 0.0, 0.0, 4.0], a=0.75)
+    assert loss == (2 * 0.25 + 0.75) / 4
+    assert dy.tolist() == [0, 0.25 / 4, 0, -0.75 / 4]
+
+
+@isas
+@dtypes
+def test_huber_at_and_beyond_delta(isa: str, dtype: str) -> None:
+    for e, value, slope in ((0.5, 0.125, 0.5), (2.0, 2.0, 2.0), (-2.5, 3.0, -2.0), (1e30, 2e30, 2.0)):
+        loss, dy = evaluate("loss_huber", dtype, isa, [e], [0.0], a=2.0)
+        assert loss == pytest.approx(value, rel=1e-6)
+        assert dy.tolist() == [slope]
+
+
+@isas
+@dtypes
+def test_log_cosh_of_tiny_and_huge_errors(isa: str, dtype: str) -> None:
+    for e, value in ((1e-4, 5e-9), (1e-12, 5e-25), (1e4, 1e4 - np.log(2)), (-1e30, 1e30)):
+        loss, dy = evaluate("loss_log_cosh", dtype, isa, [e], [0.0])
+        assert loss == pytest.approx(value, rel=1e-6)
+        assert dy[0] == pytest.approx(np.tanh(e), rel=1e-6)
+
+
+@isas
+@dtypes
+def test_hinge_takes_zero_for_minus_one(isa: str, dtype: str) -> None:
+    loss, dy = evaluate("loss_hinge", dtype, isa, [0.5, 0.5, 0.5, 1.0], [0.0, -1.0, 1.0, 1.0])
+    assert loss == (1.5 + 1.5 + 0.5) / 4
+    assert dy.tolist() == [0.25, 0.25, -0.25, 0]
+
+
+@isas
+@dtypes
+def test_clipped_logarithms_have_no_slope(isa: str, dtype: str) -> None:
+    loss, dy = evaluate("loss_msle", dtype, isa, [-1.0, 1.0], [np.e - 1, 1.0])
+    assert loss == pytest.approx(0.5, rel=1e-6)
+    assert dy.tolist() == [0, 0]
 
 
 @isas

@@ -17,6 +17,8 @@ T = RNG.normal(size=(N, O))
 HITS = (RNG.random((N, O)) < 0.5).astype(float)
 LABELS = np.arange(N) % O
 ONE_HOT = np.eye(O)[LABELS]
+RATES = RNG.uniform(0.2, 3, (N, O))
+COUNTS = RNG.poisson(2, (N, O)).astype(float)
 FRACTION = 0.1
 
 
@@ -30,10 +32,25 @@ def cce(t, p, smooth=0.0):
     return -(t * np.log(np.clip(p / p.sum(-1, keepdims=True), 1e-7, 1 - 1e-7))).sum(-1)
 
 
+def huber(e, delta):
+    return np.where(np.abs(e) <= delta, e**2 / 2, delta * np.abs(e) - delta**2 / 2).mean(-1)
+
+
 # loss, its functional form, targets, predictions, values
 CASES = {
     "mse": (losses.MeanSquaredError, losses.mean_squared_error, {}, T, Y, ((Y - T) ** 2).mean(-1)),
     "mae": (losses.MeanAbsoluteError, losses.mean_absolute_error, {}, T, Y, np.abs(Y - T).mean(-1)),
+    "msle": (losses.MeanSquaredLogarithmicError, losses.mean_squared_logarithmic_error, {}, COUNTS, RATES,
+             ((np.log1p(np.maximum(COUNTS, 1e-7)) - np.log1p(RATES)) ** 2).mean(-1)),
+    "huber": (losses.Huber, losses.huber, {}, T, Y, huber(Y - T, 1.0)),
+    "huber of another delta": (losses.Huber, losses.huber, {"delta": 0.3}, T, Y, huber(Y - T, 0.3)),
+    "log-cosh": (losses.LogCosh, losses.log_cosh, {}, T, Y, np.log(np.cosh(Y - T)).mean(-1)),
+    "poisson": (losses.Poisson, losses.poisson, {}, COUNTS, RATES,
+                (RATES - COUNTS * np.log(RATES + 1e-7)).mean(-1)),
+    "median": (losses.Quantile, losses.quantile, {}, T, Y, np.abs(Y - T).mean(-1) / 2),
+    "quantile": (losses.Quantile, losses.quantile, {"quantile": 0.9}, T, Y,
+                 np.maximum(0.9 * (T - Y), -0.1 * (T - Y)).mean(-1)),
+    "hinge": (losses.Hinge, losses.hinge, {}, HITS, Y, np.maximum(1 - (2 * HITS - 1) * Y, 0).mean(-1)),
     "bce": (losses.BinaryCrossentropy, losses.binary_crossentropy, {}, HITS, S, bce(HITS, S)),
     "bce smooth": (losses.BinaryCrossentropy, losses.binary_crossentropy, {"label_smoothing": FRACTION}, HITS, S,
                    bce(HITS, S, FRACTION)),
@@ -104,8 +121,9 @@ def test_gradient_is_that_of_each_rows_value(case):
         # Four points: the error is of order step^4, in units of the smallest probability, which is 0.004.
         far, near = (loss.call(t, y + k * d) - loss.call(t, y - k * d) for k in (2, 1))
         numeric[:, j] = (8 * near - far) / (12 * step)
-    # The kinks of mae are further than two steps away.
-    assert np.abs(T - Y).min() > 2 * step
+    # Kinks are further than two steps away.
+    off = np.abs(T - Y)
+    assert min(off.min(), np.abs(off - 1).min(), np.abs(off - 0.3).min(), np.abs(np.abs(Y) - 1).min()) > 2 * step
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-8)
 
 
@@ -168,6 +186,9 @@ def test_labels_are_checked_for_other_modules():
         (lambda: losses.MeanSquaredError(reduction="average"), "MeanSquaredError: reduction"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "label_smoothing"),
         (lambda: losses.MeanSquaredError(dtype="float16"), "dtype"),
+        (lambda: losses.Huber(delta=0), "Huber: delta .*> 0, got 0"),
+        (lambda: losses.Quantile(1.0), "Quantile: quantile .*> 0 and < 1, got 1.0"),
+        (lambda: losses.Quantile([0.1, 0.9]), "Quantile: quantile"),
         (lambda: losses.MeanSquaredError(reduction=None).scale(3), "no single number"),
         (lambda: losses.get(lambda t, y: 0), r"subclass pydl\.losses\.Loss"),
         (lambda: losses.Loss()(T, Y), "call"),
@@ -184,6 +205,8 @@ def test_errors(call, message):
     [
         (losses.MeanSquaredError(), "loss_mse", {}, False, {}),
         (losses.MeanAbsoluteError(), "loss_mae", {}, False, {}),
+        (losses.Huber(2.5), "loss_huber", {}, False, {"a": 2.5}),
+        (losses.Quantile(0.1), "loss_quantile", {}, False, {"a": 0.1}),
         (losses.BinaryCrossentropy(), "loss_bce", {"sigmoid": "loss_bce_logits"}, False, {"smooth": 0.0}),
         (losses.BinaryCrossentropy(True, 0.5), "loss_bce_logits", {}, False, {"smooth": 0.5}),
         (losses.CategoricalCrossentropy(), "loss_cce", {"softmax": "loss_cce_logits"}, False, {"smooth": 0.0}),
@@ -199,7 +222,9 @@ def test_what_a_plan_asks_of_a_loss(loss, op, fused, sparse, fields):
 
 @pytest.mark.parametrize(
     ("identifier", "cls"),
-    [("mse", "MeanSquaredError"), ("MAE", "MeanAbsoluteError"), ("bce", "BinaryCrossentropy"),
+    [("huber", "Huber"), ("log_cosh", "LogCosh"), ("logcosh", "LogCosh"), ("poisson", "Poisson"), ("hinge", "Hinge"),
+     ("msle", "MeanSquaredLogarithmicError"), ("quantile", "Quantile"), ("pinball", "Quantile"),
+     (losses.huber, "Huber"), ("mse", "MeanSquaredError"), ("MAE", "MeanAbsoluteError"), ("bce", "BinaryCrossentropy"),
      ("mean_squared_error", "MeanSquaredError"), (losses.mean_absolute_error, "MeanAbsoluteError"),
      (losses.sparse_categorical_crossentropy, "SparseCategoricalCrossentropy")],
 )  # fmt: skip
@@ -207,7 +232,7 @@ def test_keras_spellings(identifier, cls):
     assert type(losses.get(identifier)).__name__ == cls
 
 
-class Quantile(losses.Loss):
+class OwnQuantile(losses.Loss):
     """max(q e, (q - 1) e) of the errors e = t - y."""
 
     def __init__(self, q=0.9, **kwargs):
@@ -223,11 +248,11 @@ class Quantile(losses.Loss):
 
 
 def test_a_loss_in_numpy():
-    loss = Quantile(q=0.75, reduction="sum")
+    loss = OwnQuantile(q=0.75, reduction="sum")
     assert loss.op is None
-    assert loss.name == "quantile"
+    assert loss.name == "own_quantile"
     assert loss([[1.0, 0.0]], [[0.0, 1.0]]) == pytest.approx(0.5)
     assert loss([[1.0, 0.0]], [[0.0, 1.0]], [2.0]) == pytest.approx(1.0)
     config = losses.serialize(loss)
-    again = losses.get(config, custom_objects={"Quantile": Quantile})
+    again = losses.get(config, custom_objects={"OwnQuantile": OwnQuantile})
     assert (again.q, again.reduction) == (0.75, "sum")

@@ -9,21 +9,22 @@ from pydl._registry import Registry, serialize
 from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
+from pydl.layers.embedding import Embedding
 from pydl.layers.input import Input, InputLayer
 from pydl.layers.merging import Add, Concatenate, Multiply
 from pydl.layers.normalization import BatchNormalization, LayerNormalization
 
 __all__ = [
-    "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Flatten", "Input", "InputLayer",
-    "Layer", "LayerNormalization", "Multiply", "Rescaling", "Reshape", "deserialize", "serialize",
+    "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten", "Input",
+    "InputLayer", "Layer", "LayerNormalization", "Multiply", "Rescaling", "Reshape", "deserialize", "serialize",
 ]  # fmt: skip
 
 _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Flatten, InputLayer, LayerNormalization,
-        Multiply, Rescaling, Reshape,
+        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, InputLayer,
+        LayerNormalization, Multiply, Rescaling, Reshape,
     ],
 )  # fmt: skip
 

@@ -141,6 +141,18 @@ class Layer(Configurable):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return tuple(first)
 
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        """For each of the inputs, None, or the number of codes where all values must be codes: whole numbers below it.
+
+        `limit` is that of the output; layers that move values about, and change none, pass it on.
+        """
+        if limit is not None:
+            raise ValueError(
+                f'layer "{self.name}": an Embedding takes its output for codes, which only an Input can bring, through '
+                "Flatten, Reshape and Concatenate at most"
+            )
+        return [None] * inputs
+
     def _build_once(self, input_shape: Any) -> None:
         if not self.built:
             self.build(input_shape)

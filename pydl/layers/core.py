@@ -8,7 +8,7 @@ from typing import Any
 from pydl import activations
 from pydl._args import real, whole
 from pydl._graph import Shape
-from pydl._plan import Builder, Tensor
+from pydl._plan import Builder, Tensor, rowwise
 from pydl.layers.base import Layer
 
 
@@ -24,6 +24,11 @@ class Activation(Layer):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) < 2 and rowwise(self.activation):
+            raise ValueError(f'Activation "{self.name}": expected input (batch, ..., classes), got {input_shape}')
+        return input_shape
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         return x[0] if self.activation.kernel is None else b.activate(x[0], self.activation)
@@ -104,6 +109,9 @@ class _View(Layer):
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         shape = self.compute_output_shape((None, *x[0].shape[1:]))
         return Tensor(x[0].value, (b.batch, *(int(d or 0) for d in shape[1:])))
+
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        return [limit]
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         """The gradient is the same buffer."""

@@ -17,13 +17,13 @@ class InputLayer(Layer):
     Parameters
     ----------
     shape : tuple of int
-        Of one row, without the batch.
+        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding.
     """
 
     def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.shape = shape_of(f'Input "{self.name}"', shape)
-        if not self.shape or 0 in self.shape:
+        if 0 in self.shape:
             raise ValueError(
                 f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}'
             )
@@ -40,7 +40,7 @@ def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = Non
     Parameters
     ----------
     shape : tuple of int
-        Of one row, without the batch.
+        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding.
     dtype : str, optional
         What the model computes in; default `pydl.config.floatx()`. Data of any numeric dtype are converted.
     name : str, optional
@@ -49,7 +49,7 @@ def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = Non
     Raises
     ------
     ValueError
-        An empty shape or sizes that are not positive.
+        Sizes that are not positive.
     """
     layer = InputLayer(shape, dtype=config.standardize_dtype(dtype), name=name or unique_name("input"))
     return layer.tensor()

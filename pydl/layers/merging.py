@@ -87,12 +87,17 @@ class Concatenate(_Merge):
 
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         first = tuple(input_shape[0])
+        if len(first) < 2:
+            raise ValueError(f'Concatenate "{self.name}": expected inputs (batch, ..., columns), got {first}')
         if self.axis not in (-1, len(first) - 1):
             raise ValueError(f'Concatenate "{self.name}": expected axis -1 (the last), got {self.axis}')
         shapes = [tuple(s) for s in input_shape]
         if any(s[:-1] != first[:-1] for s in shapes):
             raise ValueError(f'Concatenate "{self.name}": expected inputs equal but for the last axis, got {shapes}')
         return (*first[:-1], sum(int(s[-1] or 0) for s in input_shape))
+
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        return [limit] * inputs
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         b.use(*x)

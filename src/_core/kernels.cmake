@@ -5,10 +5,11 @@ set(PYDL_KERNEL_FILES
     gemm_tile gemm_pack gemm_few gemm_walk gemm_fwd gemm_dx gemm_dw matmul
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
     act_mish act_hard_sigmoid act_softmax act_log_softmax
-    loss_mse loss_mae loss_bce loss_bce_logits loss_cce loss_cce_logits
+    loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge
+    loss_bce loss_bce_logits loss_cce loss_cce_logits
     metric_accuracy metric_categorical_accuracy sum
     opt_sgd opt_rmsprop opt_adam penalty grad_clip
-    dropout norm_batch norm_layer
+    embedding dropout norm_batch norm_layer
     gather put affine binary copy colsum)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")

@@ -74,6 +74,13 @@
 /*   g *= min(1, limit / sqrt(norm2)), where norm2 is given, else g = clamp(g, -limit, limit) */
 #define PD_FIELDS_grad_clip(IN, OUT, SCR, FN, INT, REAL) OUT(g) IN(norm2) INT(n) REAL(limit)
 
+/* Embedding: rows of a table by their codes, whole numbers in [0, V).
+ *   x [B][L] codes   w [V][O]   y [B][L][O] */
+#define PD_FIELDS_embed_fwd(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(w) OUT(y) INT(B) INT(L) INT(O) INT(V)
+/*   dw [V][O], n = V * O elements   dy [B][L][O]   add: 1 adds to dw */
+#define PD_FIELDS_embed_bwd(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(L) INT(O) INT(V) INT(add)
+
 /* Dropout, forward and backward alike: y = keep(i) ? x / (1 - rate) : 0, i the element's index in [B][O].
  *   x y [B][O]   stream: number of this layer in its model */
 #define PD_FIELDS_dropout(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(y) INT(B) INT(O) INT(stream) REAL(rate)

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Elements behind the pointer fields of a family, as products of  B I O  and  W panels of I x O,  P O padded to panels,
- * G B / group,  S scratch;  1 is one double.  A '?' marks what may be NULL. Fields not named here are BO. */
+ * G B / group,  L codes of a row,  V rows of a table,  S scratch;  1 is one double.  A '?' marks what may be NULL. Fields
+ * not named here are BO. */
 static const struct {
     const char *family, *extents;
 } EXTENTS[] = {
@@ -18,6 +19,8 @@ static const struct {
     {"metric", "w:G? m:B"},
     {"sum", "x:B? w:G?"},
     {"opt", "s2:BO?"},
+    {"embed_fwd", "x:BL w:VO y:BLO"},
+    {"embed_bwd", "x:BL dy:BLO dw:VO"},
     {"grad_norm", "norm2:1"},
     {"grad_clip", "norm2:1?"},
     {"bn_fwd", "gamma:O? beta:O? mean:O var:O bmean:O brstd:O"},
@@ -31,9 +34,10 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"}, {"bn_fwd", "O"}, {"bn_bwd", "O"}, {"ln_grad", "O"}, {"colsum", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"},    {"bn_fwd", "O"},    {"bn_bwd", "O"},
+              {"ln_grad", "O"}, {"colsum", "O"}, {"embed_bwd", "VO"}};
 
-enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3 };
+enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, CODES = 2, TABLE = 5 };
 
 typedef struct {
     pd_op op;
@@ -59,6 +63,8 @@ static ptrdiff_t product(const call *c, const char *letters) {
         case 'W': n *= padded(c) * c->I; break;
         case 'P': n *= padded(c); break;
         case 'G': n *= c->B / group(c); break;
+        case 'L': n *= CODES; break;
+        case 'V': n *= TABLE; break;
         case 'S': n *= scratch(c) * MAX_NTH; break;
         }
     }
@@ -93,6 +99,8 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"B", c->B},
         {"I", c->I},
         {"O", c->O},
+        {"L", CODES},
+        {"V", TABLE},
         {"n", count(c)},
         {"group", group(c)},
         {"pack_stride", scratch(c)},
@@ -122,6 +130,15 @@ static pd_kernel fused(const call *c) {
     return pd_kernel_at(op_number(name), c->isa, c->dtype);
 }
 
+/* Codes of a table's rows, some of which name none. */
+static void fill_codes(void *data, ptrdiff_t n, int dtype) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const ptrdiff_t code = i * 3 % (TABLE + 2) - 1;
+        if (dtype == PD_FLOAT64) ((double *)data)[i] = (double)code;
+        else ((float *)data)[i] = (float)code;
+    }
+}
+
 /* The argument struct of a call, its arrays between canaries and filled. */
 static void *arguments(call *c) {
     char *args = calloc(1, (size_t)c->op.size);
@@ -139,7 +156,8 @@ static void *arguments(call *c) {
             const int dtype = *letters == '1' ? PD_FLOAT64 : c->dtype;
             const ptrdiff_t n = product(c, letters);
             c->blocks[i] = block_new((size_t)n * dtype_bytes(dtype), dtype_bytes(dtype));
-            fill(c->blocks[i].data, n, dtype, (unsigned)i);
+            if (!strncmp(letters, "BL ", 3)) fill_codes(c->blocks[i].data, n, dtype);
+            else fill(c->blocks[i].data, n, dtype, (unsigned)i);
             *(void **)at = c->blocks[i].data;
         }
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,18 @@ def probabilities(rng: np.random.Generator, dtype: str, B: int, O: int) -> NDArr
     return uniform(rng, dtype, 0.01, 0.99, B, O)
 
 
+def rates(rng: np.random.Generator, dtype: str, B: int, O: int) -> NDArray:
+    return uniform(rng, dtype, 0.1, 4, B, O)
+
+
+def counts(rng: np.random.Generator, dtype: str, B: int, O: int) -> NDArray:
+    return rng.poisson(1.5, (B, O)).astype(dtype)
+
+
+def signs(rng: np.random.Generator, dtype: str, B: int, O: int) -> NDArray:
+    return rng.choice([-1, 0, 1], (B, O)).astype(dtype)
+
+
 def shares(rng: np.random.Generator, dtype: str, B: int, O: int) -> NDArray:
     return rng.dirichlet(np.ones(O), B).astype(dtype).reshape(B, O)
 
@@ -41,6 +54,39 @@ def mse(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
 
 def mae(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
     return np.abs(y - t).mean(1), np.sign(y - t) / y.shape[1], None
+
+
+def msle(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
+    c = np.maximum(y, EPSILON)
+    d = np.log1p(c) - np.log1p(np.maximum(t, EPSILON))
+    return (d**2).mean(1), np.where(c == y, 2 * d / (1 + c), 0) / y.shape[1], None
+
+
+def huber(y: NDArray, t: NDArray, delta: float) -> tuple[NDArray, NDArray, None]:
+    e = y - t
+    value = np.where(np.abs(e) <= delta, e**2 / 2, delta * np.abs(e) - delta**2 / 2)
+    return value.mean(1), np.clip(e, -delta, delta) / y.shape[1], None
+
+
+def log_cosh(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
+    e = y - t
+    return (np.logaddexp(e, -e) - np.log(2)).mean(1), np.tanh(e) / y.shape[1], None
+
+
+def poisson(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
+    rate = y + EPSILON
+    return (y - t * np.log(rate)).mean(1), (1 - t / rate) / y.shape[1], None
+
+
+def quantile(y: NDArray, t: NDArray, q: float) -> tuple[NDArray, NDArray, None]:
+    e = t - y
+    return np.maximum(q * e, (q - 1) * e).mean(1), (np.sign(-e) / 2 + (0.5 - q) * (e != 0)) / y.shape[1], None
+
+
+def hinge(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
+    s = np.where(t == 0, -1, t)
+    gap = np.maximum(1 - s * y, 0)
+    return gap.mean(1), np.where(gap > 0, -s, 0) / y.shape[1], None
 
 
 def bce(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
@@ -79,8 +125,10 @@ def loss(
     smooth: float = 0.0,
     group: int = 1,
     weighted: bool = True,
+    parameter: float = 0.0,
+    kinks: tuple[float, ...] = (),
 ) -> Spec:
-    """The spec of a loss kernel in one shape."""
+    """The spec of a loss kernel in one shape; `parameter` is its a."""
     fused, sparse, scale = op.endswith("logits"), "sparse" in op, 0.25
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
@@ -89,7 +137,7 @@ def loss(
             "y": y(rng, dtype, B, O), "t": t(rng, dtype, B, O),
             "w": uniform(rng, dtype, 0.5, 2, -(-B // group)) if weighted else None,
             "loss": blank(dtype, B), "dy": blank(dtype, B, O),
-            "B": B, "O": O, "group": group, "scale": scale, "smooth": smooth,
+            "B": B, "O": O, "group": group, "scale": scale, "a": parameter, "smooth": smooth,
         }  # fmt: skip
         return a | {"p": blank(dtype, B, O)} if fused else a
 
@@ -106,15 +154,29 @@ def loss(
     outputs = ("loss", "dy", "p") if fused else ("loss", "dy")
     in_place = (("y", "p" if fused and shape is wide else "dy"),)
     # 8: in float64 the sums of up to 1000 terms and the reference itself round as the kernel does.
-    return Spec(op, args, outputs, reference, in_place=in_place, ulps=8.0)
+    return Spec(op, args, outputs, reference, in_place=in_place, ulps=8.0, kinks=kinks)
 
+
+DELTA, SHARE = 0.7, 0.8
 
 SPECS = [
+    *(
+        loss(op, formula, y, t, shape, group=3 if shape is tall else 1, parameter=parameter, kinks=kinks)
+        for op, formula, y, t, parameter, kinks in (
+            ("loss_mae", mae, reals, reals, 0.0, (0.0,)),
+            ("loss_msle", msle, rates, counts, 0.0, ()),
+            ("loss_huber", partial(huber, delta=DELTA), reals, reals, DELTA, (-DELTA, DELTA)),
+            ("loss_log_cosh", log_cosh, reals, reals, 0.0, ()),
+            ("loss_poisson", poisson, rates, counts, 0.0, ()),
+            ("loss_quantile", partial(quantile, q=SHARE), reals, reals, SHARE, (0.0,)),
+            ("loss_hinge", hinge, reals, signs, 0.0, (-1.0, 0.0)),
+        )
+        for shape in (wide, tall, single)
+    ),
     *(
         loss(op, formula, y, t, shape, group=group, weighted=weighted)
         for op, formula, y, t in (
             ("loss_mse", mse, reals, reals),
-            ("loss_mae", mae, reals, reals),
             ("loss_bce", bce, probabilities, probabilities),
             ("loss_bce_logits", bce_logits, logits, probabilities),
             ("loss_cce", cce, probabilities, shares),

@@ -32,7 +32,7 @@ class Spec:
     in_place
         `(input, output)` pairs that may be the same memory.
     kinks
-        Activations: where the derivative jumps; gradient tests keep away.
+        Activations: where the derivative jumps; gradient tests keep away. Losses: the same of y - t.
     """
 
     op: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .draw import Shape, blank, normal, tall, wide
+from .gemm import eighths
 from .norms import columns, rows
 from .spec import Fields, Spec
 
@@ -88,7 +89,57 @@ def colsum(shape: Shape, add: int) -> Spec:
     return Spec("colsum", args, ("y",), lambda a: {"y": add * a["y"] + a["x"].sum(0)})
 
 
+TABLE, CODES = 7, 2  # rows of an embedding's table, codes in a row of the batch
+
+
+def codes(rng: np.random.Generator, dtype: str, B: int) -> np.ndarray:
+    """Codes of the table's rows, a few of which name none; these give NaN, and no gradient."""
+    x = rng.integers(0, TABLE, (B, CODES)).astype(dtype)
+    x.reshape(-1)[::9] = np.resize([-1, TABLE, np.nan, 1e30], -(-x.size // 9))
+    return x
+
+
+def embed_fwd(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        w = normal(rng, dtype, TABLE, O)
+        return {
+            "x": codes(rng, dtype, B),
+            "w": w,
+            "y": blank(dtype, B, CODES, O),
+            "B": B,
+            "L": CODES,
+            "O": O,
+            "V": TABLE,
+        }
+
+    def reference(a: Fields) -> Fields:
+        known = (a["x"] >= 0) & (a["x"] < TABLE)
+        return {"y": np.where(known[..., None], a["w"][np.where(known, a["x"], 0).astype(int)], np.nan)}
+
+    return Spec("embed_fwd", args, ("y",), reference, ulps=0.0)
+
+
+def embed_bwd(shape: Shape, add: int) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        dw = eighths(rng, dtype, TABLE, O) if add else blank(dtype, TABLE, O)
+        dy = eighths(rng, dtype, B, CODES, O)
+        return {"x": codes(rng, dtype, B), "dy": dy, "dw": dw, "n": dw.size, "B": B, "L": CODES, "O": O, "V": TABLE,
+                "add": add}  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        dw = a["dw"].copy() if add else np.zeros_like(a["dw"])
+        known = (a["x"] >= 0) & (a["x"] < TABLE)
+        np.add.at(dw, a["x"][known].astype(int), a["dy"][known])
+        return {"dw": dw}
+
+    return Spec("embed_bwd", args, ("dw",), reference, ulps=0.0)  # sums of eighths are exact
+
+
 SPECS = [
+    *(embed_fwd(shape) for shape in (wide, tall)),
+    *(embed_bwd(shape, add) for shape in (wide, tall) for add in (0, 1)),
     *(gather(source, wide, True) for source in SOURCES),
     gather("float32", tall, True),
     gather("uint8", tall, False),

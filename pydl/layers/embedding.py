@@ -1,0 +1,104 @@
+"""Embedding: a trained row of numbers for each code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydl import constraints, initializers, regularizers
+from pydl._args import whole
+from pydl._graph import Shape
+from pydl._plan import Builder, Tensor
+from pydl._variable import Variable
+from pydl.layers.base import Layer
+
+
+class Embedding(Layer):
+    """`y = embeddings[x]`: codes `(batch, ...)` become `(batch, ..., output_dim)`.
+
+    Codes are whole numbers in [0, input_dim), of any numeric dtype. They come straight from an Input (of shape `()` for
+    one code per row), with nothing but Flatten, Reshape and Concatenate between; data that hold anything else are
+    refused before a step is run. The gradient is that of the whole table: it takes memory of the table's size, and the
+    optimizer's step goes over all rows.
+
+    Parameters
+    ----------
+    input_dim : int
+        How many codes there are, > 0; at most 2^24 in float32 and 2^53 in float64, below which every whole number has
+        a float.
+    output_dim : int
+        Numbers per code, > 0.
+    embeddings_initializer
+        See `pydl.initializers`.
+    embeddings_regularizer
+        See `pydl.regularizers`.
+    embeddings_constraint
+        See `pydl.constraints`.
+    mask_zero : bool
+        Must be False: there is no masking.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+
+    Raises
+    ------
+    ValueError
+        Sizes that are not positive or too large; `mask_zero`; in a model, codes that other layers compute.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        most = 2 ** (np.finfo(self.dtype).nmant + 1)
+        self.input_dim = whole("Embedding", "input_dim", input_dim, at_least=1, below=most + 1)
+        self.output_dim = whole("Embedding", "output_dim", output_dim, at_least=1)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        if mask_zero:
+            raise ValueError(
+                f'Embedding "{self.name}": mask_zero must be False, got {mask_zero!r}: layers know no masks; code 0 is '
+                "a row like any other"
+            )
+        self.mask_zero = False
+        self.embeddings: Variable
+
+    def build(self, input_shape: Any) -> None:
+        if isinstance(input_shape, list):
+            raise ValueError(f'Embedding "{self.name}": expected one input (batch, ...) of codes, got {input_shape}')
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
+            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
+        )  # fmt: skip
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape, self.output_dim)
+
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        super().code_limits(limit, inputs)
+        return [self.input_dim]
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        y = b.tensor((*x[0].shape, self.output_dim), x[0], trainable=bool(self.trainable_weights))
+        b.emit("embed_fwd", x=x[0].buffer, w=self.embeddings.buffer, y=y.buffer, **self._sizes(x[0]))
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        if dy is not None and self.trainable and self.embeddings.trainable:
+            b.train(
+                self.embeddings,
+                lambda dw, add: b.emit("embed_bwd", x=x[0].buffer, dy=dy, dw=dw, n=self.embeddings.size, add=add,
+                                       **self._sizes(x[0])),
+            )  # fmt: skip
+
+    def _sizes(self, x: Tensor) -> dict[str, int]:
+        return {"B": x.batch, "L": x.columns, "O": self.output_dim, "V": self.input_dim}
