@@ -8,14 +8,29 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bench import epochs, gemm, grid, imports, kernels, machine, memory, plans, predict, readme, rivals, steps, threads
+from bench import (
+    epochs,
+    estimators,
+    gemm,
+    grid,
+    imports,
+    kernels,
+    machine,
+    memory,
+    plans,
+    predict,
+    readme,
+    rivals,
+    steps,
+    threads,
+)
 from bench.table import markdown, number
 from bench.timing import Setting
 from pydl import config
 
 PARTS: dict[str, Any] = {
     "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "plan": plans,
-    "memory": memory, "import": imports, "threads": threads, "grid": grid,
+    "memory": memory, "import": imports, "threads": threads, "grid": grid, "estimators": estimators,
 }  # fmt: skip
 
 
