@@ -76,3 +76,30 @@ def test_regression_california_housing(housing: tuple[Array, ...]) -> None:
     model.fit(x, y, batch_size=128, epochs=20, verbose=0)
     error = model.evaluate(x_test, y_test, verbose=0)[0]
     assert 1 - error / y_test.var() >= 0.74
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_quantiles_of_california_housing(housing: tuple[Array, ...], share: float) -> None:
+    """As many of the held-out prices lie below the predicted quantile as it says."""
+    x, y, x_test, y_test = housing
+    pydl.utils.set_random_seed(0)
+    model = pydl.Sequential([pydl.Input((x.shape[1],)), L.Dense(32, "relu"), L.Dense(1)])
+    rate = pydl.optimizers.schedules.CosineDecay(0.005, 10 * (len(x) // 128 + 1))
+    model.compile(pydl.optimizers.Adam(rate), pydl.losses.Quantile(share))
+    model.fit(x, y, batch_size=128, epochs=10, verbose=0)
+    assert np.mean(y_test[:, 0] < model.predict(x_test)[:, 0]) == pytest.approx(share, abs=0.02)
+
+
+def test_huber_is_moved_less_by_outliers(housing: tuple[Array, ...]) -> None:
+    """A hundredth of the prices multiplied by 100: the rest is still predicted."""
+    x, y, x_test, y_test = housing
+    y = np.where(np.arange(len(y))[:, None] % 100 == 0, 100 * y + 50, y).astype(np.float32)
+    errors = {}
+    for loss in ("mse", "huber"):
+        pydl.utils.set_random_seed(0)
+        model = pydl.Sequential([pydl.Input((x.shape[1],)), L.Dense(1)])
+        model.compile(pydl.optimizers.Adam(0.01), loss)
+        model.fit(x, y, batch_size=128, epochs=10, verbose=0)
+        errors[loss] = float(np.abs(model.predict(x_test) - y_test).mean())
+    assert errors["huber"] < 0.8 * errors["mse"]
+    assert errors["huber"] < 0.5
