@@ -44,6 +44,10 @@ class Callback:
     callbacks: "CallbackList"
     runs_last: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or a pickle, leaves behind the run that the callback is or was part of."""
+        return {name: value for name, value in vars(self).items() if name not in ("model", "callbacks")}
+
     def set_model(self, model: "Model") -> None:
         """Take the model in use."""
         self.model = model

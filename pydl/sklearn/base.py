@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -29,8 +28,7 @@ class BaseMLP(NetworkEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"} | set(dir(pydl.activations))), list, tuple,
-                       callable],
+        "activation": [str, list, tuple, callable],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -66,6 +64,10 @@ class BaseMLP(NetworkEstimator, ABC):
         """Targets for the network; with `reset`, sets `n_outputs_` and `out_activation_`."""
 
     @abstractmethod
+    def _for_loss(self, y: Array, loss: Any) -> Array:
+        """Targets as the loss wants them."""
+
+    @abstractmethod
     def _objective(self) -> tuple[Any, float]:
         """The network's loss, and its weight that makes it scikit-learn's."""
 
@@ -84,6 +86,8 @@ class BaseMLP(NetworkEstimator, ABC):
         first = not hasattr(self, "_model") or not (self.warm_start or incremental)
         X, y, weights = self._checked(X, y, sample_weight, reset=first)
         original, y = y, self._targets(y, first, incremental, classes)
+        if self.solver == "lbfgs":
+            self._require_plain()
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         self._random_state = check_random_state(self.random_state)
@@ -97,6 +101,7 @@ class BaseMLP(NetworkEstimator, ABC):
         with threads.limited(self.n_jobs):
             if self.solver == "lbfgs":
                 self._compile(X.shape[0], weights)
+                y = self._for_loss(y, self._model.losses[0])
                 self.loss_, self.n_iter_ = lbfgs.fit(
                     self._model, X, y, scaled(weights), max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
                     verbose=bool(self.verbose),
@@ -105,6 +110,12 @@ class BaseMLP(NetworkEstimator, ABC):
                 self._fit_stochastic(X, y, weights, validation, incremental)
         self._require_finite()
         return self
+
+    def _require_plain(self) -> None:
+        """L-BFGS wants a loss that is the same each time, and has neither epochs nor steps."""
+        for name in ("dropout", "batch_norm", "callbacks", "optimizer"):
+            if getattr(self, name):
+                raise ValueError(f"{name}={getattr(self, name)!r} needs solver='adam' or 'sgd', got 'lbfgs'")
 
     def _start(self, X: Any, hidden: list[int], activations: list[Any]) -> None:
         """A new network, and the account of its training."""
@@ -119,10 +130,13 @@ class BaseMLP(NetworkEstimator, ABC):
         self._new_optimizer = True
         if self.solver != "lbfgs":
             self.loss_curve_: list[float] = []
-            scored = self.early_stopping
-            self.best_loss_ = None if scored else np.inf
-            self.validation_scores_: list[float] | None = [] if scored else None
-            self.best_validation_score_ = -np.inf if scored else None
+            self._judge_by(self.early_stopping)
+
+    def _judge_by(self, score: bool) -> None:
+        """Look for the best score, or the least loss, from here on."""
+        self.best_loss_ = None if score else np.inf
+        self.validation_scores_: list[float] | None = [] if score else None
+        self.best_validation_score_ = -np.inf if score else None
 
     def _compile(self, batch: int, weights: Array | None) -> None:
         """Penalty and loss for batches of so many rows; the optimizer stays when training goes on."""
@@ -159,13 +173,14 @@ class BaseMLP(NetworkEstimator, ABC):
             self._new_optimizer = True
             self.n_iter_ = 0
         self._compile(size, weights)
-        score = None
-        if validation is not None:
-            if self.validation_scores_ is None:
-                self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
-            score = lambda: self._score_rows(*validation)  # noqa: E731
+        if not hasattr(self, "loss_curve_"):  # lbfgs came first
+            self.loss_curve_ = []
+        if not hasattr(self, "best_loss_") or (self.best_loss_ is None) != (validation is not None):
+            self._judge_by(validation is not None)
+        score = None if validation is None else lambda: self._score_rows(*validation)
         progress = Progress(self, rows, score)
         model, w = self._model, scaled(weights)
+        y = self._for_loss(y, model.losses[0])
         model.seed = int(self._random_state.randint(2**31))
         data: dict[str, Any] = {"x": X, "y": y, "sample_weight": w}
         if issparse(X):
@@ -188,7 +203,8 @@ class BaseMLP(NetworkEstimator, ABC):
 
     def _held_out(self, X: Any, y: Array, original: Array, weights: Array | None) -> tuple[Any, Array, Any, Any]:
         """Training rows, and those that early stopping scores."""
-        stratify = original if is_classifier(self) and original.ndim == 1 else None
+        # As scikit-learn does: two classes alone, coded so, because others may have too few members to be split.
+        stratify = y.astype(bool) if self.out_activation_ == "logistic" and self.n_outputs_ == 1 else None
         rows, held = train_test_split(
             np.arange(X.shape[0]), random_state=self._random_state, test_size=self.validation_fraction,
             stratify=stratify,

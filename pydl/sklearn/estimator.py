@@ -69,12 +69,14 @@ class NetworkEstimator(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         found = dict(super().__getstate__())
         if "_model" in found:
+            found["_custom_objects"] = state.custom_objects(found["_model"])
             found["_model"] = state.to_bytes(found["_model"])
         return found
 
     def __setstate__(self, found: dict[str, Any]) -> None:
         if isinstance(found.get("_model"), bytes):
-            found = found | {"_model": state.from_bytes(found["_model"])}
+            found = dict(found)
+            found["_model"] = state.from_bytes(found["_model"], found.pop("_custom_objects", None))
         super().__setstate__(found)
 
     def __sklearn_tags__(self) -> Any:

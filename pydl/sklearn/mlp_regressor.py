@@ -103,6 +103,8 @@ class MLPRegressor(Numbers, BaseMLP):
 
     def _targets(self, y: Any, reset: bool, incremental: bool, classes: Any) -> Array:
         y = super()._targets(y, reset, incremental, classes)
+        if reset and self.loss == "poisson":
+            self.out_activation_ = "exp"
         if self.loss == "poisson" and not ((y >= 0).all() and y.sum() > 0):
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson': >= 0, not all 0.")
         return y

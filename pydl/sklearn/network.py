@@ -10,6 +10,8 @@ import numpy as np
 import pydl
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax"}
+# Of scikit-learn's names alone. A network that predicts logarithms has "exp" applied to what it says.
+OUTPUTS = ACTIVATIONS | {"exp": "linear"}
 
 
 def hidden_sizes(sizes: Any) -> list[int]:
@@ -52,7 +54,7 @@ def build(
             h = _dense(units, activation, name, dtype)(h)
         if dropout:
             h = layers.Dropout(dropout, name=f"dropout_{k + 1}", dtype=dtype)(h)
-    return pydl.Model(x, _dense(outputs, ACTIVATIONS[out_activation], "output", dtype)(h))
+    return pydl.Model(x, _dense(outputs, OUTPUTS[out_activation], "output", dtype)(h))
 
 
 def _dense(units: int, activation: Any, name: str, dtype: str) -> pydl.layers.Dense:

@@ -35,7 +35,7 @@ class Progress(pydl.callbacks.Callback):
         e.loss_curve_.append(e.loss_)
         if e.verbose:
             print(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
-        gained = self._by_score() if self.score is not None else self._by_loss()
+        gained = self._by_loss() if self.score is None else self._by_score(logs)
         e._no_improvement_count = 0 if gained else e._no_improvement_count + 1
         if e.solver == "sgd" and e.optimizer is None and e.learning_rate == "invscaling":
             self.model.optimizer.learning_rate = e.learning_rate_init / (e.t_ + 1) ** e.power_t
@@ -55,10 +55,12 @@ class Progress(pydl.callbacks.Callback):
         e.best_loss_ = min(e.best_loss_, e.loss_)
         return bool(gained)
 
-    def _by_score(self) -> bool:
+    def _by_score(self, logs: dict[str, float] | None) -> bool:
         e = self.estimator
         assert self.score is not None
         score = self.score()
+        if logs is not None:
+            logs["val_score"] = score  # for the callbacks that come next
         e.validation_scores_.append(score)
         if e.verbose:
             print(f"Validation score: {score:f}")

@@ -13,6 +13,8 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
 
+import pydl
+
 Array = NDArray[Any]
 
 
@@ -63,6 +65,10 @@ class Classes(ClassifierMixin):
             return np.asarray(y.toarray() if issparse(y) else y, np.float64)
         codes = np.searchsorted(self.classes_, y)
         return codes if self.n_outputs_ > 1 else codes[:, None].astype(np.float64)
+
+    def _for_loss(self, y: Array, loss: pydl.losses.Loss) -> Array:
+        """Numbers of classes where the loss takes these, else a one for the class and zeros for the others."""
+        return y if loss.sparse or y.ndim == 2 else pydl.utils.to_categorical(y, self.n_outputs_)
 
     def _check_known(self, y: Any, incremental: bool) -> None:
         found = unique_labels(y)
@@ -115,6 +121,9 @@ class Numbers(RegressorMixin):
             self.out_activation_ = "identity"
         elif y.shape[1] != self.n_outputs_:
             raise ValueError(f"y has {y.shape[1]} outputs, but {type(self).__name__} was fitted with {self.n_outputs_}")
+        return y
+
+    def _for_loss(self, y: Array, loss: pydl.losses.Loss) -> Array:
         return y
 
     def _score_rows(self, x: Any, y: Array, weights: Array | None) -> float:

@@ -10,12 +10,17 @@ import pydl
 
 @contextmanager
 def limited(n_jobs: int | None) -> Iterator[None]:
-    """At most `n_jobs` threads inside; None and -1 leave the setting as it is. Results do not depend on it."""
+    """At most `n_jobs` threads inside, -2 being all but one and so on; None and -1 leave the setting as it is.
+
+    Results do not depend on it.
+    """
+    if n_jobs == 0:
+        raise ValueError("n_jobs: expected a number of threads, or -1 for all, got 0")
     if n_jobs is None or n_jobs == -1:
         yield
         return
     before = pydl.config.get_num_threads()
-    pydl.config.set_num_threads(n_jobs)
+    pydl.config.set_num_threads(n_jobs if n_jobs > 0 else max(1, before + 1 + n_jobs))
     try:
         yield
     finally:
