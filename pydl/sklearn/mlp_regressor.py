@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
@@ -17,10 +18,10 @@ Array = NDArray[Any]
 
 
 class PoissonLogMean(pydl.losses.Loss):
-    """exp(z) - y z, the mean over a row: half the Poisson deviance of y and exp(z), but for what z does not change."""
+    """Half the Poisson deviance of y and exp(z), the mean over a row."""
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
-        return np.asarray((np.exp(y_pred) - y_true * y_pred).mean(axis=-1))
+        return np.asarray((xlogy(y_true, y_true) - y_true * y_pred - y_true + np.exp(y_pred)).mean(axis=-1))
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
         return np.asarray((np.exp(y_pred) - y_true) / y_pred.shape[-1])
