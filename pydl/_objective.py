@@ -106,8 +106,8 @@ def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
 
     def tail() -> None:
         for v in penalised:
-            r = v.regularizer
-            b.emit("penalty_sum", w=v.buffer, n=v.buffer.size, slot=slot, l1=r.l1, l2=r.l2, factor=float(b.batch))
+            l1, l2 = v.regularizer.factors(b.batch)
+            b.emit("penalty_sum", w=v.buffer, n=v.buffer.size, slot=slot, l1=l1, l2=l2, factor=float(b.batch))
 
     b.later(tail)
     return slot
@@ -117,8 +117,8 @@ def emit_penalty_gradients(b: Builder) -> None:
     """Emit the regularizers' part of the gradients."""
     for v in b.trained.values():
         if v.regularizer is not None:
-            g, r = v.gradient_buffer(), v.regularizer
-            b.emit("penalty_grad", w=v.buffer, g=g, n=g.size, l1=r.l1, l2=r.l2)
+            g, (l1, l2) = v.gradient_buffer(), v.regularizer.factors(b.batch)
+            b.emit("penalty_grad", w=v.buffer, g=g, n=g.size, l1=l1, l2=l2)
 
 
 def emit_optimizer(b: Builder, optimizer: Any) -> None:

@@ -19,7 +19,7 @@ class Regularizer(Configurable):
     Attributes
     ----------
     l1, l2 : float
-        A subclass sets them; training reads nothing else, so `__call__` must not be overridden.
+        A subclass sets them; training reads them through `factors` alone, so `__call__` must not be overridden.
     """
 
     l1: float = 0.0
@@ -31,6 +31,10 @@ class Regularizer(Configurable):
             raise TypeError(
                 f"{cls.__name__}: a Regularizer sets the attributes l1 and l2; training would not see its __call__"
             )
+
+    def factors(self, batch: int) -> tuple[float, float]:
+        """l1 and l2 in a training step of so many samples: the attributes, unless a subclass says otherwise."""
+        return self.l1, self.l2
 
     def __call__(self, x: Any) -> float:
         """The penalty of the array `x`."""

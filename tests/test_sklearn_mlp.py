@@ -81,6 +81,33 @@ def test_a_regressor_of_full_batches_is_scikit_learns(arguments: Any, data_dir: 
     assert two.loss_ == pytest.approx(one.loss_, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_batches_in_order_are_scikit_learns(kind: str, digits: tuple[Array, Array]) -> None:
+    """The last batch is a short one, calls of `partial_fit` bring different numbers of rows, y has two columns."""
+    x, y = digits
+    if kind == "MLPRegressor":
+        y = np.stack([y, np.sqrt(y)], axis=1)
+    common = BRIEF | {"shuffle": False, "alpha": 1.0, "batch_size": 128}
+    one, two = (getattr(library, kind)(**common).fit(x, y) for library in (theirs, ours))
+    np.testing.assert_allclose(two.loss_curve_, one.loss_curve_, rtol=1e-9)
+    for m in (one, two):
+        m.set_params(batch_size="auto")
+        for rows in (slice(0, 50), slice(50, 90), slice(90, 500)):
+            m.partial_fit(x[rows], y[rows])
+    np.testing.assert_allclose(two.predict(x), one.predict(x), rtol=1e-9)
+    assert two.t_ == one.t_
+
+
+def test_lbfgs_of_many_rows_takes_parts(digits: tuple[Array, Array], monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = digits
+    new = ours.MLPClassifier(solver="lbfgs", alpha=1.0, **BRIEF)
+    whole = clone(new).fit(x, y)
+    monkeypatch.setattr(ours.lbfgs, "_ROWS", 500)
+    parts = clone(new).fit(x, y)
+    assert parts.loss_ == pytest.approx(whole.loss_, rel=1e-9)
+    np.testing.assert_allclose(parts.predict_proba(x), whole.predict_proba(x), rtol=1e-6)
+
+
 def test_scores_are_scikit_learns(digits: tuple[Array, Array]) -> None:
     x, y = digits
     scores = [

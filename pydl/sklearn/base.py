@@ -100,7 +100,7 @@ class BaseMLP(NetworkEstimator, ABC):
             X, y, weights, validation = self._held_out(X, y, original, weights)
         with threads.limited(self.n_jobs):
             if self.solver == "lbfgs":
-                self._compile(X.shape[0], weights)
+                self._compile(weights, rows=X.shape[0])
                 y = self._for_loss(y, self._model.losses[0])
                 self.loss_, self.n_iter_ = lbfgs.fit(
                     self._model, X, y, scaled(weights), max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
@@ -138,14 +138,15 @@ class BaseMLP(NetworkEstimator, ABC):
         self.validation_scores_: list[float] | None = [] if score else None
         self.best_validation_score_ = -np.inf if score else None
 
-    def _compile(self, batch: int, weights: Array | None) -> None:
-        """Penalty and loss for batches of so many rows; the optimizer stays when training goes on."""
-        mass = batch if weights is None else batch * float(weights.mean())
-        changed = network.set_penalty(self._model, 0.5 * self.alpha / mass if mass else 0.0)
+    def _compile(self, weights: Array | None, rows: int | None = None) -> None:
+        """Penalty, shared by a batch or by so many rows, and loss; the optimizer stays when training goes on."""
+        mean = 1.0 if weights is None else float(weights.mean())
+        changed = network.set_penalty(self._model, 0.5 * self.alpha / mean if mean else 0.0, rows)
         if changed or self._new_optimizer or self._model.optimizer is None:
             optimizer = self._make_optimizer() if self._new_optimizer else self._model.optimizer
             loss, share = self._objective()
-            self._model.compile(optimizer, loss, loss_weights=share)
+            metrics = None if self._reported_less == 0 else ["mse"]
+            self._model.compile(optimizer, loss, loss_weights=share, weighted_metrics=metrics)
         self._new_optimizer = False
 
     def _make_optimizer(self) -> Any:
@@ -172,7 +173,7 @@ class BaseMLP(NetworkEstimator, ABC):
         if not incremental:
             self._new_optimizer = True
             self.n_iter_ = 0
-        self._compile(size, weights)
+        self._compile(weights)
         if not hasattr(self, "loss_curve_"):  # lbfgs came first
             self.loss_curve_ = []
         if not hasattr(self, "best_loss_") or (self.best_loss_ is None) != (validation is not None):
@@ -255,6 +256,11 @@ class BaseMLP(NetworkEstimator, ABC):
             weights = layer.get_weights()
             weights[which] = value
             layer.set_weights(weights)
+
+    @property
+    def _reported_less(self) -> float:
+        """How many times the squared error `loss_` leaves out of what is minimised."""
+        return 0.0
 
     @property
     def _optimizer(self) -> Any:

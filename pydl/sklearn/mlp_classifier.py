@@ -55,7 +55,7 @@ class MLPClassifier(Classes, BaseMLP):
     Notes
     -----
     `sample_weight` is scaled to a mean of 1 over all rows, so that batches, too, weigh by what is in them. float32 data
-    are trained in float32. The L2 term of a short last batch is that of a full one.
+    are trained in float32.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class MLPClassifier(Classes, BaseMLP):
 
     @available_if(BaseMLP._can_go_on)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """One more iteration over some rows. The first call needs all `classes`, unless y has them."""
         if (
             classes is not None

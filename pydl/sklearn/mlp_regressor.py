@@ -110,6 +110,11 @@ class MLPRegressor(Numbers, BaseMLP):
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson': >= 0, not all 0.")
         return y
 
+    @property
+    def _reported_less(self) -> float:
+        """scikit-learn reports the mean over the outputs, but follows the gradient of their sum."""
+        return (self.n_outputs_ - 1) / 2 if self.loss == "squared_error" and self.solver != "lbfgs" else 0.0
+
     def _objective(self) -> tuple[Any, float]:
         if self.loss == "squared_error":
             return "mse", self.n_outputs_ / 2

@@ -216,7 +216,7 @@ class ModelClassifier(Classes, _ModelEstimator):
         )  # fmt: skip
         self.class_weight = class_weight
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """One more epoch, on the model there is; the first call needs all `classes`, unless y has them."""
         return self._fit(X, y, sample_weight, 1, incremental=True, classes=classes)
 

@@ -14,6 +14,23 @@ ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "rel
 OUTPUTS = ACTIVATIONS | {"exp": "linear"}
 
 
+class SharedL2(pydl.regularizers.Regularizer):
+    """l2 * sum(x^2) over a batch as a whole, like scikit-learn's penalty: each of its samples has a share.
+
+    Parameters
+    ----------
+    l2 : float, default 0.0
+    rows : int, optional
+        Samples that share it, where a batch is only a part of what a step looks at.
+    """
+
+    def __init__(self, l2: float = 0.0, rows: int | None = None) -> None:
+        self.l2, self.rows = l2, rows
+
+    def factors(self, batch: int) -> tuple[float, float]:
+        return 0.0, self.l2 / (self.rows or batch)
+
+
 def hidden_sizes(sizes: Any) -> list[int]:
     """Units of the hidden layers: a number or a sequence of them."""
     found = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
@@ -58,9 +75,7 @@ def build(
 
 
 def _dense(units: int, activation: Any, name: str, dtype: str) -> pydl.layers.Dense:
-    return pydl.layers.Dense(
-        units, activation=activation, name=name, dtype=dtype, kernel_regularizer=pydl.regularizers.L2(0.0)
-    )
+    return pydl.layers.Dense(units, activation=activation, name=name, dtype=dtype, kernel_regularizer=SharedL2())
 
 
 def dense_layers(model: pydl.Model) -> list[pydl.layers.Dense]:
@@ -82,12 +97,12 @@ def initialize(model: pydl.Model, activation: Any, random: np.random.RandomState
         layer.set_weights([random.uniform(-bound, bound, kernel.shape), random.uniform(-bound, bound, bias.shape)])
 
 
-def set_penalty(model: pydl.Model, factor: float) -> bool:
-    """Penalize each kernel by `factor` times the sum of its squares; returns whether that is another factor."""
+def set_penalty(model: pydl.Model, l2: float, rows: int | None) -> bool:
+    """Penalise each kernel by `SharedL2(l2, rows)`; returns whether that is another penalty."""
     changed = False
     for layer in dense_layers(model):
         regularizer = layer.kernel_regularizer
-        assert isinstance(regularizer, pydl.regularizers.L2)
-        changed |= regularizer.l2 != factor
-        regularizer.l2 = factor
+        assert isinstance(regularizer, SharedL2)
+        changed |= (regularizer.l2, regularizer.rows) != (l2, rows)
+        regularizer.l2, regularizer.rows = l2, rows
     return changed

@@ -29,7 +29,8 @@ class Progress(pydl.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         e = self.estimator
-        e.loss_ = (logs or {})["loss"]
+        figures = logs or {}
+        e.loss_ = figures["loss"] - e._reported_less * figures.get("mse", 0.0)
         e.n_iter_ += 1
         e.t_ += self.rows
         e.loss_curve_.append(e.loss_)
