@@ -114,3 +114,18 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, capsys: pytest.Ca
     for command in (["show"], ["evaluate", "x.csv"], ["predict", "x.csv", "--out", "p.csv"]):
         assert cli.main([command[0], str(tmp_path), *command[1:]]) == 1
         assert "expected the folder of a run" in capsys.readouterr().err
+
+
+def test_a_test_file_needs_only_the_columns_that_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table().assign(id=range(60)).to_csv(tmp_path / "train.csv", index=False)
+    table().to_csv(tmp_path / "test.csv", index=False)
+    arguments = ["train", str(tmp_path / "train.csv"), "--target", "y", "--test", str(tmp_path / "test.csv"), "--out"]
+    assert cli.main([*arguments, str(tmp_path / "run"), "--epochs", "3"]) == 0, capsys.readouterr().err
+
+
+def test_many_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.repeat(np.arange(200), 6)
+    frame = pd.DataFrame({"a": labels + RNG.standard_normal(1200), "y": [f"class {k}" for k in labels]})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    arguments = ["train", str(tmp_path / "data.csv"), "--target", "y", "--epochs", "3", "--out", str(tmp_path / "run")]
+    assert cli.main(arguments) == 0, capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -32,13 +33,14 @@ def train(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, A
 
 @pytest.fixture(scope="module")
 def adult(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """A run on Adult, and the seconds it took as a process."""
+    """A run on Adult, and the CPU seconds it took: what other programs take of the machine is not in them."""
     out = tmp_path_factory.mktemp("adult") / "run"
     command = [sys.executable, "-m", "pydl", "train", str(data_dir / "adult-train.csv"), "--target", "income",
                "--test", str(data_dir / "adult-test.csv"), "--seed", "0", "--out", str(out)]  # fmt: skip
-    begin = time.monotonic()
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True)
-    return out, time.monotonic() - begin
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return out, end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
 
 
 def test_adult(adult: tuple[Path, float]) -> None:

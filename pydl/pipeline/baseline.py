@@ -14,6 +14,7 @@ from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 
+_MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
 
 
@@ -29,13 +30,14 @@ def baselines(
 
     Notes
     -----
-    Boosting is left out where there are more than 20 million values to sort, classes multiplied in.
+    Boosting is left out with more than 30 classes, or more than 20 million values to sort, classes multiplied in.
     """
     (inputs, y), (inputs_test, y_test) = train, test
     classes = len(target.classes) if target.task == "classification" else 1
     found = {"constant": judge(target, y_test, _constant(target, y, len(y_test)))}
     x = _matrix(inputs)
-    if x.size * (classes if classes > 2 else 1) > _MOST_VALUES or len(y_test) == 0 or len(y) < 2:
+    many = classes > _MOST_CLASSES or x.size * max(1, classes - 1) > _MOST_VALUES
+    if many or len(y_test) == 0 or len(y) < 2:
         return found
     if target.task == "regression":
         trees = HistGradientBoostingRegressor(random_state=seed, early_stopping=False).fit(x, y)

@@ -156,6 +156,17 @@ class Preparation:
         features = [InputSpec(FEATURES, len(self.feature_names))] if self.feature_names else []
         return features + [InputSpec(name, 1, len(levels) + 1) for name, levels in self._levels.items()]
 
+    def features_of(self, name: str) -> list[int]:
+        """Which columns of ``"features"`` come from a column of the table; none where it is embedded."""
+        self._require_fit()
+        own = {name, *(f"{name} {part}" for part in self._parts.get(name, ()))}
+        own |= {f"{each} missing" for each in own}
+        levels = f"{name}=" if any(c.name == name for c in self._of("category")) else None
+        return [
+            i for i, feature in enumerate(self.feature_names)
+            if feature in own or (levels is not None and feature.startswith(levels))
+        ]  # fmt: skip
+
     @property
     def text_columns(self) -> list[str]:
         """Columns that `table.read_table` should leave as text, because they are written in a way of their own."""

@@ -57,7 +57,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     model = build(found.preparation.inputs, found.target, options)
     history = _fit(model, found, train, options, run, watch)
     stream.remove(folder)
-    said = f"of each part at most {stream.SAMPLE_ROWS:,} rows, drawn by chance, are judged"
+    said = f"of each part at most {stream.SAMPLE_ROWS:,} rows are judged: drawn by chance, the first of a --test file"
     return Outcome(
         Fitted(found.preparation, found.target, model), {"train": train, "test": judged}, history,
         list(found.preparation.columns), [*found.notes, said],

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -275,7 +276,9 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     info = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - begin, 2),
-        "versions": {"pydl": pydl.__version__, "python": platform.python_version(), "numpy": np.__version__},
+        "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
+        | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
+        "platform": f"{platform.system()} {platform.machine()}",
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
@@ -68,6 +69,7 @@ def learning_curves(history: dict[str, list[float]]) -> Picture:
             axes.plot(epochs, history["val_loss"], label="validation", marker=marker)
         axes.axvline(best + 1, color="gray", linestyle=":", label=f"best: epoch {best + 1}")
         axes.set(xlabel="epoch", ylabel="loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
     alt = f"Loss over {len(history['loss'])} epochs; the best is epoch {best + 1}."
@@ -87,7 +89,7 @@ def judgement(target: Target, y: Array, predictions: Predictions) -> list[Pictur
     if (counts > 0).sum() < 2:
         return found
     classes = [1] if p.shape[1] == 2 else np.argsort(-counts, kind="stable")[:_CURVES].tolist()
-    curves = [(_short(target.classes[k]), y == k, p[:, k]) for k in classes if counts[k] > 0]
+    curves = [(_short(f"{target.name} = {target.classes[k]}"), y == k, p[:, k]) for k in classes if counts[k] > 0]
     return [*found, _roc(curves), _precision_recall(curves), _calibration(curves)]
 
 
@@ -129,7 +131,7 @@ def _roc(curves: Sequence[Curve]) -> Picture:
         axes.set(xlabel="false positive rate", ylabel="true positive rate")
         axes.legend(loc="lower right", fontsize=9)
 
-    alt = "; ".join(f"{name}: area {area:.3f}" for (name, *_), area in zip(curves, areas, strict=True))
+    alt = "; ".join(f"{name}: area {area:.3f}" for (name, *_), area in zip(curves, areas, strict=True)) + "."
     return _draw("ROC", alt, "The area is the chance that a row of the class is ranked above one of another.", draw)
 
 
@@ -223,6 +225,7 @@ def trials(found: Sequence[dict[str, Any]]) -> Picture:
         axes.plot(numbers, values, "o", markersize=5, label="a trial")
         axes.step(numbers, np.minimum.accumulate(values), where="post", label="best so far")
         axes.set(xlabel="trial", ylabel="validation loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
     alt = f"{len(found)} trials, {len(done)} with a value."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _SHOWN = 12
+_COLUMNS = 200  # that are looked into
 _FEWEST = 20  # rows of a slice: fewer say little
 _VALUES = 30  # of a column of words, the commonest
 _FIELDS = 12  # columns of a single row
@@ -48,7 +49,7 @@ def worst(
     error = loss if target.task == "regression" else (predictions.values != np.asarray(target.decode(test.y))) * 1.0
     spread = loss.std() or 1.0
     found = []
-    for column in columns:
+    for column in [c for c in columns if c.used and c.name in frame.columns][:_COLUMNS]:
         for label, chosen in _groups(frame[column.name]):
             n = int(chosen.sum())
             if _FEWEST <= n < len(loss):
@@ -81,9 +82,10 @@ def worst_rows(target: Target, test: Part, predictions: Predictions) -> list[dic
         return []
     order = np.argsort(-losses(target, test.y, predictions), kind="stable")[:10]
     truth = np.asarray(target.decode(test.y))
+    shown = [name for name in test.frame.columns if name != target.name][:_FIELDS]
     found = []
     for i in order:
-        fields = {str(name): str(test.frame[name].iloc[i]) for name in test.frame.columns[:_FIELDS]}
+        fields = {name: "missing" if pd.isna(v) else str(v) for name, v in test.frame[shown].iloc[i].items()}
         said = str(predictions.values[i])
         if predictions.probabilities is not None:
             said += f" ({predictions.probabilities[i].max():.0%})"
