@@ -95,7 +95,7 @@ def test_batches_in_order_are_scikit_learns(kind: str, digits: tuple[Array, Arra
         for rows in (slice(0, 50), slice(50, 90), slice(90, 500)):
             m.partial_fit(x[rows], y[rows])
     np.testing.assert_allclose(two.predict(x), one.predict(x), rtol=1e-9)
-    assert two.t_ == one.t_
+    assert (two.t_, two.n_iter_) == (one.t_, one.n_iter_)
 
 
 def test_lbfgs_of_many_rows_takes_parts(digits: tuple[Array, Array], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_training_goes_on_under_other_rules(kind: str, digits: tuple[Array, Arra
     stopped.set_params(early_stopping=False).partial_fit(x, y)
     assert stopped.best_loss_ == stopped.loss_
     assert stopped.validation_scores_ is None
-    assert (stopped.n_iter_, len(stopped.loss_curve_)) == (6, 6)
+    assert (stopped.n_iter_, len(stopped.loss_curve_)) == (1, 6)
 
     judged = clone(new).fit(x, y, X_val=x, y_val=y).partial_fit(x, y)
     assert judged.best_loss_ == judged.loss_

@@ -172,7 +172,7 @@ class BaseMLP(NetworkEstimator, ABC):
             size = rows
         if not incremental:
             self._new_optimizer = True
-            self.n_iter_ = 0
+        self.n_iter_ = 0
         self._compile(weights)
         if not hasattr(self, "loss_curve_"):  # lbfgs came first
             self.loss_curve_ = []
