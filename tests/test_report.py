@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ import pandas as pd
 import pytest
 
 from pydl import cli
+from pydl.pipeline.columns import guess
+from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.report import latency, slices
+from pydl.pipeline.target import Target
+from pydl.pipeline.training import Part
 
 LOOK = """<script>
 addEventListener("error", e => (window.failed = String(e.message)), true);
@@ -97,3 +103,49 @@ def test_names_that_mean_harm(chromium: str, tmp_path: Path, capsys: pytest.Capt
     arguments = ["train", str(tmp_path / "harm.csv"), "--target", "y & <i>", "--epochs", "3", "--out"]
     assert cli.main([*arguments, str(tmp_path / "run")]) == 0, capsys.readouterr().err
     legible(looked_at(chromium, tmp_path / "run" / "report.html", 400, tmp_path), 400, 6)
+
+
+class Sleeper:
+    """In the place of a fitted run: wrong about Rome, and slow about Oslo."""
+
+    target = Target("y", "classification", ["no", "yes"])
+
+    def predict(self, frame: pd.DataFrame) -> Predictions:
+        time.sleep(0.002 + 0.006 * (frame["city"] == "Oslo").mean())
+        p = np.where(frame["city"] == "Rome", 0.9, 0.1)
+        return Predictions(self.target.decode((p > 0.5).astype(int)), np.column_stack([1 - p, p]))
+
+
+def test_the_worst_and_the_slowest_slices() -> None:
+    frame = pd.DataFrame({"city": np.repeat(["Oslo", "Rome", "Bonn", "Kiel"], [30, 100, 400, 10]), "y": "no"})
+    fitted: Any = Sleeper()
+    test = Part(frame, {}, np.zeros(len(frame), np.int32))
+    found = slices.look(fitted, test, fitted.predict(frame), guess(frame, "y", []))
+    assert found is not None
+    assert [(s.values, s.rows, s.error) for s in found.worst] == [("Rome", 100, 1.0)]
+    assert [s.values for s in found.slowest[:1]] == ["Oslo"]
+    assert {s.values for s in found.slowest} == {"Oslo", "Rome", "Bonn"}, "ten rows are no slice"
+    assert found.everything.error == pytest.approx(100 / 540)
+    assert found.slowest[0].time == pytest.approx(0.008 / latency.ROWS * 1e6, rel=0.5)
+
+
+def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"city": ["Oslo"] * 1000})
+    begin = time.perf_counter()
+    times = latency.of_rows(Sleeper(), frame, [np.arange(1000)] * 500)  # type: ignore[arg-type]
+    assert time.perf_counter() - begin < 1.5  # of which 0.8 are planned; the machine may have other work
+    assert 5 <= sum(t is not None for t in times) < 50
+    assert len(times) == 500
+    monkeypatch.setattr(latency, "_BUDGET", 0.01)
+    assert latency.of_rows(Sleeper(), frame, [np.arange(1000)] * 3) == [None] * 3  # type: ignore[arg-type]
+
+
+def test_slices_in_the_report(reports: dict[str, Path]) -> None:
+    for report in reports.values():
+        text = report.read_text("utf-8")
+        assert "The slowest" in text
+        table = text.split("The slowest")[1].split("</table>")[0]
+        found = re.findall(r'<td class="n">([\d.]+)</td></tr>', table)
+        assert len(found) == 6
+        assert [float(t) for t in found[:5]] == sorted(map(float, found[:5]), reverse=True)
+        assert "us per row" not in (report.parent / "metrics.json").read_text()

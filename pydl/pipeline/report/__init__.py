@@ -33,19 +33,19 @@ def write_report(
         loader=jinja2.PackageLoader("pydl.pipeline.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["figure"] = _figure
+    environment.filters |= {"figure": _figure, "brief": _brief}
     shown = {"pydl": metrics["test"], **metrics["baselines"], "pydl, training rows": metrics["train"]}
     pictures = [figures.learning_curves(outcome.history)]
     if len(test.y):
         pictures += figures.judgement(target, test.y, predictions["test"])
         weights = importance.permutation(fitted, test, options.seed)
-        worst = slices.worst(target, test, predictions["test"], outcome.columns)
+        found = slices.look(fitted, test, predictions["test"], outcome.columns)
         rows = slices.worst_rows(target, test, predictions["test"])
         if options.task == "image":
             loss = slices.losses(target, test.y, predictions["test"])
             pictures.append(figures.worst_images(test.frame, target.decode(test.y), predictions["test"], loss))
     else:
-        weights, worst, rows = [], [], []
+        weights, found, rows = [], None, []
     if weights:
         pictures.append(figures.importance(weights, target.task == "classification"))
     if outcome.trials:
@@ -54,9 +54,9 @@ def write_report(
         title=f"{options.target or 'class'} from {options.data.rpartition('/')[2]}", options=options, target=target,
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
-        pictures=pictures, slices=worst, rows=rows, epochs=len(outcome.history["loss"]), outcome=outcome,
+        pictures=pictures, slices=found, rows=rows, epochs=len(outcome.history["loss"]), outcome=outcome,
         latency=latency.measure(fitted, test), parts={name: len(part.y) for name, part in outcome.parts.items()},
-        most=_MOST,
+        most=_MOST, timed_rows=latency.ROWS,
     )  # fmt: skip
     run.write(REPORT, page)
 
@@ -70,3 +70,8 @@ def _figure(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 1e3 else f"{value:,.0f}"
     return str(value)
+
+
+def _brief(value: float | None) -> str:
+    """A measured time: three digits say all there is to know."""
+    return "-" if value is None else f"{value:,.3g}"

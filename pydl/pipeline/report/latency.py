@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pydl.pipeline.fitted import Fitted
 
@@ -14,14 +18,17 @@ if TYPE_CHECKING:
 
 _CALLS = 30
 _ENOUGH = 0.5  # seconds of each kind
-_ROWS = 10_000
+_MANY = 10_000
+ROWS = 256  # of a group: enough to outweigh what a call costs, whatever the rows
+_ROUNDS = 5
+_BUDGET = 0.8  # seconds for all groups
 
 
 def measure(fitted: Fitted, test: Part) -> dict[str, float]:
     """How long a raw row takes, a row that is prepared already, and each of many raw rows."""
     if not len(test.y):
         return {}
-    one, many = test.frame[:1], test.frame[:_ROWS]
+    one, many = test.frame[:1], test.frame[:_MANY]
     prepared = [a[:1] for a in test.inputs.values()]
     x = prepared[0] if len(prepared) == 1 else prepared
     return {
@@ -29,6 +36,25 @@ def measure(fitted: Fitted, test: Part) -> dict[str, float]:
         "us for a prepared row": _seconds(lambda: fitted.model.predict_on_batch(x)) * 1e6,
         "us for each of many raw rows": _seconds(lambda: fitted.predict(many), 3) / len(many) * 1e6,
     }
+
+
+def of_rows(fitted: Fitted, frame: Any, groups: Sequence[NDArray[Any]]) -> list[float | None]:
+    """Microseconds for each row to prepare and predict, group by group; None for those that no time was left for.
+
+    The median of five calls with 256 rows, taken in turn so that no group has the quiet moments for itself; a group of
+    fewer rows is repeated, for what a call costs is to weigh the same in all.
+    """
+    first, *others = groups
+    tables = [_some(frame, first)]
+    affordable = int(_BUDGET / (_ROUNDS * _seconds(lambda: fitted.predict(tables[0]), 1)))
+    tables = [*tables, *(_some(frame, rows) for rows in others)][:affordable]
+    rounds = [[_seconds(partial(fitted.predict, table), 1) for table in tables] for _ in range(_ROUNDS)]
+    times: list[float | None] = [statistics.median(taken) / ROWS * 1e6 for taken in zip(*rounds, strict=True)]
+    return times + [None] * (len(groups) - len(times))
+
+
+def _some(frame: Any, rows: NDArray[Any]) -> Any:
+    return frame.iloc[np.resize(rows, ROWS)]
 
 
 def _seconds(call: Callable[[], object], calls: int = _CALLS) -> float:

@@ -1,8 +1,9 @@
-"""Where predictions are worst: groups of rows, and single ones."""
+"""Where predictions are worst, and slowest: groups of rows, and single ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pydl.pipeline.columns import Column
-from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.fitted import Fitted, Predictions
+from pydl.pipeline.report import latency
 from pydl.pipeline.target import Target
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _SHOWN = 12
+_SLOWEST = 5
+_TIMED = 60
 _COLUMNS = 200  # that are looked into
 _FEWEST = 20  # rows of a slice: fewer say little
 _VALUES = 30  # of a column of words, the commonest
@@ -34,31 +38,73 @@ def losses(target: Target, y: Array, predictions: Predictions) -> Array:
     return np.asarray(-np.log(np.clip(predictions.probabilities[np.arange(len(y)), y.astype(int)], 1e-15, 1)))
 
 
-def worst(
-    target: Target, test: Part, predictions: Predictions, columns: Sequence[Column]
-) -> list[tuple[str, str, int, float, float]]:
-    """(column, values, rows, error, error of all rows) of the slices that stand out the most, the worst first.
+@dataclass(frozen=True)
+class Slice:
+    """Some test rows that have something in common.
 
-    The error is the share of wrong rows, or the RMSE. A slice is one value of a column of words or a quarter of a
-    column of numbers, of at least 20 rows; slices are ranked by how many standard errors their loss is above the rest.
+    Attributes
+    ----------
+    column, values : str
+    rows : int
+    error : float
+        The share of wrong rows, or the RMSE.
+    distance : float
+        How many standard errors its loss is above that of all rows.
+    some : ndarray of int
+        The places of its first rows, `latency.ROWS` at most.
+    time : float or None
+        Microseconds to prepare and predict each row; None where it was not measured.
     """
-    frame = test.frame
+
+    column: str
+    values: str
+    rows: int
+    error: float
+    distance: float
+    some: Array
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The slices that stand out, the worst first, and all rows beside them."""
+
+    worst: list[Slice]
+    slowest: list[Slice]
+    everything: Slice
+
+
+def look(fitted: Fitted, test: Part, predictions: Predictions, columns: Sequence[Column]) -> Slices | None:
+    """The slices that are predicted the worst, and those that take the longest; None where there are none.
+
+    A slice is one value of a column of words or a quarter of a column of numbers, of at least 20 rows. The worst are
+    those whose loss is the most standard errors above the rest; of these, the first 60 are timed.
+    """
+    frame, target = test.frame, fitted.target
     if not hasattr(frame, "columns"):
-        return []
+        return None
     loss = losses(target, test.y, predictions)
     error = loss if target.task == "regression" else (predictions.values != np.asarray(target.decode(test.y))) * 1.0
     spread = loss.std() or 1.0
+    root = 0.5 if target.task == "regression" else 1.0
     found = []
     for column in [c for c in columns if c.used and c.name in frame.columns][:_COLUMNS]:
         for label, chosen in _groups(frame[column.name]):
             n = int(chosen.sum())
             if _FEWEST <= n < len(loss):
-                distance = (loss[chosen].mean() - loss.mean()) / (spread / n**0.5)
-                found.append((distance, str(column.name), label, n, float(error[chosen].mean())))
-    found.sort(key=lambda entry: -entry[0])
-    root = 0.5 if target.task == "regression" else 1.0
-    overall = float(error.mean()) ** root
-    return [(name, label, n, e**root, overall) for z, name, label, n, e in found[:_SHOWN] if z > 2]
+                distance = float((loss[chosen].mean() - loss.mean()) / (spread / n**0.5))
+                some = np.flatnonzero(chosen)[: latency.ROWS]
+                found.append(Slice(str(column.name), label, n, float(error[chosen].mean()) ** root, distance, some))
+    if not found:
+        return None
+    found.sort(key=lambda each: -each.distance)
+    everything = Slice("all rows", "", len(loss), float(error.mean()) ** root, 0.0, np.arange(len(loss)))
+    listed = [everything, *found[:_TIMED]]
+    times = latency.of_rows(fitted, frame, [each.some for each in listed])
+    everything, *timed = [replace(each, time=time) for each, time in zip(listed, times, strict=True)]
+    worst = [each for each in timed[:_SHOWN] if each.distance > 2]
+    slowest = sorted((s for s in timed if s.time is not None), key=lambda s: -(s.time or 0.0))[:_SLOWEST]
+    return Slices(worst, slowest, everything)
 
 
 def _groups(values: Any) -> Iterator[tuple[str, Array]]:
