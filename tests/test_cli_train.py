@@ -51,6 +51,11 @@ def test_adult(adult: tuple[Path, float]) -> None:
     assert test["roc_auc"] >= 0.905
     assert seconds <= 60
     assert sorted(p.name for p in out.iterdir()) == FILES
+    history = pd.read_csv(out / "history.csv")
+    assert list(history.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    best = history.loc[history["val_loss"].idxmin(), "val_accuracy"]
+    assert best == pytest.approx(json.loads((out / "metrics.json").read_text())["validation"]["accuracy"])
+    assert "Learning curves: accuracy" in (out / "report.html").read_text()
 
 
 def test_predictions_agree_with_the_figures(adult: tuple[Path, float]) -> None:
@@ -99,6 +104,11 @@ def test_california(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     found = train(capsys, tmp_path / "rest.csv", "--target", "median_house_value", "--test", quarter, "--out",
                   tmp_path / "run")  # fmt: skip
     assert found["test"]["r2"] >= 0.77
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert list(history.columns) == ["epoch", "loss", "mae", "val_loss", "val_mae"]
+    best = history.loc[history["val_loss"].idxmin()]
+    assert best["val_mae"] == pytest.approx(found["validation"]["mae"], rel=1e-5), "in the target's unit"
+    assert "Learning curves: mean absolute error" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_titanic_twice_on_other_threads(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def reports(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize(("kind", "pictures"), [("classes", 7), ("numbers", 4)])
+@pytest.mark.parametrize(("kind", "pictures"), [("classes", 8), ("numbers", 5)])
 def test_in_a_browser(
     chromium: str, reports: dict[str, Path], tmp_path: Path, kind: str, pictures: int, width: int
 ) -> None:

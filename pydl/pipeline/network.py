@@ -48,7 +48,7 @@ def stack(h: Any, target: Target, options: TrainOptions) -> Any:
 
 
 def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
-    """Loss and optimizer of a run."""
+    """Loss, optimizer and a metric that people can read."""
     classes = 0 if target.task == "regression" else len(target.classes)
     loss = {0: "mse", 2: "binary_crossentropy"}.get(classes, "sparse_categorical_crossentropy")
     try:
@@ -57,7 +57,7 @@ def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
         raise ValueError(f"--optimizer: {error}") from None
     assert optimizer is not None
     optimizer.learning_rate = options.lr
-    model.compile(optimizer, loss, metrics=["accuracy"] if classes else None)
+    model.compile(optimizer, loss, metrics=["accuracy" if classes else "mae"])
 
 
 def _embedded(x: Any, levels: int) -> Any:

@@ -140,6 +140,13 @@ class Target:
             return np.asarray(y, np.float64) * self.scale + self.mean
         return np.array(self.classes)[np.asarray(y, np.intp)]
 
+    def readable(self, history: dict[str, list[float]]) -> dict[str, list[float]]:
+        """What a training on encoded values tells by epoch, its absolute errors in the target's unit."""
+        return {
+            name: [v * self.scale for v in told] if name.removeprefix("val_") == "mae" else told
+            for name, told in history.items()
+        }
+
     def state(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
         return {

@@ -257,6 +257,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     from pydl.pipeline.report import write_report
 
     fitted, target, parts = outcome.fitted, outcome.fitted.target, outcome.parts
+    history = target.readable(outcome.history)
     predictions = {name: predict(fitted.model, target, part.inputs) for name, part in parts.items()}
     figures: dict[str, Any] = {name: judge(target, part.y, predictions[name]) for name, part in parts.items()}
     train, test = parts["train"], parts["test"]
@@ -268,7 +269,6 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     fitted.preparation.save(run.path / names.PREPARATION)
     run.write_json(names.TARGET, target.state())
     run.write_json(names.METRICS, figures)
-    history = outcome.history
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
     run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
     run.write_csv(names.PREDICTIONS, *_prediction_rows(test, target, predictions["test"]))
@@ -284,7 +284,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     }
     run.write_json(names.INFO, info)
     watch.say("writing the report")
-    write_report(run, options, outcome, figures, predictions, info)
+    write_report(run, options, outcome, history, figures, predictions, info)
 
 
 def _prediction_rows(test: Part, target: Target, predictions: Predictions) -> tuple[list[str], Any]:

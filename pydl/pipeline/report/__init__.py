@@ -23,8 +23,8 @@ _HEADLINES = {
 
 
 def write_report(
-    run: Run, options: TrainOptions, outcome: Outcome, metrics: dict[str, Any], predictions: dict[str, Predictions],
-    info: dict[str, Any],
+    run: Run, options: TrainOptions, outcome: Outcome, history: dict[str, list[float]], metrics: dict[str, Any],
+    predictions: dict[str, Predictions], info: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write the report of a run: figures, pictures, what each column and each group of rows has to do with them."""
     fitted, test = outcome.fitted, outcome.parts["test"]
@@ -35,7 +35,7 @@ def write_report(
     )  # fmt: skip
     environment.filters |= {"figure": _figure, "brief": _brief}
     shown = {"pydl": metrics["test"], **metrics["baselines"], "pydl, training rows": metrics["train"]}
-    pictures = [figures.learning_curves(outcome.history)]
+    pictures = figures.learning_curves(history)
     if len(test.y):
         pictures += figures.judgement(target, test.y, predictions["test"])
         weights = importance.permutation(fitted, test, options.seed)
@@ -54,7 +54,7 @@ def write_report(
         title=f"{options.target or 'class'} from {options.data.rpartition('/')[2]}", options=options, target=target,
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
-        pictures=pictures, slices=found, rows=rows, epochs=len(outcome.history["loss"]), outcome=outcome,
+        pictures=pictures, slices=found, rows=rows, epochs=len(history["loss"]), outcome=outcome,
         latency=latency.measure(fitted, test), parts={name: len(part.y) for name, part in outcome.parts.items()},
         most=_MOST, timed_rows=latency.ROWS,
     )  # fmt: skip

@@ -25,6 +25,11 @@ _STYLE: Any = {
     "font.size": 11, "svg.fonttype": "path", "svg.hashsalt": "pydl", "axes.grid": True, "grid.alpha": 0.25,
     "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8, "legend.frameon": False,
 }  # fmt: skip
+_LEARNING = {
+    "loss": "Where validation rises while training falls, the network learns by heart: more dropout or data help.",
+    "accuracy": "Training rows are counted while the weights still move, and with dropout; validation rows after it.",
+    "mae": "In the target's unit. Training rows are counted while the weights still move; validation rows after it.",
+}
 _CURVES = 6  # classes that get a curve of their own
 _CELLS = 15  # classes of a confusion matrix with numbers in it
 _POINTS = 3000  # of a scatter plot
@@ -57,24 +62,29 @@ def _short(name: object) -> str:
     return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
 
 
-def learning_curves(history: dict[str, list[float]]) -> Picture:
-    """Loss by epoch, of training and validation."""
-    best = int(np.argmin(history.get("val_loss", history["loss"])))
+def learning_curves(history: dict[str, list[float]]) -> list[Picture]:
+    """Loss by epoch, of training and validation, and what else was measured."""
+    best = int(np.argmin(history.get("val_loss", history["loss"]))) + 1
+    return [_learning_curve(history, name, hint, best) for name, hint in _LEARNING.items() if name in history]
+
+
+def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best: int) -> Picture:
+    what = "mean absolute error" if name == "mae" else name
+    keys = {"training": name, "validation": f"val_{name}"}
+    told = {label: history[key] for label, key in keys.items() if key in history}
 
     def draw(axes: Any, figure: Figure) -> None:
-        epochs = np.arange(1, 1 + len(history["loss"]))
-        marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, history["loss"], label="training", marker=marker)
-        if "val_loss" in history:
-            axes.plot(epochs, history["val_loss"], label="validation", marker=marker)
-        axes.axvline(best + 1, color="gray", linestyle=":", label=f"best: epoch {best + 1}")
-        axes.set(xlabel="epoch", ylabel="loss")
+        epochs = np.arange(1, 1 + len(history[name]))
+        for label, values in told.items():
+            axes.plot(epochs, values, label=label, marker="o" if len(epochs) == 1 else None)
+        axes.axvline(best, color="gray", linestyle=":", label=f"best: epoch {best}")
+        axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
-    alt = f"Loss over {len(history['loss'])} epochs; the best is epoch {best + 1}."
-    hint = "Where validation rises while training falls, the network learns by heart: more dropout or data help."
-    return _draw("Learning curves", alt, hint, draw)
+    at_best = ", ".join(f"{values[best - 1]:,.4g} in {label}" for label, values in told.items())
+    alt = f"The {what} over {len(history[name])} epochs: at epoch {best}, whose loss is the least, {at_best}."
+    return _draw(f"Learning curves: {what}", alt, hint, draw)
 
 
 def judgement(target: Target, y: Array, predictions: Predictions) -> list[Picture]:
