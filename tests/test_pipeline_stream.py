@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pydl.pipeline import stream
+from pydl.pipeline import stream, table
 from pydl.pipeline.stream import prepare
 from tests.process import python, says
 
@@ -45,7 +45,7 @@ def test_adult(adult: Path, tmp_path: Path) -> None:
 def test_chunks_change_nothing(adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SAMPLE_ROWS", 3000)
     a = prepare(adult, "income", tmp_path / "a")
-    monkeypatch.setattr(stream, "_CHUNK_BYTES", 200_000)
+    monkeypatch.setattr(table, "_CHUNK_BYTES", 200_000)
     b = prepare(adult, "income", tmp_path / "b")
     assert len(a.train.sizes) < len(b.train.sizes)
     assert len(a.test_sample) == 3000
@@ -90,7 +90,7 @@ import numpy as np
 import pydl
 from pydl import layers
 from pydl.callbacks import BackupAndRestore
-from pydl.pipeline import stream
+from pydl.pipeline import stream, table
 
 def status(name):
     with open("/proc/self/status") as f:
@@ -114,8 +114,8 @@ def train(path, folder, epochs):
 if __name__ == "__main__":
     path, folder, epochs = sys.argv[1:4]
     if len(sys.argv) > 4:
-        for name in ("SAMPLE_ROWS", "_CHUNK_BYTES", "_BUFFER_BYTES"):
-            setattr(stream, name, int(getattr(stream, name) * float(sys.argv[5])))
+        for module, name in ((stream, "SAMPLE_ROWS"), (table, "_CHUNK_BYTES"), (stream, "_BUFFER_BYTES")):
+            setattr(module, name, int(getattr(module, name) * float(sys.argv[5])))
         train(sys.argv[4], folder + "/small", 1)
     before = status("VmRSS")
     print(json.dumps(train(path, folder, int(epochs)), sort_keys=True))
@@ -123,7 +123,7 @@ if __name__ == "__main__":
 """
 
 
-def table(path: Path, n: int) -> Path:
+def written(path: Path, n: int) -> Path:
     """Twelve numbers and a city of thirty, which say together what `y` is."""
     draw = np.random.default_rng(0)
     x, city = draw.normal(size=(n, 12)), draw.integers(30, size=n)
@@ -135,7 +135,7 @@ def table(path: Path, n: int) -> Path:
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
-    large, small = table(tmp_path / "large.csv", 400_000), table(tmp_path / "small.csv", 8000)
+    large, small = written(tmp_path / "large.csv", 400_000), written(tmp_path / "small.csv", 8000)
     assert large.stat().st_size > 48e6
     if form == "parquet":
         for path in (large, small):
@@ -147,7 +147,7 @@ def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
 
 
 def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
-    path, folder = table(tmp_path / "t.csv", 60_000), tmp_path / "cut"
+    path, folder = written(tmp_path / "t.csv", 60_000), tmp_path / "cut"
     backup = folder / "backup" / "backup.safetensors"
     whole = says(TRAIN, path, tmp_path / "whole", 10)
     for line in ("for a sample", "to prepare", "training", "training"):
@@ -181,7 +181,7 @@ sys.exit(main(sys.argv[1:]))
 
 def test_the_command_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """Through `pydl train`: the run that was interrupted ends in the bytes of one that was not, on one thread."""
-    path = table(tmp_path / "t.csv", 60_000)
+    path = written(tmp_path / "t.csv", 60_000)
 
     def command(out: str, threads: int) -> list[str]:
         words = ["train", path, "--target", "y", "--stream", "--epochs", 8, "--hidden", 32, "--threads", threads]

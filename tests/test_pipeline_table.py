@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pydl.pipeline.table import read_chunks, read_table, scan, write_table
+from pydl.pipeline.table import read_chunks, read_table, scan
+from pydl.pipeline.writing import TableWriter, write_table
 
 PEOPLE = "name,age,city\nAnn,31,Oslo\nBob,45,Rome\nCid,28,Bonn\n"
 
@@ -221,12 +222,12 @@ def test_chunks_are_the_table(tmp_path: Path, name: str) -> None:
     chunks = list(read_chunks(tmp_path / name, 300))
     assert max(map(len, chunks)) <= 300
     assert all(chunk.dtypes.equals(chunks[0].dtypes) for chunk in chunks)
-    assert all(list(chunk.index) == list(range(len(chunk))) for chunk in chunks)
-    together = pd.concat(chunks, ignore_index=True)
+    together = pd.concat(chunks)
+    pd.testing.assert_frame_equal(together, read_table(tmp_path / name))
     np.testing.assert_array_equal(together["n"], whole["n"])
     assert together["late"].tolist() == whole["late"].tolist()
     schema = scan(tmp_path / name, 300)
-    assert schema.kinds == {"n": "number", "late": "text", "s": "text"}
+    assert schema.kinds == {"n": "float64", "late": "text", "s": "text"}
     pd.testing.assert_frame_equal(next(read_chunks(tmp_path / name, 300, schema)), chunks[0])
 
 
@@ -242,6 +243,56 @@ def test_chunks_of_flags_dates_and_names_that_come_late(tmp_path: Path) -> None:
     assert chunks[1]["gaps"].isna().all()
     (tmp_path / "t.jsonl").write_text('{"a": 1}\n{"a": 2}\n{"b": "x"}\n')
     assert [list(c.columns) for c in read_chunks(tmp_path / "t.jsonl", 2)] == [["a", "b"], ["a", "b"]]
+    (tmp_path / "t.jsonl").write_text('{"a": 1, "c": 1}\n{"a": 2, "c": 2}\n{"b": true, "c": 3}\n')
+    chunks = list(read_chunks(tmp_path / "t.jsonl", 2))
+    pd.testing.assert_frame_equal(pd.concat(chunks), read_table(tmp_path / "t.jsonl"))
+
+
+OF_ALL_KINDS = pd.DataFrame({
+    "whole": range(9), "gaps": [1, None, 3] * 3, "gaps later": [1, 2, 3] * 2 + [None] * 3, "real": np.arange(9) / 7,
+    "words": ["1", "x", None] * 3, "late": ["1"] * 8 + ["x"], "nothing": [None] * 9,
+    "nothing yet": [None] * 7 + ["1", "2"], "never": pd.array([None] * 9, "str"), "flag": [True, False, True] * 3,
+    "short": np.arange(9, dtype="int8"),
+    "single": np.arange(9, dtype="float32") / 7, "day": pd.date_range("2024-01-31", periods=9),
+    "code": ["01"] * 4 + ["2"] * 5, "mixed": [1, 2, 3] * 2 + [0.5, 1e300, -1],
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [2, 3, 8, 9])
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.json", "t.parquet", "t.arrow", "t.npz"])
+def test_chunks_are_the_table_whatever_it_holds(tmp_path: Path, name: str, rows: int) -> None:
+    write_table(OF_ALL_KINDS, tmp_path / name)
+    text = ["gaps", "whole", "words"]
+    chunks = list(read_chunks(tmp_path / name, rows, text=text))
+    assert len(chunks) == -(-9 // rows)
+    pd.testing.assert_frame_equal(pd.concat(chunks), read_table(tmp_path / name, text))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.json", "t.parquet", "t.arrow", "t.npz"])
+def test_tables_written_in_pieces(tmp_path: Path, name: str) -> None:
+    write_table(OF_ALL_KINDS, tmp_path / name)
+    with TableWriter(tmp_path / ("pieces " + name)) as file:
+        for start in range(0, 9, 2):
+            file.write(OF_ALL_KINDS.iloc[start : start + 2])
+    pd.testing.assert_frame_equal(read_table(tmp_path / ("pieces " + name)), read_table(tmp_path / name))
+    if name not in ("t.parquet", "t.arrow"):  # whose pieces are batches of their own
+        assert (tmp_path / ("pieces " + name)).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def interrupted(path: Path) -> None:
+    with TableWriter(path) as file:
+        file.write(MIXED)
+        raise KeyboardInterrupt
+
+
+def test_a_table_is_there_when_all_of_it_is(tmp_path: Path) -> None:
+    for name in ("t.csv", "t.csv.gz", "t.parquet", "t.arrow", "t.npz", "t.json"):
+        (tmp_path / name).write_text("before")
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(tmp_path / name)
+        assert (tmp_path / name).read_text() == "before"
+        (tmp_path / name).unlink()
+    assert not list(tmp_path.iterdir())
 
 
 def test_chunks_need_little_memory(tmp_path: Path) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 import pydl
+from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
+Batch = tuple[Array, dict[str, Array], Array]  # row numbers, prepared rows, encoded targets
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
 
@@ -35,6 +39,24 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Truth and predictions of some rows.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Which rows of the file they are, counted from 0.
+    y : ndarray (rows,)
+        As `Target.encode` gives it.
+    predictions : Predictions
+    """
+
+    rows: Array
+    y: Array
+    predictions: Predictions
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A preparation, a target and the model between them."""
 
@@ -52,10 +74,44 @@ class Fitted:
         """
         return predict(self.model, self.target, self.preparation.transform(frame))
 
+    def labelled(self, frames: Iterable[pd.DataFrame], source: str) -> Iterator[Batch]:
+        """The rows of some tables that have a target, prepared, table by table.
+
+        Raises
+        ------
+        ValueError
+            No column of the target, or no row with a value in it; `source` says where they come from.
+        """
+        name, found = self.target.name, False
+        for frame in frames:
+            must_have(frame, [name], "target")
+            y, keep = self.target.encode(frame[name])
+            if len(y):
+                found = True
+                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep]), y
+        if not found:
+            raise ValueError(f"{source}: no row has a usable value of {name}")
+
 
 def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Predictions:
     """Predictions for prepared rows."""
-    y = model.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)
+    return _predictions(target, _outputs(model, inputs))
+
+
+def score(model: pydl.Model, target: Target, batches: Iterable[Batch]) -> Scored:
+    """Truth and predictions of all rows of some batches, which are not kept themselves."""
+    pieces = [(rows, y, _outputs(model, inputs)) for rows, inputs, y in batches]
+    rows, y, outputs = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    return Scored(rows, y, _predictions(target, outputs))
+
+
+def _outputs(model: pydl.Model, inputs: dict[str, Array]) -> Array:
+    return np.asarray(model.predict(inputs, batch_size=_BATCH, verbose=0))
+
+
+def _predictions(target: Target, outputs: Array) -> Predictions:
+    """What a network's numbers mean."""
+    y = outputs.astype(np.float64)
     if target.task == "regression":
         return Predictions(np.asarray(target.decode(y[:, 0])))
     probabilities = np.hstack([1 - y, y]) if y.shape[1] == 1 else y / y.sum(axis=1, keepdims=True)

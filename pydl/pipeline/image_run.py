@@ -12,9 +12,9 @@ from pydl.pipeline.images import ImagePreparation, read_images, read_unlabelled
 from pydl.pipeline.network import compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
-from pydl.pipeline.table import write_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.training import Outcome, Part, Watch, fit_model, split
+from pydl.pipeline.writing import write_table
 
 _NAME = "class"
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.table import read_chunks, scan
+from pydl.pipeline.table import chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -33,7 +33,6 @@ Chunks = Callable[[], Iterator[pd.DataFrame]]
 SAMPLE_ROWS = 50_000
 PARTS = ("train", "validation", "test")
 
-_CHUNK_BYTES = 4 << 20  # of the file, at a time; as text and numbers they are some ten times as much
 _BUFFER_BYTES = 16 << 20  # of prepared rows to shuffle at a time
 _FEW_VALUES = 1000  # a target of more values is no class
 _DONE = "stream.json"
@@ -103,7 +102,7 @@ def prepare(
         remove(place)
         place.mkdir(parents=True)
         say(f"reading {source} to see what its columns hold")
-        rows = _chunk_rows(source)
+        rows = chunk_rows(source)
         schema = scan(source, rows)
         shares = {"validation": validation, "test": test}
 
@@ -141,32 +140,31 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
 
     The rows whose numbers have the smallest hashes, and the first training row of each class: a class must be known.
     """
-    kept: dict[str, list[tuple[Array, Array, pd.DataFrame]]] = {"train": [], "test": []}
+    kept: dict[str, list[tuple[Array, pd.DataFrame]]] = {"train": [], "test": []}
     firsts: list[pd.DataFrame] = []
     seen: set[Any] = set()
     notes: list[str] = []
-    with closing(ahead(_numbered(chunks()))) as numbered:
-        for first, frame in numbered:
+    with closing(ahead(chunks())) as frames:
+        for frame in frames:
             must_have(frame, [target], "target")
             notes = frame.attrs["notes"]
-            numbers = np.arange(first, first + len(frame))
+            numbers = frame.index.to_numpy()
             part, rank = parts(numbers, shares, seed), hashes(numbers, seed + 1)
             for name, held in kept.items():
                 mine = np.flatnonzero(part == PARTS.index(name))
-                held.append(_lowest(SAMPLE_ROWS, [(rank[mine], numbers[mine], frame.iloc[mine])]))
-                if sum(len(r) for r, _, _ in held) > 2 * SAMPLE_ROWS:
+                held.append(_lowest(SAMPLE_ROWS, [(rank[mine], frame.iloc[mine])]))
+                if sum(len(r) for r, _ in held) > 2 * SAMPLE_ROWS:
                     held[:] = [_lowest(SAMPLE_ROWS, held)]
             if len(seen) <= _FEW_VALUES:
                 mine = np.flatnonzero(part == 0)
                 values = frame[target].iloc[mine].drop_duplicates().dropna()
                 fresh = values[~values.isin(seen)]
                 seen |= set(fresh)
-                firsts.append(frame.loc[fresh.index].set_axis(first + fresh.index.to_numpy(), axis=0))
+                firsts.append(frame.loc[fresh.index])
     if not kept["train"]:
         raise ValueError("no rows; expected a table with a header and at least one row")
     for name, held in kept.items():
-        _, numbers, frame = _lowest(SAMPLE_ROWS, held)
-        frame = frame.set_axis(numbers, axis=0)
+        _, frame = _lowest(SAMPLE_ROWS, held)
         if name == "train" and len(seen) <= _FEW_VALUES:
             frame = pd.concat([frame, *firsts])
         frame = frame[~frame.index.duplicated()].sort_index().reset_index(drop=True)
@@ -175,12 +173,12 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
     return notes
 
 
-def _lowest(count: int, held: list[tuple[Array, Array, pd.DataFrame]]) -> tuple[Array, Array, pd.DataFrame]:
+def _lowest(count: int, held: list[tuple[Array, pd.DataFrame]]) -> tuple[Array, pd.DataFrame]:
     """The rows with the lowest ranks."""
-    rank, numbers = (np.concatenate([h[i] for h in held]) for i in (0, 1))
-    frame = pd.concat([h[2] for h in held]) if len(held) > 1 else held[0][2]
+    rank = np.concatenate([ranks for ranks, _ in held])
+    frame = pd.concat([rows for _, rows in held]) if len(held) > 1 else held[0][1]
     best = np.argsort(rank, kind="stable")[:count]
-    return rank[best], numbers[best], frame.iloc[best]
+    return rank[best], frame.iloc[best]
 
 
 def lay_down(
@@ -188,10 +186,10 @@ def lay_down(
 ) -> dict[str, int]:
     """Prepare all rows and write them into shards by part; returns how many rows each has."""
     writers = {part: ShardWriter(folder / part) for part in PARTS}
-    with closing(ahead(_numbered(chunks()))) as numbered:
-        for first, frame in numbered:
+    with closing(ahead(chunks())) as frames:
+        for frame in frames:
             y, keep = target.encode(frame[target.name])
-            part = parts(np.arange(first, first + len(frame)), shares, seed)[keep]
+            part = parts(frame.index.to_numpy(), shares, seed)[keep]
             x = preparation.transform(frame[keep])
             for number, name in enumerate(PARTS):
                 mine = np.flatnonzero(part == number)
@@ -199,14 +197,6 @@ def lay_down(
     for writer in writers.values():
         writer.close()
     return {part: sum(writer.sizes) for part, writer in writers.items()}
-
-
-def _numbered(chunks: Iterator[pd.DataFrame]) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Each chunk with the number of its first row."""
-    first = 0
-    for frame in chunks:
-        yield first, frame
-        first += len(frame)
 
 
 def hashes(numbers: Array, seed: int) -> Array:
@@ -235,19 +225,6 @@ def _fit(
     _, keep = fitted.encode(frame[target])
     frame = frame[keep].reset_index(drop=True)
     return Preparation(guess(frame, target, drop), clip).fit(frame), fitted
-
-
-def _chunk_rows(path: Path) -> int:
-    """How many rows of a file take about `_CHUNK_BYTES`."""
-    with path.open("rb") as file:
-        head = file.read(1 << 20)
-    if head[:4] == b"PAR1":
-        import pyarrow.parquet
-
-        about = pyarrow.parquet.read_metadata(path)
-        size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        return max(256, min(1 << 16, _CHUNK_BYTES * about.num_rows // max(1, size)))
-    return max(256, min(1 << 16, _CHUNK_BYTES * max(1, head.count(b"\n")) // max(1, len(head))))
 
 
 def _key(path: Path, *arguments: Any) -> str:

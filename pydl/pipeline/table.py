@@ -1,4 +1,4 @@
-"""Tables in files: what a person has on disk becomes a DataFrame of numbers and tidy text, and back.
+"""Tables in files: what a person has on disk becomes a DataFrame of numbers and tidy text, whole or in chunks.
 
 Numbers are read where every value of a column is one; whatever needs judgement (dates, `$1,234`, `12 %`, yes and no)
 stays text for `columns.guess`. What was noticed on the way stands in `frame.attrs["notes"]`.
@@ -18,7 +18,6 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 import pyarrow
-import pyarrow.feather
 import pyarrow.parquet
 
 from pydl.pipeline import values
@@ -29,6 +28,8 @@ SUFFIXES = {
     ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
     ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
 }  # fmt: skip
+_CHUNK_BYTES = 4 << 20  # of the file, at a time; as text and numbers they are some ten times as much
+_NOTHING = "nothing"  # the kind of a column of text without any
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "npz"}
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
 
@@ -62,41 +63,64 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     frame = _named(frame, notes)
     if not len(frame.columns) or not len(frame):
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-    return _with_notes(pd.DataFrame({name: _typed(frame[name], name in text) for name in frame.columns}), notes)
+    return _with_notes(_all_typed(frame, text), notes)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What the chunks of a file have in common: the kind of each column, ``number``, ``flag``, ``date`` or ``text``."""
+    """What the chunks of a file have in common: for each column ``text`` or the name of a dtype."""
 
     kinds: dict[str, str]
 
 
-def scan(path: str | Path, rows: int = 65536, text: Collection[str] = ()) -> Schema:
+def scan(path: str | Path, rows: int | None = None, text: Collection[str] = ()) -> Schema:
     """What each column of a file holds: one pass through it, in chunks.
 
-    A column is text if it holds text in one chunk, or something else in one than in another.
+    A column is text if it holds text in one chunk, or something else in one than in another. Arguments as for
+    `read_chunks`.
     """
+    path = Path(path)
     seen: dict[str, set[str]] = {}
-    for frame in _chunks(Path(path), rows):
+    for frame in _chunks(path, rows or chunk_rows(path)):
         for name in frame.columns:
-            kinds = seen.setdefault(name, set())
-            if name in text:
-                kinds.add("text")
-            elif "text" not in kinds:
-                kinds.add(_kind_of_values(_typed(frame[name], False)))
+            kinds = seen.setdefault(name, {_NOTHING} if frame.index[0] else set())  # some names come late
+            if "text" not in kinds:
+                kinds.add(_kind_of_values(_typed(frame[name], name in text)))
+        for name in seen.keys() - set(frame.columns):
+            seen[name].add(_NOTHING)
     if not seen:
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
     return Schema({name: _common_kind(kinds) for name, kinds in seen.items()})
 
 
-def read_chunks(path: str | Path, rows: int = 65536, schema: Schema | None = None) -> Iterator[pd.DataFrame]:
+def read_chunks(
+    path: str | Path, rows: int | None = None, schema: Schema | None = None, text: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:  # fmt: skip
     """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
 
-    What these are takes a pass through the file, which `schema`, the result of `scan`, saves.
+    Together they are what `read_table` gives, and their rows are numbered as there.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_table`.
+    rows : int, optional
+        By default as many as take about 4 MB of the file.
+    schema : Schema, optional
+        The result of `scan`. Without it, a file of more than one chunk takes a pass for that first.
+    text : collection of str
+        As for `read_table`, where no schema is given.
     """
-    schema = schema or scan(path, rows)
-    for frame in _chunks(Path(path), rows):
+    path = Path(path)
+    rows = rows or chunk_rows(path)
+    if schema is None:
+        begin = list(islice(_chunks(path, rows), 2))
+        if len(begin) == 1:
+            yield _with_notes(_all_typed(begin[0], text), begin[0].attrs["notes"])
+            return
+        del begin
+        schema = scan(path, rows, text)
+    for frame in _chunks(path, rows):
         notes = frame.attrs["notes"]
         frame = frame.reindex(columns=list(schema.kinds))
         yield _with_notes(
@@ -104,64 +128,47 @@ def read_chunks(path: str | Path, rows: int = 65536, schema: Schema | None = Non
         )
 
 
+def chunk_rows(path: Path) -> int:
+    """How many rows of a file take about `_CHUNK_BYTES`."""
+    kind = _kind(path)
+    with _plain_errors(path):
+        if kind == "parquet":
+            about = pyarrow.parquet.read_metadata(path)
+            size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            rows = about.num_rows
+        else:
+            opener = gzip.open if is_packed(path) else open
+            with opener(path, "rb") as file:
+                head = file.read(1 << 20)
+            size, rows = len(head), head.count(b"\n")
+    return max(256, min(1 << 16, _CHUNK_BYTES * max(1, rows) // max(1, size)))
+
+
+def _all_typed(frame: pd.DataFrame, text: Collection[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: _typed(frame[name], name in text) for name in frame.columns})
+
+
 def _kind_of_values(column: pd.Series) -> str:
-    if pd.api.types.is_bool_dtype(column):
-        return "flag"
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return "date"
-    if not values.is_text(column):
-        return "number"
-    return "text" if column.notna().any() else "nothing"
+    if values.is_text(column):
+        return "text" if column.notna().any() else _NOTHING
+    return str(column.dtype)
 
 
 def _common_kind(kinds: set[str]) -> str:
-    if kinds == {"nothing"}:
-        return "number"
-    if kinds - {"nothing"} in ({"number"}, {"date"}) or kinds == {"flag"}:
-        return next(iter(kinds - {"nothing"}))
-    return "text"
+    """The kind of a whole column from those of its chunks, as `read_table` would find it."""
+    if len(kinds) == 1:
+        return next(iter(kinds - {_NOTHING}), "text")
+    types = [pd.api.types.pandas_dtype(kind) for kind in kinds - {_NOTHING, "text"}]
+    if "text" in kinds or not all(isinstance(t, np.dtype) and t.kind in "iuf" for t in types):
+        return "text"
+    return str(np.result_type(*types, *[np.float64] * (_NOTHING in kinds)))
 
 
 def _of_kind(column: pd.Series, kind: str) -> pd.Series:
     if kind == "text":
         return pd.Series(values.labels(column), index=column.index, name=column.name, dtype="str")
     column = _typed(column, False)
-    if kind == "number":
-        return pd.to_numeric(column).astype(np.float64)
-    return column.astype("datetime64[us]") if kind == "date" else column
-
-
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """A table as a file, in the format that the name's ending says."""
-    path = Path(path)
-    kind = SUFFIXES.get(_suffix(path))
-    if kind in (None, "npz") and _suffix(path) != ".npz":
-        raise ValueError(f"{path}: unknown ending; expected one of {' '.join(SUFFIXES)}")
-    packed = "gzip" if path.suffix == ".gz" else None
-    frame = _with_notes(frame, None)
-    try:
-        if kind == "delimited":
-            frame.to_csv(path, index=False, sep="\t" if _suffix(path) in (".tsv", ".tab") else ",", compression=packed)
-        elif kind == "json":
-            lines = _suffix(path) != ".json"
-            frame.to_json(
-                path, orient="records", lines=lines, date_format="iso", double_precision=15, compression=packed
-            )
-        elif kind == "parquet":
-            frame.to_parquet(path, index=False)
-        elif kind == "arrow":
-            pyarrow.feather.write_feather(pyarrow.Table.from_pandas(frame, preserve_index=False), path)
-        else:
-            arrays: dict[str, Any] = {name: _array(frame[name]) for name in frame.columns}
-            np.savez(path, **arrays)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def _array(column: pd.Series) -> np.ndarray[Any, Any]:
-    if values.is_text(column):
-        return np.array(["" if v is None else v for v in values.labels(column)], dtype=str)
-    return column.to_numpy()
+    return (pd.to_numeric(column) if values.is_text(column) else column).astype(kind)
 
 
 def _with_notes(frame: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
@@ -170,7 +177,8 @@ def _with_notes(frame: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
     return frame
 
 
-def _suffix(path: Path) -> str:
+def suffix(path: Path) -> str:
+    """The ending that tells a file's format: of `t.csv.gz` it is `.csv`."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
@@ -188,9 +196,9 @@ def _kind(path: Path) -> str:
     if not head:
         raise ValueError(f"{path} is empty; expected a table with a header and at least one row")
     magic = next((kind for start, kind in _MAGIC.items() if head.startswith(start)), None)
-    kind = magic or SUFFIXES.get(_suffix(path), "delimited")
+    kind = magic or SUFFIXES.get(suffix(path), "delimited")
     if kind in ("parquet", "arrow", "npz") and magic != kind and not (kind == "arrow" and head[:4] == b"\xff" * 4):
-        raise ValueError(f"{path}: not a {_suffix(path)} file, whatever its name says; expected {FORMATS}")
+        raise ValueError(f"{path}: not a {suffix(path)} file, whatever its name says; expected {FORMATS}")
     return kind
 
 
@@ -277,10 +285,13 @@ def _chunks(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
     kind = _kind(path)
     notes: list[str] = []
+    first = 0
     with _plain_errors(path):
         for frame in _pieces(path, kind, rows, notes):
             if len(frame):
-                yield _with_notes(_named(frame, notes), notes)
+                frame = _named(frame, notes)
+                frame.index = pd.RangeIndex(first, first := first + len(frame))
+                yield _with_notes(frame, notes)
 
 
 def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.DataFrame]:
@@ -297,7 +308,7 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
         with pyarrow.parquet.ParquetFile(path) as file:
             for group in range(file.num_row_groups):  # one call for all of them would hold the whole file
                 for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
-                    yield batch.to_pandas()
+                    yield batch.to_pandas(ignore_metadata=True)
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
@@ -308,7 +319,7 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
             )
             for batch in batches:
                 for start in range(0, batch.num_rows, rows):
-                    yield batch.slice(start, rows).to_pandas()
+                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True)
     else:
         frame = _READERS[kind](path)
         for start in range(0, len(frame), rows):

@@ -176,7 +176,7 @@ def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Fl
 
 
 def _wrong_value(column: pd.Series, value: str, wanted: str) -> str:
-    row = int(np.flatnonzero((column == value).to_numpy())[0]) + 1
+    row = int(column.index[(column == value).to_numpy()][0]) + 1  # of the file
     return (
         f'column "{column.name}", row {row}: expected {wanted}, got "{value[:40]}"; '
         "mend the value, or leave it empty if it is missing"
@@ -252,7 +252,9 @@ def flags(column: pd.Series) -> Floats:
     wrong = np.flatnonzero(np.isnan(of_level[:-1]))
     if len(wrong):
         raise ValueError(
-            _wrong_value(pd.Series(words, name=column.name), levels[wrong[0]], "yes or no, true or false, 1 or 0")
+            _wrong_value(
+                pd.Series(words, column.index, name=column.name), levels[wrong[0]], "yes or no, true or false, 1 or 0"
+            )
         )
     return of_level[codes]
 
