@@ -11,6 +11,8 @@ from pydl import _core
 from pydl._plan import Builder, Tensor
 from pydl._variable import Variable
 
+_GROUP = 64  # elements per part of a norm, as in kernel.h
+
 
 def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
     """Emit a loss and its gradient; returns the accumulator of the sum of its rows' values times their weights.
@@ -98,27 +100,28 @@ def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer |
 
 
 def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
-    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
-    penalised = [v for v in variables if v.regularizer is not None]
+    """Emit the regularizers' parts of the gradients, and the sum of their penalties times the batch size.
+
+    Returns the accumulator of the sum, None without any regularizer.
+    """
+    penalised = [(v, *v.regularizer.factors(b.batch)) for v in variables if v.regularizer is not None]
     if not penalised:
         return None
     slot = b.slot(1)
-
-    def tail() -> None:
-        for v in penalised:
-            l1, l2 = v.regularizer.factors(b.batch)
-            b.emit("penalty_sum", w=v.buffer, n=v.buffer.size, slot=slot, l1=l1, l2=l2, factor=float(b.batch))
-
-    b.later(tail)
+    parts = [_emit_norm_parts(b, v.buffer, l1, l2) for v, l1, l2 in penalised]
+    for p in parts:
+        b.emit("sum_parts", parts=p, n=p.size, slot=slot, factor=float(b.batch))
+    for v, l1, l2 in penalised:
+        if id(v) in b.trained:
+            b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
     return slot
 
 
-def emit_penalty_gradients(b: Builder) -> None:
-    """Emit the regularizers' part of the gradients."""
-    for v in b.trained.values():
-        if v.regularizer is not None:
-            g, (l1, l2) = v.gradient_buffer(), v.regularizer.factors(b.batch)
-            b.emit("penalty_grad", w=v.buffer, g=g, n=g.size, l1=l1, l2=l2)
+def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core.Buffer:
+    """Emit l1 sum|x| + l2 sum(x^2), in parts that are yet to be summed."""
+    parts = b.buffer((-(-x.size // _GROUP),), "float64")
+    b.emit("norm_parts", x=x, parts=parts, n=x.size, l1=l1, l2=l2)
+    return parts
 
 
 def emit_optimizer(b: Builder, optimizer: Any) -> None:
@@ -147,17 +150,21 @@ def _emit_clipping(b: Builder, optimizer: Any, variables: Sequence[Variable]) ->
     limit = optimizer.clipnorm or optimizer.global_clipnorm
     if limit is None:
         return
-    together = optimizer.global_clipnorm is not None
+    if optimizer.global_clipnorm is not None:
+        norms = [_emit_norm(b, grads)] * len(grads)
+    else:
+        norms = [_emit_norm(b, [g]) for g in grads]
+    for g, norm in zip(grads, norms, strict=True):
+        b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+
+
+def _emit_norm(b: Builder, grads: Sequence[_core.Buffer]) -> _core.Buffer:
+    """Emit the squared norm of gradients as one vector."""
     norm = b.buffer((1,), "float64")
-    for i, g in enumerate(grads):
-        if not together:
-            norm = b.buffer((1,), "float64")
-        b.emit("grad_norm", g=g, norm2=norm, n=g.size, add=int(together and i > 0))
-        if not together:
-            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
-    if together:
-        for g in grads:
-            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+    parts = [_emit_norm_parts(b, g, 0.0, 1.0) for g in grads]
+    for i, p in enumerate(parts):
+        b.emit("sum_parts", parts=p, total=norm, n=p.size, add=int(i > 0))
+    return norm
 
 
 def _emit_custom_step(b: Builder, optimizer: Any, v: Variable, slots: dict[int, Variable]) -> None:

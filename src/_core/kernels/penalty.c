@@ -1,6 +1,5 @@
-/* Weight penalty l1 sum|w| + l2 sum(w^2): its gradient g += l1 sign(w) + 2 l2 w (0 from l1 where w = 0), and its value
- * sums[slot] += factor * penalty, in double.  w g [n] */
-#include "reduce.h"
+/* The gradient of a weight penalty l1 sum|w| + l2 sum(w^2): g += l1 sign(w) + 2 l2 w (0 from l1 where w = 0).  w g [n] */
+#include "kernel.h"
 
 PD_KERNEL(penalty_grad) {
     PD_ARGS(penalty_grad);
@@ -13,18 +12,4 @@ PD_KERNEL(penalty_grad) {
         const vreal wi = vload_m(w + i, m);
         vstore_m(g + i, vload_m(g + i, m) + vand((vint)(wi != 0), vcopysign(l1, wi)) + l2 * wi, m);
     }
-}
-
-PD_KERNEL(penalty_sum) {
-    PD_ARGS(penalty_sum);
-    (void)nth;
-    if (ith != 0) return;
-    const real *w = a->w;
-    vwide sizes = {0}, squares = {0};
-    PD_FOR_VECTORS (i, m, 0, a->n) {
-        const vreal wi = vload_m(w + i, m);
-        vwide_add(&sizes, vabs(wi));
-        vwide_add_square(&squares, wi);
-    }
-    step->sums[a->slot] += a->factor * (a->l1 * vwide_sum(sizes) + a->l2 * vwide_sum(squares));
 }
