@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,21 +101,27 @@ def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer |
 
 
 def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
-    """Emit the regularizers' parts of the gradients, and the sum of their penalties times the batch size.
-
-    Returns the accumulator of the sum, None without any regularizer.
-    """
-    penalised = [(v, *v.regularizer.factors(b.batch)) for v in variables if v.regularizer is not None]
+    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
+    penalised = [v for v in variables if v.regularizer is not None]
     if not penalised:
         return None
     slot = b.slot(1)
-    parts = [_emit_norm_parts(b, v.buffer, l1, l2) for v, l1, l2 in penalised]
-    for p in parts:
-        b.emit("sum_parts", parts=p, n=p.size, slot=slot, factor=float(b.batch))
-    for v, l1, l2 in penalised:
-        if id(v) in b.trained:
-            b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
+    for parts in [_emit_norm_parts(b, v.buffer, *_factors(b, v)) for v in penalised]:
+        b.later(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot
+
+
+def _factors(b: Builder, v: Variable) -> tuple[float, float]:
+    """l1 and l2 of a weight's penalty."""
+    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(b.batch)
+
+
+def emit_penalty_gradients(b: Builder) -> None:
+    """Emit the regularizers' part of the gradients."""
+    for v in b.trained.values():
+        l1, l2 = _factors(b, v)
+        if l1 or l2:
+            b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
 
 
 def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core.Buffer:
@@ -126,17 +133,21 @@ def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core
 
 def emit_optimizer(b: Builder, optimizer: Any) -> None:
     """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
-    variables = list(b.trained.values())
-    _emit_clipping(b, optimizer, variables)
-    for v in variables:
-        g = v.gradient_buffer()
+    limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
+    # A step adds the penalty's gradient by itself, unless that is to be clipped or shown to Python.
+    apart = optimizer.op is None or any(limit is not None for limit in limits)
+    if apart:
+        emit_penalty_gradients(b)
+        _emit_clipping(b, optimizer, list(b.trained.values()))
+    for v in b.trained.values():
         slots = optimizer.slot_variables(v)
         if optimizer.op is None:
             _emit_custom_step(b, optimizer, v, slots)
         else:
             named = {f"s{i}": s.buffer for i, s in slots.items()}
-            b.emit(optimizer.op, w=v.buffer, g=g, n=g.size, decay=int(optimizer.decays(v)), **named,
-                   **optimizer.fields())  # fmt: skip
+            l1, l2 = (0.0, 0.0) if apart else _factors(b, v)
+            b.emit(optimizer.op, w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, decay=int(optimizer.decays(v)),
+                   l1=l1, l2=l2, **named, **optimizer.fields())  # fmt: skip
         if v.constraint is not None:
             _emit_constraint(b, v)
 

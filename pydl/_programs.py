@@ -10,7 +10,7 @@ import numpy as np
 
 from pydl import _core, config
 from pydl._graph import SymbolicTensor
-from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties
+from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
 from pydl._pace import Pace
 from pydl._plan import Builder, Tensor, Walk, choose_threads
 
@@ -71,8 +71,10 @@ class Program:
             self._judge(model, b, walk, weighted)
             if training:
                 walk.backward()
-            b.flush()
             self.penalty_slot = emit_penalties(b, model.trainable_weights)
+            b.flush()
+            if kind == "gradients":
+                emit_penalty_gradients(b)
             if kind == "train":
                 emit_optimizer(b, model.optimizer)
         self.plan = b.plan

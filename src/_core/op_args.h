@@ -60,9 +60,10 @@
 #define PD_FIELDS_sum(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(w) INT(n) INT(group) INT(slot) REAL(factor)
 
 /* Optimizer step on one tensor, element by element: rate and other per-step figures come from step->coef.
- *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first */
+ *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first
+ *   l1 l2: the gradient of this penalty is added to g, which stays as it is */
 #define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) \
-    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps)
+    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2)
 
 /* Penalty: g += l1 * sign(w) + 2 * l2 * w.   w g [n] */
 #define PD_FIELDS_penalty_grad(IN, OUT, SCR, FN, INT, REAL) IN(w) OUT(g) INT(n) REAL(l1) REAL(l2)

@@ -56,11 +56,12 @@ OPTIMIZERS: dict[str, tuple[Callable[[Fields], Fields], dict[str, float], tuple[
     "opt_adam_step": (adam, {"a": 0.9, "b": 0.999, "eps": 1e-7}, (("s0", "s1"), ("s0", "s1", "s2"))),
 }  # fmt: skip
 VARIANTS = [
-    (op, slots, decay, nesterov)
+    (op, slots, decay, nesterov, penalty)
     for op, (_, _, choices) in OPTIMIZERS.items()
     for slots in choices
     for decay in (0, 1)
     for nesterov in ((0, 1) if op == "opt_sgd_step" and slots else (0,))
+    for penalty in (False, True)
 ]
 
 
@@ -71,16 +72,18 @@ def slot(rng: np.random.Generator, dtype: str, op: str, name: str, n: int) -> ND
     return uniform(rng, dtype, -0.5, 0.5, n)
 
 
-def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int) -> Spec:
+def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int, penalty: bool) -> Spec:
     formula, constants, _ = OPTIMIZERS[op]
+    l1, l2 = (0.3, 0.2) if penalty else (0.0, 0.0)
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         return {
-            "w": normal(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
-            "n": n, "decay": decay, "nesterov": nesterov, **constants, "step": {"coef": [0.05, 0.01]},
+            "w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
+            "n": n, "decay": decay, "nesterov": nesterov, "l1": l1, "l2": l2, **constants,
+            "step": {"coef": [0.05, 0.01]},
         }  # fmt: skip
 
-    return Spec(op, args, ("w", *slots), formula)
+    return Spec(op, args, ("w", *slots), lambda a: formula(a | penalty_gradient(a)))
 
 
 def sparse(rng: np.random.Generator, dtype: str, n: int) -> NDArray:

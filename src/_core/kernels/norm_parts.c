@@ -4,21 +4,25 @@
  * sum_parts: total (+)= sum(parts), or sums[slot] += factor * sum(parts).  parts [n]  total [1] or NULL, doubles */
 #include "reduce.h"
 
+PD_INLINE double norm(const real *x, ptrdiff_t n, double l1, double l2) {
+    vwide sizes = {0}, squares = {0};
+    if (l1 != 0)
+        PD_FOR_VECTORS (i, m, 0, n) vwide_add(&sizes, vabs(vload_m(x + i, m)));
+    if (l2 != 0)
+        PD_FOR_VECTORS (i, m, 0, n) vwide_add_square(&squares, vload_m(x + i, m));
+    for (int i = 0; i < VWIDE; i++) sizes.part[i] = l1 * sizes.part[i] + l2 * squares.part[i];
+    return vwide_sum(sizes);
+}
+
 PD_KERNEL(norm_parts) {
     PD_ARGS(norm_parts);
     const real *x = a->x;
     double *parts = a->parts;
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
-    for (ptrdiff_t i = lo, end; i < hi; i = end) {
-        vwide sizes = {0}, squares = {0};
-        end = i + PD_GROUP < hi ? i + PD_GROUP : hi;
-        if (a->l1 != 0)
-            PD_FOR_VECTORS (j, m, i, end) vwide_add(&sizes, vabs(vload_m(x + j, m)));
-        if (a->l2 != 0)
-            PD_FOR_VECTORS (j, m, i, end) vwide_add_square(&squares, vload_m(x + j, m));
-        parts[i / PD_GROUP] = a->l1 * vwide_sum(sizes) + a->l2 * vwide_sum(squares);
-    }
+    ptrdiff_t i = lo;
+    for (; i + PD_GROUP <= hi; i += PD_GROUP) parts[i / PD_GROUP] = norm(x + i, PD_GROUP, a->l1, a->l2);
+    if (i < hi) parts[i / PD_GROUP] = norm(x + i, hi - i, a->l1, a->l2);
 }
 
 PD_KERNEL(sum_parts) {
