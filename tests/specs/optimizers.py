@@ -56,12 +56,11 @@ OPTIMIZERS: dict[str, tuple[Callable[[Fields], Fields], dict[str, float], tuple[
     "opt_adam_step": (adam, {"a": 0.9, "b": 0.999, "eps": 1e-7}, (("s0", "s1"), ("s0", "s1", "s2"))),
 }  # fmt: skip
 VARIANTS = [
-    (op, slots, decay, nesterov, penalty)
+    (op, slots, decay, nesterov)
     for op, (_, _, choices) in OPTIMIZERS.items()
     for slots in choices
     for decay in (0, 1)
     for nesterov in ((0, 1) if op == "opt_sgd_step" and slots else (0,))
-    for penalty in (False, True)
 ]
 
 
@@ -150,7 +149,7 @@ def clipped(a: Fields) -> Fields:
 
 
 SPECS = [
-    *(optimizer(*variant) for variant in VARIANTS),
+    *(optimizer(*variant, penalty) for variant in VARIANTS for penalty in (False, True)),
     Spec("penalty_grad", penalty_args, ("g",), penalty_gradient),
     *(Spec("norm_parts", norm_args(*factors), ("parts",), norm_parts) for factors in ((0.3, 0.2), (0.0, 1.0))),
     *(
