@@ -15,9 +15,6 @@ PD_INLINE vint vindex(void) {
 }
 
 /* VL doubles: the sums of the lanes of vreals */
-enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
-typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
-typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
 typedef struct {
     vdouble part[VWIDE];
 } vwide;
@@ -26,14 +23,6 @@ typedef union {
     vpart part[VWIDE];
 } vparts;
 
-/* GCC 12 converts half a vector of AVX-512 at a time. */
-#if defined(PD_ISA_avx512) && !defined(PD_F64)
-PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm512_cvtps_pd((__m256)v); }
-PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm512_cvtpd_ps((__m512d)v); }
-#else
-PD_INLINE vdouble vpart_widen(vpart v) { return __builtin_convertvector(v, vdouble); }
-PD_INLINE vpart vpart_narrow(vdouble v) { return __builtin_convertvector(v, vpart); }
-#endif
 PD_INLINE vwide vwiden(vreal v) {
     const vparts u = {v};
     vwide w;
