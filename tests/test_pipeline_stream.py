@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pydl import cli
 from pydl.pipeline import stream, table
 from pydl.pipeline.stream import prepare
 from tests.process import python, says
@@ -63,6 +65,87 @@ def test_what_is_there_is_used_again(adult: Path, tmp_path: Path) -> None:
     assert len(said) == 3
     prepare(adult, "income", tmp_path / "s", seed=1, say=said.append)
     assert len(said) == 6
+
+
+def test_a_pass_that_ended_is_not_repeated(adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pass is interrupted once: the next call begins with it, and finds what one call would have found."""
+    whole = prepare(adult, "income", tmp_path / "whole")
+    said: list[str] = []
+
+    def interrupt(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    for name in ("scan", "sample", "lay_down"):
+        with monkeypatch.context() as patch:
+            patch.setattr(stream, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                prepare(adult, "income", tmp_path / "cut", say=said.append)
+    cut = prepare(adult, "income", tmp_path / "cut", say=said.append)
+    assert [next(w for w in ("what its", "sample", "prepare") if w in line) for line in said] == [
+        "what its", "what its", "sample", "sample", "prepare", "prepare",
+    ]  # fmt: skip
+    assert cut.rows == whole.rows
+    pd.testing.assert_frame_equal(cut.train_sample, whole.train_sample)
+    for one, other in zip(rows(cut.train), rows(whole.train), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def train(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    assert cli.main(["train", *map(str, arguments), "--epochs", "3", "--hidden", "16", "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize("own_test", [False, True])
+def test_all_rows_held_out_are_judged(
+    adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_test: bool
+) -> None:
+    """However small the sample, with the figures that a run in memory has."""
+    monkeypatch.setattr(stream, "SAMPLE_ROWS", 2000)
+    monkeypatch.setattr(table, "_CHUNK_BYTES", 200_000)
+    test = adult.with_name("adult-test.csv") if own_test else adult
+    options = [adult, "--target", "income", *(["--test", test] if own_test else [])]
+    memory = train(capsys, *options, "--out", tmp_path / "memory")
+    streamed = train(capsys, *options, "--stream", "--out", tmp_path / "run")
+    assert list(streamed) == list(memory)
+    for part in memory.keys() - {"baselines"}:
+        assert streamed[part].keys() == memory[part].keys()
+    counts = {part: streamed[part]["rows"] for part in ("train", "validation", "test")}
+    for name in ("constant", "boosting"):
+        assert streamed["baselines"][name]["rows"] == counts["test"]
+    assert counts["train"] == pytest.approx(2000, abs=2)
+    assert counts["validation"] == pytest.approx(memory["validation"]["rows"], rel=0.05)
+    assert counts["test"] == (16_281 if own_test else pytest.approx(memory["test"]["rows"], rel=0.05))
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    best = history.loc[history["val_loss"].idxmin(), "val_accuracy"]
+    assert best == pytest.approx(streamed["validation"]["accuracy"]), "the same rows as in training"
+    predicted = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    assert len(predicted) == counts["test"]
+    truth = table.read_table(test)["income"].to_numpy()[predicted["row"]]
+    assert predicted["truth"].tolist() == truth.tolist()
+    assert (predicted["truth"] == predicted["prediction"]).mean() == pytest.approx(streamed["test"]["accuracy"])
+    assert "of the training rows, 2,000 drawn by chance" in (tmp_path / "run" / "report.html").read_text()
+    assert not (tmp_path / "run" / "stream").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"income": None}, 'target "income" is not in the table'),
+        ({"income": ""}, "no row has a usable value of income"),
+        ({"age": ["31"] * 99 + ["old"]}, 'column "age", row 100: expected a number, got "old"'),
+    ],
+)
+def test_a_test_file_is_looked_through_before_the_training(
+    adult: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
+) -> None:
+    test, run = tmp_path / "t.csv", tmp_path / "run"
+    frame = pd.read_csv(adult, nrows=100, dtype=str).assign(**changes)
+    frame.drop(columns=[name for name, value in changes.items() if value is None]).to_csv(test, index=False)
+    arguments = ["train", adult, "--target", "income", "--stream", "--test", test, "--out", run]
+    assert cli.main([str(argument) for argument in arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not (run / "stream" / "backup").exists()
 
 
 def test_a_rare_class_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

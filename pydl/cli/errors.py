@@ -18,7 +18,7 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            print("\npydl: interrupted; nothing was saved", file=sys.stderr)
+            print("\npydl: interrupted", file=sys.stderr)
             raise SystemExit(130) from None
         except BrokenPipeError:
             raise

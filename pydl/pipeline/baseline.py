@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from pydl.pipeline.evaluation import Figures, judge
-from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.fitted import Batch, Predictions
 from pydl.pipeline.target import Target
+
+if TYPE_CHECKING:
+    from pydl.pipeline.training import Part
 
 Array = NDArray[Any]
 
@@ -18,39 +22,39 @@ _MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
 
 
-def baselines(
-    target: Target, train: tuple[dict[str, Array], Array], test: tuple[dict[str, Array], Array], seed: int
-) -> dict[str, Figures]:
+def baselines(target: Target, train: Part, y: Array, test: Iterable[Batch], seed: int) -> dict[str, Figures]:
     """Figures on the test rows of `constant` (the commonest class, or the mean) and of `boosting`.
 
     Parameters
     ----------
-    train, test : (inputs, y)
-        Prepared rows and their encoded targets.
+    train : Part
+        What they learn from.
+    y, test
+        Encoded targets of the rows to judge on, and these rows in batches.
 
     Notes
     -----
     Boosting is left out with more than 30 classes, or more than 20 million values to sort, classes multiplied in.
     """
-    (inputs, y), (inputs_test, y_test) = train, test
     classes = len(target.classes) if target.task == "classification" else 1
-    found = {"constant": judge(target, y_test, _constant(target, y, len(y_test)))}
-    x = _matrix(inputs)
+    found = {"constant": judge(target, y, _constant(target, train.y, len(y)))}
+    x = _matrix(train.inputs)
     many = classes > _MOST_CLASSES or x.size * max(1, classes - 1) > _MOST_VALUES
-    if many or len(y_test) == 0 or len(y) < 2:
+    if many or len(y) == 0 or len(train.y) < 2:
         return found
     if target.task == "regression":
-        trees = HistGradientBoostingRegressor(random_state=seed, early_stopping=False).fit(x, y)
-        guess = Predictions(np.asarray(target.decode(trees.predict(_matrix(inputs_test)))))
+        trees = HistGradientBoostingRegressor(random_state=seed, early_stopping=False).fit(x, train.y)
+        values = np.concatenate([trees.predict(_matrix(inputs)) for _, inputs, _ in test])
+        guess = Predictions(np.asarray(target.decode(values)))
     else:
         trees = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
-        if len(np.unique(y)) < 2:
+        if len(np.unique(train.y)) < 2:
             return found
-        trees.fit(x, y)
-        p = np.zeros((len(y_test), classes))
-        p[:, trees.classes_.astype(int)] = trees.predict_proba(_matrix(inputs_test))
+        trees.fit(x, train.y)
+        p = np.zeros((len(y), classes))
+        p[:, trees.classes_.astype(int)] = np.vstack([trees.predict_proba(_matrix(inputs)) for _, inputs, _ in test])
         guess = Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
-    return found | {"boosting": judge(target, y_test, guess)}
+    return found | {"boosting": judge(target, y, guess)}
 
 
 def _constant(target: Target, y: Array, rows: int) -> Predictions:

@@ -14,6 +14,7 @@ import pydl
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.table import read_chunks
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -74,23 +75,28 @@ class Fitted:
         """
         return predict(self.model, self.target, self.preparation.transform(frame))
 
-    def labelled(self, frames: Iterable[pd.DataFrame], source: str) -> Iterator[Batch]:
-        """The rows of some tables that have a target, prepared, table by table.
+    def read(self, path: str) -> Iterator[pd.DataFrame]:
+        """A file of rows in chunks, its columns read as in training."""
+        assert isinstance(self.preparation, Preparation)
+        return read_chunks(path, text=self.preparation.text_columns)
+
+    def labelled(self, path: str) -> Iterator[Batch]:
+        """The rows of a file that have a target, prepared, chunk by chunk.
 
         Raises
         ------
         ValueError
-            No column of the target, or no row with a value in it; `source` says where they come from.
+            No column of the target, or no row with a value in it.
         """
         name, found = self.target.name, False
-        for frame in frames:
+        for frame in self.read(path):
             must_have(frame, [name], "target")
             y, keep = self.target.encode(frame[name])
             if len(y):
                 found = True
                 yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep]), y
         if not found:
-            raise ValueError(f"{source}: no row has a usable value of {name}")
+            raise ValueError(f"{path}: no row has a usable value of {name}")
 
 
 def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Predictions:

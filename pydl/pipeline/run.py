@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pydl
 from pydl.pipeline.fitted import Fitted
@@ -93,20 +94,25 @@ class Run:
         """Write a JSON file; `NaN` has no place in one."""
         self.write(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
-    def write_csv(self, name: str, header: list[str], rows: Any) -> None:
-        """Write a table."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        self.write(name, text.getvalue())
+    def write_csv(self, name: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+        """Write a table, row by row."""
+        with self._replaced(name) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file in one step."""
+        """Write a text."""
+        with self._replaced(name) as file:
+            file.write(text)
+
+    @contextmanager
+    def _replaced(self, name: str) -> Iterator[IO[str]]:
+        """A file to write, which takes the place of an earlier one in one step."""
         path = self.path / name
         new = path.with_name(f".{name}.new")
-        with new.open("w", encoding="utf-8", newline="") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
+        with new.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         new.replace(path)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from pydl.pipeline.evaluation import Figures, judge
-from pydl.pipeline.fitted import Fitted, score
+from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
-from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
-from pydl.pipeline.table import read_chunks
 from pydl.pipeline.writing import TableWriter
 
 
@@ -25,7 +20,7 @@ def predict_file(run: Run, data: str, out: str) -> int:
         return predict_images(run, data, out)
     fitted, rows = run.fitted(), 0
     with TableWriter(out) as file:
-        for frame in _chunks(fitted, data):
+        for frame in fitted.read(data):
             found = fitted.predict(frame)
             columns: dict[str, Any] = {f"{fitted.target.name} predicted": found.values}
             if found.probabilities is not None:
@@ -41,10 +36,5 @@ def evaluate_file(run: Run, data: str) -> Figures:
     if run.options().task == "image":
         return evaluate_images(run, data)
     fitted = run.fitted()
-    scored = score(fitted.model, fitted.target, fitted.labelled(_chunks(fitted, data), data))
+    scored = score(fitted.model, fitted.target, fitted.labelled(data))
     return judge(fitted.target, scored.y, scored.predictions)
-
-
-def _chunks(fitted: Fitted, data: str) -> Iterator[pd.DataFrame]:
-    assert isinstance(fitted.preparation, Preparation)
-    return read_chunks(data, text=fitted.preparation.text_columns)

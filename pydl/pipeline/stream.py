@@ -1,8 +1,9 @@
-"""Tables larger than memory: laid down as shards of prepared rows in two passes, then trained on from disk.
+"""Tables larger than memory: laid down as shards of prepared rows in three passes, then trained on from disk.
 
-The first pass keeps a random sample, from which the preparation learns; the second prepares every row and writes it
-into the shards of its part. Both go by the row's number in the file, so that neither the size of the chunks nor a
-restart changes anything. `pydl.data.ShardSource` then feeds `fit`, and `BackupAndRestore` resumes it.
+The first pass finds what the columns hold; the second keeps a random sample, from which the preparation learns; the
+third prepares every row and writes it into the shards of its part. They go by the row's number in the file, so that
+neither the size of the chunks nor a restart changes anything. `pydl.data.ShardSource` then feeds `fit`, and
+`BackupAndRestore` resumes it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 
 from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
+from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.table import chunk_rows, read_chunks, scan
+from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -35,7 +37,9 @@ PARTS = ("train", "validation", "test")
 
 _BUFFER_BYTES = 16 << 20  # of prepared rows to shuffle at a time
 _FEW_VALUES = 1000  # a target of more values is no class
-_DONE = "stream.json"
+_BATCH = 4096  # rows to judge at a time
+_DONE = "stream.json"  # what each pass has found
+_ROWS = "rows.npy"  # the numbers of the rows of a part, beside its shards
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Streamed:
     train, validation, test : ShardSource or None
         The prepared rows of each part; None for a part without rows.
     train_sample, test_sample : DataFrame
-        Some rows of two parts as they stand in the file, at most `SAMPLE_ROWS` each, in the file's order.
+        Some rows of two parts as they stand in the file, at most `SAMPLE_ROWS` each, numbered as there.
     rows : dict of str to int
         How many rows each part has.
     notes : list of str
@@ -72,7 +76,7 @@ def prepare(
     drop: Sequence[str] = (), clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Streamed:  # fmt: skip
-    """Lay a file down in a folder, or go on with what is there from an earlier call with the same file and arguments.
+    """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
 
     The folder takes four bytes for each value of a prepared row; `remove` deletes it after training.
 
@@ -97,27 +101,29 @@ def prepare(
     """
     place, source = Path(folder), Path(path)
     key = _key(source, target, task, list(drop), clip, validation, test, seed)
+    rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
     if done is None:
         remove(place)
         place.mkdir(parents=True)
+        done = {"key": key}
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        return read_chunks(source, rows, Schema(done["kinds"]))
+
+    if "kinds" not in done:
         say(f"reading {source} to see what its columns hold")
-        rows = chunk_rows(source)
-        schema = scan(source, rows)
-        shares = {"validation": validation, "test": test}
-
-        def chunks() -> Iterator[pd.DataFrame]:
-            return read_chunks(source, rows, schema)
-
-        say(f"reading {source} for a sample of its rows")
-        notes = sample(chunks, place, target, shares, seed)
-        preparation, fitted = _fit(place, target, task, drop, clip)
-        say(f"reading {source} to prepare its rows")
-        counts = lay_down(chunks, place, preparation, fitted, shares, seed)
-        done = {"key": key, "rows": counts, "notes": notes}
+        done["kinds"] = scan(source, rows).kinds
         _write_json(place / _DONE, done)
-    else:
-        preparation, fitted = _fit(place, target, task, drop, clip)
+    if "notes" not in done:
+        say(f"reading {source} for a sample of its rows")
+        done["notes"] = sample(chunks, place, target, shares, seed)
+        _write_json(place / _DONE, done)
+    preparation, fitted = _fit(place, target, task, drop, clip)
+    if "rows" not in done:
+        say(f"reading {source} to prepare its rows")
+        done["rows"] = lay_down(chunks, place, preparation, fitted, shares, seed)
+        _write_json(place / _DONE, done)
     width = sum(spec.width for spec in preparation.inputs)
     buffer = max(1024, min(1 << 16, _BUFFER_BYTES // (4 * width)))
     found = {part: ShardSource(place / part, buffer) for part in PARTS}
@@ -128,6 +134,13 @@ def prepare(
         preparation, fitted, found["train"], validating, testing, _read_frame(place / "train.parquet"),
         _read_frame(place / "test.parquet"), done["rows"], done["notes"],
     )  # fmt: skip
+
+
+def numbered(source: ShardSource) -> Iterator[Batch]:
+    """All rows of the validation or the test part in the file's order."""
+    numbers, first = np.load(source.folder / _ROWS), 0
+    for x, y in source.batches(_BATCH):
+        yield numbers[first : (first := first + len(y))], x, y
 
 
 def remove(folder: str | os.PathLike[str]) -> None:
@@ -167,7 +180,7 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
         _, frame = _lowest(SAMPLE_ROWS, held)
         if name == "train" and len(seen) <= _FEW_VALUES:
             frame = pd.concat([frame, *firsts])
-        frame = frame[~frame.index.duplicated()].sort_index().reset_index(drop=True)
+        frame = frame[~frame.index.duplicated()].sort_index()
         frame.attrs = {}
         frame.to_parquet(folder / f"{name}.parquet")
     return notes
@@ -186,14 +199,20 @@ def lay_down(
 ) -> dict[str, int]:
     """Prepare all rows and write them into shards by part; returns how many rows each has."""
     writers = {part: ShardWriter(folder / part) for part in PARTS}
+    numbers: dict[str, list[Array]] = {part: [] for part in PARTS[1:]}
     with closing(ahead(chunks())) as frames:
         for frame in frames:
             y, keep = target.encode(frame[target.name])
-            part = parts(frame.index.to_numpy(), shares, seed)[keep]
+            rows = frame.index.to_numpy()[keep]
+            part = parts(rows, shares, seed)
             x = preparation.transform(frame[keep])
             for number, name in enumerate(PARTS):
                 mine = np.flatnonzero(part == number)
                 writers[name].write({n: a[mine] for n, a in x.items()}, y[mine])
+                if name in numbers:
+                    numbers[name].append(rows[mine])
+    for name, found in numbers.items():
+        np.save(folder / name / _ROWS, np.concatenate(found))
     for writer in writers.values():
         writer.close()
     return {part: sum(writer.sizes) for part, writer in writers.items()}
@@ -223,7 +242,7 @@ def _fit(
     frame = _read_frame(folder / "train.parquet")
     fitted = Target.fit(frame[target], task)
     _, keep = fitted.encode(frame[target])
-    frame = frame[keep].reset_index(drop=True)
+    frame = frame[keep]
     return Preparation(guess(frame, target, drop), clip).fit(frame), fitted
 
 
@@ -237,7 +256,7 @@ def _key(path: Path, *arguments: Any) -> str:
 
 
 def _read_done(folder: Path, key: str) -> dict[str, Any] | None:
-    """What a finished call left behind, None where there is none with this key."""
+    """What the passes of earlier calls have found, None where there was none with this key."""
     try:
         done = json.loads((folder / _DONE).read_text())
     except (FileNotFoundError, ValueError):

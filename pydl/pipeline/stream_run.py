@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
 import pydl
+from pydl.data import ShardSource
 from pydl.pipeline import run as names
 from pydl.pipeline import stream
+from pydl.pipeline.columns import must_have
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.stream import Streamed
-from pydl.pipeline.table import read_chunks
+from pydl.pipeline.table import read_chunks, scan
 from pydl.pipeline.training import Outcome, Part, Watch, class_weights
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
@@ -24,9 +29,9 @@ _FOLDER = "stream"
 
 
 def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
-    """Train on a file in pieces. Judged are up to 50,000 rows of each part, drawn by chance.
+    """Train on a file in pieces. All rows of the validation and the test part are judged, of the others a sample.
 
-    Ctrl-C leaves the prepared rows and a backup in the folder of the run; the same command goes on from there.
+    Ctrl-C leaves what was prepared and a backup in the folder of the run; the same command goes on from there.
 
     Raises
     ------
@@ -44,23 +49,36 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         stream.remove(folder)
     run.write_json(names.CONFIG, options.to_json())  # that the folder is known as a run's from now on
     (run.path / names.MODEL).unlink(missing_ok=True)
-    test = 0.0 if options.test else _HELD_OUT
+    try:
+        return _train(options, run, watch)
+    except KeyboardInterrupt:
+        watch.say("interrupted: the same command goes on from here")
+        raise
+
+
+def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
+    test, folder = 0.0 if options.test else _HELD_OUT, run.path / _FOLDER
     found = stream.prepare(
-        options.data, options.target, folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
+        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed, say=watch.say,
     )  # fmt: skip
-    for note in (*found.notes, *found.target.notes):
+    notes = list(found.notes)
+    for note in (*notes, *found.target.notes):
         watch.say(note)
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
-    train, judged = _part(found, found.train_sample), _part(found, _test_rows(options, found))
+    if found.rows["train"] > stream.SAMPLE_ROWS:
+        notes.append(f"of the training rows, {stream.SAMPLE_ROWS:,} drawn by chance are judged and teach the baselines")
     pydl.utils.set_random_seed(options.seed)
-    model = build(found.preparation.inputs, found.target, options)
-    history = _fit(model, found, train, options, run, watch)
-    stream.remove(folder)
-    said = f"of each part at most {stream.SAMPLE_ROWS:,} rows are judged: drawn by chance, the first of a --test file"
+    fitted = Fitted(found.preparation, found.target, build(found.preparation.inputs, found.target, options))
+    test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
+    if options.test is not None:
+        watch.say(f"reading {options.test} to prepare its rows")
+        test_sample, held_out["test"] = _test_file(options.test, folder / "test", found)
+    parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
+    history = _fit(fitted.model, found, parts["train"], options, run, watch)
+    streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     return Outcome(
-        Fitted(found.preparation, found.target, model), {"train": train, "test": judged}, history,
-        list(found.preparation.columns), [*found.notes, said],
+        fitted, parts, history, streams, columns=list(found.preparation.columns), notes=notes, scratch=folder
     )  # fmt: skip
 
 
@@ -73,29 +91,29 @@ def _fit(
     )
     backup = pydl.callbacks.BackupAndRestore(run.path / _FOLDER / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
-    try:
-        told = model.fit(
-            found.train, batch_size=options.batch_size or _BATCH, epochs=options.epochs, verbose=0,
-            validation_data=found.validation, class_weight=weights,
-            callbacks=[best, *watch.callbacks("training", options.epochs), backup],
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        watch.say("interrupted: the same command goes on from here")
-        raise
+    told = model.fit(
+        found.train, batch_size=options.batch_size or _BATCH, epochs=options.epochs, verbose=0,
+        validation_data=found.validation, class_weight=weights,
+        callbacks=[best, *watch.callbacks("training", options.epochs), backup],
+    )  # fmt: skip
     return told.history
 
 
-def _test_rows(options: TrainOptions, found: Streamed) -> pd.DataFrame:
-    """The rows to judge on: those held out, or the first ones of another file."""
-    if options.test is None:
-        return found.test_sample
-    frame = next(read_chunks(options.test, stream.SAMPLE_ROWS), None)
-    if frame is None:
-        raise ValueError(f"--test {options.test}: no rows")
-    return frame
+def _test_file(path: str, folder: Path, found: Streamed) -> tuple[pd.DataFrame, ShardSource]:
+    """Its first rows, and all of them prepared: what is wrong with one is to be told before the training."""
+    schema = scan(path, text=found.preparation.text_columns)
+
+    def chunks(rows: int | None = None) -> Iterator[pd.DataFrame]:
+        return read_chunks(path, rows, schema)
+
+    sample = next(chunks(stream.SAMPLE_ROWS))
+    must_have(sample, [found.target.name], "target")
+    rows = stream.lay_down(chunks, folder, found.preparation, found.target, {"validation": 0.0, "test": 1.0}, seed=0)
+    if not rows["test"]:
+        raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
+    return sample, ShardSource(folder / "test")
 
 
 def _part(found: Streamed, frame: pd.DataFrame) -> Part:
     y, keep = found.target.encode(frame[found.target.name])
-    frame = frame[keep].reset_index(drop=True)
-    return Part(frame, found.preparation.transform(frame), y)
+    return Part(frame[keep], found.preparation.transform(frame[keep]), y)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 import pydl
-from pydl.pipeline import baseline, crossval, tuning
+from pydl.pipeline import baseline, crossval, stream, tuning
 from pydl.pipeline import run as names
 from pydl.pipeline.columns import Column, guess
 from pydl.pipeline.evaluation import judge
-from pydl.pipeline.fitted import Fitted, Predictions, predict
+from pydl.pipeline.fitted import Batch, Fitted, Scored, score
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions, one_of
@@ -56,6 +57,10 @@ class Part:
     inputs: dict[str, Array]
     y: Array
 
+    def batches(self) -> Iterator[Batch]:
+        """All of it at once, its rows as the file numbers them."""
+        yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,7 +70,9 @@ class Outcome:
     ----------
     fitted : Fitted
     parts : dict of str to Part
-        "train", "validation" (may be missing) and "test".
+        "train", "validation" (may be missing) and "test"; of what is not in memory, some rows.
+    streams : dict of str to callable
+        All rows of the parts that are not in memory, in batches, anew with each call.
     history : dict of str to list of float
     columns : list of Column
     notes : list of str
@@ -74,16 +81,20 @@ class Outcome:
         Whether Ctrl-C ended the training.
     folds, trials
         What cross-validation and the search found; None without.
+    scratch : Path or None
+        A folder that nobody needs once the training is judged.
     """
 
     fitted: Fitted
     parts: dict[str, Part]
     history: dict[str, list[float]]
+    streams: Mapping[str, Callable[[], Iterator[Batch]]] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     folds: dict[str, Any] | None = None
     trials: list[dict[str, Any]] | None = None
+    scratch: Path | None = None
 
 
 def train(options: TrainOptions, watch: Watch | None = None) -> Run:
@@ -105,6 +116,8 @@ def train(options: TrainOptions, watch: Watch | None = None) -> Run:
         pydl.config.set_num_threads(options.threads)
     outcome = _outcome(options, run, watch)
     conclude(run, options, outcome, begin, watch)
+    if outcome.scratch is not None:
+        stream.remove(outcome.scratch)
     return run
 
 
@@ -137,8 +150,9 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     outcome = fit(frame, y, target, columns, options, watch, "training")
     test = Part(held_out, outcome.fitted.preparation.transform(held_out), y_test)
     return Outcome(
-        outcome.fitted, outcome.parts | {"test": test}, outcome.history, list(outcome.fitted.preparation.columns),
-        notes, outcome.interrupted, folds, trials,
+        outcome.fitted, outcome.parts | {"test": test}, outcome.history,
+        columns=list(outcome.fitted.preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
+        trials=trials,
     )  # fmt: skip
 
 
@@ -256,12 +270,13 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     """Judge a training and write all that belongs to a run."""
     from pydl.pipeline.report import write_report
 
-    fitted, target, parts = outcome.fitted, outcome.fitted.target, outcome.parts
+    fitted, target = outcome.fitted, outcome.fitted.target
     history = target.readable(outcome.history)
-    predictions = {name: predict(fitted.model, target, part.inputs) for name, part in parts.items()}
-    figures: dict[str, Any] = {name: judge(target, part.y, predictions[name]) for name, part in parts.items()}
-    train, test = parts["train"], parts["test"]
-    figures["baselines"] = baseline.baselines(target, (train.inputs, train.y), (test.inputs, test.y), options.seed)
+    batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
+    scored = {part: score(fitted.model, target, batches[part]()) for part in stream.PARTS if part in batches}
+    figures: dict[str, Any] = {name: judge(target, each.y, each.predictions) for name, each in scored.items()}
+    train, judged_by = outcome.parts["train"], batches["test"]()
+    figures["baselines"] = baseline.baselines(target, train, scored["test"].y, judged_by, options.seed)
     if outcome.folds is not None:
         figures["cross_validation"] = outcome.folds
 
@@ -271,7 +286,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     run.write_json(names.METRICS, figures)
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
     run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
-    run.write_csv(names.PREDICTIONS, *_prediction_rows(test, target, predictions["test"]))
+    run.write_csv(names.PREDICTIONS, *_prediction_rows(target, scored["test"]))
     run.write_json(names.CONFIG, options.to_json())
     info = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -284,15 +299,14 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     }
     run.write_json(names.INFO, info)
     watch.say("writing the report")
-    write_report(run, options, outcome, history, figures, predictions, info)
+    write_report(run, options, outcome, history, figures, scored, info)
 
 
-def _prediction_rows(test: Part, target: Target, predictions: Predictions) -> tuple[list[str], Any]:
+def _prediction_rows(target: Target, scored: Scored) -> tuple[list[str], Any]:
     """Header and rows of the table of predictions; `row` counts the data rows of the file from 0."""
-    truth = target.decode(test.y)
-    rows = getattr(test.frame, "index", range(len(test.y)))
-    header, columns = ["row", "truth", "prediction"], [rows, truth, predictions.values]
-    if predictions.probabilities is not None:
+    truth, found = target.decode(scored.y), scored.predictions
+    header, columns = ["row", "truth", "prediction"], [scored.rows, truth, found.values]
+    if found.probabilities is not None:
         header += [f"probability {name}" for name in target.classes]
-        columns += list(predictions.probabilities.T)
+        columns += list(found.probabilities.T)
     return header, zip(*columns, strict=True)

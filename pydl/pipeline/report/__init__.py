@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.fitted import Scored, predict
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import figures, importance, latency, slices
 from pydl.pipeline.run import REPORT, Run
@@ -24,7 +24,7 @@ _HEADLINES = {
 
 def write_report(
     run: Run, options: TrainOptions, outcome: Outcome, history: dict[str, list[float]], metrics: dict[str, Any],
-    predictions: dict[str, Predictions], info: dict[str, Any],
+    scored: dict[str, Scored], info: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write the report of a run: figures, pictures, what each column and each group of rows has to do with them."""
     fitted, test = outcome.fitted, outcome.parts["test"]
@@ -37,13 +37,14 @@ def write_report(
     shown = {"pydl": metrics["test"], **metrics["baselines"], "pydl, training rows": metrics["train"]}
     pictures = figures.learning_curves(history)
     if len(test.y):
-        pictures += figures.judgement(target, test.y, predictions["test"])
+        predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
+        pictures += figures.judgement(target, scored["test"].y, scored["test"].predictions)
         weights = importance.permutation(fitted, test, options.seed)
-        found = slices.look(fitted, test, predictions["test"], outcome.columns)
-        rows = slices.worst_rows(target, test, predictions["test"])
+        found = slices.look(fitted, test, predictions, outcome.columns)
+        rows = slices.worst_rows(target, test, predictions)
         if options.task == "image":
-            loss = slices.losses(target, test.y, predictions["test"])
-            pictures.append(figures.worst_images(test.frame, target.decode(test.y), predictions["test"], loss))
+            loss = slices.losses(target, test.y, predictions)
+            pictures.append(figures.worst_images(test.frame, target.decode(test.y), predictions, loss))
     else:
         weights, found, rows = [], None, []
     if weights:
@@ -55,7 +56,7 @@ def write_report(
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
         pictures=pictures, slices=found, rows=rows, epochs=len(history["loss"]), outcome=outcome,
-        latency=latency.measure(fitted, test), parts={name: len(part.y) for name, part in outcome.parts.items()},
+        latency=latency.measure(fitted, test), parts={name: len(each.y) for name, each in scored.items()},
         most=_MOST, timed_rows=latency.ROWS,
     )  # fmt: skip
     run.write(REPORT, page)
