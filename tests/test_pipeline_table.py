@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pydl.pipeline.table import read_chunks, read_table, scan
+from pydl.pipeline.table import chunk_rows, read_chunks, read_table, scan
 from pydl.pipeline.writing import TableWriter, write_table
 
 PEOPLE = "name,age,city\nAnn,31,Oslo\nBob,45,Rome\nCid,28,Bonn\n"
@@ -229,6 +229,13 @@ def test_chunks_are_the_table(tmp_path: Path, name: str) -> None:
     schema = scan(tmp_path / name, 300)
     assert schema.kinds == {"n": "float64", "late": "text", "s": "text"}
     pd.testing.assert_frame_equal(next(read_chunks(tmp_path / name, 300, schema)), chunks[0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "feather", "npz"])
+def test_a_chunk_is_a_few_megabytes(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t.{ending}"
+    write_table(pd.DataFrame({f"c{i}": np.full(10_000, 0.25) for i in range(40)}), path)
+    assert 4e6 / 320 / 2 < chunk_rows(path) < 4e6 / 320 * 2
 
 
 def test_chunks_of_flags_dates_and_names_that_come_late(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ SUFFIXES = {
     ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
     ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
 }  # fmt: skip
-_CHUNK_BYTES = 4 << 20  # of the file, at a time; as text and numbers they are some ten times as much
+_CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "npz"}
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
@@ -105,7 +105,7 @@ def read_chunks(
     path : str or Path
         As for `read_table`.
     rows : int, optional
-        By default as many as take about 4 MB of the file.
+        By default as many as take about 4 MB.
     schema : Schema, optional
         The result of `scan`. Without it, a file of more than one chunk takes a pass for that first.
     text : collection of str
@@ -129,18 +129,17 @@ def read_chunks(
 
 
 def chunk_rows(path: Path) -> int:
-    """How many rows of a file take about `_CHUNK_BYTES`."""
+    """How many rows take about `_CHUNK_BYTES`, of the file if it is text, of memory if not."""
     kind = _kind(path)
     with _plain_errors(path):
-        if kind == "parquet":
-            about = pyarrow.parquet.read_metadata(path)
-            size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            rows = about.num_rows
-        else:
+        if kind in ("delimited", "json"):
             opener = gzip.open if is_packed(path) else open
             with opener(path, "rb") as file:
                 head = file.read(1 << 20)
             size, rows = len(head), head.count(b"\n")
+        else:
+            piece = next(_pieces(path, kind, 4096, []), pd.DataFrame())
+            size, rows = int(piece.memory_usage(index=False).sum()), len(piece)
     return max(256, min(1 << 16, _CHUNK_BYTES * max(1, rows) // max(1, size)))
 
 
