@@ -129,3 +129,6 @@ def test_many_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     frame.to_csv(tmp_path / "data.csv", index=False)
     arguments = ["train", str(tmp_path / "data.csv"), "--target", "y", "--epochs", "3", "--out", str(tmp_path / "run")]
     assert cli.main(arguments) == 0, capsys.readouterr().err
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert page.count("commonest of") == 3
+    assert "the counts stand in metrics.json only" in page

@@ -19,7 +19,7 @@ import pytest
 from pydl import cli
 from pydl.pipeline.columns import guess
 from pydl.pipeline.fitted import Predictions
-from pydl.pipeline.report import latency, slices
+from pydl.pipeline.report import figures, latency, slices
 from pydl.pipeline.target import Target
 from pydl.pipeline.training import Part
 
@@ -149,3 +149,24 @@ def test_slices_in_the_report(reports: dict[str, Path]) -> None:
         assert len(found) == 6
         assert [float(t) for t in found[:5]] == sorted(map(float, found[:5]), reverse=True)
         assert "us per row" not in (report.parent / "metrics.json").read_text()
+
+
+@pytest.mark.parametrize("classes", [6, 7, 15, 16])
+def test_what_has_no_place_in_a_picture_is_said(classes: int) -> None:
+    target = Target("y", "classification", [f"class {k}" for k in range(classes)])
+    y = np.arange(40 * classes) % classes
+    p = np.random.default_rng(0).dirichlet(np.ones(classes), len(y))
+    confusion, *curves = figures.judgement(target, y, Predictions(target.decode(p.argmax(axis=1)), p))
+    assert ("metrics.json" in confusion.hint) == (classes > 15)
+    assert len(curves) == 3
+    for curve in curves:
+        assert (f"Shown are the 6 commonest of {classes} classes." in curve.hint) == (classes > 6)
+    few = y < 6
+    roc = figures.judgement(target, y[few], Predictions(target.decode(y[few]), p[few]))[1]
+    assert "Shown are" not in roc.hint, "only classes that occur have a curve"
+
+
+@pytest.mark.parametrize("columns", [20, 21])
+def test_bars_that_have_no_place_are_counted(columns: int) -> None:
+    bars = figures.importance([(f"c{i}", 1 / (i + 1), 0.0) for i in range(columns)], classes=True)
+    assert ("Shown are the first 20 of 21 columns." in bars.hint) == (columns > 20)

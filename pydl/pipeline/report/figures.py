@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -96,11 +96,14 @@ def judgement(target: Target, y: Array, predictions: Predictions) -> list[Pictur
     assert p is not None
     found = [_confusion(target, y, p)]
     counts = np.bincount(y.astype(int), minlength=p.shape[1])
-    if (counts > 0).sum() < 2:
+    present = int((counts > 0).sum())
+    if present < 2:
         return found
     classes = [1] if p.shape[1] == 2 else np.argsort(-counts, kind="stable")[:_CURVES].tolist()
     curves = [(_short(f"{target.name} = {target.classes[k]}"), y == k, p[:, k]) for k in classes if counts[k] > 0]
-    return [*found, _roc(curves), _precision_recall(curves), _calibration(curves)]
+    left_out = f" Shown are the {_CURVES} commonest of {present} classes." if present > _CURVES else ""
+    drawn = _roc(curves), _precision_recall(curves), _calibration(curves)
+    return [*found, *(replace(picture, hint=picture.hint + left_out) for picture in drawn)]
 
 
 def _confusion(target: Target, y: Array, p: Array) -> Picture:
@@ -124,6 +127,8 @@ def _confusion(target: Target, y: Array, p: Array) -> Picture:
 
     right = np.trace(counts) / max(counts.sum(), 1)
     hint = "Rows are the truth, columns what was predicted; the darker, the larger the share of the row."
+    if n > _CELLS:
+        hint += f" Of more than {_CELLS} classes the counts stand in metrics.json only."
     return _draw("Confusion matrix", f"{right:.1%} of the rows lie on the diagonal.", hint, draw, 3.4 if n < 6 else 4.4)
 
 
@@ -179,7 +184,12 @@ def _against(truth: Array, values: Array) -> Picture:
         axes.plot(ends, ends, color="gray", linestyle=":")
         axes.set(xlabel="true", ylabel="predicted")
 
-    return _draw("Predicted against true", f"{len(rows)} rows.", "The closer to the dotted line, the better.", draw)
+    return _draw(
+        "Predicted against true",
+        f"{len(rows):,} of {len(truth):,} rows.",
+        "The closer to the dotted line, the better.",
+        draw,
+    )
 
 
 def _residuals(truth: Array, values: Array) -> Picture:
@@ -223,6 +233,8 @@ def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Pi
 
     alt = "Most important: " + ", ".join(name for name, _, _ in weights[:5]) + "."
     hint = "How much worse predictions of test rows become when a column's values are shuffled between them."
+    if len(weights) > _BARS:
+        hint += f" Shown are the first {_BARS} of {len(weights)} columns."
     return _draw("Importance of columns", alt, hint, draw, max(2.4, 0.8 + 0.24 * len(shown)))
 
 
