@@ -126,7 +126,8 @@ def test_the_worst_and_the_slowest_slices() -> None:
     assert [s.values for s in found.slowest[:1]] == ["Oslo"]
     assert {s.values for s in found.slowest} == {"Oslo", "Rome", "Bonn"}, "ten rows are no slice"
     assert found.everything.error == pytest.approx(100 / 540)
-    assert found.slowest[0].time == pytest.approx(0.008 / latency.ROWS * 1e6, rel=0.5)
+    assert found.slowest[0].time is not None
+    assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05
 
 
 def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

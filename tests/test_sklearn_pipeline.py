@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -128,6 +129,27 @@ def test_what_scikit_learn_lacks(digits: tuple[Array, Array]) -> None:
         x, y.astype(float)
     )
     assert robust.score(x, y) > 0.8
+
+
+@pytest.mark.parametrize("estimator", ALL, ids=lambda e: type(e).__name__)
+def test_a_pipeline_prepares_the_validation_data(estimator: Any, digits: tuple[Array, Array]) -> None:
+    """As by hand: the steps before the estimator transform `X_val`, too."""
+    x, y = 100 * digits[0] + 7, digits[1]
+    given, held_out = (x[:1200], y[:1200]), {"X_val": x[1200:], "y_val": y[1200:]}
+    with config_context(enable_metadata_routing=True):
+        last = clone(estimator).set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(StandardScaler(), last, transform_input=["X_val"]).fit(*given, **held_out)
+    scale = StandardScaler().fit(x[:1200])
+    by_hand = clone(estimator).fit(scale.transform(x[:1200]), y[:1200], X_val=scale.transform(x[1200:]), y_val=y[1200:])
+    assert measured(pipeline[-1]) == measured(by_hand)
+    np.testing.assert_array_equal(pipeline.predict(x[1200:]), by_hand.predict(scale.transform(x[1200:])))
+
+
+def measured(estimator: Any) -> list[float]:
+    """What it found on the validation data, epoch by epoch."""
+    found = estimator.history_["val_loss"] if hasattr(estimator, "history_") else estimator.validation_scores_
+    assert len(found) > 1
+    return list(found)
 
 
 def test_many_labels() -> None:

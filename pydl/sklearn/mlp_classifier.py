@@ -121,6 +121,7 @@ class MLPClassifier(Classes, BaseMLP):
         sample_weight : array (rows,), optional
         X_val, y_val : optional
             Rows to score after each iteration; training stops when the score gets no better, with its best weights.
+            A `Pipeline(..., transform_input=["X_val"])` that routes metadata transforms them like the others.
 
         Raises
         ------
