@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from pydl.pipeline.table import chunk_rows, read_chunks, read_table, scan
-from pydl.pipeline.writing import TableWriter, write_table
+from pydl.pipeline.writing import write_table
+from tests.tables import OF_ALL_KINDS
 
 PEOPLE = "name,age,city\nAnn,31,Oslo\nBob,45,Rome\nCid,28,Bonn\n"
 
@@ -180,26 +181,6 @@ def test_tens_of_thousands_of_columns(file: Callable[..., Path]) -> None:
 
 
 # ---- other formats --------------------------------------------------------------------------------------------------
-MIXED = pd.DataFrame({
-    "whole": [3, 1, 2], "real": [0.5, np.nan, -2.25], "text": ["a", None, "c d"], "flag": [True, False, True],
-    "when": pd.to_datetime(["2024-01-31 00:00", "2024-02-29 12:30", "2025-01-01 00:00"]),
-})  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name", ["t.csv", "t.tsv", "t.csv.gz", "t.parquet", "t.arrow", "t.feather", "t.jsonl", "t.json"]
-)
-def test_written_tables_come_back(tmp_path: Path, name: str) -> None:
-    write_table(MIXED, tmp_path / name)
-    frame = read_table(tmp_path / name)
-    assert list(frame.columns) == list(MIXED.columns)
-    np.testing.assert_array_equal(frame["whole"], MIXED["whole"])
-    np.testing.assert_array_equal(frame["real"], MIXED["real"])
-    assert [None if pd.isna(v) else v for v in frame["text"]] == ["a", None, "c d"]
-    assert frame["flag"].astype(str).tolist() == ["True", "False", "True"]
-    assert pd.to_datetime(frame["when"], format="ISO8601").tolist() == MIXED["when"].tolist()
-
-
 def test_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=np.arange(6.0).reshape(3, 2), y=np.array(["a", "b", "a"]))
     frame = read_table(tmp_path / "t.npz")
@@ -255,16 +236,6 @@ def test_chunks_of_flags_dates_and_names_that_come_late(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.concat(chunks), read_table(tmp_path / "t.jsonl"))
 
 
-OF_ALL_KINDS = pd.DataFrame({
-    "whole": range(9), "gaps": [1, None, 3] * 3, "gaps later": [1, 2, 3] * 2 + [None] * 3, "real": np.arange(9) / 7,
-    "words": ["1", "x", None] * 3, "late": ["1"] * 8 + ["x"], "nothing": [None] * 9,
-    "nothing yet": [None] * 7 + ["1", "2"], "never": pd.array([None] * 9, "str"), "flag": [True, False, True] * 3,
-    "short": np.arange(9, dtype="int8"),
-    "single": np.arange(9, dtype="float32") / 7, "day": pd.date_range("2024-01-31", periods=9),
-    "code": ["01"] * 4 + ["2"] * 5, "mixed": [1, 2, 3] * 2 + [0.5, 1e300, -1],
-})  # fmt: skip
-
-
 @pytest.mark.parametrize("rows", [2, 3, 8, 9])
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.json", "t.parquet", "t.arrow", "t.npz"])
 def test_chunks_are_the_table_whatever_it_holds(tmp_path: Path, name: str, rows: int) -> None:
@@ -273,33 +244,6 @@ def test_chunks_are_the_table_whatever_it_holds(tmp_path: Path, name: str, rows:
     chunks = list(read_chunks(tmp_path / name, rows, text=text))
     assert len(chunks) == -(-9 // rows)
     pd.testing.assert_frame_equal(pd.concat(chunks), read_table(tmp_path / name, text))
-
-
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.jsonl", "t.json", "t.parquet", "t.arrow", "t.npz"])
-def test_tables_written_in_pieces(tmp_path: Path, name: str) -> None:
-    write_table(OF_ALL_KINDS, tmp_path / name)
-    with TableWriter(tmp_path / ("pieces " + name)) as file:
-        for start in range(0, 9, 2):
-            file.write(OF_ALL_KINDS.iloc[start : start + 2])
-    pd.testing.assert_frame_equal(read_table(tmp_path / ("pieces " + name)), read_table(tmp_path / name))
-    if name not in ("t.parquet", "t.arrow"):  # whose pieces are batches of their own
-        assert (tmp_path / ("pieces " + name)).read_bytes() == (tmp_path / name).read_bytes()
-
-
-def interrupted(path: Path) -> None:
-    with TableWriter(path) as file:
-        file.write(MIXED)
-        raise KeyboardInterrupt
-
-
-def test_a_table_is_there_when_all_of_it_is(tmp_path: Path) -> None:
-    for name in ("t.csv", "t.csv.gz", "t.parquet", "t.arrow", "t.npz", "t.json"):
-        (tmp_path / name).write_text("before")
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(tmp_path / name)
-        assert (tmp_path / name).read_text() == "before"
-        (tmp_path / name).unlink()
-    assert not list(tmp_path.iterdir())
 
 
 def test_chunks_need_little_memory(tmp_path: Path) -> None:
@@ -365,10 +309,6 @@ def test_no_file_and_folders(tmp_path: Path) -> None:
         read_table(tmp_path / "gone.csv")
     with pytest.raises(ValueError, match=r"is a folder.*--task image"):
         read_table(tmp_path)
-    with pytest.raises(ValueError, match="cannot be written"):
-        write_table(MIXED, tmp_path / "gone" / "t.csv")
-    with pytest.raises(ValueError, match="unknown ending"):
-        write_table(MIXED, tmp_path / "t.xls")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

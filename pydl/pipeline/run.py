@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pydl
 from pydl.pipeline.fitted import Fitted
@@ -17,6 +15,7 @@ from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
+from pydl.pipeline.writing import replaced
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"
@@ -96,23 +95,12 @@ class Run:
 
     def write_csv(self, name: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
         """Write a table, row by row."""
-        with self._replaced(name) as file:
+        with replaced(self.path / name) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
 
     def write(self, name: str, text: str) -> None:
         """Write a text."""
-        with self._replaced(name) as file:
+        with replaced(self.path / name) as file:
             file.write(text)
-
-    @contextmanager
-    def _replaced(self, name: str) -> Iterator[IO[str]]:
-        """A file to write, which takes the place of an earlier one in one step."""
-        path = self.path / name
-        new = path.with_name(f".{name}.new")
-        with new.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)

@@ -8,7 +8,7 @@ from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.run import Run
-from pydl.pipeline.writing import TableWriter
+from pydl.pipeline.writing import table_writer
 
 
 def predict_file(run: Run, data: str, out: str) -> int:
@@ -19,7 +19,7 @@ def predict_file(run: Run, data: str, out: str) -> int:
     if run.options().task == "image":
         return predict_images(run, data, out)
     fitted, rows = run.fitted(), 0
-    with TableWriter(out) as file:
+    with table_writer(out) as file:
         for frame in fitted.read(data):
             found = fitted.predict(frame)
             columns: dict[str, Any] = {f"{fitted.target.name} predicted": found.values}

@@ -28,6 +28,7 @@ from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
+from pydl.pipeline.writing import replaced
 
 Array = NDArray[Any]
 Chunks = Callable[[], Iterator[pd.DataFrame]]
@@ -265,9 +266,8 @@ def _read_done(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(value))
-    draft.replace(path)
+    with replaced(path) as file:
+        json.dump(value, file)
 
 
 def _read_frame(path: Path) -> pd.DataFrame:

@@ -1,13 +1,15 @@
-"""Tables into files, piece by piece; a file is there when all of it is."""
+"""Files that are there when all of them is written, and tables in them, piece by piece."""
 
 from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,17 +21,35 @@ from pydl.pipeline import values
 from pydl.pipeline.table import SUFFIXES, suffix
 
 
+@contextmanager
+def replaced(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
+    """A file to write, which takes the place of an earlier one in one step; an error leaves the earlier one."""
+    new = path.with_name(f".{path.name}.new")
+    text: dict[str, Any] = {"encoding": "utf-8", "newline": ""} if mode == "w" else {}
+    try:
+        with new.open(mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """A table as a file, in the format that the name's ending says."""
-    with TableWriter(path) as file:
-        file.write(frame)
+    with table_writer(path) as writer:
+        writer.write(frame)
 
 
-class TableWriter:
-    """A file of tables one below the other, in the format that the name's ending says.
+@contextmanager
+def table_writer(path: str | Path) -> Iterator[_Writer]:
+    """A file of tables one below the other, in the format that the name's ending says; it is there when all of it is.
 
-    What is written goes to a file beside it, which takes its name at the end of the `with` block, and is deleted if an
-    error ends that. NPZ files are made at the end, of arrays that are in memory until then.
+    Each `write` appends some rows, with the same columns as before. NPZ files are made at the end, of arrays that are
+    in memory until then.
 
     Parameters
     ----------
@@ -40,53 +60,29 @@ class TableWriter:
     ValueError
         An unknown ending; a file that cannot be written.
     """
+    path = Path(path)
+    ending = suffix(path)
+    if ending not in SUFFIXES:
+        raise ValueError(f"{path}: unknown ending; expected one of {' '.join(SUFFIXES)}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a folder or device; expected the name of a file to write")
+    form = _FORMS.get(ending) or _FORMS[SUFFIXES[ending]]
+    packed = path.suffix.lower() == ".gz" and SUFFIXES[ending] in _PACKED
+    try:
+        with (
+            replaced(path, "wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else nullcontext(file) as inner,
+            closing(form(inner)) as writer,  # after an error as well: Arrow's complain when they are dropped open
+        ):
+            yield writer
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        ending = suffix(self.path)
-        if ending not in SUFFIXES:
-            raise ValueError(f"{path}: unknown ending; expected one of {' '.join(SUFFIXES)}")
-        if self.path.is_dir():
-            raise ValueError(f"{path} is a folder; expected the name of a file to write")
-        self._form = _FORMS.get(ending) or _FORMS[SUFFIXES[ending]]
-        self._packed = self.path.suffix.lower() == ".gz" and SUFFIXES[ending] in _PACKED
-        self._draft = self.path.with_name(f".{self.path.name}.new")
 
-    def __enter__(self) -> Self:
-        try:
-            self._raw = self._draft.open("wb")
-        except OSError as error:
-            raise self._cannot(error) from None
-        self._file: Any = gzip.GzipFile("", "wb", fileobj=self._raw, mtime=0) if self._packed else self._raw
-        self._writer = self._form(self._file)
-        return self
+class _Writer(Protocol):
+    def write(self, frame: pd.DataFrame) -> None: ...
 
-    def write(self, frame: pd.DataFrame) -> None:
-        """Append some rows, with the same columns as before."""
-        frame = frame.copy(deep=False)
-        frame.attrs = {}
-        try:
-            self._writer.write(frame)
-        except OSError as error:
-            raise self._cannot(error) from None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        try:
-            self._writer.close()  # after an error as well, for Arrow's writers complain when they are dropped open
-            if kind is None:
-                if self._packed:
-                    self._file.close()
-                self._raw.flush()
-                os.fsync(self._raw.fileno())
-                self._draft.replace(self.path)
-        except OSError as failed:
-            raise self._cannot(failed) from None
-        finally:
-            self._raw.close()
-            self._draft.unlink(missing_ok=True)
-
-    def _cannot(self, error: OSError) -> ValueError:
-        return ValueError(f"{self.path}: cannot be written: {error.strerror or error}")
+    def close(self) -> None: ...
 
 
 class _Text:
@@ -127,6 +123,8 @@ class _Arrow:
         return pyarrow.ipc.new_file(self.file, schema, options=pyarrow.ipc.IpcWriteOptions(compression="lz4"))
 
     def write(self, frame: pd.DataFrame) -> None:
+        frame = frame.copy(deep=False)
+        frame.attrs = {}
         table = pyarrow.Table.from_pandas(frame, self.schema, preserve_index=False)
         if self.schema is None:
             self.schema = table.schema
