@@ -104,6 +104,7 @@ typedef struct {
 
 static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
     step->rows = c->rows ? c->rows + s * c->batch : NULL;
+    step->next = c->rows && s + 1 < c->steps ? step->rows + c->batch : NULL;
     step->row0 = c->row0 + s * c->batch;
     step->count = c->count + (uint64_t)s;
     for (int i = 0; i < PD_COEFS; i++) step->coef[i] = c->coefs ? c->coefs[s * PD_COEFS + i] : 0;
