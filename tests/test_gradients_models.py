@@ -66,6 +66,17 @@ def test_gradients(name: str) -> None:
     check(CASES[name]())
 
 
+def test_a_poisson_loss_behind_exponential_sees_no_epsilon() -> None:
+    """Of means of e^-40, where 1e-7 beside them would leave nothing to learn."""
+    c = case(pydl.Sequential([pydl.Input((4,)), L.Dense(3, "exponential")]), "poisson", weighted=True)
+    kernel, bias = c.model.get_weights()
+    c.model.set_weights([kernel, bias - 40])
+    log_mean = c.x @ kernel + bias - 40
+    per_row = (np.exp(log_mean) - c.y * log_mean).mean(axis=1)
+    assert loss_of(c) == pytest.approx((c.w * per_row).mean(), rel=1e-12)
+    check(c)
+
+
 # -- frozen weights ---------------------------------------------------------------------------------------------------
 
 

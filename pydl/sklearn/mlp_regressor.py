@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
@@ -17,14 +15,11 @@ from pydl.sklearn.targets import Numbers
 Array = NDArray[Any]
 
 
-class PoissonLogMean(pydl.losses.Loss):
-    """Half the Poisson deviance of y and exp(z), the mean over a row."""
+class HalfPoissonDeviance(pydl.losses.Poisson):
+    """The Poisson loss less its value for predictions that are right."""
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        return np.asarray((xlogy(y_true, y_true) - y_true * y_pred - y_true + np.exp(y_pred)).mean(axis=-1))
-
-    def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        return np.asarray((np.exp(y_pred) - y_true) / y_pred.shape[-1])
+    def fields(self) -> dict[str, Any]:
+        return {"a": 1.0}
 
 
 class MLPRegressor(Numbers, BaseMLP):
@@ -35,8 +30,8 @@ class MLPRegressor(Numbers, BaseMLP):
     Parameters
     ----------
     loss : {"squared_error", "poisson"}, str or Loss, default "squared_error"
-        "squared_error" is half the squared error, summed over the outputs; "poisson" makes the network predict the
-        logarithm of the mean. Any other loss is one of pydl, by name or as an object.
+        "squared_error" is half the squared error, summed over the outputs; "poisson" is half the deviance of
+        counts from their predicted means. Any other loss is one of pydl, by name or as an object.
 
     Examples
     --------
@@ -71,9 +66,6 @@ class MLPRegressor(Numbers, BaseMLP):
         """One more iteration over some rows."""
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _values(self, y: Array) -> Array:
-        return super()._values(np.exp(y) if self.loss == "poisson" else y)
-
     def _targets(self, y: Any, reset: bool, incremental: bool, classes: Any) -> Array:
         y = super()._targets(y, reset, incremental, classes)
         if reset and self.loss == "poisson":
@@ -90,4 +82,4 @@ class MLPRegressor(Numbers, BaseMLP):
     def _objective(self) -> tuple[Any, float]:
         if self.loss == "squared_error":
             return "mse", self.n_outputs_ / 2
-        return (PoissonLogMean(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)
+        return (HalfPoissonDeviance(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)
