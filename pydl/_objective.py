@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from pydl import _core
 from pydl._plan import Builder, Tensor
 from pydl._variable import Variable
+
+_GROUP = 64  # elements per part of a norm, as in kernel.h
 
 
 def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
@@ -103,37 +106,48 @@ def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
     if not penalised:
         return None
     slot = b.slot(1)
-
-    def tail() -> None:
-        for v in penalised:
-            l1, l2 = v.regularizer.factors(b.batch)
-            b.emit("penalty_sum", w=v.buffer, n=v.buffer.size, slot=slot, l1=l1, l2=l2, factor=float(b.batch))
-
-    b.later(tail)
+    for parts in [_emit_norm_parts(b, v.buffer, *_factors(b, v)) for v in penalised]:
+        b.later(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot
+
+
+def _factors(b: Builder, v: Variable) -> tuple[float, float]:
+    """l1 and l2 of a weight's penalty."""
+    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(b.batch)
 
 
 def emit_penalty_gradients(b: Builder) -> None:
     """Emit the regularizers' part of the gradients."""
     for v in b.trained.values():
-        if v.regularizer is not None:
-            g, (l1, l2) = v.gradient_buffer(), v.regularizer.factors(b.batch)
-            b.emit("penalty_grad", w=v.buffer, g=g, n=g.size, l1=l1, l2=l2)
+        l1, l2 = _factors(b, v)
+        if l1 or l2:
+            b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
+
+
+def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core.Buffer:
+    """Emit l1 sum|x| + l2 sum(x^2), in parts that are yet to be summed."""
+    parts = b.buffer((-(-x.size // _GROUP),), "float64")
+    b.emit("norm_parts", x=x, parts=parts, n=x.size, l1=l1, l2=l2)
+    return parts
 
 
 def emit_optimizer(b: Builder, optimizer: Any) -> None:
     """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
-    variables = list(b.trained.values())
-    _emit_clipping(b, optimizer, variables)
-    for v in variables:
-        g = v.gradient_buffer()
+    limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
+    # A step adds the penalty's gradient by itself, unless that is to be clipped or shown to Python.
+    apart = optimizer.op is None or any(limit is not None for limit in limits)
+    if apart:
+        emit_penalty_gradients(b)
+        _emit_clipping(b, optimizer, list(b.trained.values()))
+    for v in b.trained.values():
         slots = optimizer.slot_variables(v)
         if optimizer.op is None:
             _emit_custom_step(b, optimizer, v, slots)
         else:
             named = {f"s{i}": s.buffer for i, s in slots.items()}
-            b.emit(optimizer.op, w=v.buffer, g=g, n=g.size, decay=int(optimizer.decays(v)), **named,
-                   **optimizer.fields())  # fmt: skip
+            l1, l2 = (0.0, 0.0) if apart else _factors(b, v)
+            b.emit(optimizer.op, w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, decay=int(optimizer.decays(v)),
+                   l1=l1, l2=l2, **named, **optimizer.fields())  # fmt: skip
         if v.constraint is not None:
             _emit_constraint(b, v)
 
@@ -147,17 +161,21 @@ def _emit_clipping(b: Builder, optimizer: Any, variables: Sequence[Variable]) ->
     limit = optimizer.clipnorm or optimizer.global_clipnorm
     if limit is None:
         return
-    together = optimizer.global_clipnorm is not None
+    if optimizer.global_clipnorm is not None:
+        norms = [_emit_norm(b, grads)] * len(grads)
+    else:
+        norms = [_emit_norm(b, [g]) for g in grads]
+    for g, norm in zip(grads, norms, strict=True):
+        b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+
+
+def _emit_norm(b: Builder, grads: Sequence[_core.Buffer]) -> _core.Buffer:
+    """Emit the squared norm of gradients as one vector."""
     norm = b.buffer((1,), "float64")
-    for i, g in enumerate(grads):
-        if not together:
-            norm = b.buffer((1,), "float64")
-        b.emit("grad_norm", g=g, norm2=norm, n=g.size, add=int(together and i > 0))
-        if not together:
-            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
-    if together:
-        for g in grads:
-            b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
+    parts = [_emit_norm_parts(b, g, 0.0, 1.0) for g in grads]
+    for i, p in enumerate(parts):
+        b.emit("sum_parts", parts=p, total=norm, n=p.size, add=int(i > 0))
+    return norm
 
 
 def _emit_custom_step(b: Builder, optimizer: Any, v: Variable, slots: dict[int, Variable]) -> None:

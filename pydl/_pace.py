@@ -30,7 +30,7 @@ class Pace:
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
     LOOK = 5  # one chunk in so many tries the other threads again
     MEMORY = 5e-4  # seconds of earlier chunks that weigh against a new one
-    ENOUGH = 2e-3  # seconds on all threads before they are given up
+    ENOUGH = 2e-3  # seconds on one thread before others are tried, and on all before they are given up
 
     def __init__(self, threads: int) -> None:
         self.most = threads
@@ -50,10 +50,12 @@ class Pace:
 
     def steps(self) -> int:
         """Steps of the next chunk."""
-        known = self.seconds.get(self.threads(), self.seconds.get(1))
+        threads = self.threads()
+        known = self.seconds.get(threads, self.seconds.get(1))
         if known is None:
             return 1
-        return max(1, min(int(self.CHUNK / known), self.GROWTH * self.longest))
+        timing = threads < self.most and self.chunks[threads] < 2
+        return max(1, min(int((self.ENOUGH if timing else self.CHUNK) / known), self.GROWTH * self.longest))
 
     def took(self, threads: int, steps: int, seconds: float) -> None:
         """Learn from a chunk."""

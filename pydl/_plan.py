@@ -25,6 +25,7 @@ from pydl._variable import Variable
 
 # As in gemm.h: what the kernels pack at a time, and the widest panel, in elements.
 _BATCH_BLOCK, _ROW_BLOCK, _K_BLOCK, _PANEL = 256, 128, 512, 32
+_CACHED = 1 << 19  # bytes of a kernel that stay in a core's L2 (1 MB or more) beside its gradient and slots
 
 
 def run_op(op: str, dtype: str, **fields: Any) -> None:
@@ -297,11 +298,23 @@ class Builder:
         elif act.kernel is not None and self.training and reads_input(act):
             z = self.buffer(y.shape)
         fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha} if act and act.kernel else {}
-        self.emit("gemm_fwd", x=x.buffer, w=kernel.buffer, b=b, y=y.buffer, z=z, B=x.rows_of_last, I=x.shape[-1],
+        op = "gemm_fwd_panels" if trainable and self._by_panels(x, kernel, act) else "gemm_fwd"
+        self.emit(op, x=x.buffer, w=kernel.buffer, b=b, y=y.buffer, z=z, B=x.rows_of_last, I=x.shape[-1],
                   O=units, **fused)  # fmt: skip
         if fused:
             self._activated(y, act, z)
         return y
+
+    def _by_panels(self, x: Tensor, kernel: Variable, act: Any) -> bool:
+        """Whether threads had rather share out the panels of a kernel that is being trained than the rows of x.
+
+        The optimizer leaves each thread the panels that it updated, and the others would have to fetch them; by panels
+        they fetch rows instead, which they need for the gradient of the kernel anyway. Not worth it where the kernel
+        does not stay in the caches, nor where x wants a gradient: for that, all threads fetch the whole kernel.
+        """
+        w, units, threads = np.asarray(kernel.buffer), kernel.shape[1], self.threads
+        fits = 2 * threads <= w.shape[0] and w.nbytes <= threads * _CACHED and 2 * x.rows_of_last <= units
+        return threads > 1 and self.training and fits and not x.value.needs_grad and not (act and rowwise(act))
 
     def dense_backward(self, x: Tensor, y: Tensor, kernel: Variable, bias: Variable | None, trainable: bool) -> None:
         """The gradients of `dense_forward`."""

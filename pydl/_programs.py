@@ -73,7 +73,7 @@ class Program:
                 walk.backward()
             self.penalty_slot = emit_penalties(b, model.trainable_weights)
             b.flush()
-            if training:
+            if kind == "gradients":
                 emit_penalty_gradients(b)
             if kind == "train":
                 emit_optimizer(b, model.optimizer)

@@ -87,6 +87,22 @@ def test_any_number_of_threads(mnist: tuple[Any, Any], isa: str, dtype: str) -> 
         np.testing.assert_array_equal(got[2], expected[2])
 
 
+def test_panels_of_a_wide_first_layer_shared_out(mnist: tuple[Any, Any], isa: str) -> None:
+    """On one thread the forward pass goes by rows, on others by panels of the weights."""
+    x, y = mnist
+    hashes = set()
+    for threads in (1, 2, 3):
+        pydl.config.set_num_threads(threads)
+        pydl.utils.set_random_seed(1)
+        wide = L.Dense(200, "gelu", kernel_regularizer=pydl.regularizers.L1L2(1e-5, 1e-4))
+        model = pydl.Sequential([pydl.Input((784,)), L.Rescaling(1 / 255), wide, L.Dense(10)])
+        model.compile("adam", pydl.losses.SparseCategoricalCrossentropy(from_logits=True))
+        losses = model.fit(x, y, batch_size=70, epochs=2, verbose=0).history["loss"]
+        assert ("gemm_fwd_panels" in str(model.plan(70))) == (threads > 1)
+        hashes.add((fingerprint(model), *losses))
+    assert len(hashes) == 1
+
+
 def test_a_hundred_steps_twice(mnist: tuple[Any, Any]) -> None:
     """One run step by step, the other in one go on other threads."""
     x, y = mnist

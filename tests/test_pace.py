@@ -56,3 +56,9 @@ def test_the_first_chunk_of_another_fit_is_a_whole_one() -> None:
         pace.took(1, steps[-1], steps[-1] * 1e-6)
     assert steps[:4] == [1, 16, 256, 4096]
     assert steps[4] == pytest.approx(Pace.CHUNK / 1e-6, rel=1e-3)
+
+
+def test_timing_one_thread_is_brief() -> None:
+    pace = Pace(2)
+    run(pace, {1: 600e-6}, 1)
+    assert (pace.threads(), pace.steps()) == (1, 3)  # 2 ms

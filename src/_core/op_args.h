@@ -60,17 +60,20 @@
 #define PD_FIELDS_sum(IN, OUT, SCR, FN, INT, REAL) IN(x) IN(w) INT(n) INT(group) INT(slot) REAL(factor)
 
 /* Optimizer step on one tensor, element by element: rate and other per-step figures come from step->coef.
- *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first */
+ *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first
+ *   l1 l2: the gradient of this penalty is added to g, which stays as it is */
 #define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) \
-    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps)
+    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2)
 
 /* Penalty: g += l1 * sign(w) + 2 * l2 * w.   w g [n] */
 #define PD_FIELDS_penalty_grad(IN, OUT, SCR, FN, INT, REAL) IN(w) OUT(g) INT(n) REAL(l1) REAL(l2)
-/* Its value: sums[slot] += factor * (l1 * sum|w| + l2 * sum w^2). */
-#define PD_FIELDS_penalty_sum(IN, OUT, SCR, FN, INT, REAL) IN(w) INT(n) INT(slot) REAL(l1) REAL(l2) REAL(factor)
 
-/* Gradient clipping.  g [n]   norm2 [1] in double: += sum g^2 (fixed order) */
-#define PD_FIELDS_grad_norm(IN, OUT, SCR, FN, INT, REAL) IN(g) OUT(norm2) INT(n) INT(add)
+/* Norms, in double.  parts [ceil(n / 64)]: l1 * sum|x| + l2 * sum x^2 of each 64 elements.   x [n] */
+#define PD_FIELDS_norm_parts(IN, OUT, SCR, FN, INT, REAL) IN(x) OUT(parts) INT(n) REAL(l1) REAL(l2)
+/*   total [1] = (add: +=) the sum of parts [n] or, where it is NULL, sums[slot] += factor * that sum */
+#define PD_FIELDS_sum_parts(IN, OUT, SCR, FN, INT, REAL) IN(parts) OUT(total) INT(n) INT(add) INT(slot) REAL(factor)
+
+/* Gradient clipping.  g [n]   norm2 [1] in double: sum g^2, or NULL */
 /*   g *= min(1, limit / sqrt(norm2)), where norm2 is given, else g = clamp(g, -limit, limit) */
 #define PD_FIELDS_grad_clip(IN, OUT, SCR, FN, INT, REAL) OUT(g) IN(norm2) INT(n) REAL(limit)
 

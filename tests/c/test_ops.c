@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Elements behind the pointer fields of a family, as products of  B I O  and  W panels of I x O,  P O padded to panels,
- * G B / group,  L codes of a row,  V rows of a table,  S scratch;  1 is one double.  A '?' marks what may be NULL. Fields
- * not named here are BO. */
+ * G B / group,  L codes of a row,  V rows of a table,  N groups of 64,  S scratch;  1 makes it doubles.  A '?' marks
+ * what may be NULL. Fields not named here are BO. */
 static const struct {
     const char *family, *extents;
 } EXTENTS[] = {
@@ -21,7 +21,8 @@ static const struct {
     {"opt", "s2:BO?"},
     {"embed_fwd", "x:BL w:VO y:BLO"},
     {"embed_bwd", "x:BL dy:BLO dw:VO"},
-    {"grad_norm", "norm2:1"},
+    {"norm_parts", "parts:1N"},
+    {"sum_parts", "parts:1BO total:1?"},
     {"grad_clip", "norm2:1?"},
     {"bn_fwd", "gamma:O? beta:O? mean:O var:O bmean:O brstd:O"},
     {"bn_infer", "gamma:O? beta:O? mean:O var:O"},
@@ -65,6 +66,7 @@ static ptrdiff_t product(const call *c, const char *letters) {
         case 'G': n *= c->B / group(c); break;
         case 'L': n *= CODES; break;
         case 'V': n *= TABLE; break;
+        case 'N': n *= (c->B * c->O + 63) / 64; break;
         case 'S': n *= scratch(c) * MAX_NTH; break;
         }
     }

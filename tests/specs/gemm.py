@@ -79,7 +79,7 @@ FORWARD = {
 }
 
 
-def gemm_fwd(kind: str, act: str | None = None, bias: bool = True, keep: bool = False) -> Spec:
+def gemm_fwd(kind: str, act: str | None = None, bias: bool = True, keep: bool = False, op: str = "gemm_fwd") -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
         return {
@@ -94,7 +94,7 @@ def gemm_fwd(kind: str, act: str | None = None, bias: bool = True, keep: bool = 
             z = z + a["b"][: a["O"]]
         return {"y": FORWARD[act](z), "z": z if keep else None}
 
-    return Spec("gemm_fwd", args, ("y", "z"), reference, bound(act))
+    return Spec(op, args, ("y", "z"), reference, bound(act))
 
 
 def gemm_dx(kind: str, act: str | None = None, add: int = 0) -> Spec:
@@ -165,6 +165,9 @@ SPECS = [
     gemm_fwd("columns", "act_softmax_fwd"),
     gemm_fwd("rows", "act_tanh_fwd", bias=False),
     gemm_fwd("inner", "act_relu_fwd"),
+    *(gemm_fwd(kind, op="gemm_fwd_panels") for kind in SHAPES),
+    gemm_fwd("columns", "act_gelu_fwd", keep=True, op="gemm_fwd_panels"),
+    gemm_fwd("rows", "act_tanh_fwd", bias=False, op="gemm_fwd_panels"),
     *(gemm_dx(kind) for kind in SHAPES),
     *(gemm_dx(kind, add=1) for kind in ("rows", "columns")),
     gemm_dx("inner", "act_tanh_bwd"),

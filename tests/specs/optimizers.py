@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from .draw import normal, uniform
 from .spec import Fields, Spec
 
+GROUP = 64  # elements per part of a norm
+
 
 def decayed(a: Fields) -> NDArray:
     return a["w"] - a["step"]["coef"][1] * a["w"] if a["decay"] else a["w"]
@@ -69,16 +71,18 @@ def slot(rng: np.random.Generator, dtype: str, op: str, name: str, n: int) -> ND
     return uniform(rng, dtype, -0.5, 0.5, n)
 
 
-def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int) -> Spec:
+def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int, penalty: bool) -> Spec:
     formula, constants, _ = OPTIMIZERS[op]
+    l1, l2 = (0.3, 0.2) if penalty else (0.0, 0.0)
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         return {
-            "w": normal(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
-            "n": n, "decay": decay, "nesterov": nesterov, **constants, "step": {"coef": [0.05, 0.01]},
+            "w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
+            "n": n, "decay": decay, "nesterov": nesterov, "l1": l1, "l2": l2, **constants,
+            "step": {"coef": [0.05, 0.01]},
         }  # fmt: skip
 
-    return Spec(op, args, ("w", *slots), formula)
+    return Spec(op, args, ("w", *slots), lambda a: formula(a | penalty_gradient(a)))
 
 
 def sparse(rng: np.random.Generator, dtype: str, n: int) -> NDArray:
@@ -92,23 +96,42 @@ def penalty_args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
     return {"w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2}
 
 
-def penalty_sum_args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
-    step = {"sums": rng.uniform(1, 2, 3)}
-    return {"w": sparse(rng, dtype, n), "n": n, "l1": 0.3, "l2": 0.2, "slot": 1, "factor": 2.0, "step": step}
-
-
 def penalty_gradient(a: Fields) -> Fields:
     return {"g": a["g"] + a["l1"] * np.sign(a["w"]) + 2 * a["l2"] * a["w"]}
 
 
-def penalty_value(a: Fields) -> Fields:
+def norm_args(l1: float, l2: float) -> Callable[[np.random.Generator, str, int], Fields]:
+    return lambda rng, dtype, n: {
+        "x": normal(rng, dtype, n), "parts": np.full(-(-n // GROUP), np.nan), "n": n, "l1": l1, "l2": l2
+    }  # fmt: skip
+
+
+def norm_parts(a: Fields) -> Fields:
+    terms = np.zeros(a["parts"].size * GROUP)
+    terms[: a["n"]] = a["l1"] * np.abs(a["x"]) + a["l2"] * a["x"] ** 2
+    return {"parts": terms.reshape(-1, GROUP).sum(1)}
+
+
+def parts_args(add: int | None) -> Callable[[np.random.Generator, str, int], Fields]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        fields = {
+            "parts": rng.uniform(0, 1, n),
+            "n": n,
+            "slot": 1,
+            "factor": 2.0,
+            "step": {"sums": rng.uniform(1, 2, 3)},
+        }
+        return fields if add is None else {**fields, "total": rng.uniform(1, 2, 1), "add": add}
+
+    return args
+
+
+def sum_parts(a: Fields) -> Fields:
     sums = a["step"]["sums"].copy()
-    sums[1] += a["factor"] * (a["l1"] * np.abs(a["w"]).sum() + a["l2"] * (a["w"] ** 2).sum())
+    if a.get("total") is not None:
+        return {"total": a["add"] * a["total"] + a["parts"].sum(), "sums": sums}
+    sums[1] += a["factor"] * a["parts"].sum()
     return {"sums": sums}
-
-
-def norm_args(add: int) -> Callable[[np.random.Generator, str, int], Fields]:
-    return lambda rng, dtype, n: {"g": normal(rng, dtype, n), "norm2": rng.uniform(1, 2, 1), "n": n, "add": add}
 
 
 def clip_args(limit: float, norm: bool) -> Callable[[np.random.Generator, str, int], Fields]:
@@ -126,12 +149,12 @@ def clipped(a: Fields) -> Fields:
 
 
 SPECS = [
-    *(optimizer(*variant) for variant in VARIANTS),
+    *(optimizer(*variant, penalty) for variant in VARIANTS for penalty in (False, True)),
     Spec("penalty_grad", penalty_args, ("g",), penalty_gradient),
-    Spec("penalty_sum", penalty_sum_args, ("sums",), penalty_value),
+    *(Spec("norm_parts", norm_args(*factors), ("parts",), norm_parts) for factors in ((0.3, 0.2), (0.0, 1.0))),
     *(
-        Spec("grad_norm", norm_args(add), ("norm2",), lambda a: {"norm2": a["add"] * a["norm2"] + (a["g"] ** 2).sum()})
-        for add in (0, 1)
+        Spec("sum_parts", parts_args(add), ("sums",) if add is None else ("total", "sums"), sum_parts)
+        for add in (None, 0, 1)
     ),
     *(Spec("grad_clip", clip_args(*case), ("g",), clipped) for case in ((2.0, True), (7.0, True), (0.5, False))),
 ]

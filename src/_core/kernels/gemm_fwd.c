@@ -1,18 +1,43 @@
-/* gemm_fwd: z = x w + b, y = act(z).
+/* gemm_fwd, gemm_fwd_panels: z = x w + b, y = act(z).
  * x [B][I]   w panels [ceil(O/width)][I][width]   b [padded O] or NULL   y [B][O]   z [B][O] or NULL
- * By rows; overwrites; y and z must not overlap x. Where z is kept, the product goes there and y = act(z); else the
- * activation runs in place on rows that are still in cache. Bound: see gemm_tile.c. */
+ * By rows, or by panels of w: a training step's threads then each read the weights that they updated themselves, which
+ * are in their own caches (act must not be a row-wise one). Overwrites; y and z must not overlap x. Where z is kept,
+ * the product goes there and y = act(z); else the activation runs in place on what is still in cache. Bound: see
+ * gemm_tile.c. */
 #include "gemm.h"
+
+static gemm_args product(const pd_gemm_fwd_args *a) {
+    const ptrdiff_t w = panel_width(a->O);
+    return (gemm_args){a->x, a->w, a->b, a->z ? a->z : a->y, a->I, a->O, a->I, 1, a->O, a->I * w, w};
+}
+
+/* y = act(z) on columns [j0, j1) of rows [lo, hi). */
+static void activate(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t j0,
+                     ptrdiff_t j1) {
+    if (!a->act || lo >= hi || j0 >= j1) return;
+    const real *z = a->z ? a->z : a->y;
+    const ptrdiff_t whole = j1 - j0 == a->O, rows = whole ? hi - lo : 1;
+    for (ptrdiff_t r = lo; r < hi; r += rows) {
+        const pd_act_fwd_args act = {z + r * a->O + j0, (real *)a->y + r * a->O + j0, rows, j1 - j0, a->alpha};
+        a->act(&act, step, 0, 1);
+    }
+}
 
 PD_KERNEL(gemm_fwd) {
     PD_ARGS(gemm_fwd);
-    real *y = a->y, *z = a->z ? a->z : a->y;
+    const gemm_args g = product(a);
     const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
-    const gemm_args g = {a->x, a->w, a->b, z, a->I, a->O, a->I, 1, a->O, a->I * w, w};
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
     PD_NAME(gemm_walk)(&g, lo, hi, 0, panels);
-    if (!a->act || lo == hi) return;
-    const pd_act_fwd_args act = {z + lo * a->O, y + lo * a->O, hi - lo, a->O, a->alpha};
-    a->act(&act, step, 0, 1);
+    activate(a, step, lo, hi, 0, a->O);
+}
+
+PD_KERNEL(gemm_fwd_panels) {
+    PD_ARGS(gemm_fwd);
+    const gemm_args g = product(a);
+    const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
+    const ptrdiff_t p0 = panels * ith / nth, p1 = panels * (ith + 1) / nth;
+    PD_NAME(gemm_walk)(&g, 0, a->B, p0, p1);
+    activate(a, step, 0, a->B, p0 * w, min_(a->O, p1 * w));
 }

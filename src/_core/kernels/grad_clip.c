@@ -1,19 +1,7 @@
-/* Gradient clipping.  g [n]  norm2 [1], a double
- * grad_norm: norm2 (+)= sum(g^2), in double.
- * grad_clip: g *= min(1, limit / sqrt(norm2)), which leaves g alone within the limit and spreads NaN; without norm2
+/* Gradient clipping.  g [n]  norm2 [1] sum(g^2), a double, or NULL
+ * g *= min(1, limit / sqrt(norm2)), which leaves g alone within the limit and spreads NaN; without norm2
  * g = clamp(g, -limit, limit). */
-#include "reduce.h"
-
-PD_KERNEL(grad_norm) {
-    PD_ARGS(grad_norm);
-    (void)nth;
-    if (ith != 0) return;
-    const real *g = a->g;
-    double *norm2 = a->norm2;
-    vwide squares = {0};
-    PD_FOR_VECTORS (i, m, 0, a->n) vwide_add_square(&squares, vload_m(g + i, m));
-    *norm2 = (a->add ? *norm2 : 0) + vwide_sum(squares);
-}
+#include "kernel.h"
 
 PD_KERNEL(grad_clip) {
     PD_ARGS(grad_clip);

@@ -50,15 +50,16 @@ PD_INLINE void pd_rows(ptrdiff_t B, int ith, int nth, ptrdiff_t *lo, ptrdiff_t *
     if (*hi > B) *hi = B;
 }
 
-/* Elements [lo, hi) of n for thread ith. Every PD_PART_FLAT kernel splits so, and only so. Shares are multiples of 64
- * elements: whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */
+/* Elements [lo, hi) of n for thread ith. Every PD_PART_FLAT kernel splits so, and only so. Shares are multiples of
+ * PD_GROUP elements: whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */
+enum { PD_GROUP = 64 };
 PD_INLINE void pd_flat(ptrdiff_t n, int ith, int nth, ptrdiff_t *lo, ptrdiff_t *hi) {
     *lo = 0;
     *hi = n;
     if (nth == 1) return;
-    const ptrdiff_t groups = (n + 63) / 64;
-    *lo = groups * ith / nth * 64;
-    *hi = groups * (ith + 1) / nth * 64;
+    const ptrdiff_t groups = (n + PD_GROUP - 1) / PD_GROUP;
+    *lo = groups * ith / nth * PD_GROUP;
+    *hi = groups * (ith + 1) / nth * PD_GROUP;
     if (*lo > n) *lo = n;
     if (*hi > n) *hi = n;
 }

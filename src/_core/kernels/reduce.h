@@ -15,9 +15,6 @@ PD_INLINE vint vindex(void) {
 }
 
 /* VL doubles: the sums of the lanes of vreals */
-enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
-typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
-typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
 typedef struct {
     vdouble part[VWIDE];
 } vwide;
@@ -29,12 +26,12 @@ typedef union {
 PD_INLINE vwide vwiden(vreal v) {
     const vparts u = {v};
     vwide w;
-    for (int i = 0; i < VWIDE; i++) w.part[i] = __builtin_convertvector(u.part[i], vdouble);
+    for (int i = 0; i < VWIDE; i++) w.part[i] = vpart_widen(u.part[i]);
     return w;
 }
 PD_INLINE vreal vnarrow(vwide w) {
     vparts u;
-    for (int i = 0; i < VWIDE; i++) u.part[i] = __builtin_convertvector(w.part[i], vpart);
+    for (int i = 0; i < VWIDE; i++) u.part[i] = vpart_narrow(w.part[i]);
     return u.whole;
 }
 PD_INLINE void vwide_add(vwide *sum, vreal v) {
@@ -49,10 +46,9 @@ PD_INLINE void vwide_add_square(vwide *sum, vreal v) {
 PD_INLINE double vwide_sum(vwide w) {
     vdouble v = w.part[0];
     for (int i = 1; i < VWIDE; i++) v += w.part[i];
-#pragma GCC unroll 4
-    for (int h = PD_VBYTES / 16; h > 0; h /= 2)
-#pragma GCC unroll 4
-        for (int i = 0; i < h; i++) v[i] += v[i + h];
+    if (PD_VBYTES > 32) v += PD_SWAP_F64(v, 4);
+    if (PD_VBYTES > 16) v += PD_SWAP_F64(v, 2);
+    v += PD_SWAP_F64(v, 1);
     return v[0];
 }
 /* The largest of x[0..n-1], NaN where one of them is, -inf where n is 0. */

@@ -203,19 +203,40 @@ PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
 /* 2^n for integer lanes in the normal range. */
 PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
 
-/* Lanes i and i ^ h change places (h a literal power of two below VL). */
-#if PD_VBYTES == 16 && defined(PD_F64)
-#define PD_LANES(h) 0 ^ (h), 1 ^ (h)
-#elif PD_VBYTES == 16 || (PD_VBYTES == 32 && defined(PD_F64))
-#define PD_LANES(h) 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h)
-#elif PD_VBYTES == 32 || defined(PD_F64)
-#define PD_LANES(h) 0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h)
+/* As many doubles as fit a vector, and as many elements. GCC 12 would convert half a vector of AVX-512 at a time. */
+enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
+typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
+typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
+#if defined(PD_ISA_avx512) && !defined(PD_F64)
+PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm512_cvtps_pd((__m256)v); }
+PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm512_cvtpd_ps((__m512d)v); }
 #else
-#define PD_LANES(h)                                                                                               \
-    0 ^ (h), 1 ^ (h), 2 ^ (h), 3 ^ (h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h), 8 ^ (h), 9 ^ (h), 10 ^ (h), 11 ^ (h), \
-        12 ^ (h), 13 ^ (h), 14 ^ (h), 15 ^ (h)
+PD_INLINE vdouble vpart_widen(vpart v) { return __builtin_convertvector(v, vdouble); }
+PD_INLINE vpart vpart_narrow(vdouble v) { return __builtin_convertvector(v, vpart); }
+#endif
+
+/* Lanes i and i ^ h change places (h a literal power of two below the number of lanes): of a vreal, of doubles. */
+#define PD_LANES_2(h) 0 ^ (h), 1 ^ (h)
+#define PD_LANES_4(h) PD_LANES_2(h), 2 ^ (h), 3 ^ (h)
+#define PD_LANES_8(h) PD_LANES_4(h), 4 ^ (h), 5 ^ (h), 6 ^ (h), 7 ^ (h)
+#define PD_LANES_16(h) PD_LANES_8(h), 8 ^ (h), 9 ^ (h), 10 ^ (h), 11 ^ (h), 12 ^ (h), 13 ^ (h), 14 ^ (h), 15 ^ (h)
+#if PD_VBYTES == 16
+#define PD_LANES_F64 PD_LANES_2
+#define PD_LANES_F32 PD_LANES_4
+#elif PD_VBYTES == 32
+#define PD_LANES_F64 PD_LANES_4
+#define PD_LANES_F32 PD_LANES_8
+#else
+#define PD_LANES_F64 PD_LANES_8
+#define PD_LANES_F32 PD_LANES_16
+#endif
+#ifdef PD_F64
+#define PD_LANES PD_LANES_F64
+#else
+#define PD_LANES PD_LANES_F32
 #endif
 #define PD_SWAP(v, h) __builtin_shufflevector(v, v, PD_LANES((h) & (VL - 1)))
+#define PD_SWAP_F64(v, h) __builtin_shufflevector(v, v, PD_LANES_F64((h) & (PD_VBYTES / 8 - 1)))
 
 /* Horizontal reductions in one fixed order (pairwise halves), whatever the ISA's shuffles. */
 PD_INLINE real vsum(vreal v) {
