@@ -183,6 +183,7 @@ SPARSE = losses.SparseCategoricalCrossentropy(from_logits=True)
         ("mean_squared_logarithmic_error", None, None, "MeanSquaredLogarithmicError"),
         ("log_cosh_error", None, None, "LogCoshError"),
         ("logcosh", None, None, "LogCoshError"),
+        ("log_cosh", losses.LogCosh(), (None, 1), "LogCoshError"),
         ("poisson", losses.Poisson(), (None, 1), "Poisson"),
         ("hinge", losses.Hinge(), (None, 1), "Hinge"),
         ("top_k_categorical_accuracy", None, None, "TopKCategoricalAccuracy"),

@@ -46,8 +46,8 @@ _registry = Registry(
      MeanSquaredLogarithmicError, LogCoshError, Poisson, Hinge,
      BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy],
     {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
-     "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "logcosh": LogCoshError,
-     "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError},
+     "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "log_cosh": LogCoshError,
+     "logcosh": LogCoshError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError},
 )  # fmt: skip
 
 _ACCURACIES = (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
