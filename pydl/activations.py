@@ -18,15 +18,16 @@ from pydl._plan import run_op
 from pydl._registry import unknown_name
 
 __all__ = [
-    "Activation", "deserialize", "elu", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish",
-    "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
+    "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",
+    "log_softmax", "mish", "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
+    "tanh",
 ]  # fmt: skip
 
 # Names of the kernels, and the parameter each takes where none is said.
 _ALPHAS = {
     "linear": 0.0, "relu": 0.0, "leaky_relu": 0.2, "elu": 1.0, "selu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0,
-    "sigmoid": 0.0, "tanh": 0.0, "softplus": 0.0, "softsign": 0.0, "silu": 0.0, "mish": 0.0, "hard_sigmoid": 0.0,
-    "softmax": 0.0, "log_softmax": 0.0,
+    "sigmoid": 0.0, "tanh": 0.0, "softplus": 0.0, "exponential": 0.0, "softsign": 0.0, "silu": 0.0, "mish": 0.0,
+    "hard_sigmoid": 0.0, "softmax": 0.0, "log_softmax": 0.0,
 }  # fmt: skip
 _ALIASES = {"swish": "silu"}
 
@@ -128,6 +129,11 @@ def softplus(x: Any) -> np.ndarray:
     return _apply(Activation("softplus"), x)
 
 
+def exponential(x: Any) -> np.ndarray:
+    """exp(x); infinite where that is larger than any number of the dtype."""
+    return _apply(Activation("exponential"), x)
+
+
 def softsign(x: Any) -> np.ndarray:
     """x / (1 + |x|)."""
     return _apply(Activation("softsign"), x)
@@ -162,8 +168,8 @@ def log_softmax(x: Any, axis: int = -1) -> np.ndarray:
 
 
 _FUNCTIONS: tuple[Callable[..., np.ndarray], ...] = (
-    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus, softsign, silu, mish, hard_sigmoid, softmax,
-    log_softmax,
+    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus, exponential, softsign, silu, mish,
+    hard_sigmoid, softmax, log_softmax,
 )  # fmt: skip
 
 

@@ -255,8 +255,8 @@ def embedding_in_a_model() -> tuple[Any, Any]:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 ACTIVATIONS = (
-    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "sigmoid", "tanh", "softplus", "softsign",
-    "silu", "mish", "hard_sigmoid", "softmax", "log_softmax",
+    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "sigmoid", "tanh", "softplus", "exponential",
+    "softsign", "silu", "mish", "hard_sigmoid", "softmax", "log_softmax",
 )  # fmt: skip
 
 FUSED = {

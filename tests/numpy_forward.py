@@ -25,6 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
     "sigmoid": lambda x, a: special.expit(x),
     "tanh": lambda x, a: np.tanh(x),
     "softplus": lambda x, a: np.logaddexp(0, x),
+    "exponential": lambda x, a: np.exp(x),
     "softsign": lambda x, a: x / (1 + np.abs(x)),
     "silu": lambda x, a: x * special.expit(x),
     "mish": lambda x, a: x * np.tanh(np.logaddexp(0, x)),

@@ -13,8 +13,9 @@ NAMES = [spec.op.removeprefix("act_").removesuffix("_fwd") for spec in SPECS if 
 FORWARD = {name: next(spec for spec in SPECS if spec.op == f"act_{name}_fwd") for name in NAMES}
 READS_X = {"gelu", "gelu_tanh", "softsign", "silu", "mish"}
 ROWWISE = {"softmax", "log_softmax"}
-KEEPS_NEGATIVE = {"relu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0, "softplus": 0.0, "silu": 0.0, "mish": 0.0, "sigmoid": 0.0,
-                  "hard_sigmoid": 0.0, "tanh": -1.0, "softsign": -1.0, "elu": -0.7}  # fmt: skip
+KEEPS_NEGATIVE = {"relu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0, "softplus": 0.0, "exponential": 0.0, "silu": 0.0,
+                  "mish": 0.0, "sigmoid": 0.0, "hard_sigmoid": 0.0, "tanh": -1.0, "softsign": -1.0,
+                  "elu": -0.7}  # fmt: skip
 DTYPES = ("float32", "float64")
 
 
@@ -70,7 +71,8 @@ def test_nan_stays_nan(name: str, dtype: str, isa: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ROWWISE])
 def test_limits(name: str, dtype: str, isa: str) -> None:
-    """Infinities give the limit of f, and huge numbers what infinity gives (or themselves); gradients are finite."""
+    """Infinities give the limit of f, and huge numbers what infinity gives (or themselves); so do gradients,
+    which are finite but for that of e^x, which is e^x."""
     huge = np.finfo(dtype).max
     low, lowest, highest, high = value(name, np.array([-np.inf, -huge, huge, np.inf], dtype), isa)
     if name in KEEPS_NEGATIVE:
@@ -79,9 +81,12 @@ def test_limits(name: str, dtype: str, isa: str) -> None:
         assert low == -np.inf
     bounded = name in {"sigmoid", "hard_sigmoid", "tanh", "softsign"}
     assert high == (1 if bounded else np.inf)
-    assert highest == (1 if bounded else high if name == "selu" else huge)
+    assert highest == (1 if bounded else high if name in {"selu", "exponential"} else huge)
     x = np.array([-np.inf, -huge, -1e4, -0.0, 0.0, 1e4, huge, np.inf], dtype)
-    assert np.isfinite(gradient(name, x, np.ones_like(x), isa)).all()
+    grows = (x >= 1e4) & (name == "exponential")
+    dx = gradient(name, x, np.ones_like(x), isa)
+    assert np.isfinite(dx[~grows]).all()
+    assert (dx[grows] == np.inf).all()
 
 
 @pytest.mark.parametrize("isa", _core.isas())

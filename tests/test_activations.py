@@ -33,6 +33,7 @@ REFERENCES = {
     "sigmoid": (a.sigmoid, special.expit),
     "tanh": (a.tanh, np.tanh),
     "softplus": (a.softplus, lambda x: np.logaddexp(0, x)),
+    "exponential": (a.exponential, np.exp),
     "softsign": (a.softsign, lambda x: x / (1 + np.abs(x))),
     "silu": (a.silu, lambda x: x * special.expit(x)),
     "swish": (a.swish, lambda x: x * special.expit(x)),

@@ -22,6 +22,7 @@ X = RNG.normal(size=(ROWS, 4))
 LABELS = RNG.integers(0, 6, ROWS)
 REAL = RNG.normal(size=(ROWS, 2))
 W = RNG.uniform(0.1, 2, ROWS)
+COUNTS = RNG.poisson(1.5, (ROWS, 2))
 
 
 def net(output: Any, loss: str = "mse", metrics: Any = None, weighted: Any = None) -> Any:
@@ -213,19 +214,28 @@ def test_metrics_are_those_of_all_rows(name: str, batch_size: int) -> None:
     assert weighted == pytest.approx((W * per_row).sum() / W.sum(), rel=1e-9)
 
 
-REGRESSION: dict[str, Callable[[Array], float]] = {
-    "mse": lambda e: float((e**2).mean()),
-    "mae": lambda e: float(np.abs(e).mean()),
-    "root_mean_squared_error": lambda e: float(np.sqrt((e**2).mean())),
+# name -> the figure of each number, from targets and predictions
+REGRESSION: dict[str, Callable[[Array, Array], Array]] = {
+    "mse": lambda t, y: (y - t) ** 2,
+    "mae": lambda t, y: np.abs(y - t),
+    "root_mean_squared_error": lambda t, y: (y - t) ** 2,
+    "msle": lambda t, y: (np.log1p(y) - np.log1p(np.maximum(t, 1e-7))) ** 2,
+    "logcosh": lambda t, y: np.log(np.cosh(y - t)),
+    "poisson": lambda t, y: y - t * np.log(y + 1e-7),
+    "hinge": lambda t, y: np.maximum(1 - np.where(t == 0, -1, t) * y, 0),
 }
 
 
 @pytest.mark.parametrize("name", REGRESSION)
-def test_metrics_of_errors_are_those_of_all_rows(name: str) -> None:
-    model = net(L.Dense(2), metrics=[name])
-    expected = REGRESSION[name](model.predict(X) - REAL)
+@pytest.mark.parametrize("loss", ["mse", "poisson"])  # the latter works on the logarithms of what a metric sees
+def test_metrics_of_errors_are_those_of_all_rows(name: str, loss: str) -> None:
+    model = net(L.Dense(2, "exponential"), loss, [name], [name])
+    per_row = REGRESSION[name](COUNTS, model.predict(X)).mean(axis=1)
+    root = np.sqrt if name.startswith("root") else np.positive
+    expected = [root(per_row.mean()), root(np.average(per_row, weights=W))]
     for batch_size in (1, 7, 50):
-        assert model.evaluate(X, REAL, batch_size=batch_size, verbose=0)[1] == pytest.approx(expected, rel=1e-12)
+        figures = model.evaluate(X, COUNTS, batch_size=batch_size, sample_weight=W, verbose=0)
+        assert figures[1:] == pytest.approx(expected, rel=1e-12)
 
 
 def test_metrics_start_anew_each_time() -> None:

@@ -45,16 +45,21 @@ def assert_close(got: Array, a: Array, b: Array, what: str) -> None:
     assert worst <= 0, f"{what}: beyond the bound by {worst}"
 
 
-def products(x: Array, w: Array, dy: Array, isa: str, nth: int) -> tuple[Array, Array, Array]:
-    """The three products of a Dense layer, each split among nth threads; weights as users see them."""
+def products(x: Array, w: Array, dy: Array, isa: str, nth: int, add: float | None = None) -> tuple[Array, Array, Array]:
+    """The three products of a Dense layer, each split among nth threads; weights as users see them.
+
+    `add`: what the two gradients are added to.
+    """
     (B, I), O, dtype = x.shape, w.shape[1], x.dtype.name
     panels = pack(w, dtype)
     sizes = {"B": B, "I": I, "O": O}
-    y, dx, dw = np.empty((B, O), dtype), np.empty((B, I), dtype), np.empty_like(panels)
+    y, dx, dw = np.empty((B, O), dtype), np.full((B, I), add, dtype), np.zeros_like(panels)
+    dw += pack(np.full((I, O), add or 0, dtype), dtype)
+    sums = add is not None
     _core.call("gemm_fwd", dtype=dtype, isa=isa, nth=nth, x=x, w=panels, y=y, **sizes)
-    _core.call("gemm_dx", dtype=dtype, isa=isa, nth=nth, dy=dy, w=panels, dx=dx, **sizes,
+    _core.call("gemm_dx", dtype=dtype, isa=isa, nth=nth, dy=dy, w=panels, dx=dx, add=sums, **sizes,
                **scratch(dtype, dx_scratch(B, panels.size // I)))  # fmt: skip
-    _core.call("gemm_dw", dtype=dtype, isa=isa, nth=nth, x=x, dy=dy, dw=dw, n=dw.size, **sizes,
+    _core.call("gemm_dw", dtype=dtype, isa=isa, nth=nth, x=x, dy=dy, dw=dw, n=dw.size, add=sums, **sizes,
                **scratch(dtype, min(B, 256) * 32))  # fmt: skip
     return y, dx, unpack(dw, O)
 
@@ -79,6 +84,10 @@ def test_bits_depend_on_no_thread_count_and_no_other_row(isa: str, dtype: str) -
         whole = products(x, w, dy, isa, 1)
         for nth in (2, 3, 7):
             for got, expected in zip(products(x, w, dy, isa, nth), whole, strict=True):
+                np.testing.assert_array_equal(got, expected)
+        added = products(x, w, dy, isa, 1, add=0.1)
+        for nth in (2, 7):
+            for got, expected in zip(products(x, w, dy, isa, nth, add=0.1), added, strict=True):
                 np.testing.assert_array_equal(got, expected)
         for rows in (slice(0, 1), slice(B - 1, B), slice(B // 3, B // 3 + 7)):
             y, dx, _ = products(x[rows], w, dy[rows], isa, 1)

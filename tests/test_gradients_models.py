@@ -9,7 +9,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from tests.model_cases import CASES, Array, Case, case, inner_model
+from tests.model_cases import CASES, Array, Case, case, chain, dense, inner_model
 
 RTOL = 1e-6
 ATOL = 1e-9  # the loss, about 1, is known to 1e-15 and divided by STEP
@@ -64,6 +64,21 @@ def check(c: Case) -> None:
 def test_gradients(name: str) -> None:
     pydl.utils.set_random_seed(1)
     check(CASES[name]())
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4)], ids=["rows", "sequences"])
+@pytest.mark.parametrize(
+    "last", [[dense(3, "exponential")], [dense(3), lambda: L.Activation("exponential")]], ids=["in dense", "as a layer"]
+)
+def test_a_poisson_loss_behind_exponential_sees_no_epsilon(last: list[Any], shape: tuple[int, ...]) -> None:
+    """Of means of e^-40, where 1e-7 beside them would leave nothing to learn."""
+    c = chain(*last, shape=shape, loss="poisson", weighted=True)()
+    kernel, bias = c.model.get_weights()
+    c.model.set_weights([kernel, bias - 40])
+    log_mean = c.x @ kernel + bias - 40
+    per_sample = (np.exp(log_mean) - c.y * log_mean).reshape(len(c.x), -1).mean(axis=1)
+    assert loss_of(c) == pytest.approx((c.w * per_sample).mean(), rel=1e-12)
+    check(c)
 
 
 # -- frozen weights ---------------------------------------------------------------------------------------------------

@@ -205,6 +205,7 @@ def test_errors(call, message):
     [
         (losses.MeanSquaredError(), "loss_mse", {}, False, {}),
         (losses.MeanAbsoluteError(), "loss_mae", {}, False, {}),
+        (losses.Poisson(), "loss_poisson", {"exponential": "loss_poisson_log"}, False, {}),
         (losses.Huber(2.5), "loss_huber", {}, False, {"a": 2.5}),
         (losses.Quantile(0.1), "loss_quantile", {}, False, {"a": 0.1}),
         (losses.BinaryCrossentropy(), "loss_bce", {"sigmoid": "loss_bce_logits"}, False, {"smooth": 0.0}),

@@ -18,6 +18,8 @@ ONE_HOT = np.eye(O, dtype=np.float32)[LABELS]
 HITS = (RNG.random((N, O)) < 0.5).astype(np.float32)
 DIGITS = RNG.integers(0, 3, (N, O))
 GUESSES = RNG.integers(0, 3, (N, O))
+RATES = RNG.uniform(0.2, 3, (N, O))
+COUNTS = RNG.poisson(2, (N, O))
 RANKS = (np.take_along_axis(Y, LABELS[:, None], 1) < Y).sum(1)
 
 # metric, targets, predictions, per-row values
@@ -30,6 +32,11 @@ CASES = {
     "sparse top 2": (metrics.SparseTopKCategoricalAccuracy(k=2), LABELS, Y, RANKS < 2),
     "mse": (metrics.MeanSquaredError(), T, Y, ((T - Y) ** 2).mean(1)),
     "mae": (metrics.MeanAbsoluteError(), T, Y, np.abs(T - Y).mean(1)),
+    "msle": (metrics.MeanSquaredLogarithmicError(), COUNTS, RATES,
+             ((np.log1p(np.maximum(COUNTS, 1e-7)) - np.log1p(RATES)) ** 2).mean(1)),
+    "log-cosh": (metrics.LogCoshError(), T, Y, np.log(np.cosh(T.astype(np.float64) - Y)).mean(1)),
+    "poisson": (metrics.Poisson(), COUNTS, RATES, (RATES - COUNTS * np.log(RATES + 1e-7)).mean(1)),
+    "hinge": (metrics.Hinge(), HITS, Y, np.maximum(1 - (2 * HITS - 1) * Y, 0).mean(1)),
     "bce": (metrics.BinaryCrossentropy(from_logits=True), HITS, Y,
             -np.where(HITS, special.log_expit(Y), special.log_expit(-Y)).mean(1)),
     "cce": (metrics.CategoricalCrossentropy(), ONE_HOT, P, -np.log(P[np.arange(N), LABELS])),
@@ -172,6 +179,13 @@ SPARSE = losses.SparseCategoricalCrossentropy(from_logits=True)
         ("ce", losses.BinaryCrossentropy(), (None, 1), "BinaryCrossentropy"),
         ("mse", SPARSE, (None, 10), "MeanSquaredError"),
         ("rmse", None, None, "RootMeanSquaredError"),
+        ("msle", None, None, "MeanSquaredLogarithmicError"),
+        ("mean_squared_logarithmic_error", None, None, "MeanSquaredLogarithmicError"),
+        ("log_cosh_error", None, None, "LogCoshError"),
+        ("logcosh", None, None, "LogCoshError"),
+        ("log_cosh", losses.LogCosh(), (None, 1), "LogCoshError"),
+        ("poisson", losses.Poisson(), (None, 1), "Poisson"),
+        ("hinge", losses.Hinge(), (None, 1), "Hinge"),
         ("top_k_categorical_accuracy", None, None, "TopKCategoricalAccuracy"),
     ],
 )
@@ -199,6 +213,7 @@ def test_a_loss_as_a_metric():
         (metrics.CategoricalAccuracy(), "metric_categorical_accuracy", "m", False, {"k": 1}),
         (metrics.SparseTopKCategoricalAccuracy(7), "metric_sparse_categorical_accuracy", "m", True, {"k": 7}),
         (metrics.RootMeanSquaredError(), "metric_mse", "m", False, {}),
+        (metrics.Poisson(), "loss_poisson", "loss", False, {}),
         (metrics.CategoricalCrossentropy(label_smoothing=0.5), "loss_cce", "loss", False, {"smooth": 0.5}),
         (metrics.SparseCategoricalCrossentropy(), "loss_sparse_cce", "loss", True, {}),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import sklearn.neural_network as theirs
 from scipy.sparse import csr_matrix
+from scipy.sparse import random as sparse_random
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
@@ -220,6 +222,20 @@ def test_sparse_rows_give_the_same_bits(arguments: Any, digits: tuple[Array, Arr
     x, y = digits
     one, two = (ours.MLPClassifier(shuffle=False, **BRIEF, **arguments).fit(rows, y) for rows in (x, csr_matrix(x)))
     assert np.array_equal(one.predict_proba(x), two.predict_proba(x))
+
+
+@pytest.mark.parametrize("arguments", [{"batch_size": 20}, {"solver": "lbfgs", "max_fun": 1}], ids=str)
+def test_wide_sparse_rows_are_made_dense_a_few_at_a_time(arguments: Any) -> None:
+    rows, columns = 1500, 20_000
+    x = sparse_random(rows, columns, 1e-3, format="csr", random_state=0)
+    y = np.arange(rows) % 2
+    model = ours.MLPClassifier((2,), max_iter=1, random_state=0, **arguments)
+    tracemalloc.start()
+    found = model.fit(x, y).predict_proba(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * 8 * rows * columns
+    np.testing.assert_array_equal(found, model.predict_proba(x.toarray()))
 
 
 @pytest.mark.parametrize("arguments", [{"solver": "lbfgs"}, {"batch_size": 1000}], ids=str)

@@ -11,6 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import pydl
+from pydl import _core
 from tests.process import says
 
 X = np.random.default_rng(0).normal(size=(512, 64)).astype(np.float32)
@@ -166,3 +167,20 @@ def test_beside_another_runtime(other: str) -> None:
     if importlib.util.find_spec(other) is None:
         pytest.skip(f'{other} is not installed: pip install "pydl[bench]"')
     assert says(BESIDE, other, "") == says(BESIDE, "", other) == says(BESIDE, "", "")
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_subnormal_numbers_are_zero_in_a_run_and_nowhere_else(nth: int) -> None:
+    tiny = np.float32(1e-40)
+    g, w, s0, s1 = (np.zeros(4096, np.float32) for _ in range(4))
+    s0 += tiny
+    seen: list[bool] = []
+    plan = _core.Plan("float32")
+    plan.emit("opt_adam_step", w=w, g=g, s0=s0, s1=s1, n=w.size, a=0.9, b=0.999, eps=1e-7)
+    plan.emit_python("halve", lambda: seen.append(tiny / np.float32(2) > 0), [], [])
+    plan.run(3, 1, coefs=np.full((3, 8), 1e-3), nth=nth)
+    assert not s0.any(), "the first moment should have ended"
+    assert seen == [True] * 3, "Python records have the caller's mode"
+    assert tiny / np.float32(2) > 0, "the caller's mode came back"
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: tiny / np.float32(2) > 0).result()

@@ -1,7 +1,8 @@
 """Losses. Names, signatures, defaults and formulas are those of Keras 3; `Quantile` is one more.
 
 Each row of the predictions gives one value; `reduction` makes one number of them. In training, value and gradient come
-from one kernel, and a sigmoid or softmax output is folded into its cross-entropy, which then works on logits.
+from one kernel, and a sigmoid or softmax output is folded into its cross-entropy, which then works on logits; so is an
+exponential output into the Poisson loss.
 """
 
 from __future__ import annotations

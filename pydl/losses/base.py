@@ -32,7 +32,7 @@ class Loss(Configurable):
 
     #: Name of the kernel that takes predictions, None for losses written in NumPy.
     op: str | None = None
-    #: Activation of the output layer -> name of the kernel that takes its inputs (logits) instead.
+    #: Activation of the output layer -> name of the kernel that takes its inputs (logits, logarithms) instead.
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False

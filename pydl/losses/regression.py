@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,8 @@ class LogCosh(KernelLoss):
 class Poisson(KernelLoss):
     """mean(y_pred - y_true log(y_pred + 1e-7)) over the last axis, for counts and their expected number.
 
-    Predictions must not be negative: end the model in softplus or another activation above zero. Else the loss is NaN.
+    Predictions must not be negative: end the model in exponential, softplus or another activation above zero. Else the
+    loss is NaN. Behind exponential it is computed from the logarithm of the prediction, without the 1e-7.
 
     Parameters
     ----------
@@ -121,6 +123,7 @@ class Poisson(KernelLoss):
     """
 
     op = "loss_poisson"
+    fused = MappingProxyType({"exponential": "loss_poisson_log"})
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "poisson", dtype: Any = None) -> None:
         super().__init__(name, reduction, dtype)

@@ -34,7 +34,7 @@ class Metric(Configurable):
 
     #: Name of the kernel that gives one value per row, None for metrics written in NumPy.
     op: str | None = None
-    #: The kernel's field that takes the values: "m" of a metric kernel, "loss" of a loss kernel.
+    #: The kernel's field that takes the values.
     output: str = "m"
     #: Whether targets are class numbers.
     sparse: bool = False
@@ -75,7 +75,7 @@ class Metric(Configurable):
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         values = np.empty(y.shape[:-1], y.dtype)
         outputs = {self.output: values}
-        run_op(self.op, y.dtype.name, y=y, t=t, group=1, **outputs, **sizes(y), **self._constants())
+        run_op(self.op, y.dtype.name, y=y, t=t, group=1, **outputs, **sizes(y), **self.fields())
         self._add(values, sample_weight)
 
     def result(self) -> float:
@@ -92,9 +92,6 @@ class Metric(Configurable):
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
-    def _constants(self) -> dict[str, Any]:
-        return {"scale": 1.0, **self.fields()} if self.output == "loss" else self.fields()
-
     def _add(self, values: np.ndarray, sample_weight: Any) -> None:
         if sample_weight is None:
             self.total += float(np.sum(values, dtype=np.float64))
@@ -103,6 +100,12 @@ class Metric(Configurable):
             w = row_weights(self.name, sample_weight, values.shape)
             self.total += float(np.sum(values * w, dtype=np.float64))
             self.count += float(np.sum(w))
+
+
+class LossMetric(Metric):
+    """The (weighted) mean of a loss over rows, by the loss's kernel."""
+
+    output = "loss"
 
 
 class Mean(Metric):

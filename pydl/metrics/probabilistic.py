@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pydl import losses
-from pydl.metrics.base import Metric
+from pydl.metrics.base import LossMetric
 
 
-class Crossentropy(Metric):
-    """The mean of a loss over rows."""
-
-    output = "loss"
+class Crossentropy(LossMetric):
+    """The mean of a cross-entropy, with the arguments of its loss."""
 
     def __init__(self, loss: losses.Loss, from_logits: bool, name: str, dtype: Any) -> None:
         super().__init__(name, dtype)

@@ -24,6 +24,12 @@ class NetworkEstimator(BaseEstimator):
     _model: pydl.Model
     n_jobs: int | None
 
+    def _keep(self, arguments: dict[str, Any]) -> None:
+        """Set the arguments of `__init__`, its `locals()`, as attributes: all that `clone` lets a constructor do."""
+        for name, value in arguments.items():
+            if name != "self":
+                setattr(self, name, value)
+
     def _checked(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Array | None]:
         """Data for training; sparse rows stay sparse, float32 stays float32."""
         X, y = validate_data(

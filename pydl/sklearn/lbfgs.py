@@ -14,7 +14,9 @@ import pydl
 
 Array = NDArray[Any]
 
-_ROWS = 16384  # rows at a time: a step's buffers need no more memory for more rows
+# At a time: a step's buffers need no more memory for more rows, or wider ones.
+_ROWS = 1 << 14
+_ELEMENTS = 1 << 22
 
 
 def fit(
@@ -27,7 +29,8 @@ def fit(
     """
     variables = model.trainable_variables
     rows = x.shape[0]
-    starts = range(0, rows, _ROWS)
+    size = min(_ROWS, max(1, _ELEMENTS // x.shape[1]))
+    parts = [slice(start, start + size) for start in range(0, rows, size)]
 
     def put(vector: Array) -> None:
         at = 0
@@ -39,8 +42,7 @@ def fit(
     def loss_and_gradient(vector: Array) -> tuple[float, Array]:
         put(vector)
         total, gradient = 0.0, np.zeros(len(vector))
-        for start in starts:
-            part = slice(start, start + _ROWS)
+        for part in parts:
             xs = x[part] if isinstance(x, np.ndarray) else x[part].toarray()
             loss, gradients = model.loss_and_gradients(xs, y[part], None if weights is None else weights[part])
             share = len(xs) / rows

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
@@ -17,14 +15,11 @@ from pydl.sklearn.targets import Numbers
 Array = NDArray[Any]
 
 
-class PoissonLogMean(pydl.losses.Loss):
-    """Half the Poisson deviance of y and exp(z), the mean over a row."""
+class HalfPoissonDeviance(pydl.losses.Poisson):
+    """The Poisson loss less its value for predictions that are right."""
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        return np.asarray((xlogy(y_true, y_true) - y_true * y_pred - y_true + np.exp(y_pred)).mean(axis=-1))
-
-    def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        return np.asarray((np.exp(y_pred) - y_true) / y_pred.shape[-1])
+    def fields(self) -> dict[str, Any]:
+        return {"a": 1.0}
 
 
 class MLPRegressor(Numbers, BaseMLP):
@@ -35,8 +30,8 @@ class MLPRegressor(Numbers, BaseMLP):
     Parameters
     ----------
     loss : {"squared_error", "poisson"}, str or Loss, default "squared_error"
-        "squared_error" is half the squared error, summed over the outputs; "poisson" makes the network predict the
-        logarithm of the mean. Any other loss is one of pydl, by name or as an object.
+        "squared_error" is half the squared error, summed over the outputs; "poisson" is half the deviance of
+        counts from their predicted means. Any other loss is one of pydl, by name or as an object.
 
     Examples
     --------
@@ -58,35 +53,7 @@ class MLPRegressor(Numbers, BaseMLP):
         n_iter_no_change: int = 10, max_fun: int = 15000, dropout: float = 0.0, batch_norm: bool = False,
         callbacks: Any = None, optimizer: Any = None, n_jobs: int | None = None,
     ) -> None:  # fmt: skip
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.loss = loss
-        self.dropout = dropout
-        self.batch_norm = batch_norm
-        self.callbacks = callbacks
-        self.optimizer = optimizer
-        self.n_jobs = n_jobs
+        self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Self:
@@ -98,9 +65,6 @@ class MLPRegressor(Numbers, BaseMLP):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One more iteration over some rows."""
         return self._fit(X, y, sample_weight, incremental=True)
-
-    def _values(self, y: Array) -> Array:
-        return super()._values(np.exp(y) if self.loss == "poisson" else y)
 
     def _targets(self, y: Any, reset: bool, incremental: bool, classes: Any) -> Array:
         y = super()._targets(y, reset, incremental, classes)
@@ -118,4 +82,4 @@ class MLPRegressor(Numbers, BaseMLP):
     def _objective(self) -> tuple[Any, float]:
         if self.loss == "squared_error":
             return "mse", self.n_outputs_ / 2
-        return (PoissonLogMean(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)
+        return (HalfPoissonDeviance(), float(self.n_outputs_)) if self.loss == "poisson" else (self.loss, 1.0)

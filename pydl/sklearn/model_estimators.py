@@ -34,24 +34,15 @@ def perceptron(inputs: int, outputs: int, activation: str, units: int = 100) -> 
 class _ModelEstimator(NetworkEstimator, ABC):
     """A model that a function builds, as an estimator."""
 
+    build_params: dict[str, Any] | None
+
     def __init__(
         self, build: Callable[..., pydl.Model] | None = None, *, build_params: dict[str, Any] | None = None,
         optimizer: Any = "adam", loss: Any = None, epochs: int = 50, batch_size: int | str = "auto",
         callbacks: Any = None, shuffle: bool = True, random_state: Any = None, warm_start: bool = False,
         verbose: Any = 0, n_jobs: int | None = None,
     ) -> None:  # fmt: skip
-        self.build = build
-        self.build_params = build_params
-        self.optimizer = optimizer
-        self.loss = loss
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.callbacks = callbacks
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.n_jobs = n_jobs
+        self._keep(locals())
 
     # -- parameters of the function -------------------------------------------------------------------------------
 

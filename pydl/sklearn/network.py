@@ -10,8 +10,7 @@ import numpy as np
 import pydl
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax"}
-# Of scikit-learn's names alone. A network that predicts logarithms has "exp" applied to what it says.
-OUTPUTS = ACTIVATIONS | {"exp": "linear"}
+OUTPUTS = ACTIVATIONS | {"exp": "exponential"}  # scikit-learn has "exp" for outputs alone
 
 
 class SharedL2(pydl.regularizers.Regularizer):

@@ -12,6 +12,8 @@ import pydl
 
 Array = NDArray[Any]
 
+_ELEMENTS = 1 << 20  # of dense rows to predict at a time: what a CPU has cache for
+
 
 class SparseBatches(pydl.utils.PyDataset):
     """Batches of a CSR matrix, in a new order for each epoch.
@@ -48,7 +50,8 @@ class SparseBatches(pydl.utils.PyDataset):
 
 
 def predict(model: pydl.Model, x: Any, batch_size: int) -> Array:
-    """Outputs for the rows of a CSR matrix."""
-    starts = range(0, x.shape[0], batch_size)
-    parts = [model.predict(x[s : s + batch_size].toarray(), batch_size=batch_size, verbose=0) for s in starts]
+    """Outputs for the rows of a CSR matrix, fewer at a time where these are wide."""
+    size = min(batch_size, max(1, _ELEMENTS // x.shape[1]))
+    starts = range(0, x.shape[0], size)
+    parts = [model.predict(x[s : s + size].toarray(), batch_size=size, verbose=0) for s in starts]
     return np.concatenate(parts)

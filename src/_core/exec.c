@@ -70,6 +70,29 @@ static int current_cpu(void) { return -1; }
 static void leave(int cpu) { (void)cpu; }
 #endif
 
+/* Subnormal numbers are zero while records run (docs/adr/0006): what decays in an optimizer's slots ends among them, and
+ * arithmetic on them takes up to a hundred times as long. The mode is the thread's, and its callers get it back. */
+#if defined(__x86_64__)
+typedef unsigned fp_mode;
+static fp_mode current_mode(void) { return __builtin_ia32_stmxcsr(); }
+static void set_mode(fp_mode mode) { __builtin_ia32_ldmxcsr(mode); }
+enum { FLUSH = 0x8040 }; /* results, operands */
+#elif defined(__aarch64__)
+typedef uint64_t fp_mode;
+static fp_mode current_mode(void) {
+    fp_mode mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static void set_mode(fp_mode mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+enum { FLUSH = 1 << 24 };
+#else
+typedef unsigned fp_mode;
+static fp_mode current_mode(void) { return 0; }
+static void set_mode(fp_mode mode) { (void)mode; }
+enum { FLUSH = 0 };
+#endif
+
 typedef struct {
     meeting meeting;
     const pd_record *records;
@@ -81,26 +104,36 @@ typedef struct {
 
 static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
     step->rows = c->rows ? c->rows + s * c->batch : NULL;
+    step->next = c->rows && s + 1 < c->steps ? step->rows + c->batch : NULL;
     step->row0 = c->row0 + s * c->batch;
     step->count = c->count + (uint64_t)s;
     for (int i = 0; i < PD_COEFS; i++) step->coef[i] = c->coefs ? c->coefs[s * PD_COEFS + i] : 0;
 }
 
-static void walk(pd_run_state *run, int ith, int nth) {
+static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
     const pd_chunk *c = run->chunk;
     pd_step step = {.src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed};
     for (ptrdiff_t s = 0; s < c->steps; s++) {
         set_step(&step, c, s);
         for (const pd_record *r = run->records, *end = r + run->count; r < end; r++) {
             if (r->barrier && nth > 1) meet(&run->meeting, nth);
+            if (r->python) set_mode(host);
             if (!r->serial) r->fn(r->args, &step, ith, nth);
             else if (ith == 0) r->fn(r->args, &step, 0, 1);
             if (!r->python) continue;
+            set_mode(host | FLUSH);
             if (nth > 1) meet(&run->meeting, nth);
             if (run->failed) return; /* every thread sees the same value after the meeting */
         }
         if (ith == 0) run->done = s + 1;
     }
+}
+
+static void walk(pd_run_state *run, int ith, int nth) {
+    const fp_mode host = current_mode();
+    set_mode(host | FLUSH);
+    walk_records(run, ith, nth, host);
+    set_mode(host);
 }
 
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {

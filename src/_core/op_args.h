@@ -44,10 +44,10 @@
     IN(x) IN(w) IN(b) OUT(y) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
 
 /* Loss of a batch, value and gradient together.
- *   y [B][O] predictions, or logits for the *_logits kernels   t [B][O] targets, [B] class numbers for sparse_*
- *   w [B / group] sample weights or NULL   loss [B] weighted loss of each row   dy [B][O] d(scale * sum(loss))/dy or NULL
- *   p [B][O] probabilities, for the fused kernels, or NULL   group: rows per sample   a: the loss's parameter
- *   smooth: label smoothing */
+ *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
+ *   for sparse_*   w [B / group] sample weights or NULL   loss [B] weighted loss of each row
+ *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
+ *   group: rows per sample   a: the loss's parameter   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, OUT, SCR, FN, INT, REAL) \
     IN(y) IN(t) IN(w) OUT(loss) OUT(dy) OUT(p) INT(B) INT(O) INT(group) REAL(scale) REAL(a) REAL(smooth)
 

@@ -54,6 +54,7 @@ typedef struct {
 /* Everything that changes from step to step. Each thread has its own copy; kernels only read it, but for sums. */
 typedef struct {
     const int64_t *rows;   /* [batch] rows of the sources, or NULL: row0, row0 + 1, ... */
+    const int64_t *next;   /* rows of the next step's batch, where they are known, or NULL */
     int64_t row0;          /* first row of this batch, where rows is NULL, and of its output in sinks */
     const pd_source *src;  /* arrays that gather records read */
     void *const *sinks;    /* arrays that put records write, in the plan's dtype, contiguous rows */

@@ -105,6 +105,10 @@ def softplus(x: Array, alpha: float) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def exponential(x: Array, alpha: float) -> Array:
+    return np.exp(x)
+
+
 def softsign(x: Array, alpha: float) -> Array:
     return x / (1 + np.abs(x))
 
@@ -175,6 +179,10 @@ def d_softplus(y: Array, dy: Array, alpha: float) -> Array:
     return dy * -np.expm1(-y)
 
 
+def d_exponential(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * y
+
+
 def d_softsign(x: Array, dy: Array, alpha: float) -> Array:
     return dy / (1 + np.abs(x)) ** 2
 
@@ -220,6 +228,8 @@ SPECS: list[Spec] = [
     backward("tanh", d_tanh, stored=tanh, scale=0),
     forward("softplus", softplus, 4),
     backward("softplus", d_softplus, stored=softplus, scale=0),
+    forward("exponential", exponential, 3),  # vexp's 2, and the reference's
+    backward("exponential", d_exponential, stored=exponential, ulps=1, scale=0),
     forward("softsign", softsign, 4),
     backward("softsign", d_softsign, stored=the_input, scale=0),
     forward("silu", silu, 4),

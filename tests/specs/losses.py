@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from .draw import Shape, blank, normal, single, tall, uniform, wide
 from .spec import Fields, Spec
@@ -78,6 +79,21 @@ def poisson(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
     return (y - t * np.log(rate)).mean(1), (1 - t / rate) / y.shape[1], None
 
 
+def half_deviance(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, None]:
+    value, slope, _ = poisson(y, t)
+    return value + (special.xlogy(t, t) - t).mean(1), slope, None
+
+
+def poisson_log(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    p = np.exp(y)
+    return (p - t * y).mean(1), (p - t) / y.shape[1], p
+
+
+def half_deviance_log(y: NDArray, t: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    value, slope, p = poisson_log(y, t)
+    return value + (special.xlogy(t, t) - t).mean(1), slope, p
+
+
 def quantile(y: NDArray, t: NDArray, q: float) -> tuple[NDArray, NDArray, None]:
     e = t - y
     return np.maximum(q * e, (q - 1) * e).mean(1), (np.sign(-e) / 2 + (0.5 - q) * (e != 0)) / y.shape[1], None
@@ -126,10 +142,11 @@ def loss(
     group: int = 1,
     weighted: bool = True,
     parameter: float = 0.0,
+    term: float = 1.0,
     kinks: tuple[float, ...] = (),
 ) -> Spec:
-    """The spec of a loss kernel in one shape; `parameter` is its a."""
-    fused, sparse, scale = op.endswith("logits"), "sparse" in op, 0.25
+    """The spec of a loss kernel in one shape; `parameter` is its a, `term` the size of the largest term."""
+    fused, sparse, scale = op.endswith(("logits", "_log")), "sparse" in op, 0.25
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
@@ -154,7 +171,7 @@ def loss(
     outputs = ("loss", "dy", "p") if fused else ("loss", "dy")
     in_place = (("y", "p" if fused and shape is wide else "dy"),)
     # 8: in float64 the sums of up to 1000 terms and the reference itself round as the kernel does.
-    return Spec(op, args, outputs, reference, in_place=in_place, ulps=8.0, kinks=kinks)
+    return Spec(op, args, outputs, reference, in_place=in_place, ulps=8.0, scale=term, kinks=kinks)
 
 
 DELTA, SHARE = 0.7, 0.8
@@ -168,6 +185,7 @@ SPECS = [
             ("loss_huber", partial(huber, delta=DELTA), reals, reals, DELTA, (-DELTA, DELTA)),
             ("loss_log_cosh", log_cosh, reals, reals, 0.0, ()),
             ("loss_poisson", poisson, rates, counts, 0.0, ()),
+            ("loss_poisson_log", poisson_log, reals, counts, 0.0, ()),
             ("loss_quantile", partial(quantile, q=SHARE), reals, reals, SHARE, (0.0,)),
             ("loss_hinge", hinge, reals, signs, 0.0, (-1.0, 0.0)),
         )
@@ -187,6 +205,9 @@ SPECS = [
         for shape, group, weighted in ((wide, 1, True), (tall, 3, True), (single, 2, True), (wide, 1, False))
         if shape is not single or "cce" not in op  # one class leaves nothing to choose
     ),
+    # Where the terms w t log(t) and w t log(m) nearly cancel; w is up to 2, t up to 8.
+    loss("loss_poisson", half_deviance, rates, counts, single, parameter=1.0, term=30.0),
+    loss("loss_poisson_log", half_deviance_log, reals, counts, single, parameter=1.0, term=30.0),
     loss("loss_bce", bce, probabilities, probabilities, wide, smooth=0.2),
     loss("loss_bce_logits", bce_logits, logits, probabilities, wide, smooth=0.2),
     loss("loss_cce", cce, probabilities, shares, wide, smooth=0.2),

@@ -7,6 +7,18 @@ PD_INLINE void fetch(const void *row, ptrdiff_t bytes) {
     for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)row + i);
 }
 
+/* Nor where the next batch's rows lie: where they are so few that this core can ask for them all at once, it does. */
+enum { AHEAD = 128 }; /* cache lines */
+PD_INLINE void look_ahead(const int64_t *rows, const char *data, ptrdiff_t stride, ptrdiff_t bytes, ptrdiff_t lo,
+                          ptrdiff_t hi) {
+    if (!rows || (hi - lo) * (1 + (bytes + 62) / 64) > AHEAD) return;
+    for (ptrdiff_t b = lo; b < hi; b++) {
+        const char *row = data + (ptrdiff_t)rows[b] * stride;
+        fetch(row, bytes);
+        __builtin_prefetch(row + bytes - 1);
+    }
+}
+
 #define PD_FROM(number, type)                                                                                        \
     case number:                                                                                                     \
         for (ptrdiff_t b = lo; b < hi; b++) {                                                                        \
@@ -16,6 +28,7 @@ PD_INLINE void fetch(const void *row, ptrdiff_t bytes) {
                 fetch((const type *)src.data + (ptrdiff_t)step->rows[b + 1] * src.stride, O * (ptrdiff_t)sizeof *x); \
             for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];                                             \
         }                                                                                                            \
+        look_ahead(step->next, src.data, src.stride *(ptrdiff_t)sizeof(type), O *(ptrdiff_t)sizeof(type), lo, hi);   \
         break;
 
 PD_KERNEL(gather) {

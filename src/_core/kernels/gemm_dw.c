@@ -4,6 +4,33 @@
  * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
 #include "gemm.h"
 
+enum { NARROW = VL / 4 }; /* panels so much narrower than a vector: vectors had rather run along the inputs */
+
+/* Inputs [lo, hi) of a narrow panel: dw^T = dy^T x, from x as it lies, turned when it is stored. */
+static void narrow(const pd_gemm_dw_args *a, ptrdiff_t lo, ptrdiff_t hi) {
+    const ptrdiff_t I = a->I, O = a->O, w = panel_width(O);
+    real *dw = a->dw, turned[NARROW * TILE_WIDTH] = {0};
+    for (ptrdiff_t i = lo, n; i < hi; i += n) {
+        for (n = TILE_WIDTH; n > hi - i;) n /= 2;
+        const tile_args t = {.a = a->dy,
+                             .rs = 1,
+                             .cs = O,
+                             .run = a->B,
+                             .runs = 1,
+                             .b = (const real *)a->x + i,
+                             .ldb = I,
+                             .c = turned,
+                             .ldc = TILE_WIDTH,
+                             .n = n};
+        PD_NAME(gemm_tile)(A_COLS, n, O)(&t);
+        for (ptrdiff_t j = 0; j < n; j++)
+            for (ptrdiff_t o = 0; o < w; o++) {
+                real *c = dw + (i + j) * w + o;
+                *c = (a->add ? *c : 0) + turned[o * TILE_WIDTH + j];
+            }
+    }
+}
+
 PD_KERNEL(gemm_dw) {
     PD_ARGS(gemm_dw);
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
@@ -13,6 +40,10 @@ PD_KERNEL(gemm_dw) {
     pd_flat(a->n, ith, nth, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
     hi /= w;
+    if (w <= NARROW) {
+        narrow(a, lo, hi);
+        return;
+    }
     for (ptrdiff_t row = lo, end; row < hi; row = end) {
         const ptrdiff_t p = row / I, i0 = row - p * I;
         end = min_(hi, (p + 1) * I);

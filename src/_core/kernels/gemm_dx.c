@@ -1,9 +1,12 @@
 /* gemm_dx: dx = (dy w^T) * act'(s), the derivative applied to rows that are still in cache.
  * dy [B][O]   w panels [ceil(O/width)][I][width]   dx [B][I]   s [B][I] or NULL   add: dx += (act NULL then)
- * By rows. Vectors run along the batch: dy is packed transposed, w is broadcast from panels as it lies, so no
- * transposed copy of the weights exists; the finished tile is turned when it is stored. Blocks of ROW_BLOCK rows and
- * K_BLOCK outputs keep the packed dy in L2 while w streams past once. Bound: see gemm_tile.c. */
+ * By rows. One of two operands has to be turned: vectors run along the inputs, from a turned copy of w, where outputs or
+ * rows are few; else along the batch, from a turned copy of dy, and the finished tile is turned when it is stored. Blocks
+ * of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Bound: see gemm_tile.c. */
 #include "gemm_turn.h"
+
+/* Where a copy of w is the cheaper one (measured over 1 to 512 outputs, 1 to 256 rows). */
+enum { FEW_OUTPUTS = 4 * PANEL, FEW_ROWS = 8 };
 
 /* Turned tiles wait here until whole cache lines of dx can be written: its rows often lie a power of two apart, so that
  * few of them fit into L1 at a time. */
@@ -17,16 +20,13 @@ PD_INLINE void store_transposed(real *stage, const real *tile, ptrdiff_t w, ptrd
         for (ptrdiff_t i = 0; i < m; i++) stage[j * STAGE + i] = tile[i * w + j];
 }
 
-/* dx[j][i] = stage[j][i] (plus what is there), for j < rows, i < n */
-static void flush(real *dx, ptrdiff_t ld, const real *stage, ptrdiff_t rows, ptrdiff_t n, int add) {
+/* dx[j][i] = stage[j][i], for j < rows, i < n */
+static void flush(real *dx, ptrdiff_t ld, const real *stage, ptrdiff_t rows, ptrdiff_t n) {
     for (ptrdiff_t j = 0; j < rows; j++, dx += ld, stage += STAGE)
-        PD_FOR_VECTORS (i, m, 0, n) {
-            const vreal v = vload_m(stage + i, m);
-            vstore_m(dx + i, add ? vload_m(dx + i, m) + v : v, m);
-        }
+        PD_FOR_VECTORS (i, m, 0, n) vstore_m(dx + i, vload_m(stage + i, m), m);
 }
 
-/* tile[i][j] = dx[j][i]: partial sums of the previous block of outputs */
+/* tile[i][j] = dx[j][i]: partial sums */
 PD_INLINE void load_transposed(real *tile, const real *dx, ptrdiff_t ld, ptrdiff_t w, ptrdiff_t m, ptrdiff_t rows) {
     ptrdiff_t j = 0;
     for (; m == TURN && j + TURN <= rows; j += TURN) turn_square(tile + j, w, dx + j * ld, ld, TURN);
@@ -42,10 +42,11 @@ static ptrdiff_t group_width(ptrdiff_t left) {
 }
 
 /* Rows [r, r + rows) of dx, from outputs [k, k + depth); k is the start of a panel. */
-static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t depth) {
+static void turned_outputs(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t k,
+                           ptrdiff_t depth) {
     const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O);
     const real *dy = (const real *)a->dy + r * O + k, *weights = (const real *)a->w + k * I;
-    const int partial = k > 0 && !a->add;
+    const int partial = k > 0 || a->add;
     real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[ROW_BLOCK * STAGE];
     const ptrdiff_t outputs = min_(depth, O - k);
     for (ptrdiff_t j = 0, w; j < rows; j += w) {
@@ -78,7 +79,36 @@ static void block(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t r
                 store_transposed(stage + j * STAGE + i, tile, w, m, group);
             }
         }
-        flush(dx + i0, I, stage, rows, n, a->add != 0);
+        flush(dx + i0, I, stage, rows, n);
+    }
+}
+
+/* The same from a copy of w that is turned panel by panel. */
+static void turned_weights(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r0, ptrdiff_t rows, ptrdiff_t k0,
+                           ptrdiff_t depth) {
+    const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O), outputs = min_(depth, O - k0);
+    for (ptrdiff_t i = 0, n; i < I; i += n) {
+        const real *w = (const real *)a->w + k0 * I + i * pw;
+        n = min_(TILE_WIDTH, I - i);
+        for (ptrdiff_t k = 0; k < outputs; k += pw)
+            PD_NAME(gemm_pack_columns)(pack + k * TILE_WIDTH, w + k * I, pw, min_(pw, outputs - k), n, TILE_WIDTH);
+        for (ptrdiff_t r = r0, m; r < r0 + rows; r += m) {
+            m = tile_height(r0 + rows - r);
+            real *c = (real *)a->dx + r * I + i;
+            const tile_args t = {.a = (const real *)a->dy + r * O + k0,
+                                 .rs = O,
+                                 .cs = 1,
+                                 .run = outputs,
+                                 .runs = 1,
+                                 .b = pack,
+                                 .ldb = TILE_WIDTH,
+                                 .init = k0 || a->add ? c : NULL,
+                                 .ldi = I,
+                                 .c = c,
+                                 .ldc = I,
+                                 .n = n};
+            PD_NAME(gemm_tile)(A_ROWS, TILE_WIDTH, m)(&t);
+        }
     }
 }
 
@@ -88,9 +118,11 @@ PD_KERNEL(gemm_dx) {
     real *pack = (real *)a->pack + ith * a->pack_stride;
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
+    const int copy_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
         rows = min_(ROW_BLOCK, hi - r);
-        for (ptrdiff_t k = 0; k < padded; k += K_BLOCK) block(a, pack, r, rows, k, min_(K_BLOCK, padded - k));
+        for (ptrdiff_t k = 0; k < padded; k += K_BLOCK)
+            (copy_weights ? turned_weights : turned_outputs)(a, pack, r, rows, k, min_(K_BLOCK, padded - k));
         if (!a->act) continue;
         real *dx = (real *)a->dx + r * a->I;
         const pd_act_bwd_args act = {(const real *)a->s + r * a->I, dx, dx, rows, a->I, a->alpha};
