@@ -124,7 +124,9 @@ def test_all_rows_held_out_are_judged(
     truth = table.read_table(test)["income"].to_numpy()[predicted["row"]]
     assert predicted["truth"].tolist() == truth.tolist()
     assert (predicted["truth"] == predicted["prediction"]).mean() == pytest.approx(streamed["test"]["accuracy"])
-    assert "of the training rows, 2,000 drawn by chance" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "of the training rows, 2,000 drawn by chance" in page
+    assert f"of the test rows, 2,000, {'the first' if own_test else 'drawn by chance'}, tell groups" in page
     assert not (tmp_path / "run" / "stream").exists()
 
 

@@ -66,8 +66,6 @@ def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     for note in (*notes, *found.target.notes):
         watch.say(note)
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
-    if found.rows["train"] > stream.SAMPLE_ROWS:
-        notes.append(f"of the training rows, {stream.SAMPLE_ROWS:,} drawn by chance are judged and teach the baselines")
     pydl.utils.set_random_seed(options.seed)
     fitted = Fitted(found.preparation, found.target, build(found.preparation.inputs, found.target, options))
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
@@ -75,6 +73,7 @@ def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         watch.say(f"reading {options.test} to prepare its rows")
         test_sample, held_out["test"] = _test_file(options.test, folder / "test", found)
     parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
+    notes += _samples(found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first")
     history = _fit(fitted.model, found, parts["train"], options, run, watch)
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     return Outcome(
@@ -112,6 +111,16 @@ def _test_file(path: str, folder: Path, found: Streamed) -> tuple[pd.DataFrame, 
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
     return sample, ShardSource(folder / "test")
+
+
+def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
+    """What is said of parts that have more rows than are kept in memory."""
+    said, most = [], f"{stream.SAMPLE_ROWS:,}"
+    if train > stream.SAMPLE_ROWS:
+        said.append(f"of the training rows, {most} drawn by chance are judged and teach the baselines")
+    if test is not None and sum(test.sizes) > stream.SAMPLE_ROWS:
+        said.append(f"of the test rows, {most}, {how}, tell groups, single rows and columns; all give the figures")
+    return said
 
 
 def _part(found: Streamed, frame: pd.DataFrame) -> Part:
