@@ -126,7 +126,9 @@ def test_all_rows_held_out_are_judged(
     assert (predicted["truth"] == predicted["prediction"]).mean() == pytest.approx(streamed["test"]["accuracy"])
     page = (tmp_path / "run" / "report.html").read_text()
     assert "of the training rows, 2,000 drawn by chance" in page
-    assert f"of the test rows, 2,000, {'the first' if own_test else 'drawn by chance'}, tell groups" in page
+    assert (
+        f"of 2,000 test rows, {'the first of the file' if own_test else 'drawn by chance'}; the figures: of all" in page
+    )
     assert not (tmp_path / "run" / "stream").exists()
 
 

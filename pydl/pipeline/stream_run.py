@@ -73,7 +73,9 @@ def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         watch.say(f"reading {options.test} to prepare its rows")
         test_sample, held_out["test"] = _test_file(options.test, folder / "test", found)
     parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
-    notes += _samples(found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first")
+    notes += _samples(
+        found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
+    )
     history = _fit(fitted.model, found, parts["train"], options, run, watch)
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     return Outcome(
@@ -119,7 +121,7 @@ def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
     if train > stream.SAMPLE_ROWS:
         said.append(f"of the training rows, {most} drawn by chance are judged and teach the baselines")
     if test is not None and sum(test.sizes) > stream.SAMPLE_ROWS:
-        said.append(f"of the test rows, {most}, {how}, tell groups, single rows and columns; all give the figures")
+        said.append(f"groups, columns and the worst rows: of {most} test rows, {how}; the figures: of all")
     return said
 
 
