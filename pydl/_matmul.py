@@ -8,19 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core, config
-from pydl._plan import choose_threads, rowwise
+from pydl._plan import ALONE, choose_threads, rowwise
 
 Array = NDArray[np.floating[Any]]
 
-_SMALL = 1 << 20  # multiply-adds that one thread does as fast as two
-
 
 def _threads(work: float) -> int:
-    return choose_threads(work, config.get_num_threads())
+    return choose_threads(work, config.get_num_threads()) if work >= ALONE else 1
 
 
 # (a, b, transpose_a, transpose_b, out) -> op(a) op(b), or None where they need checking or converting
-product = _core.Product(np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float64): 1}, np.empty, _threads, _SMALL).run
+product = _core.Product(np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float64): 1}, np.empty, _threads, ALONE).run
 
 
 def multiply(

@@ -12,9 +12,8 @@ from pydl import _core, config
 from pydl._graph import SymbolicTensor
 from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
 from pydl._pace import Pace
-from pydl._plan import Builder, Tensor, Walk, choose_threads
+from pydl._plan import ALONE, Builder, Tensor, Walk, choose_threads
 
-_MANY = 1 << 16  # threads: more than any machine has
 _BRIEF = 1 << 18  # multiply-adds, about 10 us: so long may other threads of Python wait
 
 # what gather records read: from dtypes of arrays to numbers of pd_src_dtype
@@ -218,7 +217,7 @@ class ProgramCache:
             return
         workspace, program = self.take(model, "predict", batch)
         self.give(workspace)
-        if choose_threads(program.work, _MANY) > 1:
+        if program.work >= ALONE:
             return
         program = Program(model, "predict", batch)  # with memory of its own
         output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
