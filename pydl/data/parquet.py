@@ -11,6 +11,14 @@ from pydl.data.chunked import BUFFER, ChunkedSource
 from pydl.data.columns import Columns
 
 _CHUNK = 1 << 14  # rows to decode at a time: a row group may be larger than memory
+_BUFFER = 1 << 16  # bytes of a column to read at a time, likewise
+
+
+def open_parquet(path: str | os.PathLike[str]) -> Any:
+    """A `pyarrow.parquet.ParquetFile` that reads its columns in small pieces, not a whole row group at a time."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
 
 
 class ParquetSource(ChunkedSource):
@@ -67,9 +75,7 @@ class ParquetSource(ChunkedSource):
         self.transform = transform
 
     def group(self, number: int) -> Iterator[Batch]:
-        import pyarrow.parquet as pq
-
         path, group = self._groups[number]
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             for part in file.iter_batches(_CHUNK, row_groups=[group], columns=self.columns.used):
                 yield self.columns.batch(part.column) if self.transform is None else self.transform(part.to_pandas())

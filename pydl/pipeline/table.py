@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
 from pydl.pipeline.delimited import Delimited, is_packed
 
@@ -304,10 +305,9 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
         while some := list(islice(lines, rows)):
             yield pd.DataFrame(some)
     elif kind == "parquet":
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):  # one call for all of them would hold the whole file
-                for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
-                    yield batch.to_pandas(ignore_metadata=True)
+        with open_parquet(path) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                yield batch.to_pandas(ignore_metadata=True)
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
