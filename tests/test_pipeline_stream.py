@@ -226,7 +226,7 @@ def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
     assert large.stat().st_size > 48e6
     if form == "parquet":
         for path in (large, small):
-            pd.read_csv(path).to_parquet(path.with_suffix(".parquet"), compression=None)
+            pd.read_csv(path).to_parquet(path.with_suffix(".parquet"), row_group_size=20_000, compression=None)
         large, small = large.with_suffix(".parquet"), small.with_suffix(".parquet")
     done = python(TRAIN, large, tmp_path, 1, small, 1 / 16)
     assert done.returncode == 0, done.stderr

@@ -10,84 +10,179 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from pydl.pipeline.exact_sum import ExactSum
 from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Figures = dict[str, Any]
 
+_MANY, _FEW = 1 << 19, 1 << 15  # probabilities to keep exactly: of all classes, and at least of each
+
 
 def judge(target: Target, y: Array, predictions: Predictions) -> Figures:
-    """All figures for some rows.
+    """`Judge` for rows that are all there."""
+    found = Judge(target)
+    found.add(y, predictions)
+    return found.figures()
+
+
+class Judge:
+    """All figures for rows that come in batches, in memory that does not grow with their number.
 
     Parameters
     ----------
     target : Target
-    y : ndarray (rows,)
-        The truth, as `Target.encode` gives it.
-    predictions : Predictions
-
-    Returns
-    -------
-    dict
-        Plain numbers; None where a figure is undefined, as ROC AUC is with one class. For classification: rows,
-        accuracy, balanced_accuracy, macro precision, recall and f1, roc_auc and average_precision (of the second
-        class, or the mean over one class against the others), log_loss, brier, per_class, confusion_matrix (rows:
-        truth). For regression: rows, r2, rmse, mae, mape.
     """
-    if len(y) == 0:
-        return {"rows": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is undefined; it becomes None
-        found = _regression if target.task == "regression" else _classification
-        return {"rows": len(y), **{name: _plain(value) for name, value in found(target, y, predictions).items()}}
+
+    def __init__(self, target: Target) -> None:
+        self.rows = 0
+        self._kind: _Numbers | _Classes = (
+            _Numbers(target) if target.task == "regression" else _Classes([str(c) for c in target.classes])
+        )
+
+    def add(self, y: Array, predictions: Predictions) -> None:
+        """Take some rows in: the truth, as `Target.encode` gives it, and what was predicted."""
+        if len(y):
+            self.rows += len(y)
+            self._kind.add(y, predictions)
+
+    def figures(self) -> Figures:
+        """The figures of all rows so far.
+
+        Returns
+        -------
+        dict
+            Plain numbers; None where a figure is undefined, as ROC AUC is with one class. For classification: rows,
+            accuracy, balanced_accuracy, macro precision, recall and f1, roc_auc and average_precision (of the second
+            class, or the mean over one class against the others), log_loss, brier, per_class, confusion_matrix
+            (rows: truth). For regression: rows, r2, rmse, mae, mape.
+        """
+        if self.rows == 0:
+            return {"rows": 0}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is undefined; it becomes None
+            return {"rows": self.rows, **{name: _plain(value) for name, value in self._kind.figures().items()}}
 
 
-def _regression(target: Target, y: Array, predictions: Predictions) -> Figures:
-    truth, values = np.asarray(target.decode(y), np.float64), predictions.values
-    nonzero = truth != 0
-    share = np.abs((values - truth)[nonzero] / truth[nonzero])
-    return {
-        "r2": metrics.r2_score(truth, values) if len(y) > 1 else None,
-        "rmse": metrics.root_mean_squared_error(truth, values),
-        "mae": metrics.mean_absolute_error(truth, values),
-        "mape": share.mean() if len(share) else None,
-    }
+class _Numbers:
+    """Sums over the rows of a regression."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.rows = self.nonzero = 0
+        self.encoded, self.encoded_squares, self.squares, self.absolute, self.shares = (ExactSum() for _ in range(5))
+
+    def add(self, y: Array, predictions: Predictions) -> None:
+        truth = np.asarray(self.target.decode(y), np.float64)
+        error = np.abs(predictions.values - truth)
+        known = truth != 0
+        self.rows += len(y)
+        self.nonzero += int(known.sum())
+        self.encoded.add(y)
+        self.encoded_squares.add(y**2)
+        self.squares.add(error**2)
+        self.absolute.add(error)
+        self.shares.add(error[known] / np.abs(truth[known]))
+
+    def figures(self) -> Figures:
+        squares = float(self.squares)
+        about_mean = self.encoded_squares.exactly() - self.encoded.exactly() ** 2 / self.rows
+        spread = float(about_mean) * self.target.scale**2
+        return {
+            "r2": None if self.rows < 2 else 1 - squares / spread if spread > 0 else float(squares == 0),
+            "rmse": math.sqrt(squares / self.rows),
+            "mae": float(self.absolute) / self.rows,
+            "mape": float(self.shares) / self.nonzero if self.nonzero else None,
+        }
 
 
-def _classification(target: Target, y: Array, predictions: Predictions) -> Figures:
-    assert predictions.probabilities is not None
-    p, labels = predictions.probabilities, np.arange(len(target.classes))
-    chosen = p.argmax(axis=1)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(y, chosen, labels=labels, zero_division=0)
-    one_hot = (y[:, None] == labels).astype(np.float64)
-    seen = support > 0
-    auc = _mean_over(metrics.roc_auc_score, one_hot, p, seen)
-    average = _mean_over(metrics.average_precision_score, one_hot, p, seen)
-    return {
-        "accuracy": (chosen == y).mean(),
-        "balanced_accuracy": recall[seen].mean(),
-        "precision": precision.mean(),
-        "recall": recall.mean(),
-        "f1": f1.mean(),
-        "roc_auc": auc,
-        "average_precision": average,
-        "log_loss": -np.log(np.clip(p[np.arange(len(y)), y.astype(int)], 1e-15, 1)).mean(),
-        "brier": ((p - one_hot) ** 2).sum(axis=1).mean() / (2 if len(labels) == 2 else 1),
-        "per_class": {
-            str(name): {"precision": a, "recall": b, "f1": c, "rows": int(n)}
-            for name, a, b, c, n in zip(target.classes, precision, recall, f1, support, strict=True)
-        },
-        "confusion_matrix": metrics.confusion_matrix(y, chosen, labels=labels).tolist(),
-    }
+class _Classes:
+    """Counts and sums over the rows of a classification."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.confusion = np.zeros((len(names), len(names)), np.int64)
+        self.log_loss, self.brier = ExactSum(), ExactSum()
+        ranked = [1] if len(names) == 2 else range(len(names))  # against the others: the second of two, else all
+        self.rankings = {k: _Ranking(max(_FEW, _MANY // len(ranked))) for k in ranked}
+
+    def add(self, y: Array, predictions: Predictions) -> None:
+        assert predictions.probabilities is not None
+        p, y = predictions.probabilities, y.astype(np.int64)
+        np.add.at(self.confusion, (y, p.argmax(axis=1)), 1)
+        of_truth = p[np.arange(len(y)), y]
+        self.log_loss.add(-np.log(np.clip(of_truth, 1e-15, 1)))
+        self.brier.add((p**2).sum(axis=1) + 1 - 2 * of_truth)
+        for k, ranking in self.rankings.items():
+            ranking.add(p[:, k], y == k)
+
+    def figures(self) -> Figures:
+        labels, rows = np.arange(len(self.names)), self.confusion.sum()
+        truth, chosen = (each.ravel() for each in np.indices(self.confusion.shape))
+        precision, recall, f1, support = metrics.precision_recall_fscore_support(
+            truth, chosen, labels=labels, sample_weight=self.confusion.ravel(), zero_division=0
+        )
+        seen = support > 0
+        ranked = [self.rankings[k] for k in self.rankings if seen[k]] if seen.sum() > 1 else []
+        return {
+            "accuracy": np.trace(self.confusion) / rows,
+            "balanced_accuracy": recall[seen].mean(),
+            "precision": precision.mean(),
+            "recall": recall.mean(),
+            "f1": f1.mean(),
+            "roc_auc": np.mean([r.score(metrics.roc_auc_score) for r in ranked]) if ranked else None,
+            "average_precision": np.mean([r.score(metrics.average_precision_score) for r in ranked])
+            if ranked
+            else None,
+            "log_loss": float(self.log_loss) / rows,
+            "brier": float(self.brier) / rows / (2 if len(labels) == 2 else 1),
+            "per_class": {
+                name: {"precision": a, "recall": b, "f1": c, "rows": int(n)}
+                for name, a, b, c, n in zip(self.names, precision, recall, f1, support, strict=True)
+            },
+            "confusion_matrix": self.confusion.tolist(),
+        }
 
 
-def _mean_over(score: Any, one_hot: Array, p: Array, seen: Array) -> float | None:
-    """A score of one class against the others: of the second of two, else the mean over the classes that occur."""
-    if seen.sum() < 2:
-        return None
-    columns = [1] if len(seen) == 2 else np.flatnonzero(seen)
-    return float(np.mean([score(one_hot[:, k], p[:, k]) for k in columns]))
+class _Ranking:
+    """How well probabilities tell one class from the others.
+
+    The first `most` are kept as they are; from then on to 12 bits, so that their number is bounded. Rows that come so
+    close to each other count as equal, which moves an area in its sixth digit or so.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.pieces: list[tuple[Array, Array, Array]] = []  # probability, whether it is of the class, how many rows
+        self.points = 0
+
+    def add(self, p: Array, truth: NDArray[np.bool_]) -> None:
+        self.pieces.append((p.copy(), truth, np.ones(len(p), np.int32)))
+        self.points += len(p)
+        if self.points <= self.most:
+            return
+        p, truth, count = self._all()
+        p = _to_12_bits(p)
+        self.pieces = []
+        for side in (truth, ~truth):
+            points, place = np.unique(p[side], return_inverse=True)
+            self.pieces.append((points, truth[side][: len(points)], np.bincount(place, count[side]).astype(np.int32)))
+        self.points = sum(len(points) for points, _, _ in self.pieces)
+
+    def _all(self) -> tuple[Array, ...]:
+        return tuple(np.concatenate(column) for column in zip(*self.pieces, strict=True))
+
+    def score(self, metric: Any) -> float:
+        p, truth, count = self._all()
+        return float(metric(truth, p, sample_weight=count))
+
+
+def _to_12_bits(p: Array) -> Array:
+    """Probabilities whose distance to 0 or 1, the nearer one, is cut to 12 bits: in the order they had."""
+    fraction, exponent = np.frexp(np.where(p < 0.5, p, p - 1))
+    near = np.ldexp(np.trunc(fraction * 4096) / 4096, exponent)
+    return np.asarray(np.where(p < 0.5, near, 1 + near))
 
 
 def _plain(value: Any) -> Any:

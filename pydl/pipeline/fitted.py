@@ -101,24 +101,14 @@ class Fitted:
 
 def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Predictions:
     """Predictions for prepared rows."""
-    return _predictions(target, _outputs(model, inputs))
-
-
-def score(model: pydl.Model, target: Target, batches: Iterable[Batch]) -> Scored:
-    """Truth and predictions of all rows of some batches, which are not kept themselves."""
-    pieces = [(rows, y, _outputs(model, inputs)) for rows, inputs, y in batches]
-    rows, y, outputs = (np.concatenate(each) for each in zip(*pieces, strict=True))
-    return Scored(rows, y, _predictions(target, outputs))
-
-
-def _outputs(model: pydl.Model, inputs: dict[str, Array]) -> Array:
-    return np.asarray(model.predict(inputs, batch_size=_BATCH, verbose=0))
-
-
-def _predictions(target: Target, outputs: Array) -> Predictions:
-    """What a network's numbers mean."""
-    y = outputs.astype(np.float64)
+    y = model.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)
     if target.task == "regression":
         return Predictions(np.asarray(target.decode(y[:, 0])))
     probabilities = np.hstack([1 - y, y]) if y.shape[1] == 1 else y / y.sum(axis=1, keepdims=True)
     return Predictions(np.asarray(target.decode(probabilities.argmax(axis=1))), probabilities)
+
+
+def score(model: pydl.Model, target: Target, batches: Iterable[Batch]) -> Iterator[Scored]:
+    """Truth and predictions, batch by batch."""
+    for rows, inputs, y in batches:
+        yield Scored(rows, y, predict(model, target, inputs))

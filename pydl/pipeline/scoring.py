@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl.pipeline.evaluation import Figures, judge
+from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.run import Run
@@ -36,5 +36,7 @@ def evaluate_file(run: Run, data: str) -> Figures:
     if run.options().task == "image":
         return evaluate_images(run, data)
     fitted = run.fitted()
-    scored = score(fitted.model, fitted.target, fitted.labelled(data))
-    return judge(fitted.target, scored.y, scored.predictions)
+    judge = Judge(fitted.target)
+    for each in score(fitted.model, fitted.target, fitted.labelled(data)):
+        judge.add(each.y, each.predictions)
+    return judge.figures()

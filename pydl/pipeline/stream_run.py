@@ -121,7 +121,7 @@ def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
     if train > stream.SAMPLE_ROWS:
         said.append(f"of the training rows, {most} drawn by chance are judged and teach the baselines")
     if test is not None and sum(test.sizes) > stream.SAMPLE_ROWS:
-        said.append(f"groups, columns and the worst rows: of {most} test rows, {how}; the figures: of all")
+        said.append(f"pictures, groups, columns and the worst rows: of {most} test rows, {how}; the figures: of all")
     return said
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,7 +20,7 @@ import pydl
 from pydl.pipeline import baseline, crossval, stream, tuning
 from pydl.pipeline import run as names
 from pydl.pipeline.columns import Column, guess
-from pydl.pipeline.evaluation import judge
+from pydl.pipeline.evaluation import Judge
 from pydl.pipeline.fitted import Batch, Fitted, Scored, score
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.network import build
@@ -273,10 +274,15 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     fitted, target = outcome.fitted, outcome.fitted.target
     history = target.readable(outcome.history)
     batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
-    scored = {part: score(fitted.model, target, batches[part]()) for part in stream.PARTS if part in batches}
-    figures: dict[str, Any] = {name: judge(target, each.y, each.predictions) for name, each in scored.items()}
-    train, judged_by = outcome.parts["train"], batches["test"]()
-    figures["baselines"] = baseline.baselines(target, train, scored["test"].y, judged_by, options.seed)
+    judges = {part: Judge(target) for part in stream.PARTS if part in batches}
+    for part, judge in judges.items():
+        scored = _judged(score(fitted.model, target, batches[part]()), judge)
+        if part == "test":
+            run.write_csv(names.PREDICTIONS, *_prediction_rows(target, scored))
+        else:
+            deque(scored, maxlen=0)
+    figures: dict[str, Any] = {part: judge.figures() for part, judge in judges.items()}
+    figures["baselines"] = baseline.baselines(target, outcome.parts["train"], batches["test"](), options.seed)
     if outcome.folds is not None:
         figures["cross_validation"] = outcome.folds
 
@@ -286,7 +292,6 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     run.write_json(names.METRICS, figures)
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
     run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
-    run.write_csv(names.PREDICTIONS, *_prediction_rows(target, scored["test"]))
     run.write_json(names.CONFIG, options.to_json())
     info = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -299,14 +304,23 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     }
     run.write_json(names.INFO, info)
     watch.say("writing the report")
-    write_report(run, options, outcome, history, figures, scored, info)
+    write_report(run, options, outcome, history, figures, info)
 
 
-def _prediction_rows(target: Target, scored: Scored) -> tuple[list[str], Any]:
+def _judged(scored: Iterable[Scored], judge: Judge) -> Iterator[Scored]:
+    """The same, each judged as it passes."""
+    for each in scored:
+        judge.add(each.y, each.predictions)
+        yield each
+
+
+def _prediction_rows(target: Target, scored: Iterable[Scored]) -> tuple[list[str], Iterator[Any]]:
     """Header and rows of the table of predictions; `row` counts the data rows of the file from 0."""
-    truth, found = target.decode(scored.y), scored.predictions
-    header, columns = ["row", "truth", "prediction"], [scored.rows, truth, found.values]
-    if found.probabilities is not None:
-        header += [f"probability {name}" for name in target.classes]
-        columns += list(found.probabilities.T)
-    return header, zip(*columns, strict=True)
+
+    def rows() -> Iterator[Any]:
+        for each in scored:
+            found = each.predictions
+            probabilities = [] if found.probabilities is None else list(found.probabilities.T)
+            yield from zip(each.rows, target.decode(each.y), found.values, *probabilities, strict=True)
+
+    return ["row", "truth", "prediction", *(f"probability {name}" for name in target.classes)], rows()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from pydl.pipeline.fitted import Scored, predict
+from pydl.pipeline.fitted import predict
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import figures, importance, latency, slices
 from pydl.pipeline.run import REPORT, Run
+from pydl.pipeline.stream import PARTS
 
 if TYPE_CHECKING:
     from pydl.pipeline.training import Outcome
@@ -24,7 +25,7 @@ _HEADLINES = {
 
 def write_report(
     run: Run, options: TrainOptions, outcome: Outcome, history: dict[str, list[float]], metrics: dict[str, Any],
-    scored: dict[str, Scored], info: dict[str, Any],
+    info: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write the report of a run: figures, pictures, what each column and each group of rows has to do with them."""
     fitted, test = outcome.fitted, outcome.parts["test"]
@@ -38,7 +39,7 @@ def write_report(
     pictures = figures.learning_curves(history)
     if len(test.y):
         predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
-        pictures += figures.judgement(target, scored["test"].y, scored["test"].predictions)
+        pictures += figures.judgement(target, test.y, predictions)
         weights = importance.permutation(fitted, test, options.seed)
         found = slices.look(fitted, test, predictions, outcome.columns)
         rows = slices.worst_rows(target, test, predictions)
@@ -56,7 +57,7 @@ def write_report(
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
         pictures=pictures, slices=found, rows=rows, epochs=len(history["loss"]), outcome=outcome,
-        latency=latency.measure(fitted, test), parts={name: len(each.y) for name, each in scored.items()},
+        latency=latency.measure(fitted, test), parts={name: metrics[name]["rows"] for name in PARTS if name in metrics},
         most=_MOST, timed_rows=latency.ROWS,
     )  # fmt: skip
     run.write(REPORT, page)
