@@ -238,7 +238,7 @@ def test_no_reference_to_the_table_is_kept() -> None:
     del table
     gc.collect()
     assert gone() is None
-    kept = [o for o in gc.get_objects() if isinstance(o, pd.DataFrame | pd.Series) and len(o) == N]
+    kept = [o for o in gc.get_objects() if issubclass(type(o), pd.DataFrame | pd.Series) and len(o) == N]
     holders = [h for o in kept for h in gc.get_referrers(o) if h is prepared.__dict__]
     assert not holders
 
