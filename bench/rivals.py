@@ -15,6 +15,10 @@ from typing import Any
 
 from bench.timing import take_turns
 
+# Seconds between two turns: threads of OpenBLAS, for one, look for work for 60 ms before they sleep, on a core that the
+# next rival counts on.
+REST = 0.15
+
 Library = tuple[str, tuple[str, ...], dict[str, str]]  # module of bench.peers, packages it imports, what it offers
 
 LIBRARIES: dict[str, Library] = {
@@ -112,7 +116,7 @@ def compete(
             if rival.name == "pydl":
                 raise
             _note(rival.name, failure)
-    return facts, take_turns(turns, rounds)
+    return facts, take_turns(turns, rounds, REST)
 
 
 def _note(name: str, failure: Failed) -> None:

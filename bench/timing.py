@@ -53,13 +53,17 @@ def repeat(run: Callable[[], object], calls: int) -> None:
         run()
 
 
-def take_turns(rivals: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each rival's turns return, round by round. Each round begins with the next: it matters who follows whom."""
+def take_turns(rivals: Mapping[str, Callable[[], T]], rounds: int, rest: float = 0) -> dict[str, list[T]]:
+    """What each rival's turns return, round by round. Each round begins with the next: it matters who follows whom.
+
+    Before each turn the machine rests for some seconds.
+    """
     names = list(rivals)
     taken: dict[str, list[T]] = {name: [] for name in names}
     for r in range(rounds):
         first = r % max(len(names), 1)
         for name in names[first:] + names[:first]:
+            time.sleep(rest)
             taken[name].append(rivals[name]())
     return taken
 
