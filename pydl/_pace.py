@@ -8,9 +8,10 @@ from collections import Counter, defaultdict
 class Pace:
     """The pace of one program, kept from one `fit` to the next.
 
-    More threads are slower where other programs want the cores: each step then waits for threads that do not run. As
-    results do not depend on the number of threads, it may change between chunks: one thread is timed first, for a few
-    steps, and takes over as long as it is the faster, with a look at the others every few chunks.
+    More threads are slower where steps are brief, or where other programs want the cores: each step then waits for
+    threads that do not run. As results do not depend on the number of threads, it may change between chunks: what one
+    thread takes is timed first, then all; the faster ones go on, with a brief look at the others now and then, ever
+    more rarely as long as it changes nothing.
 
     Parameters
     ----------
@@ -28,9 +29,9 @@ class Pace:
 
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
-    LOOK = 5  # one chunk in so many tries the other threads again
     MEMORY = 5e-4  # seconds of earlier chunks that weigh against a new one
-    ENOUGH = 2e-3  # seconds on one thread before others are tried, and on all before they are given up
+    ENOUGH = 2e-3  # seconds on one thread before others are tried; a look takes no longer
+    LOOK, RAREST = 10, 320  # how many times as long as the last look took until the next one
 
     def __init__(self, threads: int) -> None:
         self.most = threads
@@ -38,15 +39,15 @@ class Pace:
         self.chunks: Counter[int] = Counter()
         self.time: defaultdict[int, float] = defaultdict(float)
         self.longest = 0
+        self._patience = self.LOOK
+        self._rest = 0.0  # seconds until the next look
 
     def threads(self) -> int:
         """Threads for the next chunk."""
-        if self.most == 1 or self.chunks[1] < 2:  # the first chunk pays for cold caches
+        if self.most == 1 or self.time[1] < self.ENOUGH:
             return 1
-        trying = self.chunks[self.most] < 2 or self.time[self.most] < self.ENOUGH
-        if trying or self.seconds[self.most] <= self.seconds[1]:
-            return self.most
-        return self.most if self.chunks.total() % self.LOOK == 0 else 1
+        better = self._better()
+        return better if self._rest > 0 or not self.chunks[self.most] else 1 + self.most - better
 
     def steps(self) -> int:
         """Steps of the next chunk."""
@@ -54,15 +55,29 @@ class Pace:
         known = self.seconds.get(threads, self.seconds.get(1))
         if known is None:
             return 1
-        timing = threads < self.most and self.chunks[threads] < 2
-        return max(1, min(int((self.ENOUGH if timing else self.CHUNK) / known), self.GROWTH * self.longest))
+        settled = self.most == 1 or (self.chunks[self.most] and threads == self._better())
+        return max(1, min(int((self.CHUNK if settled else self.ENOUGH) / known), self.GROWTH * self.longest))
 
     def took(self, threads: int, steps: int, seconds: float) -> None:
-        """Learn from a chunk."""
+        """Learn from a chunk. A number of threads' first one has cold caches and starts them: the next knows better."""
         seconds = max(seconds, 1e-7)  # the clock may not have moved
-        before = min(self.time[threads], self.MEMORY)
+        before = min(self.time[threads], self.MEMORY) if self.chunks[threads] > 1 else 0.0
+        better = self._better()
         known = self.seconds.get(threads, 0.0)
         self.seconds[threads] = (known * before + seconds / steps * seconds) / (before + seconds)
         self.chunks[threads] += 1
         self.time[threads] += seconds
         self.longest = max(self.longest, steps)
+        first = threads == self.most and self.chunks[threads] == 1
+        if first or better != self._better():
+            self._patience = self.LOOK
+        elif threads != better:
+            self._patience = min(2 * self._patience, self.RAREST)
+        else:
+            self._rest -= seconds
+            return
+        self._rest = self._patience * seconds
+
+    def _better(self) -> int:
+        """The faster number of threads, as far as is known."""
+        return self.most if self.seconds.get(self.most, 0.0) <= self.seconds.get(1, 0.0) else 1

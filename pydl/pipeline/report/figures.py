@@ -158,7 +158,7 @@ def _precision_recall(curves: Sequence[Curve]) -> Picture:
         axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
         axes.legend(loc="lower left", fontsize=9)
 
-    alt = f"Precision over recall for {len(curves)} class(es)."
+    alt = f"Precision over recall for {len(curves)} class{'es' * (len(curves) > 1)}."
     return _draw("Precision and recall", alt, "How many false alarms each further find costs.", draw)
 
 
