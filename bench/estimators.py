@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.timing import Setting, ratio, seconds, spread, take_turns
+from bench.timing import REST, Setting, ratio, seconds, spread, take_turns
 
 Data = tuple[Any, Any, Any, Any]
 
@@ -42,7 +42,7 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of few iterations
-            taken = take_turns({"pydl": fit(ours), "scikit-learn": fit(theirs)}, 2 if setting.quick else 5)
+            taken = take_turns({"pydl": fit(ours), "scikit-learn": fit(theirs)}, 2 if setting.quick else 5, REST)
         rows.append(
             {
                 "data": name,

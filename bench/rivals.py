@@ -13,11 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.timing import take_turns
-
-# Seconds between two turns: threads of OpenBLAS, for one, look for work for 60 ms before they sleep, on a core that the
-# next rival counts on.
-REST = 0.15
+from bench.timing import REST, take_turns
 
 Library = tuple[str, tuple[str, ...], dict[str, str]]  # module of bench.peers, packages it imports, what it offers
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+# Seconds between two turns: threads of OpenBLAS, for one, look for work for 60 ms before they sleep, on a core that the
+# next rival counts on.
+REST = 0.15
+
 T = TypeVar("T")
 Spread = dict[str, float]  # median and quartiles: what a noisy minute does to a few rounds does not move them
 
