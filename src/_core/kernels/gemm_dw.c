@@ -4,7 +4,8 @@
  * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
 #include "gemm.h"
 
-enum { NARROW = VL / 4 }; /* panels so much narrower than a vector: vectors had rather run along the inputs */
+/* Panels so much narrower than a vector had rather have vectors along the inputs. */
+enum { NARROW = VL > 4 ? VL / 4 : 1 };
 
 /* Inputs [lo, hi) of a narrow panel: dw^T = dy^T x, from x as it lies, turned when it is stored. */
 static void narrow(const pd_gemm_dw_args *a, ptrdiff_t lo, ptrdiff_t hi) {
