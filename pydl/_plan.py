@@ -383,4 +383,5 @@ _FOR_TWO, _FOR_EACH = 1 << 18, 1 << 19
 
 def choose_threads(work: float, limit: int) -> int:
     """Threads for steps of so many multiply-adds each, many on end."""
-    return max(1, min(limit, max(1 + (work >= _FOR_TWO), int(work / _FOR_EACH))))
+    worth = max(2, int(work / _FOR_EACH)) if work >= _FOR_TWO else 1
+    return max(1, min(limit, worth))

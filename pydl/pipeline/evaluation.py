@@ -62,7 +62,8 @@ class Judge:
             return {"rows": 0}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is undefined; it becomes None
-            return {"rows": self.rows, **{name: _plain(value) for name, value in self._kind.figures().items()}}
+            found = self._kind.figures(self.rows)
+            return {"rows": self.rows, **{name: _plain(value) for name, value in found.items()}}
 
 
 class _Numbers:
@@ -70,14 +71,13 @@ class _Numbers:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.rows = self.nonzero = 0
+        self.nonzero = 0
         self.encoded, self.encoded_squares, self.squares, self.absolute, self.shares = (ExactSum() for _ in range(5))
 
     def add(self, y: Array, predictions: Predictions) -> None:
         truth = np.asarray(self.target.decode(y), np.float64)
         error = np.abs(predictions.values - truth)
         known = truth != 0
-        self.rows += len(y)
         self.nonzero += int(known.sum())
         self.encoded.add(y)
         self.encoded_squares.add(y**2)
@@ -85,14 +85,14 @@ class _Numbers:
         self.absolute.add(error)
         self.shares.add(error[known] / np.abs(truth[known]))
 
-    def figures(self) -> Figures:
+    def figures(self, rows: int) -> Figures:
         squares = float(self.squares)
-        about_mean = self.encoded_squares.exactly() - self.encoded.exactly() ** 2 / self.rows
+        about_mean = self.encoded_squares.exactly() - self.encoded.exactly() ** 2 / rows
         spread = float(about_mean) * self.target.scale**2
         return {
-            "r2": None if self.rows < 2 else 1 - squares / spread if spread > 0 else float(squares == 0),
-            "rmse": math.sqrt(squares / self.rows),
-            "mae": float(self.absolute) / self.rows,
+            "r2": None if rows < 2 else 1 - squares / spread if spread > 0 else float(squares == 0),
+            "rmse": math.sqrt(squares / rows),
+            "mae": float(self.absolute) / rows,
             "mape": float(self.shares) / self.nonzero if self.nonzero else None,
         }
 
@@ -117,8 +117,8 @@ class _Classes:
         for k, ranking in self.rankings.items():
             ranking.add(p[:, k], y == k)
 
-    def figures(self) -> Figures:
-        labels, rows = np.arange(len(self.names)), self.confusion.sum()
+    def figures(self, rows: int) -> Figures:
+        labels = np.arange(len(self.names))
         truth, chosen = (each.ravel() for each in np.indices(self.confusion.shape))
         precision, recall, f1, support = metrics.precision_recall_fscore_support(
             truth, chosen, labels=labels, sample_weight=self.confusion.ravel(), zero_division=0
