@@ -74,8 +74,10 @@ class PlanListing:
             threads = self.threads if r["part"] in ("rows", "flat", "own") else 1
             sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
-            act = r["fields"].get("act") or ""
-            rows.append([str(i), "|" if r["barrier"] else "", r["op"], act, sizes, shapes, _bytes(moved), str(threads)])
+            fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")
+            rows.append(
+                [str(i), "|" if r["barrier"] else "", r["op"], fused, sizes, shapes, _bytes(moved), str(threads)]
+            )
         head = (
             f"{self.kind} step, batch {self.batch}: {len(self)} records, {self.dtype}, ISA {self.isa}, "
             f"{self.threads} thread{'s' if self.threads > 1 else ''}, {_bytes(self.nbytes)} of buffers"
@@ -114,9 +116,14 @@ def trace(model: Any, program: Any, data: Any) -> Trace:
     found: list[str] = []
     details = program.plan.details
 
+    def nonfinite(record: dict[str, Any]) -> bool:
+        if record["op"] == "gather" and record["fields"].get("in_place"):
+            return not np.isfinite(data.sources.arrays[record["fields"]["k"]]).all()
+        return writes_nonfinite(record)
+
     def after(i: int, seconds: float) -> None:
         records.append((details[i]["op"], seconds))
-        if not found and writes_nonfinite(details[i]):
+        if not found and nonfinite(details[i]):
             found.append(f"record {i}, {details[i]['op']}")
 
     optimizer = model.optimizer

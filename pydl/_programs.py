@@ -14,6 +14,7 @@ from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalti
 from pydl._pace import Pace
 from pydl._plan import ALONE, Builder, Tensor, Walk, choose_threads
 
+_NARROW = 4  # outputs at most: gemm_dw then wants rows an equal way apart
 _BRIEF = 1 << 18  # multiply-adds, about 10 us: so long may other threads of Python wait
 
 # what gather records read: from dtypes of arrays to numbers of pd_src_dtype
@@ -77,6 +78,8 @@ class Program:
             if kind == "train":
                 emit_optimizer(b, model.optimizer)
         self.plan = b.plan
+        if not _core.debug():  # which looks at the rows in the buffer
+            _read_in_place(b.plan)
         self.memory = b.memory
         self.single_steps = b.single_steps
         self.trained = list(b.trained.values())
@@ -117,6 +120,26 @@ class Program:
 
 def _gather(b: Builder, t: Tensor, k: int) -> None:
     b.emit("gather", y=t.buffer, B=t.batch, O=t.columns, k=k)
+
+
+def _read_in_place(plan: _core.Plan) -> None:
+    """Let products read an input's rows where they lie, if nothing else wants the buffer they are gathered into."""
+    for i, gather in enumerate(plan.details):
+        if gather["op"] != "gather":
+            continue
+        target = gather["fields"]["y"]
+        readers = [j for j, r in enumerate(plan.details) if any(b is target for b in r["reads"])]
+        if readers and all(_multiplies(plan.details[j], gather["fields"]) for j in readers):
+            for j in (i, *readers):
+                plan.amend(j, in_place=1, k=gather["fields"]["k"])
+
+
+def _multiplies(record: dict[str, Any], gather: dict[str, Any]) -> bool:
+    """Whether a record multiplies what was gathered, row by row, and does as well from the source."""
+    op, f = record["op"], record["fields"]
+    if op not in ("gemm_fwd", "gemm_fwd_panels", "gemm_dw") or (op == "gemm_dw" and f["O"] <= _NARROW):
+        return False
+    return f["x"] is gather["y"] and (f["B"], f["I"]) == (gather["B"], gather["O"])
 
 
 def _claims(model: Any) -> dict[int, Any]:

@@ -174,6 +174,8 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
         s.src, s.sinks = (<Arrays>sources).sources, (<Arrays>sinks).sinks
         if step.get("rows") is not None:
             s.rows = <const int64_t *>_address(step["rows"], False)
+        if step.get("next") is not None:
+            s.next = <const int64_t *>_address(step["next"], False)
         if step.get("sums") is not None:
             s.sums = <double *>_address(step["sums"], True)
         s.row0, s.seed, s.count = step.get("row0", 0), step.get("seed", 0), step.get("count", 0)

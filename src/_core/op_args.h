@@ -21,9 +21,9 @@
 
 /* Dense forward: y = act(x w + b).
  *   x [B][I]   w panels   b [padded O] or NULL   y [B][O]   z [B][O] x w + b kept for the backward pass, or NULL
- *   act: act_fwd kernel or NULL, applied to rows just written */
+ *   act: act_fwd kernel or NULL, applied to rows just written   in_place: 1 reads x from source k, as gather does */
 #define PD_FIELDS_gemm_fwd(IN, OUT, SCR, FN, INT, REAL) \
-    IN(x) IN(w) IN(b) OUT(y) OUT(z) FN(act) INT(B) INT(I) INT(O) REAL(alpha)
+    IN(x) IN(w) IN(b) OUT(y) OUT(z) FN(act) INT(B) INT(I) INT(O) REAL(alpha) INT(in_place) INT(k)
 
 /* Dense input gradient: dx = (dy w^T) * act'(s).
  *   dy [B][O]   w panels   dx [B][I]   s [B][I] or NULL: what act_bwd reads   act: act_bwd kernel or NULL
@@ -33,9 +33,10 @@
     IN(dy) IN(w) OUT(dx) IN(s) FN(act) INT(B) INT(I) INT(O) INT(add) REAL(alpha) SCR(pack) INT(pack_stride)
 
 /* Dense kernel gradient: dw = x^T dy, in panels.  n = panels * I * width, the split of the work
- *   x [B][I]   dy [B][O]   dw panels   add: 1 adds to dw   pack: scratch of B * width elements per thread */
+ *   x [B][I]   dy [B][O]   dw panels   add: 1 adds to dw   pack: scratch of B * width elements per thread
+ *   in_place: 1 reads x from source k, as gather does */
 #define PD_FIELDS_gemm_dw(IN, OUT, SCR, FN, INT, REAL) \
-    IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(I) INT(O) INT(add) SCR(pack) INT(pack_stride)
+    IN(x) IN(dy) OUT(dw) INT(n) INT(B) INT(I) INT(O) INT(add) INT(in_place) INT(k) SCR(pack) INT(pack_stride)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
@@ -107,8 +108,9 @@
 #define PD_FIELDS_ln_grad(IN, OUT, SCR, FN, INT, REAL) \
     IN(x) IN(dy) IN(mean) IN(rstd) OUT(dgamma) OUT(dbeta) INT(n) INT(B) INT(add)
 
-/* Batch rows into a buffer: y[b] = src[k].data[rows[b]], converted.   y [B][O] */
-#define PD_FIELDS_gather(IN, OUT, SCR, FN, INT, REAL) OUT(y) INT(B) INT(O) INT(k)
+/* Batch rows into a buffer: y[b] = src[k].data[rows[b]], converted.   y [B][O]
+ *   in_place: 1 leaves y alone where the source has the kernel's dtype: who wants its rows reads them where they lie */
+#define PD_FIELDS_gather(IN, OUT, SCR, FN, INT, REAL) OUT(y) INT(B) INT(O) INT(k) INT(in_place)
 /* A buffer into an output array: sinks[k][row0 + b] = x[b].   x [B][O] */
 #define PD_FIELDS_put(IN, OUT, SCR, FN, INT, REAL) IN(x) INT(B) INT(O) INT(k)
 

@@ -19,6 +19,7 @@ cdef extern from "pd.h" nogil:
 
     ctypedef struct pd_step:
         const int64_t *rows
+        const int64_t *next
         int64_t row0
         const pd_source *src
         void **sinks

@@ -86,6 +86,12 @@ cdef class Plan:
         r.barrier = self._meet(key, reads, writes)
         self.details[-1]["barrier"] = bool(r.barrier)
 
+    def amend(self, Py_ssize_t i, **fields):
+        """Set sizes and flags of a record that were left out."""
+        cdef pd_op o = pd_op_at(_number(self.details[i]["op"]))
+        _fill(&o, <char *>self.records[i].args, fields, _ISA_NUMBERS[self.isa], _DTYPES[self.dtype])
+        self.details[i]["fields"].update(fields)
+
     def emit_python(self, str name not None, function, reads, writes):
         """Append a record that calls `function()` with the GIL held; an exception ends the run and is raised by it."""
         cdef pd_record *r = self._append(sizeof(python_args))

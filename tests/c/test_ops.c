@@ -94,6 +94,7 @@ static ptrdiff_t count(const call *c) {
 
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
+    const int dense = !strncmp(c->op.family, "gemm", 4);
     const struct {
         const char *name;
         ptrdiff_t value;
@@ -106,7 +107,10 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"n", count(c)},
         {"group", group(c)},
         {"pack_stride", scratch(c)},
-        {"k", tensor ? c->variant : 1 + flag},
+        {"k", tensor    ? c->variant
+              : dense ? c->dtype
+                        : 1 + flag}, /* source number dtype has that dtype */
+        {"in_place", dense && c->variant > 0},
         {"slot", 1},
         {"stream", 3},
         {"ldx", c->O},
@@ -183,16 +187,16 @@ static uint64_t finish(call *c, void *args) {
 /* One call in nth shares; a hash of what it wrote. */
 static uint64_t run(call *c, int nth) {
     static const size_t source_bytes[PD_SRC_DTYPES] = {4, 8, 1, 1, 2, 2, 4, 4, 8, 8};
-    const ptrdiff_t rows = c->B + SPARE_ROWS;
+    const ptrdiff_t rows = c->B + SPARE_ROWS, columns = c->I > c->O ? c->I : c->O;
     block sources[PD_SRC_DTYPES], sinks[VARIANTS], sums = block_new(3 * sizeof(double), sizeof(double));
     block order = block_new((size_t)c->B * sizeof(int64_t), sizeof(int64_t));
     pd_source src[PD_SRC_DTYPES];
     void *sink[VARIANTS];
     int failed = 0;
     for (int i = 0; i < PD_SRC_DTYPES; i++) {
-        sources[i] = block_new((size_t)(rows * c->O) * source_bytes[i], source_bytes[i]);
+        sources[i] = block_new((size_t)(rows * columns) * source_bytes[i], source_bytes[i]);
         memset(sources[i].data, 0x3f, sources[i].bytes); /* a fair number in every dtype */
-        src[i] = (pd_source){sources[i].data, c->O, i};
+        src[i] = (pd_source){sources[i].data, columns, i};
     }
     for (int i = 0; i < VARIANTS; i++) {
         sinks[i] = block_new((size_t)(rows * c->O) * dtype_bytes(c->dtype), dtype_bytes(c->dtype));
@@ -202,6 +206,7 @@ static uint64_t run(call *c, int nth) {
     for (ptrdiff_t b = 0; b < c->B; b++) ((int64_t *)order.data)[b] = (b * 5 + 1) % rows;
 
     const pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data,
+                          .next = (int64_t *)order.data,
                           .row0 = SPARE_ROWS,
                           .src = src,
                           .sinks = sink,
@@ -240,6 +245,14 @@ static long run_sizes(call *c) {
     return calls;
 }
 
+/* A gather has one for each dtype of a source; a product that reads a source, one more where rows are listed. */
+static int variants(const call *c) {
+    if (strcmp(c->op.family, "gather") == 0) return PD_SRC_DTYPES;
+    for (int i = 0; i < c->op.nfields; i++)
+        if (strcmp(c->op.fields[i].name, "in_place") == 0) return VARIANTS + 1;
+    return VARIANTS;
+}
+
 long test_ops(void) {
     long calls = 0;
     const pd_cpuid cpu = pd_cpu_read();
@@ -249,8 +262,7 @@ long test_ops(void) {
             for (int i = 0; i < pd_op_count(); i++) {
                 if (!(isas >> isa & 1) || !pd_isa_built(isa)) continue;
                 call c = {.op = pd_op_at(i), .kernel = pd_kernel_at(i, isa, dtype), .isa = isa, .dtype = dtype};
-                const int variants = strcmp(c.op.family, "gather") ? VARIANTS : PD_SRC_DTYPES;
-                for (c.variant = 0; c.variant < variants; c.variant++) calls += run_sizes(&c);
+                for (c.variant = 0; c.variant < variants(&c); c.variant++) calls += run_sizes(&c);
             }
     return calls;
 }

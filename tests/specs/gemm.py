@@ -70,6 +70,25 @@ def bound(act: str | None) -> float:
     return 0.0 if act in EXACT else 4.0
 
 
+def placed(rng: np.random.Generator, dtype: str, B: int, I: int, place: str) -> Fields:
+    """Rows of x in the buffer, or else in a source: read from there, listed or not, where its dtype is the kernel's."""
+    if place == "buffer":
+        return {"x": eighths(rng, dtype, B, I)}
+    source_dtype = {"float32": "float64", "float64": "float32"}[dtype] if place == "other dtype" else dtype
+    source, listed = eighths(rng, source_dtype, B + 9, I), rng.permutation(B + 9)[:B]
+    step = {"src": [np.zeros((1, 1)), source], "row0": 4, "next": listed, "rows": None if place == "run" else listed}
+    x = source[listed].astype(dtype) if place == "other dtype" else blank(dtype, B, I)
+    return {"x": x, "step": step, "in_place": 1, "k": 1}
+
+
+def rows_of(a: Fields) -> Array:
+    """x of `placed`."""
+    if np.isfinite(a["x"]).all():
+        return a["x"]
+    step = a["step"]
+    return step["src"][1][step["row0"] + np.arange(a["B"]) if step["rows"] is None else step["rows"]]
+
+
 FORWARD = {
     None: lambda z: z,
     "act_relu_fwd": lambda z: np.maximum(z, 0),
@@ -79,17 +98,24 @@ FORWARD = {
 }
 
 
-def gemm_fwd(kind: str, act: str | None = None, bias: bool = True, keep: bool = False, op: str = "gemm_fwd") -> Spec:
+def gemm_fwd(
+    kind: str,
+    act: str | None = None,
+    bias: bool = True,
+    keep: bool = False,
+    op: str = "gemm_fwd",
+    place: str = "buffer",
+) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
         return {
-            "x": eighths(rng, dtype, B, I), "w": pack(eighths(rng, dtype, I, O), dtype),
+            **placed(rng, dtype, B, I, place), "w": pack(eighths(rng, dtype, I, O), dtype),
             "b": padded(rng, dtype, O) if bias else None, "y": blank(dtype, B, O),
             "z": blank(dtype, B, O) if keep else None, "act": act, "B": B, "I": I, "O": O,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        z = a["x"] @ unpack(a["w"], a["O"])
+        z = rows_of(a) @ unpack(a["w"], a["O"])
         if bias:
             z = z + a["b"][: a["O"]]
         return {"y": FORWARD[act](z), "z": z if keep else None}
@@ -116,20 +142,20 @@ def gemm_dx(kind: str, act: str | None = None, add: int = 0) -> Spec:
     return Spec("gemm_dx", args, ("dx",), reference, bound(act))
 
 
-def gemm_dw(kind: str, add: int = 0) -> Spec:
+def gemm_dw(kind: str, add: int = 0, place: str = "buffer") -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
         old = pack(eighths(rng, dtype, I, O), dtype)
         dw = old if add else np.full_like(old, np.nan)
         return {
-            "x": eighths(rng, dtype, B, I), "dy": eighths(rng, dtype, B, O), "dw": dw, "n": dw.size, "B": B, "I": I,
+            **placed(rng, dtype, B, I, place), "dy": eighths(rng, dtype, B, O), "dw": dw, "n": dw.size, "B": B, "I": I,
             "O": O, "add": add, **scratch(dtype, min(B, ROWS) * PANEL),
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
         panels, _, width = a["dw"].shape
         dw = np.zeros((a["I"], panels * width))
-        dw[:, : a["O"]] = a["x"].T @ a["dy"]
+        dw[:, : a["O"]] = rows_of(a).T @ a["dy"]
         dw = dw.reshape(a["I"], panels, width).transpose(1, 0, 2)
         return {"dw": dw + a["dw"] if add else dw}
 
@@ -159,6 +185,7 @@ def matmul(kind: str, flip_x: bool = False, flip_w: bool = False, act: str | Non
     return Spec("matmul", args, ("y",), reference, bound(act))
 
 
+PLACES = ("listed", "run", "other dtype")
 SPECS = [
     *(gemm_fwd(kind) for kind in SHAPES),
     gemm_fwd("columns", "act_gelu_fwd", keep=True),
@@ -173,6 +200,8 @@ SPECS = [
     gemm_dx("inner", "act_tanh_bwd"),
     gemm_dx("rows", "act_relu_bwd"),
     *(gemm_dw(kind, add) for kind in SHAPES for add in (0, 1)),
+    *(spec(kind, place=place) for spec in (gemm_fwd, gemm_dw) for kind in SHAPES for place in PLACES),
+    gemm_fwd("columns", op="gemm_fwd_panels", place="listed"),
     *(matmul(kind, flip_x, flip_w) for kind in SHAPES for flip_x in (False, True) for flip_w in (False, True)),
     matmul("columns", act="act_tanh_fwd", bias=False),
     matmul("rows", flip_x=True, act="act_relu_fwd"),

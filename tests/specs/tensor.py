@@ -12,7 +12,7 @@ from .spec import Fields, Spec
 SOURCES = ("float32", "float64", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
-def gather(source: str, shape: Shape, indexed: bool) -> Spec:
+def gather(source: str, shape: Shape, indexed: bool, in_place: int = 0) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         if np.dtype(source).kind == "f":
@@ -22,7 +22,7 @@ def gather(source: str, shape: Shape, indexed: bool) -> Spec:
             data = rng.integers(limits.min, limits.max, (B + 9, O), source, endpoint=True)
         chosen = rng.integers(0, B + 9, B) if indexed else None
         step = {"rows": chosen, "row0": 4, "src": [np.zeros((1, 1)), data]}
-        return {"y": blank(dtype, B, O), "B": B, "O": O, "k": 1, "step": step}
+        return {"y": blank(dtype, B, O), "B": B, "O": O, "k": 1, "step": step, "in_place": in_place}
 
     def reference(a: Fields) -> Fields:
         step = a["step"]
@@ -143,6 +143,7 @@ SPECS = [
     *(gather(source, wide, True) for source in SOURCES),
     gather("float32", tall, True),
     gather("uint8", tall, False),
+    gather("uint8", wide, True, in_place=1),
     *(put(shape) for shape in (wide, tall)),
     *(affine(shape) for shape in (wide, tall)),
     *(binary(op, shape) for op in ("add", "multiply") for shape in (wide, tall)),

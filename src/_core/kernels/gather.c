@@ -1,6 +1,7 @@
 /* Rows of an array into a buffer: y[b] = src[k].data[rows[b]], or row row0 + b where rows is NULL, converted to the
- * dtype of the kernel.  y [B][O], overwritten. Rows are the caller's to check. */
-#include "kernel.h"
+ * dtype of the kernel.  y [B][O], overwritten, unless whoever wants the rows reads them in place. Rows are the caller's
+ * to check. */
+#include "rows.h"
 
 /* No hardware guesses where the next row of a random order begins: its lines come while this one is copied. */
 PD_INLINE void fetch(const void *row, ptrdiff_t bytes) {
@@ -9,15 +10,6 @@ PD_INLINE void fetch(const void *row, ptrdiff_t bytes) {
 
 /* Nor where the next batch's rows lie: where they are so few that this core can ask for them all at once, it does. */
 enum { AHEAD = 128 }; /* cache lines */
-PD_INLINE void look_ahead(const int64_t *rows, const char *data, ptrdiff_t stride, ptrdiff_t bytes, ptrdiff_t lo,
-                          ptrdiff_t hi) {
-    if (!rows || (hi - lo) * (1 + (bytes + 62) / 64) > AHEAD) return;
-    for (ptrdiff_t b = lo; b < hi; b++) {
-        const char *row = data + (ptrdiff_t)rows[b] * stride;
-        fetch(row, bytes);
-        __builtin_prefetch(row + bytes - 1);
-    }
-}
 
 #define PD_FROM(number, type)                                                                                        \
     case number:                                                                                                     \
@@ -28,7 +20,6 @@ PD_INLINE void look_ahead(const int64_t *rows, const char *data, ptrdiff_t strid
                 fetch((const type *)src.data + (ptrdiff_t)step->rows[b + 1] * src.stride, O * (ptrdiff_t)sizeof *x); \
             for (ptrdiff_t j = 0; j < O; j++) y[b * O + j] = (real)x[j];                                             \
         }                                                                                                            \
-        look_ahead(step->next, src.data, src.stride *(ptrdiff_t)sizeof(type), O *(ptrdiff_t)sizeof(type), lo, hi);   \
         break;
 
 PD_KERNEL(gather) {
@@ -36,6 +27,7 @@ PD_KERNEL(gather) {
     const pd_source src = step->src[a->k];
     const ptrdiff_t O = a->O;
     real *restrict y = a->y;
+    if (a->in_place && rows_readable(&src)) return;
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
     switch (src.dtype) {
@@ -50,4 +42,6 @@ PD_KERNEL(gather) {
         PD_FROM(PD_SRC_U64, uint64_t)
         PD_FROM(PD_SRC_I64, int64_t)
     }
+    next_rows next = rows_ahead(step, a->k, O, lo, hi);
+    if (rows_left(&next) <= AHEAD) rows_fetch(&next, AHEAD);
 }

@@ -38,6 +38,7 @@ enum { BATCH_BLOCK = 256 }; /* rows of dy packed at a time by dW: 256 x 128 byte
 typedef struct {
     const real *a; /* a(i, k) = a[i * rs + k * cs]; rs or cs is 1 as the form says */
     ptrdiff_t rs, cs;
+    const int64_t *list; /* NULL, or numbers that stand for i (A_ROWS) or k (A_COLS) in that; run is K then */
     ptrdiff_t run, runs, jump; /* k covers `runs` runs of `run`; a moves on by jump after each */
     const real *b;             /* b(k, j) = b[k * ldb + j], full width readable */
     ptrdiff_t ldb;
@@ -77,12 +78,14 @@ PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
 /* Tiles across one panel or packed block of width w (a power of two). */
 PD_INLINE ptrdiff_t tile_width(ptrdiff_t w) { return min_(w, TILE_WIDTH); }
 
-/* rows [r0, r1) x panels [p0, p1) of y = x w + b;  x(r, k) = x[r * rs + k * cs], y rows ldy apart, b padded or NULL
+/* rows [r0, r1) x panels [p0, p1) of y = x w + b;  x(r, k) = x[r * rs + k * cs], or list[r] for r where there is a list
+ * (cs is 1 then), y rows ldy apart, b padded or NULL
  * w(k, j) of panel p at w + p * next + k * ldw + j */
 typedef struct {
     const real *x, *w, *b;
     real *y;
     ptrdiff_t I, O, rs, cs, ldy, next, ldw;
+    const int64_t *list;
 } gemm_args;
 void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1);
 

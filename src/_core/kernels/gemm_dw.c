@@ -3,13 +3,14 @@
  * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last panel
  * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
 #include "gemm.h"
+#include "rows.h"
 
 /* Panels so much narrower than a vector had rather have vectors along the inputs. */
 enum { NARROW = VL > 4 ? VL / 4 : 1 };
 
 /* Inputs [lo, hi) of a narrow panel: dw^T = dy^T x, from x as it lies, turned when it is stored. */
-static void narrow(const pd_gemm_dw_args *a, ptrdiff_t lo, ptrdiff_t hi) {
-    const ptrdiff_t I = a->I, O = a->O, w = panel_width(O);
+static void narrow(const pd_gemm_dw_args *a, const batch_rows *x, ptrdiff_t lo, ptrdiff_t hi) {
+    const ptrdiff_t O = a->O, w = panel_width(O);
     real *dw = a->dw, turned[NARROW * TILE_WIDTH] = {0};
     for (ptrdiff_t i = lo, n; i < hi; i += n) {
         for (n = TILE_WIDTH; n > hi - i;) n /= 2;
@@ -18,8 +19,8 @@ static void narrow(const pd_gemm_dw_args *a, ptrdiff_t lo, ptrdiff_t hi) {
                              .cs = O,
                              .run = a->B,
                              .runs = 1,
-                             .b = (const real *)a->x + i,
-                             .ldb = I,
+                             .b = x->x + i,
+                             .ldb = x->stride,
                              .c = turned,
                              .ldc = TILE_WIDTH,
                              .n = n};
@@ -32,44 +33,64 @@ static void narrow(const pd_gemm_dw_args *a, ptrdiff_t lo, ptrdiff_t hi) {
     }
 }
 
+/* The next batch's rows, and how many of their lines to ask for with each tile: all of this thread's in all its tiles. */
+typedef struct {
+    next_rows rows;
+    ptrdiff_t each;
+} ahead;
+
+static ahead look_ahead(const pd_gemm_dw_args *a, const pd_step *step, int ith, int nth, ptrdiff_t inputs) {
+    ahead next = {0};
+    if (!a->in_place) return next;
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, ith, nth, &lo, &hi);
+    next.rows = rows_ahead(step, a->k, a->I, lo, hi);
+    const ptrdiff_t tiles = (inputs / TILE_ROWS + 1) * ((a->B + BATCH_BLOCK - 1) / BATCH_BLOCK);
+    next.each = rows_left(&next.rows) / (tiles + !tiles) + 1;
+    return next;
+}
+
 PD_KERNEL(gemm_dw) {
     PD_ARGS(gemm_dw);
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
-    const real *x = a->x, *dy = a->dy;
+    const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
+    const real *dy = a->dy;
     real *dw = a->dw, *pack = (real *)a->pack + ith * a->pack_stride;
     ptrdiff_t lo, hi;
     pd_flat(a->n, ith, nth, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
     hi /= w;
-    if (w <= NARROW) {
-        narrow(a, lo, hi);
+    if (w <= NARROW && !x.list) {
+        narrow(a, &x, lo, hi);
         return;
     }
+    ahead next = look_ahead(a, step, ith, nth, hi - lo);
     for (ptrdiff_t row = lo, end; row < hi; row = end) {
         const ptrdiff_t p = row / I, i0 = row - p * I;
         end = min_(hi, (p + 1) * I);
         for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
             const ptrdiff_t rows = min_(BATCH_BLOCK, a->B - b0);
             PD_NAME(gemm_pack_rows)(pack, dy + b0 * O + p * w, O, rows, min_(w, O - p * w), w);
-            for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m) {
+            tile_args t = {.a = x.x + (x.list ? 0 : b0 * x.stride) + i0,
+                           .list = x.list ? x.list + b0 : NULL,
+                           .rs = 1,
+                           .cs = x.stride,
+                           .run = rows,
+                           .runs = 1,
+                           .ldb = w,
+                           .ldi = w,
+                           .ldc = w,
+                           .n = tw};
+            for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m, t.a += m) {
                 m = tile_height(i1 - i);
                 const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
                 for (ptrdiff_t j = 0; j < w; j += tw) {
-                    real *c = dw + (p * I + i) * w + j;
-                    const tile_args t = {.a = x + b0 * I + i,
-                                         .rs = 1,
-                                         .cs = I,
-                                         .run = rows,
-                                         .runs = 1,
-                                         .b = pack + j,
-                                         .ldb = w,
-                                         .init = b0 || a->add ? c : NULL,
-                                         .ldi = w,
-                                         .c = c,
-                                         .ldc = w,
-                                         .n = tw};
+                    t.b = pack + j;
+                    t.c = dw + (p * I + i) * w + j;
+                    t.init = b0 || a->add ? t.c : NULL;
                     tile(&t);
                 }
+                rows_fetch(&next.rows, next.each);
             }
         }
     }

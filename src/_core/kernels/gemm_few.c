@@ -10,18 +10,20 @@ enum { ROOM = 2 * TILE_ROWS, MOST_ROWS = 4, MOST_PANELS = 4 }; /* accumulators t
 
 PD_INLINE void strip(const gemm_args *g, ptrdiff_t r, ptrdiff_t p, const int m, const int panels) {
     vreal acc[MOST_ROWS][MOST_PANELS * VECS];
-    const real *x = g->x + r * g->rs, *w = g->w + p * g->next, *b = g->b ? g->b + p * PANEL : NULL;
-    const ptrdiff_t next = g->next, ldw = g->ldw, rs = g->rs, cs = g->cs;
+    const real *x[MOST_ROWS], *w = g->w + p * g->next, *b = g->b ? g->b + p * PANEL : NULL;
+    const ptrdiff_t next = g->next, ldw = g->ldw, cs = g->cs;
+#pragma GCC unroll 4
+    for (int i = 0; i < m; i++) x[i] = g->x + (g->list ? (ptrdiff_t)g->list[r + i] : r + i) * g->rs;
 #pragma GCC unroll 4
     for (int i = 0; i < m; i++)
 #pragma GCC unroll 8
         for (int v = 0; v < panels * VECS; v++) acc[i][v] = b ? vload(b + v * VL) : (vreal){0};
-    for (ptrdiff_t k = 0; k < g->I; k++, x += cs, w += ldw)
+    for (ptrdiff_t k = 0; k < g->I; k++, w += ldw)
 #pragma GCC unroll 8
         for (int v = 0; v < panels * VECS; v++) {
             const vreal wv = vload(w + v / VECS * next + v % VECS * VL);
 #pragma GCC unroll 4
-            for (int i = 0; i < m; i++) acc[i][v] += x[i * rs] * wv;
+            for (int i = 0; i < m; i++) acc[i][v] += x[i][k * cs] * wv;
         }
     const ptrdiff_t columns = min_(panels * PANEL, g->O - p * PANEL);
     real *y = g->y + r * g->ldy + p * PANEL;

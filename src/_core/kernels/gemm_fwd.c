@@ -5,10 +5,12 @@
  * the product goes there and y = act(z); else the activation runs in place on what is still in cache. Bound: see
  * gemm_tile.c. */
 #include "gemm.h"
+#include "rows.h"
 
-static gemm_args product(const pd_gemm_fwd_args *a) {
+static gemm_args product(const pd_gemm_fwd_args *a, const pd_step *step) {
     const ptrdiff_t w = panel_width(a->O);
-    return (gemm_args){a->x, a->w, a->b, a->z ? a->z : a->y, a->I, a->O, a->I, 1, a->O, a->I * w, w};
+    const batch_rows x = rows_of(a->x, a->I, a->in_place, a->k, step);
+    return (gemm_args){x.x, a->w, a->b, a->z ? a->z : a->y, a->I, a->O, x.stride, 1, a->O, a->I * w, w, x.list};
 }
 
 /* y = act(z) on columns [j0, j1) of rows [lo, hi). */
@@ -25,7 +27,7 @@ static void activate(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t l
 
 PD_KERNEL(gemm_fwd) {
     PD_ARGS(gemm_fwd);
-    const gemm_args g = product(a);
+    const gemm_args g = product(a, step);
     const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
     ptrdiff_t lo, hi;
     pd_rows(a->B, ith, nth, &lo, &hi);
@@ -35,7 +37,7 @@ PD_KERNEL(gemm_fwd) {
 
 PD_KERNEL(gemm_fwd_panels) {
     PD_ARGS(gemm_fwd);
-    const gemm_args g = product(a);
+    const gemm_args g = product(a, step);
     const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
     const ptrdiff_t p0 = panels * ith / nth, p1 = panels * (ith + 1) / nth;
     PD_NAME(gemm_walk)(&g, 0, a->B, p0, p1);
