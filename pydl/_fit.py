@@ -54,7 +54,8 @@ def run_fit(
     )  # fmt: skip
 
     model.stop_training = False
-    model.fit_state = FitState(epoch=initial_epoch, seed=model._seed)
+    earlier = source.passes_before(initial_epoch, model.optimizer.iterations)
+    model.fit_state = FitState(epoch=initial_epoch, earlier=earlier, seed=model._seed)
     listed.on_train_begin()
     model._seed = model.fit_state.seed  # a callback may have restored another run's
     logs: dict[str, float] = {}
@@ -107,9 +108,16 @@ class _Source:
     ----------
     steps : int or None
         Batches per epoch, where that is known.
+    lap : int
+        Batches of a pass over all the data, 1 where that is not known.
     """
 
     steps: int | None
+    lap: int
+
+    def passes_before(self, epoch: int, iterations: int) -> int:
+        """Passes that so many steps of an optimizer stand for, beyond those up to an epoch."""
+        return max(0, -(-iterations // self.lap) - epoch * (self.steps or 1) // self.lap)
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         """What to run from batch `step` of an epoch on; `single` and `limit` as for `row_chunks`."""
@@ -126,7 +134,7 @@ class _RowSource(_Source):
         self, model: Any, data: _data.Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None
     ) -> None:
         self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
-        self.lap = -(-data.n // min(batch_size, data.n))  # batches in the data
+        self.lap = -(-data.n // min(batch_size, data.n))
         self.steps: int = steps_per_epoch or self.lap
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
@@ -156,6 +164,7 @@ class _BatchSource(_Source):
         self.model, self.x, self.batch_size, self.shuffle = model, x, batch_size, shuffle
         self.class_weight = class_weight
         self.steps = _data.batch_count(x, batch_size) if steps_per_epoch is None else steps_per_epoch
+        self.lap = self.steps or 1
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         model, done = self.model, step
@@ -174,9 +183,9 @@ class _BatchSource(_Source):
             self.x.on_epoch_end()
 
 
-def _order(model: Any, epoch: int) -> np.random.Generator:
-    """The generator of an epoch's order, a function of the model's seed and the epoch."""
-    return _random.generator((model._seed << 64) + epoch)
+def _order(model: Any, lap: int) -> np.random.Generator:
+    """The generator of a pass's order, a function of the model's seed and of how many passes there were before."""
+    return _random.generator((model._seed << 64) + model.fit_state.earlier + lap)
 
 
 def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:

@@ -14,6 +14,8 @@ class FitState:
         The running epoch, from 0.
     step : int
         Batches finished in it.
+    earlier : int
+        Passes over the data by calls of `fit` before this one that `epoch` does not count: orders of the rows go on.
     seed, draws : int
         Seed of the model's random streams and how many steps have drawn from them.
     totals : dict of str to (float, float)
@@ -26,6 +28,7 @@ class FitState:
 
     epoch: int = 0
     step: int = 0
+    earlier: int = 0
     seed: int = 0
     draws: int = 0
     totals: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class FitState:
         return {
             "epoch": int(self.epoch),
             "step": int(self.step),
+            "earlier": int(self.earlier),
             "seed": int(self.seed),
             "draws": int(self.draws),
             "totals": {name: [float(total), float(count)] for name, (total, count) in self.totals.items()},
@@ -53,7 +57,7 @@ class FitState:
         ValueError
             When `config` is not such a dictionary.
         """
-        counters = ("epoch", "step", "seed", "draws")
+        counters = ("epoch", "step", "earlier", "seed", "draws")
         tables = ("totals", "history", "callbacks")
         if not isinstance(config, dict) or config.keys() != {*counters, *tables}:
             raise ValueError(f"the state of fit: expected the keys {', '.join(counters + tables)}, got {config!r:.200}")

@@ -226,7 +226,7 @@ class Trainer(Layer):
         validation_data : tuple, source or sequence of batches, optional
             `(x, y)` or `(x, y, sample_weight)`.
         shuffle : bool
-            Draw a new order of the rows for each epoch, from the model's seed.
+            Draw a new order of the rows for each epoch, from the model's seed. Those of earlier calls do not recur.
         class_weight : dict, optional
             From class number to weight in the loss; not used in validation.
         sample_weight : array, optional

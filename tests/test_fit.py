@@ -86,14 +86,18 @@ def test_from_an_initial_epoch() -> None:
     assert model.fit(X, Y, epochs=3, initial_epoch=3, verbose=0).epoch == []
 
 
-def test_a_second_fit_goes_on() -> None:
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("data", [(X, Y), (Batches(X, Y, 32),)], ids=["arrays", "batches"])
+def test_a_second_fit_goes_on(data: tuple[Any, ...], shuffle: bool) -> None:
+    """With new orders of the rows, too: epochs one by one are as good as one call, whatever they are numbered."""
     once, twice = linear(), linear()
-    for model, epochs in ((once, [4]), (twice, [1, 3])):
+    for model, calls in ((once, [(0, 6)]), (twice, [(0, 1), (0, 3), (4, 6)])):
+        model.seed = 7
         model.compile("adam", "mse")
-        for n in epochs:
-            model.fit(X, Y, epochs=n, shuffle=False, verbose=0)
+        for initial, epochs in calls:
+            model.fit(*data, epochs=epochs, initial_epoch=initial, shuffle=shuffle, verbose=0)
     assert_same_weights(once, twice)
-    assert once.optimizer.iterations == twice.optimizer.iterations == 8
+    assert once.optimizer.iterations == twice.optimizer.iterations == 12
     twice.compile("adam", "mse")
     assert twice.optimizer.iterations == 0
 
