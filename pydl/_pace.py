@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 
 
@@ -10,8 +11,8 @@ class Pace:
 
     More threads are slower where steps are brief, or where other programs want the cores: each step then waits for
     threads that do not run. As results do not depend on the number of threads, it may change between chunks: what one
-    thread takes is timed first, then all; the faster ones go on, with a brief look at the others now and then, ever
-    more rarely as long as it changes nothing.
+    thread takes is timed first, then all; the faster ones go on, with a look at the others now and then, a chunk or as
+    many as take a millisecond, ever more rarely as long as it changes nothing.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class Pace:
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
     MEMORY = 5e-4  # seconds of earlier chunks that weigh against a new one
-    ENOUGH = 2e-3  # seconds on one thread before others are tried; a look takes no longer
+    ENOUGH = 2e-3  # seconds on one thread before others are tried; a look takes no longer, and half as long at least
     LOOK, RAREST = 10, 320  # how many times as long as the last look took until the next one
 
     def __init__(self, threads: int) -> None:
@@ -39,15 +40,16 @@ class Pace:
         self.chunks: Counter[int] = Counter()
         self.time: defaultdict[int, float] = defaultdict(float)
         self.longest = 0
-        self._patience = self.LOOK
+        self._patience = self.LOOK // 2
         self._rest = 0.0  # seconds until the next look
+        self._looked = 0.0  # seconds of this one
 
     def threads(self) -> int:
         """Threads for the next chunk."""
         if self.most == 1 or self.time[1] < self.ENOUGH:
             return 1
         better = self._better()
-        return better if self._rest > 0 or not self.chunks[self.most] else 1 + self.most - better
+        return better if self._rest > 0 else 1 + self.most - better
 
     def steps(self) -> int:
         """Steps of the next chunk."""
@@ -68,16 +70,16 @@ class Pace:
         self.chunks[threads] += 1
         self.time[threads] += seconds
         self.longest = max(self.longest, steps)
-        first = threads == self.most and self.chunks[threads] == 1
-        if first or better != self._better():
-            self._patience = self.LOOK
-        elif threads != better:
-            self._patience = min(2 * self._patience, self.RAREST)
-        else:
+        changed = better != self._better()
+        if threads == better and not changed:
             self._rest -= seconds
             return
-        self._rest = self._patience * seconds
+        self._looked += seconds
+        if self._looked < self.ENOUGH / 2 and not changed:
+            return
+        self._patience = self.LOOK if changed else min(2 * self._patience, self.RAREST)
+        self._rest, self._looked = self._patience * self._looked, 0.0
 
     def _better(self) -> int:
         """The faster number of threads, as far as is known."""
-        return self.most if self.seconds.get(self.most, 0.0) <= self.seconds.get(1, 0.0) else 1
+        return self.most if self.seconds.get(self.most, math.inf) < self.seconds.get(1, math.inf) else 1

@@ -15,6 +15,7 @@ from pydl._pace import Pace
 from pydl._plan import ALONE, Builder, Tensor, Walk, choose_threads
 
 _NARROW = 4  # outputs at most: gemm_dw then wants rows an equal way apart
+_KEPT = 1 << 20  # bytes of buffers that the predictor may keep for a number of rows
 _BRIEF = 1 << 18  # multiply-adds, about 10 us: so long may other threads of Python wait
 
 # what gather records read: from dtypes of arrays to numbers of pd_src_dtype
@@ -202,7 +203,7 @@ class ProgramCache:
 
     def __init__(self) -> None:
         self._free: list[Workspace] = []
-        self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT)
+        self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT, config.get_num_threads)
 
     def clear(self) -> None:
         """Forget all, those in use too: the graph, the optimizer or a loss has changed."""
@@ -233,15 +234,16 @@ class ProgramCache:
         workspace.home.append(workspace)
 
     def adopt(self, model: Any, batch: int) -> None:
-        """Give the predictor a program for so many rows, if it can do with it: one array in, one out, one thread."""
+        """Give the predictor a program for so many rows, if it can do with it: one array in, one out, little memory."""
         if batch in self.predictor or len(model.inputs) != 1 or len(model.outputs) != 1 or _core.debug():
             return
         if model.input_codes != [None]:  # codes are to be checked, call by call
             return
         workspace, program = self.take(model, "predict", batch)
         self.give(workspace)
-        if program.work >= ALONE:
+        if program.nbytes > _KEPT:
             return
         program = Program(model, "predict", batch)  # with memory of its own
         output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
-        self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF)
+        pace = program.pace if program.work >= ALONE else None
+        self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF, pace)

@@ -71,6 +71,14 @@ def test_short_fits_learn_too() -> None:
     assert run(pace, {1: 85e-6, 2: 47e-6}, 100, wake=30e-6, steps=4)[10:].count(2) >= 86
 
 
+def test_single_steps_that_wake_threads_only_where_they_slept() -> None:
+    """A call on both threads after one on one thread: they are asleep by then."""
+    pace, chosen = Pace(2), [1]
+    for _ in range(1000):
+        chosen += run(pace, {1: 115e-6, 2: 65e-6}, 1, wake=60e-6 if chosen[-1] == 1 else 0, steps=1)
+    assert chosen[50:].count(2) > 900
+
+
 def test_the_first_chunk_of_another_fit_is_a_whole_one() -> None:
     pace = Pace(1)
     steps = []

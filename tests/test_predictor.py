@@ -14,6 +14,7 @@ import pytest
 import pydl
 from pydl import _core
 from pydl import layers as L
+from pydl._pace import Pace
 from tests.model_cases import draw_weights
 from tests.numpy_forward import ACTIVATIONS
 from tests.process import says
@@ -180,6 +181,37 @@ def test_another_instruction_set_is_obeyed(model: Model) -> None:
             np.testing.assert_array_equal(quick(model, x), expected)
         finally:
             _core.set_isa(previous)
+
+
+def test_work_for_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the setting allows at the moment, one first, with the bits of one."""
+    model, x = net((784, 256, 10)), rows(64, 784)
+    expected, seen = model.predict(x), []
+    threads = Pace.threads
+
+    def spy(self: Pace) -> int:
+        seen.append(threads(self))
+        return seen[-1]
+
+    monkeypatch.setattr(Pace, "threads", spy)
+    try:
+        for n in (1, 3, 2):
+            pydl.config.set_num_threads(n)
+            assert quick(model, x) is None, "made for another number of threads"
+            seen.clear()
+            for _ in range(60):
+                np.testing.assert_array_equal(model(x), expected)
+            assert quick(model, x) is not None
+            assert set(seen) == {1, n}
+    finally:
+        pydl.config.set_num_threads(None)
+
+
+def test_what_would_take_much_memory_is_not_kept() -> None:
+    model = net((784, 256, 10))
+    for n, kept in ((200, True), (1000, False)):
+        model(rows(n, 784))
+        assert (n in model._programs.predictor) == kept
 
 
 def test_thread_counts_do_not_matter(model: Model) -> None:

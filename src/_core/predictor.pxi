@@ -20,9 +20,12 @@ cdef class _Call:
     cdef object output, copy      # the array it puts into; its method
     cdef Py_buffer x, y           # an input of the only shape it takes; output
     cdef bint brief
+    cdef object pace
+    cdef int most                 # the setting for threads when it was made
 
-    def __cinit__(self, Plan plan not None, x, output, bint brief):
-        self.plan, self.output, self.copy, self.brief = plan, output, output.copy, brief
+    def __cinit__(self, Plan plan not None, x, output, bint brief, pace, int most):
+        self.plan, self.output, self.copy, self.brief, self.pace = plan, output, output.copy, brief, pace
+        self.most = most
         PyObject_GetBuffer(x, &self.x, PyBUF_ND)
         PyObject_GetBuffer(output, &self.y, PyBUF_ND | PyBUF_WRITABLE)
 
@@ -44,8 +47,7 @@ cdef class _Call:
             if self.brief:
                 pd_run(self.plan.records, self.plan.count, &chunk, 1)
             else:
-                with nogil:
-                    pd_run(self.plan.records, self.plan.count, &chunk, 1)
+                self._run_without_gil(&chunk)
             self.plan._raise()
             if into == NULL:
                 return self.copy()
@@ -55,33 +57,48 @@ cdef class _Call:
             self.plan.running = False
 
 
+    cdef int _run_without_gil(self, const pd_chunk *chunk) except -1:
+        cdef int nth = 1 if self.pace is None else self.pace.threads()
+        begin = time.perf_counter()
+        with nogil:
+            pd_run(self.plan.records, self.plan.count, chunk, nth)
+        if self.pace is not None:
+            self.pace.took(nth, 1, time.perf_counter() - begin)
+        return 0
+
+
 cdef class Predictor:
     """Calls of a model of one input and one output where nothing is out of the ordinary, within a microsecond or so.
 
     array: the type of arrays.   dtypes: from their dtypes to the numbers of pd_src_dtype.   limit: plans to keep.
+    threads: says how many are allowed at the moment.
     """
-    cdef object array
+    cdef object array, threads
     cdef dict dtypes, calls       # calls by number of rows
     cdef Py_ssize_t limit
 
-    def __cinit__(self, array not None, dict dtypes not None, Py_ssize_t limit):
-        self.array, self.dtypes, self.limit, self.calls = array, dtypes, limit, {}
+    def __cinit__(self, array not None, dict dtypes not None, Py_ssize_t limit, threads not None):
+        self.array, self.dtypes, self.limit, self.threads, self.calls = array, dtypes, limit, threads, {}
 
     def clear(self):
         """Forget all plans."""
         self.calls = {}
 
     def __contains__(self, rows):
-        cdef _Call c = self.calls.get(rows)
-        return c is not None and c.plan.isa is _isa
+        return self._current(self.calls.get(rows))
 
-    def add(self, Plan plan not None, x, output, bint brief):
+    cdef bint _current(self, _Call c) except -1:
+        """Whether a call does what the settings for instruction set and threads ask for."""
+        return c is not None and c.plan.isa is _isa and (c.pace is None or c.most == self.threads())
+
+    def add(self, Plan plan not None, x, output, bint brief, pace):
         """Take on a plan for inputs of the shape of x, which puts into `output`; nobody else may run it any more.
 
         brief: too short a run to let other threads of Python have their turn meanwhile.
+        pace: says how many threads to run it on, from how long it took; None: one.
         """
         self.calls.pop(len(x), None)
-        self.calls[len(x)] = _Call(plan, x, output, brief)
+        self.calls[len(x)] = _Call(plan, x, output, brief, pace, self.threads())
         while len(self.calls) > self.limit:
             del self.calls[next(iter(self.calls))]
 
@@ -106,7 +123,7 @@ cdef class Predictor:
     cdef object _run(self, const Py_buffer *x, int dtype, out):
         cdef Py_buffer y
         cdef _Call c = self.calls.get(x.shape[0]) if x.ndim else None
-        if c is None or c.plan.isa is not _isa or not _same_shape(x, &c.x) or not _rows_whole(x):
+        if not self._current(c) or not _same_shape(x, &c.x) or not _rows_whole(x):
             return None
         if out is None:
             return c.run(x, dtype, NULL)
