@@ -38,7 +38,7 @@ enum { BATCH_BLOCK = 256 }; /* rows of dy packed at a time by dW: 256 x 128 byte
 typedef struct {
     const real *a; /* a(i, k) = a[i * rs + k * cs]; rs or cs is 1 as the form says */
     ptrdiff_t rs, cs;
-    const int64_t *list; /* NULL, or numbers that stand for i (A_ROWS) or k (A_COLS) in that; run is K then */
+    const ptrdiff_t *at; /* NULL, or what stands for i * rs (A_ROWS) or k * cs (A_COLS) in that; run is K then */
     ptrdiff_t run, runs, jump; /* k covers `runs` runs of `run`; a moves on by jump after each */
     const real *b;             /* b(k, j) = b[k * ldb + j], full width readable */
     ptrdiff_t ldb;

@@ -65,14 +65,16 @@ PD_KERNEL(gemm_dw) {
         return;
     }
     ahead next = look_ahead(a, step, ith, nth, hi - lo);
+    ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x, where they are listed */
     for (ptrdiff_t row = lo, end; row < hi; row = end) {
         const ptrdiff_t p = row / I, i0 = row - p * I;
         end = min_(hi, (p + 1) * I);
         for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
             const ptrdiff_t rows = min_(BATCH_BLOCK, a->B - b0);
             PD_NAME(gemm_pack_rows)(pack, dy + b0 * O + p * w, O, rows, min_(w, O - p * w), w);
+            for (ptrdiff_t b = 0; x.list && b < rows; b++) at[b] = (ptrdiff_t)x.list[b0 + b] * x.stride;
             tile_args t = {.a = x.x + (x.list ? 0 : b0 * x.stride) + i0,
-                           .list = x.list ? x.list + b0 : NULL,
+                           .at = x.list ? at : NULL,
                            .rs = 1,
                            .cs = x.stride,
                            .run = rows,

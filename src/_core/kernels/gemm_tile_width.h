@@ -35,22 +35,22 @@ PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
 #pragma GCC unroll 2
         for (int v = 0; v < V; v++) acc[i][v] = init ? TILE(load)(init + i * ldi + v * L) : (TILE(reg)){0};
 
-    const int64_t *list = t->list;
+    const ptrdiff_t *at = t->at;
     const ptrdiff_t cs = form == A_ROWS ? 1 : t->cs, ldb = t->ldb;
     const real *row[TILE_ROWS], *b = t->b;
 #pragma GCC unroll 16
-    for (int i = 0; i < m; i++) row[i] = t->a + (form == A_COLS ? i : (list ? (ptrdiff_t)list[i] : i) * t->rs);
+    for (int i = 0; i < m; i++) row[i] = t->a + (form == A_COLS ? i : at ? at[i] : i * t->rs);
     for (ptrdiff_t r = 0, start = 0; r < t->runs; r++, start += t->jump) {
         for (ptrdiff_t k = 0; k < t->run; k++, b += ldb) {
-            const ptrdiff_t at = start + (form == A_COLS && list ? (ptrdiff_t)list[k] : k) * cs;
-            /* what the next tile, of the next m inputs, needs of this row: no hardware sees a pattern in a list */
-            if (form == A_COLS && list) __builtin_prefetch(row[0] + at + 2 * m - 1);
+            const ptrdiff_t here = start + (form == A_COLS && at ? at[k] : k * cs);
+            /* what the next tile, of the next m inputs, needs of this row: no hardware sees a pattern there */
+            if (form == A_COLS && at) __builtin_prefetch(row[0] + here + 2 * m - 1);
             TILE(reg) bv[V];
 #pragma GCC unroll 2
             for (int v = 0; v < V; v++) bv[v] = TILE(load)(b + v * L);
 #pragma GCC unroll 16
             for (int i = 0; i < m; i++) {
-                const real s = row[i][at];
+                const real s = row[i][here];
 #pragma GCC unroll 2
                 for (int v = 0; v < V; v++) acc[i][v] += s * bv[v];
             }

@@ -8,10 +8,12 @@ enum { L2_SHARE = 512 * 1024 }; /* bytes of w that may be counted on to stay in 
 
 static void tile_at(const gemm_args *g, ptrdiff_t r, ptrdiff_t m, ptrdiff_t p, ptrdiff_t k0, ptrdiff_t k1) {
     const ptrdiff_t w = panel_width(g->O), tw = tile_width(w), last = min_(w, g->O - p * w);
+    ptrdiff_t at[TILE_ROWS];
+    for (ptrdiff_t i = 0; g->list && i < m; i++) at[i] = (ptrdiff_t)g->list[r + i] * g->rs;
     tile_args t = {.a = g->x + (g->list ? 0 : r * g->rs) + k0 * g->cs,
                    .rs = g->rs,
                    .cs = g->cs,
-                   .list = g->list ? g->list + r : NULL,
+                   .at = g->list ? at : NULL,
                    .run = k1 - k0,
                    .runs = 1,
                    .ldb = g->ldw,
