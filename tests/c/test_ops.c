@@ -107,9 +107,9 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"n", count(c)},
         {"group", group(c)},
         {"pack_stride", scratch(c)},
-        {"k", tensor    ? c->variant
+        {"k", tensor  ? c->variant
               : dense ? c->dtype
-                        : 1 + flag}, /* source number dtype has that dtype */
+                      : 1 + flag}, /* source number dtype has that dtype */
         {"in_place", dense && c->variant > 0},
         {"slot", 1},
         {"stream", 3},
