@@ -81,5 +81,5 @@ with open("/proc/self/statm") as f:
 def test_ten_thousand_models_leave_nothing_behind(record_property: pytest.RecordProperty) -> None:
     sizes, seconds = json.loads(says(CYCLES))
     record_property("seconds per cycle of create, fit, delete", seconds)
-    # 10,000 leaked model objects of 1 KB each would be 10 MB; weights alone would be 1 MB
-    assert max(sizes[1:]) - sizes[0] <= 1e6, sizes
+    # the allocators' arenas settle within the first 2,000; of 8,000 more, 64 leaked bytes each would be 0.5 MB
+    assert max(sizes[2:]) - sizes[1] <= 0.5e6, sizes
