@@ -71,7 +71,7 @@ static void multiply(const pd_matmul_args *a, const pd_step *step, const panel *
 static ptrdiff_t few_rows(const pd_matmul_args *a, const pd_step *step, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t c0,
                           ptrdiff_t c1) {
     if (a->transposed) return c0;
-    const gemm_args g = {a->x, a->w, a->b, a->y, a->I, a->O, a->rs, a->cs, a->ldy, PANEL, a->ldb};
+    const gemm_args g = {a->x, a->w, a->b, a->y, a->I, a->O, a->rs, a->cs, a->ldy, PANEL, a->ldb, NULL};
     const ptrdiff_t done = PD_NAME(gemm_few)(&g, r0, r1 - r0, c0 / PANEL, c1 / PANEL) * PANEL;
     if (a->act && done > c0) activate(a, step, (real *)a->y + r0 * a->ldy + c0, r1 - r0, done - c0);
     return done;
