@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from functools import partial
 
 
 class Pace:
@@ -12,7 +13,8 @@ class Pace:
     More threads are slower where steps are brief, or where other programs want the cores: each step then waits for
     threads that do not run. As results do not depend on the number of threads, it may change between chunks: what one
     thread takes is timed first, then all; the faster ones go on, with a look at the others now and then, a chunk or as
-    many as take a millisecond, ever more rarely as long as it changes nothing.
+    many as take a millisecond, ever more rarely as long as it changes nothing. Of the last few times the least counts:
+    what starting threads, cold caches or a busy moment of the machine add to one says nothing about the next.
 
     Parameters
     ----------
@@ -22,15 +24,14 @@ class Pace:
     Attributes
     ----------
     seconds : dict of int to float
-        By number of threads: how long a step takes, a mean in which long chunks and late ones weigh the most. To start
-        the other threads takes as long as many a step, so that a short chunk says little.
+        By number of threads: how long a step takes, the least of the last `RECENT` times.
     chunks, time : dict of int to int, of int to float
         By number of threads: chunks so far, and the seconds in them.
     """
 
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
-    MEMORY = 5e-4  # seconds of earlier chunks that weigh against a new one
+    RECENT, BRIEF = 3, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
     ENOUGH = 2e-3  # seconds on one thread before others are tried; a look takes no longer, and half as long at least
     LOOK, RAREST = 10, 320  # how many times as long as the last look took until the next one
 
@@ -40,6 +41,8 @@ class Pace:
         self.chunks: Counter[int] = Counter()
         self.time: defaultdict[int, float] = defaultdict(float)
         self.longest = 0
+        self._recent: defaultdict[int, deque[float]] = defaultdict(partial(deque, maxlen=self.RECENT))
+        self._brief: dict[int, tuple[int, float]] = {}  # steps and seconds of the chunks that make up the next time
         self._patience = self.LOOK // 2
         self._rest = 0.0  # seconds until the next look
         self._looked = 0.0  # seconds of this one
@@ -61,12 +64,10 @@ class Pace:
         return max(1, min(int((self.CHUNK if settled else self.ENOUGH) / known), self.GROWTH * self.longest))
 
     def took(self, threads: int, steps: int, seconds: float) -> None:
-        """Learn from a chunk. A number of threads' first one has cold caches and starts them: the next knows better."""
+        """Learn from a chunk."""
         seconds = max(seconds, 1e-7)  # the clock may not have moved
-        before = min(self.time[threads], self.MEMORY) if self.chunks[threads] > 1 else 0.0
         better = self._better()
-        known = self.seconds.get(threads, 0.0)
-        self.seconds[threads] = (known * before + seconds / steps * seconds) / (before + seconds)
+        self._time(threads, steps, seconds)
         self.chunks[threads] += 1
         self.time[threads] += seconds
         self.longest = max(self.longest, steps)
@@ -79,6 +80,15 @@ class Pace:
             return
         self._patience = self.LOOK if changed else min(2 * self._patience, self.RAREST)
         self._rest, self._looked = self._patience * self._looked, 0.0
+
+    def _time(self, threads: int, steps: int, seconds: float) -> None:
+        recent, (n, s) = self._recent[threads], self._brief.get(threads, (0, 0.0))
+        n, s = n + steps, s + seconds
+        if s >= self.BRIEF:
+            recent.append(s / n)
+            n, s = 0, 0.0
+        self._brief[threads] = n, s
+        self.seconds[threads] = min(recent) if recent else s / n
 
     def _better(self) -> int:
         """The faster number of threads, as far as is known."""
