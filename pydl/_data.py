@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _check, _core
+from pydl import _check, _core, _random
 from pydl._check import Array
 
 
@@ -136,18 +136,17 @@ def is_batched(x: Any) -> bool:
 
 
 def batches(
-    x: Any, batch_size: int, start: int = 0, shuffle: np.random.Generator | None = None, steps: int | None = None
+    x: Any, batch_size: int, start: int = 0, seed: int | None = None, steps: int | None = None
 ) -> Generator[Any]:
-    """The batches of one epoch: of a source or sequence in random order where `shuffle`, of an iterator as they come.
+    """The batches of one epoch: of a source or sequence in the order of a seed, if any, of an iterator as they come.
 
     From batch `start` on (an iterator is taken to be there already), up to batch `steps`. Only a source is asked for
     batches of `batch_size`.
     """
     if is_source(x):
-        seed = None if shuffle is None else int(shuffle.integers(1 << 62))
         yield from x.batches(batch_size, seed=seed, start=start, stop=steps)
     elif hasattr(x, "__getitem__") and hasattr(x, "__len__"):
-        order = np.arange(len(x)) if shuffle is None else shuffle.permutation(len(x))
+        order = np.arange(len(x)) if seed is None else _random.permutation(len(x), seed)
         yield from (x[int(i)] for i in order[start:steps])
     elif hasattr(x, "__next__"):
         yield from itertools.islice(x, None if steps is None else steps - start)

@@ -141,7 +141,7 @@ class _RowSource(_Source):
         while step < self.steps:
             lap, place = divmod(epoch * self.steps + step, self.lap)
             end = min(self.lap, place + self.steps - step)
-            order = _order(self.model, lap).permutation(self.data.n) if self.shuffle else None
+            order = _random.permutation(self.data.n, _seed(self.model, lap)) if self.shuffle else None
             yield from row_chunks(
                 self.model, "train", self.data, self.batch_size, steps=end, start=place, single=single, order=order,
                 limit=partial(_shifted, limit, step - place),
@@ -168,10 +168,10 @@ class _BatchSource(_Source):
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         model, done = self.model, step
-        order = _order(model, epoch) if self.shuffle else None
+        seed = _seed(model, epoch) if self.shuffle else None
         if hasattr(self.x, "on_epoch_begin"):
             self.x.on_epoch_begin()
-        with closing(_data.batches(self.x, self.batch_size, step, order, self.steps)) as batches:
+        with closing(_data.batches(self.x, self.batch_size, step, seed, self.steps)) as batches:
             for done, batch in enumerate(batches, start=step + 1):
                 data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
                 with model._program("train", data.n, data.weighted) as program:
@@ -183,9 +183,9 @@ class _BatchSource(_Source):
             self.x.on_epoch_end()
 
 
-def _order(model: Any, lap: int) -> np.random.Generator:
-    """The generator of a pass's order, a function of the model's seed and of how many passes there were before."""
-    return _random.generator((model._seed << 64) + model.fit_state.earlier + lap)
+def _seed(model: Any, lap: int) -> int:
+    """The seed of a pass's order, a function of the model's seed and of how many passes there were before."""
+    return _random.derived(model._seed, model.fit_state.earlier + lap + 1)
 
 
 def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:

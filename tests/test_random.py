@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -44,6 +45,25 @@ def test_generator_is_philox_and_reproducible():
     a, b = _random.generator(2**64 - 1), _random.generator(2**64 - 1)
     assert type(a.bit_generator) is np.random.Philox
     np.testing.assert_array_equal(a.random(10), b.random(10))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**64 - 1])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 1000])
+def test_permutation_is_that_of_fisher_and_yates(n, seed):
+    expected = list(range(n))
+    for i in range(n):
+        j = _random.derived(seed, i + 1) * (i + 1) >> 64
+        expected[i], expected[j] = expected[j], i
+    found = _random.permutation(n, seed)
+    assert found.dtype == np.int64
+    assert found.tolist() == expected
+
+
+def test_every_permutation_is_as_likely():
+    counts = Counter(tuple(_random.permutation(4, _random.derived(5, i)).tolist()) for i in range(24_000))
+    chi_square = sum((count - 1000) ** 2 / 1000 for count in counts.values())
+    assert len(counts) == 24
+    assert chi_square < 49.7  # 23 degrees of freedom: exceeded once in 1,000 seeds
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None, True])

@@ -69,7 +69,7 @@ class Source:
         size = _check.batch_size(owner, batch_size)
         start = whole(owner, "start", start)
         stop = optional_whole(owner, "stop", stop, at_least=0)
-        seed = optional_whole(owner, "seed", seed, at_least=0)
+        seed = optional_whole(owner, "seed", seed, below=2**64)
         depth = whole(owner, "prefetch", prefetch)
         batches = self._read(size, seed, start, stop)
         return ahead(batches, depth) if depth else batches

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pydl._args import whole
-from pydl._random import generator
+from pydl._random import derived, permutation
 from pydl.data import nested
 from pydl.data.base import Batch, Source
 from pydl.data.prefetch import wanted
@@ -50,8 +49,8 @@ class ChunkedSource(Source):
                 yield from without(self.group(int(number)), skip)
             skip = max(0, skip - self.sizes[number])
 
-    def _order(self, draw: np.random.Generator) -> NDArray[Any] | None:
-        return draw.permutation(len(self.sizes))
+    def _order(self, seed: int) -> NDArray[Any] | None:
+        return permutation(len(self.sizes), seed)
 
     def _read(self, batch_size: int, seed: int | None, start: int, stop: int | None) -> Iterator[Batch]:
         first = start * batch_size
@@ -59,7 +58,7 @@ class ChunkedSource(Source):
             chunks = self._stream(None, first)
         else:
             window, skip = divmod(first, self.buffer)
-            stream = self._stream(self._order(generator(seed << 32)), first - skip)
+            stream = self._stream(self._order(derived(seed, 0)), first - skip)
             chunks = without(_shuffled(cut(stream, self.buffer), seed, window), skip)
         for number, batch in enumerate(cut(chunks, batch_size), start):
             if stop is not None and number >= stop:
@@ -71,7 +70,7 @@ def _shuffled(windows: Iterator[Batch], seed: int, first: int) -> Iterator[Batch
     """Each window in an order that is a function of the seed and the window's number."""
     for number, window in enumerate(windows, first):
         rows = nested.length("batches", window)
-        yield nested.take(window, generator((seed << 32) + number + 1).permutation(rows))
+        yield nested.take(window, permutation(rows, derived(seed, number + 1)))
 
 
 def without(chunks: Iterator[Batch], skip: int) -> Iterator[Batch]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._random import generator
+from pydl._random import permutation
 from pydl.data.base import Batch, Source
 
 Array = NDArray[Any]
@@ -38,7 +38,7 @@ class IndexedSource(Source):
         return Subset(self, row_numbers(type(self).__name__, rows, self.rows))
 
     def _read(self, batch_size: int, seed: int | None, start: int, stop: int | None) -> Iterator[Batch]:
-        order = np.arange(self.rows) if seed is None else generator(seed).permutation(self.rows)
+        order = np.arange(self.rows) if seed is None else permutation(self.rows, seed)
         end = self.rows if stop is None else min(self.rows, stop * batch_size)
         for first in range(start * batch_size, end, batch_size):
             yield self.take(order[first : min(first + batch_size, end)])

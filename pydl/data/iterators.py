@@ -45,7 +45,7 @@ class IteratorSource(ChunkedSource):
         self.rows = rows
         self._chunks, self._spent = chunks, False
 
-    def _order(self, draw: Any) -> None:
+    def _order(self, seed: int) -> None:
         return None
 
     def _stream(self, order: NDArray[Any] | None, skip: int) -> Iterator[Batch]:

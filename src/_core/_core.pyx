@@ -118,6 +118,14 @@ def panel_width(Py_ssize_t units, str dtype not None):
     return pd_panel_width(units, _DTYPES[dtype])
 
 
+def permutation(order not None, uint64_t seed):
+    """Fill an int64 array with the numbers below its length, in a random order that is a function of the seed."""
+    cdef int64_t *p = <int64_t *>_address(order, True)
+    cdef Py_ssize_t n = len(order)
+    with nogil:
+        pd_permutation(p, n, seed)
+
+
 def max_threads():
     """Threads the OpenMP runtime would use here."""
     return pd_max_threads()

@@ -125,6 +125,10 @@ typedef struct {
  * when a Python record failed. */
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
 
+/* ---- the order of rows ------------------------------------------------------------------------------------------ */
+/* Writes the numbers 0 to n - 1 in a random order, a function of the seed. */
+void pd_permutation(int64_t *order, ptrdiff_t n, uint64_t seed);
+
 /* ---- one product, without a plan -------------------------------------------------------------------------------- */
 typedef struct {
     const void *p;
