@@ -12,8 +12,8 @@ class Pace:
 
     More threads are slower where steps are brief, or where other programs want the cores: each step then waits for
     threads that do not run. As results do not depend on the number of threads, it may change between chunks: what one
-    thread takes is timed first, then all; the faster ones go on, with a look at the others now and then, a chunk or as
-    many as take a millisecond, ever more rarely as long as it changes nothing. Of the last few times the least counts:
+    thread takes is timed first, then all; the faster ones go on, with a look at the others now and then, as many chunks
+    as take some milliseconds, ever more rarely as long as it changes nothing. Of the last few times the least counts:
     what starting threads, cold caches or a busy moment of the machine add to one says nothing about the next.
 
     Parameters
@@ -32,7 +32,11 @@ class Pace:
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
     RECENT, BRIEF = 3, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
-    ENOUGH = 2e-3  # seconds on one thread before others are tried; a look takes no longer, and half as long at least
+    ENOUGH = 2e-3  # seconds on one thread before others are tried, and of a chunk of a look at most
+    GLANCE, WAKE = (
+        1e-3,
+        3e-3,
+    )  # seconds of a look at least: at one thread, at more, which have slept and are slow at first
     LOOK, RAREST = 10, 320  # how many times as long as the last look took until the next one
 
     def __init__(self, threads: int) -> None:
@@ -76,7 +80,7 @@ class Pace:
             self._rest -= seconds
             return
         self._looked += seconds
-        if self._looked < self.ENOUGH / 2 and not changed:
+        if self._looked < (self.WAKE if threads > 1 else self.GLANCE) and not changed:
             return
         self._patience = self.LOOK if changed else min(2 * self._patience, self.RAREST)
         self._rest, self._looked = self._patience * self._looked, 0.0

@@ -88,6 +88,14 @@ def test_single_steps_that_wake_threads_only_where_they_slept() -> None:
     assert chosen[50:].count(2) > 900
 
 
+def test_threads_that_take_long_to_wake() -> None:
+    """The first chunk on both threads after one on one thread is held up: it must not hide what the next ones take."""
+    pace, chosen = Pace(2), [1]
+    for _ in range(200):
+        chosen += run(pace, {1: 8e-6, 2: 6e-6}, 1, wake=8e-4 if chosen[-1] == 1 else 0)
+    assert share(pace, 1) < 0.01
+
+
 def test_the_first_chunk_of_another_fit_is_a_whole_one() -> None:
     pace = Pace(1)
     steps = []
