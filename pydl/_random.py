@@ -65,7 +65,7 @@ def next_seed() -> int:
 
 
 def permutation(n: int, seed: int) -> NDArray[np.int64]:
-    """The numbers 0 to n - 1 in the order of a seed, 0 <= seed < 2**64. Six times as fast as NumPy's."""
+    """The numbers 0 to n - 1 in the order of a seed, 0 <= seed < 2**64. Five times as fast as NumPy's."""
     order = np.empty(n, np.int64)
     _core.permutation(order, seed)
     return order
