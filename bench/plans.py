@@ -1,4 +1,4 @@
-"""What comes before the first step, in milliseconds: plans and the start of `fit` of a three-layer net; orders of rows."""
+"""What comes before the first step, in milliseconds: plans and starting `fit` of a three-layer net; orders of rows."""
 
 from __future__ import annotations
 
