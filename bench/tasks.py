@@ -28,17 +28,23 @@ class Steps:
     MOST_INPUTS = 1 << 26  # elements of one epoch's inputs
 
     def __init__(self, training: Any, net: dict[str, Any], budget: float) -> None:
-        shape = Net(**net)
-        self.training = training(shape)
-        few = self.training.prepare(*shape.data(4 * shape.batch))
-        self.training.fit(*few)
-        step = min(seconds(lambda: self.training.fit(*few)) for _ in range(2)) / 4
-        most = self.MOST_INPUTS // (shape.batch * shape.sizes[0])
-        self.steps = max(4, min(int(budget / self.EPOCHS / step), most))
-        self.epochs = max(1, min(int(budget / self.steps / step), self.EPOCHS))
-        self.data = self.training.prepare(*shape.data(self.steps * shape.batch))
-        self.training.fit(*self.data)
+        self.shape, self.training = Net(**net), training(Net(**net))
+        most = max(4, self.MOST_INPUTS // (self.shape.batch * self.shape.sizes[0]))
+        epoch = budget / self.EPOCHS
+        taken = self._prepare(4)
+        while taken < epoch / 4 and self.steps < most:  # the start of an epoch takes as long as many a step
+            taken = self._prepare(min(4 * self.steps, most))
+        if taken < epoch:
+            taken = self._prepare(min(int(self.steps * epoch / taken), most))
+        self.epochs = max(1, min(int(budget / taken), self.EPOCHS))
         self.facts = {"steps": self.steps}
+
+    def _prepare(self, steps: int) -> float:
+        """Take on epochs of so many steps; returns the seconds of one."""
+        self.steps = steps
+        self.data = self.training.prepare(*self.shape.data(steps * self.shape.batch))
+        self.training.fit(*self.data)
+        return min(seconds(lambda: self.training.fit(*self.data)) for _ in range(2))
 
     def turn(self) -> float:
         taken = [seconds(lambda: self.training.fit(*self.data)) for _ in range(self.epochs)]
