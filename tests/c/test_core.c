@@ -16,8 +16,22 @@ static void test_memory(void) {
     pd_free(NULL);
 }
 
+static void test_permutation(void) {
+    for (ptrdiff_t n = 0; n < 300; n += 1 + n / 3) {
+        block order = block_new((size_t)n * sizeof(int64_t), sizeof(int64_t));
+        int seen[300] = {0};
+        pd_permutation((int64_t *)order.data, n, (uint64_t)n);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const int64_t row = ((const int64_t *)order.data)[i];
+            CHECK(row >= 0 && row < n && !seen[row]++, "row %td of %td", i, n);
+        }
+        block_check_and_free(&order, "permutation");
+    }
+}
+
 int main(void) {
     test_memory();
+    test_permutation();
     const long calls = test_ops();
     test_run();
     printf("C core: %d ops, %ld calls, threads and forks: passed\n", pd_op_count(), calls);
