@@ -32,6 +32,7 @@ class Pace:
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
     RECENT, BRIEF = 3, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
+    ALONE = 0.5  # seconds of a chunk that counts by itself: no busy moment explains it
     ENOUGH = 2e-3  # seconds on one thread before others are tried, and of a chunk of a look at most
     GLANCE, WAKE = (
         1e-3,
@@ -88,6 +89,8 @@ class Pace:
     def _time(self, threads: int, steps: int, seconds: float) -> None:
         recent, (n, s) = self._recent[threads], self._brief.get(threads, (0, 0.0))
         n, s = n + steps, s + seconds
+        if seconds >= self.ALONE:
+            recent.clear()
         if s >= self.BRIEF:
             recent.append(s / n)
             n, s = 0, 0.0
