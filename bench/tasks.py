@@ -28,7 +28,8 @@ class Steps:
     MOST_INPUTS = 1 << 26  # elements of one epoch's inputs
 
     def __init__(self, training: Any, net: dict[str, Any], budget: float) -> None:
-        self.shape, self.training = Net(**net), training(Net(**net))
+        self.shape = Net(**net)
+        self.training = training(self.shape)
         most = max(4, self.MOST_INPUTS // (self.shape.batch * self.shape.sizes[0]))
         epoch = budget / self.EPOCHS
         taken = self._prepare(4)
