@@ -13,15 +13,10 @@ from numpy.typing import NDArray
 from pydl import _core
 from pydl._args import whole
 
-_MASK = 2**64 - 1
-
 
 def derived(seed: int, number: int) -> int:
     """A 64-bit seed for each number: the words of SplitMix64 (Steele, Lea, Flood 2014), the first one's number is 1."""
-    z = (seed + number * 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
+    return _core.derived(seed, number)
 
 
 class _Source:

@@ -48,7 +48,7 @@ class Source:
         batch_size : int
             Rows per batch; the last one may have fewer.
         seed : int, optional
-            Shuffle: an order that is a function of this number. None: rows as they come.
+            Shuffle: an order that is a function of this number, below 2**64. None: rows as they come.
         start, stop : int
             The first batch, and the one to stop before. A pass from batch k on has the bits that the whole pass has
             there, so that an interrupted run can go on.

@@ -118,6 +118,11 @@ def panel_width(Py_ssize_t units, str dtype not None):
     return pd_panel_width(units, _DTYPES[dtype])
 
 
+def derived(uint64_t seed, uint64_t number):
+    """A 64-bit seed for each number: the words of SplitMix64, the first one's number is 1."""
+    return pd_derived(seed, number)
+
+
 def permutation(order not None, uint64_t seed):
     """Fill an int64 array with the numbers below its length, in a random order that is a function of the seed."""
     cdef int64_t *p = <int64_t *>_address(order, True)

@@ -125,7 +125,10 @@ typedef struct {
  * when a Python record failed. */
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
 
-/* ---- the order of rows ------------------------------------------------------------------------------------------ */
+/* ---- seeds, and the order of rows ------------------------------------------------------------------------------- */
+/* A seed for each number: word `number` of SplitMix64, counted from 1. */
+uint64_t pd_derived(uint64_t seed, uint64_t number);
+
 /* Writes the numbers 0 to n - 1 in a random order, a function of the seed. */
 void pd_permutation(int64_t *order, ptrdiff_t n, uint64_t seed);
 

@@ -65,6 +65,7 @@ cdef extern from "pd.h" nogil:
         uint64_t seed, count
 
     Py_ssize_t pd_run(const pd_record *records, Py_ssize_t nrecords, const pd_chunk *chunk, int nth)
+    uint64_t pd_derived(uint64_t seed, uint64_t number)
     void pd_permutation(int64_t *order, Py_ssize_t n, uint64_t seed)
     ctypedef struct pd_matrix:
         const void *p
