@@ -34,10 +34,8 @@ class Pace:
     RECENT, BRIEF = 3, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
     ALONE = 0.5  # seconds of a chunk that counts by itself: no busy moment explains it
     ENOUGH = 2e-3  # seconds on one thread before others are tried, and of a chunk of a look at most
-    GLANCE, WAKE = (
-        1e-3,
-        3e-3,
-    )  # seconds of a look at least: at one thread, at more, which have slept and are slow at first
+    GLANCE = 1e-3  # seconds of a look at one thread at least
+    WAKE = 3e-3  # and of one at more, which slept and are slow at first
     LOOK, RAREST = 10, 320  # how many times as long as the last look took until the next one
 
     def __init__(self, threads: int) -> None:
