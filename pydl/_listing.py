@@ -71,19 +71,19 @@ class PlanListing:
         rows = []
         for i, r in enumerate(self.records):
             moved = sum(b.nbytes for b in [*r["reads"], *r["writes"]])
-            threads = self.threads if r["part"] in ("rows", "flat", "own") else 1
+            threads = self.threads if r["part"] in ("rows", "flat", "scan", "own") else 1
             sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")
-            rows.append(
-                [str(i), "|" if r["barrier"] else "", r["op"], fused, sizes, shapes, _bytes(moved), str(threads)]
-            )
+            meet = ("|~" if r.get("pieces") else "|") if r["barrier"] else ""
+            rows.append([str(i), meet, r["op"], fused, sizes, shapes, _bytes(moved), str(threads)])
         head = (
             f"{self.kind} step, batch {self.batch}: {len(self)} records, {self.dtype}, ISA {self.isa}, "
             f"{self.threads} thread{'s' if self.threads > 1 else ''}, {_bytes(self.nbytes)} of buffers"
         )
         columns = ["#", "", "op", "fused", "sizes", "writes", "bytes", "threads"]
-        return "\n".join([head, _table(columns, rows, {0, 6, 7}), "| threads meet before this record"])
+        foot = "| threads meet before this record; ~ until they meet again, who is done helps the others"
+        return "\n".join([head, _table(columns, rows, {0, 6, 7}), foot])
 
 
 @dataclass

@@ -26,6 +26,8 @@ from pydl._variable import Variable
 # As in gemm.h: what the kernels pack at a time, and the widest panel, in elements.
 _BATCH_BLOCK, _ROW_BLOCK, _K_BLOCK, _PANEL = 256, 128, 512, 32
 
+_BEYOND_CACHES = 8 << 20  # bytes of weights that no core's own cache holds
+
 
 def run_op(op: str, dtype: str, **fields: Any) -> None:
     """Run one kernel on arrays in the calling thread, with the best instruction set."""
@@ -311,11 +313,14 @@ class Builder:
         they fetch rows instead, which they need for the gradient of the kernel anyway, and each other's columns of y.
         Not worth it where rows are many or panels cannot be shared out evenly, nor where x wants a gradient: for that,
         all threads fetch the whole kernel. (Measured with two: 2 to 20 % of a step, up to 85 % where fetching is slow.)
+        A kernel beyond the caches comes from memory: by panels, once for all threads. (3 to 9 % of a step.)
         """
-        panels, threads = np.asarray(kernel.buffer).shape[0], self.threads
+        weights, threads = np.asarray(kernel.buffer), self.threads
+        panels = weights.shape[0]
         even = 4 * threads * -(-panels // threads) <= 5 * panels
-        few = 4 * x.rows_of_last <= x.shape[-1]
-        return self.training and threads > 1 and even and few and not x.value.needs_grad and not (act and rowwise(act))
+        near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
+        far = weights.nbytes >= _BEYOND_CACHES
+        return self.training and threads > 1 and even and (near or far) and not (act and rowwise(act))
 
     def dense_backward(self, x: Tensor, y: Tensor, kernel: Variable, bias: Variable | None, trainable: bool) -> None:
         """The gradients of `dense_forward`."""

@@ -71,7 +71,9 @@ def trained(threads: int, dtype: str, data: tuple[Any, Any]) -> tuple[str, dict[
     model = build(dtype)
     x, y = data
     history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, validation_split=0.03, verbose=0).history
-    assert model.plan(BATCH).threads == threads
+    plan = model.plan(BATCH)
+    assert plan.threads == threads
+    assert any(r.get("pieces") for r in plan.records), "nothing is shared out in pieces"
     return fingerprint(model), history, model.predict(x[:200])
 
 

@@ -11,6 +11,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from pd cimport *
@@ -26,7 +27,7 @@ _BUFFER_FORMATS = {"float32": (b"f", 4), "float64": (b"d", 8), "int64": (b"q", 8
 _SOURCE_DTYPES = {"f4": 0, "f8": 1, "u1": 2, "i1": 3, "u2": 4, "i2": 5, "u4": 6, "i4": 7, "u8": 8, "i8": 9}
 _SOURCE_KINDS = {"f": "f", "d": "f", "?": "u", "B": "u", "H": "u", "I": "u", "L": "u", "Q": "u",
                  "b": "i", "h": "i", "i": "i", "l": "i", "q": "i"}
-_PARTS = {PD_PART_ROWS: "rows", PD_PART_FLAT: "flat", PD_PART_SERIAL: "serial", PD_PART_OWN: "own"}
+_PARTS = {PD_PART_ROWS: "rows", PD_PART_FLAT: "flat", PD_PART_SCAN: "scan", PD_PART_SERIAL: "serial", PD_PART_OWN: "own"}
 
 _ISA_NUMBERS = {pd_isa_name(i).decode(): i for i in range(PD_ISAS)}
 _OPS = {pd_op_at(i).name.decode(): i for i in range(pd_op_count())}
@@ -171,11 +172,12 @@ cdef int _fill(const pd_op *op, char *block, dict fields, int isa_number, int dt
 
 
 def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None, **fields):
-    """Run one kernel on arrays, once for each ith of nth, in the calling thread."""
+    """Run one kernel on arrays, in nth shares one after the other, in the calling thread."""
     cdef int number = _number(op), isa_number = _ISA_NUMBERS[_isa if isa is None else isa], ith
     cdef pd_op o = pd_op_at(number)
     cdef pd_kernel fn = pd_kernel_at(number, isa_number, _DTYPES[dtype])
     cdef pd_step s
+    cdef pd_share share
     cdef int failed = 0
     if fn == NULL:
         raise ValueError(f"isa {isa!r}: not built; expected one of {isas()}")
@@ -201,7 +203,8 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
         _fill(&o, block, fields, isa_number, _DTYPES[dtype])
         with nogil:
             for ith in range(nth):
-                fn(block, &s, ith, nth)
+                share.lo, share.hi, share.of = ith, ith + 1, nth
+                fn(block, &s, share)
     finally:
         pd_free(block)
 

@@ -42,7 +42,7 @@ enum {
 };
 
 /* Declared for every ISA, gathered in the table for those built. */
-#define PD_KERNEL_PROTO(symbol) void symbol(const void *, const pd_step *, int, int);
+#define PD_KERNEL_PROTO(symbol) void symbol(const void *, const pd_step *, pd_share);
 
 #define OP_READS(name, family, part, s)  \
     PD_KERNEL_PROTO(name##_baseline_f32) \

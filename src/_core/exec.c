@@ -93,8 +93,20 @@ static void set_mode(fp_mode mode) { (void)mode; }
 enum { FLUSH = 0 };
 #endif
 
+/* Records between two meetings may be run piece by piece: thread after thread of a larger team, as it were. Each thread
+ * begins with its own share, so that what it wrote stays in its cache, and helps the others when that is done: on a
+ * core that is slower, or shared with something else, less is done. The first piece is the largest and the last are
+ * small, as the threads wait for at most one of them. */
+enum { UNITS = 8, PIECES = 4, MOST_QUEUES = 64 };
+static const int piece_cuts[PIECES + 1] = {0, 4, 6, 7, UNITS};
+
+typedef struct {
+    _Alignas(64) atomic_int next; /* piece of a thread's share that nobody has begun */
+} queue;
+
 typedef struct {
     meeting meeting;
+    queue (*queues)[MOST_QUEUES]; /* two: threads may still look for work in one when the other is filled */
     const pd_record *records;
     ptrdiff_t count;
     const pd_chunk *chunk;
@@ -110,16 +122,46 @@ static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
     for (int i = 0; i < PD_COEFS; i++) step->coef[i] = c->coefs ? c->coefs[s * PD_COEFS + i] : 0;
 }
 
+/* Records [r, end), piece by piece. */
+static void run_pieces(queue *queues, const pd_record *r, const pd_record *end, const pd_step *step, int ith, int nth) {
+    for (int k = 0; k < nth; k++) {
+        const int whose = (ith + k) % nth;
+        atomic_int *next = &queues[whose].next;
+        while (atomic_load_explicit(next, memory_order_relaxed) < PIECES) {
+            const int piece = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+            if (piece >= PIECES) break;
+            const pd_share share = {whose * UNITS + piece_cuts[piece], whose * UNITS + piece_cuts[piece + 1],
+                                    nth * UNITS};
+            for (const pd_record *q = r; q < end; q++) {
+                if (!q->serial) q->fn(q->args, step, share);
+                else if (share.lo == 0) q->fn(q->args, step, PD_WHOLE);
+            }
+        }
+    }
+}
+
 static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
     const pd_chunk *c = run->chunk;
-    pd_step step = {.src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed};
+    pd_step step = {
+        .src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed, .thread = ith};
+    const pd_share share = {ith, ith + 1, nth};
+    int turn = 0;
     for (ptrdiff_t s = 0; s < c->steps; s++) {
         set_step(&step, c, s);
         for (const pd_record *r = run->records, *end = r + run->count; r < end; r++) {
+            const int pieces = nth > 1 && nth <= MOST_QUEUES ? r->pieces : 0;
+            if (pieces) atomic_store_explicit(&run->queues[turn][ith].next, 0, memory_order_relaxed);
             if (r->barrier && nth > 1) meet(&run->meeting, nth);
+            if (pieces) {
+                const pd_record *stop = pieces < end - r ? r + pieces : end;
+                run_pieces(run->queues[turn], r, stop, &step, ith, nth);
+                turn = !turn;
+                r = stop - 1;
+                continue;
+            }
             if (r->python) set_mode(host);
-            if (!r->serial) r->fn(r->args, &step, ith, nth);
-            else if (ith == 0) r->fn(r->args, &step, 0, 1);
+            if (!r->serial) r->fn(r->args, &step, share);
+            else if (ith == 0) r->fn(r->args, &step, PD_WHOLE);
             if (!r->python) continue;
             set_mode(host | FLUSH);
             if (nth > 1) meet(&run->meeting, nth);
@@ -140,6 +182,8 @@ ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *c
     pd_run_state run = {.records = records, .count = nrecords, .chunk = chunk};
     if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
         const int home = current_cpu();
+        queue queues[2][MOST_QUEUES];
+        run.queues = queues;
 #pragma omp parallel num_threads(nth)
         {
             const int ith = omp_get_thread_num();

@@ -2,7 +2,7 @@
  *
  * The list makes the struct that kernels read and the table that Plan.emit fills it from:
  *   IN(x)   pointer to read             OUT(y)  pointer to write (may be read too)
- *   SCR(s)  scratch, per thread: s + ith * s_stride
+ *   SCR(s)  scratch, per thread: s + thread * s_stride
  *   FN(f)   another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
  * Any pointer may be NULL where its comment says so. Shapes are in elements; B rows of the batch, I in, O out.
  */

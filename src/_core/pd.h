@@ -63,16 +63,24 @@ typedef struct {
     uint64_t seed;         /* of the model's random streams */
     uint64_t count;        /* steps drawn from them so far */
     int *failed;           /* set to 1 by a record that called Python and met an exception */
+    int thread;            /* this copy's, counted from 0: whose scratch its kernels use */
 } pd_step;
 
-typedef void (*pd_kernel)(const void *args, const pd_step *step, int ith, int nth);
+/* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows. */
+typedef struct {
+    int lo, hi, of;
+} pd_share;
+#define PD_WHOLE ((pd_share){0, 1, 1})
+
+typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share);
 
 /* ---- the table of kernels -------------------------------------------------------------------------------------- */
-/* How a kernel splits its work among nth threads; two records with the same part and the same size touch the same
- * share of a buffer with the same thread, so no barrier is needed between them. */
+/* How a kernel splits its work into shares; two records with the same part and the same size touch the same elements
+ * of a buffer in the same share, so no barrier is needed between them. */
 typedef enum {
     PD_PART_ROWS,   /* rows of the batch: pd_rows(args.B) */
     PD_PART_FLAT,   /* elements: pd_flat(args.n) */
+    PD_PART_SCAN,   /* elements too, but every share reads all that the others read */
     PD_PART_SERIAL, /* thread 0 does it all */
     PD_PART_OWN     /* a split of its own: barriers around it */
 } pd_part;
@@ -108,6 +116,7 @@ typedef struct {
     uint8_t serial;  /* thread 0 only */
     uint8_t barrier; /* threads meet before it */
     uint8_t python;  /* takes the GIL and may fail: threads meet after it and look at `failed` */
+    int pieces; /* so many records, from this one with a barrier to the next, are run piece by piece; 0: by shares */
 } pd_record;
 
 typedef struct {
@@ -141,11 +150,11 @@ typedef struct {
 
 typedef struct {
     pd_kernel matmul, act; /* act: act_fwd or NULL */
-    int rowwise;           /* act normalizes over columns */
+    int rowwise; /* act normalizes over columns */
     double alpha;
-    pd_matrix a, b;   /* plain; a.columns == b.rows */
+    pd_matrix a, b; /* plain; a.columns == b.rows */
     const void *bias; /* [b.columns] or NULL */
-    void *y;          /* [a.rows][b.columns], apart from a and b */
+    void *y; /* [a.rows][b.columns], apart from a and b */
 } pd_product;
 
 /* Whether the rows or the columns of a matrix are contiguous and in ascending order, as kernels want them. */

@@ -10,7 +10,7 @@ cdef extern from "pd.h" nogil:
     const char *pd_isa_name(int isa)
     int pd_isa_built(int isa)
     int PD_ISAS, PD_FLOAT32, PD_FLOAT64, PD_COEFS, PD_SRC_DTYPES
-    int PD_PART_ROWS, PD_PART_FLAT, PD_PART_SERIAL, PD_PART_OWN
+    int PD_PART_ROWS, PD_PART_FLAT, PD_PART_SCAN, PD_PART_SERIAL, PD_PART_OWN
 
     ctypedef struct pd_source:
         const void *data
@@ -28,7 +28,9 @@ cdef extern from "pd.h" nogil:
         uint64_t seed, count
         int *failed
 
-    ctypedef void (*pd_kernel)(const void *args, const pd_step *step, int ith, int nth) noexcept
+    ctypedef struct pd_share:
+        int lo, hi, of
+    ctypedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share) noexcept
 
     ctypedef struct pd_field:
         const char *name
@@ -53,6 +55,7 @@ cdef extern from "pd.h" nogil:
         pd_kernel fn
         const void *args
         uint8_t serial, barrier, python
+        int pieces
 
     ctypedef struct pd_chunk:
         Py_ssize_t steps, batch

@@ -5,7 +5,7 @@ cdef struct python_args:
     Py_ssize_t index
 
 
-cdef void _call_python(const void *args, const pd_step *step, int ith, int nth) noexcept with gil:
+cdef void _call_python(const void *args, const pd_step *step, pd_share share) noexcept with gil:
     cdef const python_args *a = <const python_args *>args
     cdef Plan plan = <Plan>a.plan
     try:
@@ -15,14 +15,20 @@ cdef void _call_python(const void *args, const pd_step *step, int ith, int nth) 
         step.failed[0] = 1
 
 
+cdef enum:
+    PIECES_FROM = 2000000  # multiply-adds between two meetings, about 10 us on two threads: what pays for the pieces
+
+
 cdef class Plan:
     """Records of one training, evaluation or prediction step, run many times. One run at a time."""
     cdef pd_record *records
     cdef Py_ssize_t count, capacity
-    cdef readonly list details     # per record: op, fields, part, reads, writes, barrier
+    cdef readonly list details     # per record: op, fields, part, reads, writes, barrier, pieces
     cdef readonly str dtype, isa
     cdef object error
     cdef bint running
+    cdef Py_ssize_t phase          # first record since the last barrier, or -1 behind one that calls Python
+    cdef double work               # their multiply-adds
     cdef list hazards              # since the last barrier: {id(buffer): set of keys} read, written
 
     def __cinit__(self, str dtype not None):
@@ -30,6 +36,7 @@ cdef class Plan:
         self.isa = _isa
         self.details = []
         self.hazards = [{}, {}]
+        self.phase = -1
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -77,7 +84,7 @@ cdef class Plan:
         r.serial = o.part == PD_PART_SERIAL
         if o.part == PD_PART_ROWS:
             key = ("rows", fields["B"])
-        elif o.part == PD_PART_FLAT:
+        elif o.part == PD_PART_FLAT or o.part == PD_PART_SCAN:
             key = ("flat", fields["n"])
         elif o.part == PD_PART_SERIAL:
             key = "serial"
@@ -85,6 +92,7 @@ cdef class Plan:
             key = self.count
         r.barrier = self._meet(key, reads, writes)
         self.details[-1]["barrier"] = bool(r.barrier)
+        self._share_out(o.part, r.barrier, fields)
 
     def amend(self, Py_ssize_t i, **fields):
         """Set sizes and flags of a record that were left out."""
@@ -99,8 +107,26 @@ cdef class Plan:
         a.plan, a.index = <void *>self, self.count - 1
         r.fn, r.serial, r.python, r.barrier = _call_python, 1, 1, 1
         self.hazards = [{}, {}]
+        self.phase = -1
         self.details.append({"op": name, "fields": {}, "part": "python", "reads": list(reads), "writes": list(writes),
                              "barrier": True, "function": function})
+
+    cdef int _share_out(self, int part, bint barrier, dict fields) except -1:
+        """Let threads run the records since the last barrier in pieces, where they are long and all of them can be.
+
+        Rows cannot: a product reads all weights for each piece of them.
+        """
+        if barrier:
+            self.phase, self.work = self.count - 1, 0
+        if self.phase < 0:
+            return 0
+        if part == PD_PART_ROWS or part == PD_PART_SCAN:
+            self.work = -INFINITY
+        elif part != PD_PART_SERIAL:
+            self.work += fields.get("B", 1) * <double>(fields["n"] if "n" in fields else fields["I"] * fields["O"])
+        pieces = self.count - self.phase if self.work >= PIECES_FROM else 0
+        self.records[self.phase].pieces = self.details[self.phase]["pieces"] = pieces
+        return 0
 
     cdef bint _meet(self, key, list reads, list writes):
         """Whether threads must meet before a record: whether any of them could touch what another one wrote or reads.

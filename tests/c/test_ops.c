@@ -184,8 +184,8 @@ static uint64_t finish(call *c, void *args) {
     return hash;
 }
 
-/* One call in nth shares; a hash of what it wrote. */
-static uint64_t run(call *c, int nth) {
+/* One call in shares that begin and end at the cuts, in units; a hash of what it wrote. */
+static uint64_t run(call *c, const int *cuts, int shares) {
     static const size_t source_bytes[PD_SRC_DTYPES] = {4, 8, 1, 1, 2, 2, 4, 4, 8, 8};
     const ptrdiff_t rows = c->B + SPARE_ROWS, columns = c->I > c->O ? c->I : c->O;
     block sources[PD_SRC_DTYPES], sinks[VARIANTS], sums = block_new(3 * sizeof(double), sizeof(double));
@@ -205,18 +205,21 @@ static uint64_t run(call *c, int nth) {
     fill(sums.data, 3, PD_FLOAT64, 1);
     for (ptrdiff_t b = 0; b < c->B; b++) ((int64_t *)order.data)[b] = (b * 5 + 1) % rows;
 
-    const pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data,
-                          .next = (int64_t *)order.data,
-                          .row0 = SPARE_ROWS,
-                          .src = src,
-                          .sinks = sink,
-                          .sums = (double *)sums.data,
-                          .coef = {0.05, 0.01},
-                          .seed = 7,
-                          .count = 3,
-                          .failed = &failed};
+    pd_step step = {.rows = c->variant == 1 ? NULL : (int64_t *)order.data,
+                    .next = (int64_t *)order.data,
+                    .row0 = SPARE_ROWS,
+                    .src = src,
+                    .sinks = sink,
+                    .sums = (double *)sums.data,
+                    .coef = {0.05, 0.01},
+                    .seed = 7,
+                    .count = 3,
+                    .failed = &failed};
     void *args = arguments(c);
-    for (int ith = 0; ith < nth; ith++) c->kernel(args, &step, ith, nth);
+    for (int i = 0; i < shares; i++) {
+        step.thread = i;
+        c->kernel(args, &step, (pd_share){cuts[i], cuts[i + 1], cuts[shares]});
+    }
 
     for (int i = 0; i < PD_SRC_DTYPES; i++) block_check_and_free(&sources[i], c->op.name);
     for (int i = 0; i < VARIANTS; i++) block_check_and_free(&sinks[i], c->op.name);
@@ -228,7 +231,14 @@ static uint64_t run(call *c, int nth) {
 /* One op on all sizes: the same bits for every number of shares. Returns the number of calls. */
 static long run_sizes(call *c) {
     static const ptrdiff_t Bs[] = {0, 1, 3, 17}, Is[] = {1, 5, 33}, Os[] = {1, 2, 7, 19, 65};
-    static const int shares[] = {2, 3, MAX_NTH};
+    static const struct {
+        int shares, cuts[MAX_NTH + 1];
+    } splits[] = {{2, {0, 1, 2}},
+                  {3, {0, 1, 2, 3}},
+                  {7, {0, 1, 2, 3, 4, 5, 6, 7}},
+                  {4, {0, 4, 6, 7, 8}}, /* uneven, as pieces are */
+                  {5, {0, 1, 1, 9, 30, 32}}};
+    static const int whole_cuts[] = {0, 1};
     long calls = 0;
     int has_I = 0;
     for (int i = 0; i < c->op.nfields; i++) has_I |= !strcmp(c->op.fields[i].name, "I");
@@ -236,11 +246,12 @@ static long run_sizes(call *c) {
         for (size_t i = 0; i < (has_I ? sizeof Is / sizeof *Is : 1); i++)
             for (size_t o = 0; o < sizeof Os / sizeof *Os; o++) {
                 c->B = Bs[b], c->I = Is[i], c->O = Os[o];
-                const uint64_t whole = run(c, 1);
+                const uint64_t whole = run(c, whole_cuts, 1);
                 calls++;
-                for (size_t s = 0; c->op.part != PD_PART_SERIAL && s < sizeof shares / sizeof *shares; s++, calls++)
-                    CHECK(run(c, shares[s]) == whole, "%s, %s, dtype %d, B %td I %td O %td: %d shares change bits",
-                          c->op.name, pd_isa_name(c->isa), c->dtype, c->B, c->I, c->O, shares[s]);
+                for (size_t s = 0; c->op.part != PD_PART_SERIAL && s < sizeof splits / sizeof *splits; s++, calls++)
+                    CHECK(run(c, splits[s].cuts, splits[s].shares) == whole,
+                          "%s, %s, dtype %d, B %td I %td O %td: split %zu changes bits", c->op.name,
+                          pd_isa_name(c->isa), c->dtype, c->B, c->I, c->O, s);
             }
     return calls;
 }

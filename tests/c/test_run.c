@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ROWS = 96, B = 24, I = 13, O = 5, W = 8, STEPS = 40, SCRATCH = B * 32, MAX_NTH = 7, RECORDS = 9 };
@@ -27,7 +28,8 @@ static int64_t order[STEPS * B];
 
 static void record(net *m, int i, const char *op, const void *args) {
     const int number = op_number(op), serial = pd_op_at(number).part == PD_PART_SERIAL;
-    m->records[i] = (pd_record){pd_kernel_at(number, PD_BASELINE, PD_FLOAT64), args, (uint8_t)serial, 1, 0};
+    m->records[i] = (pd_record){
+        .fn = pd_kernel_at(number, PD_BASELINE, PD_FLOAT64), .args = args, .serial = (uint8_t)serial, .barrier = 1};
 }
 
 static void build(net *m) {
@@ -64,10 +66,18 @@ static void build(net *m) {
     record(m, 8, "sum", &m->total);
 }
 
+/* Every record in pieces, from the kernel's gradient on all together. */
+static void in_pieces(net *m) {
+    for (int i = 0; i < RECORDS; i++) m->records[i].pieces = 1;
+    m->records[4].pieces = RECORDS - 4;
+    for (int i = 5; i < RECORDS; i++) m->records[i].barrier = 0;
+}
+
 /* Train from the same start on nth threads. */
-static void train(net *m, int nth) {
+static void train(net *m, int nth, int pieces) {
     const pd_source sources[] = {{data_x, I, PD_SRC_F64}, {data_t, O, PD_SRC_F64}};
     build(m);
+    if (pieces) in_pieces(m);
     pd_chunk chunk = {.steps = STEPS, .batch = B, .rows = order, .src = sources, .sums = m->sums, .coefs = coefs[0]};
     CHECK(pd_run(m->records, RECORDS, &chunk, nth) == STEPS, "%d threads", nth);
 }
@@ -83,23 +93,43 @@ static void *train_and_compare(void *unused) {
     net *m = malloc(sizeof *m);
     CHECK(m, "no memory");
     for (int i = 0; i < 4; i++) {
-        train(m, counts[i]);
-        CHECK(equal(m, expected), "%d threads give other bits than one", counts[i]);
+        for (int pieces = 0; pieces < 2; pieces++) {
+            train(m, counts[i], pieces);
+            CHECK(equal(m, expected), "%d threads give other bits than one, pieces %d", counts[i], pieces);
+        }
     }
     free(m);
     return unused;
 }
 
 /* Stands for a record that calls Python: fails in the third step. */
-static void fail_third(const void *args, const pd_step *step, int ith, int nth) {
-    (void)args, (void)ith, (void)nth;
+static void fail_third(const void *args, const pd_step *step, pd_share share) {
+    (void)args, (void)share;
     if (step->count == 2) *step->failed = 1;
 }
 
 static void test_failure(void) {
-    const pd_record failing = {fail_third, NULL, 1, 1, 1};
+    const pd_record failing = {.fn = fail_third, .serial = 1, .barrier = 1, .python = 1};
     const pd_chunk chunk = {.steps = 5, .batch = 1};
     for (int nth = 1; nth <= 4; nth++) CHECK(pd_run(&failing, 1, &chunk, nth) == 2, "%d threads", nth);
+}
+
+/* Units done by each of two threads, of which the first is slow, and all of a step. */
+static int done[2], units;
+static void slow_first(const void *args, const pd_step *step, pd_share share) {
+    (void)args;
+    const struct timespec nap = {0, 2000000};
+    if (step->thread == 0) nanosleep(&nap, NULL);
+    done[step->thread] += share.hi - share.lo;
+    if (share.lo == 0) units = share.of;
+}
+
+static void test_help(void) {
+    const pd_record record = {.fn = slow_first, .barrier = 1, .pieces = 1};
+    const pd_chunk chunk = {.steps = 20, .batch = 1};
+    pd_run(&record, 1, &chunk, 2);
+    CHECK(done[0] + done[1] == 20 * units, "%d and %d units", done[0], done[1]);
+    CHECK(done[0] < done[1], "the slow thread did %d units, the other one %d", done[0], done[1]);
 }
 
 static void test_fork(void) {
@@ -131,11 +161,12 @@ void test_run(void) {
 
     net *one = malloc(sizeof *one);
     CHECK(one, "no memory");
-    train(one, 1);
+    train(one, 1, 0);
     CHECK(one->sums[1] == STEPS * B && one->sums[0] > 0, "sums %g %g", one->sums[0], one->sums[1]);
     expected = one;
     train_and_compare(NULL);
     test_failure();
+    test_help();
     test_fork();
     test_runs_at_once();
     free(one);

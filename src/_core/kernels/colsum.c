@@ -13,6 +13,6 @@ PD_INLINE void sums(const pd_colsum_args *a, ptrdiff_t j, const int W, ptrdiff_t
 PD_KERNEL(colsum) {
     PD_ARGS(colsum);
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_COLUMNS(sums, a, lo, hi);
 }

@@ -18,7 +18,7 @@ PD_KERNEL(embed_fwd) {
     const real *x = a->x, *w = a->w;
     real *y = a->y;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, ith, nth, &lo, &hi);
+    pd_rows(a->B, share, &lo, &hi);
     for (ptrdiff_t i = lo * L; i < hi * L; i++) {
         const ptrdiff_t row = row_at(x[i], a->V, O);
         PD_FOR_VECTORS (j, m, 0, O)
@@ -32,7 +32,7 @@ PD_KERNEL(embed_bwd) {
     const real *x = a->x, *dy = a->dy;
     real *dw = a->dw;
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     if (!a->add && lo < hi) memset(dw + lo, 0, (size_t)(hi - lo) * sizeof *dw);
     for (ptrdiff_t i = 0; i < codes; i++) {
         const ptrdiff_t row = row_at(x[i], a->V, O);

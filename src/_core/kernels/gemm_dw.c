@@ -39,11 +39,11 @@ typedef struct {
     ptrdiff_t each;
 } ahead;
 
-static ahead look_ahead(const pd_gemm_dw_args *a, const pd_step *step, int ith, int nth, ptrdiff_t inputs) {
+static ahead look_ahead(const pd_gemm_dw_args *a, const pd_step *step, pd_share share, ptrdiff_t inputs) {
     ahead next = {0};
     if (!a->in_place) return next;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, ith, nth, &lo, &hi);
+    pd_rows(a->B, share, &lo, &hi);
     next.rows = rows_ahead(step, a->k, a->I, lo, hi);
     const ptrdiff_t tiles = (inputs / TILE_ROWS + 1) * ((a->B + BATCH_BLOCK - 1) / BATCH_BLOCK);
     next.each = rows_left(&next.rows) / (tiles + !tiles) + 1;
@@ -55,16 +55,16 @@ PD_KERNEL(gemm_dw) {
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
     const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
     const real *dy = a->dy;
-    real *dw = a->dw, *pack = (real *)a->pack + ith * a->pack_stride;
+    real *dw = a->dw, *pack = (real *)a->pack + step->thread * a->pack_stride;
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
     hi /= w;
     if (w <= NARROW && !x.list) {
         narrow(a, &x, lo, hi);
         return;
     }
-    ahead next = look_ahead(a, step, ith, nth, hi - lo);
+    ahead next = look_ahead(a, step, share, hi - lo);
     ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x, where they are listed */
     for (ptrdiff_t row = lo, end; row < hi; row = end) {
         const ptrdiff_t p = row / I, i0 = row - p * I;

@@ -115,9 +115,9 @@ static void turned_weights(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r0, p
 PD_KERNEL(gemm_dx) {
     PD_ARGS(gemm_dx);
     const ptrdiff_t pw = panel_width(a->O), padded = (a->O + pw - 1) / pw * pw;
-    real *pack = (real *)a->pack + ith * a->pack_stride;
+    real *pack = (real *)a->pack + step->thread * a->pack_stride;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, ith, nth, &lo, &hi);
+    pd_rows(a->B, share, &lo, &hi);
     const int copy_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
         rows = min_(ROW_BLOCK, hi - r);
@@ -126,6 +126,6 @@ PD_KERNEL(gemm_dx) {
         if (!a->act) continue;
         real *dx = (real *)a->dx + r * a->I;
         const pd_act_bwd_args act = {(const real *)a->s + r * a->I, dx, dx, rows, a->I, a->alpha};
-        a->act(&act, step, 0, 1);
+        a->act(&act, step, PD_WHOLE);
     }
 }

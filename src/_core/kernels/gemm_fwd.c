@@ -7,6 +7,8 @@
 #include "gemm.h"
 #include "rows.h"
 
+enum { LEAST_ROWS = 32 }; /* of a block: enough of them to make up for bringing a panel in */
+
 static gemm_args product(const pd_gemm_fwd_args *a, const pd_step *step) {
     const ptrdiff_t w = panel_width(a->O);
     const batch_rows x = rows_of(a->x, a->I, a->in_place, a->k, step);
@@ -21,7 +23,7 @@ static void activate(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t l
     const ptrdiff_t whole = j1 - j0 == a->O, rows = whole ? hi - lo : 1;
     for (ptrdiff_t r = lo; r < hi; r += rows) {
         const pd_act_fwd_args act = {z + r * a->O + j0, (real *)a->y + r * a->O + j0, rows, j1 - j0, a->alpha};
-        a->act(&act, step, 0, 1);
+        a->act(&act, step, PD_WHOLE);
     }
 }
 
@@ -30,16 +32,32 @@ PD_KERNEL(gemm_fwd) {
     const gemm_args g = product(a, step);
     const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, ith, nth, &lo, &hi);
+    pd_rows(a->B, share, &lo, &hi);
     PD_NAME(gemm_walk)(&g, lo, hi, 0, panels);
     activate(a, step, lo, hi, 0, a->O);
 }
 
+/* Rows [r0, r1) of panels [p0, p1). */
+static void panels_of(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
+                      ptrdiff_t p1) {
+    const gemm_args g = product(a, step);
+    const ptrdiff_t w = panel_width(a->O);
+    PD_NAME(gemm_walk)(&g, r0, r1, p0, p1);
+    activate(a, step, r0, r1, p0 * w, min_(a->O, p1 * w));
+}
+
+/* Shares are panels, and blocks of rows of the panels they begin and end in. */
 PD_KERNEL(gemm_fwd_panels) {
     PD_ARGS(gemm_fwd);
-    const gemm_args g = product(a, step);
-    const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
-    const ptrdiff_t p0 = panels * ith / nth, p1 = panels * (ith + 1) / nth;
-    PD_NAME(gemm_walk)(&g, 0, a->B, p0, p1);
-    activate(a, step, 0, a->B, p0 * w, min_(a->O, p1 * w));
+    const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w, B = a->B;
+    const ptrdiff_t blocks = (B - 1) / LEAST_ROWS + 1;
+    const ptrdiff_t lo = pd_cut(panels * blocks, share.lo, share.of), hi = pd_cut(panels * blocks, share.hi, share.of);
+    const ptrdiff_t p0 = lo / blocks, p1 = hi / blocks, r0 = lo % blocks * LEAST_ROWS, r1 = hi % blocks * LEAST_ROWS;
+    if (p0 == p1) {
+        if (r0 < r1) panels_of(a, step, r0, r1, p0, p0 + 1);
+        return;
+    }
+    if (r0 > 0) panels_of(a, step, r0, B, p0, p0 + 1);
+    if (p0 + (r0 > 0) < p1) panels_of(a, step, 0, B, p0 + (r0 > 0), p1);
+    if (r1 > 0) panels_of(a, step, 0, r1, p1, p1 + 1);
 }

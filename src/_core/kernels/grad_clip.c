@@ -11,7 +11,7 @@ PD_KERNEL(grad_clip) {
     const double ratio = norm2 ? a->limit / __builtin_sqrt(*norm2) : 0;
     if (ratio >= 1) return;
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo, hi) {
         const vreal gi = vload_m(g + i, m);
         vstore_m(g + i, norm2 ? gi * (real)ratio : vclamp(gi, -limit, limit), m);

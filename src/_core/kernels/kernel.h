@@ -1,7 +1,7 @@
 /* kernel.h: what every kernel file includes: the naming macro, the slices, the loop of an element-wise kernel.
  *
  * A kernel is written once and compiled per ISA and dtype; PD_KERNEL(name) adds both to its name. It computes its own
- * share (ith of nth), allocates nothing and cannot fail. The bits of an element must not depend on where a share
+ * share, allocates nothing and cannot fail. The bits of an element must not depend on where a share
  * begins or ends, so tails go through the same vector code as bodies (vload_n, vstore_n), never through scalar code.
  */
 #ifndef PD_KERNEL_H
@@ -28,38 +28,41 @@
 #define PD_ISA baseline
 #endif
 
-#define PD_KERNEL(name)                                                           \
-    void PD_NAME(name)(const void *args_, const pd_step *step, int ith, int nth); \
-    void PD_NAME(name)(const void *args_, const pd_step *step, int ith, int nth)
+#define PD_KERNEL(name)                                                         \
+    void PD_NAME(name)(const void *args_, const pd_step *step, pd_share share); \
+    void PD_NAME(name)(const void *args_, const pd_step *step, pd_share share)
 
 /* The kernel's arguments under the name a:  PD_ARGS(act_fwd); ... a->x ... */
 #define PD_ARGS(family)                                              \
     const pd_##family##_args *a = (const pd_##family##_args *)args_; \
     (void)step
 
-/* Rows [lo, hi) of a batch of B for thread ith. Every PD_PART_ROWS kernel splits so, and only so. Shares are whole
- * groups of 8 rows where the batch is large enough for it, because the GEMM's tiles like that. */
-PD_INLINE void pd_rows(ptrdiff_t B, int ith, int nth, ptrdiff_t *lo, ptrdiff_t *hi) {
+/* Where unit `at` of `of` begins among n things. */
+PD_INLINE ptrdiff_t pd_cut(ptrdiff_t n, int at, int of) { return n * at / of; }
+
+/* Rows [lo, hi) of a batch of B. Every PD_PART_ROWS kernel splits so, and only so. Shares are whole groups of 8 rows
+ * where the batch is large enough for it, because the GEMM's tiles like that. */
+PD_INLINE void pd_rows(ptrdiff_t B, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
     *lo = 0;
     *hi = B;
-    if (nth == 1) return;
-    const ptrdiff_t g = B >= (ptrdiff_t)16 * nth ? 8 : 1, groups = (B + g - 1) / g;
-    *lo = groups * ith / nth * g;
-    *hi = groups * (ith + 1) / nth * g;
+    if (share.of == 1) return;
+    const ptrdiff_t g = B >= (ptrdiff_t)16 * share.of ? 8 : 1, groups = (B + g - 1) / g;
+    *lo = pd_cut(groups, share.lo, share.of) * g;
+    *hi = pd_cut(groups, share.hi, share.of) * g;
     if (*lo > B) *lo = B;
     if (*hi > B) *hi = B;
 }
 
-/* Elements [lo, hi) of n for thread ith. Every PD_PART_FLAT kernel splits so, and only so. Shares are multiples of
- * PD_GROUP elements: whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */
+/* Elements [lo, hi) of n. Every PD_PART_FLAT kernel splits so, and only so. Shares are multiples of PD_GROUP elements:
+ * whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */
 enum { PD_GROUP = 64 };
-PD_INLINE void pd_flat(ptrdiff_t n, int ith, int nth, ptrdiff_t *lo, ptrdiff_t *hi) {
+PD_INLINE void pd_flat(ptrdiff_t n, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
     *lo = 0;
     *hi = n;
-    if (nth == 1) return;
+    if (share.of == 1) return;
     const ptrdiff_t groups = (n + PD_GROUP - 1) / PD_GROUP;
-    *lo = groups * ith / nth * PD_GROUP;
-    *hi = groups * (ith + 1) / nth * PD_GROUP;
+    *lo = pd_cut(groups, share.lo, share.of) * PD_GROUP;
+    *hi = pd_cut(groups, share.hi, share.of) * PD_GROUP;
     if (*lo > n) *lo = n;
     if (*hi > n) *hi = n;
 }
@@ -85,7 +88,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         real *y = a->y;                                                                              \
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
-        pd_rows(a->B, ith, nth, &lo, &hi);                                                           \
+        pd_rows(a->B, share, &lo, &hi);                                                              \
         PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, f(vload_m(x + i, m), alpha), m); \
     }                                                                                                \
     PD_KERNEL(act_##name##_bwd) {                                                                    \
@@ -94,7 +97,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         real *dx = a->dx;                                                                            \
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
-        pd_rows(a->B, ith, nth, &lo, &hi);                                                           \
+        pd_rows(a->B, share, &lo, &hi);                                                              \
         PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O)                                                  \
             vstore_m(dx + i, df(vload_m(s + i, m), vload_m(dy + i, m), alpha), m);                   \
     }

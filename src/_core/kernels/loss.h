@@ -31,11 +31,11 @@ PD_INLINE vreal loss_points(const pd_loss_args *a, point_fn f, ptrdiff_t i, ptrd
 }
 
 /* loss[b] = w[b] * mean of the points of row b */
-PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
+PD_INLINE void loss_rows(pd_loss_args a, point_fn f, pd_share share) {
     const real *w = a.w;
     real *loss = a.loss;
     ptrdiff_t lo, hi;
-    pd_rows(a.B, ith, nth, &lo, &hi);
+    pd_rows(a.B, share, &lo, &hi);
     if (a.O == 1) { /* rows side by side in a vector */
         PD_FOR_VECTORS (b, m, lo, hi) {
             vreal v = {0};
@@ -53,10 +53,10 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
     }
 }
 
-#define PD_LOSS(name, f)            \
-    PD_KERNEL(loss_##name) {        \
-        PD_ARGS(loss);              \
-        loss_rows(*a, f, ith, nth); \
+#define PD_LOSS(name, f)         \
+    PD_KERNEL(loss_##name) {     \
+        PD_ARGS(loss);           \
+        loss_rows(*a, f, share); \
     }
 
 /* A metric of that form is the loss without its gradient. */
@@ -65,7 +65,7 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, int ith, int nth) {
         PD_ARGS(metric);                                                                                        \
         const pd_loss_args l = {                                                                                \
             .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a}; \
-        loss_rows(l, f, ith, nth);                                                                              \
+        loss_rows(l, f, share);                                                                                 \
     }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row

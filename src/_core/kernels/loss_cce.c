@@ -4,9 +4,9 @@
 #include "loss.h"
 #include "vmath.h"
 
-PD_INLINE void cce(pd_loss_args a, int sparse, int ith, int nth) {
+PD_INLINE void cce(pd_loss_args a, int sparse, pd_share share) {
     ptrdiff_t lo, hi;
-    pd_rows(a.B, ith, nth, &lo, &hi);
+    pd_rows(a.B, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *y = (const real *)a.y + b * a.O;
         real *dy = a.dy ? (real *)a.dy + b * a.O : NULL;
@@ -32,9 +32,9 @@ PD_INLINE void cce(pd_loss_args a, int sparse, int ith, int nth) {
 
 PD_KERNEL(loss_cce) {
     PD_ARGS(loss);
-    cce(*a, 0, ith, nth);
+    cce(*a, 0, share);
 }
 PD_KERNEL(loss_sparse_cce) {
     PD_ARGS(loss);
-    cce(*a, 1, ith, nth);
+    cce(*a, 1, share);
 }

@@ -53,9 +53,9 @@ PD_INLINE void row_gradient(const pd_loss_args *a, ptrdiff_t b, ptrdiff_t i, int
     }
 }
 
-PD_INLINE void cce_logits(pd_loss_args a, int sparse, int ith, int nth) {
+PD_INLINE void cce_logits(pd_loss_args a, int sparse, pd_share share) {
     ptrdiff_t lo, hi;
-    pd_rows(a.B, ith, nth, &lo, &hi);
+    pd_rows(a.B, share, &lo, &hi);
     real *into = a.p ? (real *)a.p : (real *)a.dy;
     const int few = into && a.O <= VL;
     _Alignas(PD_VBYTES) real stage[VL * VL];
@@ -76,9 +76,9 @@ PD_INLINE void cce_logits(pd_loss_args a, int sparse, int ith, int nth) {
 
 PD_KERNEL(loss_cce_logits) {
     PD_ARGS(loss);
-    cce_logits(*a, 0, ith, nth);
+    cce_logits(*a, 0, share);
 }
 PD_KERNEL(loss_sparse_cce_logits) {
     PD_ARGS(loss);
-    cce_logits(*a, 1, ith, nth);
+    cce_logits(*a, 1, share);
 }

@@ -45,7 +45,7 @@ static void find_panel(const pd_matmul_args *a, panel *p, ptrdiff_t rows, ptrdif
 static void activate(const pd_matmul_args *a, const pd_step *step, real *y, ptrdiff_t rows, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < rows; i++) {
         const pd_act_fwd_args act = {y + i * a->ldy, y + i * a->ldy, 1, n, a->alpha};
-        a->act(&act, step, 0, 1);
+        a->act(&act, step, PD_WHOLE);
     }
 }
 
@@ -96,10 +96,10 @@ static int grid_rows(const pd_matmul_args *a, ptrdiff_t panels, int nth) {
 /* The number of even blocks of at most `most` that n falls into, at least one. */
 static ptrdiff_t blocks_of(ptrdiff_t n, ptrdiff_t most) { return n > most ? (n + most - 1) / most : 1; }
 
-PD_KERNEL(matmul) {
-    PD_ARGS(matmul);
+/* Field `at` of a grid of `of`. */
+static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) {
     const ptrdiff_t panels = (a->O + PANEL - 1) / PANEL;
-    const int grid = grid_rows(a, panels, nth), across = nth / grid, gr = ith / across, gc = ith % across;
+    const int grid = grid_rows(a, panels, of), across = of / grid, gr = at / across, gc = at % across;
     const ptrdiff_t r0 = a->B * gr / grid, rows = a->B * (gr + 1) / grid - r0;
     ptrdiff_t c0 = panels * gc / across * PANEL;
     const ptrdiff_t c1 = min_(a->O, panels * (gc + 1) / across * PANEL);
@@ -119,4 +119,9 @@ PD_KERNEL(matmul) {
             }
         }
     }
+}
+
+PD_KERNEL(matmul) {
+    PD_ARGS(matmul);
+    for (int at = share.lo; at < share.hi; at++) field(a, step, at, share.of);
 }

@@ -25,12 +25,12 @@ PD_INLINE ptrdiff_t rank(const real *y, ptrdiff_t O, ptrdiff_t c, int ties) {
     return (ptrdiff_t)vsum(vfrom_int(before));
 }
 
-PD_INLINE void top_k(const pd_metric_args *a, int sparse, int ith, int nth) {
+PD_INLINE void top_k(const pd_metric_args *a, int sparse, pd_share share) {
     const ptrdiff_t O = a->O, k = a->k > 1 ? a->k : 1, group = a->group;
     const real *y = a->y, *t = a->t, *w = a->w;
     real *out = a->m;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, ith, nth, &lo, &hi);
+    pd_rows(a->B, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const int named = !sparse || (t[b] >= 0 && t[b] < (real)O);
         const ptrdiff_t c = !named ? 0 : sparse ? (ptrdiff_t)t[b] : first_maximum(t + b * O, O);
@@ -41,9 +41,9 @@ PD_INLINE void top_k(const pd_metric_args *a, int sparse, int ith, int nth) {
 
 PD_KERNEL(metric_categorical_accuracy) {
     PD_ARGS(metric);
-    top_k(a, 0, ith, nth);
+    top_k(a, 0, share);
 }
 PD_KERNEL(metric_sparse_categorical_accuracy) {
     PD_ARGS(metric);
-    top_k(a, 1, ith, nth);
+    top_k(a, 1, share);
 }

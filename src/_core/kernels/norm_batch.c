@@ -37,7 +37,7 @@ PD_INLINE void forward(const pd_bn_fwd_args *a, ptrdiff_t j, const int W, ptrdif
 PD_KERNEL(bn_fwd) {
     PD_ARGS(bn_fwd);
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_COLUMNS(forward, a, lo, hi);
 }
 
@@ -79,7 +79,7 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
 PD_KERNEL(bn_bwd) {
     PD_ARGS(bn_bwd);
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_COLUMNS(backward, a, lo, hi);
 }
 
@@ -109,6 +109,6 @@ PD_INLINE void infer(infer_rows r, ptrdiff_t j, const int W, ptrdiff_t m) {
 PD_KERNEL(bn_infer) {
     PD_ARGS(bn_infer);
     infer_rows r = {.a = a};
-    pd_rows(a->B, ith, nth, &r.lo, &r.hi);
+    pd_rows(a->B, share, &r.lo, &r.hi);
     PD_COLUMNS(infer, r, 0, a->O);
 }

@@ -19,7 +19,7 @@ PD_KERNEL(norm_parts) {
     const real *x = a->x;
     double *parts = a->parts;
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     ptrdiff_t i = lo;
     for (; i + PD_GROUP <= hi; i += PD_GROUP) parts[i / PD_GROUP] = norm(x + i, PD_GROUP, a->l1, a->l2);
     if (i < hi) parts[i / PD_GROUP] = norm(x + i, hi - i, a->l1, a->l2);
@@ -27,8 +27,7 @@ PD_KERNEL(norm_parts) {
 
 PD_KERNEL(sum_parts) {
     PD_ARGS(sum_parts);
-    (void)nth;
-    if (ith != 0) return;
+    if (share.lo > 0) return;
     enum { CHAINS = 8 };
     const double *parts = a->parts;
     double *total = a->total, sums[CHAINS] = {0};

@@ -12,7 +12,7 @@ PD_KERNEL(opt_adam_step) {
     const vreal rate = vset((real)step->coef[0]), shrink = vset((real)step->coef[1]), eps = vset((real)a->eps);
     const vreal fresh1 = vset((real)(1 - a->a)), fresh2 = vset((real)(1 - a->b));
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo, hi) {
         vreal wi = vload_m(w + i, m);
         const vreal gi = opt_gradient(vload_m(g + i, m), wi, p);

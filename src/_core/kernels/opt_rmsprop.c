@@ -12,7 +12,7 @@ PD_KERNEL(opt_rmsprop_step) {
     const vreal rate = vset((real)step->coef[0]), shrink = vset((real)step->coef[1]), eps = vset((real)a->eps);
     const vreal rho = vset((real)a->a), fresh = vset((real)(1 - a->a)), momentum = vset((real)a->b);
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo, hi) {
         vreal wi = vload_m(w + i, m);
         const vreal gi = opt_gradient(vload_m(g + i, m), wi, p);

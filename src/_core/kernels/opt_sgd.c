@@ -10,7 +10,7 @@ PD_KERNEL(opt_sgd_step) {
     const int decay = a->decay != 0, nesterov = a->nesterov != 0;
     const vreal rate = vset((real)step->coef[0]), shrink = vset((real)step->coef[1]), momentum = vset((real)a->a);
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo, hi) {
         vreal wi = vload_m(w + i, m);
         const vreal push = -rate * opt_gradient(vload_m(g + i, m), wi, p);

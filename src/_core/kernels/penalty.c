@@ -7,6 +7,6 @@ PD_KERNEL(penalty_grad) {
     real *g = a->g;
     const vreal l1 = vset((real)a->l1), l2 = vset((real)(2 * a->l2));
     ptrdiff_t lo, hi;
-    pd_flat(a->n, ith, nth, &lo, &hi);
+    pd_flat(a->n, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo, hi) vstore_m(g + i, penalised(vload_m(g + i, m), vload_m(w + i, m), l1, l2), m);
 }

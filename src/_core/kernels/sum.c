@@ -9,8 +9,7 @@ PD_INLINE double total(const real *x, ptrdiff_t n) {
 
 PD_KERNEL(sum) {
     PD_ARGS(sum);
-    if (ith != 0) return;
-    (void)nth;
+    if (share.lo > 0) return;
     double *sums = step->sums + a->slot;
     if (a->x) sums[0] += a->factor * total(a->x, a->n);
     sums[1] += a->w ? (double)a->group * total(a->w, a->n / a->group) : (double)a->n;
