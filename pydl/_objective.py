@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -106,20 +106,20 @@ def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
     if not penalised:
         return None
     slot = b.slot(1)
-    for parts in [_emit_norm_parts(b, v.buffer, *_factors(b, v)) for v in penalised]:
+    for parts in [_emit_norm_parts(b, v.buffer, *_factors(v, b.batch)) for v in penalised]:
         b.later(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot
 
 
-def _factors(b: Builder, v: Variable) -> tuple[float, float]:
+def _factors(v: Variable, batch: int) -> tuple[float, float]:
     """l1 and l2 of a weight's penalty."""
-    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(b.batch)
+    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(batch)
 
 
 def emit_penalty_gradients(b: Builder) -> None:
     """Emit the regularizers' part of the gradients."""
     for v in b.trained.values():
-        l1, l2 = _factors(b, v)
+        l1, l2 = _factors(v, b.batch)
         if l1 or l2:
             b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
 
@@ -131,23 +131,37 @@ def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core
     return parts
 
 
+def _unseen(optimizer: Any) -> bool:
+    """Whether gradients are the optimizer's kernel's alone: not clipped, not shown to Python."""
+    limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
+    return optimizer.op is not None and all(limit is None for limit in limits)
+
+
+def step_of(optimizer: Any, batch: int) -> Callable[[Variable], dict[str, Any]] | None:
+    """The fields of an optimizer's step on a weight, for records that take it with the gradient, if any may."""
+    if not _unseen(optimizer):
+        return None
+    return lambda v: {"opt": optimizer.op, **_step_fields(optimizer, v, batch)}
+
+
+def _step_fields(optimizer: Any, v: Variable, batch: int) -> dict[str, Any]:
+    """Without the gradient; where that is the kernel's alone, it adds the penalty's gradient by itself."""
+    slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
+    l1, l2 = _factors(v, batch) if _unseen(optimizer) else (0.0, 0.0)
+    return {"w": v.buffer, "n": v.buffer.size, "decay": int(optimizer.decays(v)), "l1": l1, "l2": l2,
+            **slots, **optimizer.fields()}  # fmt: skip
+
+
 def emit_optimizer(b: Builder, optimizer: Any) -> None:
     """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
-    limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
-    # A step adds the penalty's gradient by itself, unless that is to be clipped or shown to Python.
-    apart = optimizer.op is None or any(limit is not None for limit in limits)
-    if apart:
+    if not _unseen(optimizer):
         emit_penalty_gradients(b)
         _emit_clipping(b, optimizer, list(b.trained.values()))
     for v in b.trained.values():
-        slots = optimizer.slot_variables(v)
         if optimizer.op is None:
-            _emit_custom_step(b, optimizer, v, slots)
-        else:
-            named = {f"s{i}": s.buffer for i, s in slots.items()}
-            l1, l2 = (0.0, 0.0) if apart else _factors(b, v)
-            b.emit(optimizer.op, w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, decay=int(optimizer.decays(v)),
-                   l1=l1, l2=l2, **named, **optimizer.fields())  # fmt: skip
+            _emit_custom_step(b, optimizer, v, optimizer.slot_variables(v))
+        elif id(v) not in b.stepped:
+            b.emit(optimizer.op, g=v.gradient_buffer(), **_step_fields(optimizer, v, b.batch))
         if v.constraint is not None:
             _emit_constraint(b, v)
 

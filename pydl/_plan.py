@@ -11,6 +11,7 @@ at the end of the step, and otherwise only where a record reads what another thr
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -137,8 +138,11 @@ class Builder:
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
+        self.step_of: Callable[[Variable], dict[str, Any]] | None = None  # an optimizer's, that may come with gradients
+        self.stepped: set[int] = set()  # ids of weights whose step does
         self.notes: dict[int, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
         self._tail: list[Callable[[], None]] = []
+        self._parts: Counter[int] = Counter()  # records that write a weight's gradient, by its id
 
     # -- memory and records ---------------------------------------------------------------------------------------
 
@@ -273,12 +277,31 @@ class Builder:
         v.grad_is_pre = True
         return {"act": f"act_{v.act.kernel}_bwd", "s": v.saved, "alpha": v.act.alpha}
 
-    def train(self, variable: Variable, emit: Callable[[Buffer, int], None]) -> None:
-        """Put off the record that writes (add 0) or adds to (1) the gradient of a weight."""
+    def contributes(self, variable: Variable) -> int:
+        """Note a record that writes the gradient of a weight, or (1) adds to what another one wrote."""
         add = int(id(variable) in self.trained)
         self.trained[id(variable)] = variable
-        grad = variable.gradient_buffer()
-        self.later(lambda: emit(grad, add))
+        self._parts[id(variable)] += 1
+        return add
+
+    def train(
+        self,
+        variable: Variable,
+        emit: Callable[[Buffer, int], None],
+        with_step: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Put off the record that writes (add 0) or adds to (1) the gradient of a weight, or, where no other does and
+        nobody wants to see it, `with_step`, which takes the optimizer's step with these fields as well."""
+        add = self.contributes(variable)
+
+        def emit_last() -> None:
+            if with_step and self.step_of and self._parts[id(variable)] == 1:
+                self.stepped.add(id(variable))
+                with_step(self.step_of(variable))
+            else:
+                emit(variable.gradient_buffer(), add)
+
+        self.later(emit_last)
 
     def scratch(self, elements: int) -> dict[str, Any]:
         """Fields for scratch memory of so many elements per thread."""
@@ -315,11 +338,10 @@ class Builder:
         all threads fetch the whole kernel. (Measured with two: 2 to 20 % of a step, up to 85 % where fetching is slow.)
         A kernel beyond the caches comes from memory: by panels, once for all threads. (3 to 9 % of a step.)
         """
-        weights, threads = np.asarray(kernel.buffer), self.threads
-        panels = weights.shape[0]
+        panels, threads = np.asarray(kernel.buffer).shape[0], self.threads
         even = 4 * threads * -(-panels // threads) <= 5 * panels
         near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
-        far = weights.nbytes >= _BEYOND_CACHES
+        far = kernel.buffer.nbytes >= _BEYOND_CACHES
         return self.training and threads > 1 and even and (near or far) and not (act and rowwise(act))
 
     def dense_backward(self, x: Tensor, y: Tensor, kernel: Variable, bias: Variable | None, trainable: bool) -> None:
@@ -340,9 +362,14 @@ class Builder:
                 adds=True,
             )  # fmt: skip
         if trainable and kernel.trainable:
-            scratch = self.scratch(min(rows, _BATCH_BLOCK) * _PANEL)
-            self.train(kernel, lambda dw, add: self.emit("gemm_dw", x=x.buffer, dy=dz, dw=dw, n=dw.size, B=rows,
-                                                         I=inputs, O=units, add=add, **scratch))  # fmt: skip
+            product = {"x": x.buffer, "dy": dz, "n": kernel.buffer.size, "B": rows, "I": inputs, "O": units,
+                       **self.scratch(min(rows, _BATCH_BLOCK) * _PANEL)}  # fmt: skip
+            at_once = rows <= _BATCH_BLOCK and kernel.buffer.nbytes >= _BEYOND_CACHES
+            self.train(
+                kernel,
+                lambda dw, add: self.emit("gemm_dw", dw=dw, add=add, **product),
+                (lambda step: self.emit("gemm_step", **product | step)) if at_once else None,
+            )
         if trainable and bias is not None and bias.trainable:
             self.train(bias, lambda db, add: self.emit("colsum", x=dz, y=db, n=units, B=rows, add=add))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pydl import _core, config
 from pydl._graph import SymbolicTensor
-from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients
+from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients, step_of
 from pydl._pace import Pace
 from pydl._plan import ALONE, Builder, Tensor, Walk, choose_threads
 
@@ -73,6 +73,8 @@ class Program:
             if training:
                 walk.backward()
             self.penalty_slot = emit_penalties(b, model.trainable_weights)
+            if kind == "train" and not _core.debug():  # which looks at gradients
+                b.step_of = step_of(model.optimizer, batch)
             b.flush()
             if kind == "gradients":
                 emit_penalty_gradients(b)
@@ -138,7 +140,7 @@ def _read_in_place(plan: _core.Plan) -> None:
 def _multiplies(record: dict[str, Any], gather: dict[str, Any]) -> bool:
     """Whether a record multiplies what was gathered, row by row, and does as well from the source."""
     op, f = record["op"], record["fields"]
-    if op not in ("gemm_fwd", "gemm_fwd_panels", "gemm_dw") or (op == "gemm_dw" and f["O"] <= _NARROW):
+    if op not in ("gemm_fwd", "gemm_fwd_panels", "gemm_dw", "gemm_step") or (op == "gemm_dw" and f["O"] <= _NARROW):
         return False
     return f["x"] is gather["y"] and (f["B"], f["I"]) == (gather["B"], gather["O"])
 

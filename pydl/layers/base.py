@@ -215,7 +215,7 @@ class Layer(Configurable):
         out, dout = y.array(), np.asarray(dy).reshape(y.shape)
         wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
         trained = self.trainable_weights
-        again = [v for v in trained if id(v) in b.trained]
+        again = [v for v in trained if b.contributes(v)]
 
         def run() -> None:
             before = [np.array(v.gradient_buffer()) for v in again]
@@ -231,8 +231,6 @@ class Layer(Configurable):
             for v, old in zip(again, before, strict=True):
                 np.asarray(v.gradient_buffer())[...] += old
 
-        for v in trained:
-            b.trained[id(v)] = v
         writes = [buffer for *_, buffer in wanted] + [v.gradient_buffer() for v in trained]
         b.emit_python(f"{type(self).__name__}.backward", run, [*(t.buffer for t in x), y.buffer, dy], writes)
         for _, t, buffer in wanted:

@@ -77,12 +77,9 @@ class _Normalization(Layer):
         """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
         if not self.trainable_weights:
             return
-        add = int(any(id(v) in b.trained for v in self.trainable_weights))
-        grads = {}
-        for name, v in (("dgamma", self.gamma), ("dbeta", self.beta)):
-            if v is not None:
-                b.trained[id(v)] = v
-                grads[name] = v.gradient_buffer()
+        add = max(b.contributes(v) for v in self.trainable_weights)
+        weights = (("dgamma", self.gamma), ("dbeta", self.beta))
+        grads = {name: v.gradient_buffer() for name, v in weights if v is not None}
         b.later(lambda: emit(add, **grads))
 
 

@@ -14,6 +14,7 @@ static const struct {
     {"gemm_fwd", "x:BI w:W b:P? z:BO?"},
     {"gemm_dx", "w:W dx:BI s:BI? pack:S"},
     {"gemm_dw", "x:BI dw:W pack:S"},
+    {"gemm_step", "x:BI w:W s0:W s1:W s2:W? pack:S"},
     {"matmul", "x:BI w:IO b:O?"},
     {"loss", "w:G? loss:B dy:BO? p:BO?"},
     {"metric", "w:G? m:B"},
@@ -35,8 +36,8 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"sum", "B"},    {"bn_fwd", "O"},    {"bn_bwd", "O"},
-              {"ln_grad", "O"}, {"colsum", "O"}, {"embed_bwd", "VO"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},    {"bn_fwd", "O"},
+              {"bn_bwd", "O"},  {"ln_grad", "O"},   {"colsum", "O"}, {"embed_bwd", "VO"}};
 
 enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, CODES = 2, TABLE = 5 };
 
@@ -131,8 +132,10 @@ static ptrdiff_t integer(const call *c, const char *name) {
 }
 
 static pd_kernel fused(const call *c) {
-    if (c->variant == 1) return NULL;
-    const char *name = strcmp(c->op.family, "gemm_dx") ? "act_tanh_fwd" : "act_tanh_bwd";
+    const char *family = c->op.family, *name = "act_tanh_fwd";
+    if (!strcmp(family, "gemm_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
+    else if (c->variant == 1) return NULL;
     return pd_kernel_at(op_number(name), c->isa, c->dtype);
 }
 

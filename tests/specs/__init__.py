@@ -1,11 +1,12 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import activations, gemm, losses, metrics, norms, optimizers, tensor
+from tests.specs import activations, gemm, gemm_step, losses, metrics, norms, optimizers, tensor
 from tests.specs.spec import Fields, Spec
 
 SPECS: list[Spec] = [
     *activations.SPECS,
     *gemm.SPECS,
+    *gemm_step.SPECS,
     *losses.SPECS,
     *metrics.SPECS,
     *optimizers.SPECS,

@@ -1,4 +1,4 @@
-/* gemm_dw: dw = x^T dy, in panels.
+/* gemm_dw, gemm_step: dw = x^T dy, in panels; gemm_step hands dw to the optimizer, a few tiles at a time.
  * x [B][I]   dy [B][O]   dw [ceil(O/width)][I][width]   n = its elements   add: dw +=
  * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last panel
  * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
@@ -50,17 +50,45 @@ static ahead look_ahead(const pd_gemm_dw_args *a, const pd_step *step, pd_share 
     return next;
 }
 
-PD_KERNEL(gemm_dw) {
-    PD_ARGS(gemm_dw);
+/* Rows of a panel's gradient that wait for the optimizer together. */
+enum { HELD_ROWS = 4 * TILE_ROWS };
+
+/* Asks for what the optimizer will read, while the gradient is computed: memory is slower than the product. */
+PD_INLINE void step_fetch(const pd_gemm_step_args *s, ptrdiff_t at, ptrdiff_t n) {
+    const real *const read[] = {s->w, s->s0, s->s1, s->s2};
+    for (int k = 0; k < 4; k++)
+        for (ptrdiff_t i = 0; read[k] && i < n; i += 64 / (ptrdiff_t)sizeof(real)) __builtin_prefetch(read[k] + at + i);
+}
+
+/* The optimizer's step on elements [at, at + n), of which g is the gradient. */
+static void step_take(const pd_gemm_step_args *s, const pd_step *step, const real *g, ptrdiff_t at, ptrdiff_t n) {
+    const pd_opt_args elements = {.w = (real *)s->w + at,
+                                  .g = g,
+                                  .s0 = s->s0 ? (real *)s->s0 + at : NULL,
+                                  .s1 = s->s1 ? (real *)s->s1 + at : NULL,
+                                  .s2 = s->s2 ? (real *)s->s2 + at : NULL,
+                                  .n = n,
+                                  .decay = s->decay,
+                                  .nesterov = s->nesterov,
+                                  .a = s->a,
+                                  .b = s->b,
+                                  .eps = s->eps,
+                                  .l1 = s->l1,
+                                  .l2 = s->l2};
+    s->opt(&elements, step, PD_WHOLE);
+}
+
+/* The gradient, to memory or, where there is a step to take, to the optimizer. */
+PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, const pd_step *step, pd_share share) {
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
     const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
     const real *dy = a->dy;
-    real *dw = a->dw, *pack = (real *)a->pack + step->thread * a->pack_stride;
+    real *pack = (real *)a->pack + step->thread * a->pack_stride, held[HELD_ROWS * PANEL];
     ptrdiff_t lo, hi;
     pd_flat(a->n, share, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
     hi /= w;
-    if (w <= NARROW && !x.list) {
+    if (!s && w <= NARROW && !x.list) {
         narrow(a, &x, lo, hi);
         return;
     }
@@ -83,17 +111,45 @@ PD_KERNEL(gemm_dw) {
                            .ldi = w,
                            .ldc = w,
                            .n = tw};
+            ptrdiff_t waiting = 0; /* rows held */
             for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m, t.a += m) {
                 m = tile_height(i1 - i);
                 const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
+                real *dw = s ? held + waiting * w : (real *)a->dw + (p * I + i) * w;
+                if (s) step_fetch(s, (p * I + i) * w, m * w);
                 for (ptrdiff_t j = 0; j < w; j += tw) {
                     t.b = pack + j;
-                    t.c = dw + (p * I + i) * w + j;
+                    t.c = dw + j;
                     t.init = b0 || a->add ? t.c : NULL;
                     tile(&t);
                 }
                 rows_fetch(&next.rows, next.each);
+                if (!s) continue;
+                waiting += m;
+                if (i + m < i1 && waiting + TILE_ROWS <= HELD_ROWS) continue;
+                step_take(s, step, held, (p * I + i + m - waiting) * w, waiting * w);
+                waiting = 0;
             }
         }
     }
+}
+
+PD_KERNEL(gemm_dw) {
+    PD_ARGS(gemm_dw);
+    gradient(a, NULL, step, share);
+}
+
+PD_KERNEL(gemm_step) {
+    PD_ARGS(gemm_step);
+    const pd_gemm_dw_args product = {.x = a->x,
+                                     .dy = a->dy,
+                                     .n = a->n,
+                                     .B = a->B,
+                                     .I = a->I,
+                                     .O = a->O,
+                                     .in_place = a->in_place,
+                                     .k = a->k,
+                                     .pack = a->pack,
+                                     .pack_stride = a->pack_stride};
+    gradient(&product, a, step, share);
 }
