@@ -40,10 +40,12 @@
 
 /* Dense kernel gradient and, with each part of it, the optimizer's step, so that the gradient never leaves the caches.
  *   x dy n pack in_place k as for gemm_dw, B at most 256   w s0 s1 s2 and the rest as for opt   opt: opt kernel */
-#define PD_FIELDS_gemm_step(IN, OUT, SCR, FN, INT, REAL)                                                      \
-    IN(x)                                                                                                     \
-    IN(dy) OUT(w) OUT(s0) OUT(s1) OUT(s2) FN(opt) INT(n) INT(B) INT(I) INT(O) INT(in_place) INT(k) INT(decay) \
-        INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2) SCR(pack) INT(pack_stride)
+#define PD_FIELDS_gemm_step(IN, OUT, SCR, FN, INT, REAL)                                                              \
+    IN(x)                                                                                                             \
+    IN(dy)                                                                                                            \
+    OUT(w)                                                                                                            \
+    OUT(s0) OUT(s1) OUT(s2) FN(opt) INT(n) INT(B) INT(I) INT(O) INT(in_place) INT(k) INT(decay) INT(nesterov) REAL(a) \
+        REAL(b) REAL(eps) REAL(l1) REAL(l2) SCR(pack) INT(pack_stride)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
