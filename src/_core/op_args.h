@@ -40,12 +40,8 @@
 
 /* Dense kernel gradient and, with each part of it, the optimizer's step, so that the gradient never leaves the caches.
  *   x dy n pack in_place k as for gemm_dw, B at most 256   w s0 s1 s2 and the rest as for opt   opt: opt kernel */
-#define PD_FIELDS_gemm_step(IN, OUT, SCR, FN, INT, REAL)                                                              \
-    IN(x)                                                                                                             \
-    IN(dy)                                                                                                            \
-    OUT(w)                                                                                                            \
-    OUT(s0) OUT(s1) OUT(s2) FN(opt) INT(n) INT(B) INT(I) INT(O) INT(in_place) INT(k) INT(decay) INT(nesterov) REAL(a) \
-        REAL(b) REAL(eps) REAL(l1) REAL(l2) SCR(pack) INT(pack_stride)
+#define PD_FIELDS_gemm_step(IN, OUT, SCR, FN, INT, REAL) \
+    IN(x) IN(dy) FN(opt) INT(B) INT(I) INT(O) INT(in_place) INT(k) SCR(pack) INT(pack_stride) PD_STEP(OUT, INT, REAL)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
@@ -72,8 +68,9 @@
 /* Optimizer step on one tensor, element by element: rate and other per-step figures come from step->coef.
  *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first
  *   l1 l2: the gradient of this penalty is added to g, which stays as it is */
-#define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) \
-    OUT(w) IN(g) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2)
+#define PD_FIELDS_opt(IN, OUT, SCR, FN, INT, REAL) IN(g) PD_STEP(OUT, INT, REAL)
+#define PD_STEP(OUT, INT, REAL) \
+    OUT(w) OUT(s0) OUT(s1) OUT(s2) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2)
 
 /* Penalty: g += l1 * sign(w) + 2 * l2 * w.   w g [n] */
 #define PD_FIELDS_penalty_grad(IN, OUT, SCR, FN, INT, REAL) IN(w) OUT(g) INT(n) REAL(l1) REAL(l2)
