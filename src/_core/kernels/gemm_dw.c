@@ -83,7 +83,8 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
     const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
     const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
     const real *dy = a->dy;
-    real *pack = (real *)a->pack + step->thread * a->pack_stride, held[HELD_ROWS * PANEL];
+    real *pack = (real *)a->pack + step->thread * a->pack_stride;
+    real held[HELD_ROWS * PANEL] __attribute__((aligned(64)));
     ptrdiff_t lo, hi;
     pd_flat(a->n, share, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
