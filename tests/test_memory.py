@@ -53,8 +53,8 @@ def test_peak_of_a_training_run(optimizer: str, net: str) -> None:
     assert peak <= 1.3 * needed
 
 
-# Prints the resident bytes after 1,000, 2,000, ... 10,000 models, and the seconds for one of them. A model is a cycle of
-# references; how many wait for the collector, half a megabyte at most, depends on when it last ran.
+# Prints the resident bytes after 1,000, 2,000, ... 10,000 models, and the seconds for one of them. A model is a cycle
+# of references; how many wait for the collector, half a megabyte at most, depends on when it last ran.
 CYCLES = """
 import gc, json, time
 import numpy as np
