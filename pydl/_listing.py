@@ -71,7 +71,7 @@ class PlanListing:
         rows = []
         for i, r in enumerate(self.records):
             moved = sum(b.nbytes for b in [*r["reads"], *r["writes"]])
-            threads = self.threads if r["part"] in ("rows", "flat", "scan", "own") else 1
+            threads = 1 if r["part"] in ("serial", "python") else self.threads
             sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")

@@ -1,7 +1,7 @@
 /* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP.
  *
- * One parallel region per chunk: every thread walks all records, computes its share of each, and meets the others where
- * a record says so. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is
+ * One parallel region per chunk: every thread walks all records, computes its share of each (or, of long ones, piece after
+ * piece: who is done helps), and meets the others where a record says so. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is
  * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
  * the runtime may be shared with other libraries of the process.
  */

@@ -116,7 +116,7 @@ typedef struct {
     uint8_t serial;  /* thread 0 only */
     uint8_t barrier; /* threads meet before it */
     uint8_t python;  /* takes the GIL and may fail: threads meet after it and look at `failed` */
-    int pieces; /* so many records, from this one with a barrier to the next, are run piece by piece; 0: by shares */
+    int pieces;      /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
 } pd_record;
 
 typedef struct {
@@ -150,11 +150,11 @@ typedef struct {
 
 typedef struct {
     pd_kernel matmul, act; /* act: act_fwd or NULL */
-    int rowwise; /* act normalizes over columns */
+    int rowwise;           /* act normalizes over columns */
     double alpha;
-    pd_matrix a, b; /* plain; a.columns == b.rows */
+    pd_matrix a, b;   /* plain; a.columns == b.rows */
     const void *bias; /* [b.columns] or NULL */
-    void *y; /* [a.rows][b.columns], apart from a and b */
+    void *y;          /* [a.rows][b.columns], apart from a and b */
 } pd_product;
 
 /* Whether the rows or the columns of a matrix are contiguous and in ascending order, as kernels want them. */

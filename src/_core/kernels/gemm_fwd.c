@@ -27,23 +27,21 @@ static void activate(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t l
     }
 }
 
-PD_KERNEL(gemm_fwd) {
-    PD_ARGS(gemm_fwd);
-    const gemm_args g = product(a, step);
-    const ptrdiff_t w = panel_width(a->O), panels = (a->O + w - 1) / w;
-    ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
-    PD_NAME(gemm_walk)(&g, lo, hi, 0, panels);
-    activate(a, step, lo, hi, 0, a->O);
-}
-
 /* Rows [r0, r1) of panels [p0, p1). */
-static void panels_of(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
-                      ptrdiff_t p1) {
+static void rows_of_panels(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
+                           ptrdiff_t p1) {
     const gemm_args g = product(a, step);
     const ptrdiff_t w = panel_width(a->O);
     PD_NAME(gemm_walk)(&g, r0, r1, p0, p1);
     activate(a, step, r0, r1, p0 * w, min_(a->O, p1 * w));
+}
+
+PD_KERNEL(gemm_fwd) {
+    PD_ARGS(gemm_fwd);
+    const ptrdiff_t w = panel_width(a->O);
+    ptrdiff_t lo, hi;
+    pd_rows(a->B, share, &lo, &hi);
+    rows_of_panels(a, step, lo, hi, 0, (a->O + w - 1) / w);
 }
 
 /* Shares are panels, and blocks of rows of the panels they begin and end in. */
@@ -54,10 +52,11 @@ PD_KERNEL(gemm_fwd_panels) {
     const ptrdiff_t lo = pd_cut(panels * blocks, share.lo, share.of), hi = pd_cut(panels * blocks, share.hi, share.of);
     const ptrdiff_t p0 = lo / blocks, p1 = hi / blocks, r0 = lo % blocks * LEAST_ROWS, r1 = hi % blocks * LEAST_ROWS;
     if (p0 == p1) {
-        if (r0 < r1) panels_of(a, step, r0, r1, p0, p0 + 1);
+        if (r0 < r1) rows_of_panels(a, step, r0, r1, p0, p0 + 1);
         return;
     }
-    if (r0 > 0) panels_of(a, step, r0, B, p0, p0 + 1);
-    if (p0 + (r0 > 0) < p1) panels_of(a, step, 0, B, p0 + (r0 > 0), p1);
-    if (r1 > 0) panels_of(a, step, 0, r1, p1, p1 + 1);
+    const ptrdiff_t whole = p0 + (r0 > 0);
+    if (p0 < whole) rows_of_panels(a, step, r0, B, p0, whole);
+    if (whole < p1) rows_of_panels(a, step, 0, B, whole, p1);
+    if (r1 > 0) rows_of_panels(a, step, 0, r1, p1, p1 + 1);
 }
