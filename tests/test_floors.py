@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "src" / "_core"
+BRIDGE = ROOT / "src" / "bridge"
 CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h"]
 INTRINSICS = ["immintrin.h", "emmintrin.h", "arm_neon.h"]  # for vec.h
 SEES_ISA = ["vec.h", "kernel.h", "gemm.h", "gemm_tile.c"]  # on floor 0
@@ -87,9 +88,13 @@ def test_words_of_other_floors(name: str) -> None:
 
 
 def test_the_bridge_sees_pd_h_only() -> None:
-    for name in ("pd.pxd", *(path.name for path in CORE.glob("*.p[yx][xi]"))):
-        headers = re.findall(r"cdef extern from [\"<]([^\">]+)", (CORE / name).read_text())
-        assert set(headers) <= set(FLOORS[2].uses)
+    assert not [p.name for p in CORE.rglob("*") if p.suffix.startswith(".p")]  # so that C programs can do without it
+    files = sorted(BRIDGE.iterdir())
+    assert {p.suffix for p in files} == {".pyx", ".pxi", ".pxd"}
+    for path in files:
+        assert fnmatch(path.relative_to(ROOT).as_posix(), FLOORS[2].files[0])
+        headers = re.findall(r"cdef extern from [\"<]([^\">]+)", path.read_text())
+        assert set(headers) <= set(FLOORS[2].uses), f"{path.name} declares {headers}"
 
 
 # ---- Python ---------------------------------------------------------------------------------------------------------
