@@ -10,8 +10,8 @@ import numpy as np
 from bench.nets import Net
 from bench.peers import own
 from bench.timing import Setting, scaled, seconds, take_turns
-from pydl._programs import Program
-from pydl._random import permutation
+from pydl._base.random import permutation
+from pydl._engine.program import Program
 
 ROWS = 60_000
 NETS = [Net((20, 64, 64, 1), 32), Net((784, 512, 512, 10), 128, classes=True)]

@@ -22,7 +22,7 @@ from pydl import (
     regularizers,
     utils,
 )
-from pydl._errors import FormatError
+from pydl._base.errors import FormatError
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential

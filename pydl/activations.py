@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import real
-from pydl._arrays import float_array, sizes
-from pydl._plan import run_op
-from pydl._registry import unknown_name
+from pydl._base.args import real
+from pydl._base.arrays import float_array, sizes
+from pydl._base.registry import unknown_name
+from pydl._engine.builder import run_op
 
 __all__ = [
     "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",

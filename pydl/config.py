@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _core, _threads
-from pydl._args import one_of, real, whole
+from pydl import _core
+from pydl._base import threads
+from pydl._base.args import one_of, real, whole
 
 __all__ = [
     "epsilon", "floatx", "get_num_threads", "set_epsilon", "set_floatx", "set_num_threads", "show_config",
@@ -95,7 +96,7 @@ def set_num_threads(num_threads: int | None) -> None:
 def _default_threads() -> int:
     from pathlib import Path  # importing it takes a sixth of the time that pydl does
 
-    return _threads.default_threads(Path("/"), os.environ, _threads.affinity())
+    return threads.default_threads(Path("/"), os.environ, threads.affinity())
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
@@ -111,7 +112,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     from pathlib import Path
 
     one_of("show_config", "mode", mode, ("stdout", "dicts"))
-    found = _threads.limits(Path("/"), os.environ, _threads.affinity())
+    found = threads.limits(Path("/"), os.environ, threads.affinity())
     facts = {
         "pydl": version("pydl"),
         "python": platform.python_version(),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import real, whole
-from pydl._registry import Configurable, Registry, serialize
+from pydl._base.args import real, whole
+from pydl._base.registry import Configurable, Registry, serialize
 from pydl.config import epsilon
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _random
-from pydl._args import one_of, real, shape_of, whole
-from pydl._registry import Configurable, Registry, serialize
+from pydl._base.args import one_of, real, shape_of, whole
+from pydl._base.random import generator, next_seed
+from pydl._base.registry import Configurable, Registry, serialize
 from pydl.config import standardize_dtype
 
 __all__ = [
@@ -119,10 +119,10 @@ class RandomInitializer(Initializer):
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else whole(type(self).__name__, "seed", seed, below=2**64)
-        self._seed = _random.next_seed() if self.seed is None else self.seed
+        self._seed = next_seed() if self.seed is None else self.seed
 
     def _generator(self) -> np.random.Generator:
-        return _random.generator(self._seed)
+        return generator(self._seed)
 
 
 class RandomNormal(RandomInitializer):

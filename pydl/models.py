@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _data, _listing, layers
-from pydl._graph import SymbolicTensor, code_limits, is_symbolic, order_calls, unique_layers
-from pydl._registry import custom_object_scope
-from pydl._variable import Variable
+from pydl import layers
+from pydl._base import check
+from pydl._base.registry import custom_object_scope
+from pydl._engine import listing
+from pydl._engine.graph import SymbolicTensor, code_limits, is_symbolic, order_calls, unique_layers
+from pydl._engine.variable import Variable
+from pydl._training.inputs import Rows
+from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
-from pydl.training import Trainer
 
 __all__ = ["Model", "Sequential", "load_model", "model_from_config"]
 
@@ -214,9 +217,9 @@ class Model(Trainer):
     def summary(self, print_fn: Any = print) -> None:
         """Print the layers with their output shapes and numbers of parameters."""
         self._require_built("summary")
-        print_fn(_listing.summary(self))
+        print_fn(listing.summary(self))
 
-    def plan(self, batch_size: int = 32, kind: str | None = None) -> _listing.PlanListing:
+    def plan(self, batch_size: int = 32, kind: str | None = None) -> listing.PlanListing:
         """The kernel records of one step; `print(model.plan(32))` shows op, shapes, bytes, threads and ISA.
 
         Parameters
@@ -226,7 +229,7 @@ class Model(Trainer):
             Default "train" for a compiled model, else "predict".
         """
         self._require_built("plan")
-        batch_size = _check.batch_size("plan", batch_size)
+        batch_size = check.batch_size("plan", batch_size)
         kind = kind or ("train" if self.optimizer is not None else "predict")
         if kind not in ("train", "test", "predict"):
             raise ValueError(f'plan: kind: expected "train", "test" or "predict", got {kind!r}')
@@ -235,9 +238,9 @@ class Model(Trainer):
         if kind == "train":
             self._start_training()
         with self._program(kind, batch_size, (False,) * len(self.outputs) if kind != "predict" else ()) as program:
-            return _listing.PlanListing(kind, program)
+            return listing.PlanListing(kind, program)
 
-    def trace(self, x: Any, y: Any, sample_weight: Any = None) -> _listing.Trace:
+    def trace(self, x: Any, y: Any, sample_weight: Any = None) -> listing.Trace:
         """Take one training step record by record: seconds of each, and the first that made a NaN or infinity.
 
         The debug mode: the same records as `train_on_batch`, one at a time. The optimizer's step is taken as well.
@@ -245,9 +248,9 @@ class Model(Trainer):
         self._prepare("trace", x)
         with self._exclusively("trace"):
             self._start_training()
-            data = _data.Rows(self, "trace", x, y, sample_weight)
+            data = Rows(self, "trace", x, y, sample_weight)
             with self._program("train", data.n, data.weighted) as program:
-                return _listing.trace(self, program, data)
+                return listing.trace(self, program, data)
 
     def _require_built(self, method: str) -> None:
         if not self.built:
@@ -392,7 +395,7 @@ class Sequential(Model):
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
-        shape = _check.numeric(method, "x", x).shape
+        shape = check.numeric(method, "x", x).shape
         if not shape:
             raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
         self.build((None, *(shape[1:] or (1,))))

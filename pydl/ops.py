@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, activations, config
-from pydl._matmul import multiply, product
+from pydl import activations, config
+from pydl._base import check
+from pydl._engine.matmul import multiply, product
 from pydl.activations import (
     elu,
     gelu,
@@ -100,7 +101,7 @@ def matmul(
 
 
 def _operand(name: str, x: Any) -> Array:
-    array = _check.numeric("matmul", name, x)
+    array = check.numeric("matmul", name, x)
     return array if array.dtype.kind == "f" else array.astype(config.floatx())
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import real
-from pydl._registry import Configurable, Registry, serialize
+from pydl._base.args import real
+from pydl._base.registry import Configurable, Registry, serialize
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
 

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
 
-from pydl import _safetensors
-from pydl._errors import FormatError
-from pydl._fit_state import FitState
-from pydl._safetensors import Reader, refuse, shorten
-from pydl._variable import Variable
+from pydl._base import safetensors
+from pydl._base.errors import FormatError
+from pydl._base.safetensors import Reader, refuse, shorten
+from pydl._engine.variable import Variable
+from pydl._training.state import FitState
 
 if TYPE_CHECKING:
     from pydl.models import Model
@@ -223,7 +223,7 @@ def _write(
     metadata = {"format": FORMAT, "version": VERSION, "kind": kind}
     metadata |= {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}
     tensors = {variable.path: variable.numpy() for variable in [*weights, *slots]}
-    _safetensors.write(target, tensors | dict(extra or {}), metadata)
+    safetensors.write(target, tensors | dict(extra or {}), metadata)
 
 
 def _open(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Reader:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _random
-from pydl._args import whole
-from pydl._registry import custom_object_scope
+from pydl._base.args import whole
+from pydl._base.random import set_seed
+from pydl._base.registry import custom_object_scope
 from pydl.layers.base import reset_names
 
 __all__ = ["PyDataset", "clear_session", "custom_object_scope", "normalize", "set_random_seed", "to_categorical"]
@@ -29,7 +29,7 @@ def set_random_seed(seed: int) -> None:
     seed = whole("set_random_seed", "seed", seed, below=2**32)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - it is NumPy's global generator that users expect to be seeded
-    _random.set_seed(seed)
+    set_seed(seed)
 
 
 def clear_session() -> None:

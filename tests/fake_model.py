@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pydl import saving
-from pydl._fit_state import FitState
+from pydl._training.state import FitState
 from pydl.callbacks import Callback, CallbackList, History
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pydl._safetensors import Reader
+from pydl._base.safetensors import Reader
 
 EPOCHS, BATCH = 4, 32
 STEPS = -(-1437 // BATCH)
@@ -22,9 +22,9 @@ STEPS = -(-1437 // BATCH)
 RUN = f"""
 import json, os, signal, sys, threading
 import pydl
-from pydl import _programs
+from pydl._engine import program
 
-_programs.choose_threads = lambda work, limit: limit  # small as the net is: all threads take part
+program.choose_threads = lambda work, limit: limit  # small as the net is: all threads take part
 
 class Kill(pydl.callbacks.Callback):
     def __init__(self, at):

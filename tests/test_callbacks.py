@@ -11,8 +11,8 @@ import pytest
 
 from pydl import callbacks as cb
 from pydl import saving
-from pydl._errors import FormatError
-from pydl._safetensors import Reader
+from pydl._base.errors import FormatError
+from pydl._base.safetensors import Reader
 from tests.fake_model import FakeModel
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pydl import _core, _threads, config
+from pydl import _core, config
+from pydl._base import threads
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_epsilon():
 
 
 def test_threads_by_default_and_by_hand(monkeypatch):
-    monkeypatch.setattr(_threads, "default_threads", lambda *_: 3)
+    monkeypatch.setattr(threads, "default_threads", lambda *_: 3)
     monkeypatch.setattr(_core, "max_threads", lambda: 64)
     config.set_num_threads(None)
     assert config.get_num_threads() == 3

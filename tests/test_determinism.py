@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pydl
-from pydl import _programs
 from pydl import layers as L
+from pydl._engine import program
 
 THREADS = (1, 2, 3, 4, 7, 16)
 ROWS, BATCH, EPOCHS = 3000, 100, 3
@@ -60,7 +60,7 @@ def fingerprint(model: Any) -> str:
 @pytest.fixture(autouse=True)
 def as_many_threads_as_said(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Plans take all threads allowed, however little there is to do."""
-    monkeypatch.setattr(_programs, "choose_threads", lambda work, limit: limit)
+    monkeypatch.setattr(program, "choose_threads", lambda work, limit: limit)
     yield
     pydl.config.set_num_threads(None)
 

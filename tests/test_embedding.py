@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import pydl
-from pydl import _programs
 from pydl import layers as L
+from pydl._engine import program
 from tests.real_data import Array, read
 
 ROWS, WIDTH = 6, 3
@@ -44,7 +44,7 @@ def test_codes_of_any_dtype(dtype: str, isa: str) -> None:
     table, kernel = model.layers[0].embeddings.numpy(), model.layers[2].kernel.numpy()
     expected = model.predict(CODES)
     np.testing.assert_allclose(expected, table[CODES].reshape(4, -1) @ kernel, rtol=1e-5)
-    for name in _programs._SOURCES:
+    for name in program._SOURCES:
         if name != np.bool_:
             np.testing.assert_array_equal(model.predict(CODES.astype(name)), expected)
             np.testing.assert_array_equal(model(CODES.astype(name)), expected)
@@ -208,7 +208,7 @@ def categories(sizes: list[int], width: int, **options: Any) -> Any:
 
 def test_any_number_of_threads(adult: Any, isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
     codes, sizes, y = adult
-    monkeypatch.setattr(_programs, "choose_threads", lambda work, limit: limit)
+    monkeypatch.setattr(program, "choose_threads", lambda work, limit: limit)
     expected: Any = None
     for threads in THREADS:
         pydl.config.set_num_threads(threads)

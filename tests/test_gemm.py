@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import pydl
-from pydl import _core, _matmul, ops
+from pydl import _core, ops
+from pydl._engine import matmul
 from tests.numpy_forward import ACTIVATIONS
 from tests.specs.gemm import dx_scratch, pack, scratch, unpack
 
@@ -155,7 +156,7 @@ def test_matmul_on_many_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPa
     a, b = normal(rng, "float32", 301, 129), normal(rng, "float32", 129, 77)
     expected = ops.matmul(a, b, activation="gelu")
     for threads in (2, 3, 7):
-        monkeypatch.setattr(_matmul, "choose_threads", lambda work, limit, threads=threads: threads)
+        monkeypatch.setattr(matmul, "choose_threads", lambda work, limit, threads=threads: threads)
         np.testing.assert_array_equal(ops.matmul(a, b, activation="gelu"), expected)
     np.testing.assert_array_equal(ops.matmul(a[5:6], b, activation="gelu"), expected[5:6])
 

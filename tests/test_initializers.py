@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pydl import _random, config, initializers
+from pydl import config, initializers
+from pydl._base.random import set_seed
 from pydl.initializers import compute_fans
 
 SHAPE = (200, 300)  # 60,000 draws
@@ -111,9 +112,9 @@ def test_seeds(cls):
 
 @pytest.mark.parametrize("cls", RANDOM)
 def test_without_a_seed_the_library_gives_one(cls):
-    _random.set_seed(3)
+    set_seed(3)
     a, b = cls(), cls()
-    _random.set_seed(3)
+    set_seed(3)
     np.testing.assert_array_equal(cls()((20, 30)), a((20, 30)))
     assert not np.array_equal(a((20, 30)), b((20, 30)))
     assert a.get_config()["seed"] is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pydl import optimizers
-from pydl._variable import Variable
+from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
 
 STEPS = 10

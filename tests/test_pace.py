@@ -2,7 +2,7 @@
 
 import pytest
 
-from pydl._pace import Pace
+from pydl._engine.pace import Pace
 
 
 def run(pace: Pace, seconds: dict[int, float], count: int, wake: float = 0.0, steps: int | None = None) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 import pydl
 from pydl import _core
 from pydl import layers as L
-from pydl._pace import Pace
+from pydl._engine.pace import Pace
 from tests.model_cases import draw_weights
 from tests.numpy_forward import ACTIVATIONS
 from tests.process import says

@@ -7,32 +7,33 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pydl import _random, utils
+from pydl import utils
+from pydl._base.random import derived, generator, next_seed, permutation, set_seed
 
 
 def test_the_same_seed_gives_the_same_stream_of_distinct_64_bit_seeds():
-    _random.set_seed(7)
-    first = [_random.next_seed() for _ in range(1000)]
-    _random.set_seed(7)
-    assert [_random.next_seed() for _ in range(1000)] == first
+    set_seed(7)
+    first = [next_seed() for _ in range(1000)]
+    set_seed(7)
+    assert [next_seed() for _ in range(1000)] == first
     assert len(set(first)) == 1000
     assert all(0 <= s < 2**64 for s in first)
-    _random.set_seed(8)
-    assert _random.next_seed() != first[0]
+    set_seed(8)
+    assert next_seed() != first[0]
 
 
 def test_the_stream_is_splitmix64():
     """First outputs for seed 1234567, as published with the reference implementation."""
-    _random.set_seed(1234567)
-    assert [_random.next_seed() for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    set_seed(1234567)
+    assert [next_seed() for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
 def test_threads_draw_each_seed_once():
-    _random.set_seed(1)
-    expected = {_random.next_seed() for _ in range(4000)}
-    _random.set_seed(1)
+    set_seed(1)
+    expected = {next_seed() for _ in range(4000)}
+    set_seed(1)
     drawn: list[list[int]] = [[] for _ in range(4)]
-    threads = [threading.Thread(target=lambda out: out.extend(_random.next_seed() for _ in range(1000)), args=(out,))
+    threads = [threading.Thread(target=lambda out: out.extend(next_seed() for _ in range(1000)), args=(out,))
                for out in drawn]  # fmt: skip
     for t in threads:
         t.start()
@@ -42,7 +43,7 @@ def test_threads_draw_each_seed_once():
 
 
 def test_generator_is_philox_and_reproducible():
-    a, b = _random.generator(2**64 - 1), _random.generator(2**64 - 1)
+    a, b = generator(2**64 - 1), generator(2**64 - 1)
     assert type(a.bit_generator) is np.random.Philox
     np.testing.assert_array_equal(a.random(10), b.random(10))
 
@@ -52,15 +53,15 @@ def test_generator_is_philox_and_reproducible():
 def test_permutation_is_that_of_fisher_and_yates(n, seed):
     expected = list(range(n))
     for i in range(n):
-        j = _random.derived(seed, i + 1) * (i + 1) >> 64
+        j = derived(seed, i + 1) * (i + 1) >> 64
         expected[i], expected[j] = expected[j], i
-    found = _random.permutation(n, seed)
+    found = permutation(n, seed)
     assert found.dtype == np.int64
     assert found.tolist() == expected
 
 
 def test_every_permutation_is_as_likely():
-    counts = Counter(tuple(_random.permutation(4, _random.derived(5, i)).tolist()) for i in range(24_000))
+    counts = Counter(tuple(permutation(4, derived(5, i)).tolist()) for i in range(24_000))
     chi_square = sum((count - 1000) ** 2 / 1000 for count in counts.values())
     assert len(counts) == 24
     assert chi_square < 49.7  # 23 degrees of freedom: exceeded once in 1,000 seeds
@@ -69,13 +70,13 @@ def test_every_permutation_is_as_likely():
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None, True])
 def test_bad_seeds_are_refused(seed):
     with pytest.raises((TypeError, ValueError), match="seed"):
-        _random.set_seed(seed)
+        set_seed(seed)
 
 
 def test_set_random_seed_seeds_python_numpy_and_pydl():
     def draw():
         utils.set_random_seed(42)
-        return random.random(), np.random.random(), _random.next_seed()  # noqa: NPY002 - what is being tested
+        return random.random(), np.random.random(), next_seed()  # noqa: NPY002 - what is being tested
 
     assert draw() == draw()
     with pytest.raises(ValueError, match="seed"):

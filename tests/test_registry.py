@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pydl import activations, constraints, initializers, losses, metrics, optimizers, regularizers
-from pydl._registry import Configurable, custom_object_scope, serialize, snake_case, unknown_name
+from pydl._base.registry import Configurable, custom_object_scope, serialize, snake_case, unknown_name
 from pydl.optimizers import schedules
 
 MODULES = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import pydl
-from pydl._errors import FormatError
-from pydl._safetensors import Reader
+from pydl._base.errors import FormatError
+from pydl._base.safetensors import Reader
 
 X = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
 Y = (X.sum(axis=1, keepdims=True) > 0).astype(np.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pydl import _safetensors
+from pydl._base import safetensors
 
 KILLS = 20
 
@@ -22,23 +22,23 @@ SAVE_LOOP = """
 import sys
 from pathlib import Path
 import numpy as np
-from pydl import _safetensors
+from pydl._base import safetensors
 path, i = Path(sys.argv[1]), 0
 print("ready", flush=True)
 while True:
     i += 1
     value = np.full(200_000, i, np.float32)
-    _safetensors.write(path, {"a": value, "b": value}, {"i": str(i)})
+    safetensors.write(path, {"a": value, "b": value}, {"i": str(i)})
     print(i, flush=True)
 """
 
 
 def write(path: Path, value: float, size: int = 1000) -> None:
-    _safetensors.write(path, {"a": np.full(size, value, np.float32)}, {"value": str(value)})
+    safetensors.write(path, {"a": np.full(size, value, np.float32)}, {"value": str(value)})
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
-    with _safetensors.Reader(path) as reader:
+    with safetensors.Reader(path) as reader:
         return {name: reader.read(name) for name in reader.tensors}
 
 
@@ -135,7 +135,7 @@ def test_what_is_written_is_what_safetensors_reads(tmp_path: Path) -> None:
         "big endian": np.arange(3, dtype=">f4"),
     }
     path = tmp_path / "m.safetensors"
-    _safetensors.write(path, arrays, {"key": "value"})
+    safetensors.write(path, arrays, {"key": "value"})
     theirs, ours = load_file(path), load(path)
     for name, array in arrays.items():
         np.testing.assert_array_equal(ours[name], array)

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pydl
-from pydl import _safetensors as format
-from pydl._errors import FormatError
+from pydl._base import safetensors as format
+from pydl._base.errors import FormatError
 
 # A hostile file is small; reading it must cost little more than the objects its header may hold (see MAX_VALUES).
 MEMORY = 64 << 20

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pydl import _threads
+from pydl._base import threads
 
 V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct"
@@ -124,12 +124,12 @@ def add_topology(root, cores):
 def test_cpu_quota(name, tmp_path):
     mounts, groups, files, expected = TREES[name]
     build(tmp_path, mounts, groups, files)
-    assert _threads.cpu_quota(tmp_path) == expected
+    assert threads.cpu_quota(tmp_path) == expected
 
 
 def test_no_tree_at_all(tmp_path):
-    assert _threads.cpu_quota(tmp_path / "missing") is None
-    assert _threads.default_threads(tmp_path / "missing", {}, frozenset(range(6))) == 6
+    assert threads.cpu_quota(tmp_path / "missing") is None
+    assert threads.default_threads(tmp_path / "missing", {}, frozenset(range(6))) == 6
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_no_tree_at_all(tmp_path):
 )
 def test_physical_cores(cores, cpus, expected, tmp_path):
     add_topology(tmp_path, cores)
-    assert _threads.physical_cores(tmp_path, frozenset(cpus)) == expected
+    assert threads.physical_cores(tmp_path, frozenset(cpus)) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_physical_cores(cores, cpus, expected, tmp_path):
 def test_default_threads_is_the_smallest_limit(environ, quota, expected, tmp_path):
     build(tmp_path, [V2], ["0::/"], {"sys/fs/cgroup/cpu.max": quota})
     add_topology(tmp_path, {i: (0, i % 4) for i in range(8)})
-    assert _threads.default_threads(tmp_path, environ, frozenset(range(8))) == expected
+    assert threads.default_threads(tmp_path, environ, frozenset(range(8))) == expected
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "2.5", "two", "1,2"])
 def test_bad_pydl_num_threads(value, tmp_path):
     with pytest.raises(ValueError, match=f"PYDL_NUM_THREADS='{value}': expected an integer >= 1"):
-        _threads.default_threads(tmp_path, {"PYDL_NUM_THREADS": value}, frozenset({0}))
+        threads.default_threads(tmp_path, {"PYDL_NUM_THREADS": value}, frozenset({0}))
 
 
 def test_affinity_of_this_process():
-    assert _threads.affinity() == frozenset(os.sched_getaffinity(0))
+    assert threads.affinity() == frozenset(os.sched_getaffinity(0))

@@ -10,7 +10,7 @@ import pytest
 import pydl
 from pydl import _core
 from pydl import layers as L
-from pydl._programs import ProgramCache, Workspace
+from pydl._engine.program import ProgramCache, Workspace
 
 X = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
 Y = X[:, :2]

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from pydl import saving
-from pydl._errors import FormatError
+from pydl._base.errors import FormatError
 from pydl.callbacks._interval import BatchInterval
 from pydl.callbacks.base import Callback, Logs
 

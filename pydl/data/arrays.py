@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._check import numeric
+from pydl._base.check import numeric
 from pydl.data import nested
 from pydl.data.base import Batch, Source
 from pydl.data.indexed import IndexedSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydl import _check
-from pydl._args import optional_whole, whole
+from pydl._base import check
+from pydl._base.args import optional_whole, whole
 from pydl.data.prefetch import ahead
 
 Batch = tuple[Any, ...]  # (x,), (x, y) or (x, y, sample_weight); each an array, or a list or dict of arrays
@@ -66,7 +66,7 @@ class Source:
             Numbers out of range; whatever reading raises.
         """
         owner = f"{type(self).__name__}.batches"
-        size = _check.batch_size(owner, batch_size)
+        size = check.batch_size(owner, batch_size)
         start = whole(owner, "start", start)
         stop = optional_whole(owner, "stop", stop, at_least=0)
         seed = optional_whole(owner, "seed", seed, below=2**64)

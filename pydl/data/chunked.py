@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pydl._args import whole
-from pydl._random import derived, permutation
+from pydl._base.args import whole
+from pydl._base.random import derived, permutation
 from pydl.data import nested
 from pydl.data.base import Batch, Source
 from pydl.data.prefetch import wanted

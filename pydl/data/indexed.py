@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._random import permutation
+from pydl._base.random import permutation
 from pydl.data.base import Batch, Source
 
 Array = NDArray[Any]

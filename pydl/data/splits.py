@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._args import real, whole
+from pydl._base.args import real, whole
 from pydl.data.base import Source
 from pydl.data.indexed import IndexedSource
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydl._registry import Registry, serialize
+from pydl._base.registry import Registry, serialize
 from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense

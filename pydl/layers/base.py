@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pydl import _check, config, constraints, initializers, regularizers
-from pydl._graph import Call, Shape, SymbolicTensor, is_symbolic
-from pydl._plan import Builder, Tensor
-from pydl._registry import Configurable, snake_case
-from pydl._variable import Variable
+from pydl import config, constraints, initializers, regularizers
+from pydl._base import check
+from pydl._base.registry import Configurable, snake_case
+from pydl._engine.builder import Builder, Tensor
+from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
+from pydl._engine.variable import Variable
 
 _names: Counter[str] = Counter()
 
@@ -120,7 +121,7 @@ class Layer(Configurable):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(weights)}')
         arrays = []
         for v, w in zip(variables, weights, strict=True):
-            a = _check.numeric("set_weights", f'variable "{v.path}"', w)
+            a = check.numeric("set_weights", f'variable "{v.path}"', w)
             arrays.append(a)
             if a.shape != v.shape:
                 raise ValueError(f'variable "{v.path}": expected an array of shape {v.shape}, got {a.shape}')
@@ -173,7 +174,7 @@ class Layer(Configurable):
                     )
             self._build_once(shape)
             return Call(self, tensors, tuple(self.compute_output_shape(shape)), self.dtype).output
-        from pydl._eager import apply_layer  # a layer on arrays is a model of one layer
+        from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, training)
 

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from pydl import activations
-from pydl._args import real, whole
-from pydl._graph import Shape
-from pydl._plan import Builder, Tensor, rowwise
+from pydl._base.args import real, whole
+from pydl._engine.builder import Builder, Tensor, rowwise
+from pydl._engine.graph import Shape
 from pydl.layers.base import Layer
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pydl import activations, constraints, initializers, regularizers
-from pydl._args import whole
-from pydl._graph import Shape
-from pydl._plan import Builder, Tensor
-from pydl._variable import Variable
+from pydl._base.args import whole
+from pydl._engine.builder import Builder, Tensor
+from pydl._engine.graph import Shape
+from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
 
 

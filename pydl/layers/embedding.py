@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pydl import constraints, initializers, regularizers
-from pydl._args import whole
-from pydl._graph import Shape
-from pydl._plan import Builder, Tensor
-from pydl._variable import Variable
+from pydl._base.args import whole
+from pydl._engine.builder import Builder, Tensor
+from pydl._engine.graph import Shape
+from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import config
-from pydl._args import shape_of
-from pydl._graph import SymbolicTensor
+from pydl._base.args import shape_of
+from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer, unique_name
 
 

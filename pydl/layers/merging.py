@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pydl._graph import Shape
-from pydl._plan import Buffer, Builder, Tensor
+from pydl._engine.builder import Buffer, Builder, Tensor
+from pydl._engine.graph import Shape
 from pydl.layers.base import Layer
 
 

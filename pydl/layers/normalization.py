@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pydl import constraints, initializers, regularizers
-from pydl._args import real
-from pydl._plan import Builder, Tensor
-from pydl._variable import Variable
+from pydl._base.args import real
+from pydl._engine.builder import Builder, Tensor
+from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydl._arrays import check_labels
-from pydl._registry import Registry, serialize
+from pydl._base.arrays import check_labels
+from pydl._base.registry import Registry, serialize
 from pydl.losses.base import Loss
 from pydl.losses.classification import (
     BinaryCrossentropy,

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import one_of, text
-from pydl._arrays import align, float_array, row_weights, sizes
-from pydl._plan import run_op
-from pydl._registry import Configurable, snake_case
+from pydl._base.args import one_of, text
+from pydl._base.arrays import align, float_array, row_weights, sizes
+from pydl._base.registry import Configurable, snake_case
+from pydl._engine.builder import run_op
 from pydl.config import standardize_dtype
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pydl._args import real
+from pydl._base.args import real
 from pydl.losses.base import KernelLoss
 
 

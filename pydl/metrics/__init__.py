@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydl import losses
-from pydl._registry import Registry, serialize
+from pydl._base.registry import Registry, serialize
 from pydl.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,

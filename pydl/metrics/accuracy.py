@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl._args import real, whole
+from pydl._base.args import real, whole
 from pydl.metrics.base import Metric
 
 

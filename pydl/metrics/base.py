@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 
 from pydl import losses
-from pydl._args import text
-from pydl._arrays import align, float_array, row_weights, sizes
-from pydl._plan import run_op
-from pydl._registry import Configurable, custom_function, serialize, snake_case
+from pydl._base.args import text
+from pydl._base.arrays import align, float_array, row_weights, sizes
+from pydl._base.registry import Configurable, custom_function, serialize, snake_case
+from pydl._engine.builder import run_op
 from pydl.config import standardize_dtype
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydl._registry import Registry, serialize
+from pydl._base.registry import Registry, serialize
 from pydl.optimizers import schedules
 from pydl.optimizers.adam import Adam, AdamW
 from pydl.optimizers.base import Optimizer

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import real
+from pydl._base.args import real
 from pydl.optimizers.base import Optimizer
 from pydl.optimizers.schedules import LearningRateSchedule
 

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from pydl._args import optional_real, real, text, whole
-from pydl._registry import Configurable, snake_case
-from pydl._variable import Variable
+from pydl._base.args import optional_real, real, text, whole
+from pydl._base.registry import Configurable, snake_case
+from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
 

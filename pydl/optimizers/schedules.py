@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pydl._args import optional_real, real, text, whole
-from pydl._registry import Configurable, Registry, serialize
+from pydl._base.args import optional_real, real, text, whole
+from pydl._base.registry import Configurable, Registry, serialize
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",

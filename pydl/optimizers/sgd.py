@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl._args import real
+from pydl._base.args import real
 from pydl.optimizers.base import Optimizer
 from pydl.optimizers.schedules import LearningRateSchedule
 

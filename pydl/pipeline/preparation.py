@@ -16,7 +16,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from pydl._args import optional_real
+from pydl._base.args import optional_real
 from pydl.pipeline import trusted, values
 from pydl.pipeline.columns import Column
 

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
 import pydl
-from pydl import _random
+from pydl._base.random import seeded
 from pydl.sklearn import sparse, threads
 from pydl.sklearn.estimator import NetworkEstimator, scaled
 from pydl.sklearn.network import ACTIVATIONS
@@ -117,7 +117,7 @@ class _ModelEstimator(NetworkEstimator, ABC):
         before = pydl.config.floatx()
         pydl.config.set_floatx(str(X.dtype))
         try:
-            with _random.seeded(seed):
+            with seeded(seed):
                 model = (self.build or perceptron)(
                     X.shape[1], self.n_outputs_, ACTIVATIONS[self.out_activation_], **(self.build_params or {})
                 )

@@ -10,11 +10,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _compiled, _data, _passes, _random, optimizers
-from pydl._args import optional_whole, whole
-from pydl._fit_state import FitState
-from pydl._programs import Program, ProgramCache
-from pydl._registry import serialize
+from pydl import optimizers
+from pydl._base import check, random
+from pydl._base.args import optional_whole, whole
+from pydl._base.registry import serialize
+from pydl._engine.program import Program, ProgramCache
+from pydl._training import passes
+from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
+from pydl._training.inputs import Rows, first_inputs, unpacked
+from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 from pydl.layers.base import Layer
 
@@ -29,7 +33,7 @@ class Trainer(Layer):
         self.optimizer: Any = None
         self.losses: list[Any] = []
         self.loss_weights: list[float] = []
-        self.compiled_metrics: list[_compiled.CompiledMetric] = []
+        self.compiled_metrics: list[CompiledMetric] = []
         self.stop_training = False
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
@@ -84,9 +88,9 @@ class Trainer(Layer):
         if self._compile_arguments is None:
             return
         given, names = self._compile_arguments, self.output_names
-        self.losses = _compiled.resolve_losses(given["loss"], self.outputs, names)
-        self.loss_weights = _compiled.resolve_loss_weights(given["loss_weights"], names)
-        self.compiled_metrics = _compiled.resolve_metrics(
+        self.losses = resolve_losses(given["loss"], self.outputs, names)
+        self.loss_weights = resolve_loss_weights(given["loss_weights"], names)
+        self.compiled_metrics = resolve_metrics(
             given["metrics"], given["weighted_metrics"], self.outputs, self.losses, names
         )
 
@@ -97,12 +101,12 @@ class Trainer(Layer):
             "optimizer": serialize(self.optimizer),
             "loss": {n: serialize(loss) for n, loss in zip(self.output_names, self.losses, strict=True)},
             "loss_weights": dict(zip(self.output_names, self.loss_weights, strict=True)),
-            **_compiled.metrics_config(self.compiled_metrics, self.output_names),
+            **metrics_config(self.compiled_metrics, self.output_names),
         }
 
     def compile_from_config(self, config: dict[str, Any], custom_objects: Any = None) -> None:
         """Compile as `get_compile_config` says."""
-        from pydl._registry import custom_object_scope
+        from pydl._base.registry import custom_object_scope
 
         with custom_object_scope(custom_objects):
             self.compile(**config)
@@ -123,7 +127,7 @@ class Trainer(Layer):
         if compiled:
             self._require_compiled(method)
         if not self.built:
-            self._build_from(method, _data.first_inputs(method, x))
+            self._build_from(method, first_inputs(method, x))
 
     # -- figures --------------------------------------------------------------------------------------------------
 
@@ -251,13 +255,13 @@ class Trainer(Layer):
         KeyboardInterrupt
             On Ctrl-C, between two steps, within about 50 ms; the model stays usable.
         """
-        from pydl._fit import run_fit  # the loop is a page of its own
+        from pydl._training.fit import run_fit  # the loop is a page of its own
 
-        x, y, sample_weight = _data.unpacked("fit", x, y, sample_weight)
+        x, y, sample_weight = unpacked("fit", x, y, sample_weight)
         self._prepare("fit", x)
         with self._exclusively("fit"):
             return run_fit(
-                self, x, y, batch_size=_check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
+                self, x, y, batch_size=check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
                 callbacks=callbacks, validation_split=validation_split, validation_data=validation_data,
                 shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
@@ -271,7 +275,7 @@ class Trainer(Layer):
         self._prepare("train_on_batch", x)
         with self._exclusively("train_on_batch"):
             self._start_training()
-            data = _data.Rows(self, "train_on_batch", x, y, sample_weight, class_weight)
+            data = Rows(self, "train_on_batch", x, y, sample_weight, class_weight)
             self._reset_metrics()
             with self._program("train", data.n, data.weighted) as program:
                 sums = np.zeros_like(program.sums)
@@ -281,14 +285,14 @@ class Trainer(Layer):
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
         self._prepare("test_on_batch", x)
-        data = _data.Rows(self, "test_on_batch", x, y, sample_weight)
-        return _report(_passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
+        data = Rows(self, "test_on_batch", x, y, sample_weight)
+        return _report(passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
 
     @property
     def seed(self) -> int:
         """What the order of the rows, dropout masks and the like are drawn from; drawn itself unless it was set."""
         if self._seed is None:
-            self._seed = _random.next_seed()
+            self._seed = random.next_seed()
         return self._seed
 
     @seed.setter
@@ -307,7 +311,7 @@ class Trainer(Layer):
         self._prepare("gradients", x)
         with self._exclusively("gradients"):
             self._start_training()
-            data = _data.Rows(self, "gradients", x, y, sample_weight)
+            data = Rows(self, "gradients", x, y, sample_weight)
             with self._program("gradients", data.n, data.weighted) as program:
                 sums = np.zeros_like(program.sums)
                 program.plan.run(
@@ -343,14 +347,14 @@ class Trainer(Layer):
         return_dict : bool
             Return a dict instead of a number (no metrics) or a list.
         """
-        x, y, sample_weight = _data.unpacked("evaluate", x, y, sample_weight)
+        x, y, sample_weight = unpacked("evaluate", x, y, sample_weight)
         self._prepare("evaluate", x)
-        size = _check.batch_size("evaluate", batch_size)
+        size = check.batch_size("evaluate", batch_size)
         steps = optional_whole("evaluate", "steps", steps, at_least=1)
         listed = CallbackList(
             callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
         )
-        return _report(_passes.evaluate(self, "evaluate", x, y, sample_weight, size, steps, listed), return_dict)
+        return _report(passes.evaluate(self, "evaluate", x, y, sample_weight, size, steps, listed), return_dict)
 
     # -- predict --------------------------------------------------------------------------------------------------
 
@@ -372,14 +376,14 @@ class Trainer(Layer):
         -------
         ndarray `(n, ...)`, or a list of them, one per output.
         """
-        size = _check.batch_size("predict", batch_size)
+        size = check.batch_size("predict", batch_size)
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
             return self._predict_at_once("predict", x)
         steps = optional_whole("predict", "steps", steps, at_least=1)
-        x, _, _ = _data.unpacked("predict", x, None, None)
+        x, _, _ = unpacked("predict", x, None, None)
         self._prepare("predict", x, compiled=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
-        outputs = _passes.predict(self, x, size, steps, listed)
+        outputs = passes.predict(self, x, size, steps, listed)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def predict_on_batch(self, x: Any, out: Any = None) -> Any:
@@ -397,7 +401,7 @@ class Trainer(Layer):
         y = self._programs.predictor.run(x, out)
         if y is None:
             self._prepare(method, x, compiled=False)
-            y = _passes.predict_at_once(self, method, x, out)
+            y = passes.predict_at_once(self, method, x, out)
         return y
 
     # -- what a model adds ----------------------------------------------------------------------------------------

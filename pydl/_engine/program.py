@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from pydl import _core, config
-from pydl._graph import SymbolicTensor
-from pydl._objective import emit_loss, emit_metric, emit_optimizer, emit_penalties, emit_penalty_gradients, step_of
-from pydl._pace import Pace
-from pydl._plan import ALONE, Builder, Tensor, Walk, choose_threads
+from pydl._core import Arrays as Arrays  # for what has the arrays, which does not import _core
+from pydl._engine.builder import ALONE, Builder, Tensor, Walk, choose_threads
+from pydl._engine.graph import SymbolicTensor
+from pydl._engine.objective import (
+    emit_loss,
+    emit_metric,
+    emit_optimizer,
+    emit_penalties,
+    emit_penalty_gradients,
+    step_of,
+)
+from pydl._engine.pace import Pace
 
 _NARROW = 4  # outputs at most: gemm_dw then wants rows an equal way apart
 _KEPT = 1 << 20  # bytes of buffers that the predictor may keep for a number of rows

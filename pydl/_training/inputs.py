@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _check, _core, _random
-from pydl._check import Array
+from pydl._base import check, random
+from pydl._base.check import Array
+from pydl._engine.program import Arrays
 
 
 def _per_name(owner: str, what: str, values: Any, names: list[str]) -> list[Any]:
@@ -48,19 +49,19 @@ class Rows:
     ) -> None:  # fmt: skip
         inputs, names = model.inputs, model.output_names
         given = _per_name(owner, "x", x, [t.name for t in inputs])
-        xs = [_check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
+        xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
         self.weighted: tuple[bool, ...] = ()
         if targets:
             ys = self._targets(model, owner, y)
             named += [(f'the targets of "{n}"', a) for n, a in zip(names, ys, strict=True)]
-        self.n = _check.same_length(owner, named)
+        self.n = check.same_length(owner, named)
         if targets:
             ws = self._weights(model, owner, ys, sample_weight, class_weight)
             self.arrays = [*xs, *ys, *(w for w in ws if w is not None)]
             self.weighted = tuple(w is not None for w in ws)
-        self.sources = _core.Arrays(self.arrays)
+        self.sources = Arrays(self.arrays)
 
     @staticmethod
     def _targets(model: Any, owner: str, y: Any) -> list[Array]:
@@ -68,20 +69,20 @@ class Rows:
             raise ValueError(f"{owner}: y is None; expected targets for the outputs {model.output_names}")
         given = _per_name(owner, "y", y, model.output_names)
         return [
-            _check.target(owner, name, loss, a, t.shape)
+            check.target(owner, name, loss, a, t.shape)
             for name, loss, a, t in zip(model.output_names, model.losses, given, model.outputs, strict=True)
         ]
 
     def _weights(self, model: Any, owner: str, ys: list[Array], sample_weight: Any, class_weight: Any) -> list[Any]:
         names = model.output_names
         given = _per_name(owner, "sample_weight", sample_weight, names)
-        ws = [None if w is None else _check.weights(owner, "sample_weight", w, self.n) for w in given]
+        ws = [None if w is None else check.weights(owner, "sample_weight", w, self.n) for w in given]
         if class_weight is None:
             return ws
         if len(names) > 1:
             raise ValueError(f"{owner}: class_weight works with one output, this model has {names}; use sample_weight")
         loss, classes = model.losses[0], int(model.outputs[0].shape[-1])
-        factor = _check.class_weights(owner, class_weight, ys[0], classes, loss.sparse)
+        factor = check.class_weights(owner, class_weight, ys[0], classes, loss.sparse)
         return [factor if ws[0] is None else factor * ws[0]]
 
     def take(self, rows: slice) -> Rows:
@@ -90,13 +91,13 @@ class Rows:
         part.arrays = [a[rows] for a in self.arrays]
         part.n = len(part.arrays[0])
         part.weighted = self.weighted
-        part.sources = _core.Arrays(part.arrays)
+        part.sources = Arrays(part.arrays)
         return part
 
 
-def sinks(outputs: list[Array]) -> _core.Arrays:
+def sinks(outputs: list[Array]) -> Arrays:
     """Arrays that a run may put rows into."""
-    return _core.Arrays(outputs, True)
+    return Arrays(outputs, True)
 
 
 def is_source(x: Any) -> bool:
@@ -146,7 +147,7 @@ def batches(
     if is_source(x):
         yield from x.batches(batch_size, seed=seed, start=start, stop=steps)
     elif hasattr(x, "__getitem__") and hasattr(x, "__len__"):
-        order = np.arange(len(x)) if seed is None else _random.permutation(len(x), seed)
+        order = np.arange(len(x)) if seed is None else random.permutation(len(x), seed)
         yield from (x[int(i)] for i in order[start:steps])
     elif hasattr(x, "__next__"):
         yield from itertools.islice(x, None if steps is None else steps - start)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._debug import writes_nonfinite
+from pydl._engine.debug import writes_nonfinite
 
 
 def _table(header: list[str], rows: list[list[str]], right: set[int]) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _data, _random
-from pydl._args import optional_whole, real, whole
-from pydl._fit_state import FitState
-from pydl._passes import Chunk, evaluate, evaluate_rows, row_chunks, run_timed
+from pydl._base import random
+from pydl._base.args import optional_whole, real, whole
+from pydl._training.inputs import Rows, batch_count, batches, is_batched, is_source, split_batch, unpacked
+from pydl._training.passes import Chunk, evaluate, evaluate_rows, row_chunks, run_timed
+from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 
 
@@ -34,16 +35,16 @@ def run_fit(
         raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
     model._start_training()
     source: _Source
-    if _data.is_batched(x):
+    if is_batched(x):
         if y is not None or sample_weight is not None or share:
             raise ValueError(
                 "fit: y, sample_weight and validation_split are for arrays; batches bring their own targets"
             )
         source = _BatchSource(model, x, batch_size, shuffle, class_weight, steps_per_epoch)
     else:
-        data = _data.Rows(model, "fit", x, y, sample_weight, class_weight)
+        data = Rows(model, "fit", x, y, sample_weight, class_weight)
         if share and validation_data is None:
-            plain = data if class_weight is None else _data.Rows(model, "fit", x, y, sample_weight)
+            plain = data if class_weight is None else Rows(model, "fit", x, y, sample_weight)
             kept = _kept(data.n, share)
             data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
@@ -85,13 +86,13 @@ def _kept(n: int, share: float) -> int:
 def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
     if data is None:
         return None
-    if _data.is_source(data) and hasattr(data, "arrays"):
-        data = _data.unpacked("fit, validation_data", data, None, None)
-    if isinstance(data, _data.Rows):
+    if is_source(data) and hasattr(data, "arrays"):
+        data = unpacked("fit, validation_data", data, None, None)
+    if isinstance(data, Rows):
         rows = data
     elif isinstance(data, tuple | list):
-        rows = _data.Rows(model, "fit, validation_data", *_data.split_batch("fit, validation_data", data))
-    elif _data.is_batched(data):
+        rows = Rows(model, "fit, validation_data", *split_batch("fit, validation_data", data))
+    elif is_batched(data):
         return lambda listed: evaluate(model, "fit, validation_data", data, None, None, batch_size, steps, listed)
     else:
         raise TypeError(
@@ -130,9 +131,7 @@ class _RowSource(_Source):
     An epoch of `steps_per_epoch` goes on where the last one stopped.
     """
 
-    def __init__(
-        self, model: Any, data: _data.Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None
-    ) -> None:
+    def __init__(self, model: Any, data: Rows, batch_size: int, shuffle: bool, steps_per_epoch: int | None) -> None:
         self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
         self.lap = -(-data.n // min(batch_size, data.n))
         self.steps: int = steps_per_epoch or self.lap
@@ -141,7 +140,7 @@ class _RowSource(_Source):
         while step < self.steps:
             lap, place = divmod(epoch * self.steps + step, self.lap)
             end = min(self.lap, place + self.steps - step)
-            order = _random.permutation(self.data.n, _seed(self.model, lap)) if self.shuffle else None
+            order = random.permutation(self.data.n, _seed(self.model, lap)) if self.shuffle else None
             yield from row_chunks(
                 self.model, "train", self.data, self.batch_size, steps=end, start=place, single=single, order=order,
                 limit=partial(_shifted, limit, step - place),
@@ -163,7 +162,7 @@ class _BatchSource(_Source):
     ) -> None:
         self.model, self.x, self.batch_size, self.shuffle = model, x, batch_size, shuffle
         self.class_weight = class_weight
-        self.steps = _data.batch_count(x, batch_size) if steps_per_epoch is None else steps_per_epoch
+        self.steps = batch_count(x, batch_size) if steps_per_epoch is None else steps_per_epoch
         self.lap = self.steps or 1
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
@@ -171,9 +170,9 @@ class _BatchSource(_Source):
         seed = _seed(model, epoch) if self.shuffle else None
         if hasattr(self.x, "on_epoch_begin"):
             self.x.on_epoch_begin()
-        with closing(_data.batches(self.x, self.batch_size, step, seed, self.steps)) as batches:
-            for done, batch in enumerate(batches, start=step + 1):
-                data = _data.Rows(model, "fit", *_data.split_batch("fit", batch), self.class_weight)
+        with closing(batches(self.x, self.batch_size, step, seed, self.steps)) as given:
+            for done, batch in enumerate(given, start=step + 1):
+                data = Rows(model, "fit", *split_batch("fit", batch), self.class_weight)
                 with model._program("train", data.n, data.weighted) as program:
                     yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
         if self.steps is not None and step < done < self.steps:
@@ -185,7 +184,7 @@ class _BatchSource(_Source):
 
 def _seed(model: Any, lap: int) -> int:
     """The seed of a pass's order, a function of the model's seed and of how many passes there were before."""
-    return _random.derived(model._seed, model.fit_state.earlier + lap + 1)
+    return random.derived(model._seed, model.fit_state.earlier + lap + 1)
 
 
 def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl import _check
-from pydl._graph import SymbolicTensor
+from pydl._base import check
+from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer
 
 
@@ -16,7 +16,7 @@ def apply_layer(layer: Layer, inputs: Any, training: bool) -> Any:
     if training:
         raise ValueError(f'layer "{layer.name}": on arrays, layers run in inference mode; put it into a model to train')
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    arrays = [_check.numeric(f'layer "{layer.name}"', "inputs", x) for x in listed]
+    arrays = [check.numeric(f'layer "{layer.name}"', "inputs", x) for x in listed]
     tensors = [SymbolicTensor((None, *a.shape[1:]), layer.dtype, f"input_{i}") for i, a in enumerate(arrays)]
     output = layer(tensors if isinstance(inputs, list | tuple) else tensors[0])
     model = Model(tensors, output, name="eager")

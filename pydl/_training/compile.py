@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydl import losses, metrics
-from pydl._args import real
-from pydl._registry import serialize
+from pydl._base.args import real
+from pydl._base.registry import serialize
 
 
 @dataclass

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl import _check, _data
-from pydl._programs import Program
+from pydl._base import check
+from pydl._engine.program import Program
+from pydl._training.inputs import Rows, batches, inputs_of, is_batched, sinks, split_batch
 from pydl.callbacks import CallbackList
 
 Array = NDArray[Any]
@@ -44,7 +45,7 @@ class Chunk:
 def row_chunks(
     model: Any,
     kind: str,
-    data: _data.Rows,
+    data: Rows,
     batch_size: int,
     *,
     steps: int | None = None,
@@ -70,8 +71,8 @@ def row_chunks(
         From a batch, the one to stop at for a callback's sake, or None.
     """
     size = min(batch_size, data.n)
-    batches = -(-data.n // size)
-    end = batches if steps is None else min(batches, steps)
+    all_of_them = -(-data.n // size)
+    end = all_of_them if steps is None else min(all_of_them, steps)
     step = start
     while step < end:
         first = step * size
@@ -90,11 +91,11 @@ def row_chunks(
         step += count
 
 
-def _advance(program: Program, data: _data.Rows, count: int, threads: int, **where: Any) -> None:
+def _advance(program: Program, data: Rows, count: int, threads: int, **where: Any) -> None:
     program.plan.run(count, program.batch, sources=data.sources, nth=threads, **where)
 
 
-def run_timed(advance: Callable[..., Any], program: Program, data: _data.Rows, steps: int, **where: Any) -> None:
+def run_timed(advance: Callable[..., Any], program: Program, data: Rows, steps: int, **where: Any) -> None:
     """Run steps on as many threads as the program's pace says, and tell it how long they took."""
     threads = program.pace.threads()
     begin = time.perf_counter()
@@ -113,18 +114,18 @@ def evaluate(
     callbacks: CallbackList,
 ) -> dict[str, float]:
     """Loss and metrics on arrays or batches."""
-    if _data.is_batched(x):
+    if is_batched(x):
         if y is not None or sample_weight is not None:
             raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
         callbacks.on_test_begin()
         logs = _evaluate_batches(model, owner, x, batch_size, steps, callbacks)
         callbacks.on_test_end(logs)
         return logs
-    return evaluate_rows(model, _data.Rows(model, owner, x, y, sample_weight), batch_size, steps, callbacks)
+    return evaluate_rows(model, Rows(model, owner, x, y, sample_weight), batch_size, steps, callbacks)
 
 
 def evaluate_rows(
-    model: Any, data: _data.Rows, batch_size: int, steps: int | None, callbacks: CallbackList
+    model: Any, data: Rows, batch_size: int, steps: int | None, callbacks: CallbackList
 ) -> dict[str, float]:
     """Loss and metrics on rows."""
     callbacks.on_test_begin()
@@ -151,9 +152,9 @@ def _evaluate_batches(
     model._reset_metrics()
     logs: dict[str, float] = {}
     sums, seen = None, 0
-    with closing(_data.batches(x, batch_size, steps=steps)) as batches:
-        for i, batch in enumerate(batches):
-            data = _data.Rows(model, owner, *_data.split_batch(owner, batch))
+    with closing(batches(x, batch_size, steps=steps)) as given:
+        for i, batch in enumerate(given):
+            data = Rows(model, owner, *split_batch(owner, batch))
             with model._program("test", data.n, data.weighted) as program:
                 sums = np.zeros_like(program.sums) if sums is None else sums
                 callbacks.on_test_batch_begin(i)
@@ -169,11 +170,10 @@ def _evaluate_batches(
 def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Array]:
     """Outputs for arrays or batches, one array per output."""
     callbacks.on_predict_begin()
-    if _data.is_batched(x):
-        with closing(_data.batches(x, batch_size, steps=steps)) as batches:
+    if is_batched(x):
+        with closing(batches(x, batch_size, steps=steps)) as given:
             parts = [
-                predict_rows(model, _rows(model, _data.inputs_of(batch)), batch_size, None, callbacks)
-                for batch in batches
+                predict_rows(model, _rows(model, inputs_of(batch)), batch_size, None, callbacks) for batch in given
             ]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
@@ -184,22 +184,22 @@ def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: C
     return outputs
 
 
-def _rows(model: Any, x: Any) -> _data.Rows:
-    return _data.Rows(model, "predict", x, targets=False)
+def _rows(model: Any, x: Any) -> Rows:
+    return Rows(model, "predict", x, targets=False)
 
 
 def predict_rows(
-    model: Any, data: _data.Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
+    model: Any, data: Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
 ) -> list[Array]:
     """Outputs for rows."""
     n = data.n if steps is None else min(data.n, steps * batch_size)
     outputs = [np.empty((n, *t.shape[1:]), model.dtype) for t in model.outputs]
-    sinks = _data.sinks(outputs)
+    written = sinks(outputs)
     per_batch = callbacks is not None and callbacks.per_predict_batch
     for chunk in row_chunks(model, "predict", data, batch_size, steps=steps, single=per_batch):
         if callbacks is not None and per_batch:
             callbacks.on_predict_batch_begin(chunk.first)
-        chunk.run(sinks=sinks)
+        chunk.run(sinks=written)
         if callbacks is not None and per_batch:
             callbacks.on_predict_batch_end(chunk.first)
     return outputs
@@ -207,13 +207,13 @@ def predict_rows(
 
 def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
     """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready."""
-    data = _data.Rows(model, owner, x, targets=False)
+    data = Rows(model, owner, x, targets=False)
     programs = model._programs
     programs.adopt(model, data.n)
     y = programs.predictor.run(data.arrays[0], out)
     if y is not None:
         return y
-    into = None if out is None else _check.outputs(owner, model.outputs, out, data.n)
+    into = None if out is None else check.outputs(owner, model.outputs, out, data.n)
     outputs = predict_rows(model, data, data.n)
     if into is not None:
         for target, values in zip(into, outputs, strict=True):

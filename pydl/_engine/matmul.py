@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core, config
-from pydl._plan import ALONE, choose_threads, rowwise
+from pydl._engine.builder import ALONE, choose_threads, rowwise
 
 Array = NDArray[np.floating[Any]]
 

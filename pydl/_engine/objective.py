@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pydl import _core
-from pydl._plan import Builder, Tensor
-from pydl._variable import Variable
+from pydl._engine.builder import Builder, Tensor
+from pydl._engine.variable import Variable
 
 _GROUP = 64  # elements per part of a norm, as in kernel.h
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from pydl import _core
 from pydl._core import Buffer as Buffer  # for layers, which do not import _core
-from pydl._debug import CheckedPlan
-from pydl._graph import Call, SymbolicTensor
-from pydl._variable import Variable
+from pydl._engine.debug import CheckedPlan
+from pydl._engine.graph import Call, SymbolicTensor
+from pydl._engine.variable import Variable
 
 # As in gemm.h: what the kernels pack at a time, and the widest panel, in elements.
 _BATCH_BLOCK, _ROW_BLOCK, _K_BLOCK, _PANEL = 256, 128, 512, 32

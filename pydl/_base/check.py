@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._args import real
-from pydl._graph import SymbolicTensor
+from pydl._base.args import real
 
 Array = NDArray[Any]
+
+
+class Described(Protocol):
+    """What is said of a model's input or output, a symbolic tensor."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
 
 
 def numeric(owner: str, what: str, x: Any) -> Array:
@@ -50,7 +57,7 @@ def rows_contiguous(array: Array) -> Array:
     return array if array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
-def model_input(owner: str, tensor: SymbolicTensor, x: Any, codes: int | None) -> Array:
+def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Array:
     """Rows for one input of a model; where it is of `codes`, whole numbers below that many."""
     array = numeric(owner, f'input "{tensor.name}"', x)
     wanted = tensor.shape[1:]
@@ -98,7 +105,7 @@ def _batch(shape: Sequence[int | None]) -> str:
     return f"(batch, {', '.join(map(str, shape))})" if shape else "(batch,)"
 
 
-def outputs(owner: str, tensors: Sequence[SymbolicTensor], out: Any, n: int) -> list[Array]:
+def outputs(owner: str, tensors: Sequence[Described], out: Any, n: int) -> list[Array]:
     """`out` of a prediction of n rows: an array to write for each output."""
     given = list(out) if isinstance(out, list | tuple) else [out]
     if len(given) != len(tensors):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core
-from pydl._args import whole
+from pydl._base.args import whole
 
 
 def derived(seed: int, number: int) -> int:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._errors import FormatError
+from pydl._base.errors import FormatError
 
 MAX_HEADER = 16 << 20  # bytes
 MAX_DEPTH = 64  # of nested JSON objects and lists

@@ -1,0 +1,1 @@
+"""What a model does with its programs: compile, fit, evaluate, predict."""
