@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from pydl import _core
+from tests.core.test_kernels import DTYPES, VECTOR_BYTES, mapped
 from tests.specs import SPECS, Fields, Spec
-from tests.test_kernels import DTYPES, VECTOR_BYTES, mapped
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = mmap.PAGESIZE
 ROOM = 1 << 20  # bytes for one array
 SHARES = (1, 3)
@@ -69,7 +69,7 @@ def call_all(isa: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("isa", _core.isas())
 def test_no_touch_beside_an_array(isa: str, dtype: str) -> None:
-    command = [sys.executable, "-u", "-m", "tests.test_overread", isa, dtype]
+    command = [sys.executable, "-u", "-m", "tests.core.test_overread", isa, dtype]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.splitlines()[-1]
     assert done.returncode == 0, f"died of {done.returncode} in {last}; {done.stderr}"
@@ -81,7 +81,7 @@ def test_a_fence_holds() -> None:
     for at in (-1, 1):
         code = f"""
 import ctypes, numpy as np
-from tests.test_overread import Cell
+from tests.core.test_overread import Cell
 x = Cell().place(np.ones(3), {at == 1})
 ctypes.c_double.from_address(x.ctypes.data + {3 * 8 if at == 1 else -8}).value
 """

@@ -10,7 +10,7 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl.callbacks import Callback, EarlyStopping, LambdaCallback, LearningRateScheduler
-from tests.numpy_fit import (
+from tests.training.numpy_fit import (
     BATCH,
     ROWS,
     RTOL,

@@ -11,7 +11,7 @@ import pytest
 
 from pydl.pipeline.table import read_table
 from pydl.pipeline.writing import table_writer, write_table
-from tests.tables import OF_ALL_KINDS
+from tests.pipeline.tables import OF_ALL_KINDS
 
 MIXED = pd.DataFrame({
     "whole": [3, 1, 2], "real": [0.5, np.nan, -2.25], "text": ["a", None, "c d"], "flag": [True, False, True],

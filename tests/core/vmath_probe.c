@@ -1,7 +1,7 @@
 /* vmath_probe.c: each function of vmath.h over an array, for test_vmath.py, which builds this once per ISA and dtype.
  */
-#include "../src/_core/kernels/kernel.h"
-#include "../src/_core/kernels/vmath.h"
+#include "../../src/_core/kernels/kernel.h"
+#include "../../src/_core/kernels/vmath.h"
 
 #define PROBE(f)                                                              \
     void probe_##f(const real *x, real *y, ptrdiff_t n);                      \

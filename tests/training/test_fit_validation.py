@@ -9,7 +9,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from tests.numpy_fit import (
+from tests.training.numpy_fit import (
     BATCH,
     RNG,
     ROWS,

@@ -17,7 +17,7 @@ import pytest
 
 from pydl.pipeline.table import chunk_rows, read_chunks, read_table, scan
 from pydl.pipeline.writing import write_table
-from tests.tables import OF_ALL_KINDS
+from tests.pipeline.tables import OF_ALL_KINDS
 
 PEOPLE = "name,age,city\nAnn,31,Oslo\nBob,45,Rome\nCid,28,Bonn\n"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "_core"
 BRIDGE = ROOT / "src" / "bridge"
 CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h"]

@@ -13,7 +13,7 @@ from pydl import callbacks as cb
 from pydl import saving
 from pydl._base.errors import FormatError
 from pydl._base.safetensors import Reader
-from tests.fake_model import FakeModel
+from tests.training.fake_model import FakeModel
 
 
 class Recorder(cb.Callback):

@@ -1,6 +1,6 @@
 """Forks: a child of a process that has run parallel regions can run its own, with the same bits.
 
-1,000 forks per case: PYDL_TEST_FORKS=1000 pytest tests/test_fork.py.
+1,000 forks per case: PYDL_TEST_FORKS=1000 pytest tests/whole/test_fork.py.
 """
 
 import os
