@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from pydl.pipeline.contract import Part
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import Batch, Predictions
 from pydl.pipeline.target import Target
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Part
 
 Array = NDArray[Any]
 Inputs = dict[str, Array]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from pydl.pipeline.columns import Column
+from pydl.pipeline.contract import Watch
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.target import Target
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Watch
+from pydl.pipeline.worker import fit
 
 
 def folds(
@@ -30,7 +29,6 @@ def folds(
     ValueError
         When there are fewer rows than folds.
     """
-    from pydl.pipeline.training import fit
 
     if len(y) < options.cv:
         raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import pydl
+from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation, read_images, read_unlabelled
@@ -13,7 +14,7 @@ from pydl.pipeline.network import compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.training import Outcome, Part, Watch, fit_model, split
+from pydl.pipeline.worker import fit_model, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"

@@ -14,13 +14,14 @@ from pydl.data import ShardSource
 from pydl.pipeline import run as names
 from pydl.pipeline import stream
 from pydl.pipeline.columns import must_have
+from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.training import Outcome, Part, Watch, class_weights
+from pydl.pipeline.worker import class_weights
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256

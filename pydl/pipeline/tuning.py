@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 import pydl
 from pydl.pipeline.columns import Column
+from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import STUDY, Run
 from pydl.pipeline.target import Target
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Watch
+from pydl.pipeline.worker import fit
 
 Trials = list[dict[str, Any]]
 
@@ -39,7 +38,6 @@ def search(
         from optuna.storages.journal import JournalFileBackend
     except ImportError:
         raise ValueError('--tune needs Optuna: pip install "pydl[tune]"') from None
-    from pydl.pipeline.training import fit
 
     if not options.val:
         raise ValueError("--tune: expected a validation part to compare by; give --val 0.15")

@@ -18,10 +18,10 @@ import pytest
 
 from pydl import cli
 from pydl.pipeline.columns import guess
+from pydl.pipeline.contract import Part
 from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.report import figures, latency, slices
 from pydl.pipeline.target import Target
-from pydl.pipeline.training import Part
 
 LOOK = """<script>
 addEventListener("error", e => (window.failed = String(e.message)), true);

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 
+from pydl.pipeline.contract import Outcome
 from pydl.pipeline.fitted import predict
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import figures, importance, latency, slices
 from pydl.pipeline.run import REPORT, Run
 from pydl.pipeline.stream import PARTS
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Outcome
 
 _MOST = 200  # rows of a table
 _HEADLINES = {

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pydl.pipeline.contract import Part
 from pydl.pipeline.fitted import Fitted, predict
 from pydl.pipeline.preparation import FEATURES, Preparation
 from pydl.pipeline.report.slices import losses
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Part
 
 Array = NDArray[Any]
 

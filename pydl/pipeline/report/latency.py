@@ -6,15 +6,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pydl.pipeline.contract import Part
 from pydl.pipeline.fitted import Fitted
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Part
 
 _CALLS = 30
 _ENOUGH = 0.5  # seconds of each kind

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pydl.pipeline.columns import Column
+from pydl.pipeline.contract import Part
 from pydl.pipeline.fitted import Fitted, Predictions
 from pydl.pipeline.report import latency
 from pydl.pipeline.target import Target
-
-if TYPE_CHECKING:
-    from pydl.pipeline.training import Part
 
 Array = NDArray[Any]
 

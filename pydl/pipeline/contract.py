@@ -1,0 +1,77 @@
+"""What the parts of a training run hand each other: who is told, some rows, and what a training gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pydl
+from pydl.pipeline.columns import Column
+from pydl.pipeline.fitted import Batch, Fitted
+
+Array = NDArray[Any]
+Frame = Any
+
+
+class Watch:
+    """Whoever follows a run: told in words, and given a say in each training. This one is silent."""
+
+    def say(self, text: str) -> None:
+        """A line about what happens."""
+
+    def callbacks(self, what: str, epochs: int) -> list[pydl.callbacks.Callback]:
+        """Callbacks for a training that is called `what`."""
+        return []
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows: as read, prepared for the network, and their encoded targets."""
+
+    frame: Frame
+    inputs: dict[str, Array]
+    y: Array
+
+    def batches(self) -> Iterator[Batch]:
+        """All of it at once, its rows as the file numbers them."""
+        yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training gave, before it is judged.
+
+    Attributes
+    ----------
+    fitted : Fitted
+    parts : dict of str to Part
+        "train", "validation" (may be missing) and "test"; of what is not in memory, some rows.
+    streams : dict of str to callable
+        All rows of the parts that are not in memory, in batches, anew with each call.
+    history : dict of str to list of float
+    columns : list of Column
+    notes : list of str
+        What was noticed and decided on the way.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
+    folds, trials
+        What cross-validation and the search found; None without.
+    scratch : Path or None
+        A folder that nobody needs once the training is judged.
+    """
+
+    fitted: Fitted
+    parts: dict[str, Part]
+    history: dict[str, list[float]]
+    streams: Mapping[str, Callable[[], Iterator[Batch]]] = field(default_factory=dict)
+    columns: list[Column] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    folds: dict[str, Any] | None = None
+    trials: list[dict[str, Any]] | None = None
+    scratch: Path | None = None

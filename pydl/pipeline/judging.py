@@ -1,0 +1,80 @@
+"""The end of a training run: figures of every part, and all that its folder holds."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import pydl
+from pydl.pipeline import baseline, stream
+from pydl.pipeline import run as names
+from pydl.pipeline.contract import Outcome, Watch
+from pydl.pipeline.evaluation import Judge
+from pydl.pipeline.fitted import Scored, score
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.run import Run
+from pydl.pipeline.target import Target
+
+
+def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, watch: Watch) -> None:
+    """Judge a training and write all that belongs to a run."""
+    from pydl.pipeline.report import write_report  # here: it brings matplotlib, which nothing before it needs
+
+    fitted, target = outcome.fitted, outcome.fitted.target
+    history = target.readable(outcome.history)
+    batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
+    judges = {part: Judge(target) for part in stream.PARTS if part in batches}
+    for part, judge in judges.items():
+        scored = _judged(score(fitted.model, target, batches[part]()), judge)
+        if part == "test":
+            run.write_csv(names.PREDICTIONS, *_prediction_rows(target, scored))
+        else:
+            deque(scored, maxlen=0)
+    figures: dict[str, Any] = {part: judge.figures() for part, judge in judges.items()}
+    figures["baselines"] = baseline.baselines(target, outcome.parts["train"], batches["test"](), options.seed)
+    if outcome.folds is not None:
+        figures["cross_validation"] = outcome.folds
+
+    fitted.model.save(run.path / names.MODEL)
+    fitted.preparation.save(run.path / names.PREPARATION)
+    run.write_json(names.TARGET, target.state())
+    run.write_json(names.METRICS, figures)
+    columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
+    run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
+    run.write_json(names.CONFIG, options.to_json())
+    info = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - begin, 2),
+        "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
+        | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "threads": pydl.config.get_num_threads(),
+        "interrupted": outcome.interrupted,
+    }
+    run.write_json(names.INFO, info)
+    watch.say("writing the report")
+    write_report(run, options, outcome, history, figures, info)
+
+
+def _judged(scored: Iterable[Scored], judge: Judge) -> Iterator[Scored]:
+    """The same, each judged as it passes."""
+    for each in scored:
+        judge.add(each.y, each.predictions)
+        yield each
+
+
+def _prediction_rows(target: Target, scored: Iterable[Scored]) -> tuple[list[str], Iterator[Any]]:
+    """Header and rows of the table of predictions; `row` counts the data rows of the file from 0."""
+
+    def rows() -> Iterator[Any]:
+        for each in scored:
+            found = each.predictions
+            probabilities = [] if found.probabilities is None else list(found.probabilities.T)
+            yield from zip(each.rows, target.decode(each.y), found.values, *probabilities, strict=True)
+
+    return ["row", "truth", "prediction", *(f"probability {name}" for name in target.classes)], rows()
