@@ -24,13 +24,21 @@ DEPENDENCIES = {"numpy", "safetensors", "tqdm", "pydl"}
 @dataclass(frozen=True)
 class Floor:
     number: int
-    files: list[str]
+    steps: list[list[str]]  # each above those before it
     uses: list[str]
+
+    @property
+    def files(self) -> list[str]:
+        return [file for step in self.steps for file in step]
 
 
 def floors() -> dict[int, Floor]:
     rows = re.findall(r"^\| (\d) \|([^|]*)\|([^|]*)\|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
-    return {int(n): Floor(int(n), *(re.findall(r"`([^`]+)`", cell) for cell in cells)) for n, *cells in rows}
+    return {int(n): Floor(int(n), [quoted(s) for s in files.split("then")], quoted(uses)) for n, files, uses in rows}
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
 
 
 FLOORS = floors()
@@ -99,14 +107,17 @@ def test_the_bridge_sees_pd_h_only() -> None:
 
 # ---- Python ---------------------------------------------------------------------------------------------------------
 MODULES = {p.relative_to(ROOT).with_suffix("").as_posix(): p for p in sorted((ROOT / "pydl").rglob("*.py"))}
-UPWARD = {("pydl/layers/base", "pydl/_training/eager")}  # as ARCHITECTURE.md says
+# Inside functions, as ARCHITECTURE.md says: an import that goes up, and one that closes a circle.
+UPWARD = {("pydl/layers/base", "pydl/_training/eager")}
+ROUND = {("pydl/saving", "pydl/models")}
 
 
-def py_floor(module: str) -> int:
+def place(module: str) -> tuple[int, int]:
+    """The floor of a module, and its step there."""
     name = module.removeprefix("pydl/")
     package = name.split("/")[0] + "/" if "/" in name else name
-    found = [n for n in range(3, 7) if package in FLOORS[n].files]
-    assert len(found) == 1, f"{module} stands on floors {found}: give it one in ARCHITECTURE.md"
+    found = [(n, k) for n in range(3, 7) for k, step in enumerate(FLOORS[n].steps) if package in step]
+    assert len(found) == 1, f"{module} stands in {found}: give it one place in ARCHITECTURE.md"
     return found[0]
 
 
@@ -141,12 +152,12 @@ def imports(tree: ast.AST, lazy: bool = False, typing: bool = False) -> Iterator
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports(module: str) -> None:
-    floor = py_floor(module)
+    floor, step = place(module)
     for used in imports(ast.parse(MODULES[module].read_text())):
         if used.target == "pydl/_core":
             assert floor == 3, f"{module} imports _core: floor 3 does that for it"
         elif used.target.startswith("pydl/"):
-            up = py_floor(used.target) > floor and not (used.lazy and (module, used.target) in UPWARD)
+            up = place(used.target) > (floor, step) and not (used.lazy and (module, used.target) in UPWARD)
             assert not up, f"{module} imports {used.target}, which stands above it"
         else:
             known = floor == 6 or used.lazy or used.target in sys.stdlib_module_names | DEPENDENCIES
@@ -161,3 +172,37 @@ def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
     assert name == "__init__" or used <= {f"{package}/base", f"{package}/schedules"}
+
+
+def circle(uses: dict[str, set[str]]) -> list[str]:
+    """Modules of which each imports the next and the last is the first again; none if there are no such."""
+    done: set[str] = set()
+
+    def look(module: str, path: list[str]) -> list[str]:
+        if module in path:
+            return [*path[path.index(module) :], module]
+        if module not in done:
+            for used in sorted(uses[module]):
+                if found := look(used, [*path, module]):
+                    return found
+            done.add(module)
+        return []
+
+    return next((found for module in uses if (found := look(module, []))), [])
+
+
+def test_no_circles() -> None:
+    uses = {
+        module: {
+            i.target
+            for i in imports(ast.parse(path.read_text()))
+            if i.target in MODULES and not i.typing and not (i.lazy and (module, i.target) in UPWARD | ROUND)
+        }
+        for module, path in MODULES.items()
+    }
+    assert " -> ".join(circle(uses)) == ""
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": {"d"}, "d": {"b"}}) == ["b", "c", "d", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
