@@ -15,7 +15,7 @@ import numpy as np
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
 from pydl._base.registry import unknown_name
-from pydl._engine.builder import run_op
+from pydl._engine.facts import run_op
 
 __all__ = [
     "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",

@@ -16,6 +16,7 @@ from pydl._base.registry import custom_object_scope
 from pydl._engine import listing
 from pydl._engine.graph import SymbolicTensor, code_limits, is_symbolic, order_calls, unique_layers
 from pydl._engine.variable import Variable
+from pydl._engine.walk import Walk
 from pydl._training.inputs import Rows
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
@@ -182,35 +183,27 @@ class Model(Trainer):
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the input's shape from a symbolic tensor, where it has been left open."""
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        if len(self.outputs) != 1:
-            raise ValueError(f'Model "{self.name}": only models with one output can be used as layers')
+    def compute_output_shape(self, input_shape: Any) -> Any:
         given = input_shape if isinstance(input_shape, list) else [input_shape]
         wanted = [t.shape for t in self.inputs]
         if [tuple(s) for s in given] != wanted:
             raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
-        return self.outputs[0].shape
+        return [t.shape for t in self.outputs] if len(self.outputs) > 1 else self.outputs[0].shape
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         super().code_limits(limit, inputs)
         return self.input_codes
 
     def emit_forward(self, b: Any, *x: Any) -> Any:
-        tensors = {id(t): given for t, given in zip(self.inputs, x, strict=True)}
-        claim = b.claim
-        for call in self.calls:
-            b.claim = claim if call.output is self.outputs[0] else None
-            tensors[id(call.output)] = call.layer.emit_forward(b, *(tensors[id(t)] for t in call.inputs))
-        y = tensors[id(self.outputs[0])]
-        b.notes[id(y.value), id(self)] = tensors
-        return y
+        walk = Walk(b, self.calls, {id(t): given for t, given in zip(self.inputs, x, strict=True)})
+        walk.forward({} if b.claim is None else {id(self.outputs[0]): b.claim})
+        ys = [walk[t] for t in self.outputs]
+        b.notes[id(ys[0].value), id(self)] = walk
+        return ys if len(ys) > 1 else ys[0]
 
     def emit_backward(self, b: Any, *x: Any, y: Any) -> None:
-        tensors = b.notes[id(y.value), id(self)]
-        for call in reversed(self.calls):
-            out = tensors[id(call.output)]
-            if out.value.needs_grad and out.value.grad is not None:
-                call.layer.emit_backward(b, *(tensors[id(t)] for t in call.inputs), y=out)
+        first = y[0] if isinstance(y, list) else y
+        b.notes[id(first.value), id(self)].backward()
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
@@ -284,12 +277,13 @@ class Model(Trainer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values."""
-        producers = {id(t): [t.name, 0] for t in self.inputs}
+        producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in self.inputs}
         entries: dict[str, dict[str, Any]] = {}
         for call in self.calls:
             entry = entries.setdefault(call.layer.name, {**layers.serialize(call.layer), "calls": []})
             entry["calls"].append([producers[id(t)] for t in call.inputs])
-            producers[id(call.output)] = [call.layer.name, len(entry["calls"]) - 1]
+            for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
+                producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -303,7 +297,7 @@ class Model(Trainer):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described."""
         with custom_object_scope(custom_objects):
-            tensors: dict[tuple[str, int], SymbolicTensor] = {}
+            tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
             for entry in config["inputs"]:
                 tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
             inputs = list(tensors.values())
@@ -311,10 +305,12 @@ class Model(Trainer):
             done: Counter[str] = Counter()
             for name in config["order"]:
                 layer, calls = made[name]
-                xs = [tensors[producer, place] for producer, place in calls[done[name]]]
-                tensors[name, done[name]] = layer(xs if len(xs) > 1 else xs[0])
+                xs = [tensors[tuple(place)] for place in calls[done[name]]]
+                ys = layer(xs if len(xs) > 1 else xs[0])
+                for i, y in enumerate(ys if isinstance(ys, list) else [ys]):
+                    tensors[(name, done[name], *([i] if i else []))] = y
                 done[name] += 1
-            outputs = [tensors[name, place] for name, place in config["outputs"]]
+            outputs = [tensors[tuple(place)] for place in config["outputs"]]
         return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
 
 

@@ -79,5 +79,5 @@ def forward(model: Any, xs: list[Array]) -> list[Array]:
     """The outputs of a model."""
     tensors = {id(t): x for t, x in zip(model.inputs, xs, strict=True)}
     for call in model.calls:
-        tensors[id(call.output)] = apply(call.layer, [tensors[id(t)] for t in call.inputs])
+        tensors[id(call.outputs[0])] = apply(call.layer, [tensors[id(t)] for t in call.inputs])
     return [tensors[id(t)] for t in model.outputs]

@@ -39,12 +39,17 @@ class SymbolicTensor:
 
 
 class Call:
-    """One use of a layer: its inputs and its output."""
+    """One use of a layer: its inputs and its outputs.
 
-    def __init__(self, layer: Any, inputs: Sequence[SymbolicTensor], shape: Shape, dtype: str) -> None:
+    Attributes
+    ----------
+    inputs, outputs : list of SymbolicTensor
+    """
+
+    def __init__(self, layer: Any, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str) -> None:
         self.layer = layer
         self.inputs = list(inputs)
-        self.output = SymbolicTensor(shape, dtype, layer.name, self)
+        self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]
 
 
 def is_symbolic(x: Any) -> bool:
@@ -64,6 +69,7 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
     """
     known = {id(t) for t in inputs}
     ordered: list[Call] = []
+    placed: set[int] = set()
     used: set[int] = set()
     pending = [(t, False) for t in reversed(outputs)]
     while pending:
@@ -74,8 +80,9 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
                 continue
         call = tensor.call
         if expanded and call is not None:
-            if id(tensor) not in known:
-                known.add(id(tensor))
+            if id(call) not in placed:
+                placed.add(id(call))
+                known.update(id(t) for t in call.outputs)
                 ordered.append(call)
         elif call is None:
             raise ValueError(
@@ -94,7 +101,9 @@ def code_limits(inputs: Sequence[SymbolicTensor], calls: Sequence[Call]) -> list
     """For each input, None, or the number of codes where its values must be codes: whole numbers below it."""
     limits: dict[int, int] = {}
     for call in reversed(calls):
-        wanted = call.layer.code_limits(limits.get(id(call.output)), len(call.inputs))
+        wanted_of = [limits.get(id(t)) for t in call.outputs]
+        limit = min((n for n in wanted_of if n is not None), default=None)
+        wanted = call.layer.code_limits(limit, len(call.inputs))
         for t, limit in zip(call.inputs, wanted, strict=True):
             if limit is not None:
                 limits[id(t)] = min(limit, limits.get(id(t), limit))

@@ -36,7 +36,9 @@ def summary(model: Any) -> str:
     for call in model.calls:
         params = call.layer.count_params() if id(call.layer) not in seen else 0
         seen.add(id(call.layer))
-        rows.append([call.layer.name, type(call.layer).__name__, str(call.output.shape), f"{params:,}"])
+        rows.append(
+            [call.layer.name, type(call.layer).__name__, " ".join(str(t.shape) for t in call.outputs), f"{params:,}"]
+        )
     total = sum(v.size for v in model.weights)
     trained = sum(v.size for v in model.trainable_weights)
     width = np.dtype(model.dtype).itemsize
@@ -55,7 +57,7 @@ class PlanListing:
     Attributes
     ----------
     records : list of dict
-        op, fields, part, reads, writes, barrier of each.
+        op, fields, split, reads, writes, barrier of each.
     """
 
     def __init__(self, kind: str, program: Any) -> None:
@@ -71,7 +73,7 @@ class PlanListing:
         rows = []
         for i, r in enumerate(self.records):
             moved = sum(b.nbytes for b in [*r["reads"], *r["writes"]])
-            threads = 1 if r["part"] in ("serial", "python") else self.threads
+            threads = 1 if r["split"] in ("serial", "python") else self.threads
             sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import _core, config
-from pydl._engine.builder import ALONE, choose_threads, rowwise
+from pydl._engine.facts import rowwise
+from pydl._engine.team import ALONE, choose_threads
 
 Array = NDArray[np.floating[Any]]
 

@@ -1,18 +1,90 @@
-"""What a plan does with a model's outputs: losses, metrics, and the optimizer's step."""
+"""What a plan does with a model's outputs: losses and metrics, and which of them there are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pydl import _core
-from pydl._engine.builder import Builder, Tensor
+from pydl._engine.builder import Builder
+from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
+from pydl._engine.walk import Walk
 
-_GROUP = 64  # elements per part of a norm, as in kernel.h
+
+@dataclass(frozen=True)
+class Objective:
+    """What is asked of a graph's outputs.
+
+    Attributes
+    ----------
+    losses, loss_weights : list
+        Of each output.
+    metrics : list of CompiledMetric
+        Each with the number of its output.
+    penalised : list of Variable
+        Weights whose regularizers add to the loss.
+    """
+
+    losses: Sequence[Any]
+    loss_weights: Sequence[float]
+    metrics: Sequence[Any]
+    penalised: Sequence[Variable]
+
+    def claims(self, graph: Any) -> dict[int, Any]:
+        """Outputs whose activation their loss may absorb: those that nothing else reads."""
+        reads: Counter[int] = Counter(id(t) for c in graph.calls for t in c.inputs)
+        reads.update(id(t) for t in graph.outputs)
+        return {id(t): loss for t, loss in zip(graph.outputs, self.losses, strict=True) if reads[id(t)] == 1}
+
+
+@dataclass
+class Slots:
+    """Where the figures of an objective are summed up.
+
+    Attributes
+    ----------
+    losses : list of int
+    metrics : list of int or None
+        None for those that keep their own state.
+    penalty : int or None
+    """
+
+    losses: list[int]
+    metrics: list[int | None]
+    penalty: int | None = None
+
+
+def emit_objective(b: Builder, objective: Objective, graph: Any, walk: Walk, weighted: Sequence[bool]) -> Slots:
+    """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics."""
+    k = len(graph.inputs)
+    targets: list[Tensor] = []
+    weights: list[_core.Buffer | None] = []
+    for t, loss in zip(graph.outputs, objective.losses, strict=True):
+        targets.append(b.tensor(walk[t].shape[:-1] if loss.sparse else walk[t].shape))
+        emit_gather(b, targets[-1].buffer, k)
+        k += 1
+    for has in weighted:
+        weights.append(b.buffer((b.batch,)) if has else None)
+        if has:
+            emit_gather(b, weights[-1], k)
+            k += 1
+    slots = Slots([], [])
+    for i, (t, loss) in enumerate(zip(graph.outputs, objective.losses, strict=True)):
+        slots.losses.append(emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i]))
+    for m in objective.metrics:
+        w = weights[m.output] if m.weighted else None
+        slots.metrics.append(emit_metric(b, m.metric, walk[graph.outputs[m.output]], targets[m.output], w))
+    return slots
+
+
+def emit_gather(b: Builder, buffer: Any, k: int) -> None:
+    """Fetch the batch's rows of source k."""
+    b.emit("gather", y=buffer, B=b.batch, O=buffer.size // b.batch, k=k)
 
 
 def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
@@ -20,8 +92,7 @@ def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | Non
 
     Divided by the samples it was collected over, that sum is the mean of the batches' losses weighted by their size.
     """
-    rows, columns = y.rows_of_last, y.shape[-1]
-    group = rows // y.batch
+    rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
     scale = loss.scale(rows)
     pending, y.value.pending = y.value.pending, None
@@ -32,22 +103,22 @@ def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | Non
             return
         op = loss.op if pending is None else loss.fused[pending.name]
         p = None if pending is None else y.buffer
-        b.emit(op, y=y.buffer, t=t.buffer, w=w, loss=values, dy=dy, p=p, B=rows, O=columns, group=group,
+        b.emit(op, y=y.buffer, t=t.buffer, w=w, loss=values, dy=dy, p=p, O=y.shape[-1], **y.by_last(),
                scale=scale * weight, **loss.fields())  # fmt: skip
 
     if y.value.needs_grad:
-        b.use(y)
+        b.note_reader(y)
         if pending is not None:
             y.value.grad = b.buffer(y.shape)
             y.value.grad_is_pre = True
             emit(y.value.grad)
         else:
-            b.contribute(y, lambda dy, _: emit(dy))
+            b.add_input_gradient(y, lambda dy, _: emit(dy))
     else:
         emit(None)
     slot = b.slot(2)
     factor = scale * b.batch
-    b.later(lambda: b.emit("sum", x=values, n=rows, group=group, slot=slot, factor=factor))
+    b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=factor))
     return slot
 
 
@@ -56,12 +127,12 @@ def _emit_custom_loss(
     scale: float,
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy."""
-    y_true, y_pred = t.array(), y.array()
-    out = np.asarray(values).reshape(y_pred.shape[:-1])
-    weights = None if w is None else np.asarray(w).reshape(-1, *[1] * (out.ndim - 1))
-    grad = None if dy is None else np.asarray(dy).reshape(y_pred.shape)
 
     def run() -> None:
+        y_true, y_pred = t.array(), y.array()
+        out = np.asarray(values).reshape(y_pred.shape[:-1])
+        weights = None if w is None else np.asarray(w).reshape(-1, *[1] * (out.ndim - 1))
+        grad = None if dy is None else np.asarray(dy).reshape(y_pred.shape)
         result = np.asarray(loss.call(y_true, y_pred))
         if result.shape != out.shape:
             raise ValueError(f'loss "{loss.name}": call returned shape {result.shape}, expected {out.shape}')
@@ -81,141 +152,17 @@ def _emit_custom_loss(
 def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
     """Emit a metric; returns the accumulators of its total and count, None where it keeps them itself (in NumPy)."""
     if metric.op is None:
-        y_true, y_pred = t.array(), y.array()
-        weights = None if w is None else np.asarray(w)
+
+        def run() -> None:
+            metric.update_state(t.array(), y.array(), sample_weight=None if w is None else np.asarray(w))
+
         reads = [y.buffer, t.buffer] + ([] if w is None else [w])
-        b.later(
-            lambda: b.emit_python(
-                type(metric).__name__, lambda: metric.update_state(y_true, y_pred, sample_weight=weights), reads, []
-            )
-        )
+        b.defer_to_tail(lambda: b.emit_python(type(metric).__name__, run, reads, []))
         return None
-    rows, columns = y.rows_of_last, y.shape[-1]
-    group = rows // y.batch
+    rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
     slot = b.slot(2)
-    b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, B=rows, O=columns, group=group, **{metric.output: values},
+    b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, O=y.shape[-1], **y.by_last(), **{metric.output: values},
            **metric.fields())  # fmt: skip
-    b.later(lambda: b.emit("sum", x=values, w=w, n=rows, group=group, slot=slot, factor=1.0))
+    b.defer_to_tail(lambda: b.emit("sum", x=values, w=w, n=rows, L=per_sample, slot=slot, factor=1.0))
     return slot
-
-
-def emit_penalties(b: Builder, variables: Sequence[Variable]) -> int | None:
-    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
-    penalised = [v for v in variables if v.regularizer is not None]
-    if not penalised:
-        return None
-    slot = b.slot(1)
-    for parts in [_emit_norm_parts(b, v.buffer, *_factors(v, b.batch)) for v in penalised]:
-        b.later(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
-    return slot
-
-
-def _factors(v: Variable, batch: int) -> tuple[float, float]:
-    """l1 and l2 of a weight's penalty."""
-    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(batch)
-
-
-def emit_penalty_gradients(b: Builder) -> None:
-    """Emit the regularizers' part of the gradients."""
-    for v in b.trained.values():
-        l1, l2 = _factors(v, b.batch)
-        if l1 or l2:
-            b.emit("penalty_grad", w=v.buffer, g=v.gradient_buffer(), n=v.buffer.size, l1=l1, l2=l2)
-
-
-def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core.Buffer:
-    """Emit l1 sum|x| + l2 sum(x^2), in parts that are yet to be summed."""
-    parts = b.buffer((-(-x.size // _GROUP),), "float64")
-    b.emit("norm_parts", x=x, parts=parts, n=x.size, l1=l1, l2=l2)
-    return parts
-
-
-def _unseen(optimizer: Any) -> bool:
-    """Whether gradients are the optimizer's kernel's alone: not clipped, not shown to Python."""
-    limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
-    return optimizer.op is not None and all(limit is None for limit in limits)
-
-
-def step_of(optimizer: Any, batch: int) -> Callable[[Variable], dict[str, Any]] | None:
-    """The fields of an optimizer's step on a weight, for records that take it with the gradient, if any may."""
-    if not _unseen(optimizer):
-        return None
-    return lambda v: {"opt": optimizer.op, **_step_fields(optimizer, v, batch)}
-
-
-def _step_fields(optimizer: Any, v: Variable, batch: int) -> dict[str, Any]:
-    """Without the gradient; where that is the kernel's alone, it adds the penalty's gradient by itself."""
-    slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
-    l1, l2 = _factors(v, batch) if _unseen(optimizer) else (0.0, 0.0)
-    return {"w": v.buffer, "n": v.buffer.size, "decay": int(optimizer.decays(v)), "l1": l1, "l2": l2,
-            **slots, **optimizer.fields()}  # fmt: skip
-
-
-def emit_optimizer(b: Builder, optimizer: Any) -> None:
-    """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
-    if not _unseen(optimizer):
-        emit_penalty_gradients(b)
-        _emit_clipping(b, optimizer, list(b.trained.values()))
-    for v in b.trained.values():
-        if optimizer.op is None:
-            _emit_custom_step(b, optimizer, v, optimizer.slot_variables(v))
-        elif id(v) not in b.stepped:
-            b.emit(optimizer.op, g=v.gradient_buffer(), **_step_fields(optimizer, v, b.batch))
-        if v.constraint is not None:
-            _emit_constraint(b, v)
-
-
-def _emit_clipping(b: Builder, optimizer: Any, variables: Sequence[Variable]) -> None:
-    grads = [v.gradient_buffer() for v in variables]
-    if optimizer.clipvalue is not None:
-        for g in grads:
-            b.emit("grad_clip", g=g, n=g.size, limit=optimizer.clipvalue)
-        return
-    limit = optimizer.clipnorm or optimizer.global_clipnorm
-    if limit is None:
-        return
-    if optimizer.global_clipnorm is not None:
-        norms = [_emit_norm(b, grads)] * len(grads)
-    else:
-        norms = [_emit_norm(b, [g]) for g in grads]
-    for g, norm in zip(grads, norms, strict=True):
-        b.emit("grad_clip", g=g, norm2=norm, n=g.size, limit=limit)
-
-
-def _emit_norm(b: Builder, grads: Sequence[_core.Buffer]) -> _core.Buffer:
-    """Emit the squared norm of gradients as one vector."""
-    norm = b.buffer((1,), "float64")
-    parts = [_emit_norm_parts(b, g, 0.0, 1.0) for g in grads]
-    for i, p in enumerate(parts):
-        b.emit("sum_parts", parts=p, total=norm, n=p.size, add=int(i > 0))
-    return norm
-
-
-def _emit_custom_step(b: Builder, optimizer: Any, v: Variable, slots: dict[int, Variable]) -> None:
-    """The record of an optimizer written in NumPy; it sees arrays as the user does."""
-    b.single_steps = True
-    arrays = {optimizer.slots[i]: s for i, s in slots.items()}
-
-    def run() -> None:
-        t = optimizer.iterations + 1
-        rate = float(optimizer.rates(t - 1)[0])
-        w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
-        if optimizer.decays(v):
-            w -= rate * optimizer.weight_decay * w
-        optimizer.update(w, v.gradient, named, rate, t)
-        v.assign(w)
-        for name, s in arrays.items():
-            s.assign(named[name])
-
-    b.emit_python(type(optimizer).__name__, run, [v.gradient_buffer()], [v.buffer, *(s.buffer for s in slots.values())])
-
-
-def _emit_constraint(b: Builder, v: Variable) -> None:
-    constraint = v.constraint
-    assert constraint is not None
-
-    def run() -> None:
-        v.assign(constraint(v.numpy()))
-
-    b.emit_python(type(constraint).__name__, run, [v.buffer], [v.buffer])

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pydl import _core
-
-_PAD = 32  # elements: vectors may be read a panel's width at a time
-
+from pydl._engine.layout import Layout
 
 _budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left
 
@@ -32,9 +30,8 @@ class Variable:
         Unique within its layer.
     trainable : bool
         Whether an optimizer may change it (the layer's own `trainable` counts too).
-    panels : bool
-        Store a matrix `(inputs, units)` as the GEMM reads it: panels `[ceil(units / width)][inputs][width]`, the last
-        one padded with zeros, which every element-wise update keeps at zero.
+    layout : class of Layout
+        How values, gradients and an optimizer's slots are stored.
     regularizer, constraint : object or None
         With attributes `l1` and `l2`; a function of the array.
 
@@ -53,7 +50,7 @@ class Variable:
         name: str,
         *,
         trainable: bool = True,
-        panels: bool = False,
+        layout: type[Layout] = Layout,
         regularizer: Any = None,
         constraint: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
     ) -> None:
@@ -62,7 +59,7 @@ class Variable:
         self.name = name
         self.path = name
         self.trainable = trainable
-        self.panels = panels
+        self.layout = layout(self.shape, dtype)
         self.regularizer = regularizer
         self.constraint = constraint
         budget = _budget.get()
@@ -90,11 +87,7 @@ class Variable:
 
     def storage(self) -> _core.Buffer:
         """New zeroed memory in this variable's layout (for its gradient, for an optimizer's slots)."""
-        if not self.panels:
-            return _core.Buffer(self.shape, self.dtype, self.size + _PAD)
-        inputs, units = self.shape
-        width = _core.panel_width(units, self.dtype)
-        return _core.Buffer((-(-units // width), inputs, width), self.dtype)
+        return self.layout.buffer()
 
     def gradient_buffer(self) -> _core.Buffer:
         """The gradient's storage, made when first asked for."""
@@ -108,27 +101,15 @@ class Variable:
         return self.unpack(self.gradient_buffer())
 
     def unpack(self, buffer: _core.Buffer) -> NDArray[Any]:
-        """Storage of this layout as the user's array: a view where the layout is plain, else a copy."""
-        stored = np.asarray(buffer)
-        if not self.panels:
-            return stored
-        panels, inputs, width = stored.shape
-        whole = stored.transpose(1, 0, 2).reshape(inputs, panels * width)
-        return np.ascontiguousarray(whole[:, : self.shape[1]])
+        """Storage of this layout as the user's array: a view if the layout is plain, else a copy."""
+        return self.layout.unpack(np.asarray(buffer))
 
     def pack(self, array: ArrayLike, buffer: _core.Buffer) -> None:
         """Write a user's array into storage of this layout."""
         values = np.asarray(array)
         if values.shape != self.shape:
             raise ValueError(f'variable "{self.path}": expected an array of shape {self.shape}, got {values.shape}')
-        stored = np.asarray(buffer)
-        if not self.panels:
-            stored[...] = values
-            return
-        panels, _, width = stored.shape
-        for p in range(panels):
-            columns = values[:, p * width : (p + 1) * width]
-            stored[p, :, : columns.shape[1]] = columns
+        self.layout.pack(values, np.asarray(buffer))
 
     def numpy(self) -> NDArray[Any]:
         """A copy of the value."""

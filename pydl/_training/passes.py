@@ -208,9 +208,7 @@ def predict_rows(
 def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
     """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready."""
     data = Rows(model, owner, x, targets=False)
-    programs = model._programs
-    programs.adopt(model, data.n)
-    y = programs.predictor.run(data.arrays[0], out)
+    y = model._adopt(data.n).run(data.arrays[0], out)
     if y is not None:
         return y
     into = None if out is None else check.outputs(owner, model.outputs, out, data.n)

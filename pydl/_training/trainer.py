@@ -14,7 +14,9 @@ from pydl import optimizers
 from pydl._base import check, random
 from pydl._base.args import optional_whole, whole
 from pydl._base.registry import serialize
-from pydl._engine.program import Program, ProgramCache
+from pydl._engine.cache import ProgramCache
+from pydl._engine.objective import Objective
+from pydl._engine.program import Program
 from pydl._training import passes
 from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
 from pydl._training.inputs import Rows, first_inputs, unpacked
@@ -139,12 +141,12 @@ class Trainer(Layer):
 
         logs: dict[str, float] = {"loss": 0.0}
         if program is not None and n:
-            parts = [mean(s) for s in program.loss_slots]
-            penalty = 0.0 if program.penalty_slot is None else mean(program.penalty_slot)
+            parts = [mean(s) for s in program.slots.losses]
+            penalty = 0.0 if program.slots.penalty is None else mean(program.slots.penalty)
             logs["loss"] = sum(p * w for p, w in zip(parts, self.loss_weights, strict=True)) + penalty
             if len(parts) > 1:
                 logs |= {f"{name}_loss": p for name, p in zip(self.output_names, parts, strict=True)}
-            for c, slot in zip(self.compiled_metrics, program.metric_slots, strict=True):
+            for c, slot in zip(self.compiled_metrics, program.slots.metrics, strict=True):
                 if slot is not None:
                     c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
         elif len(self.output_names) > 1:
@@ -168,11 +170,32 @@ class Trainer(Layer):
 
     @contextmanager
     def _program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Iterator[Program]:
-        workspace, program = self._programs.take(self, kind, batch, weighted)
+        """A program that nobody else runs meanwhile."""
+        key = self._program_key(kind, batch, weighted)
+        workspace, program = self._programs.acquire(key, lambda: self._make_program(kind, batch, weighted))
         try:
             yield program
         finally:
-            self._programs.give(workspace)
+            self._programs.release(workspace)
+
+    def _program_key(self, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
+        """All that a program depends on."""
+        frozen = () if kind == "predict" else tuple(_trainable(self))
+        return kind, batch, weighted, frozen
+
+    def _adopt(self, batch: int) -> Any:
+        """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
+        if len(self.inputs) == len(self.outputs) == 1 and self.input_codes == [None]:
+            key = self._program_key("predict", batch, ())
+            self._programs.adopt(batch, key, lambda: self._make_program("predict", batch))
+        return self._programs.predictor
+
+    def _make_program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Program:
+        if kind == "predict":
+            return Program(self, kind, batch)
+        penalised = [v for v in self.trainable_weights if v.regularizer is not None]
+        objective = Objective(self.losses, self.loss_weights, self.compiled_metrics, penalised)
+        return Program(self, kind, batch, objective, weighted, self.optimizer)
 
     def _step(self, program: Program, data: Any, steps: int, threads: int, **where: Any) -> int:
         """Run some steps of a training program; the optimizer's counter moves with them."""
@@ -420,3 +443,11 @@ def _report(logs: dict[str, float], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
+
+
+def _trainable(layer: Any) -> Iterator[bool]:
+    """Whether a layer, those inside it, and their weights are to be trained."""
+    yield layer.trainable
+    yield from (v.trainable for v in layer.weights)
+    for inner in getattr(layer, "layers", ()):
+        yield from _trainable(inner)

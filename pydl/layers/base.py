@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from pydl import config, constraints, initializers, regularizers
 from pydl._base import check
 from pydl._base.registry import Configurable, snake_case
-from pydl._engine.builder import Builder, Tensor
+from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
+from pydl._engine.layout import Layout
+from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 
 _names: Counter[str] = Counter()
@@ -80,13 +82,13 @@ class Layer(Configurable):
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        panels: bool = False,
+        layout: type[Layout] = Layout,
     ) -> Variable:
         """Make a weight of this layer; call it from `build`."""
         if any(v.name == name for v in self._variables):
             raise ValueError(f'layer "{self.name}": it already has a weight named {name!r}; choose another name')
         variable = Variable(
-            shape, self.dtype, name, trainable=trainable, panels=panels,
+            shape, self.dtype, name, trainable=trainable, layout=layout,
             regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
         )  # fmt: skip
         variable.path = f"{self.name}/{name}"
@@ -137,10 +139,19 @@ class Layer(Configurable):
     def build(self, input_shape: Any) -> None:
         """Make the weights; `input_shape` (a list of them where there are several inputs) has None for the batch."""
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Shape of the output, None for the batch. Default: that of the (first) input."""
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output, None for the batch; a list of shapes for several outputs. Default: that of the (first)
+        input."""
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return tuple(first)
+
+    def output_shapes(self, input_shape: Any) -> list[Shape]:
+        """Shapes of all outputs: `compute_output_shape` returns a list of them if there are several."""
+        shape = self.compute_output_shape(input_shape)
+        return [tuple(s) for s in shape] if isinstance(shape, list) else [tuple(shape)]
+
+    def _several(self, input_shape: Any) -> bool:
+        return isinstance(self.compute_output_shape(input_shape), list)
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each of the inputs, None, or the number of codes where all values must be codes: whole numbers below it.
@@ -173,7 +184,8 @@ class Layer(Configurable):
                         f"the same dtype (pydl.config.set_floatx sets the default)"
                     )
             self._build_once(shape)
-            return Call(self, tensors, tuple(self.compute_output_shape(shape)), self.dtype).output
+            outputs = Call(self, tensors, self.output_shapes(shape), self.dtype).outputs
+            return outputs if self._several(shape) else outputs[0]
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, training)
@@ -184,46 +196,55 @@ class Layer(Configurable):
         """The forward pass in NumPy; may take `training=` as a keyword."""
         raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
-    def backward(self, *args: NDArray[Any]) -> Any:
-        """`backward(x, y, dy)`: the gradient(s) of the input(s); write weights' gradients to `weight.gradient[...]`."""
+    def backward(self, *args: Any) -> Any:
+        """`backward(x, y, dy)`: the gradient(s) of the input(s); write weights' gradients to `weight.gradient[...]`.
+
+        y and dy are lists if `call` returns several arrays.
+        """
         raise NotImplementedError(
             f'layer "{self.name}": its model cannot be trained: override {type(self).__name__}.backward(x, y, dy)'
         )
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        """Emit the records of the forward pass."""
-        b.use(*x)
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        """Emit the records of the forward pass; returns the output, or a list of several."""
+        b.note_reader(*x)
         shapes = [(None, *t.shape[1:]) for t in x]
-        shape = self.compute_output_shape(shapes if isinstance(self.input_shape, list) else shapes[0])
-        y = b.tensor((b.batch, *(int(d or 0) for d in shape[1:])), *x, trainable=bool(self.trainable_weights))
+        outputs = self.output_shapes(shapes if isinstance(self.input_shape, list) else shapes[0])
+        trainable = bool(self.trainable_weights)
+        ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
         keywords = {"training": b.training} if "training" in inspect.signature(self.call).parameters else {}
-        arrays, out = [t.array() for t in x], y.array()
 
         def run() -> None:
-            value = np.asarray(self.call(*arrays, **keywords))
-            if value.shape != out.shape:
-                raise ValueError(f'layer "{self.name}": call returned shape {value.shape}, expected {out.shape}')
-            out[...] = value
+            values = _listed(self.call(*(t.array() for t in x), **keywords))
+            self._check_count("call", values, len(ys))
+            for value, y in zip(map(np.asarray, values), ys, strict=True):
+                if value.shape != y.shape:
+                    raise ValueError(f'layer "{self.name}": call returned shape {value.shape}, expected {y.shape}')
+                y.array()[...] = value
 
-        b.emit_python(f"{type(self).__name__}.call", run, [t.buffer for t in x], [y.buffer])
-        return y
+        b.emit_python(f"{type(self).__name__}.call", run, [t.buffer for t in x], [y.buffer for y in ys])
+        return ys if len(ys) > 1 else ys[0]
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        """Emit the records of the backward pass."""
-        dy = b.gradient(y)
-        assert dy is not None
-        arrays = [t.array() for t in x]
-        out, dout = y.array(), np.asarray(dy).reshape(y.shape)
+    def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
+        """Emit the records of the backward pass; `y`: the output, or the list of several, with their gradients."""
+        ys = _listed(y)
+        grads = [b.gradient(t) for t in ys]
         wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
         trained = self.trainable_weights
-        again = [v for v in trained if b.contributes(v)]
+        again = [v for v in trained if b.note_weight_gradient(v)]
 
         def run() -> None:
             before = [np.array(v.gradient_buffer()) for v in again]
-            result = self.backward(*arrays, out, dout)
-            grads = list(result) if isinstance(result, list | tuple) else [result]
+            outs = [t.array() for t in ys]
+            douts = [np.zeros_like(out) if g is None else np.asarray(g).reshape(out.shape)
+                     for out, g in zip(outs, grads, strict=True)]  # fmt: skip
+            several = len(ys) > 1
+            result = self.backward(
+                *(t.array() for t in x), outs if several else outs[0], douts if several else douts[0]
+            )
+            found = _listed(result)
             for i, t, buffer in wanted:
-                grad = np.asarray(grads[i] if i < len(grads) else None)
+                grad = np.asarray(found[i] if i < len(found) else None)
                 if grad.shape != t.shape:
                     raise ValueError(
                         f'layer "{self.name}": backward returned shape {grad.shape} for input {i}, expected {t.shape}'
@@ -232,10 +253,15 @@ class Layer(Configurable):
             for v, old in zip(again, before, strict=True):
                 np.asarray(v.gradient_buffer())[...] += old
 
-        writes = [buffer for *_, buffer in wanted] + [v.gradient_buffer() for v in trained]
-        b.emit_python(f"{type(self).__name__}.backward", run, [*(t.buffer for t in x), y.buffer, dy], writes)
+        reads = [*(t.buffer for t in (*x, *ys)), *(g for g in grads if g is not None)]
+        writes = [*(buffer for *_, buffer in wanted), *(b.weight_gradient(v) for v in trained)]
+        b.emit_python(f"{type(self).__name__}.backward", run, reads, writes)
         for _, t, buffer in wanted:
-            b.hand_over(t, buffer)
+            b.give_input_gradient(t, buffer)
+
+    def _check_count(self, method: str, values: list[Any], expected: int) -> None:
+        if len(values) != expected:
+            raise ValueError(f'layer "{self.name}": {method} returned {len(values)} arrays, expected {expected}')
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values."""
@@ -243,3 +269,7 @@ class Layer(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple) else [values]

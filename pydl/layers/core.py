@@ -7,8 +7,10 @@ from typing import Any
 
 from pydl import activations
 from pydl._base.args import real, whole
-from pydl._engine.builder import Builder, Tensor, rowwise
+from pydl._engine.builder import Builder
+from pydl._engine.facts import rowwise
 from pydl._engine.graph import Shape
+from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
 
@@ -38,7 +40,7 @@ class Activation(Layer):
             return
         dx = b.gradient(y)
         if dx is not None:
-            b.hand_over(x[0], dx)
+            b.give_input_gradient(x[0], dx)
 
 
 class Dropout(Layer):
@@ -63,7 +65,7 @@ class Dropout(Layer):
         t = x[0]
         if not b.training or self.rate == 0:
             return t
-        b.use(t)
+        b.note_reader(t)
         y = b.tensor(t.shape, t)
         stream = b.stream()
         b.notes[id(y.value)] = stream
@@ -76,7 +78,7 @@ class Dropout(Layer):
         t, dy, stream = x[0], b.gradient(y), b.notes[id(y.value)]
         b.emit("dropout", x=dy, y=dy, B=t.batch, O=t.columns, stream=stream, rate=self.rate)
         assert dy is not None
-        b.hand_over(t, dy)
+        b.give_input_gradient(t, dy)
 
 
 class Rescaling(Layer):
@@ -93,14 +95,16 @@ class Rescaling(Layer):
         self.offset = real("Rescaling", "offset", offset)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        b.use(x[0])
+        b.note_reader(x[0])
         y = b.tensor(x[0].shape, x[0])
         b.emit("affine", x=x[0].buffer, y=y.buffer, B=y.batch, O=y.columns, a=self.scale, c=self.offset)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
-        b.contribute(x[0], lambda dx, _: b.emit("affine", x=dy, y=dx, B=y.batch, O=y.columns, a=self.scale, c=0.0))
+        b.add_input_gradient(
+            x[0], lambda dx, _: b.emit("affine", x=dy, y=dx, B=y.batch, O=y.columns, a=self.scale, c=0.0)
+        )
 
 
 class _View(Layer):

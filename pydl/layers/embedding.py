@@ -8,8 +8,9 @@ import numpy as np
 
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import whole
-from pydl._engine.builder import Builder, Tensor
+from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
+from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
 
@@ -94,11 +95,11 @@ class Embedding(Layer):
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
         if dy is not None and self.trainable and self.embeddings.trainable:
-            b.train(
+            b.add_weight_gradient(
                 self.embeddings,
                 lambda dw, add: b.emit("embed_bwd", x=x[0].buffer, dy=dy, dw=dw, n=self.embeddings.size, add=add,
                                        **self._sizes(x[0])),
             )  # fmt: skip
 
     def _sizes(self, x: Tensor) -> dict[str, int]:
-        return {"B": x.batch, "L": x.columns, "O": self.output_dim, "V": self.input_dim}
+        return {"B": x.batch * x.columns, "L": x.columns, "O": self.output_dim, "V": self.input_dim}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pydl._engine.builder import Buffer, Builder, Tensor
+from pydl._engine.builder import Buffer, Builder
 from pydl._engine.graph import Shape
+from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
 
@@ -37,7 +38,7 @@ class _Elementwise(_Merge):
             first = out
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        b.use(*x)
+        b.note_reader(*x)
         y = b.tensor(x[0].shape, *x)
         self._combine(b, [t.buffer for t in x], y.buffer, y)
         return y
@@ -52,8 +53,8 @@ class Add(_Elementwise):
         dy = b.gradient(y)
         assert dy is not None
         for t in x[1:]:
-            b.contribute(t, partial(b.copy_gradient, t, dy), adds=True)
-        b.hand_over(x[0], dy)
+            b.add_input_gradient(t, partial(b.copy_gradient, t, dy), adds=True)
+        b.give_input_gradient(x[0], dy)
 
 
 class Multiply(_Elementwise):
@@ -66,7 +67,7 @@ class Multiply(_Elementwise):
         assert dy is not None
         for i, t in enumerate(x):
             factors = [dy, *(o.buffer for j, o in enumerate(x) if j != i)]
-            b.contribute(t, partial(self._slope, b, factors, y))
+            b.add_input_gradient(t, partial(self._slope, b, factors, y))
 
     def _slope(self, b: Builder, factors: list[Buffer], y: Tensor, dx: Buffer, add: int) -> None:
         self._combine(b, factors, dx, y)
@@ -100,22 +101,22 @@ class Concatenate(_Merge):
         return [limit] * inputs
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        b.use(*x)
+        b.note_reader(*x)
         total = sum(t.shape[-1] for t in x)
         y = b.tensor((*x[0].shape[:-1], total), *x)
         for t, at in self._places(x):
             n = t.shape[-1]
-            b.emit("copy", x=t.buffer, y=y.buffer, B=t.rows_of_last, O=n, ldx=n, ldy=total, yo=at)
+            b.emit("copy", x=t.buffer, y=y.buffer, O=n, ldx=n, ldy=total, yo=at, **t.by_last())
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
         for t, at in self._places(x):
-            b.contribute(t, partial(self._part, b, dy, y.shape[-1], t, at), adds=True)
+            b.add_input_gradient(t, partial(self._part, b, dy, y.shape[-1], t, at), adds=True)
 
     def _part(self, b: Builder, dy: Any, total: int, t: Tensor, at: int, dx: Buffer, add: int) -> None:
         n = t.shape[-1]
-        b.emit("copy", x=dy, y=dx, B=t.rows_of_last, O=n, ldx=total, ldy=n, xo=at, add=add)
+        b.emit("copy", x=dy, y=dx, O=n, ldx=total, ldy=n, xo=at, add=add, **t.by_last())
 
     @staticmethod
     def _places(x: tuple[Tensor, ...]) -> list[tuple[Tensor, int]]:

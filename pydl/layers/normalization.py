@@ -6,7 +6,8 @@ from typing import Any
 
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import real
-from pydl._engine.builder import Builder, Tensor
+from pydl._engine.builder import Builder
+from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
 
@@ -77,10 +78,10 @@ class _Normalization(Layer):
         """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
         if not self.trainable_weights:
             return
-        add = max(b.contributes(v) for v in self.trainable_weights)
+        add = max(b.note_weight_gradient(v) for v in self.trainable_weights)
         weights = (("dgamma", self.gamma), ("dbeta", self.beta))
-        grads = {name: v.gradient_buffer() for name, v in weights if v is not None}
-        b.later(lambda: emit(add, **grads))
+        grads = {name: b.weight_gradient(v) for name, v in weights if v is not None}
+        b.defer_to_tail(lambda: emit(add, **grads))
 
 
 class BatchNormalization(_Normalization):
@@ -140,19 +141,19 @@ class BatchNormalization(_Normalization):
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
-        b.use(t)
+        b.note_reader(t)
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         common = {
-            "x": t.buffer, "y": y.buffer, "B": t.rows_of_last, "eps": self.epsilon, **self._fields(),
+            "x": t.buffer, "y": y.buffer, "eps": self.epsilon, **self._fields(),
             "mean": self.moving_mean.buffer, "var": self.moving_variance.buffer,
         }  # fmt: skip
         n = t.shape[-1]
         if not b.training or not self.trainable:
-            b.emit("bn_infer", O=n, **common)
+            b.emit("bn_infer", O=n, **t.by_last(), **common)
         else:
             mean, rstd = b.buffer((n,)), b.buffer((n,))
             b.notes[id(y.value)] = (mean, rstd)
-            b.emit("bn_fwd", n=n, momentum=self.momentum, bmean=mean, brstd=rstd, **common)
+            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, bmean=mean, brstd=rstd, **common)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
@@ -160,11 +161,9 @@ class BatchNormalization(_Normalization):
         if not self.trainable:  # y is linear in x: the same kernel, without the constants
             zero = b.zeros((t.shape[-1],))
             fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
-            b.contribute(
+            b.add_input_gradient(
                 t,
-                lambda dx, _: b.emit(
-                    "bn_infer", x=dy, y=dx, B=t.rows_of_last, O=t.shape[-1], eps=self.epsilon, **fields
-                ),
+                lambda dx, _: b.emit("bn_infer", x=dy, y=dx, O=t.shape[-1], eps=self.epsilon, **t.by_last(), **fields),
             )
             return
         mean, rstd = b.notes[id(y.value)]
@@ -172,7 +171,7 @@ class BatchNormalization(_Normalization):
             "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
             "n": t.shape[-1], "B": t.rows_of_last,
         }  # fmt: skip
-        b.contribute(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
+        b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
         self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
 
 
@@ -191,20 +190,20 @@ class LayerNormalization(_Normalization):
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
-        b.use(t)
+        b.note_reader(t)
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         rows = t.rows_of_last
         mean, rstd = b.buffer((rows,)), b.buffer((rows,))
         b.notes[id(y.value)] = (mean, rstd)
-        b.emit("ln_fwd", x=t.buffer, y=y.buffer, mean=mean, rstd=rstd, B=rows, O=t.shape[-1], eps=self.epsilon,
+        b.emit("ln_fwd", x=t.buffer, y=y.buffer, mean=mean, rstd=rstd, O=t.shape[-1], eps=self.epsilon, **t.by_last(),
                **self._fields())  # fmt: skip
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
         mean, rstd = b.notes[id(y.value)]
-        common = {"x": t.buffer, "dy": dy, "mean": mean, "rstd": rstd, "B": t.rows_of_last}
-        b.contribute(
-            t, lambda dx, _: b.emit("ln_bwd", dx=dx, O=t.shape[-1], gamma=self.gamma and self.gamma.buffer, **common)
-        )
-        self._train(b, lambda add, **grads: b.emit("ln_grad", add=add, n=t.shape[-1], **grads, **common))
+        common = {"x": t.buffer, "dy": dy, "mean": mean, "rstd": rstd}
+        fields = {**common, **t.by_last(), "O": t.shape[-1], "gamma": self.gamma and self.gamma.buffer}
+        b.add_input_gradient(t, lambda dx, _: b.emit("ln_bwd", dx=dx, **fields))
+        sizes = {"n": t.shape[-1], "B": t.rows_of_last}
+        self._train(b, lambda add, **grads: b.emit("ln_grad", add=add, **sizes, **grads, **common))

@@ -11,7 +11,7 @@ import numpy as np
 from pydl._base.args import one_of, text
 from pydl._base.arrays import align, float_array, row_weights, sizes
 from pydl._base.registry import Configurable, snake_case
-from pydl._engine.builder import run_op
+from pydl._engine.facts import run_op
 from pydl.config import standardize_dtype
 
 
@@ -117,5 +117,5 @@ class KernelLoss(Loss):
     def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y) if gradient else None
-        run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, group=1, scale=1.0, **sizes(y), **self.fields())
+        run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, L=1, scale=1.0, **sizes(y), **self.fields())
         return values if dy is None else dy

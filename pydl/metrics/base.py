@@ -11,7 +11,7 @@ from pydl import losses
 from pydl._base.args import text
 from pydl._base.arrays import align, float_array, row_weights, sizes
 from pydl._base.registry import Configurable, custom_function, serialize, snake_case
-from pydl._engine.builder import run_op
+from pydl._engine.facts import run_op
 from pydl.config import standardize_dtype
 
 
@@ -75,7 +75,7 @@ class Metric(Configurable):
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         values = np.empty(y.shape[:-1], y.dtype)
         outputs = {self.output: values}
-        run_op(self.op, y.dtype.name, y=y, t=t, group=1, **outputs, **sizes(y), **self.fields())
+        run_op(self.op, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
         self._add(values, sample_weight)
 
     def result(self) -> float:

@@ -97,7 +97,7 @@ class Optimizer(Configurable):
         slots = {}
         for i, name in enumerate(self.slots):
             if name is not None:
-                slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, panels=variable.panels)
+                slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
                 slots[i].path = f"optimizer/{name}/{variable.path}"
         return slots
 

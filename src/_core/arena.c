@@ -14,6 +14,14 @@ void *pd_alloc(size_t bytes) {
     return p;
 }
 
+void *pd_grow(void *p, size_t bytes, size_t more) {
+    void *q = pd_alloc(more);
+    if (!q) return NULL;
+    if (bytes) memcpy(q, p, bytes);
+    pd_free(p);
+    return q;
+}
+
 void pd_free(void *p) { free(p); }
 
 int pd_mul(ptrdiff_t a, ptrdiff_t b, ptrdiff_t *out) {

@@ -110,7 +110,7 @@ typedef struct {
     const pd_record *records;
     ptrdiff_t count;
     const pd_chunk *chunk;
-    int failed;      /* a Python record met an exception */
+    int failed;      /* a host record failed */
     ptrdiff_t done;  /* steps completed; written by thread 0 */
 } pd_run_state;
 
@@ -119,8 +119,11 @@ static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
     step->next = c->rows && s + 1 < c->steps ? step->rows + c->batch : NULL;
     step->row0 = c->row0 + s * c->batch;
     step->count = c->count + (uint64_t)s;
+    step->update = c->every <= 1 || (step->count + 1) % c->every == 0;
     for (int i = 0; i < PD_COEFS; i++) step->coef[i] = c->coefs ? c->coefs[s * PD_COEFS + i] : 0;
 }
+
+static int due(const pd_record *r, const pd_step *step) { return r->when == PD_ALWAYS || step->update; }
 
 /* Records [r, end), piece by piece. */
 static void run_pieces(queue *queues, const pd_record *r, const pd_record *end, const pd_step *step, int ith, int nth) {
@@ -133,6 +136,7 @@ static void run_pieces(queue *queues, const pd_record *r, const pd_record *end, 
             const pd_share share = {whose * UNITS + piece_cuts[piece], whose * UNITS + piece_cuts[piece + 1],
                                     nth * UNITS};
             for (const pd_record *q = r; q < end; q++) {
+                if (!due(q, step)) continue;
                 if (!q->serial) q->fn(q->args, step, share);
                 else if (share.lo == 0) q->fn(q->args, step, PD_WHOLE);
             }
@@ -159,10 +163,11 @@ static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
                 r = stop - 1;
                 continue;
             }
-            if (r->python) set_mode(host);
+            if (!due(r, &step)) continue;
+            if (r->host) set_mode(host);
             if (!r->serial) r->fn(r->args, &step, share);
             else if (ith == 0) r->fn(r->args, &step, PD_WHOLE);
-            if (!r->python) continue;
+            if (!r->host) continue;
             set_mode(host | FLUSH);
             if (nth > 1) meet(&run->meeting, nth);
             if (run->failed) return; /* every thread sees the same value after the meeting */

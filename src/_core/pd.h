@@ -1,7 +1,7 @@
-/* pd.h: the internal C API that _core.pyx and the C test program see.
+/* pd.h: the C API: what the bridge to Python, the C tests and C programs see.
  *
  * A plan is an array of records; pd_run walks it for a chunk of steps in one parallel region.
- * Sizes are ptrdiff_t and count elements, never bytes. Nothing here allocates, prints or aborts.
+ * Sizes are ptrdiff_t and count elements, if not called bytes. Nothing here prints or aborts; running allocates nothing.
  */
 #ifndef PD_H
 #define PD_H
@@ -62,7 +62,8 @@ typedef struct {
     double coef[PD_COEFS]; /* what the optimizer needs of this step: [0] rate, [1] weight decay, then its own */
     uint64_t seed;         /* of the model's random streams */
     uint64_t count;        /* steps drawn from them so far */
-    int *failed;           /* set to 1 by a record that called Python and met an exception */
+    int update;            /* whether weights are updated in this step */
+    int *failed;           /* set to 1 by a host record that failed */
     int thread;            /* this copy's, counted from 0: whose scratch its kernels use */
 } pd_step;
 
@@ -75,17 +76,18 @@ typedef struct {
 typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share);
 
 /* ---- the table of kernels -------------------------------------------------------------------------------------- */
-/* How a kernel splits its work into shares; two records with the same part and the same size touch the same elements
- * of a buffer in the same share, so no barrier is needed between them. */
+/* How a kernel splits its work into shares. Two records with the same split of the same size touch the same part of a
+ * buffer in the same share, so no barrier is needed between them. */
 typedef enum {
-    PD_PART_ROWS,   /* rows of the batch: pd_rows(args.B) */
-    PD_PART_FLAT,   /* elements: pd_flat(args.n) */
-    PD_PART_SCAN,   /* elements too, but every share reads all that the others read */
-    PD_PART_SERIAL, /* thread 0 does it all */
-    PD_PART_OWN     /* a split of its own: barriers around it */
-} pd_part;
+    PD_SPLIT_ROWS,   /* samples of the batch, whose rows are B: pd_rows */
+    PD_SPLIT_FLAT,   /* elements or columns, n of them: pd_flat */
+    PD_SPLIT_SCAN,   /* elements too, but every share reads all that the others read */
+    PD_SPLIT_SERIAL, /* thread 0 does it all */
+    PD_SPLIT_OWN     /* a split of its own: barriers around it */
+} pd_split;
 
-/* A field of an argument struct, as op_args.h lists it: kind i in, o out, s scratch, k kernel, n size, r real. */
+/* A field of an argument struct, as op_args.h lists it: kind i read by share, a read by all, o written, s scratch,
+ * k kernel, n size, r real. */
 typedef struct {
     const char *name;
     char kind;
@@ -98,11 +100,19 @@ typedef struct {
     const pd_field *fields;
     int nfields;
     ptrdiff_t size; /* of the argument struct */
-    int part;
+    int split;      /* pd_split */
     char reads;     /* activations: 'x' or 'y', what the backward kernel wants as s; else 0 */
+    double alpha;   /* activations: the parameter where none is given */
+    int rowwise;    /* activations: normalizes along rows */
+    /* Facts that depend on sizes, from an argument struct in which they are filled in. */
+    ptrdiff_t (*reach)(const void *args, ptrdiff_t field,
+                       int dtype); /* bytes behind the pointer (scratch: per thread) */
+    double (*work)(const void *args);                                 /* multiply-adds, or elements touched */
+    int (*in_place)(const void *args);                                /* may read a batch's rows where they lie */
 } pd_op;
 
 int pd_op_count(void);
+int pd_op_number(const char *name); /* -1: no such op */
 pd_op pd_op_at(int i);
 pd_kernel pd_kernel_at(int i, int isa, int dtype);
 
@@ -110,12 +120,15 @@ pd_kernel pd_kernel_at(int i, int isa, int dtype);
 ptrdiff_t pd_panel_width(ptrdiff_t units, int dtype);
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
+enum { PD_ALWAYS, PD_ON_UPDATE }; /* PD_ON_UPDATE: only in steps that update weights (pd_chunk.every) */
+
 typedef struct {
     pd_kernel fn;
     const void *args;
     uint8_t serial;  /* thread 0 only */
-    uint8_t barrier; /* threads meet before it */
-    uint8_t python;  /* takes the GIL and may fail: threads meet after it and look at `failed` */
+    uint8_t barrier; /* threads wait for each other before it */
+    uint8_t host;    /* calls the host program and may fail: threads wait after it and look at `failed` */
+    uint8_t when;    /* PD_ALWAYS, PD_ON_UPDATE */
     int pieces;      /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
 } pd_record;
 
@@ -128,11 +141,44 @@ typedef struct {
     double *sums;
     const double *coefs; /* [steps][PD_COEFS] or NULL */
     uint64_t seed, count;
+    uint64_t every; /* steps per update of the weights: those whose number, from 1, it divides; 0 stands for 1 */
 } pd_chunk;
 
 /* Runs the records steps times on up to nth threads. Returns the number of steps completed: fewer than asked for only
- * when a Python record failed. */
+ * when a host record failed. */
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth);
+
+/* ---- plans ------------------------------------------------------------------------------------------------------ */
+/* A plan is built in three steps: records are emitted that name buffers by number, pd_plan_seal finds the barriers, the
+ * pieces and where each buffer lies, pd_plan_bind says where in memory that is. What is emitted once runs many times.
+ * Functions that return a number return -1, and those that return a pointer NULL, if there is no memory. */
+typedef struct pd_plan pd_plan;
+
+pd_plan *pd_plan_new(int dtype, int isa, int threads); /* threads: the most it will run on; scratch is per thread */
+void pd_plan_free(pd_plan *p);
+
+/* A buffer of the plan: memory whose contents last from the first record that writes it to the last that reads it. */
+int pd_plan_buffer(pd_plan *p, ptrdiff_t bytes);
+/* What a pointer field of an argument struct holds until the plan is bound: so many bytes into a buffer. Any other value is
+ * taken for an address outside the plan. */
+void *pd_ref(int buffer, ptrdiff_t bytes);
+
+/* Appends a record of an op; `args` is copied. Scratch fields that are NULL are the plan's to fill. Returns its number. */
+ptrdiff_t pd_plan_emit(pd_plan *p, int op, const void *args);
+/* Appends a record of the host's: fn(context, step, PD_WHOLE) on thread 0, which may set step->failed. */
+ptrdiff_t pd_plan_call(pd_plan *p, pd_kernel fn, const void *context);
+/* Says that the last record reads, or writes, bytes that its arguments do not show. */
+int pd_plan_touch(pd_plan *p, const void *address, ptrdiff_t bytes, int writes);
+/* When a record runs: PD_ALWAYS (the default) or PD_ON_UPDATE. */
+void pd_plan_when(pd_plan *p, ptrdiff_t record, int when);
+
+/* gap: bytes to leave behind each buffer; where it is not 0, no two buffers share memory (for looking at them). */
+int pd_plan_seal(pd_plan *p, ptrdiff_t gap);
+ptrdiff_t pd_plan_bytes(const pd_plan *p);               /* of memory that bind wants, aligned to 64 */
+ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer);  /* of a buffer in it */
+double pd_plan_work(const pd_plan *p);                   /* of a step, in multiply-adds */
+void pd_plan_bind(pd_plan *p, void *memory);
+const pd_record *pd_plan_records(const pd_plan *p, ptrdiff_t *count);
 
 /* ---- seeds, and the order of rows ------------------------------------------------------------------------------- */
 /* A seed for each number: word `number` of SplitMix64, counted from 1. */
@@ -168,6 +214,8 @@ int pd_install_fork_handler(void);
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 void *pd_alloc(size_t bytes); /* zeroed, 64-byte aligned, NULL when there is none */
+void *pd_grow(void *p, size_t bytes,
+              size_t more); /* `more` bytes that begin with those of p, which is freed, or NULL */
 void pd_free(void *p);
 int pd_mul(ptrdiff_t a, ptrdiff_t b, ptrdiff_t *out); /* 0, or -1 when the product does not fit */
 

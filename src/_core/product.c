@@ -40,7 +40,7 @@ void pd_multiply(const pd_product *given, int nth) {
                                     .transposed = transposed,
                                     .ldy = p->b.columns,
                                     .alpha = p->alpha};
-    const pd_act_fwd_args activation = {p->y, p->y, p->a.rows, p->b.columns, p->alpha};
+    const pd_act_fwd_args activation = {.x = p->y, .y = p->y, .B = p->a.rows, .O = p->b.columns, .alpha = p->alpha};
     const pd_record records[] = {{.fn = p->matmul, .args = &product},
                                  {.fn = p->act, .args = &activation, .barrier = 1}};
     const pd_chunk once = {.steps = 1, .batch = p->a.rows};

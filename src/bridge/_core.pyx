@@ -10,9 +10,8 @@ from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from pd cimport *
 
@@ -22,15 +21,24 @@ if pd_install_fork_handler() != 0:
 # ---- instruction sets and ops -----------------------------------------------------------------------------------
 
 _DTYPES = {"float32": PD_FLOAT32, "float64": PD_FLOAT64}
-_BUFFER_FORMATS = {"float32": (b"f", 4), "float64": (b"d", 8), "int64": (b"q", 8)}
+_BUFFER_FORMATS = {"float32": (b"f", 4), "float64": (b"d", 8), "int64": (b"q", 8), "uint8": (b"B", 1)}
 # struct-module formats of the dtypes a batch may be gathered from, in the order of pd_src_dtype
 _SOURCE_DTYPES = {"f4": 0, "f8": 1, "u1": 2, "i1": 3, "u2": 4, "i2": 5, "u4": 6, "i4": 7, "u8": 8, "i8": 9}
 _SOURCE_KINDS = {"f": "f", "d": "f", "?": "u", "B": "u", "H": "u", "I": "u", "L": "u", "Q": "u",
                  "b": "i", "h": "i", "i": "i", "l": "i", "q": "i"}
-_PARTS = {PD_PART_ROWS: "rows", PD_PART_FLAT: "flat", PD_PART_SCAN: "scan", PD_PART_SERIAL: "serial", PD_PART_OWN: "own"}
+_SPLITS = {PD_SPLIT_ROWS: "rows", PD_SPLIT_FLAT: "flat", PD_SPLIT_SCAN: "scan", PD_SPLIT_SERIAL: "serial",
+           PD_SPLIT_OWN: "own"}
 
 _ISA_NUMBERS = {pd_isa_name(i).decode(): i for i in range(PD_ISAS)}
 _OPS = {pd_op_at(i).name.decode(): i for i in range(pd_op_count())}
+
+
+def _names_of(int number):
+    cdef pd_op o = pd_op_at(number)
+    return [o.fields[i].name.decode() for i in range(o.nfields)]
+
+
+cdef list _names = [_names_of(i) for i in range(pd_op_count())]  # of the fields of each op
 
 
 def source_dtypes():
@@ -100,11 +108,31 @@ def ops():
 
 
 def describe(str op not None):
-    """What ops.def and op_args.h say of an op: family, part, reads, fields (name -> kind)."""
-    cdef pd_op o = pd_op_at(_number(op))
-    fields = {o.fields[i].name.decode(): chr(o.fields[i].kind) for i in range(o.nfields)}
-    return {"family": o.family.decode(), "part": _PARTS[o.part], "reads": chr(o.reads) if o.reads else None,
-            "fields": fields}
+    """What ops.def and op_args.h say of an op.
+
+    family; split; reads ("x", "y" or None), rowwise and alpha (the default) of an activation; fields: name -> kind.
+    """
+    cdef int number = _number(op), i
+    cdef pd_op o = pd_op_at(number)
+    fields = {_names[number][i]: chr(o.fields[i].kind) for i in range(o.nfields)}
+    return {"family": o.family.decode(), "split": _SPLITS[o.split], "reads": chr(o.reads) if o.reads else None,
+            "rowwise": bool(o.rowwise), "alpha": o.alpha, "fields": fields}
+
+
+def facts(str op not None, str dtype not None, **fields):
+    """What depends on sizes: work, in_place (may read a batch's rows where they lie), reach (pointer field -> bytes)."""
+    cdef int number = _number(op), i
+    cdef pd_op o = pd_op_at(number)
+    cdef char *block = <char *>pd_alloc(o.size)
+    if block == NULL:
+        raise MemoryError("facts: out of memory")
+    try:
+        _fill(&o, block, fields, _ISA_NUMBERS[_isa], _DTYPES[dtype], None)
+        reach = {_names[number][i]: o.reach(block, o.fields[i].offset, _DTYPES[dtype])
+                 for i in range(o.nfields) if chr(o.fields[i].kind) in "iaos"}
+        return {"work": o.work(block), "in_place": bool(o.in_place(block)), "reach": reach}
+    finally:
+        pd_free(block)
 
 
 cdef int _number(str op) except -1:
@@ -142,13 +170,15 @@ include "memory.pxi"
 
 # ---- argument structs -------------------------------------------------------------------------------------------
 
-cdef int _fill(const pd_op *op, char *block, dict fields, int isa_number, int dtype) except -1:
-    """Write keyword arguments into an argument struct. Absent pointers and kernels are NULL, absent numbers 0."""
+cdef int _fill(const pd_op *op, char *block, dict fields, int isa_number, int dtype, Plan plan) except -1:
+    """Write keyword arguments into an argument struct, pointers as the plan, if any, wants them. Absent pointers and
+    kernels are NULL, absent numbers 0."""
     cdef int i, used = 0
     cdef char kind
     cdef char *at
+    cdef list names = _names[_number(op.name.decode())]
     for i in range(op.nfields):
-        name = op.fields[i].name.decode()
+        name = names[i]
         if name not in fields:
             continue
         used += 1
@@ -163,11 +193,12 @@ cdef int _fill(const pd_op *op, char *block, dict fields, int isa_number, int dt
             (<double *>at)[0] = value
         elif kind == c"k":
             (<pd_kernel *>at)[0] = pd_kernel_at(_number(value), isa_number, dtype)
+        elif plan is None:
+            (<void **>at)[0] = _address(value, kind == c"o" or kind == c"s")
         else:
-            (<void **>at)[0] = _address(value, kind != c"i")
+            (<void **>at)[0] = plan.reference(value, kind == c"o" or kind == c"s")
     if used != len(fields):
-        known = [op.fields[i].name.decode() for i in range(op.nfields)]
-        raise TypeError(f"{op.name.decode()}: unknown fields {sorted(set(fields) - set(known))}; it has {known}")
+        raise TypeError(f"{op.name.decode()}: unknown fields {sorted(set(fields) - set(names))}; it has {names}")
     return 0
 
 
@@ -200,7 +231,7 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
     if block == NULL:
         raise MemoryError("call: out of memory")
     try:
-        _fill(&o, block, fields, isa_number, _DTYPES[dtype])
+        _fill(&o, block, fields, isa_number, _DTYPES[dtype], None)
         with nogil:
             for ith in range(nth):
                 share.lo, share.hi, share.of = ith, ith + 1, nth

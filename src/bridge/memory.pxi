@@ -4,13 +4,17 @@ cdef bytes _CANARY = b"\xa5" * 64  # behind every buffer in debug mode; as wide 
 
 
 cdef class Buffer:
-    """Zeroed, 64-byte aligned memory of one dtype and shape; `numpy.asarray(buffer)` is a view of it.
+    """64-byte aligned memory of one dtype and shape; `numpy.asarray(buffer)` is a view of it.
 
-    `padded` elements (at least those of the shape) are allocated, unless it shows the memory of a `base`, as it is.
+    `Buffer(shape, dtype)` has zeroed memory of its own (of `padded` elements, where that is more). Those that `Plan.buffer`
+    makes have none until the plan is bound. `view` gives a part of one under another shape.
     """
-    cdef void *p
-    cdef void *owned               # NULL where it is a base's
-    cdef Buffer base
+    cdef void *p                   # NULL: not bound yet
+    cdef void *owned               # NULL where it is a plan's, or another buffer's
+    cdef Buffer base               # what it is a view of, or the memory that its plan is bound to
+    cdef Py_ssize_t start          # bytes from the base, for views
+    cdef int number                # in its plan; -1: none
+    cdef void *plan                # the plan, to tell strangers by; not to be followed
     cdef Py_ssize_t *dims
     cdef readonly tuple shape
     cdef readonly str dtype
@@ -19,10 +23,11 @@ cdef class Buffer:
     cdef Py_ssize_t itemsize
     cdef char *canary              # NULL but in debug mode
 
-    def __cinit__(self, shape, str dtype not None, Py_ssize_t padded=0, Buffer base=None):
+    def __cinit__(self, shape, str dtype not None, Py_ssize_t padded=0, bint empty=False):
         cdef Py_ssize_t n = 1, total = 0
         self.shape = tuple(shape)
         self.dtype = dtype
+        self.number = -1
         if dtype not in _BUFFER_FORMATS:
             raise ValueError(f"Buffer: dtype {dtype!r}: expected one of {list(_BUFFER_FORMATS)}")
         self._format, self.itemsize = _BUFFER_FORMATS[dtype]
@@ -33,34 +38,60 @@ cdef class Buffer:
         if pd_mul(max(n, padded), self.itemsize, &total) != 0:
             raise MemoryError(f"Buffer of shape {self.shape}: more bytes than memory can address")
         self.nbytes = n * self.itemsize
-        self.base = base
-        if base is None:
+        self.dims = <Py_ssize_t *>PyMem_Malloc(2 * max(len(self.shape), 1) * sizeof(Py_ssize_t))
+        if not empty:
             with nogil:
                 self.owned = pd_alloc(<size_t>total + (64 if _debug else 0))
             self.p = self.owned
-        elif total <= base.nbytes:
-            self.p = base.p
-        else:
-            raise ValueError(f"Buffer of shape {self.shape}, {dtype}: does not fit into {base}")
-        self.dims = <Py_ssize_t *>PyMem_Malloc(2 * max(len(self.shape), 1) * sizeof(Py_ssize_t))
-        if self.p == NULL or self.dims == NULL:
+        if self.dims == NULL or (self.p == NULL and not empty):
             raise MemoryError(f"Buffer of shape {self.shape}, {dtype}: {total} bytes could not be allocated")
-        if _debug and base is None:
-            self.canary = <char *>self.p + total
-            memcpy(self.canary, <const char *>_CANARY, 64)
+        if _debug and not empty:
+            self._mark(total)
         cdef Py_ssize_t stride = self.itemsize, i, ndim = len(self.shape)
         for i in range(ndim - 1, -1, -1):
             self.dims[i] = self.shape[i]
             self.dims[ndim + i] = stride
             stride *= self.dims[i]
 
+    cdef int _mark(self, Py_ssize_t nbytes) except -1:
+        """Put a canary behind so many bytes."""
+        self.canary = <char *>self.p + nbytes
+        memcpy(self.canary, <const char *>_CANARY, 64)
+        return 0
+
     def __dealloc__(self):
         pd_free(self.owned)
         PyMem_Free(self.dims)
 
+    def view(self, shape, Py_ssize_t start=0):
+        """Elements from `start` on under another shape: the same memory."""
+        cdef Buffer part = Buffer(shape, self.dtype, 0, True)
+        if start < 0 or part.size > self.size - start:
+            raise ValueError(f"view of {self}: {part.size} elements from {start} on are not in it")
+        part.base, part.start = self, start * self.itemsize
+        return part
+
+    cdef void *memory(self) noexcept:
+        """Where it lies; NULL while its plan is not bound."""
+        cdef char *p
+        if self.p != NULL or self.base is None:
+            return self.p
+        p = <char *>self.base.memory()
+        return NULL if p == NULL else p + self.start
+
+    cdef Buffer root(self):
+        """The buffer that it is a view of, in the end."""
+        cdef Buffer b = self
+        while b.number < 0 and b.owned == NULL and b.base is not None:
+            b = b.base
+        return b
+
     def __getbuffer__(self, Py_buffer *view, int flags):
-        view.buf = self.p
-        view.obj = self
+        cdef Buffer root = self.root()
+        view.buf = self.memory()
+        if view.buf == NULL:
+            raise BufferError(f"{self}: it has no memory yet, as its plan is not bound")
+        view.obj = root.base if root.number >= 0 else root  # whoever owns the memory now, whatever is bound later
         view.len = self.nbytes
         view.itemsize = self.itemsize
         view.readonly = 0
@@ -73,18 +104,17 @@ cdef class Buffer:
 
     def intact(self):
         """Whether nothing was written behind the memory, as far as the canary of debug mode can tell."""
-        return self.canary == NULL or memcmp(self.canary, <const char *>_CANARY, 64) == 0
+        cdef Buffer root = self.root()
+        return root.canary == NULL or memcmp(root.canary, <const char *>_CANARY, 64) == 0
 
     def __repr__(self):
         return f"Buffer(shape={self.shape}, dtype={self.dtype!r})"
 
 
 cdef void *_address(object o, bint write) except? NULL:
-    """The memory of a Buffer or of any C-contiguous array; the caller keeps it alive."""
+    """The memory of a Buffer or of any other C-contiguous array; the caller keeps it alive."""
     cdef Py_buffer view
     cdef void *p
-    if isinstance(o, Buffer):
-        return (<Buffer>o).p
     PyObject_GetBuffer(o, &view, PyBUF_WRITABLE if write else PyBUF_SIMPLE)
     p = view.buf
     PyBuffer_Release(&view)

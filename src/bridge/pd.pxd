@@ -10,7 +10,7 @@ cdef extern from "pd.h" nogil:
     const char *pd_isa_name(int isa)
     int pd_isa_built(int isa)
     int PD_ISAS, PD_FLOAT32, PD_FLOAT64, PD_COEFS, PD_SRC_DTYPES
-    int PD_PART_ROWS, PD_PART_FLAT, PD_PART_SCAN, PD_PART_SERIAL, PD_PART_OWN
+    int PD_SPLIT_ROWS, PD_SPLIT_FLAT, PD_SPLIT_SCAN, PD_SPLIT_SERIAL, PD_SPLIT_OWN, PD_ALWAYS, PD_ON_UPDATE
 
     ctypedef struct pd_source:
         const void *data
@@ -43,8 +43,13 @@ cdef extern from "pd.h" nogil:
         const pd_field *fields
         int nfields
         Py_ssize_t size
-        int part
+        int split
         char reads
+        double alpha
+        int rowwise
+        Py_ssize_t (*reach)(const void *args, Py_ssize_t field, int dtype) noexcept
+        double (*work)(const void *args) noexcept
+        int (*in_place)(const void *args) noexcept
 
     int pd_op_count()
     pd_op pd_op_at(int i)
@@ -54,7 +59,7 @@ cdef extern from "pd.h" nogil:
     ctypedef struct pd_record:
         pd_kernel fn
         const void *args
-        uint8_t serial, barrier, python
+        uint8_t barrier
         int pieces
 
     ctypedef struct pd_chunk:
@@ -65,9 +70,27 @@ cdef extern from "pd.h" nogil:
         void **sinks
         double *sums
         const double *coefs
-        uint64_t seed, count
+        uint64_t seed, count, every
 
     Py_ssize_t pd_run(const pd_record *records, Py_ssize_t nrecords, const pd_chunk *chunk, int nth)
+
+    ctypedef struct pd_plan:
+        pass
+    pd_plan *pd_plan_new(int dtype, int isa, int threads)
+    void pd_plan_free(pd_plan *p)
+    int pd_plan_buffer(pd_plan *p, Py_ssize_t bytes)
+    void *pd_ref(int buffer, Py_ssize_t bytes)
+    Py_ssize_t pd_plan_emit(pd_plan *p, int op, const void *args)
+    Py_ssize_t pd_plan_call(pd_plan *p, pd_kernel fn, const void *context)
+    int pd_plan_touch(pd_plan *p, const void *address, Py_ssize_t bytes, int writes)
+    void pd_plan_when(pd_plan *p, Py_ssize_t record, int when)
+    int pd_plan_seal(pd_plan *p, Py_ssize_t gap)
+    Py_ssize_t pd_plan_bytes(const pd_plan *p)
+    Py_ssize_t pd_plan_offset(const pd_plan *p, int buffer)
+    double pd_plan_work(const pd_plan *p)
+    void pd_plan_bind(pd_plan *p, void *memory)
+    const pd_record *pd_plan_records(const pd_plan *p, Py_ssize_t *count)
+
     uint64_t pd_derived(uint64_t seed, uint64_t number)
     void pd_permutation(int64_t *order, Py_ssize_t n, uint64_t seed)
     ctypedef struct pd_matrix:

@@ -1,166 +1,198 @@
-# Plans: records, the meeting points between them, their runs. Part of _core.pyx.
+# Plans: building, binding and running them. Part of _core.pyx.
 
-cdef struct python_args:
-    void *plan
-    Py_ssize_t index
+cdef class _Host:
+    """A record that calls Python: its function, and what that raised."""
+    cdef object function, error
+
+    def __cinit__(self, function not None):
+        self.function = function
 
 
-cdef void _call_python(const void *args, const pd_step *step, pd_share share) noexcept with gil:
-    cdef const python_args *a = <const python_args *>args
-    cdef Plan plan = <Plan>a.plan
+cdef void _call_host(const void *context, const pd_step *step, pd_share share) noexcept with gil:
+    cdef _Host host = <_Host>context
     try:
-        plan.details[a.index]["function"]()
+        host.function()
     except BaseException as error:
-        plan.error = error
+        host.error = error
         step.failed[0] = 1
 
 
-cdef enum:
-    PIECES_FROM = 2000000  # multiply-adds between two meetings, about 10 us on two threads: what pays for the pieces
+cdef dict _WHEN = {"always": PD_ALWAYS, "update": PD_ON_UPDATE}
+
+
+cdef Py_ssize_t _distance(Buffer part, Buffer whole) noexcept:
+    """Bytes from the start of a buffer to that of a view of it."""
+    cdef Py_ssize_t bytes_ = 0
+    while part is not whole:
+        bytes_ += part.start
+        part = part.base
+    return bytes_
 
 
 cdef class Plan:
-    """Records of one training, evaluation or prediction step, run many times. One run at a time."""
-    cdef pd_record *records
-    cdef Py_ssize_t count, capacity
-    cdef readonly list details     # per record: op, fields, part, reads, writes, barrier, pieces
-    cdef readonly str dtype, isa
-    cdef object error
-    cdef bint running
-    cdef Py_ssize_t phase          # first record since the last barrier, or -1 behind one that calls Python
-    cdef double work               # their multiply-adds
-    cdef list hazards              # since the last barrier: {id(buffer): set of keys} read, written
+    """Records of one training, evaluation or prediction step, run many times. One run at a time.
 
-    def __cinit__(self, str dtype not None):
-        self.dtype = dtype
-        self.isa = _isa
-        self.details = []
-        self.hazards = [{}, {}]
-        self.phase = -1
+    Its buffers have memory from `bind` on; a plan that is run before gets memory of its own. `threads`: the most it
+    will run on, of which each gets scratch memory.
+    """
+    cdef pd_plan *plan
+    cdef const pd_record *records  # once bound
+    cdef Py_ssize_t count
+    cdef readonly list details     # per record: op, fields, split, reads, writes and, once sealed, barrier, pieces
+    cdef readonly str dtype, isa
+    cdef readonly Buffer memory    # what it is bound to
+    cdef list buffers, hosts
+    cdef bint running, sealed
+
+    def __cinit__(self, str dtype not None, int threads=1):
+        self.dtype, self.isa = dtype, _isa
+        self.details, self.buffers, self.hosts = [], [], []
+        self.plan = pd_plan_new(_DTYPES[dtype], _ISA_NUMBERS[_isa], threads)
+        if self.plan == NULL:
+            raise MemoryError("Plan: out of memory")
 
     def __dealloc__(self):
-        cdef Py_ssize_t i
-        for i in range(self.count):
-            pd_free(<void *>self.records[i].args)
-        PyMem_Free(self.records)
+        pd_plan_free(self.plan)
 
     def __len__(self):
-        return self.count
+        return len(self.details)
 
-    cdef pd_record *_append(self, size_t size) except NULL:
-        cdef pd_record *grown
-        cdef pd_record *r
-        if self.count == self.capacity:
-            grown = <pd_record *>PyMem_Realloc(self.records, (2 * self.capacity + 16) * sizeof(pd_record))
-            if grown == NULL:
-                raise MemoryError("Plan: out of memory")
-            self.records = grown
-            self.capacity = 2 * self.capacity + 16
-        r = &self.records[self.count]
-        memset(r, 0, sizeof(pd_record))
-        r.args = pd_alloc(size)
-        if r.args == NULL:
+    # -- building -------------------------------------------------------------------------------------------------
+
+    def buffer(self, shape, str dtype=None):
+        """A buffer of the plan, with anything in it: its contents last from the record that writes it first to the last
+        that touches it."""
+        cdef Buffer b = Buffer(shape, self.dtype if dtype is None else dtype, 0, True)
+        b.number = pd_plan_buffer(self.plan, b.nbytes)
+        if b.number < 0:
             raise MemoryError("Plan: out of memory")
-        self.count += 1
-        return r
+        b.plan = <void *>self
+        self.buffers.append(b)
+        self.sealed = False
+        return b
 
-    def emit(self, str op not None, **fields):
-        """Append a record. Pointer fields take Buffers; what is absent is NULL or 0."""
-        cdef int number = _number(op), isa_number = _ISA_NUMBERS[self.isa], dtype = _DTYPES[self.dtype]
+    cdef void *reference(self, object o, bint write) except? NULL:
+        """What stands for a buffer of this plan or for an array in an argument struct."""
+        cdef Buffer b, root
+        if isinstance(o, Buffer):
+            b = o
+            root = b.root()
+            if root.number >= 0:
+                if root.plan != <void *>self:
+                    raise ValueError(f"Plan: {o} is a buffer of another plan")
+                return pd_ref(root.number, _distance(b, root))
+        return _address(o, write)
+
+    def emit(self, str op not None, str when="always", **fields):
+        """Append a record. Pointer fields take buffers and arrays; what is absent is NULL or 0, scratch is the plan's own.
+
+        when: "always", or "update" for steps that update weights (see `every` of `run`).
+        """
+        cdef int number = _number(op), isa_number = _ISA_NUMBERS[self.isa], i
         cdef pd_op o = pd_op_at(number)
-        cdef pd_record *r = self._append(o.size)
+        cdef char *block = <char *>pd_alloc(o.size)
+        cdef Py_ssize_t record = -1
         cdef char kind
-        cdef int i
+        if block == NULL:
+            raise MemoryError("Plan: out of memory")
+        try:
+            _fill(&o, block, fields, isa_number, _DTYPES[self.dtype], self)
+            record = pd_plan_emit(self.plan, number, block)
+        finally:
+            pd_free(block)
+        if record < 0:
+            raise MemoryError("Plan: out of memory")
+        if when != "always":
+            pd_plan_when(self.plan, record, _WHEN[when])
         reads, writes = [], []
         for i in range(o.nfields):
             kind = o.fields[i].kind
-            if kind == c"i" or kind == c"o":
-                buffer = fields.get(o.fields[i].name.decode())
+            if kind == c"i" or kind == c"a" or kind == c"o":
+                buffer = fields.get(_names[number][i])
                 if buffer is not None:
-                    (reads if kind == c"i" else writes).append(buffer)
-        self.details.append({"op": op, "fields": fields, "part": _PARTS[o.part], "reads": reads, "writes": writes})
-        _fill(&o, <char *>r.args, fields, isa_number, dtype)
-        r.fn = pd_kernel_at(number, isa_number, dtype)
-        r.serial = o.part == PD_PART_SERIAL
-        if o.part == PD_PART_ROWS:
-            key = ("rows", fields["B"])
-        elif o.part == PD_PART_FLAT or o.part == PD_PART_SCAN:
-            key = ("flat", fields["n"])
-        elif o.part == PD_PART_SERIAL:
-            key = "serial"
-        else:
-            key = self.count
-        r.barrier = self._meet(key, reads, writes)
-        self.details[-1]["barrier"] = bool(r.barrier)
-        self._share_out(o.part, r.barrier, fields)
+                    (writes if kind == c"o" else reads).append(buffer)
+        self.details.append({"op": op, "fields": fields, "split": _SPLITS[o.split], "reads": reads, "writes": writes})
+        self.sealed = False
 
-    def amend(self, Py_ssize_t i, **fields):
-        """Set sizes and flags of a record that were left out."""
-        cdef pd_op o = pd_op_at(_number(self.details[i]["op"]))
-        _fill(&o, <char *>self.records[i].args, fields, _ISA_NUMBERS[self.isa], _DTYPES[self.dtype])
-        self.details[i]["fields"].update(fields)
-
-    def emit_python(self, str name not None, function, reads, writes):
+    def emit_python(self, str name not None, function, reads, writes, str when="always"):
         """Append a record that calls `function()` with the GIL held; an exception ends the run and is raised by it."""
-        cdef pd_record *r = self._append(sizeof(python_args))
-        cdef python_args *a = <python_args *>r.args
-        a.plan, a.index = <void *>self, self.count - 1
-        r.fn, r.serial, r.python, r.barrier = _call_python, 1, 1, 1
-        self.hazards = [{}, {}]
-        self.phase = -1
-        self.details.append({"op": name, "fields": {}, "part": "python", "reads": list(reads), "writes": list(writes),
-                             "barrier": True, "function": function})
+        cdef _Host host = _Host(function)
+        cdef Py_ssize_t record = pd_plan_call(self.plan, _call_host, <const void *>host)
+        cdef int failed = record < 0
+        self.hosts.append(host)
+        for write, buffers in enumerate((reads, writes)):
+            for b in buffers:
+                failed = failed or pd_plan_touch(self.plan, self.reference(b, write), b.nbytes, write) != 0
+        if failed:
+            raise MemoryError("Plan: out of memory")
+        if when != "always":
+            pd_plan_when(self.plan, record, _WHEN[when])
+        self.details.append({"op": name, "fields": {}, "split": "python", "reads": list(reads), "writes": list(writes)})
+        self.sealed = False
 
-    cdef int _share_out(self, int part, bint barrier, dict fields) except -1:
-        """Let threads run the records since the last barrier in pieces, where they are long and all of them can be.
+    def seal(self):
+        """Find barriers, pieces and where buffers lie. In debug mode there is a canary behind each."""
+        cdef Py_ssize_t i, n
+        cdef const pd_record *records
+        if self.sealed:
+            return
+        if pd_plan_seal(self.plan, 64 if _debug else 0) != 0:
+            raise MemoryError("Plan: out of memory")
+        records = pd_plan_records(self.plan, &n)
+        for i in range(n):
+            self.details[i]["barrier"] = bool(records[i].barrier)
+            self.details[i]["pieces"] = records[i].pieces
+        self.sealed = True
 
-        Rows cannot: a product reads all weights for each piece of them.
-        """
-        if barrier:
-            self.phase, self.work = self.count - 1, 0
-        if self.phase < 0:
-            return 0
-        if part == PD_PART_ROWS or part == PD_PART_SCAN:
-            self.work = -INFINITY
-        elif part != PD_PART_SERIAL:
-            self.work += fields.get("B", 1) * <double>(fields["n"] if "n" in fields else fields["I"] * fields["O"])
-        pieces = self.count - self.phase if self.work >= PIECES_FROM else 0
-        self.records[self.phase].pieces = self.details[self.phase]["pieces"] = pieces
+    @property
+    def nbytes(self):
+        """Bytes of memory that the buffers and scratch need."""
+        self.seal()
+        return pd_plan_bytes(self.plan)
+
+    @property
+    def work(self):
+        """Multiply-adds of a step; elements touched, where it multiplies nothing."""
+        return pd_plan_work(self.plan)
+
+    def bind(self, Buffer memory not None):
+        """Let the buffers lie in this memory of at least `nbytes`, which other plans may use while this one does not run."""
+        cdef Buffer b
+        if self.running:
+            raise RuntimeError("Plan: bind: this plan is running")
+        if memory.nbytes < self.nbytes:
+            raise ValueError(f"Plan: bind: expected {self.nbytes} bytes, got {memory.nbytes}")
+        pd_plan_bind(self.plan, memory.p)
+        self.records = pd_plan_records(self.plan, &self.count)
+        self.memory = memory
+        for b in self.buffers:
+            b.base, b.p = memory, <char *>memory.p + pd_plan_offset(self.plan, b.number)
+            if _debug:
+                b._mark(b.nbytes)
+
+    cdef int _ready(self) except -1:
+        """Make sure that it is bound, and nobody else runs it."""
+        if self.running:
+            raise RuntimeError("Plan: this plan is already running")
+        if not self.sealed or self.memory is None:
+            self.seal()
+            self.bind(Buffer((self.nbytes,), "uint8"))
+        self.running = True
         return 0
 
-    cdef bint _meet(self, key, list reads, list writes):
-        """Whether threads must meet before a record: whether any of them could touch what another one wrote or reads.
-
-        Records with equal keys give each thread the same share, so they need not wait for one another. The first
-        record always waits: the previous step of the chunk ends there.
-        """
-        cdef bint barrier = self.count == 1
-        cdef dict read = self.hazards[0], written = self.hazards[1]
-        for b in reads:
-            barrier = barrier or bool(written.get(id(b), frozenset()) - {key})
-        for b in writes:
-            barrier = barrier or bool((written.get(id(b), frozenset()) | read.get(id(b), frozenset())) - {key})
-        if barrier:
-            self.hazards = [{}, {}]
-            read, written = self.hazards
-        for b in reads:
-            read.setdefault(id(b), set()).add(key)
-        for b in writes:
-            written.setdefault(id(b), set()).add(key)
-        return barrier
-
     def run(self, Py_ssize_t steps, Py_ssize_t batch, *, Arrays sources=None, Arrays sinks=None, rows=None,
-            int64_t row0=0, sums=None, coefs=None, uint64_t seed=0, uint64_t count=0, int nth=1,
+            int64_t row0=0, sums=None, coefs=None, uint64_t seed=0, uint64_t count=0, uint64_t every=0, int nth=1,
             progress=None):
         """Run all records `steps` times without the GIL; returns steps completed or raises what a Python record raised.
 
+        every: steps per update of the weights, counted from the first of all (`count` is 0 there).
         `progress[0]` (int64) grows by the steps completed before anything else can happen, an interrupt included.
         """
         cdef pd_chunk chunk
         cdef Py_ssize_t done
         cdef int64_t *counter = NULL if progress is None else <int64_t *>_address(progress, True)
-        self._prepare(&chunk, steps, batch, sources, sinks, rows, row0, sums, coefs, seed, count)
-        self._begin()
+        self._prepare(&chunk, steps, batch, sources, sinks, rows, row0, sums, coefs, seed, count, every)
+        self._ready()
         with nogil:
             done = pd_run(self.records, self.count, &chunk, nth)
         self.running = False
@@ -169,23 +201,20 @@ cdef class Plan:
         self._raise()
         return done
 
-    cdef int _begin(self) except -1:
-        if self.running:
-            raise RuntimeError("Plan: this plan is already running")
-        self.running = True
-        return 0
-
     cdef int _raise(self) except -1:
         """Raise what a Python record met."""
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
+        cdef _Host host
+        for host in self.hosts:
+            if host.error is not None:
+                error, host.error = host.error, None
+                raise error
         return 0
 
     cdef int _prepare(self, pd_chunk *chunk, Py_ssize_t steps, Py_ssize_t batch, Arrays sources, Arrays sinks, rows,
-                      int64_t row0, sums, coefs, uint64_t seed, uint64_t count) except -1:
+                      int64_t row0, sums, coefs, uint64_t seed, uint64_t count, uint64_t every) except -1:
         memset(chunk, 0, sizeof(pd_chunk))
-        chunk.steps, chunk.batch, chunk.row0, chunk.seed, chunk.count = steps, batch, row0, seed, count
+        chunk.steps, chunk.batch, chunk.row0, chunk.seed, chunk.count, chunk.every = \
+            steps, batch, row0, seed, count, every
         if sources is not None:
             chunk.src = sources.sources
         if sinks is not None:
@@ -199,12 +228,12 @@ cdef class Plan:
         return 0
 
     def run_traced(self, Py_ssize_t batch, after, *, Arrays sources=None, Arrays sinks=None, rows=None, int64_t row0=0,
-                   sums=None, coefs=None, uint64_t seed=0, uint64_t count=0, int nth=1):
+                   sums=None, coefs=None, uint64_t seed=0, uint64_t count=0, uint64_t every=0, int nth=1):
         """One step, record by record: `after(index, seconds)` is called behind each (the debug mode)."""
         cdef pd_chunk chunk
         cdef Py_ssize_t i
-        self._prepare(&chunk, 1, batch, sources, sinks, rows, row0, sums, coefs, seed, count)
-        self._begin()
+        self._prepare(&chunk, 1, batch, sources, sinks, rows, row0, sums, coefs, seed, count, every)
+        self._ready()
         try:
             for i in range(self.count):
                 begin = time.perf_counter()

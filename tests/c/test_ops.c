@@ -5,33 +5,26 @@
 
 #include <string.h>
 
-/* Elements behind the pointer fields of a family, as products of  B I O  and  W panels of I x O,  P O padded to panels,
- * G B / group,  L codes of a row,  V rows of a table,  N groups of 64,  S scratch;  1 makes it doubles.  A '?' marks
- * what may be NULL. Fields not named here are BO. */
+/* Pointer fields that may be NULL. */
 static const struct {
-    const char *family, *extents;
-} EXTENTS[] = {
-    {"gemm_fwd", "x:BI w:W b:P? z:BO?"},
-    {"gemm_dx", "w:W dx:BI s:BI? pack:S"},
-    {"gemm_dw", "x:BI dw:W pack:S"},
-    {"gemm_step", "x:BI w:W s0:W s1:W s2:W? pack:S"},
-    {"matmul", "x:BI w:IO b:O?"},
-    {"loss", "w:G? loss:B dy:BO? p:BO?"},
-    {"metric", "w:G? m:B"},
-    {"sum", "x:B? w:G?"},
-    {"opt", "s2:BO?"},
-    {"embed_fwd", "x:BL w:VO y:BLO"},
-    {"embed_bwd", "x:BL dy:BLO dw:VO"},
-    {"norm_parts", "parts:1N"},
-    {"sum_parts", "parts:1BO total:1?"},
-    {"grad_clip", "norm2:1?"},
-    {"bn_fwd", "gamma:O? beta:O? mean:O var:O bmean:O brstd:O"},
-    {"bn_infer", "gamma:O? beta:O? mean:O var:O"},
-    {"bn_bwd", "dx:BO? gamma:O? bmean:O brstd:O dgamma:O? dbeta:O?"},
-    {"ln_fwd", "gamma:O? beta:O? mean:B rstd:B"},
-    {"ln_bwd", "gamma:O? mean:B rstd:B"},
-    {"ln_grad", "mean:B rstd:B dgamma:O? dbeta:O?"},
-    {"colsum", "y:O"},
+    const char *family, *fields;
+} OPTIONAL[] = {
+    {"gemm_fwd", " b z "},
+    {"gemm_dx", " s "},
+    {"gemm_step", " s2 "},
+    {"matmul", " b "},
+    {"loss", " w dy p "},
+    {"metric", " w "},
+    {"sum", " x w "},
+    {"opt", " s2 "},
+    {"sum_parts", " total "},
+    {"grad_clip", " norm2 "},
+    {"bn_fwd", " gamma beta "},
+    {"bn_infer", " gamma beta "},
+    {"bn_bwd", " dx gamma dgamma dbeta "},
+    {"ln_fwd", " gamma beta "},
+    {"ln_bwd", " gamma "},
+    {"ln_grad", " dgamma dbeta "},
 };
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
@@ -39,7 +32,7 @@ static const struct {
 } COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},    {"bn_fwd", "O"},
               {"bn_bwd", "O"},  {"ln_grad", "O"},   {"colsum", "O"}, {"embed_bwd", "VO"}};
 
-enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, CODES = 2, TABLE = 5 };
+enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
 
 typedef struct {
     pd_op op;
@@ -53,38 +46,26 @@ typedef struct {
 static ptrdiff_t group(const call *c) { return c->B % 2 ? 1 : 2; }
 static ptrdiff_t width(const call *c) { return pd_panel_width(c->O, c->dtype); }
 static ptrdiff_t padded(const call *c) { return (c->O + width(c) - 1) / width(c) * width(c); }
-static ptrdiff_t scratch(const call *c) { return 32 * (c->B > padded(c) ? c->B : padded(c)); } /* 32: the widest tile */
 
 static ptrdiff_t product(const call *c, const char *letters) {
     ptrdiff_t n = 1;
-    for (; *letters && *letters != ' ' && *letters != '?'; letters++) {
+    for (; *letters; letters++) {
         switch (*letters) {
         case 'B': n *= c->B; break;
-        case 'I': n *= c->I; break;
         case 'O': n *= c->O; break;
         case 'W': n *= padded(c) * c->I; break;
-        case 'P': n *= padded(c); break;
-        case 'G': n *= c->B / group(c); break;
-        case 'L': n *= CODES; break;
         case 'V': n *= TABLE; break;
-        case 'N': n *= (c->B * c->O + 63) / 64; break;
-        case 'S': n *= scratch(c) * MAX_NTH; break;
         }
     }
     return n;
 }
 
-/* The letters of a pointer field. */
-static const char *extent(const call *c, const char *field) {
-    const size_t length = strlen(field);
-    for (size_t i = 0; i < sizeof EXTENTS / sizeof *EXTENTS; i++) {
-        if (strcmp(EXTENTS[i].family, c->op.family) != 0) continue;
-        for (const char *at = EXTENTS[i].extents; at; at = strchr(at, ' ')) {
-            at += *at == ' ';
-            if (strncmp(at, field, length) == 0 && at[length] == ':') return at + length + 1;
-        }
-    }
-    return "BO";
+static int optional(const call *c, const char *field) {
+    char word[32];
+    snprintf(word, sizeof word, " %s ", field);
+    for (size_t i = 0; i < sizeof OPTIONAL / sizeof *OPTIONAL; i++)
+        if (strcmp(OPTIONAL[i].family, c->op.family) == 0) return strstr(OPTIONAL[i].fields, word) != NULL;
+    return 0;
 }
 
 static ptrdiff_t count(const call *c) {
@@ -103,11 +84,9 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"B", c->B},
         {"I", c->I},
         {"O", c->O},
-        {"L", CODES},
+        {"L", group(c)},
         {"V", TABLE},
         {"n", count(c)},
-        {"group", group(c)},
-        {"pack_stride", scratch(c)},
         {"k", tensor  ? c->variant
               : dense ? c->dtype
                       : 1 + flag}, /* source number dtype has that dtype */
@@ -148,27 +127,45 @@ static void fill_codes(void *data, ptrdiff_t n, int dtype) {
     }
 }
 
+/* Bytes behind a pointer field: as the table of ops says, but for class numbers, of which a row has one. */
+static ptrdiff_t reach(const call *c, const void *args, const pd_field *f) {
+    if (strstr(c->op.name, "sparse") && !strcmp(f->name, "t")) return c->B * (ptrdiff_t)dtype_bytes(c->dtype);
+    return c->op.reach(args, f->offset, c->dtype);
+}
+
+/* Whether a field of doubles. */
+static int is_double(const call *c, const char *field) {
+    return c->dtype == PD_FLOAT64 || !strcmp(field, "parts") || !strcmp(field, "total") || !strcmp(field, "norm2");
+}
+
 /* The argument struct of a call, its arrays between canaries and filled. */
 static void *arguments(call *c) {
     char *args = calloc(1, (size_t)c->op.size);
     CHECK(args && c->op.nfields <= MAX_FIELDS, "%s", c->op.name);
-    for (int i = 0; i < c->op.nfields; i++) {
+    for (int i = 0; i < c->op.nfields; i++) { /* first what sizes follow from */
         const pd_field f = c->op.fields[i];
         char *at = args + f.offset;
-        c->blocks[i] = (block){0};
+        const size_t length = strlen(f.name);
+        if (f.kind == 'n' && length > 7 && !strcmp(f.name + length - 7, "_stride")) continue;
         if (f.kind == 'n') *(ptrdiff_t *)at = integer(c, f.name);
-        else if (f.kind == 'r') *(double *)at = 0.3;
-        else if (f.kind == 'k') *(pd_kernel *)at = fused(c);
-        else {
-            const char *letters = extent(c, f.name), *end = letters + strcspn(letters, " ");
-            if (c->variant == 1 && end[-1] == '?') continue;
-            const int dtype = *letters == '1' ? PD_FLOAT64 : c->dtype;
-            const ptrdiff_t n = product(c, letters);
-            c->blocks[i] = block_new((size_t)n * dtype_bytes(dtype), dtype_bytes(dtype));
-            if (!strncmp(letters, "BL ", 3)) fill_codes(c->blocks[i].data, n, dtype);
-            else fill(c->blocks[i].data, n, dtype, (unsigned)i);
-            *(void **)at = c->blocks[i].data;
+        if (f.kind == 'r') *(double *)at = 0.3;
+        if (f.kind == 'k') *(pd_kernel *)at = fused(c);
+    }
+    for (int i = 0; i < c->op.nfields; i++) {
+        const pd_field f = c->op.fields[i];
+        c->blocks[i] = (block){0};
+        if (!strchr("iaos", f.kind) || (c->variant == 1 && optional(c, f.name))) continue;
+        const int dtype = is_double(c, f.name) ? PD_FLOAT64 : PD_FLOAT32;
+        ptrdiff_t bytes = reach(c, args, &f);
+        if (f.kind == 's') {
+            *(ptrdiff_t *)(args + c->op.fields[i + 1].offset) = bytes / (ptrdiff_t)dtype_bytes(dtype);
+            bytes *= MAX_NTH;
         }
+        const ptrdiff_t n = bytes / (ptrdiff_t)dtype_bytes(dtype);
+        c->blocks[i] = block_new((size_t)bytes, dtype_bytes(dtype));
+        if (!strncmp(c->op.family, "embed", 5) && !strcmp(f.name, "x")) fill_codes(c->blocks[i].data, n, dtype);
+        else fill(c->blocks[i].data, n, dtype, (unsigned)i);
+        *(void **)(args + f.offset) = c->blocks[i].data;
     }
     return args;
 }
@@ -251,7 +248,7 @@ static long run_sizes(call *c) {
                 c->B = Bs[b], c->I = Is[i], c->O = Os[o];
                 const uint64_t whole = run(c, whole_cuts, 1);
                 calls++;
-                for (size_t s = 0; c->op.part != PD_PART_SERIAL && s < sizeof splits / sizeof *splits; s++, calls++)
+                for (size_t s = 0; c->op.split != PD_SPLIT_SERIAL && s < sizeof splits / sizeof *splits; s++, calls++)
                     CHECK(run(c, splits[s].cuts, splits[s].shares) == whole,
                           "%s, %s, dtype %d, B %td I %td O %td: split %zu changes bits", c->op.name,
                           pd_isa_name(c->isa), c->dtype, c->B, c->I, c->O, s);

@@ -27,7 +27,7 @@ static double data_x[ROWS * I], data_t[ROWS * O], coefs[STEPS][PD_COEFS];
 static int64_t order[STEPS * B];
 
 static void record(net *m, int i, const char *op, const void *args) {
-    const int number = op_number(op), serial = pd_op_at(number).part == PD_PART_SERIAL;
+    const int number = op_number(op), serial = pd_op_at(number).split == PD_SPLIT_SERIAL;
     m->records[i] = (pd_record){
         .fn = pd_kernel_at(number, PD_BASELINE, PD_FLOAT64), .args = args, .serial = (uint8_t)serial, .barrier = 1};
 }
@@ -40,8 +40,8 @@ static void build(net *m) {
     m->gather_x = (pd_gather_args){.y = m->x, .B = B, .O = I, .k = 0};
     m->gather_t = (pd_gather_args){.y = m->t, .B = B, .O = O, .k = 1};
     m->forward = (pd_gemm_fwd_args){.x = m->x, .w = m->w, .b = m->b, .y = m->y, .B = B, .I = I, .O = O};
-    m->mse = (pd_loss_args){
-        .y = m->y, .t = m->t, .loss = m->loss, .dy = m->dy, .B = B, .O = O, .group = 1, .scale = 1.0 / B};
+    m->mse =
+        (pd_loss_args){.y = m->y, .t = m->t, .loss = m->loss, .dy = m->dy, .B = B, .O = O, .L = 1, .scale = 1.0 / B};
     m->dw_args = (pd_gemm_dw_args){.x = m->x,
                                    .dy = m->dy,
                                    .dw = m->dw,
@@ -54,7 +54,7 @@ static void build(net *m) {
     m->db_args = (pd_colsum_args){.x = m->dy, .y = m->db, .n = O, .B = B};
     m->step_w = (pd_opt_args){.w = m->w, .g = m->dw, .n = I * W};
     m->step_b = (pd_opt_args){.w = m->b, .g = m->db, .n = O};
-    m->total = (pd_sum_args){.x = m->loss, .n = B, .group = 1, .slot = 0, .factor = 1};
+    m->total = (pd_sum_args){.x = m->loss, .n = B, .L = 1, .slot = 0, .factor = 1};
     record(m, 0, "gather", &m->gather_x);
     record(m, 1, "gather", &m->gather_t);
     record(m, 2, "gemm_fwd", &m->forward);
@@ -102,14 +102,14 @@ static void *train_and_compare(void *unused) {
     return unused;
 }
 
-/* Stands for a record that calls Python: fails in the third step. */
+/* A host record that fails in the third step. */
 static void fail_third(const void *args, const pd_step *step, pd_share share) {
     (void)args, (void)share;
     if (step->count == 2) *step->failed = 1;
 }
 
 static void test_failure(void) {
-    const pd_record failing = {.fn = fail_third, .serial = 1, .barrier = 1, .python = 1};
+    const pd_record failing = {.fn = fail_third, .serial = 1, .barrier = 1, .host = 1};
     const pd_chunk chunk = {.steps = 5, .batch = 1};
     for (int nth = 1; nth <= 4; nth++) CHECK(pd_run(&failing, 1, &chunk, nth) == 2, "%d threads", nth);
 }

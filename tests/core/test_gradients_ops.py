@@ -135,7 +135,7 @@ def evaluate(op: str, dtype: str, isa: str, y: list, t: list, **fields: Any) -> 
     scores, targets = np.array([y], dtype), np.array(t, dtype)
     loss, dy = np.zeros(1, dtype), np.zeros_like(scores)
     _core.call(
-        op, dtype=dtype, isa=isa, y=scores, t=targets, loss=loss, dy=dy, B=1, O=len(y), group=1, scale=1.0, **fields
+        op, dtype=dtype, isa=isa, y=scores, t=targets, loss=loss, dy=dy, B=1, O=len(y), L=1, scale=1.0, **fields
     )  # fmt: skip
     return loss[0], dy[0]
 

@@ -154,7 +154,7 @@ def loss(
             "y": y(rng, dtype, B, O), "t": t(rng, dtype, B, O),
             "w": uniform(rng, dtype, 0.5, 2, -(-B // group)) if weighted else None,
             "loss": blank(dtype, B), "dy": blank(dtype, B, O),
-            "B": B, "O": O, "group": group, "scale": scale, "a": parameter, "smooth": smooth,
+            "B": B, "O": O, "L": group, "scale": scale, "a": parameter, "smooth": smooth,
         }  # fmt: skip
         return a | {"p": blank(dtype, B, O)} if fused else a
 

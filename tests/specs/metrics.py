@@ -39,7 +39,7 @@ def metric(op: str, formula: Formula, y: Draw, t: Draw, shape: Shape, *, group: 
         B, O = shape(n)
         return {
             "y": y(rng, dtype, B, O), "t": t(rng, dtype, B, O), "w": uniform(rng, dtype, 0.5, 2, -(-B // group)),
-            "m": blank(dtype, B), "B": B, "O": O, "group": group, "k": k, "a": THRESHOLD,
+            "m": blank(dtype, B), "B": B, "O": O, "L": group, "k": k, "a": THRESHOLD,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
@@ -51,7 +51,7 @@ def metric(op: str, formula: Formula, y: Draw, t: Draw, shape: Shape, *, group: 
 def accumulated(a: Fields) -> Fields:
     sums = a["step"]["sums"].copy()
     sums[1] += 0.0 if a["x"] is None else a["factor"] * a["x"].sum()
-    sums[2] += a["n"] if a["w"] is None else a["group"] * a["w"].sum()
+    sums[2] += a["n"] if a["w"] is None else a["L"] * a["w"].sum()
     return {"sums": sums}
 
 
@@ -60,7 +60,7 @@ def total(group: int, *, x: bool = True, w: bool = True) -> Spec:
         n -= n % group
         return {
             "x": normal(rng, dtype, n) if x else None, "w": uniform(rng, dtype, 0.5, 2, n // group) if w else None,
-            "n": n, "group": group, "slot": 1, "factor": 0.5, "step": {"sums": rng.uniform(1, 2, 4)},
+            "n": n, "L": group, "slot": 1, "factor": 0.5, "step": {"sums": rng.uniform(1, 2, 4)},
         }  # fmt: skip
 
     # Partial sums reach sqrt(1000), and n terms of one lane round n times in the dtype of the result.

@@ -89,24 +89,24 @@ def colsum(shape: Shape, add: int) -> Spec:
     return Spec("colsum", args, ("y",), lambda a: {"y": add * a["y"] + a["x"].sum(0)})
 
 
-TABLE, CODES = 7, 2  # rows of an embedding's table, codes in a row of the batch
+TABLE, CODES = 7, 2  # rows of an embedding's table, codes in a sample
 
 
 def codes(rng: np.random.Generator, dtype: str, B: int) -> np.ndarray:
     """Codes of the table's rows, a few of which name none; these give NaN, and no gradient."""
-    x = rng.integers(0, TABLE, (B, CODES)).astype(dtype)
-    x.reshape(-1)[::9] = np.resize([-1, TABLE, np.nan, 1e30], -(-x.size // 9))
+    x = rng.integers(0, TABLE, B).astype(dtype)
+    x[::9] = np.resize([-1, TABLE, np.nan, 1e30], -(-x.size // 9))
     return x
 
 
 def embed_fwd(shape: Shape) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
-        w = normal(rng, dtype, TABLE, O)
+        B -= B % CODES
         return {
             "x": codes(rng, dtype, B),
-            "w": w,
-            "y": blank(dtype, B, CODES, O),
+            "w": normal(rng, dtype, TABLE, O),
+            "y": blank(dtype, B, O),
             "B": B,
             "L": CODES,
             "O": O,
@@ -123,8 +123,9 @@ def embed_fwd(shape: Shape) -> Spec:
 def embed_bwd(shape: Shape, add: int) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
+        B -= B % CODES
         dw = eighths(rng, dtype, TABLE, O) if add else blank(dtype, TABLE, O)
-        dy = eighths(rng, dtype, B, CODES, O)
+        dy = eighths(rng, dtype, B, O)
         return {"x": codes(rng, dtype, B), "dy": dy, "dw": dw, "n": dw.size, "B": B, "L": CODES, "O": O, "V": TABLE,
                 "add": add}  # fmt: skip
 

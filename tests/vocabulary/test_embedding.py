@@ -11,7 +11,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from pydl._engine import program
+from pydl._engine import cache, program
 from tests.real_data import Array, read
 
 ROWS, WIDTH = 6, 3
@@ -44,7 +44,7 @@ def test_codes_of_any_dtype(dtype: str, isa: str) -> None:
     table, kernel = model.layers[0].embeddings.numpy(), model.layers[2].kernel.numpy()
     expected = model.predict(CODES)
     np.testing.assert_allclose(expected, table[CODES].reshape(4, -1) @ kernel, rtol=1e-5)
-    for name in program._SOURCES:
+    for name in cache._SOURCES:
         if name != np.bool_:
             np.testing.assert_array_equal(model.predict(CODES.astype(name)), expected)
             np.testing.assert_array_equal(model(CODES.astype(name)), expected)

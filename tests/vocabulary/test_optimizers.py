@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pydl import optimizers
+from pydl._engine.layout import Panels
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
 
@@ -161,7 +162,7 @@ def test_kernel_and_slots(optimizer, op, slots):
 
 
 def test_slot_variables_have_the_layout_of_their_weight():
-    kernel = Variable((3, 5), "float64", "kernel", panels=True)
+    kernel = Variable((3, 5), "float64", "kernel", layout=Panels)
     bias = Variable((5,), "float64", "bias")
     kernel.path, bias.path = "dense/kernel", "dense/bias"
     rms = optimizers.RMSprop(centered=True)

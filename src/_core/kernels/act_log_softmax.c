@@ -8,7 +8,7 @@
 PD_KERNEL(act_log_softmax_fwd) {
     PD_ARGS(act_fwd);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *x = (const real *)a->x + b * a->O;
         real *y = (real *)a->y + b * a->O;
@@ -24,7 +24,7 @@ PD_KERNEL(act_log_softmax_fwd) {
 PD_KERNEL(act_log_softmax_bwd) {
     PD_ARGS(act_bwd);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *y = (const real *)a->s + b * a->O, *dy = (const real *)a->dy + b * a->O;
         real *dx = (real *)a->dx + b * a->O;

@@ -7,6 +7,6 @@ PD_KERNEL(affine) {
     real *y = a->y;
     const vreal factor = vset((real)a->a), c = vset((real)a->c);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, 1, share, &lo, &hi);
     PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, vfma(factor, vload_m(x + i, m), c), m);
 }

@@ -6,7 +6,7 @@ PD_KERNEL(copy) {
     const ptrdiff_t O = a->O;
     const int add = a->add != 0;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *x = (const real *)a->x + b * a->ldx + a->xo;
         real *y = (real *)a->y + b * a->ldy + a->yo;

@@ -12,7 +12,7 @@ PD_KERNEL(dropout) {
     const uint32_t threshold = dropped < range ? (uint32_t)dropped : UINT32_MAX;
     const vreal scale = vset(a->rate < 1 ? (real)(1 / (1 - a->rate)) : 0);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, 1, share, &lo, &hi);
     lo *= a->O;
     hi *= a->O;
     uint32_t words[PD_RANDOM_GROUP];

@@ -29,7 +29,7 @@ PD_KERNEL(gather) {
     real *restrict y = a->y;
     if (a->in_place && rows_readable(&src)) return;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, 1, share, &lo, &hi);
     switch (src.dtype) {
         PD_FROM(PD_SRC_F32, float)
         PD_FROM(PD_SRC_F64, double)

@@ -31,9 +31,7 @@ enum { TURN = 4 };
 #endif
 enum { TILE_WIDTH = 2 * VL };
 
-enum { K_BLOCK = 512 };     /* a panel block of K_BLOCK x 128 bytes (64 KB) stays in L2 while rows stream past */
-enum { ROW_BLOCK = 128 };   /* rows of dy packed at a time by dX: 128 x K_BLOCK x 4 bytes = 256 KB, within L2 */
-enum { BATCH_BLOCK = 256 }; /* rows of dy packed at a time by dW: 256 x 128 bytes = 32 KB, within L1 */
+enum { K_BLOCK = PD_K_BLOCK, ROW_BLOCK = PD_ROW_BLOCK, BATCH_BLOCK = PD_BATCH_BLOCK };
 
 typedef struct {
     const real *a; /* a(i, k) = a[i * rs + k * cs]; rs or cs is 1 as the form says */

@@ -43,7 +43,7 @@ static ahead look_ahead(const pd_gemm_dw_args *a, const pd_step *step, pd_share 
     ahead next = {0};
     if (!a->in_place) return next;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, 1, share, &lo, &hi);
     next.rows = rows_ahead(step, a->k, a->I, lo, hi);
     const ptrdiff_t tiles = (inputs / TILE_ROWS + 1) * ((a->B + BATCH_BLOCK - 1) / BATCH_BLOCK);
     next.each = rows_left(&next.rows) / (tiles + !tiles) + 1;

@@ -117,7 +117,7 @@ PD_KERNEL(gemm_dx) {
     const ptrdiff_t pw = panel_width(a->O), padded = (a->O + pw - 1) / pw * pw;
     real *pack = (real *)a->pack + step->thread * a->pack_stride;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     const int copy_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
         rows = min_(ROW_BLOCK, hi - r);
@@ -125,7 +125,8 @@ PD_KERNEL(gemm_dx) {
             (copy_weights ? turned_weights : turned_outputs)(a, pack, r, rows, k, min_(K_BLOCK, padded - k));
         if (!a->act) continue;
         real *dx = (real *)a->dx + r * a->I;
-        const pd_act_bwd_args act = {(const real *)a->s + r * a->I, dx, dx, rows, a->I, a->alpha};
+        const pd_act_bwd_args act = {
+            .s = (const real *)a->s + r * a->I, .dy = dx, .dx = dx, .B = rows, .O = a->I, .alpha = a->alpha};
         a->act(&act, step, PD_WHOLE);
     }
 }

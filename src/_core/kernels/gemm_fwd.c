@@ -22,7 +22,8 @@ static void activate(const pd_gemm_fwd_args *a, const pd_step *step, ptrdiff_t l
     const real *z = a->z ? a->z : a->y;
     const ptrdiff_t whole = j1 - j0 == a->O, rows = whole ? hi - lo : 1;
     for (ptrdiff_t r = lo; r < hi; r += rows) {
-        const pd_act_fwd_args act = {z + r * a->O + j0, (real *)a->y + r * a->O + j0, rows, j1 - j0, a->alpha};
+        const pd_act_fwd_args act = {
+            .x = z + r * a->O + j0, .y = (real *)a->y + r * a->O + j0, .B = rows, .O = j1 - j0, .alpha = a->alpha};
         a->act(&act, step, PD_WHOLE);
     }
 }
@@ -40,7 +41,7 @@ PD_KERNEL(gemm_fwd) {
     PD_ARGS(gemm_fwd);
     const ptrdiff_t w = panel_width(a->O);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     rows_of_panels(a, step, lo, hi, 0, (a->O + w - 1) / w);
 }
 

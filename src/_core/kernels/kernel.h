@@ -40,20 +40,29 @@
 /* Where unit `at` of `of` begins among n things. */
 PD_INLINE ptrdiff_t pd_cut(ptrdiff_t n, int at, int of) { return n * at / of; }
 
-/* Rows [lo, hi) of a batch of B. Every PD_PART_ROWS kernel splits so, and only so. Shares are whole groups of 8 rows
- * where the batch is large enough for it, because the GEMM's tiles like that. */
-PD_INLINE void pd_rows(ptrdiff_t B, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
+/* Rows per sample: 0 stands for 1. */
+PD_INLINE ptrdiff_t pd_sample(ptrdiff_t L) { return L > 1 ? L : 1; }
+
+/* Rows [lo, hi) of B, of which each sample has L. Every PD_SPLIT_ROWS kernel splits so, and only so. Shares are whole
+ * samples, so that records with rows of different kinds keep to the same samples; only if there are fewer samples than
+ * shares are samples divided. Shares are whole groups of 8 samples if there are many, because the GEMM's tiles like that. */
+PD_INLINE void pd_rows(ptrdiff_t B, ptrdiff_t L, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
     *lo = 0;
     *hi = B;
     if (share.of == 1) return;
-    const ptrdiff_t g = B >= (ptrdiff_t)16 * share.of ? 8 : 1, groups = (B + g - 1) / g;
-    *lo = pd_cut(groups, share.lo, share.of) * g;
-    *hi = pd_cut(groups, share.hi, share.of) * g;
+    ptrdiff_t rows = pd_sample(L), samples = B / rows;
+    if (samples < share.of) {
+        samples = B;
+        rows = 1;
+    }
+    const ptrdiff_t g = samples >= (ptrdiff_t)16 * share.of ? 8 : 1, groups = (samples + g - 1) / g;
+    *lo = pd_cut(groups, share.lo, share.of) * g * rows;
+    *hi = pd_cut(groups, share.hi, share.of) * g * rows;
     if (*lo > B) *lo = B;
     if (*hi > B) *hi = B;
 }
 
-/* Elements [lo, hi) of n. Every PD_PART_FLAT kernel splits so, and only so. Shares are multiples of PD_GROUP elements:
+/* Elements [lo, hi) of n. Every PD_SPLIT_FLAT kernel splits so, and only so. Shares are multiples of PD_GROUP elements:
  * whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */
 enum { PD_GROUP = 64 };
 PD_INLINE void pd_flat(ptrdiff_t n, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
@@ -88,7 +97,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         real *y = a->y;                                                                              \
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
-        pd_rows(a->B, share, &lo, &hi);                                                              \
+        pd_rows(a->B, a->L, share, &lo, &hi);                                                        \
         PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O) vstore_m(y + i, f(vload_m(x + i, m), alpha), m); \
     }                                                                                                \
     PD_KERNEL(act_##name##_bwd) {                                                                    \
@@ -97,7 +106,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
         real *dx = a->dx;                                                                            \
         const vreal alpha = vset((real)a->alpha);                                                    \
         ptrdiff_t lo, hi;                                                                            \
-        pd_rows(a->B, share, &lo, &hi);                                                              \
+        pd_rows(a->B, a->L, share, &lo, &hi);                                                        \
         PD_FOR_VECTORS (i, m, lo * a->O, hi * a->O)                                                  \
             vstore_m(dx + i, df(vload_m(s + i, m), vload_m(dy + i, m), alpha), m);                   \
     }

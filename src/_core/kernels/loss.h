@@ -13,7 +13,10 @@
 PD_INLINE vreal vclip(vreal p) { return vclamp(p, EPSILON, 1 - EPSILON); }
 PD_INLINE vint vclipped(vreal p) { return (vint)(p < EPSILON) | (vint)(p > 1 - EPSILON); }
 
-PD_INLINE real row_weight(const real *w, ptrdiff_t group, ptrdiff_t b) { return w ? w[b / group] : 1; }
+/* The weight of row b: `per` rows share one, 0 stands for the L of a sample. */
+PD_INLINE real row_weight(const real *w, ptrdiff_t per, ptrdiff_t L, ptrdiff_t b) {
+    return w ? w[b / (per ? per : pd_sample(L))] : 1;
+}
 
 /* A loss of one prediction: its value, d value / dy, and what goes to p. */
 typedef struct {
@@ -35,17 +38,17 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, pd_share share) {
     const real *w = a.w;
     real *loss = a.loss;
     ptrdiff_t lo, hi;
-    pd_rows(a.B, share, &lo, &hi);
+    pd_rows(a.B, a.L, share, &lo, &hi);
     if (a.O == 1) { /* rows side by side in a vector */
         PD_FOR_VECTORS (b, m, lo, hi) {
             vreal v = {0};
-            for (ptrdiff_t i = 0; i < m; i++) v[i] = row_weight(w, a.group, b + i);
+            for (ptrdiff_t i = 0; i < m; i++) v[i] = row_weight(w, a.per, a.L, b + i);
             vstore_m(loss + b, v * loss_points(&a, f, b, m, v * (real)a.scale), m);
         }
         return;
     }
     for (ptrdiff_t b = lo; b < hi; b++) {
-        const double weight = row_weight(w, a.group, b), mean = 1 / (double)a.O;
+        const double weight = row_weight(w, a.per, a.L, b), mean = 1 / (double)a.O;
         const vreal factor = vset((real)(weight * a.scale * mean));
         vwide sum = {0};
         PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&sum, loss_points(&a, f, b * a.O + j, m, factor));
@@ -60,12 +63,12 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, pd_share share) {
     }
 
 /* A metric of that form is the loss without its gradient. */
-#define PD_METRIC(name, f)                                                                                      \
-    PD_KERNEL(metric_##name) {                                                                                  \
-        PD_ARGS(metric);                                                                                        \
-        const pd_loss_args l = {                                                                                \
-            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .group = a->group, .a = a->a}; \
-        loss_rows(l, f, share);                                                                                 \
+#define PD_METRIC(name, f)                                                                                             \
+    PD_KERNEL(metric_##name) {                                                                                         \
+        PD_ARGS(metric);                                                                                               \
+        const pd_loss_args l = {                                                                                       \
+            .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .L = a->L, .per = a->per, .a = a->a}; \
+        loss_rows(l, f, share);                                                                                        \
     }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row

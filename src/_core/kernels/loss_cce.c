@@ -6,11 +6,11 @@
 
 PD_INLINE void cce(pd_loss_args a, int sparse, pd_share share) {
     ptrdiff_t lo, hi;
-    pd_rows(a.B, share, &lo, &hi);
+    pd_rows(a.B, a.L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *y = (const real *)a.y + b * a.O;
         real *dy = a.dy ? (real *)a.dy + b * a.O : NULL;
-        const double weight = row_weight(a.w, a.group, b);
+        const double weight = row_weight(a.w, a.per, a.L, b);
         const class_targets targets = row_targets(&a, b, sparse);
         vwide ysum = {0}, loss = {0}, unclipped = {0}; /* unclipped: of targets, which is -sum(g q) */
         PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&ysum, vload_m(y + j, m));

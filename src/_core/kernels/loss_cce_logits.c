@@ -55,14 +55,14 @@ PD_INLINE void row_gradient(const pd_loss_args *a, ptrdiff_t b, ptrdiff_t i, int
 
 PD_INLINE void cce_logits(pd_loss_args a, int sparse, pd_share share) {
     ptrdiff_t lo, hi;
-    pd_rows(a.B, share, &lo, &hi);
+    pd_rows(a.B, a.L, share, &lo, &hi);
     real *into = a.p ? (real *)a.p : (real *)a.dy;
     const int few = into && a.O <= VL;
     _Alignas(PD_VBYTES) real stage[VL * VL];
     PD_FOR_VECTORS (b, m, lo, hi) {
         group_sums g = {{0}, {0}, {0}, {0}, {0}};
         for (ptrdiff_t i = 0; i < m; i++) {
-            g.weight[i] = row_weight(a.w, a.group, b + i);
+            g.weight[i] = row_weight(a.w, a.per, a.L, b + i);
             /* a short row stored in place would hold up the load of the next, which shares its cache line */
             real *e = few ? stage + i * VL : into ? into + (b + i) * a.O : NULL;
             row_sums(&a, b + i, i, sparse, e, &g);

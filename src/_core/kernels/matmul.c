@@ -44,7 +44,7 @@ static void find_panel(const pd_matmul_args *a, panel *p, ptrdiff_t rows, ptrdif
 
 static void activate(const pd_matmul_args *a, const pd_step *step, real *y, ptrdiff_t rows, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < rows; i++) {
-        const pd_act_fwd_args act = {y + i * a->ldy, y + i * a->ldy, 1, n, a->alpha};
+        const pd_act_fwd_args act = {.x = y + i * a->ldy, .y = y + i * a->ldy, .B = 1, .O = n, .alpha = a->alpha};
         a->act(&act, step, PD_WHOLE);
     }
 }

@@ -26,16 +26,16 @@ PD_INLINE ptrdiff_t rank(const real *y, ptrdiff_t O, ptrdiff_t c, int ties) {
 }
 
 PD_INLINE void top_k(const pd_metric_args *a, int sparse, pd_share share) {
-    const ptrdiff_t O = a->O, k = a->k > 1 ? a->k : 1, group = a->group;
+    const ptrdiff_t O = a->O, k = a->k > 1 ? a->k : 1, per = a->per ? a->per : pd_sample(a->L);
     const real *y = a->y, *t = a->t, *w = a->w;
     real *out = a->m;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const int named = !sparse || (t[b] >= 0 && t[b] < (real)O);
         const ptrdiff_t c = !named ? 0 : sparse ? (ptrdiff_t)t[b] : first_maximum(t + b * O, O);
         const int right = named && rank(y + b * O, O, c, k == 1) < k;
-        out[b] = right ? (w ? w[b / group] : 1) : 0;
+        out[b] = right ? (w ? w[b / per] : 1) : 0;
     }
 }
 

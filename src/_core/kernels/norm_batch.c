@@ -109,6 +109,6 @@ PD_INLINE void infer(infer_rows r, ptrdiff_t j, const int W, ptrdiff_t m) {
 PD_KERNEL(bn_infer) {
     PD_ARGS(bn_infer);
     infer_rows r = {.a = a};
-    pd_rows(a->B, share, &r.lo, &r.hi);
+    pd_rows(a->B, a->L, share, &r.lo, &r.hi);
     PD_COLUMNS(infer, r, 0, a->O);
 }

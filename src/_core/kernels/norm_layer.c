@@ -10,7 +10,7 @@ PD_KERNEL(ln_fwd) {
     const real *gamma = a->gamma, *beta = a->beta;
     real *mean = a->mean, *rstd = a->rstd;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *x = (const real *)a->x + b * O;
         real *y = (real *)a->y + b * O;
@@ -33,7 +33,7 @@ PD_KERNEL(ln_bwd) {
     const ptrdiff_t O = a->O;
     const real *gamma = a->gamma, *mean = a->mean, *rstd = a->rstd;
     ptrdiff_t lo, hi;
-    pd_rows(a->B, share, &lo, &hi);
+    pd_rows(a->B, a->L, share, &lo, &hi);
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *x = (const real *)a->x + b * O, *dy = (const real *)a->dy + b * O;
         real *dx = (real *)a->dx + b * O;

@@ -1,4 +1,5 @@
-/* sums[slot] += factor * sum(x); sums[slot + 1] += group * sum(w), or n where w is NULL. In double. */
+/* sum: sums[slot] += factor * sum(x); sums[slot + 1] += per * sum(w), or n if w is NULL. In double.
+ * mask_weights: r[b] = mask[b] w[b / L] scale, normalized: times B / sum(mask), 0 if that sum is. r may be mask. */
 #include "reduce.h"
 
 PD_INLINE double total(const real *x, ptrdiff_t n) {
@@ -12,5 +13,17 @@ PD_KERNEL(sum) {
     if (share.lo > 0) return;
     double *sums = step->sums + a->slot;
     if (a->x) sums[0] += a->factor * total(a->x, a->n);
-    sums[1] += a->w ? (double)a->group * total(a->w, a->n / a->group) : (double)a->n;
+    const ptrdiff_t per = a->per ? a->per : pd_sample(a->L);
+    sums[1] += a->w ? (double)per * total(a->w, a->n / per) : (double)a->n;
+}
+
+PD_KERNEL(mask_weights) {
+    PD_ARGS(mask_weights);
+    if (share.lo > 0) return;
+    const real *mask = a->mask, *w = a->w;
+    real *r = a->r;
+    const double all = a->normalize ? total(mask, a->B) : 0;
+    const real factor = (real)(a->scale * (all > 0 ? (double)a->B / all : 1));
+    const ptrdiff_t L = pd_sample(a->L);
+    for (ptrdiff_t b = 0; b < a->B; b++) r[b] = mask[b] * (w ? w[b / L] : 1) * factor;
 }

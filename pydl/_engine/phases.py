@@ -1,0 +1,170 @@
+"""The phases of a step behind the backward pass: what stands between gradients and the update, and the update itself.
+
+    gather, forward, objective, backward, gradients | penalties, accumulation, exchange, clipping | update
+
+Each transform between gradients and update sees whole gradients. If there is none, the optimizer's kernel adds the
+penalties' gradients by itself, and weights beyond the caches take their step with their gradient (`passes.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from pydl import _core
+from pydl._engine.builder import Builder
+from pydl._engine.variable import Variable
+
+_GROUP = 64  # elements per part of a norm, as in kernel.h
+
+
+class Transform(Protocol):
+    """Something that changes gradients before the update. It may keep arrays of its own per weight."""
+
+    def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
+        """Emit records that change `b.weight_gradient(v)` of these weights in place."""
+
+
+# -- penalties ------------------------------------------------------------------------------------------------------
+
+
+def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
+    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
+    if not penalised:
+        return None
+    slot = b.slot(1)
+    for parts in [_emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch)) for v in penalised]:
+        b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
+    return slot
+
+
+def factors(v: Variable, batch: int) -> tuple[float, float]:
+    """l1 and l2 of a weight's penalty."""
+    return (0.0, 0.0) if v.regularizer is None else v.regularizer.factors(batch)
+
+
+class Penalties:
+    """Adds the gradients of the regularizers' penalties."""
+
+    def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
+        for v in variables:
+            l1, l2 = factors(v, b.batch)
+            if l1 or l2:
+                b.emit("penalty_grad", w=v.buffer, g=b.weight_gradient(v), n=v.buffer.size, l1=l1, l2=l2)
+
+
+def _emit_norm_parts(b: Builder, x: Any, n: int, l1: float, l2: float) -> _core.Buffer:
+    """Emit l1 sum|x| + l2 sum(x^2), in parts that are yet to be summed."""
+    parts = b.buffer((-(-n // _GROUP),), "float64")
+    b.emit("norm_parts", x=x, parts=parts, n=n, l1=l1, l2=l2)
+    return parts
+
+
+# -- clipping -------------------------------------------------------------------------------------------------------
+
+
+class ClipValue:
+    """Clamps each element of the gradients."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
+        for v in variables:
+            b.emit("grad_clip", g=b.weight_gradient(v), n=v.buffer.size, limit=self.limit)
+
+
+class ClipNorm:
+    """Scales each gradient, or, `together`, all of them by one factor, to a length of at most `limit`."""
+
+    def __init__(self, limit: float, together: bool) -> None:
+        self.limit, self.together = limit, together
+
+    def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
+        if self.together:
+            norms = [self._norm(b, variables)] * len(variables)
+        else:
+            norms = [self._norm(b, [v]) for v in variables]
+        for v, norm in zip(variables, norms, strict=True):
+            b.emit("grad_clip", g=b.weight_gradient(v), norm2=norm, n=v.buffer.size, limit=self.limit)
+
+    @staticmethod
+    def _norm(b: Builder, variables: Sequence[Variable]) -> _core.Buffer:
+        """Emit the squared norm of gradients as one vector."""
+        norm = b.buffer((1,), "float64")
+        parts = [_emit_norm_parts(b, b.weight_gradient(v), v.buffer.size, 0.0, 1.0) for v in variables]
+        for i, p in enumerate(parts):
+            b.emit("sum_parts", parts=p, total=norm, n=p.size, add=int(i > 0))
+        return norm
+
+
+def clipping(optimizer: Any) -> list[Transform]:
+    """The clipping that an optimizer asks for, if any."""
+    if optimizer.clipvalue is not None:
+        return [ClipValue(optimizer.clipvalue)]
+    limit = optimizer.clipnorm or optimizer.global_clipnorm
+    return [] if limit is None else [ClipNorm(limit, optimizer.global_clipnorm is not None)]
+
+
+# -- the update -----------------------------------------------------------------------------------------------------
+
+
+def emit_update(b: Builder, optimizer: Any, transforms: Sequence[Transform]) -> None:
+    """Emit what is between gradients and the update, the optimizer's step and the constraints.
+
+    `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance.
+    """
+    variables = list(b.trained.values())
+    between = [*transforms, *clipping(optimizer)]
+    absorbed = not between and optimizer.op is not None
+    if not absorbed:
+        between.insert(0, Penalties())
+    for transform in between:
+        transform.emit(b, variables)
+    for v in variables:
+        if optimizer.op is None:
+            _emit_custom_step(b, optimizer, v)
+        else:
+            b.emit(optimizer.op, g=b.weight_gradient(v), **_step_fields(b, optimizer, v, absorbed))
+        if v.constraint is not None:
+            _emit_constraint(b, v)
+
+
+def _step_fields(b: Builder, optimizer: Any, v: Variable, absorbed: bool) -> dict[str, Any]:
+    """All but the gradient; `absorbed`: the kernel adds the penalty's gradient by itself."""
+    slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
+    l1, l2 = factors(v, b.batch) if absorbed else (0.0, 0.0)
+    return {"w": v.buffer, "n": v.buffer.size, "decay": int(optimizer.decays(v)), "l1": l1, "l2": l2,
+            **slots, **optimizer.fields()}  # fmt: skip
+
+
+def _emit_custom_step(b: Builder, optimizer: Any, v: Variable) -> None:
+    """The record of an optimizer written in NumPy; it sees arrays as the user does."""
+    b.single_steps = True
+    slots = optimizer.slot_variables(v)
+    arrays = {optimizer.slots[i]: s for i, s in slots.items()}
+
+    def run() -> None:
+        t = optimizer.iterations + 1
+        rate = float(optimizer.rates(t - 1)[0])
+        w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
+        if optimizer.decays(v):
+            w -= rate * optimizer.weight_decay * w
+        optimizer.update(w, v.gradient, named, rate, t)
+        v.assign(w)
+        for name, s in arrays.items():
+            s.assign(named[name])
+
+    written = [v.buffer, *(s.buffer for s in slots.values())]
+    b.emit_python(type(optimizer).__name__, run, [b.weight_gradient(v)], written)
+
+
+def _emit_constraint(b: Builder, v: Variable) -> None:
+    constraint = v.constraint
+    assert constraint is not None
+
+    def run() -> None:
+        v.assign(constraint(v.numpy()))
+
+    b.emit_python(type(constraint).__name__, run, [v.buffer], [v.buffer])

@@ -1,0 +1,51 @@
+"""The forward and backward pass over a graph's calls, as records: of a model, and of models inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydl._engine.builder import Builder
+from pydl._engine.graph import Call, SymbolicTensor
+from pydl._engine.tensor import Tensor
+
+
+class Walk:
+    """A pass over calls in order, and then back.
+
+    Attributes
+    ----------
+    tensors : dict
+        By id of the symbolic tensor.
+    """
+
+    def __init__(self, builder: Builder, calls: Sequence[Call], given: Mapping[int, Tensor]) -> None:
+        self.builder = builder
+        self.calls = calls
+        self.tensors = dict(given)
+
+    def forward(self, claims: Mapping[int, Any]) -> None:
+        """Emit the forward pass. `claims`: id of an output used once -> the loss that may take its activation on."""
+        b = self.builder
+        for call in self.calls:
+            xs = self._inputs(call)
+            b.claim = claims.get(id(call.outputs[0])) if len(call.outputs) == 1 else None
+            result = call.layer.emit_forward(b, *xs)
+            ys = list(result) if isinstance(result, list | tuple) else [result]
+            for symbol, y in zip(call.outputs, ys, strict=True):
+                self.tensors[id(symbol)] = y
+        b.claim = None
+
+    def backward(self) -> None:
+        """Emit the backward pass, from the gradients that the losses sent to the outputs."""
+        for call in reversed(self.calls):
+            ys = [self.tensors[id(t)] for t in call.outputs]
+            if any(y.value.needs_grad and y.value.grad is not None for y in ys):
+                call.layer.emit_backward(self.builder, *self._inputs(call), y=ys[0] if len(ys) == 1 else ys)
+                self.builder.release()
+
+    def _inputs(self, call: Call) -> list[Tensor]:
+        return [self.tensors[id(t)] for t in call.inputs]
+
+    def __getitem__(self, t: SymbolicTensor) -> Tensor:
+        return self.tensors[id(t)]
