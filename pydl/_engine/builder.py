@@ -4,8 +4,8 @@ Layers, losses and metrics *emit* records into a `Builder`, once per batch size;
 
 A training step is laid out so that threads seldom wait for each other. Gathering, the forward pass, the losses and the
 chain of input gradients all split the batch by rows; then, in the *tail*, come sums over the batch: weight gradients,
-loss and metric totals; then what depends on them: penalties, clipping, the optimizer. Threads meet before the tail and
-at the end of the step, and otherwise only where a record reads what another thread wrote (`_core.Plan` finds out).
+loss and metric totals; then what depends on them: penalties, clipping, the optimizer. There is a barrier before the
+tail and one at the end of the step, others only if a record reads what another thread wrote (`_core.Plan` finds out).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Builder:
         self.unused = [] if _core.debug() else list(blocks)  # canaries stand behind buffers that are not shared
         self.memory: list[Buffer] = []
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
-        self.claim: Any = None  # the loss that may take the next output's activation on
+        self.claim: Any = None  # the loss that may absorb the next output's activation
         self.trained: dict[int, Variable] = {}
         self.step_of: Callable[[Variable], dict[str, Any]] | None = None  # an optimizer's, that may come with gradients
         self.stepped: set[int] = set()  # ids of weights whose step does
@@ -204,7 +204,7 @@ class Builder:
     # -- activations ----------------------------------------------------------------------------------------------
 
     def claimed(self, act: Any) -> bool:
-        """Whether the loss takes this activation of a model's output on, so that the layer leaves it out."""
+        """Whether the loss absorbs this activation of a model's output, so that the layer leaves it out."""
         return self.claim is not None and act.name in self.claim.fused
 
     def activate(self, x: Tensor, act: Any) -> Tensor:
@@ -388,7 +388,7 @@ class Walk:
             self.tensors[id(t)] = builder.tensor((builder.batch, *(int(d or 0) for d in t.shape[1:])))
 
     def forward(self, claims: dict[int, Any] | None = None) -> None:
-        """Emit the forward pass. `claims`: id of an output used once -> the loss that may take its activation on."""
+        """Emit the forward pass. `claims`: id of an output used once -> the loss that may absorb its activation."""
         for call in self.calls:
             xs = [self.tensors[id(t)] for t in call.inputs]
             self.builder.claim = (claims or {}).get(id(call.output))

@@ -108,7 +108,7 @@ class Variable:
         return self.unpack(self.gradient_buffer())
 
     def unpack(self, buffer: _core.Buffer) -> NDArray[Any]:
-        """Storage of this layout as the user's array: a view where the layout is plain, else a copy."""
+        """Storage of this layout as the user's array: a view if the layout is plain, else a copy."""
         stored = np.asarray(buffer)
         if not self.panels:
             return stored
