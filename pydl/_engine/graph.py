@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydl._engine.protocols import Layer
+
 Shape = tuple[int | None, ...]
 
 
@@ -41,7 +43,7 @@ class SymbolicTensor:
 class Call:
     """One use of a layer: its inputs and its output."""
 
-    def __init__(self, layer: Any, inputs: Sequence[SymbolicTensor], shape: Shape, dtype: str) -> None:
+    def __init__(self, layer: Layer, inputs: Sequence[SymbolicTensor], shape: Shape, dtype: str) -> None:
         self.layer = layer
         self.inputs = list(inputs)
         self.output = SymbolicTensor(shape, dtype, layer.name, self)
@@ -91,7 +93,7 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
 
 
 def code_limits(inputs: Sequence[SymbolicTensor], calls: Sequence[Call]) -> list[int | None]:
-    """For each input, None, or the number of codes where its values must be codes: whole numbers below it."""
+    """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
     limits: dict[int, int] = {}
     for call in reversed(calls):
         wanted = call.layer.code_limits(limits.get(id(call.output)), len(call.inputs))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pydl import _core, config
 from pydl._engine.builder import ALONE, choose_threads, rowwise
+from pydl._engine.protocols import Activation
 
 Array = NDArray[np.floating[Any]]
 
@@ -22,12 +23,14 @@ product = _core.Product(np.ndarray, {np.dtype(np.float32): 0, np.dtype(np.float6
 
 
 def multiply(
-    left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Any, result: Array
+    left: Array, flip_a: bool, right: Array, flip_b: bool, bias: Array | None, act: Activation, result: Array
 ) -> None:
     """`result = act(op(left) op(right) + bias)`.
 
     The arrays are C-contiguous, of one native dtype and of sizes that fit, `result` a matrix apart from the others.
     """
-    fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha, "rowwise": rowwise(act)} if act.kernel else {}
+    fused: dict[str, Any] = {}
+    if act.kernel:
+        fused = {"act": f"act_{act.kernel}_fwd", "alpha": act.alpha, "rowwise": rowwise(act)}
     if product(left, right, flip_a, flip_b, result, bias=bias, **fused) is None:
         raise RuntimeError("matmul: arrays that the core does not take")

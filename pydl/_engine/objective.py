@@ -10,12 +10,13 @@ import numpy as np
 
 from pydl import _core
 from pydl._engine.builder import Builder, Tensor
+from pydl._engine.protocols import LossOp, MetricOp, OptimizerOp
 from pydl._engine.variable import Variable
 
 _GROUP = 64  # elements per part of a norm, as in kernel.h
 
 
-def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
+def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
     """Emit a loss and its gradient; returns the accumulator of the sum of its rows' values times their weights.
 
     Divided by the samples it was collected over, that sum is the mean of the batches' losses weighted by their size.
@@ -52,8 +53,8 @@ def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | Non
 
 
 def _emit_custom_loss(
-    b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer, dy: _core.Buffer | None,
-    scale: float,
+    b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer,
+    dy: _core.Buffer | None, scale: float,
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy."""
     y_true, y_pred = t.array(), y.array()
@@ -78,7 +79,7 @@ def _emit_custom_loss(
     b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
 
 
-def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
+def emit_metric(b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
     """Emit a metric; returns the accumulators of its total and count, None where it keeps them itself (in NumPy)."""
     if metric.op is None:
         y_true, y_pred = t.array(), y.array()
@@ -131,20 +132,20 @@ def _emit_norm_parts(b: Builder, x: _core.Buffer, l1: float, l2: float) -> _core
     return parts
 
 
-def _unseen(optimizer: Any) -> bool:
+def _unseen(optimizer: OptimizerOp) -> bool:
     """Whether gradients are the optimizer's kernel's alone: not clipped, not shown to Python."""
     limits = (optimizer.clipvalue, optimizer.clipnorm, optimizer.global_clipnorm)
     return optimizer.op is not None and all(limit is None for limit in limits)
 
 
-def step_of(optimizer: Any, batch: int) -> Callable[[Variable], dict[str, Any]] | None:
+def step_of(optimizer: OptimizerOp, batch: int) -> Callable[[Variable], dict[str, Any]] | None:
     """The fields of an optimizer's step on a weight, for records that take it with the gradient, if any may."""
     if not _unseen(optimizer):
         return None
     return lambda v: {"opt": optimizer.op, **_step_fields(optimizer, v, batch)}
 
 
-def _step_fields(optimizer: Any, v: Variable, batch: int) -> dict[str, Any]:
+def _step_fields(optimizer: OptimizerOp, v: Variable, batch: int) -> dict[str, Any]:
     """Without the gradient; where that is the kernel's alone, it adds the penalty's gradient by itself."""
     slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
     l1, l2 = _factors(v, batch) if _unseen(optimizer) else (0.0, 0.0)
@@ -152,7 +153,7 @@ def _step_fields(optimizer: Any, v: Variable, batch: int) -> dict[str, Any]:
             **slots, **optimizer.fields()}  # fmt: skip
 
 
-def emit_optimizer(b: Builder, optimizer: Any) -> None:
+def emit_optimizer(b: Builder, optimizer: OptimizerOp) -> None:
     """Emit clipping, the optimizer's step and the constraints, for every weight that has a gradient."""
     if not _unseen(optimizer):
         emit_penalty_gradients(b)
@@ -166,7 +167,7 @@ def emit_optimizer(b: Builder, optimizer: Any) -> None:
             _emit_constraint(b, v)
 
 
-def _emit_clipping(b: Builder, optimizer: Any, variables: Sequence[Variable]) -> None:
+def _emit_clipping(b: Builder, optimizer: OptimizerOp, variables: Sequence[Variable]) -> None:
     grads = [v.gradient_buffer() for v in variables]
     if optimizer.clipvalue is not None:
         for g in grads:
@@ -192,17 +193,17 @@ def _emit_norm(b: Builder, grads: Sequence[_core.Buffer]) -> _core.Buffer:
     return norm
 
 
-def _emit_custom_step(b: Builder, optimizer: Any, v: Variable, slots: dict[int, Variable]) -> None:
+def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable, slots: dict[int, Variable]) -> None:
     """The record of an optimizer written in NumPy; it sees arrays as the user does."""
     b.single_steps = True
-    arrays = {optimizer.slots[i]: s for i, s in slots.items()}
+    arrays = {s.name: s for s in slots.values()}
 
     def run() -> None:
         t = optimizer.iterations + 1
         rate = float(optimizer.rates(t - 1)[0])
         w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
         if optimizer.decays(v):
-            w -= rate * optimizer.weight_decay * w
+            w -= rate * (optimizer.weight_decay or 0.0) * w
         optimizer.update(w, v.gradient, named, rate, t)
         v.assign(w)
         for name, s in arrays.items():

@@ -21,6 +21,7 @@ from pydl._engine.objective import (
     step_of,
 )
 from pydl._engine.pace import Pace
+from pydl._engine.protocols import Graph, Layer, LossOp
 
 _NARROW = 4  # outputs at most: gemm_dw then wants rows an equal way apart
 _KEPT = 1 << 20  # bytes of buffers that the predictor may keep for a number of rows
@@ -54,7 +55,7 @@ class Program:
 
     def __init__(
         self,
-        model: Any,
+        model: Graph,
         kind: str,
         batch: int,
         weighted: tuple[bool, ...] = (),
@@ -100,7 +101,7 @@ class Program:
         self.pace = Pace(self.threads)
         self.sums = np.zeros(max(b.slots, 1))
 
-    def _judge(self, model: Any, b: Builder, walk: Walk, weighted: tuple[bool, ...]) -> None:
+    def _judge(self, model: Graph, b: Builder, walk: Walk, weighted: tuple[bool, ...]) -> None:
         """Targets, weights, losses, metrics."""
         k = len(model.inputs)
         targets = []
@@ -153,15 +154,15 @@ def _multiplies(record: dict[str, Any], gather: dict[str, Any]) -> bool:
     return f["x"] is gather["y"] and (f["B"], f["I"]) == (gather["B"], gather["O"])
 
 
-def _claims(model: Any) -> dict[int, Any]:
-    """Outputs whose activation their loss may take on: those that nothing else reads."""
+def _claims(model: Graph) -> dict[int, LossOp]:
+    """Outputs whose activation their loss may absorb: those that nothing else reads."""
     reads: Counter[int] = Counter(id(t) for c in model.calls for t in c.inputs)
     reads.update(id(t) for t in model.outputs)
-    pairs: list[tuple[SymbolicTensor, Any]] = list(zip(model.outputs, model.losses, strict=True))
+    pairs: list[tuple[SymbolicTensor, LossOp]] = list(zip(model.outputs, model.losses, strict=True))
     return {id(t): loss for t, loss in pairs if reads[id(t)] == 1}
 
 
-def _trainable(layer: Any) -> Iterator[bool]:
+def _trainable(layer: Graph | Layer) -> Iterator[bool]:
     """Whether a layer, those inside it, and their weights are to be trained."""
     yield layer.trainable
     yield from (v.trainable for v in layer.weights)
@@ -189,7 +190,7 @@ class Workspace:
         self.blocks: list[_core.Buffer] = []
         self.home = home
 
-    def program(self, key: tuple[Any, ...], model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> Program:
+    def program(self, key: tuple[Any, ...], model: Graph, kind: str, batch: int, weighted: tuple[bool, ...]) -> Program:
         """The program of this key, made where there is none."""
         found = self.programs.pop(key, None) or Program(model, kind, batch, weighted, self.blocks)
         self.programs[key] = found
@@ -220,12 +221,12 @@ class ProgramCache:
         self._free = []
         self.predictor.clear()
 
-    def key(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
+    def key(self, model: Graph, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
         """All that a program depends on."""
         frozen = () if kind == "predict" else tuple(_trainable(model))
         return kind, batch, weighted, config.get_num_threads(), _core.isa(), frozen
 
-    def take(self, model: Any, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Workspace, Program]:
+    def take(self, model: Graph, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> tuple[Workspace, Program]:
         """A program that nobody else runs, and the workspace to give back."""
         key, free = self.key(model, kind, batch, weighted), self._free
         workspace = next((w for w in tuple(free) if key in w.programs), None)
@@ -243,7 +244,7 @@ class ProgramCache:
         """Give a workspace back."""
         workspace.home.append(workspace)
 
-    def adopt(self, model: Any, batch: int) -> None:
+    def adopt(self, model: Graph, batch: int) -> None:
         """Give the predictor a program for so many rows, if it can do with it: one array in, one out, little memory."""
         if batch in self.predictor or len(model.inputs) != 1 or len(model.outputs) != 1 or _core.debug():
             return
@@ -254,6 +255,6 @@ class ProgramCache:
         if program.nbytes > _KEPT:
             return
         program = Program(model, "predict", batch)  # with memory of its own
-        output = np.empty((batch, *model.outputs[0].shape[1:]), model.dtype)
+        output = np.empty((batch, *(int(d or 0) for d in model.outputs[0].shape[1:])), model.dtype)
         pace = program.pace if program.work >= ALONE else None
         self.predictor.add(program.plan, program.inputs[0].array(), output, program.work <= _BRIEF, pace)

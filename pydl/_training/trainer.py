@@ -14,6 +14,7 @@ from pydl import optimizers
 from pydl._base import check, random
 from pydl._base.args import optional_whole, whole
 from pydl._base.registry import serialize
+from pydl._engine.graph import Call
 from pydl._engine.program import Program, ProgramCache
 from pydl._training import passes
 from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
@@ -123,7 +124,7 @@ class Trainer(Layer):
             )
 
     def _prepare(self, method: str, x: Any, *, compiled: bool = True) -> None:
-        """Check that the model is compiled, and build it from the data's shape where that has been left open."""
+        """Check that the model is compiled, and build it from the data's shape if that has been left open."""
         if compiled:
             self._require_compiled(method)
         if not self.built:
@@ -407,6 +408,7 @@ class Trainer(Layer):
     # -- what a model adds ----------------------------------------------------------------------------------------
 
     inputs: list[Any]
+    calls: list[Call]
     input_codes: list[int | None]
     outputs: list[Any]
     output_names: list[str]
