@@ -42,7 +42,7 @@ def optional_real(owner: str, name: str, value: Any, **bounds: float) -> float |
 
 
 def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | None = None) -> int:
-    """`value` as an int, at least `at_least` and, where given, below `below`."""
+    """`value` as an int, at least `at_least` and, if that is given, below `below`."""
     wanted = f"an integer >= {at_least}" + (f" and < {below}" if below is not None else "")
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")

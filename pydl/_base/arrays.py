@@ -11,7 +11,7 @@ from pydl.config import floatx
 
 
 def float_array(owner: str, name: str, x: Any, dtype: str | None = None) -> np.ndarray:
-    """`x` as a C-ordered array of `dtype`: by default its own, where that is a float32 or float64 array's, else floatx.
+    """`x` as a C-ordered array of `dtype`: by default its own if `x` is a float32 or float64 array, else floatx.
 
     Raises TypeError for anything but numbers.
     """

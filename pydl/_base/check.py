@@ -23,7 +23,7 @@ class Described(Protocol):
 
 
 def numeric(owner: str, what: str, x: Any) -> Array:
-    """`x` as an array of a real dtype that batches can be gathered from, without a copy where possible.
+    """`x` as an array of a real dtype that batches can be gathered from, without a copy if possible.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def rows_contiguous(array: Array) -> Array:
 
 
 def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Array:
-    """Rows for one input of a model; where it is of `codes`, whole numbers below that many."""
+    """Rows for one input of a model; if `codes` is given, they must be whole numbers below it."""
     array = numeric(owner, f'input "{tensor.name}"', x)
     wanted = tensor.shape[1:]
     if array.ndim == 1 and wanted == (1,):
@@ -80,7 +80,7 @@ def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Arr
 
 
 def not_below(n: int, array: Array) -> tuple[int, ...] | None:
-    """The place of a value that is no whole number in [0, n), where there is one."""
+    """The place of a value that is no whole number in [0, n); None if all are."""
     if array.size == 0 or (array.min() >= 0 and array.max() < n and (array.dtype.kind != "f" or _whole(array))):
         return None
     with np.errstate(invalid="ignore"):
@@ -219,7 +219,7 @@ def same_length(owner: str, named: Sequence[tuple[str, Array]], *, minimum: int 
 
 
 def batch_size(owner: str, value: Any) -> int:
-    """`batch_size`, 32 where it is None."""
+    """`batch_size`, 32 if it is None."""
     if value is None:
         return 32
     if isinstance(value, bool) or not isinstance(value, int | np.integer):

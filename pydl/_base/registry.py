@@ -53,7 +53,7 @@ def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
 
 
 def custom_function(name: Any) -> Callable[..., Any]:
-    """The function that the user has handed over under this name; ValueError where there is none."""
+    """The function that the user has handed over under this name; ValueError if there is none."""
     custom = _custom_objects.get()
     function = custom.get(name) if isinstance(name, str) else None
     if not callable(function):
@@ -160,7 +160,7 @@ class Registry(Generic[T]):
         self._names = {spelling(name): c for name, c in self.classes.items()} | dict(aliases or {})
 
     def find(self, name: str) -> type[T]:
-        """The class called `name`; ValueError with the valid names where there is none."""
+        """The class called `name`; ValueError with the valid names if there is none."""
         custom = _custom_objects.get()
         if name in custom:
             return self._own_class(custom[name], f"custom_objects[{name!r}]")

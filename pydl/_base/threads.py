@@ -38,7 +38,7 @@ def default_threads(root: Path, environ: Mapping[str, str], cpus: frozenset[int]
 
 
 def limits(root: Path, environ: Mapping[str, str], cpus: frozenset[int]) -> dict[str, int | None]:
-    """Each limit by name; None where it does not apply. Parameters and errors as for `default_threads`."""
+    """Each limit by name; None if it does not apply. Parameters and errors as for `default_threads`."""
     quota = cpu_quota(root)
     return {
         "affinity": len(cpus),
@@ -57,14 +57,14 @@ def affinity() -> frozenset[int]:
 
 
 def physical_cores(root: Path, cpus: frozenset[int]) -> int | None:
-    """Number of cores that `cpus` lie on, or None where the system does not say."""
+    """Number of cores that `cpus` lie on, or None if the system does not say."""
     # CPUs of one core name the same siblings; numbers of cores and packages repeat on some machines.
     siblings = {_read(root / "sys/devices/system/cpu" / f"cpu{cpu}" / "topology/thread_siblings_list") for cpu in cpus}
     return None if None in siblings else len(siblings) or None
 
 
 def cpu_quota(root: Path) -> float | None:
-    """CPUs' worth of time that the tightest control group above this process allows, or None where none limits it."""
+    """CPUs' worth of time that the tightest control group above this process allows, or None if none limits it."""
     quotas = [q for folder in _cgroup_folders(root) if (q := _quota_v2(folder) or _quota_v1(folder)) is not None]
     return min(quotas, default=None)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydl._engine.protocols import Layer
 
 Shape = tuple[int | None, ...]
 
@@ -46,7 +49,7 @@ class Call:
     inputs, outputs : list of SymbolicTensor
     """
 
-    def __init__(self, layer: Any, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str) -> None:
+    def __init__(self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str) -> None:
         self.layer = layer
         self.inputs = list(inputs)
         self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]

@@ -77,8 +77,8 @@ class PlanListing:
             sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")
-            meet = ("|~" if r.get("pieces") else "|") if r["barrier"] else ""
-            rows.append([str(i), meet, r["op"], fused, sizes, shapes, _bytes(moved), str(threads)])
+            barrier = ("|~" if r.get("pieces") else "|") if r["barrier"] else ""
+            rows.append([str(i), barrier, r["op"], fused, sizes, shapes, _bytes(moved), str(threads)])
         head = (
             f"{self.kind} step, batch {self.batch}: {len(self)} records, {self.dtype}, ISA {self.isa}, "
             f"{self.threads} thread{'s' if self.threads > 1 else ''}, {_bytes(self.nbytes)} of buffers"
@@ -97,7 +97,7 @@ class Trace:
     records : list of (str, float)
         Name and seconds of each.
     first_nonfinite : str or None
-        The first record that wrote a NaN or an infinity, where one did.
+        The first record that wrote a NaN or an infinity, if one did.
     """
 
     records: list[tuple[str, float]]

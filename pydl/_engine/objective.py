@@ -11,6 +11,7 @@ import numpy as np
 
 from pydl import _core
 from pydl._engine.builder import Builder
+from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
@@ -30,12 +31,12 @@ class Objective:
         Weights whose regularizers add to the loss.
     """
 
-    losses: Sequence[Any]
+    losses: Sequence[LossOp]
     loss_weights: Sequence[float]
-    metrics: Sequence[Any]
+    metrics: Sequence[Judged]
     penalised: Sequence[Variable]
 
-    def claims(self, graph: Any) -> dict[int, Any]:
+    def claims(self, graph: Graph) -> dict[int, LossOp]:
         """Outputs whose activation their loss may absorb: those that nothing else reads."""
         reads: Counter[int] = Counter(id(t) for c in graph.calls for t in c.inputs)
         reads.update(id(t) for t in graph.outputs)
@@ -59,7 +60,7 @@ class Slots:
     penalty: int | None = None
 
 
-def emit_objective(b: Builder, objective: Objective, graph: Any, walk: Walk, weighted: Sequence[bool]) -> Slots:
+def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[bool]) -> Slots:
     """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics."""
     k = len(graph.inputs)
     targets: list[Tensor] = []
@@ -87,7 +88,7 @@ def emit_gather(b: Builder, buffer: Any, k: int) -> None:
     b.emit("gather", y=buffer, B=b.batch, O=buffer.size // b.batch, k=k)
 
 
-def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
+def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | None, weight: float) -> int:
     """Emit a loss and its gradient; returns the accumulator of the sum of its rows' values times their weights.
 
     Divided by the samples it was collected over, that sum is the mean of the batches' losses weighted by their size.
@@ -123,8 +124,8 @@ def emit_loss(b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | Non
 
 
 def _emit_custom_loss(
-    b: Builder, loss: Any, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer, dy: _core.Buffer | None,
-    scale: float,
+    b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer,
+    dy: _core.Buffer | None, scale: float,
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy."""
 
@@ -149,7 +150,7 @@ def _emit_custom_loss(
     b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
 
 
-def emit_metric(b: Builder, metric: Any, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
+def emit_metric(b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
     """Emit a metric; returns the accumulators of its total and count, None where it keeps them itself (in NumPy)."""
     if metric.op is None:
 

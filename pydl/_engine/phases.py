@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pydl import _core
 from pydl._engine.builder import Builder
+from pydl._engine.protocols import OptimizerOp
 from pydl._engine.variable import Variable
 
 _GROUP = 64  # elements per part of a norm, as in kernel.h
@@ -99,7 +100,7 @@ class ClipNorm:
         return norm
 
 
-def clipping(optimizer: Any) -> list[Transform]:
+def clipping(optimizer: OptimizerOp) -> list[Transform]:
     """The clipping that an optimizer asks for, if any."""
     if optimizer.clipvalue is not None:
         return [ClipValue(optimizer.clipvalue)]
@@ -110,7 +111,7 @@ def clipping(optimizer: Any) -> list[Transform]:
 # -- the update -----------------------------------------------------------------------------------------------------
 
 
-def emit_update(b: Builder, optimizer: Any, transforms: Sequence[Transform]) -> None:
+def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform]) -> None:
     """Emit what is between gradients and the update, the optimizer's step and the constraints.
 
     `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance.
@@ -131,7 +132,7 @@ def emit_update(b: Builder, optimizer: Any, transforms: Sequence[Transform]) -> 
             _emit_constraint(b, v)
 
 
-def _step_fields(b: Builder, optimizer: Any, v: Variable, absorbed: bool) -> dict[str, Any]:
+def _step_fields(b: Builder, optimizer: OptimizerOp, v: Variable, absorbed: bool) -> dict[str, Any]:
     """All but the gradient; `absorbed`: the kernel adds the penalty's gradient by itself."""
     slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
     l1, l2 = factors(v, b.batch) if absorbed else (0.0, 0.0)
@@ -139,18 +140,18 @@ def _step_fields(b: Builder, optimizer: Any, v: Variable, absorbed: bool) -> dic
             **slots, **optimizer.fields()}  # fmt: skip
 
 
-def _emit_custom_step(b: Builder, optimizer: Any, v: Variable) -> None:
+def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
     """The record of an optimizer written in NumPy; it sees arrays as the user does."""
     b.single_steps = True
     slots = optimizer.slot_variables(v)
-    arrays = {optimizer.slots[i]: s for i, s in slots.items()}
+    arrays = {s.name: s for s in slots.values()}
 
     def run() -> None:
         t = optimizer.iterations + 1
         rate = float(optimizer.rates(t - 1)[0])
         w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
         if optimizer.decays(v):
-            w -= rate * optimizer.weight_decay * w
+            w -= rate * (optimizer.weight_decay or 0.0) * w
         optimizer.update(w, v.gradient, named, rate, t)
         v.assign(w)
         for name, s in arrays.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.objective import Objective, Slots, emit_gather, emit_objective
 from pydl._engine.pace import Pace
 from pydl._engine.phases import Penalties, Transform, emit_penalties, emit_update
+from pydl._engine.protocols import Graph, OptimizerOp
 from pydl._engine.team import choose_threads
 from pydl._engine.walk import Walk
 
@@ -54,8 +54,8 @@ class Program:
     """
 
     def __init__(
-        self, graph: Any, kind: str, batch: int, objective: Objective | None = None, weighted: Sequence[bool] = (),
-        optimizer: Any = None, transforms: Sequence[Transform] = (),
+        self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, weighted: Sequence[bool] = (),
+        optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
     ) -> None:  # fmt: skip
         training = kind in ("train", "gradients")
         threads = config.get_num_threads()
@@ -79,6 +79,7 @@ class Program:
         if kind == "gradients":
             Penalties().emit(b, list(b.trained.values()))
         elif kind == "train":
+            assert optimizer is not None
             emit_update(b, optimizer, transforms)
         if not _core.debug():  # which looks at gradients, and at the rows in the buffer
             passes.take_steps_with_gradients(b.records)

@@ -78,7 +78,7 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
 
 
 def resolve_loss_weights(given: Any, names: Sequence[str]) -> list[float]:
-    """A factor for each output's loss, 1 where none is given."""
+    """A factor for each output's loss, 1 if none is given."""
     return [1.0 if f is None else real("compile", "loss_weights", f) for f in per_output("loss_weights", given, names)]
 
 

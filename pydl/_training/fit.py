@@ -108,9 +108,9 @@ class _Source:
     Attributes
     ----------
     steps : int or None
-        Batches per epoch, where that is known.
+        Batches per epoch, if that is known.
     lap : int
-        Batches of a pass over all the data, 1 where that is not known.
+        Batches of a pass over all the data, 1 if that is not known.
     """
 
     steps: int | None

@@ -156,7 +156,7 @@ def batches(
 
 
 def batch_count(x: Any, batch_size: int) -> int | None:
-    """How many batches an epoch has, None where only the end of it will tell."""
+    """How many batches an epoch has, None if only the end of it will tell."""
     if is_source(x):
         count: int | None = x.batch_count(batch_size)
         return count

@@ -430,6 +430,7 @@ class Trainer(Layer):
     # -- what a model adds ----------------------------------------------------------------------------------------
 
     inputs: list[Any]
+    calls: list[Any]
     input_codes: list[int | None]
     outputs: list[Any]
     output_names: list[str]

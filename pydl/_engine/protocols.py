@@ -1,0 +1,130 @@
+"""What the engine asks of things that stand above it: it knows them by these properties and methods only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:  # they ask for the protocols themselves
+    from pydl._engine.builder import Builder
+    from pydl._engine.graph import Call, SymbolicTensor
+    from pydl._engine.tensor import Tensor
+    from pydl._engine.variable import Variable
+
+
+class Activation(Protocol):
+    """A function that a kernel computes, alone or with a product."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def kernel(self) -> str | None:
+        """`act_<kernel>_fwd` and `act_<kernel>_bwd` are its ops; None if it changes nothing."""
+
+
+class LossOp(Protocol):
+    """A loss as a record: by the kernel `op`, or by `call` and `gradient` in NumPy if that is None."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def op(self) -> str | None: ...
+    @property
+    def fused(self) -> Mapping[str, str]:
+        """Names of activations that it absorbs, each with the op that does."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether targets are class numbers."""
+
+    def fields(self) -> dict[str, Any]: ...
+    def scale(self, rows: int) -> float: ...
+    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
+    def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
+
+
+class MetricOp(Protocol):
+    """A metric as a record: one value per row by the kernel `op`, or `update_state` in NumPy if that is None."""
+
+    @property
+    def op(self) -> str | None: ...
+    @property
+    def output(self) -> str:
+        """The op's field that takes the values."""
+
+    def fields(self) -> dict[str, Any]: ...
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None: ...
+
+
+class OptimizerOp(Protocol):
+    """An optimizer as records: by the kernel `op`, or by `update` in NumPy if that is None."""
+
+    @property
+    def op(self) -> str | None: ...
+    @property
+    def slots(self) -> Sequence[str | None]: ...
+    @property
+    def weight_decay(self) -> float | None: ...
+    @property
+    def clipvalue(self) -> float | None: ...
+    @property
+    def clipnorm(self) -> float | None: ...
+    @property
+    def global_clipnorm(self) -> float | None: ...
+    @property
+    def iterations(self) -> int: ...
+
+    def fields(self) -> dict[str, Any]: ...
+    def slot_variables(self, variable: Variable) -> dict[int, Variable]: ...
+    def decays(self, variable: Variable) -> bool: ...
+    def rates(self, iterations: int, steps: int = 1) -> np.ndarray: ...
+    def update(self, w: np.ndarray, g: np.ndarray, slots: dict[str, np.ndarray], rate: float, t: int) -> None: ...
+
+
+class Layer(Protocol):
+    """What a call in a graph is a call of."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def trainable(self) -> bool: ...
+    @property
+    def weights(self) -> list[Variable]: ...
+
+    def count_params(self) -> int: ...
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        """Emit the forward pass; returns the output, or a list of several."""
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
+        """Emit the backward pass from the gradients that `y`, as `emit_forward` returned it, has got."""
+
+
+class Judged(Protocol):
+    """A metric, the output it judges, and whether it takes the weights of samples."""
+
+    @property
+    def metric(self) -> MetricOp: ...
+    @property
+    def output(self) -> int: ...
+    @property
+    def weighted(self) -> bool: ...
+
+
+class Graph(Protocol):
+    """Calls of layers between inputs and outputs, in order."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def inputs(self) -> Sequence[SymbolicTensor]: ...
+    @property
+    def outputs(self) -> Sequence[SymbolicTensor]: ...
+    @property
+    def calls(self) -> Sequence[Call]: ...
