@@ -17,7 +17,8 @@ class Pace:
 
     On one thread, looks follow each other closely: what held the others up is often over in a moment. On all threads
     they become rare as long as they change nothing: if something comes up, steps on them take longer than they did on
-    one thread in the last look, and then a look is due.
+    one thread in the last look, and then a look is due. That takes some chunks in a row, as the bursts of other
+    programs that are over by then cost less than the time on one thread after each of them would.
 
     Parameters
     ----------
@@ -35,13 +36,13 @@ class Pace:
 
     CHUNK = 0.05  # seconds in C before signals, progress and callbacks get their turn
     GROWTH = 16  # a chunk is at most so many times as long as the longest before it
-    RECENT, BRIEF = 3, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
+    RECENT, BRIEF = 6, 5e-4  # times that count; chunks that take fewer seconds make up one of them together
     ALONE = 0.5  # seconds of a chunk that counts by itself: no busy moment explains it
     ENOUGH = 2e-3  # seconds on one thread before others are tried
     GLANCE, LOOK = 3e-4, 0.01  # seconds of a look's first chunk that counts, and of a look that changes the number
-    WAKE, HOPELESS = 3e-3, 3  # seconds that waking threads may take; of a step, so many times the usual ends a look
+    WAKE, HOPELESS = 3e-3, 3  # if waking threads takes more seconds, and a step so many times the usual, a look ends
     REST, LOSS = 0.2, 12  # from look to look: seconds, and how many times those that the last one lost, at least
-    CALM = 16  # and on all threads so many times as many in the end
+    SOON, CALM = 0.25, 16  # times as long: right after all threads were left; on them, if looks go on to change nothing
 
     def __init__(self, threads: int) -> None:
         self.most = threads
@@ -51,9 +52,10 @@ class Pace:
         self.longest = 0
         self._used = 1
         self._recent: deque[float] = deque(maxlen=self.RECENT)
+        self._last = math.inf  # seconds of a step, the last time
         self._brief = (0, 0.0)  # steps and seconds of the chunks that make up the next time
         self._rest = self.ENOUGH if threads > 1 else math.inf  # seconds until the next look
-        self._calm = 1
+        self._calm = 1.0
         self._waking = (0, 0.0)  # steps and seconds of the look's chunk that woke threads
         self._looked = (0, 0.0)  # and of its chunks that count
 
@@ -63,12 +65,12 @@ class Pace:
 
     def steps(self) -> int:
         """Steps of the next chunk."""
-        known = self.seconds.get(self._used)
-        looks = self._rest <= 0
-        if known is None or (looks and self._used == 1 and not self._waking[0]):  # one is enough to wake threads
-            return 1
-        # A chunk of a look is as long as those before together.
-        length = max(self.GLANCE, self._looked[1]) if looks else min(self.CHUNK, max(self._rest, self.ENOUGH))
+        if self._rest > 0:
+            length, known = min(self.CHUNK, max(self._rest, self.ENOUGH)), self._last
+        elif self._used == 1 and not self._waking[0]:
+            return 1  # which is enough to wake threads
+        else:  # as long as those of the look before it together
+            length, known = max(self.GLANCE, self._looked[1]), self.seconds[self._used]
         return max(1, min(int(length / known), self.GROWTH * self.longest))
 
     def took(self, threads: int, steps: int, seconds: float) -> None:
@@ -88,6 +90,7 @@ class Pace:
 
     def _time(self, steps: int, seconds: float) -> None:
         """Take down a time of the number in use."""
+        self._last = seconds / steps
         n, s = self._brief
         n, s = n + steps, s + seconds
         if seconds >= self.ALONE:
@@ -115,7 +118,9 @@ class Pace:
         self._waking = self._looked = self._brief = 0, 0.0
         self.seconds[self._other()] = s / n
         if faster:
-            self._used = self._other()
+            self._used, self._last = self._other(), s / n
             self._recent.clear()
-        self._calm = 1 if faster or self._used == 1 else min(4 * self._calm, self.CALM)
+            self._calm = self.SOON if self._used == 1 else 1
+        else:
+            self._calm = min(4 * self._calm, 1 if self._used == 1 else self.CALM)
         self._rest = self._calm * max(self.REST, self.LOSS * lost)

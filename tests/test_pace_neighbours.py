@@ -79,12 +79,13 @@ def test_after_a_burst(length: float, cores: tuple[int, ...]) -> None:
     "busy",
     [
         lambda t: t % 1 < 0.25,
+        lambda t: t % 1.1 < 0.3,
         lambda t: t % 0.1 < 0.02,
         lambda t: t % 2 < 0.5,
         lambda t: t % 8 < 3,
         lambda t: True,
     ],
-    ids=["0.25 s of each", "20 ms of 100", "0.5 s of 2", "3 s of 8", "always"],
+    ids=["0.25 s of each", "0.3 s of 1.1", "20 ms of 100", "0.5 s of 2", "3 s of 8", "always"],
 )
 def test_bursts_cost_little(busy: Callable[[float], bool], cores: tuple[int, ...]) -> None:
     assert of_best(Machine(NET, busy, cores), 40) >= 0.9
