@@ -73,8 +73,8 @@ def row(neighbours: int, taken: dict[str, list[Turn]]) -> dict[str, Any]:
     """Times, and what the pace makes of what the better number of threads allows, round by round."""
     best = []
     for fixed in zip(*(turns for name, turns in taken.items() if name.startswith("on ")), strict=True):
-        parts = max(turn.burst for turn in fixed) + max(turn.rest for turn in fixed)
-        best.append(parts if neighbours else max(turn.steps for turn in fixed))
+        burst, rest = max(turn.burst for turn in fixed), max(turn.rest for turn in fixed)
+        best.append(burst + rest if neighbours else rest / (1 - BURST))  # whose chunks are as long as the pace's
     return {
         "neighbours": neighbours,
         **{f"{name}, us": scaled([turn.seconds / turn.steps for turn in turns], 1e6) for name, turns in taken.items()},
@@ -124,6 +124,7 @@ def started(name: str, threads: int) -> Iterator[Callable[..., Turn]]:
         return Turn(*json.loads(process.stdout.readline()))
 
     try:
+        turn(0, 1)  # the others begin when it has started
         yield turn
     finally:
         process.kill()
@@ -149,7 +150,7 @@ class Trainer:
         time.sleep(max(0, begin - time.time()))
         counted = [(time.time(), 0)]  # when, and how many steps since the time before
         if self.program:
-            self.program.pace = Counted(self.pace, threads, counted)
+            self.program.pace = Counted(self.pace, threads, period, counted)
         while time.time() < begin + seconds:
             self.training.fit(*self.data)
             if not self.program:
@@ -163,16 +164,20 @@ class Trainer:
 class Counted:
     """A program's pace that counts steps, chunk by chunk; or, if told so, always the same number of threads."""
 
-    CHUNK = 0.01  # seconds on a fixed number: few reach from one part of a period into the next
+    BRIEF = 0.01  # seconds of a chunk on a fixed number while neighbours may burn, who make it several times as long
 
-    def __init__(self, pace: Any, fixed: int, counted: list[tuple[float, int]]) -> None:
-        self.pace, self.fixed, self.counted = pace, fixed, counted
+    def __init__(self, pace: Any, fixed: int, period: float, counted: list[tuple[float, int]]) -> None:
+        self.pace, self.fixed, self.period, self.counted = pace, fixed, period, counted
 
     def threads(self) -> int:
         return self.fixed or self.pace.threads()
 
     def steps(self) -> int:
-        return max(1, int(self.CHUNK / min(self.pace.seconds.values()))) if self.fixed else self.pace.steps()
+        if not self.fixed:
+            return self.pace.steps()
+        over = time.time() % self.period
+        chunk = self.BRIEF if over < BURST * self.period else min(self.pace.CHUNK, self.period - over)
+        return max(1, int(chunk / self.pace.seconds.get(self.fixed, self.pace.seconds[1])))
 
     def took(self, threads: int, steps: int, seconds: float) -> None:
         if not self.fixed:
