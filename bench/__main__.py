@@ -17,6 +17,7 @@ from bench import (
     kernels,
     machine,
     memory,
+    neighbours,
     plans,
     predict,
     readme,
@@ -31,6 +32,7 @@ from pydl import config
 PARTS: dict[str, Any] = {
     "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "plan": plans,
     "memory": memory, "import": imports, "threads": threads, "grid": grid, "estimators": estimators,
+    "neighbours": neighbours,
 }  # fmt: skip
 
 
