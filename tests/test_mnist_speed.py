@@ -16,6 +16,7 @@ runpy.run_module("bench", run_name="__main__")
 """
 
 
+@pytest.mark.alone
 def test_half_the_time_of_torch(tmp_path: Path) -> None:
     if importlib.util.find_spec("torch") is None:
         pytest.skip('torch is not installed: pip install "pydl[bench]"')
