@@ -19,6 +19,8 @@ import pytest
 
 from pydl import cli
 
+pytestmark = pytest.mark.long  # whole runs on real tables; those of test_cli_errors on small ones stay
+
 FILES = [
     "config.json", "history.csv", "info.json", "metrics.json", "model.safetensors", "predictions.csv",
     "preparation.skops", "report.html", "target.json",
