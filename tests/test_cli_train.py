@@ -19,7 +19,8 @@ import pytest
 
 from pydl import cli
 
-pytestmark = pytest.mark.long  # whole runs on real tables; those of test_cli_errors on small ones stay
+# Whole runs on real tables, one of which has its CPU time measured; the runs of test_cli_errors on small ones stay.
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 
 FILES = [
     "config.json", "history.csv", "info.json", "metrics.json", "model.safetensors", "predictions.csv",
