@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 C_FILES := $(sort $(shell find src tests bench -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-readme asan wheel clean
+.PHONY: help run test test-all lint format bench bench-readme asan wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,8 +16,11 @@ help: ## list the targets
 run: $(VENV)/.cli ## train a classifier on handwritten digits (ARGS="--epochs 10 ...")
 	$(BIN)/pydl train digits --hidden 256,128 --dropout 0.3 --out runs/digits $(ARGS)
 
-test: $(VENV)/.dev ## run the whole test suite (ARGS="-k gemm ...")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests but the long ones, several at once (ARGS="-k gemm ...")
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-all: $(VENV)/.dev ## run the whole test suite, several tests at once (ARGS="-k gemm ...")
+	$(PYTEST) $(ARGS)
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(BIN)/ruff check

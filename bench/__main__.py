@@ -5,8 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
+
+try:
+    import pydl  # noqa: F401
+except ImportError as error:
+    if error.name != "pydl":
+        raise
+    print("bench: no pydl here that is built: run `make bench`, or `pip install --editable .` first", file=sys.stderr)
+    sys.exit(2)
 
 from bench import (
     epochs,
@@ -70,7 +79,7 @@ def main() -> None:
 def measure(parts: list[str], setting: Setting, file: Path | None) -> dict[str, Any]:
     """Results by part, printed and written as they come."""
     about = machine.describe(setting)
-    print("\n".join(f"- {name}: {value}" for name, value in about.items()), flush=True)
+    print("\n".join(machine.lines(about)), flush=True)
     if about["load"] > 0.5:
         print("\nThe machine is busy with something else: figures on several threads may be far off.", flush=True)
     results: dict[str, Any] = {"machine": about, "summary": {}}

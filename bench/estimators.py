@@ -76,5 +76,5 @@ def small() -> Data:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """At least 4 is asked for on MNIST."""
+    """scikit-learn / pydl: at least 4 on MNIST."""
     return {row["data"]: row["scikit-learn / pydl"]["median"] for row in rows}

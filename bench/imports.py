@@ -40,5 +40,5 @@ def run(setting: Setting) -> list[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """What issue 3 asks for: <= 1.5."""
+    """At most 1.5."""
     return {row["what"]: row["time / numpy"]["median"] for row in rows if row["what"] == "import pydl"}

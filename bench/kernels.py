@@ -19,7 +19,7 @@ from bench import peak
 from bench.timing import Setting, calls_within, seconds, spread, take_turns
 from pydl import _core
 from tests.specs import SPECS
-from tests.specs.gemm import eighths, pack, padded, scratch
+from tests.specs.gemm import PANEL, ROWS, dx_scratch, eighths, pack, padded, scratch
 from tests.specs.spec import Fields, Spec
 
 _DENSE = [(32, 784, 128), (128, 784, 128), (128, 784, 512), (128, 512, 10), (256, 1024, 1024)]  # B, I, O
@@ -42,10 +42,10 @@ def rows() -> list[Row]:
     for spec in SPECS:
         found += [Row(f"{spec.op}.{places[spec.op]}", spec, dtype) for dtype in ("float32", "float64")]
         places[spec.op] += 1
-    return found + [row for B, I, O in _DENSE for row in _dense(B, I, O)]
+    return found + [row for B, I, O in _DENSE for row in dense(B, I, O)]
 
 
-def _dense(B: int, I: int, O: int) -> list[Row]:
+def dense(B: int, I: int, O: int) -> list[Row]:
     """The products of a Dense layer in float32, as specs that only a bench needs: nothing to compare with."""
 
     def fields(op: str, rng: np.random.Generator, dtype: str, n: int) -> Fields:
@@ -55,8 +55,8 @@ def _dense(B: int, I: int, O: int) -> list[Row]:
             case "gemm_fwd":
                 return {"x": x, "w": panels, "b": padded(rng, dtype, O), "y": dy, **size}
             case "gemm_dx":
-                return {"dy": dy, "w": panels, "dx": x, **size, **scratch(dtype, panels.size // I * 32)}
-        return {"x": x, "dy": dy, "dw": panels, "n": panels.size, **size, **scratch(dtype, min(B, 256) * 32)}
+                return {"dy": dy, "w": panels, "dx": x, **size, **scratch(dtype, dx_scratch(B, panels.size // I))}
+        return {"x": x, "dy": dy, "dw": panels, "n": panels.size, **size, **scratch(dtype, min(B, ROWS) * PANEL)}
 
     return [
         Row(f"{op} {B} x {I} x {O}", Spec(op, partial(fields, op), (), dict), "float32")
@@ -94,27 +94,27 @@ class Loop:
             self.nbytes += fields["B"] * fields["O"] * outside[fields["k"]].itemsize if outside else 0
         self.flops = 2 * fields["B"] * fields["I"] * fields["O"] if {"B", "I", "O"} <= fields.keys() else 0
 
-    def run(self, times: int) -> None:
+    def run(self, times: int, threads: int = 1) -> None:
         """Run the record; a batch of 0 rows makes every step read the same ones."""
-        self.plan.run(times, 0, coefs=np.tile(self.coef, (times, 1)), **self.where)
+        self.plan.run(times, 0, coefs=np.tile(self.coef, (times, 1)), nth=threads, **self.where)
 
 
-def measure(some: Sequence[Row], rounds: int, budget: float) -> list[dict[str, Any]]:
+def measure(some: Sequence[Row], rounds: int, budget: float, threads: int = 1) -> list[dict[str, Any]]:
     """Rows of results. Each round passes through all of them, so that a noisy moment falls on a round of a few."""
     loops = [Loop(row) for row in some]
-    times = [calls_within(partial(loop.run, 1), budget) for loop in loops]
+    times = [calls_within(partial(loop.run, 1, threads), budget) for loop in loops]
 
     def turn(i: int) -> float:
-        return seconds(partial(loops[i].run, times[i])) / times[i]
+        return seconds(partial(loops[i].run, times[i], threads)) / times[i]
 
-    taken = take_turns({str(i): partial(turn, i) for i in range(len(loops))}, rounds)
-    return [_result(row, loop, turns) for row, loop, turns in zip(some, loops, taken.values(), strict=True)]
+    taken = take_turns({i: partial(turn, i) for i in range(len(loops))}, rounds)
+    return [_result(row, loop, turns, threads) for row, loop, turns in zip(some, loops, taken.values(), strict=True)]
 
 
-def _result(row: Row, loop: Loop, taken: Sequence[float]) -> dict[str, Any]:
+def _result(row: Row, loop: Loop, taken: Sequence[float], threads: int) -> dict[str, Any]:
     """Speeds beside the peaks."""
     amount, unit = (loop.flops, "GFLOP/s") if loop.flops else (loop.nbytes, "GB/s")
-    best = peak.gflops(row.dtype) if loop.flops else peak.bandwidth(loop.nbytes)
+    best = peak.gflops(row.dtype, threads) if loop.flops else peak.bandwidth(loop.nbytes)
     speed = spread([amount / t / 1e9 for t in taken])
     result = {"op": row.name, "dtype": row.dtype, "us": spread([t * 1e6 for t in taken]), unit: speed}
     return result | ({"of the peak": speed["median"] / best} if best else {})

@@ -1,4 +1,8 @@
-"""Peak memory of a process that trains 784-512-512-10 for an epoch on 20,000 rows; MB, a fresh process each time."""
+"""Peak memory in MB, a fresh process each: 784-512-512-10 trained on 20,000 rows, and a step of a deep net on 4,096.
+
+Of the deep net, pydl's alone, the plan is shown as well: its buffers, the weights and an optimizer's slots not among
+them.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,20 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from bench.nets import STEPS
+from bench.nets import STEPS, Net
 from bench.rivals import Failed, at_work, installed
 from bench.timing import Setting, ratio, spread, take_turns
 
 NET, ROWS = STEPS[4], 20_000
+DEEP = Net((1024,) * 21, 4096)
 
 
 def run(setting: Setting) -> list[dict[str, Any]]:
-    """A row per library. The data themselves take 63 MB of each peak."""
+    """A row per library, of which the data themselves take 63 MB; then one per kind of step of the deep net."""
+    return _training(setting) + [_step(kind, setting) for kind in ("predict", "train")]
 
+
+def _training(setting: Setting) -> list[dict[str, Any]]:
     def measure(name: str) -> tuple[float, float]:
         with at_work([name], setting.threads) as rivals:
             try:
@@ -30,9 +38,19 @@ def run(setting: Setting) -> list[dict[str, Any]]:
     return [
         {
             "library": name,
-            "imported, MB": spread([imported for imported, _ in turns]),
+            "of": f"{NET}, {ROWS:,} rows",
+            "before, MB": spread([imported for imported, _ in turns]),
             "peak, MB": spread(peaks[name]),
             "peak / pydl": ratio(peaks[name], peaks["pydl"]),
         }
         for name, turns in taken.items()
     ]
+
+
+def _step(kind: str, setting: Setting) -> dict[str, Any]:
+    """Before the step stand the weights, inputs and targets; in the peak, of training, gradients and slots too."""
+    with at_work(["pydl"], setting.threads) as (rival,):
+        before = rival.make("PlanMemory", "plan", net=asdict(DEEP), kind=kind)["before"]
+        peak, plan = rival.turn()
+    of = f"{kind}, {len(DEEP.layers)} layers of {DEEP.sizes[0]}, batch {DEEP.batch}"
+    return {"library": "pydl", "of": of, "before, MB": before, "peak, MB": peak, "plan, MB": plan}

@@ -57,7 +57,7 @@ class Net:
         ]
 
 
-# The six of the issue that asks for speed, smallest first.
+# The six nets that speed is judged by, smallest first.
 STEPS = [
     Net((8, 16, 1), 4),
     Net((20, 64, 64, 1), 32),

@@ -37,7 +37,7 @@ def _probe() -> Any:
 
 
 @functools.cache
-def gflops(dtype: str, threads: int = 1) -> float | None:
+def gflops(dtype: str, threads: int) -> float | None:
     """Multiply-adds counted as two, from registers, on all threads together."""
     probe, turns = _probe(), 1 << 19
     if probe is None:
@@ -70,7 +70,7 @@ def _bandwidth(power: int) -> float | None:
 def describe(threads: int) -> dict[str, float | None]:
     """Peaks worth a line."""
     return {
-        "float32 GFLOP/s, 1 thread": gflops("float32"),
+        "float32 GFLOP/s, 1 thread": gflops("float32", 1),
         f"float32 GFLOP/s, {threads} threads": gflops("float32", threads),
         "GB/s in 32 KB": bandwidth(1 << 15),
         "GB/s in 512 KB": bandwidth(1 << 19),

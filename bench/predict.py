@@ -46,7 +46,7 @@ def measure(net: Net, rows: int, rivals: Sequence[Rival], setting: Setting) -> l
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """One row, the faster of ONNX Runtime and NumPy / pydl; issue 3 asks for >= 2, 2, 1.5, 1.1."""
+    """One row, the faster of ONNX Runtime and NumPy / pydl: at least 2, 2, 1.5, 1.1."""
     found: dict[str, float] = {}
     for row in rows:
         if row["rows"] == 1 and row["library"] in ("onnxruntime", "numpy"):

@@ -35,7 +35,7 @@ def figures(results: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "![Microseconds per training step of pydl and others](docs/steps.svg)",
-            f"Microseconds per training step (Adam, float32, {about['threads']} threads):",
+            f"Microseconds per training step (Adam, float32, {about['threads']} threads){_peak(about)}:",
             markdown(_steps(results["steps"])),
             "Microseconds per prediction of one row (one thread), median and 99th percentile:",
             markdown(_predictions(results["predict"])),
@@ -48,6 +48,12 @@ def figures(results: dict[str, Any]) -> str:
     )
 
 
+def _peak(about: dict[str, Any]) -> str:
+    """What the shares are of."""
+    best = about["peak"].get(f"float32 GFLOP/s, {about['threads']} threads")
+    return f", and shares of the {number(best)} GFLOP/s that multiply-adds from registers reach" if best else ""
+
+
 def _steps(rows: Rows) -> Rows:
     found = []
     for row in rows:
@@ -58,8 +64,20 @@ def _steps(rows: Rows) -> Rows:
         found.append(
             {"net": row["net"], **times}
             | ({"fastest other / pydl": f"**{number(fastest['median'])}**"} if fastest else {})
+            | _shares(row)
         )
     return found
+
+
+def _shares(row: dict[str, Any]) -> dict[str, str]:
+    """Of the machine's peak, pydl's and that of the fastest other; nothing if no peak was measured."""
+    shares = {name: share for name, share in row.items() if name.endswith(", of the peak")}
+    columns = {}
+    if "pydl, of the peak" in shares:
+        columns["pydl's share of the peak"] = f"{shares.pop('pydl, of the peak'):.0%}"
+    if shares:
+        columns["fastest other's"] = f"{max(shares.values()):.0%}"
+    return columns
 
 
 def _predictions(rows: Rows) -> Rows:

@@ -18,7 +18,7 @@ from bench.timing import REST, take_turns
 Library = tuple[str, tuple[str, ...], dict[str, str]]  # module of bench.peers, packages it imports, what it offers
 
 LIBRARIES: dict[str, Library] = {
-    "pydl": ("own", (), {"train": "Training", "predict": "predictor", "multiply": "product"}),
+    "pydl": ("own", (), {"train": "Training", "predict": "predictor", "multiply": "product", "plan": "compiled"}),
     "pydl predict_on_batch": ("own", (), {"predict": "batch_predictor"}),
     "torch": ("torch_eager", ("torch",), {"train": "Training", "predict": "predictor", "multiply": "product"}),
     "torch.compile": ("torch_compiled", ("torch",), {"train": "Training"}),
@@ -30,10 +30,17 @@ LIBRARIES: dict[str, Library] = {
 }  # fmt: skip
 
 _COUNTS = ("PYDL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # NPROC: XLA's
+# A library takes the kernels that it would take on anybody's machine of this kind.
+_FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class Failed(Exception):
     """A rival could not do what it was told."""
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Of a library's process."""
+    return {k: v for k, v in os.environ.items() if k not in _FORCED} | dict.fromkeys(_COUNTS, str(threads))
 
 
 class Rival:
@@ -43,8 +50,7 @@ class Rival:
         self.name, (module, _, self.offers) = name, LIBRARIES[name]
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "bench.worker", module], text=True, cwd=Path(__file__).parents[1],
-            env=os.environ | dict.fromkeys(_COUNTS, str(threads)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=errors,
+            env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         )  # fmt: skip
         self._answer()
 

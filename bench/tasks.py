@@ -92,6 +92,24 @@ class Memory:
         return _status("VmHWM")
 
 
+class PlanMemory:
+    """A step of a large net in a fresh process. The turn: the peak during it and what its plan holds, in MB."""
+
+    def __init__(self, compiled: Any, net: dict[str, Any], kind: str) -> None:
+        self.net, self.kind = Net(**net), kind
+        self.model, (self.x, self.y) = compiled(self.net), self.net.data(self.net.batch)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is from here on: making weights had one of its own
+        self.facts = {"before": _status("VmRSS")}
+
+    def turn(self) -> tuple[float, float]:
+        if self.kind == "train":
+            self.model.train_on_batch(self.x, self.y)
+        else:
+            self.model.predict(self.x, batch_size=self.net.batch)
+        peak = _status("VmHWM")
+        return peak, self.model.plan(self.net.batch, self.kind).nbytes / 1e6
+
+
 def _status(name: str) -> float:
     """A line of /proc/self/status, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -121,9 +139,10 @@ class Predictions:
 
 
 class Products:
-    """Products of two matrices into a third. A turn: seconds per call, the median of some blocks of calls."""
+    """Products of two matrices into a third. A turn: seconds per call, the median of 3 to 20 blocks of calls."""
 
     BLOCKS = 20
+    CHECKED = 64  # rows, the first and the last among them: more would take longer than what is measured
 
     def __init__(self, product: Any, shape: list[int], budget: float) -> None:
         rows, inner, columns = shape
@@ -131,10 +150,12 @@ class Products:
         a, b = rng.standard_normal((rows, inner), np.float32), rng.standard_normal((inner, columns), np.float32)
         self.run = product(a, b)
         self.calls = calls_within(self.run, budget / self.BLOCKS)
-        error = np.abs(np.asarray(self.run()) - a.astype(np.float64) @ b).max()
+        self.blocks = max(3, min(int(budget / (self.calls * seconds(self.run))), self.BLOCKS))
+        some = np.unique(np.linspace(0, rows - 1, self.CHECKED).astype(int))
+        error = np.abs(np.asarray(self.run())[some] - a[some].astype(np.float64) @ b).max()
         self.facts = {"error": float(error / inner**0.5)}
 
     def turn(self) -> float:
         run = self.run
         run()
-        return statistics.median(seconds(lambda: repeat(run, self.calls)) for _ in range(self.BLOCKS)) / self.calls
+        return statistics.median(seconds(lambda: repeat(run, self.calls)) for _ in range(self.blocks)) / self.calls

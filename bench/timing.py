@@ -13,6 +13,7 @@ from typing import TypeVar
 # next rival counts on.
 REST = 0.15
 
+K = TypeVar("K")
 T = TypeVar("T")
 Spread = dict[str, float]  # median and quartiles: what a noisy minute does to a few rounds does not move them
 
@@ -57,13 +58,13 @@ def repeat(run: Callable[[], object], calls: int) -> None:
         run()
 
 
-def take_turns(rivals: Mapping[str, Callable[[], T]], rounds: int, rest: float = 0) -> dict[str, list[T]]:
+def take_turns(rivals: Mapping[K, Callable[[], T]], rounds: int, rest: float = 0) -> dict[K, list[T]]:
     """What each rival's turns return, round by round. Each round begins with the next: it matters who follows whom.
 
     Before each turn the machine rests for some seconds.
     """
     names = list(rivals)
-    taken: dict[str, list[T]] = {name: [] for name in names}
+    taken: dict[K, list[T]] = {name: [] for name in names}
     for r in range(rounds):
         first = r % max(len(names), 1)
         for name in names[first:] + names[:first]:
@@ -92,3 +93,9 @@ def fastest(taken: Mapping[str, Sequence[float]]) -> dict[str, Spread]:
     """The time of the peer that is the fastest by its median over pydl's, round by round; nothing without a peer."""
     peers = [times for name, times in taken.items() if name != "pydl"]
     return {"fastest peer / pydl": ratio(min(peers, key=statistics.median), taken["pydl"])} if peers else {}
+
+
+def dips(speeds: Sequence[float]) -> list[float]:
+    """Each speed over the geometric mean of the one before it and the one after it; 1 at the ends."""
+    around = [(a * c) ** 0.5 for a, c in zip(speeds, speeds[2:], strict=False)]
+    return [1.0, *(b / mean for b, mean in zip(speeds[1:], around, strict=False)), 1.0][: len(speeds)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,22 @@ collect_ignore = [] if (Path(__file__).parents[1] / "src").is_dir() else OF_THE_
 
 def pytest_report_header() -> str | None:
     return f"no source tree beside the tests: without {', '.join(collect_ignore)}" if collect_ignore else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that want the machine to themselves come last, when nothing else is left to be done meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Of the workers of pytest-xdist, one that runs a test marked `alone` waits for the others, and they for it."""
+    with open(__file__) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # closing is not enough if a test left a forked child
 
 
 @pytest.fixture(params=_core.isas())

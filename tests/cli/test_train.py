@@ -19,6 +19,9 @@ import pytest
 
 from pydl import cli
 
+# Whole runs on real tables, one of which has its CPU time measured; the runs of test_cli_errors on small ones stay.
+pytestmark = [pytest.mark.long, pytest.mark.alone]
+
 FILES = [
     "config.json", "history.csv", "info.json", "metrics.json", "model.safetensors", "predictions.csv",
     "preparation.skops", "report.html", "target.json",

@@ -15,6 +15,8 @@ import pydl
 from pydl import data
 from tests.process import says
 
+pytestmark = pytest.mark.alone
+
 
 def threads() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name == "pydl-prefetch"]

@@ -475,6 +475,7 @@ def seconds(function: Any, *arguments: Any) -> float:
     return best
 
 
+@pytest.mark.alone
 def test_the_last_of_many_models_is_made_as_fast_as_the_first() -> None:
     x, y = rows(4), np.zeros((4, 3), "f4")
 
@@ -490,6 +491,7 @@ def test_the_last_of_many_models_is_made_as_fast_as_the_first() -> None:
     assert min(seconds(one) / first for _ in range(3)) < 2
 
 
+@pytest.mark.alone
 def test_one_row_takes_less_than_numpy() -> None:
     """Measured: a fifth. NumPy needs three calls per layer, this is one call in all."""
     model, x = net((20, 64, 64, 1), "relu"), rows(1, 20)

@@ -158,6 +158,7 @@ def test_tiny_and_odd_tables() -> None:
     assert [c.name for c in guess(pd.DataFrame({3: [1.5, 2], ("x", 1): [3, 4]}))] == ["3", "('x', 1)"]
 
 
+@pytest.mark.alone
 def test_thousands_of_columns_in_seconds() -> None:
     wide = pd.DataFrame(RNG.normal(size=(100, 5000)), columns=[f"g{i}" for i in range(5000)])
     start = time.process_time()

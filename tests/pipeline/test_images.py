@@ -33,6 +33,7 @@ def archive(path: Path, parts: dict[str, tuple[Any, Any]]) -> Path:
     return path
 
 
+@pytest.mark.long  # 70,000 images written and read again; the digits below stay
 def test_mnist(data_dir: Path, tmp_path: Path) -> None:
     with np.load(data_dir / "mnist.npz") as a:
         shown, test = (a["x_train"], a["y_train"]), (a["x_test"], a["y_test"])

@@ -356,6 +356,7 @@ def test_damaged_files(tmp_path: Path, content: bytes) -> None:
 
 
 # ---- speed and accuracy ---------------------------------------------------------------------------------------------
+@pytest.mark.alone
 def test_quick(data_dir: Path) -> None:
     train, test = (read_table(data_dir / f"adult-{part}.csv") for part in ("train", "test"))
     start = time.process_time()
@@ -371,6 +372,7 @@ def test_quick(data_dir: Path) -> None:
     assert (time.process_time() - start) / 10 < 0.05
 
 
+@pytest.mark.alone
 def test_thousands_of_columns(tmp_path: Path) -> None:
     wide = pd.DataFrame(RNG.normal(size=(50, 10_000)), columns=[f"g{i}" for i in range(10_000)])
     start = time.process_time()

@@ -116,6 +116,7 @@ class Sleeper:
         return Predictions(self.target.decode((p > 0.5).astype(int)), np.column_stack([1 - p, p]))
 
 
+@pytest.mark.alone
 def test_the_worst_and_the_slowest_slices() -> None:
     frame = pd.DataFrame({"city": np.repeat(["Oslo", "Rome", "Bonn", "Kiel"], [30, 100, 400, 10]), "y": "no"})
     fitted: Any = Sleeper()
@@ -130,6 +131,7 @@ def test_the_worst_and_the_slowest_slices() -> None:
     assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05
 
 
+@pytest.mark.alone
 def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame({"city": ["Oslo"] * 1000})
     begin = time.perf_counter()

@@ -319,6 +319,7 @@ def test_a_file_one_may_not_read(file: Callable[..., Path]) -> None:
         read_table(path)
 
 
+@pytest.mark.alone
 def test_adult_as_published(data_dir: Path) -> None:
     start = time.process_time()
     frame = read_table(data_dir / "adult-train.csv")

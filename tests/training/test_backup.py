@@ -119,6 +119,7 @@ def test_killed_between_the_last_batch_and_the_end_of_an_epoch(tmp_path: Path, w
     assert content(result) == whole[1]
 
 
+@pytest.mark.long  # up to 41 processes; those that are killed at steps stay
 def test_killed_at_random_moments(tmp_path: Path, whole: Any) -> None:
     """Kills that also fall into the writing of a backup."""
     result, backup, moments = tmp_path / "m.safetensors", tmp_path / "backup", random.Random(5)

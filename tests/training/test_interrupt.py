@@ -7,6 +7,8 @@ import pytest
 
 from tests.process import says
 
+pytestmark = pytest.mark.alone
+
 # argv: method. Interrupts it several times, each after another while, and prints the seconds until the exception.
 SCRIPT = """
 import json, os, signal, sys, threading, time

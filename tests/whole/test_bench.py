@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import bench
+import pydl
 from bench import (
     chart,
     compare,
@@ -21,6 +28,7 @@ from bench import (
     memory,
     peak,
     plans,
+    powers,
     predict,
     readme,
     rivals,
@@ -74,6 +82,10 @@ def test_steps() -> None:
     (row,) = steps.run(INSTANT, [TINY])
     assert row["net"] == "8-16-3 b4"
     assert row["pydl, us"]["median"] > 0
+    if best := peak.gflops("float32", 1):
+        share = TINY.flops / row["pydl, us"]["median"] / 1e3 / best
+        assert row["pydl, of the peak"] == pytest.approx(share)
+        assert steps.summary([row]) == {"8-16-3 b4, of the peak": row["pydl, of the peak"]}
 
 
 def test_gemm() -> None:
@@ -91,19 +103,54 @@ def test_predict() -> None:
 
 
 def test_grid_finds_the_dip() -> None:
-    rows = grid.run(INSTANT, [5, 6, 7, 8, 9], [3])
-    assert [row["width"] for row in rows] == [5, 7, 9]
-    rows = [{"width": w, "batch": 33, "GFLOP/s": {"median": 10.0}, "of its neighbours": d} for w, d in
-            ((99, 1.0), (100, 0.4), (101, 1.0))]  # fmt: skip
-    assert grid.summary(rows)["deepest dip, at width 100, batch 33"] == 0.4
+    rows = grid.nets(INSTANT, [5, 6, 7, 8, 9], [3])
+    assert [row["size"] for row in rows] == ["3 x 5", "3 x 7", "3 x 9"]
+    assert timing.dips([4.0, 3.0, 9.0]) == [1.0, 0.5, 1.0]
+    assert (timing.dips([4.0, 3.0]), timing.dips([4.0])) == ([1.0, 1.0], [1.0])
+    what = {"what": grid.STEP, "threads": 2}
+    rows = [what | {"size": f"33 x {w}", "GFLOP/s": {"median": 10.0 * d}, "of its neighbours": d}
+            for w, d in ((99, 1.0), (100, 0.4), (101, 1.0))]  # fmt: skip
+    assert grid.summary(rows) == {
+        "training step, 2 threads: deepest dip, at 33 x 100": 0.4,
+        "slowest / median of widths >= 97, batches >= 31": 0.4,
+    }
+
+
+def test_products_around_powers_of_two() -> None:
+    assert len({shape for line in powers.lines(powers.SIZES) for shape in line}) == 4 * len(powers.SIZES) - 3
+    assert powers.lines([5])[1] == [(256, 5, 256)]
+    rows = powers.run(INSTANT, [3, 4, 5])
+    assert len(rows) == 4 * 4 * 3
+    assert {row["what"] for row in rows} == {
+        powers.MATMUL, "gemm_fwd, B x I x O", "gemm_dx, B x I x O", "gemm_dw, B x I x O",
+    }  # fmt: skip
+    found = grid.summary(rows)
+    assert 0 < found["ops.matmul, 1 threads: fastest peer / pydl, mean"] < math.inf
+    assert sum("deepest dip" in name for name in found) == 4
+    assert sum("worst" in name for name in found) == 1
+
+
+@pytest.mark.parametrize("shape", [(128, 784, 512), (300, 40, 10)])
+def test_products_of_a_layer_are_the_same_on_two_threads(shape: tuple[int, int, int]) -> None:
+    for row, output in zip(kernels.dense(*shape), ("y", "dx", "dw"), strict=True):
+        results = []
+        for threads in (1, 2):
+            fields = row.spec.args(np.random.default_rng(0), row.dtype, 0)
+            _core.call(row.spec.op, dtype=row.dtype, nth=threads, **fields)
+            results.append(fields[output])
+        np.testing.assert_array_equal(*results)
 
 
 def test_memory_and_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "NET", TINY)
     monkeypatch.setattr(memory, "ROWS", 8)
+    monkeypatch.setattr(memory, "DEEP", Net((256, 256, 256, 256), 2048))
     monkeypatch.setattr(plans, "NETS", [TINY])
-    (row,) = memory.run(INSTANT)
-    assert 5 < row["imported, MB"]["median"] <= row["peak, MB"]["median"]
+    row, *steps = memory.run(INSTANT)
+    assert 5 < row["before, MB"]["median"] <= row["peak, MB"]["median"]
+    assert [step["of"].split(",")[0] for step in steps] == ["predict", "train"]
+    for step in steps:
+        assert 2 < step["plan, MB"] < step["peak, MB"] - step["before, MB"] + 1, "the plan is made in the step"
     assert {row["what"] for row in plans.run(INSTANT)} > {"plan of a training step", "fit again, one batch"}
 
 
@@ -128,6 +175,12 @@ def test_the_same_threads_for_all() -> None:
     with rivals.at_work(["pydl"], 1) as (rival,):
         environment = Path(f"/proc/{rival.process.pid}/environ").read_text().split("\0")
     assert {"PYDL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"} <= set(environment)
+
+
+def test_each_library_chooses_its_own_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    assert "OPENBLAS_CORETYPE" not in rivals.environment(1)
+    assert "Prescott" not in machine.describe(INSTANT)["numpy"]
 
 
 # ---- timing, tables, comparison --------------------------------------------------------------------------------------
@@ -183,7 +236,7 @@ def test_compare_is_a_program_of_its_own(tmp_path: Path) -> None:
 
 
 def test_peak() -> None:
-    assert peak.gflops("float32") is None or peak.gflops("float32") > 1
+    assert peak.gflops("float32", 1) is None or peak.gflops("float32", 1) > 1
     assert peak.bandwidth(0) == peak.bandwidth(4096)
 
 
@@ -191,7 +244,10 @@ def test_machine() -> None:
     facts = machine.describe(INSTANT)
     assert facts["isa"] in _core.isas()
     assert all(facts[name] for name in ("cpu", "threads", "compiler", "python", "commit", "peak"))
+    assert facts["numpy"].split()[0] in ("OpenBLAS", "MKL", "unknown")
     json.dumps(facts)
+    head = machine.lines({"cpu": "A", "load": 0.25, "peak": {"GFLOP/s": 123.4, "GB/s": None}})
+    assert head == ["- cpu: A", "- load: 0.25", "- peak: GFLOP/s 123; GB/s"]
 
 
 # ---- the README's figures --------------------------------------------------------------------------------------------
@@ -199,7 +255,15 @@ def test_machine() -> None:
 
 def shown() -> dict[str, Any]:
     """Results as the parts of the README have them."""
-    step = {"net": "8-16-1 b4", "pydl, us": figure(1), "torch, us": figure(200), "torch / pydl": figure(200)}
+    step = {
+        "net": "8-16-1 b4",
+        "pydl, us": figure(1),
+        "torch, us": figure(200),
+        "torch / pydl": figure(200),
+        "pydl, of the peak": 0.8,
+        "torch, of the peak": 0.004,
+        "jax, of the peak": 0.101,
+    }
     call = {"net": "8-16-1", "rows": 1, "p50, us": figure(2), "p99, us": 9.0}
     about = {
         "cpu": "A & B",
@@ -209,6 +273,7 @@ def shown() -> dict[str, Any]:
         "compiler": "c",
         "commit": "d",
         "versions": {},
+        "peak": {"float32 GFLOP/s, 2 threads": 229.4},
     }
     return {
         "machine": about,
@@ -232,7 +297,8 @@ def test_readme(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{readme.BEGIN}\n")
     assert text.endswith(f"{readme.END}\nafter\n")
     assert "old" not in text
-    assert "| 8-16-1 b4 | 1 | 200 | **200** |" in text
+    assert "| 8-16-1 b4 | 1 | 200 | **200** | 80% | 10% |" in text
+    assert "shares of the 229 GFLOP/s" in text
     assert "| 8-16-1 | 2 / 9 | 2 / 9 |" in text
     assert "0.7 MB" in text
     assert "A &amp; B" in (tmp_path / "docs" / "steps.svg").read_text()
@@ -262,6 +328,19 @@ def test_command_line() -> None:
     assert all(word in shown for word in ("kernels", "steps", "epochs", "all", "readme", "--json FILE", "--quick"))
 
 
+def test_command_line_of_a_checkout_that_is_not_built(tmp_path: Path) -> None:
+    shutil.copytree(Path(bench.__file__).parent, tmp_path / "bench", ignore=shutil.ignore_patterns("results"))
+    shutil.copytree(Path(pydl.__file__).parent, tmp_path / "pydl", ignore=shutil.ignore_patterns("_core*.so"))
+    # as an installed package's folder, but without the hook that finds a package installed in place
+    packages = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    command = [sys.executable, "-S", "-m", "bench", "steps"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": packages}, capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "run `make bench`, or `pip install --editable .` first" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_parts_say_what_they_measure() -> None:
-    for part in (epochs, gemm, grid, imports, kernels, memory, plans, predict, steps):
+    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, steps):
         assert len((part.__doc__ or "").partition("\n")[0]) > 40

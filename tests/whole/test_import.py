@@ -88,6 +88,7 @@ print((c - a) / (b - a))
 """
 
 
+@pytest.mark.alone
 def test_it_takes_little_longer_than_numpy(tmp_path: Path) -> None:
     cached = {
         "PYTHONPYCACHEPREFIX": str(tmp_path),

@@ -80,6 +80,7 @@ with open("/proc/self/statm") as f:
 """
 
 
+@pytest.mark.long  # fewer models would hide a small leak; nothing shorter looks for one
 def test_ten_thousand_models_leave_nothing_behind(record_property: pytest.RecordProperty) -> None:
     sizes, seconds = json.loads(says(CYCLES))
     record_property("seconds per cycle of create, fit, delete", seconds)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import pydl
 from pydl import layers as L
 
 
+@pytest.mark.long  # 6 epochs of 60,000 images; the smaller problems of test_convergence stay
 def test_mnist(data_dir: Path) -> None:
     with np.load(data_dir / "mnist.npz") as f:
         x, y, x_test, y_test = (f[k] for k in ("x_train", "y_train", "x_test", "y_test"))

@@ -16,6 +16,8 @@ runpy.run_module("bench", run_name="__main__")
 """
 
 
+@pytest.mark.alone
+@pytest.mark.long  # 12 epochs of 60,000 images
 def test_half_the_time_of_torch(tmp_path: Path) -> None:
     if importlib.util.find_spec("torch") is None:
         pytest.skip('torch is not installed: pip install "pydl[bench]"')

@@ -14,6 +14,8 @@ import pydl
 from pydl import _core
 from tests.process import says
 
+pytestmark = pytest.mark.alone
+
 X = np.random.default_rng(0).normal(size=(512, 64)).astype(np.float32)
 
 
