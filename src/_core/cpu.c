@@ -1,4 +1,5 @@
-/* cpu.c: which instruction sets this CPU and its operating system can run. Compiled for the plain baseline. */
+/* cpu.c: which instruction sets this CPU and its operating system can run, and what caches it has. Compiled for the
+ * plain baseline. */
 #include "pd.h"
 
 #if defined(__x86_64__)
@@ -10,8 +11,24 @@ static uint64_t read_xcr0(void) {
     return ((uint64_t)hi << 32) | lo;
 }
 
+static void read_caches(pd_cpuid *cpu, uint32_t leaf) {
+    for (uint32_t i = 0, d; i < PD_CPUID_CACHES; i++) {
+        __cpuid_count(leaf, i, cpu->caches[i].eax, cpu->caches[i].ebx, cpu->caches[i].ecx, d);
+        (void)d;
+        if ((cpu->caches[i].eax & 0x1f) == 0) return;
+    }
+}
+
+/* AMD's leaf 4 is empty; 8000001D is there where this flag is set. */
+static int has_topology_extensions(void) {
+    uint32_t a, b, c, d;
+    if (__get_cpuid_max(0x80000000, NULL) < 0x8000001d) return 0;
+    __cpuid(0x80000001, a, b, c, d);
+    return c >> 22 & 1;
+}
+
 pd_cpuid pd_cpu_read(void) {
-    pd_cpuid cpu = {0, 0, 0, 0};
+    pd_cpuid cpu = {0};
     uint32_t a, b, c, d;
     cpu.max_leaf = __get_cpuid_max(0, NULL);
     if (cpu.max_leaf >= 1) {
@@ -23,6 +40,8 @@ pd_cpuid pd_cpu_read(void) {
         cpu.ebx7 = b;
     }
     if (cpu.ecx1 & (1u << 27)) cpu.xcr0 = read_xcr0();
+    if (cpu.max_leaf >= 4) read_caches(&cpu, 4);
+    if (cpu.caches[0].eax == 0 && has_topology_extensions()) read_caches(&cpu, 0x8000001d);
     return cpu;
 }
 
@@ -43,7 +62,7 @@ unsigned pd_cpu_isas(const pd_cpuid *cpu) {
 #else /* NEON is part of the arm64 baseline; other machines run the baseline build */
 
 pd_cpuid pd_cpu_read(void) {
-    const pd_cpuid cpu = {0, 0, 0, 0};
+    const pd_cpuid cpu = {0};
     return cpu;
 }
 
@@ -57,3 +76,29 @@ unsigned pd_cpu_isas(const pd_cpuid *cpu) {
 }
 
 #endif
+
+/* ---- caches ------------------------------------------------------------------------------------------------------ */
+/* The smallest that CPUs of the last ten years have had; an L3 cannot be counted on. */
+#define MODEST {{32 * 1024, 8, 64, 1}, {256 * 1024, 8, 64, 1}, {0, 1, 64, 1}}
+
+pd_caches pd_cpu_caches(const pd_cpuid *cpu) {
+    enum { DATA = 1, UNIFIED = 3, LEAST = 4096 }; /* types; fewer bytes are an emulator's fancy */
+    pd_caches found = MODEST;
+    pd_cache *const levels[] = {&found.l1, &found.l2, &found.l3};
+    for (int i = 0; i < PD_CPUID_CACHES; i++) {
+        const uint32_t eax = cpu->caches[i].eax, ebx = cpu->caches[i].ebx, type = eax & 0x1f, level = eax >> 5 & 7;
+        if (type == 0) break;
+        if ((type != DATA && type != UNIFIED) || level < 1 || level > 3) continue;
+        const ptrdiff_t line = (ebx & 0xfff) + 1, partitions = (ebx >> 12 & 0x3ff) + 1, ways = (ebx >> 22) + 1;
+        const ptrdiff_t sets = (ptrdiff_t)cpu->caches[i].ecx + 1, way = line * partitions * sets;
+        if (way * ways < LEAST) continue;
+        *levels[level - 1] = (pd_cache){way * ways, ways, line, (eax >> 14 & 0xfff) + 1};
+    }
+    return found;
+}
+
+static pd_caches in_use = MODEST;
+
+const pd_caches *pd_caches_in_use(void) { return &in_use; }
+
+void pd_use_caches(const pd_caches *caches) { in_use = *caches; }

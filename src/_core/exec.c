@@ -148,6 +148,7 @@ static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
     const pd_chunk *c = run->chunk;
     pd_step step = {
         .src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed, .thread = ith};
+    step.caches = pd_caches_in_use();
     const pd_share share = {ith, ith + 1, nth};
     int turn = 0;
     for (ptrdiff_t s = 0; s < c->steps; s++) {

@@ -29,15 +29,35 @@ typedef enum {
 
 typedef enum { PD_BASELINE, PD_AVX2, PD_AVX512, PD_NEON, PD_ISAS } pd_isa;
 
-/* What CPUID and XGETBV say; pd_cpu_isas is a pure function of it, so that tests can inject fake CPUs. */
+/* What CPUID and XGETBV say; all else about the CPU is a pure function of it, so that tests can inject fake CPUs. */
+enum { PD_CPUID_CACHES = 8 };
+typedef struct {
+    uint32_t eax, ebx, ecx;
+} pd_cpuid_cache;
 typedef struct {
     uint32_t max_leaf;    /* CPUID.0:EAX */
     uint32_t ecx1;        /* CPUID.1:ECX */
     uint32_t ebx7;        /* CPUID.7.0:EBX */
     uint64_t xcr0;        /* XGETBV(0), 0 when OSXSAVE is off */
+    pd_cpuid_cache caches[PD_CPUID_CACHES]; /* CPUID.4 (Intel) or CPUID.8000001D (AMD), until one is of type 0 */
 } pd_cpuid;
 pd_cpuid pd_cpu_read(void);
 unsigned pd_cpu_isas(const pd_cpuid *cpu); /* bit i set: pd_isa i may run */
+
+/* Caches that hold data, as a core sees them. */
+typedef struct {
+    ptrdiff_t bytes; /* 0: there is none */
+    ptrdiff_t ways, line;
+    ptrdiff_t threads; /* hardware threads that share it, at most */
+} pd_cache;
+typedef struct {
+    pd_cache l1, l2, l3;
+} pd_caches;
+pd_caches pd_cpu_caches(const pd_cpuid *cpu); /* a modest guess where it does not say */
+
+/* The caches that products choose their blocks for; no result depends on them. The modest guess until they are set. */
+const pd_caches *pd_caches_in_use(void);
+void pd_use_caches(const pd_caches *caches); /* while nothing runs */
 
 const char *pd_isa_name(int isa);
 int pd_isa_built(int isa); /* compiled into this library */
@@ -65,6 +85,7 @@ typedef struct {
     int update;            /* whether weights are updated in this step */
     int *failed;           /* set to 1 by a host record that failed */
     int thread;            /* this copy's, counted from 0: whose scratch its kernels use */
+    const pd_caches *caches;
 } pd_step;
 
 /* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows. */

@@ -49,15 +49,45 @@ def source_dtypes():
 def cpu_isas(unsigned max_leaf, unsigned ecx1, unsigned ebx7, uint64_t xcr0):
     """Names of the instruction sets that a CPU with these CPUID and XGETBV values may run."""
     cdef pd_cpuid cpu
+    memset(&cpu, 0, sizeof(cpu))
     cpu.max_leaf, cpu.ecx1, cpu.ebx7, cpu.xcr0 = max_leaf, ecx1, ebx7, xcr0
     cdef unsigned bits = pd_cpu_isas(&cpu)
     return [name for name, i in _ISA_NUMBERS.items() if bits >> i & 1]
 
 
+def cpu_caches(subleaves):
+    """The caches, as `caches` gives them, of a CPU whose CPUID has these (eax, ebx, ecx) in its subleaves for caches."""
+    cdef pd_cpuid cpu
+    memset(&cpu, 0, sizeof(cpu))
+    for i, (eax, ebx, ecx) in enumerate(subleaves[:PD_CPUID_CACHES]):
+        cpu.caches[i].eax, cpu.caches[i].ebx, cpu.caches[i].ecx = eax, ebx, ecx
+    return pd_cpu_caches(&cpu)
+
+
+def caches():
+    """The caches that products choose their blocks for: {"l1": {"bytes", "ways", "line", "threads"}, "l2", "l3"}."""
+    return pd_caches_in_use()[0]
+
+
+def set_caches(dict found not None):
+    """Choose blocks for other caches from now on, while nothing runs; no result changes. Returns the previous ones."""
+    cdef pd_caches new = found
+    previous = caches()
+    for cache in found.values():
+        if min(cache["ways"], cache["line"]) < 1 or cache["bytes"] < 0:
+            raise ValueError(f"caches {found}: expected sizes of at least 0, ways and lines of at least 1")
+    pd_use_caches(&new)
+    return previous
+
+
+cdef pd_cpuid _this_cpu = pd_cpu_read()
+cdef pd_caches _its_caches = pd_cpu_caches(&_this_cpu)
+pd_use_caches(&_its_caches)
+
+
 def isas():
     """Names of the instruction sets that are built in and that this CPU can run, slowest first."""
-    cdef pd_cpuid cpu = pd_cpu_read()
-    cdef unsigned bits = pd_cpu_isas(&cpu)
+    cdef unsigned bits = pd_cpu_isas(&_this_cpu)
     return [name for name, i in _ISA_NUMBERS.items() if bits >> i & 1 and pd_isa_built(i)]
 
 
@@ -213,7 +243,7 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
     if fn == NULL:
         raise ValueError(f"isa {isa!r}: not built; expected one of {isas()}")
     memset(&s, 0, sizeof(s))
-    s.failed = &failed
+    s.failed, s.caches = &failed, pd_caches_in_use()
     sources = sinks = None
     if step:
         sources, sinks = Arrays(step.get("src", ())), Arrays(step.get("sinks", ()), True)

@@ -2,11 +2,22 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "pd.h" nogil:
+    ctypedef struct pd_cpuid_cache:
+        uint32_t eax, ebx, ecx
     ctypedef struct pd_cpuid:
         uint32_t max_leaf, ecx1, ebx7
         uint64_t xcr0
+        pd_cpuid_cache *caches
+    int PD_CPUID_CACHES
     pd_cpuid pd_cpu_read()
     unsigned pd_cpu_isas(const pd_cpuid *cpu)
+    ctypedef struct pd_cache:
+        Py_ssize_t bytes, ways, line, threads
+    ctypedef struct pd_caches:
+        pd_cache l1, l2, l3
+    pd_caches pd_cpu_caches(const pd_cpuid *cpu)
+    const pd_caches *pd_caches_in_use()
+    void pd_use_caches(const pd_caches *caches)
     const char *pd_isa_name(int isa)
     int pd_isa_built(int isa)
     int PD_ISAS, PD_FLOAT32, PD_FLOAT64, PD_COEFS, PD_SRC_DTYPES
@@ -27,6 +38,7 @@ cdef extern from "pd.h" nogil:
         double *coef
         uint64_t seed, count
         int *failed
+        const pd_caches *caches
 
     ctypedef struct pd_share:
         int lo, hi, of

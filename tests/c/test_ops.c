@@ -214,7 +214,8 @@ static uint64_t run(call *c, const int *cuts, int shares) {
                     .coef = {0.05, 0.01},
                     .seed = 7,
                     .count = 3,
-                    .failed = &failed};
+                    .failed = &failed,
+                    .caches = pd_caches_in_use()};
     void *args = arguments(c);
     for (int i = 0; i < shares; i++) {
         step.thread = i;

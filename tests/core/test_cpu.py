@@ -1,4 +1,5 @@
-"""Which instruction sets a CPU gets: fake CPUs through the detector, and the environment variables that overrule it."""
+"""Which instruction sets and caches a CPU has: fake CPUs through the detector, and the environment variables that
+overrule it."""
 
 from __future__ import annotations
 
@@ -63,6 +64,73 @@ CPUS = {
 def test_fake_cpu(name: str) -> None:
     cpu = CPUS[name]
     assert _core.cpu_isas(cpu.max_leaf, cpu.ecx1, cpu.ebx7, cpu.xcr0) == cpu.isas
+
+
+# (bytes, ways, line, threads) of a cache
+Cache = tuple[int, int, int, int]
+KB, MB = 1 << 10, 1 << 20
+NO_L3: Cache = (0, 1, 64, 1)
+MODEST: tuple[Cache, Cache, Cache] = ((32 * KB, 8, 64, 1), (256 * KB, 8, 64, 1), NO_L3)
+
+
+def subleaf(kind: int, level: int, cache: Cache) -> tuple[int, int, int]:
+    """EAX, EBX, ECX of CPUID.4 and CPUID.8000001D for a cache; kind is 1 data, 2 instructions, 3 both."""
+    size, ways, line, threads = cache
+    return kind | level << 5 | threads - 1 << 14, line - 1 | ways - 1 << 22, size // (ways * line) - 1
+
+
+CODE = subleaf(2, 1, (64 * KB, 4, 64, 2))
+END = (0, 0, 0)
+DATA: Cache = (48 * KB, 12, 64, 2)
+CACHES = {
+    "Zen 3": (
+        [(0x4121, 0x01C0003F, 0x3F), (0x4122, 0x01C0003F, 0x3F), (0x4143, 0x01C0003F, 0x3FF),
+         (0x3C163, 0x03C0003F, 0x7FFF), END],
+        ((32 * KB, 8, 64, 2), (512 * KB, 8, 64, 2), (32 * MB, 16, 64, 16)),
+    ),
+    "Skylake-X": (
+        [(0x1C004121, 0x01C0003F, 0x3F), (0x1C004122, 0x01C0003F, 0x3F), (0x1C004143, 0x03C0003F, 0x3FF),
+         (0x1C03C163, 0x0280003F, 0x8FFF), END],
+        ((32 * KB, 8, 64, 2), (1 * MB, 16, 64, 2), (36864 * 64 * 11, 11, 64, 16)),
+    ),
+    "Sapphire Rapids": (
+        [subleaf(1, 1, DATA), subleaf(3, 2, (2 * MB, 16, 64, 2)), subleaf(3, 3, (60 * MB, 15, 64, 128))],
+        (DATA, (2 * MB, 16, 64, 2), (60 * MB, 15, 64, 128)),
+    ),
+    "in two physical line partitions": ([(0x21, 0x01C0103F, 0x3F)], ((64 * KB, 8, 64, 1), *MODEST[1:])),
+    "with a fourth level": ([subleaf(3, 4, (128 * MB, 16, 64, 8)), subleaf(1, 1, DATA)], (DATA, *MODEST[1:])),
+    "instructions only": ([CODE, END], MODEST),
+    "what stands behind the end": ([END, subleaf(1, 1, DATA)], MODEST),
+    "all hidden": ([], MODEST),
+    "a cache of one line": ([subleaf(1, 1, (64, 1, 64, 1)), subleaf(3, 2, (64, 1, 64, 1))], MODEST),
+    "every bit set": ([(0xFFFFFFFF,) * 3] * 8, MODEST),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_caches_of_a_fake_cpu(name: str) -> None:
+    subleaves, expected = CACHES[name]
+    found = _core.cpu_caches(subleaves)
+    assert tuple(tuple(found[level].values()) for level in ("l1", "l2", "l3")) == expected
+
+
+def test_caches_of_this_cpu() -> None:
+    found = _core.caches()
+    for cache in found.values():
+        assert cache["bytes"] % (cache["ways"] * cache["line"]) == 0
+    assert found["l1"]["bytes"] <= found["l2"]["bytes"]
+
+
+def test_caches_are_set_for_tests() -> None:
+    found = _core.caches()
+    other = {level: cache | {"bytes": 3 * cache["bytes"]} for level, cache in found.items()}
+    assert _core.set_caches(other) == found
+    assert _core.caches() == other
+    assert _core.set_caches(found) == other
+    for wrong in ({"ways": 0}, {"line": 0}, {"bytes": -1}):
+        with pytest.raises(ValueError, match="at least"):
+            _core.set_caches(found | {"l1": found["l1"] | wrong})
+    assert _core.caches() == found
 
 
 def test_neon_is_for_arm() -> None:
