@@ -266,7 +266,7 @@ def _state(model: "Model") -> dict[str, Any]:
     state: dict[str, Any] = {"seed": model._seed, "iterations": 0, "learning_rate": None}
     if model.optimizer is not None:
         rate = model.optimizer.learning_rate
-        state["iterations"] = int(model.optimizer.iterations)
+        state["iterations"] = int(model.optimizer.batches)
         state["learning_rate"] = None if callable(rate) else float(rate)
     return state
 
@@ -285,7 +285,7 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
         refuse(reader.path, "a learning rate", shorten(rate))
     model._seed = seed
     if model.optimizer is not None:
-        model.optimizer.iterations = iterations
+        model.optimizer.batches = iterations
         if rate is not None:
             model.optimizer.learning_rate = rate
 

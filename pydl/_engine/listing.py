@@ -129,11 +129,11 @@ def trace(model: Any, program: Any, data: Any) -> Trace:
             found.append(f"record {i}, {details[i]['op']}")
 
     optimizer = model.optimizer
-    t = optimizer.iterations
-    coefs = optimizer.coefficients(np.arange(t + 1, t + 2, dtype=np.int64), optimizer.rates(t, 1))
+    t = optimizer.batches
     program.plan.run_traced(
-        data.n, after, sources=data.sources, sums=np.zeros_like(program.sums), coefs=coefs, seed=model._seed, count=t,
+        data.n, after, sources=data.sources, sums=np.zeros_like(program.sums), coefs=optimizer.coefficients_of(t, 1),
+        seed=model._seed, count=t, every=optimizer.gradient_accumulation_steps or 0,
         nth=program.threads,
     )  # fmt: skip
-    optimizer.iterations = t + 1
+    optimizer.batches = t + 1
     return Trace(records, found[0] if found else None)

@@ -111,33 +111,58 @@ def clipping(optimizer: OptimizerOp) -> list[Transform]:
 # -- the update -----------------------------------------------------------------------------------------------------
 
 
+class Accumulate:
+    """Adds the gradients of batches up; in the step that updates, each becomes the mean of them all."""
+
+    def __init__(self, optimizer: OptimizerOp, steps: int) -> None:
+        self.optimizer, self.steps = optimizer, steps
+
+    def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
+        for v in variables:
+            total = self.optimizer.companion(v, "gradient_accumulator").buffer
+            b.emit("grad_accumulate", g=b.weight_gradient(v), total=total, n=v.buffer.size, steps=self.steps)
+
+
 def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform]) -> None:
-    """Emit what is between gradients and the update, the optimizer's step and the constraints.
+    """Emit what is between gradients and the update, the optimizer's step, moving averages and constraints.
 
     `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance.
     """
     variables = list(b.trained.values())
-    between = [*transforms, *clipping(optimizer)]
-    absorbed = not between and optimizer.op is not None
-    if not absorbed:
-        between.insert(0, Penalties())
-    for transform in between:
+    steps = optimizer.gradient_accumulation_steps
+    accumulation: list[Transform] = [Accumulate(optimizer, steps)] if steps else []
+    between: list[Transform] = [*transforms, *clipping(optimizer)]
+    absorbed = not accumulation and not between and optimizer.op is not None
+    for transform in [] if absorbed else [Penalties(), *accumulation]:
         transform.emit(b, variables)
+    with b.only("update" if steps else "always"):
+        for transform in between:
+            transform.emit(b, variables)
+        for v in variables:
+            _emit_step(b, optimizer, v, absorbed)
     for v in variables:
-        if optimizer.op is None:
-            _emit_custom_step(b, optimizer, v)
-        else:
-            b.emit(optimizer.op, g=b.weight_gradient(v), **_step_fields(b, optimizer, v, absorbed))
+        if optimizer.use_ema:
+            _emit_average(b, optimizer, v)
         if v.constraint is not None:
             _emit_constraint(b, v)
 
 
-def _step_fields(b: Builder, optimizer: OptimizerOp, v: Variable, absorbed: bool) -> dict[str, Any]:
-    """All but the gradient; `absorbed`: the kernel adds the penalty's gradient by itself."""
+def _emit_step(b: Builder, optimizer: OptimizerOp, v: Variable, absorbed: bool) -> None:
+    """`absorbed`: the kernel adds the penalty's gradient by itself."""
+    if optimizer.op is None:
+        _emit_custom_step(b, optimizer, v)
+        return
     slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
     l1, l2 = factors(v, b.batch) if absorbed else (0.0, 0.0)
-    return {"w": v.buffer, "n": v.buffer.size, "decay": int(optimizer.decays(v)), "l1": l1, "l2": l2,
-            **slots, **optimizer.fields()}  # fmt: skip
+    b.emit(optimizer.op, g=b.weight_gradient(v), w=v.buffer, n=v.buffer.size, decay=int(optimizer.decays(v)),
+           l1=l1, l2=l2, **slots, **optimizer.fields())  # fmt: skip
+
+
+def _emit_average(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
+    average = optimizer.companion(v, "average").buffer
+    b.emit("opt_average", w=v.buffer, average=average, n=v.buffer.size, momentum=optimizer.ema_momentum,
+           steps=optimizer.gradient_accumulation_steps or 1,
+           frequency=optimizer.ema_overwrite_frequency or 0)  # fmt: skip
 
 
 def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
@@ -148,7 +173,7 @@ def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
 
     def run() -> None:
         t = optimizer.iterations + 1
-        rate = float(optimizer.rates(t - 1)[0])
+        rate = float(optimizer.rates(optimizer.batches)[0])
         w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
         if optimizer.decays(v):
             w -= rate * (optimizer.weight_decay or 0.0) * w

@@ -55,20 +55,24 @@ def run_fit(
     )  # fmt: skip
 
     model.stop_training = False
-    earlier = source.passes_before(initial_epoch, model.optimizer.iterations)
+    earlier = source.passes_before(initial_epoch, model.optimizer.batches)
     model.fit_state = FitState(epoch=initial_epoch, earlier=earlier, seed=model._seed)
     listed.on_train_begin()
     model._seed = model.fit_state.seed  # a callback may have restored another run's
     logs: dict[str, float] = {}
-    while model.fit_state.epoch < epochs and not model.stop_training:
-        epoch = model.fit_state.epoch
-        listed.on_epoch_begin(epoch)
-        logs = _run_epoch(model, source, listed)
-        if validate is not None and (epoch + 1) % validation_freq == 0:
-            logs |= {f"val_{name}": value for name, value in validate(listed).items()}
-        listed.on_epoch_end(epoch, logs)
-        state = model.fit_state
-        state.epoch, state.step, state.totals = epoch + 1, 0, {}
+    try:
+        while model.fit_state.epoch < epochs and not model.stop_training:
+            epoch = model.fit_state.epoch
+            listed.on_epoch_begin(epoch)
+            logs = _run_epoch(model, source, listed)
+            if validate is not None and (epoch + 1) % validation_freq == 0:
+                logs |= {f"val_{name}": value for name, value in validate(listed).items()}
+            listed.on_epoch_end(epoch, logs)
+            state = model.fit_state
+            state.epoch, state.step, state.totals = epoch + 1, 0, {}
+    finally:
+        if epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_weights)
     listed.on_train_end(logs)
     history = listed.history
     assert history is not None
@@ -204,7 +208,7 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
             chunk.run(sums=sums)
             seen += chunk.rows
             state.step += chunk.steps
-            state.draws = model.optimizer.iterations
+            state.draws = model.optimizer.batches
             state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
             logs = model._figures(sums, seen, chunk.program)
             state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}

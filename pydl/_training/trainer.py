@@ -200,12 +200,12 @@ class Trainer(Layer):
     def _step(self, program: Program, data: Any, steps: int, threads: int, **where: Any) -> int:
         """Run some steps of a training program; the optimizer's counter moves with them."""
         optimizer = self.optimizer
-        t = optimizer.iterations
-        coefs = optimizer.coefficients(np.arange(t + 1, t + steps + 1, dtype=np.int64), optimizer.rates(t, steps))
+        t = optimizer.batches
         return int(
             program.plan.run(
-                steps, program.batch, sources=data.sources, coefs=coefs, seed=cast(int, self._seed), count=t,
-                nth=threads, progress=optimizer.counter, **where,
+                steps, program.batch, sources=data.sources, coefs=optimizer.coefficients_of(t, steps),
+                seed=cast(int, self._seed), count=t, every=optimizer.gradient_accumulation_steps or 0, nth=threads,
+                progress=optimizer.counter, **where,
             )
         )  # fmt: skip
 
@@ -338,7 +338,7 @@ class Trainer(Layer):
             with self._program("gradients", data.n, data.weighted) as program:
                 sums = np.zeros_like(program.sums)
                 program.plan.run(
-                    1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.iterations,
+                    1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.batches,
                     nth=program.threads,
                 )  # fmt: skip
                 self._reset_metrics()

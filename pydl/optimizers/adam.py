@@ -27,6 +27,8 @@ class Adam(Optimizer):
     amsgrad : bool, default False
     weight_decay, clipnorm, clipvalue, global_clipnorm, name
         As for `Optimizer`.
+    **kwargs
+        `use_ema`, `ema_momentum`, `ema_overwrite_frequency`, `gradient_accumulation_steps` of `Optimizer`.
 
     References
     ----------
@@ -47,8 +49,9 @@ class Adam(Optimizer):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str = "adam",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
         owner = type(self).__name__
         self.beta_1 = real(owner, "beta_1", beta_1, at_least=0, below=1)
         self.beta_2 = real(owner, "beta_2", beta_2, at_least=0, below=1)
@@ -80,6 +83,8 @@ class AdamW(Adam):
         As for `Adam`.
     clipnorm, clipvalue, global_clipnorm, name
         As for `Optimizer`.
+    **kwargs
+        `use_ema`, `ema_momentum`, `ema_overwrite_frequency`, `gradient_accumulation_steps` of `Optimizer`.
 
     References
     ----------
@@ -98,9 +103,11 @@ class AdamW(Adam):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str = "adamw",
+        **kwargs: Any,
     ) -> None:
         if weight_decay is None:
             raise ValueError("AdamW: weight_decay must be a number; use Adam for none")
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, name
-        )
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, name,
+            **kwargs,
+        )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pydl._base.args import optional_real, real, text, whole
+from pydl._base.args import optional_real, optional_whole, real, text, whole
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
@@ -37,6 +37,16 @@ class Optimizer(Configurable):
     global_clipnorm : float, optional
         All gradients together, where longer than this, are scaled by one factor to this length.
     name : str, optional
+    use_ema : bool
+        Keep a moving average of each weight, ``average = ema_momentum * average + (1 - ema_momentum) * w``, which
+        begins with the weight behind the first step. `fit` puts the averages in the weights' place when it ends.
+    ema_momentum : float
+        In [0, 1].
+    ema_overwrite_frequency : int, optional
+        Also put the averages in the weights' place in every so many steps.
+    gradient_accumulation_steps : int, optional
+        Update the weights once in so many batches, by the mean of their gradients; the optimizer's `iterations` count
+        updates then, schedules see batches. What is clipped is the mean. None and 0: with every batch.
 
     Raises
     ------
@@ -55,6 +65,11 @@ class Optimizer(Configurable):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str | None = None,
+        *,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        gradient_accumulation_steps: int | None = None,
     ) -> None:
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
@@ -69,6 +84,15 @@ class Optimizer(Configurable):
                 f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set, got clipnorm={clipnorm}, "
                 f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
             )
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = real(owner, "ema_momentum", ema_momentum, at_least=0, at_most=1)
+        self.ema_overwrite_frequency = optional_whole(
+            owner, "ema_overwrite_frequency", ema_overwrite_frequency, at_least=1
+        )
+        self.gradient_accumulation_steps = optional_whole(
+            owner, "gradient_accumulation_steps", gradient_accumulation_steps or None, at_least=2
+        )
+        self._kept: dict[str, dict[int, tuple[Variable, Variable]]] = {"average": {}, "gradient_accumulator": {}}
         self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
         self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
@@ -81,6 +105,9 @@ class Optimizer(Configurable):
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of these variables, and forget those of others."""
         self._slots = {id(v): self._slots.get(id(v)) or (v, self._new_slots(v)) for v in variables}
+        for name, wanted in (("average", self.use_ema), ("gradient_accumulator", self.gradient_accumulation_steps)):
+            made = {id(v): (v, self.companion(v, name)) for v in variables} if wanted else {}
+            self._kept[name] = made
 
     def slot_variables(self, variable: Variable) -> dict[int, Variable]:
         """The slots of one variable by their place in `slots`, made when first asked for."""
@@ -90,25 +117,59 @@ class Optimizer(Configurable):
 
     @property
     def variables(self) -> list[Variable]:
-        """All slots, under the path `optimizer/<slot>/<path of the weight>`."""
-        return [slot for _, slots in self._slots.values() for slot in slots.values()]
+        """All slots, averages and accumulators, under the path `optimizer/<slot>/<path of the weight>`."""
+        slots = [slot for _, slots in self._slots.values() for slot in slots.values()]
+        return slots + [kept for made in self._kept.values() for _, kept in made.values()]
+
+    def companion(self, variable: Variable, name: str) -> Variable:
+        """The "average" or "gradient_accumulator" of a variable, made when first asked for."""
+        made = self._kept[name]
+        if id(variable) not in made:
+            made[id(variable)] = variable, self._new_slot(variable, name)
+        return made[id(variable)][1]
+
+    def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
+        """Put the averages, if they are kept, in the weights' place."""
+        for variable in variables if self.use_ema else ():
+            if id(variable) in self._kept["average"]:
+                variable.assign(self._kept["average"][id(variable)][1].numpy())
 
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
         slots = {}
         for i, name in enumerate(self.slots):
             if name is not None:
-                slots[i] = Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
-                slots[i].path = f"optimizer/{name}/{variable.path}"
+                slots[i] = self._new_slot(variable, name)
         return slots
+
+    @staticmethod
+    def _new_slot(variable: Variable, name: str) -> Variable:
+        slot = Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
+        slot.path = f"optimizer/{name}/{variable.path}"
+        return slot
 
     @property
     def iterations(self) -> int:
-        """Steps taken. Kept in `counter`, memory that the running C code moves on together with the weights."""
-        return int(self.counter[0])
+        """Updates of the weights so far. `gradient_accumulation_steps` batches make one; setting it begins a new one."""
+        return self.batches // (self.gradient_accumulation_steps or 1)
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self.counter[0] = whole(type(self).__name__, "iterations", value, below=2**63)
+        updates = whole(type(self).__name__, "iterations", value, below=2**63)
+        self.batches = updates * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def batches(self) -> int:
+        """Batches trained on so far. Kept in `counter`, which the running C code moves on together with the weights."""
+        return int(self.counter[0])
+
+    @batches.setter
+    def batches(self, value: int) -> None:
+        self.counter[0] = value
+
+    def coefficients_of(self, batches: int, steps: int) -> np.ndarray:
+        """The coefficients of so many steps behind the first `batches`."""
+        numbers = np.arange(batches, batches + steps, dtype=np.int64)
+        return self.coefficients(numbers // (self.gradient_accumulation_steps or 1) + 1, self.rates(batches, steps))
 
     @property
     def learning_rate(self) -> float | LearningRateSchedule:
@@ -122,7 +183,7 @@ class Optimizer(Configurable):
         self._learning_rate = value
 
     def rates(self, iterations: int, steps: int = 1) -> np.ndarray:
-        """Learning rates of `steps` steps, the first of them after `iterations` others: float64, shape (steps,)."""
+        """Learning rates of `steps` batches, the first of them after `iterations` others: float64, shape (steps,)."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return rate.rates(np.arange(iterations, iterations + steps, dtype=np.int64))

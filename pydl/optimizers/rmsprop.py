@@ -25,6 +25,8 @@ class RMSprop(Optimizer):
     centered : bool, default False
     weight_decay, clipnorm, clipvalue, global_clipnorm, name
         As for `Optimizer`.
+    **kwargs
+        `use_ema`, `ema_momentum`, `ema_overwrite_frequency`, `gradient_accumulation_steps` of `Optimizer`.
 
     References
     ----------
@@ -45,8 +47,9 @@ class RMSprop(Optimizer):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str = "rmsprop",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
         self.rho = real("RMSprop", "rho", rho, at_least=0, below=1)
         self.momentum = real("RMSprop", "momentum", momentum, at_least=0, at_most=1)
         self.epsilon = real("RMSprop", "epsilon", epsilon, above=0)

@@ -22,6 +22,8 @@ class SGD(Optimizer):
     nesterov : bool, default False
     weight_decay, clipnorm, clipvalue, global_clipnorm, name
         As for `Optimizer`.
+    **kwargs
+        `use_ema`, `ema_momentum`, `ema_overwrite_frequency`, `gradient_accumulation_steps` of `Optimizer`.
 
     References
     ----------
@@ -40,8 +42,9 @@ class SGD(Optimizer):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str = "SGD",
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
+        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **kwargs)
         self.momentum = real("SGD", "momentum", momentum, at_least=0, at_most=1)
         self.nesterov = bool(nesterov)
 

@@ -255,6 +255,7 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
         if step.get("sums") is not None:
             s.sums = <double *>_address(step["sums"], True)
         s.row0, s.seed, s.count = step.get("row0", 0), step.get("seed", 0), step.get("count", 0)
+        s.update = step.get("update", 0)
         for ith, c in enumerate(step.get("coef", ())):
             s.coef[ith] = c
     cdef char *block = <char *>pd_alloc(o.size)

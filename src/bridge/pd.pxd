@@ -37,6 +37,7 @@ cdef extern from "pd.h" nogil:
         double *sums
         double *coef
         uint64_t seed, count
+        int update
         int *failed
         const pd_caches *caches
 

@@ -9,6 +9,7 @@
 static const struct {
     const char *family, *fields;
 } OPTIONAL[] = {
+    {"mask_weights", " w "},
     {"gemm_fwd", " b z "},
     {"gemm_dx", " s "},
     {"gemm_step", " s2 "},
@@ -103,6 +104,10 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"transposed", flag},
         {"add", flag},
         {"decay", flag},
+        {"per", 0},
+        {"normalize", flag},
+        {"steps", 2},
+        {"frequency", 1 + flag},
         {"nesterov", flag},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

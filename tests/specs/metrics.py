@@ -67,7 +67,26 @@ def total(group: int, *, x: bool = True, w: bool = True) -> Spec:
     return Spec("sum", args, ("sums",), accumulated, scale=32.0)
 
 
+def mask_weights(weighted: bool, normalize: int) -> Spec:
+    """Weights of rows, two to a sample, from a mask in which most count."""
+
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        n -= n % 2
+        mask = (rng.random(n) < 0.8).astype(dtype)
+        return {
+            "mask": mask, "w": uniform(rng, dtype, 0.5, 2, n // 2) if weighted else None, "r": blank(dtype, n), "B": n,
+            "L": 2, "normalize": normalize, "scale": 0.25,
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        rows = a["mask"] * (1.0 if a["w"] is None else np.repeat(a["w"], 2)) * 0.25
+        return {"r": rows * (len(rows) / max(a["mask"].sum(), 1)) if normalize else rows}
+
+    return Spec("mask_weights", args, ("r",), reference, in_place=(("mask", "r"),))
+
+
 SPECS = [
+    *(mask_weights(weighted, normalize) for weighted in (False, True) for normalize in (0, 1)),
     *(
         metric(op, formula, y, t, shape, group=group, k=k)
         for op, formula, y, t, k in (

@@ -148,6 +148,41 @@ def clipped(a: Fields) -> Fields:
     return {"g": a["g"] * min(1.0, a["limit"] / np.sqrt(a["norm2"][0]))}
 
 
+STEPS, MOMENTUM = 3, 0.75
+
+
+def accumulate_args(update: bool) -> Callable[[np.random.Generator, str, int], Fields]:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        g, total = normal(rng, dtype, n), normal(rng, dtype, n)
+        return {"g": g, "total": total, "n": n, "steps": STEPS, "step": {"update": update}}
+
+    return args
+
+
+def accumulated(a: Fields) -> Fields:
+    total = a["total"] + a["g"]
+    return {"g": total / STEPS, "total": 0 * total} if a["step"]["update"] else {"g": a["g"], "total": total}
+
+
+def average_args(count: int, frequency: int) -> Callable[[np.random.Generator, str, int], Fields]:
+    """After `count` batches, two of which make an update."""
+
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        w, average = normal(rng, dtype, n), normal(rng, dtype, n)
+        return {"w": w, "average": average, "n": n, "momentum": MOMENTUM, "steps": 2, "frequency": frequency,
+                "step": {"count": count}}  # fmt: skip
+
+    return args
+
+
+def averaged(a: Fields) -> Fields:
+    updates = a["step"]["count"] // 2
+    momentum = MOMENTUM if updates else 0.0
+    average = momentum * a["average"] + (1 - momentum) * a["w"]
+    overwrite = a["frequency"] and (updates + 1) % a["frequency"] == 0
+    return {"w": average if overwrite else a["w"], "average": average}
+
+
 SPECS = [
     *(optimizer(*variant, penalty) for variant in VARIANTS for penalty in (False, True)),
     Spec("penalty_grad", penalty_args, ("g",), penalty_gradient),
@@ -155,6 +190,11 @@ SPECS = [
     *(
         Spec("sum_parts", parts_args(add), ("sums",) if add is None else ("total", "sums"), sum_parts)
         for add in (None, 0, 1)
+    ),
+    *(Spec("grad_accumulate", accumulate_args(update), ("g", "total"), accumulated) for update in (False, True)),
+    *(
+        Spec("opt_average", average_args(count, frequency), ("w", "average"), averaged)
+        for count, frequency in ((0, 0), (2, 3), (4, 2), (7, 3))
     ),
     *(Spec("grad_clip", clip_args(*case), ("g",), clipped) for case in ((2.0, True), (7.0, True), (0.5, False))),
 ]
