@@ -373,6 +373,7 @@ def test_quick(data_dir: Path) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.long  # 10,000 columns; guessing the kinds of 5,000 stays
 def test_thousands_of_columns(tmp_path: Path) -> None:
     wide = pd.DataFrame(RNG.normal(size=(50, 10_000)), columns=[f"g{i}" for i in range(10_000)])
     start = time.process_time()
