@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pydl._pace import Pace
-from tests.fake_machine import ONE_BURNS, TWO_BURN, Machine, fit
+from pydl._engine.pace import Pace
+from tests.engine.fake_machine import ONE_BURNS, TWO_BURN, Machine, fit
 
 NET = {1: 630e-6, 2: 320e-6}  # 784-128-10 b128
 LARGE = {1: 0.2, 2: 0.105}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pydl._pace import Pace
+from pydl._engine.pace import Pace
 
 SLICE = 0.004  # seconds that the kernel lets a thread have its core for
 # Cores left in slice after slice. With a process that burns on each core, steps of 784-128-10 b128 took 1.6 times as
