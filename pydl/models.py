@@ -14,7 +14,16 @@ from pydl import layers
 from pydl._base import check
 from pydl._base.registry import custom_object_scope
 from pydl._engine import listing
-from pydl._engine.graph import SymbolicTensor, code_limits, is_symbolic, order_calls, unique_layers
+from pydl._engine.graph import (
+    SymbolicTensor,
+    bound_shapes,
+    code_limits,
+    is_open,
+    is_symbolic,
+    order_calls,
+    unique_layers,
+)
+from pydl._engine.masks import flags_of
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 from pydl._training.inputs import Rows
@@ -186,13 +195,22 @@ class Model(Trainer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         given = input_shape if isinstance(input_shape, list) else [input_shape]
         wanted = [t.shape for t in self.inputs]
-        if [tuple(s) for s in given] != wanted:
+        if len(given) != len(wanted) or not all(_fits(s, w) for s, w in zip(given, wanted, strict=True)):
             raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
-        return [t.shape for t in self.outputs] if len(self.outputs) > 1 else self.outputs[0].shape
+        shapes = bound_shapes(self.inputs, self.outputs, self.calls, [tuple(s) for s in given])
+        return shapes if len(shapes) > 1 else shapes[0]
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         super().code_limits(limit, inputs)
         return self.input_codes
+
+    supports_masking = True
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return flags_of(self.inputs, self.calls, self.outputs, masked)
+
+    def emit_masks(self, b: Any, x: Any, y: Any) -> None:
+        """The layers inside have done so."""
 
     def emit_forward(self, b: Any, *x: Any) -> Any:
         walk = Walk(b, self.calls, {id(t): given for t, given in zip(self.inputs, x, strict=True)})
@@ -212,7 +230,7 @@ class Model(Trainer):
         self._require_built("summary")
         print_fn(listing.summary(self))
 
-    def plan(self, batch_size: int = 32, kind: str | None = None) -> listing.PlanListing:
+    def plan(self, batch_size: int = 32, kind: str | None = None, input_shape: Any = None) -> listing.PlanListing:
         """The kernel records of one step; `print(model.plan(32))` shows op, shapes, bytes, threads and ISA.
 
         Parameters
@@ -220,6 +238,8 @@ class Model(Trainer):
         batch_size : int
         kind : {"train", "test", "predict"}, optional
             Default "train" for a compiled model, else "predict".
+        input_shape : tuple, or list of them, optional
+            `(None, ...)` for each input, needed if sizes of theirs are open.
         """
         self._require_built("plan")
         batch_size = check.batch_size("plan", batch_size)
@@ -230,7 +250,12 @@ class Model(Trainer):
             self._require_compiled("plan")
         if kind == "train":
             self._start_training()
-        with self._program(kind, batch_size, (False,) * len(self.outputs) if kind != "predict" else ()) as program:
+        given = input_shape if isinstance(input_shape, list) else [input_shape]
+        bound = tuple(tuple(s or ()) for s in given) if is_open(self.inputs) else None
+        if bound is not None and (input_shape is None or any(None in s[1:] for s in bound)):
+            shapes = [t.shape for t in self.inputs]
+            raise ValueError(f"plan: sizes of the inputs {shapes} are open; say which, as in input_shape=(None, 20)")
+        with self._program(kind, batch_size, (0,) * len(self.outputs) if kind != "predict" else (), bound) as program:
             return listing.PlanListing(kind, program)
 
     def trace(self, x: Any, y: Any, sample_weight: Any = None) -> listing.Trace:
@@ -242,7 +267,7 @@ class Model(Trainer):
         with self._exclusively("trace"):
             self._start_training()
             data = Rows(self, "trace", x, y, sample_weight)
-            with self._program("train", data.n, data.weighted) as program:
+            with self._program("train", data.n, data.weighted, data.shapes) as program:
                 return listing.trace(self, program, data)
 
     def _require_built(self, method: str) -> None:
@@ -355,7 +380,7 @@ class Sequential(Model):
 
     def _append(self, layer: Any) -> None:
         if isinstance(layer, SymbolicTensor) and layer.call is None:
-            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)  # type: ignore[arg-type]
+            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f'Sequential "{self.name}": {layer.__name__} is a class; create it, with parentheses')
         if not isinstance(layer, Layer):
@@ -419,6 +444,11 @@ class Sequential(Model):
             chain = [_layer_from(entry) for entry in config["layers"]]
             start = [] if config["input"] is None else [layers.deserialize(config["input"])]
         return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
+
+
+def _fits(shape: Any, wanted: Any) -> bool:
+    """Whether a shape is the one wanted; None stands for any size."""
+    return len(shape) == len(wanted) and all(w in (None, d) for d, w in zip(shape, wanted, strict=True))
 
 
 def _tensors(what: str, given: Any) -> list[SymbolicTensor]:

@@ -71,6 +71,12 @@ def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
     return value
 
 
+def open_shape_of(owner: str, shape: Any) -> tuple[int | None, ...]:
+    """`shape` as a tuple of sizes, each an integer >= 0 or None."""
+    known = shape_of(owner, [0 if d is None else d for d in shape] if isinstance(shape, list | tuple) else shape)
+    return tuple(None if given is None else size for given, size in zip(shape, known, strict=True))
+
+
 def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
     """`shape` as a tuple of sizes, each an integer >= 0."""
     if isinstance(shape, str) or not hasattr(shape, "__iter__"):

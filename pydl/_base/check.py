@@ -65,7 +65,7 @@ def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Arr
         array = array[:, None]
     elif array.shape[1:] == (1,) and wanted == ():
         array = array[:, 0]
-    if array.ndim == 0 or array.shape[1:] != wanted:
+    if array.ndim == 0 or not _fits(array.shape[1:], wanted):
         raise ValueError(
             f'{owner}: input "{tensor.name}": expected {_batch(wanted)}, got {array.shape}'
             + _input_remedy(array.shape, wanted)
@@ -77,6 +77,11 @@ def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Arr
             f"Embedding; got {array[bad]} in row {bad[0]}"
         )
     return rows_contiguous(array)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether sizes are those wanted; None stands for any but 0."""
+    return len(shape) == len(wanted) and all(d == w or (w is None and d) for d, w in zip(shape, wanted, strict=True))
 
 
 def not_below(n: int, array: Array) -> tuple[int, ...] | None:
@@ -173,13 +178,16 @@ def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) 
         raise ValueError(f"{owner}: {what}: {loss.name} expects targets in [0, 1], got {bad}")
 
 
-def weights(owner: str, what: str, w: Any, n: int) -> Array:
-    """Sample weights `(n,)`."""
+def weights(owner: str, what: str, w: Any, n: int, steps: int | None = None) -> Array:
+    """Sample weights `(n,)`, or, for an output of so many steps per sample, weights of steps `(n, steps)`."""
     array = numeric(owner, what, w)
-    if array.shape == (n, 1):
+    if array.shape in ((n, steps), (n, steps, 1)) and steps is not None:
+        array = array.reshape(n, steps)
+    elif array.shape == (n, 1):
         array = array[:, 0]
-    if array.shape != (n,):
-        raise ValueError(f"{owner}: {what}: expected shape ({n},), one weight per sample, got {array.shape}")
+    if array.shape not in ((n,), (n, steps)):
+        more = "" if steps is None else f", or ({n}, {steps}), one per step"
+        raise ValueError(f"{owner}: {what}: expected shape ({n},), one weight per sample{more}, got {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{owner}: {what}: expected finite numbers, got NaN or infinity")
     return rows_contiguous(array)

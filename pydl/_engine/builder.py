@@ -76,6 +76,10 @@ class Builder:
         needs_grad = self.training and (trainable or any(p.value.needs_grad for p in parents))
         return Tensor(Value(self.buffer(shape), needs_grad), tuple(shape))
 
+    def constant_tensor(self, shape: Sequence[int]) -> Tensor:
+        """A new tensor that wants no gradient: a mask, targets."""
+        return Tensor(Value(self.buffer(shape), False), tuple(shape))
+
     def emit(self, op: str, **fields: Any) -> None:
         """Append a record."""
         self.records.append(Record(op, fields, self._when))

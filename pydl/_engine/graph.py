@@ -22,9 +22,12 @@ class SymbolicTensor:
     call : Call or None
         The call that produces it; None for a model's input.
     name : str
+    masked : bool
+        Whether a mask says which of its steps count.
     """
 
     def __init__(self, shape: Shape, dtype: str, name: str, call: Call | None = None) -> None:
+        self.masked = False
         self.shape = shape
         self.dtype = dtype
         self.name = name
@@ -47,10 +50,15 @@ class Call:
     Attributes
     ----------
     inputs, outputs : list of SymbolicTensor
+    listed : bool
+        Whether the layer was given a list, be it of one tensor.
     """
 
-    def __init__(self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str) -> None:
+    def __init__(
+        self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool
+    ) -> None:
         self.layer = layer
+        self.listed = listed
         self.inputs = list(inputs)
         self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]
 
@@ -116,3 +124,20 @@ def code_limits(inputs: Sequence[SymbolicTensor], calls: Sequence[Call]) -> list
 def unique_layers(calls: Iterable[Call]) -> list[Any]:
     """The layers of some calls, each once, in order of first use."""
     return list({id(c.layer): c.layer for c in calls}.values())
+
+
+def is_open(inputs: Iterable[SymbolicTensor]) -> bool:
+    """Whether an input has sizes, other than the batch, that data decide."""
+    return any(None in t.shape[1:] for t in inputs)
+
+
+def bound_shapes(
+    inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], calls: Sequence[Call], shapes: Sequence[Shape]
+) -> list[Shape]:
+    """Shapes of the outputs if the inputs have these."""
+    known = {id(t): tuple(s) for t, s in zip(inputs, shapes, strict=True)}
+    for call in calls:
+        given = [known[id(t)] for t in call.inputs]
+        found = call.layer.output_shapes(given if call.listed else given[0])
+        known |= {id(t): s for t, s in zip(call.outputs, found, strict=True)}
+    return [known[id(t)] for t in outputs]

@@ -11,6 +11,8 @@ import numpy as np
 
 from pydl import _core
 from pydl._engine.builder import Builder
+from pydl._engine.graph import is_open
+from pydl._engine.masks import RowWeights
 from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
@@ -60,17 +62,20 @@ class Slots:
     penalty: int | None = None
 
 
-def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[bool]) -> Slots:
-    """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics."""
+def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[int]) -> Slots:
+    """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics.
+
+    `weighted`: how many weights a sample has for each output: none, one, or one for each step.
+    """
     k = len(graph.inputs)
     targets: list[Tensor] = []
     weights: list[_core.Buffer | None] = []
     for t, loss in zip(graph.outputs, objective.losses, strict=True):
-        targets.append(b.tensor(walk[t].shape[:-1] if loss.sparse else walk[t].shape))
+        targets.append(b.constant_tensor(walk[t].shape[:-1] if loss.sparse else walk[t].shape))
         emit_gather(b, targets[-1].buffer, k)
         k += 1
     for has in weighted:
-        weights.append(b.buffer((b.batch,)) if has else None)
+        weights.append(b.buffer((b.batch * has,)) if has else None)
         if has:
             emit_gather(b, weights[-1], k)
             k += 1
@@ -79,7 +84,8 @@ def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, w
         slots.losses.append(emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i]))
     for m in objective.metrics:
         w = weights[m.output] if m.weighted else None
-        slots.metrics.append(emit_metric(b, m.metric, walk[graph.outputs[m.output]], targets[m.output], w))
+        y = walk[graph.outputs[m.output]]
+        slots.metrics.append(emit_metric(b, m.metric, y, targets[m.output], w, average=is_open(graph.inputs)))
     return slots
 
 
@@ -96,16 +102,17 @@ def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | 
     rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
     scale = loss.scale(rows)
+    weights = RowWeights(b, y, w, average=False, normalize=loss.scale(2) != 1)
     pending, y.value.pending = y.value.pending, None
 
     def emit(dy: _core.Buffer | None) -> None:
         if loss.op is None:
-            _emit_custom_loss(b, loss, y, t, w, values, dy, scale * weight)
+            _emit_custom_loss(b, loss, y, t, weights.fields["w"], values, dy, scale * weight)
             return
         op = loss.op if pending is None else loss.fused[pending.name]
         p = None if pending is None else y.buffer
-        b.emit(op, y=y.buffer, t=t.buffer, w=w, loss=values, dy=dy, p=p, O=y.shape[-1], **y.by_last(),
-               scale=scale * weight, **loss.fields())  # fmt: skip
+        b.emit(op, y=y.buffer, t=t.buffer, loss=values, dy=dy, p=p, O=y.shape[-1], **y.by_last(),
+               scale=scale * weight, **weights.fields, **loss.fields())  # fmt: skip
 
     if y.value.needs_grad:
         b.note_reader(y)
@@ -132,7 +139,7 @@ def _emit_custom_loss(
     def run() -> None:
         y_true, y_pred = t.array(), y.array()
         out = np.asarray(values).reshape(y_pred.shape[:-1])
-        weights = None if w is None else np.asarray(w).reshape(-1, *[1] * (out.ndim - 1))
+        weights = None if w is None else np.repeat(np.asarray(w), out.size // w.size).reshape(out.shape)
         grad = None if dy is None else np.asarray(dy).reshape(y_pred.shape)
         result = np.asarray(loss.call(y_true, y_pred))
         if result.shape != out.shape:
@@ -150,20 +157,27 @@ def _emit_custom_loss(
     b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
 
 
-def emit_metric(b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None) -> int | None:
-    """Emit a metric; returns the accumulators of its total and count, None where it keeps them itself (in NumPy)."""
+def emit_metric(
+    b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None, *, average: bool
+) -> int | None:
+    """Emit a metric; returns the accumulators of its total and count, None if it keeps them itself (in NumPy)."""
+    weights = RowWeights(b, y, w, average=average, normalize=False)
     if metric.op is None:
+        given = weights.fields["w"]
 
         def run() -> None:
-            metric.update_state(t.array(), y.array(), sample_weight=None if w is None else np.asarray(w))
+            sample_weight = None if given is None else np.asarray(given)
+            if sample_weight is not None and given.size != b.batch:
+                sample_weight = sample_weight.reshape(b.batch, -1)
+            metric.update_state(t.array(), y.array(), sample_weight=sample_weight)
 
-        reads = [y.buffer, t.buffer] + ([] if w is None else [w])
+        reads = [y.buffer, t.buffer] + ([] if given is None else [given])
         b.defer_to_tail(lambda: b.emit_python(type(metric).__name__, run, reads, []))
         return None
     rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
     slot = b.slot(2)
-    b.emit(metric.op, y=y.buffer, t=t.buffer, w=w, O=y.shape[-1], **y.by_last(), **{metric.output: values},
-           **metric.fields())  # fmt: skip
-    b.defer_to_tail(lambda: b.emit("sum", x=values, w=w, n=rows, L=per_sample, slot=slot, factor=1.0))
+    b.emit(metric.op, y=y.buffer, t=t.buffer, O=y.shape[-1], **y.by_last(), **{metric.output: values},
+           **weights.fields, **metric.fields())  # fmt: skip
+    b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=1.0, **weights.fields))
     return slot

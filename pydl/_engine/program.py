@@ -10,6 +10,7 @@ from pydl import _core, config
 from pydl._core import Arrays as Arrays  # for the training floor, which does not import _core
 from pydl._engine import passes
 from pydl._engine.builder import Builder
+from pydl._engine.graph import Shape
 from pydl._engine.objective import Objective, Slots, emit_gather, emit_objective
 from pydl._engine.pace import Pace
 from pydl._engine.phases import Penalties, Transform, emit_penalties, emit_update
@@ -29,12 +30,14 @@ class Program:
     batch : int
     objective : Objective, optional
         For all kinds but "predict".
-    weighted : sequence of bool
-        Which outputs have sample weights.
+    weighted : sequence of int
+        For each output, how many weights a sample has: none, one, or one for each step.
     optimizer : Optimizer, optional
         For "train".
     transforms : sequence of Transform
         What else stands between gradients and update.
+    shapes : sequence of tuple, optional
+        Of the inputs, if data decide sizes of theirs.
 
     Attributes
     ----------
@@ -54,13 +57,15 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, weighted: Sequence[bool] = (),
+        self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, weighted: Sequence[int] = (),
         optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
+        shapes: Sequence[Shape] | None = None,
     ) -> None:  # fmt: skip
         training = kind in ("train", "gradients")
         threads = config.get_num_threads()
         b = Builder(graph.dtype, batch, training=training, threads=threads)
-        inputs = [b.tensor((batch, *(int(d or 0) for d in t.shape[1:]))) for t in graph.inputs]
+        sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
+        inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})
         self.batch = batch
         self.slots = Slots([], [])

@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:  # they ask for the protocols themselves
     from pydl._engine.builder import Builder
-    from pydl._engine.graph import Call, SymbolicTensor
+    from pydl._engine.graph import Call, Shape, SymbolicTensor
     from pydl._engine.tensor import Tensor
     from pydl._engine.variable import Variable
 
@@ -109,6 +109,10 @@ class Layer(Protocol):
     def count_params(self) -> int: ...
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
+
+    def output_shapes(self, input_shape: Any) -> list[Shape]: ...
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        """Give the outputs their masks."""
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Any:
         """Emit the forward pass; returns the output, or a list of several."""

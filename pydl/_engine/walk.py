@@ -32,6 +32,7 @@ class Walk:
             b.claim = claims.get(id(call.outputs[0])) if len(call.outputs) == 1 else None
             result = call.layer.emit_forward(b, *xs)
             ys = list(result) if isinstance(result, list | tuple) else [result]
+            call.layer.emit_masks(b, xs, ys)
             for symbol, y in zip(call.outputs, ys, strict=True):
                 self.tensors[id(symbol)] = y
         b.claim = None

@@ -177,7 +177,7 @@ class _BatchSource(_Source):
         with closing(batches(self.x, self.batch_size, step, seed, self.steps)) as given:
             for done, batch in enumerate(given, start=step + 1):
                 data = Rows(model, "fit", *split_batch("fit", batch), self.class_weight)
-                with model._program("train", data.n, data.weighted) as program:
+                with model._program("train", data.n, data.weighted, data.shapes) as program:
                     yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
         if self.steps is not None and step < done < self.steps:
             warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pydl._base import check, random
 from pydl._base.check import Array
+from pydl._engine.graph import bound_shapes, is_open
 from pydl._engine.program import Arrays
 
 
@@ -39,8 +40,8 @@ class Rows:
     n : int
     arrays : list of ndarray
         As the gather records of a program number them.
-    weighted : tuple of bool
-        Which outputs have weights.
+    weighted : tuple of int
+        For each output, how many weights a sample has: none, one, or one for each step.
     """
 
     def __init__(
@@ -52,38 +53,49 @@ class Rows:
         xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
-        self.weighted: tuple[bool, ...] = ()
+        self.shapes: tuple[Any, ...] | None = None  # of the inputs, if data decide sizes of theirs
+        outputs: list[Any] = [t.shape for t in model.outputs]
+        if is_open(inputs):
+            self.shapes = tuple((None, *x.shape[1:]) for x in xs)
+            outputs = bound_shapes(inputs, model.outputs, model.calls, self.shapes)
+        self.outputs = outputs  # shapes, of which none is open but that of the batch
+        self.weighted: tuple[int, ...] = ()
         if targets:
-            ys = self._targets(model, owner, y)
+            ys = self._targets(model, owner, y, outputs)
             named += [(f'the targets of "{n}"', a) for n, a in zip(names, ys, strict=True)]
         self.n = check.same_length(owner, named)
         if targets:
-            ws = self._weights(model, owner, ys, sample_weight, class_weight)
+            ws = self._weights(model, owner, ys, sample_weight, class_weight, outputs)
             self.arrays = [*xs, *ys, *(w for w in ws if w is not None)]
-            self.weighted = tuple(w is not None for w in ws)
+            self.weighted = tuple(0 if w is None else w.size // len(w) for w in ws)
         self.sources = Arrays(self.arrays)
 
     @staticmethod
-    def _targets(model: Any, owner: str, y: Any) -> list[Array]:
+    def _targets(model: Any, owner: str, y: Any, outputs: list[Any]) -> list[Array]:
         if y is None:
             raise ValueError(f"{owner}: y is None; expected targets for the outputs {model.output_names}")
         given = _per_name(owner, "y", y, model.output_names)
         return [
-            check.target(owner, name, loss, a, t.shape)
-            for name, loss, a, t in zip(model.output_names, model.losses, given, model.outputs, strict=True)
+            check.target(owner, *each) for each in zip(model.output_names, model.losses, given, outputs, strict=True)
         ]
 
-    def _weights(self, model: Any, owner: str, ys: list[Array], sample_weight: Any, class_weight: Any) -> list[Any]:
+    def _weights(
+        self, model: Any, owner: str, ys: list[Array], sample_weight: Any, class_weight: Any, outputs: list[Any]
+    ) -> list[Any]:
         names = model.output_names
         given = _per_name(owner, "sample_weight", sample_weight, names)
-        ws = [None if w is None else check.weights(owner, "sample_weight", w, self.n) for w in given]
+        steps = [s[1] if len(s) > 2 else None for s in outputs]
+        ws = [
+            None if w is None else check.weights(owner, "sample_weight", w, self.n, t)
+            for w, t in zip(given, steps, strict=True)
+        ]
         if class_weight is None:
             return ws
         if len(names) > 1:
             raise ValueError(f"{owner}: class_weight works with one output, this model has {names}; use sample_weight")
         loss, classes = model.losses[0], int(model.outputs[0].shape[-1])
         factor = check.class_weights(owner, class_weight, ys[0], classes, loss.sparse)
-        return [factor if ws[0] is None else factor * ws[0]]
+        return [factor if ws[0] is None else (factor * ws[0].T).T]
 
     def take(self, rows: slice) -> Rows:
         """Some of the rows, as views."""
@@ -91,6 +103,7 @@ class Rows:
         part.arrays = [a[rows] for a in self.arrays]
         part.n = len(part.arrays[0])
         part.weighted = self.weighted
+        part.shapes, part.outputs = self.shapes, self.outputs
         part.sources = Arrays(part.arrays)
         return part
 

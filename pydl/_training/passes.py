@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +77,7 @@ def row_chunks(
     while step < end:
         first = step * size
         batch = min(size, data.n - first)
-        with model._program(kind, batch, data.weighted) as program:
+        with model._program(kind, batch, data.weighted, data.shapes) as program:
             whole = min(end, data.n // size) if batch == size else step + 1
             count = 1 if single or program.single_steps else min(program.pace.steps(), whole - step)
             stop = limit(step) if limit is not None else None
@@ -155,7 +155,7 @@ def _evaluate_batches(
     with closing(batches(x, batch_size, steps=steps)) as given:
         for i, batch in enumerate(given):
             data = Rows(model, owner, *split_batch(owner, batch))
-            with model._program("test", data.n, data.weighted) as program:
+            with model._program("test", data.n, data.weighted, data.shapes) as program:
                 sums = np.zeros_like(program.sums) if sums is None else sums
                 callbacks.on_test_batch_begin(i)
                 _advance(program, data, 1, program.threads, sums=sums)
@@ -177,11 +177,21 @@ def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: C
             ]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
-        outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        outputs = [_joined(column) for column in zip(*parts, strict=True)]
     else:
         outputs = predict_rows(model, _rows(model, x), batch_size, steps, callbacks)
     callbacks.on_predict_end()
     return outputs
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"predict: batches gave rows of differing shapes, {sorted(shapes)}, which one array cannot hold; predict "
+            "batches of one length at a time"
+        )
+    return np.concatenate(parts)
 
 
 def _rows(model: Any, x: Any) -> Rows:
@@ -193,7 +203,7 @@ def predict_rows(
 ) -> list[Array]:
     """Outputs for rows."""
     n = data.n if steps is None else min(data.n, steps * batch_size)
-    outputs = [np.empty((n, *t.shape[1:]), model.dtype) for t in model.outputs]
+    outputs = [np.empty((n, *shape[1:]), model.dtype) for shape in data.outputs]
     written = sinks(outputs)
     per_batch = callbacks is not None and callbacks.per_predict_batch
     for chunk in row_chunks(model, "predict", data, batch_size, steps=steps, single=per_batch):

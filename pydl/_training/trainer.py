@@ -15,7 +15,9 @@ from pydl._base import check, random
 from pydl._base.args import optional_whole, whole
 from pydl._base.registry import serialize
 from pydl._engine.cache import ProgramCache
+from pydl._engine.graph import is_open
 from pydl._engine.objective import Objective
+from pydl._engine.phases import Transform
 from pydl._engine.program import Program
 from pydl._training import passes
 from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
@@ -40,6 +42,7 @@ class Trainer(Layer):
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
         self._programs = ProgramCache()
+        self._transforms: tuple[Transform, ...] = ()  # of gradients, before clipping: an exchange between processes
         self._seed: int | None = None  # drawn when training starts
         self._fitting = Lock()
 
@@ -169,33 +172,35 @@ class Trainer(Layer):
             self._fitting.release()
 
     @contextmanager
-    def _program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Iterator[Program]:
-        """A program that nobody else runs meanwhile."""
-        key = self._program_key(kind, batch, weighted)
-        workspace, program = self._programs.acquire(key, lambda: self._make_program(kind, batch, weighted))
+    def _program(
+        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
+    ) -> Iterator[Program]:
+        """A program that nobody else runs meanwhile. `shapes`: of the inputs, if data decide sizes of theirs."""
+        key = self._program_key(kind, batch, weighted, shapes)
+        workspace, program = self._programs.acquire(key, lambda: self._make_program(kind, batch, weighted, shapes))
         try:
             yield program
         finally:
             self._programs.release(workspace)
 
-    def _program_key(self, kind: str, batch: int, weighted: tuple[bool, ...]) -> tuple[Any, ...]:
+    def _program_key(self, kind: str, batch: int, weighted: tuple[int, ...], shapes: Any) -> tuple[Any, ...]:
         """All that a program depends on."""
         frozen = () if kind == "predict" else tuple(_trainable(self))
-        return kind, batch, weighted, frozen
+        return kind, batch, weighted, shapes, frozen
 
     def _adopt(self, batch: int) -> Any:
         """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
-        if len(self.inputs) == len(self.outputs) == 1 and self.input_codes == [None]:
-            key = self._program_key("predict", batch, ())
+        if len(self.inputs) == len(self.outputs) == 1 and self.input_codes == [None] and not is_open(self.inputs):
+            key = self._program_key("predict", batch, (), None)
             self._programs.adopt(batch, key, lambda: self._make_program("predict", batch))
         return self._programs.predictor
 
-    def _make_program(self, kind: str, batch: int, weighted: tuple[bool, ...] = ()) -> Program:
+    def _make_program(self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: Any = None) -> Program:
         if kind == "predict":
-            return Program(self, kind, batch)
+            return Program(self, kind, batch, shapes=shapes)
         penalised = [v for v in self.trainable_weights if v.regularizer is not None]
         objective = Objective(self.losses, self.loss_weights, self.compiled_metrics, penalised)
-        return Program(self, kind, batch, objective, weighted, self.optimizer)
+        return Program(self, kind, batch, objective, weighted, self.optimizer, self._transforms, shapes)
 
     def _step(self, program: Program, data: Any, steps: int, threads: int, **where: Any) -> int:
         """Run some steps of a training program; the optimizer's counter moves with them."""
@@ -300,7 +305,7 @@ class Trainer(Layer):
             self._start_training()
             data = Rows(self, "train_on_batch", x, y, sample_weight, class_weight)
             self._reset_metrics()
-            with self._program("train", data.n, data.weighted) as program:
+            with self._program("train", data.n, data.weighted, data.shapes) as program:
                 sums = np.zeros_like(program.sums)
                 self._step(program, data, 1, program.threads, sums=sums)
                 return _report(self._figures(sums, data.n, program), return_dict)
@@ -335,7 +340,7 @@ class Trainer(Layer):
         with self._exclusively("gradients"):
             self._start_training()
             data = Rows(self, "gradients", x, y, sample_weight)
-            with self._program("gradients", data.n, data.weighted) as program:
+            with self._program("gradients", data.n, data.weighted, data.shapes) as program:
                 sums = np.zeros_like(program.sums)
                 program.plan.run(
                     1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.batches,

@@ -11,20 +11,23 @@ from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
 from pydl.layers.embedding import Embedding
 from pydl.layers.input import Input, InputLayer
+from pydl.layers.masking import Masking
 from pydl.layers.merging import Add, Concatenate, Multiply
 from pydl.layers.normalization import BatchNormalization, LayerNormalization
+from pydl.layers.pooling import GlobalAveragePooling1D
 
 __all__ = [
-    "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten", "Input",
-    "InputLayer", "Layer", "LayerNormalization", "Multiply", "Rescaling", "Reshape", "deserialize", "serialize",
+    "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten",
+    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply", "Rescaling",
+    "Reshape", "deserialize", "serialize",
 ]  # fmt: skip
 
 _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, InputLayer,
-        LayerNormalization, Multiply, Rescaling, Reshape,
+        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, GlobalAveragePooling1D,
+        InputLayer, LayerNormalization, Masking, Multiply, Rescaling, Reshape,
     ],
 )  # fmt: skip
 

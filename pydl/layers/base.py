@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from pydl._base.registry import Configurable, snake_case
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.layout import Layout
+from pydl._engine.masks import flags
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 
@@ -165,6 +167,19 @@ class Layer(Configurable):
             )
         return [None] * inputs
 
+    #: Whether the mask of its input is that of its output. A layer that neither uses nor passes on masks ends them.
+    supports_masking: bool = False
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
+        return [self.supports_masking and masked[0]]
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        """Give the outputs their masks. Default: that of the first input, if the layer supports masking."""
+        for t in y:
+            if t is not x[0]:
+                t.mask = x[0].mask if self.supports_masking else None
+
     def _build_once(self, input_shape: Any) -> None:
         if not self.built:
             self.build(input_shape)
@@ -184,7 +199,18 @@ class Layer(Configurable):
                         f"the same dtype (pydl.config.set_floatx sets the default)"
                     )
             self._build_once(shape)
-            outputs = Call(self, tensors, self.output_shapes(shape), self.dtype).outputs
+            listed = isinstance(inputs, list | tuple)
+            outputs = Call(self, tensors, self.output_shapes(shape), self.dtype, listed).outputs
+            masked = [t.masked for t in tensors]
+            found = flags(self, masked, len(outputs))
+            if any(masked) and not self.supports_masking and not any(found):
+                warnings.warn(
+                    f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
+                    "here, and losses and metrics behind it count all steps",
+                    stacklevel=2,
+                )
+            for t, flag in zip(outputs, found, strict=True):
+                t.masked = flag
             return outputs if self._several(shape) else outputs[0]
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 

@@ -23,6 +23,8 @@ class Activation(Layer):
         See `pydl.activations`.
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -54,6 +56,8 @@ class Dropout(Layer):
     rate : float
         In [0, 1).
     """
+
+    supports_masking = True
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -88,6 +92,8 @@ class Rescaling(Layer):
     ----------
     scale, offset : float
     """
+
+    supports_masking = True
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -125,7 +131,7 @@ class Flatten(_View):
     """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (input_shape[0], math.prod(int(d or 0) for d in input_shape[1:]))
+        return (input_shape[0], _elements(self, input_shape))
 
 
 class Reshape(_View):
@@ -144,9 +150,17 @@ class Reshape(_View):
             raise ValueError(f'Reshape "{self.name}": expected sizes > 0, at most one -1, got {self.target_shape}')
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = math.prod(int(d or 0) for d in input_shape[1:])
+        size = _elements(self, input_shape)
         known = math.prod(d for d in self.target_shape if d != -1)
         free = -1 in self.target_shape
         if (free and size % known) or (not free and size != known):
             raise ValueError(f'Reshape "{self.name}": cannot show {size} elements per row as {self.target_shape}')
         return (input_shape[0], *(size // known if d == -1 else d for d in self.target_shape))
+
+
+def _elements(layer: Layer, shape: Shape) -> int:
+    """Elements of a sample, of which all sizes must be known."""
+    sizes = [d for d in shape[1:] if d is not None]
+    if len(sizes) < len(shape) - 1:
+        raise ValueError(f'{type(layer).__name__} "{layer.name}": expected sizes known in advance, got {tuple(shape)}')
+    return math.prod(sizes)

@@ -45,6 +45,8 @@ class Dense(Layer):
         An unknown activation, initializer, ...; `units` not positive; an input without a last axis of known size.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,

@@ -37,14 +37,15 @@ class Embedding(Layer):
     embeddings_constraint
         See `pydl.constraints`.
     mask_zero : bool
-        Must be False: there is no masking.
+        Code 0 stands for "no step": it is left out by the pooling, losses and metrics that the mask reaches. Its row of
+        the table is a row like any other.
     **kwargs
         `name`, `trainable`, `dtype`.
 
     Raises
     ------
     ValueError
-        Sizes that are not positive or too large; `mask_zero`; in a model, codes that other layers compute.
+        Sizes that are not positive or too large; in a model, codes that other layers compute.
     """
 
     def __init__(
@@ -64,12 +65,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        if mask_zero:
-            raise ValueError(
-                f'Embedding "{self.name}": mask_zero must be False, got {mask_zero!r}: layers know no masks; code 0 is '
-                "a row like any other"
-            )
-        self.mask_zero = False
+        self.mask_zero = bool(mask_zero)
         self.embeddings: Variable
 
     def build(self, input_shape: Any) -> None:
@@ -82,6 +78,20 @@ class Embedding(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
+
+    @property
+    def supports_masking(self) -> bool:  # type: ignore[override]
+        """Whether there is a mask behind it."""
+        return self.mask_zero
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return [self.mask_zero]
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        if self.mask_zero:
+            y[0].mask = b.constant_tensor(x[0].shape)
+            n = x[0].columns
+            b.emit("mask_steps", x=x[0].buffer, m=y[0].mask.buffer, B=b.batch * n, L=n, O=1, value=0.0)
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         super().code_limits(limit, inputs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import config
-from pydl._base.args import shape_of
+from pydl._base.args import open_shape_of
 from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer, unique_name
 
@@ -16,13 +16,14 @@ class InputLayer(Layer):
 
     Parameters
     ----------
-    shape : tuple of int
-        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding.
+    shape : tuple of int or None
+        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
+        that may differ from batch to batch, such as the length of a sequence.
     """
 
-    def __init__(self, shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, shape: Sequence[int | None], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.shape = shape_of(f'Input "{self.name}"', shape)
+        self.shape = open_shape_of(f'Input "{self.name}"', shape)
         if 0 in self.shape:
             raise ValueError(
                 f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}'
@@ -34,13 +35,14 @@ class InputLayer(Layer):
         return SymbolicTensor((None, *self.shape), self.dtype, self.name)
 
 
-def Input(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:
+def Input(shape: Sequence[int | None], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:
     """A symbolic tensor `(batch, *shape)` to build a model from.
 
     Parameters
     ----------
-    shape : tuple of int
-        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding.
+    shape : tuple of int or None
+        Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
+        that may differ from batch to batch, such as the length of a sequence.
     dtype : str, optional
         What the model computes in; default `pydl.config.floatx()`. Data of any numeric dtype are converted.
     name : str, optional

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydl._engine.builder import Buffer, Builder
 from pydl._engine.graph import Shape
+from pydl._engine.masks import either
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
@@ -45,9 +46,16 @@ class _Elementwise(_Merge):
 
 
 class Add(_Elementwise):
-    """`y = x1 + x2 + ...` for tensors of one shape."""
+    """`y = x1 + x2 + ...` for tensors of one shape. If all have masks, steps count that count in any of them."""
 
     op = "add"
+    supports_masking = True
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return [all(masked)]
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        _mask_either(b, x, y[0])
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
@@ -74,7 +82,7 @@ class Multiply(_Elementwise):
 
 
 class Concatenate(_Merge):
-    """Joins tensors along the last axis; all other axes are equal.
+    """Joins tensors along the last axis; all other axes are equal. If all have masks, steps count that count in any.
 
     Parameters
     ----------
@@ -85,6 +93,14 @@ class Concatenate(_Merge):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
+
+    supports_masking = True
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return [all(masked)]
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        _mask_either(b, x, y[0])
 
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         first = tuple(input_shape[0])
@@ -125,3 +141,8 @@ class Concatenate(_Merge):
             places.append((t, at))
             at += t.shape[-1]
         return places
+
+
+def _mask_either(b: Builder, x: list[Tensor], y: Tensor) -> None:
+    masks = [t.mask for t in x if t.mask is not None]
+    y.mask = either(b, masks) if len(masks) == len(x) else None

@@ -15,6 +15,8 @@ from pydl.layers.base import Layer
 class _Normalization(Layer):
     """`y = gamma * (x - mean) / sqrt(var + epsilon) + beta` with weights along the last axis."""
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,
@@ -151,6 +153,11 @@ class BatchNormalization(_Normalization):
         if not b.training or not self.trainable:
             b.emit("bn_infer", O=n, **t.by_last(), **common)
         else:
+            if t.mask is not None:
+                raise ValueError(
+                    f'BatchNormalization "{self.name}": its statistics cannot leave masked steps out yet; put it in '
+                    "front of the layer that makes the mask, or use LayerNormalization"
+                )
             mean, rstd = b.buffer((n,)), b.buffer((n,))
             b.notes[id(y.value)] = (mean, rstd)
             b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, bmean=mean, brstd=rstd, **common)

@@ -149,7 +149,7 @@ class Optimizer(Configurable):
 
     @property
     def iterations(self) -> int:
-        """Updates of the weights so far; `gradient_accumulation_steps` batches make one. Setting it begins a new one."""
+        """Updates of the weights so far, for each of which `gradient_accumulation_steps` batches are needed."""
         return self.batches // (self.gradient_accumulation_steps or 1)
 
     @iterations.setter

@@ -9,7 +9,7 @@ set(PYDL_KERNEL_FILES
     loss_bce loss_bce_logits loss_cce loss_cce_logits
     metric_accuracy metric_categorical_accuracy sum
     opt_sgd opt_rmsprop opt_adam opt_average grad_accumulate penalty norm_parts grad_clip
-    embedding dropout norm_batch norm_layer
+    embedding masking mean_steps dropout norm_batch norm_layer
     gather put affine binary copy colsum)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")

@@ -94,7 +94,7 @@
     IN(x, R(a->n)) IN(w, R(a->n / WEIGHTED(a->per, a->L))) INT(n) INT(L) INT(per) INT(slot) REAL(factor)
 
 /* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale and, if normalize, * B / sum(mask).
- *   mask r [B]   w [B / L] or NULL (1) */
+ *   mask [B] or NULL (1)   w [B / L] or NULL (1)   r [B] */
 #define PD_FIELDS_mask_weights(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(mask, R(a->B)) IN(w, R(a->B / ROWS(a->L))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)
 
@@ -138,6 +138,22 @@
 /*   dw [V][O], n = V * O elements   dy [B][O]   add: 1 adds to dw */
 #define PD_FIELDS_embed_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     ALL(x, R(a->B)) ALL(dy, R(a->B * a->O)) OUT(dw, R(a->n)) INT(n) INT(B) INT(L) INT(O) INT(V) INT(add)
+
+/* Steps that count: m[b] = 1 if any of x[b] differs from `value`, else 0; y[b] = m[b] ? x[b] : 0.
+ *   x [B][O]   y [B][O] or NULL   m [B] */
+#define PD_FIELDS_mask_steps(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) OUT(m, R(a->B)) INT(B) INT(O) INT(L) REAL(value)
+/* y[b] (+)= m[b] ? x[b] : 0, add: 1 adds.   x y [B][O]   m [B] */
+#define PD_FIELDS_keep_steps(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(m, R(a->B)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(add)
+
+/* Mean over the L rows of each sample, or over those that count; 0 if none does.
+ *   x [B][O]   m [B] 1 or 0, or NULL: all count   y [B / L][O] */
+#define PD_FIELDS_mean_steps_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(m, R(a->B)) OUT(y, R(a->B / ROWS(a->L) * a->O)) INT(B) INT(O) INT(L)
+/*   dy [B / L][O]   m as before   dx [B][O]   add: 1 adds to dx */
+#define PD_FIELDS_mean_steps_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B / ROWS(a->L) * a->O)) IN(m, R(a->B)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(add)
 
 /* Dropout, forward and backward alike: y = keep(i) ? x / (1 - rate) : 0, i the element's index in [B][O].
  *   x y [B][O]   stream: number of this layer in its model */

@@ -70,6 +70,9 @@ static plan_key key_of(const pd_plan *p, const pd_op *op, const void *args) {
     const ptrdiff_t B = size_field(op, args, "B", 0), L = size_field(op, args, "L", 0);
     const ptrdiff_t samples = B / (L > 1 ? L : 1);
     switch (op->split) {
+    case PD_SPLIT_SAMPLES:
+        if (samples < p->threads) return (plan_key){PD_SPLIT_SAMPLES, samples, B};
+        return (plan_key){PD_SPLIT_ROWS, samples, 0};
     case PD_SPLIT_ROWS: return (plan_key){PD_SPLIT_ROWS, samples, samples < p->threads ? B : 0};
     case PD_SPLIT_SCAN:
     case PD_SPLIT_FLAT: return (plan_key){PD_SPLIT_FLAT, size_field(op, args, "n", 0), 0};

@@ -22,8 +22,8 @@ PD_KERNEL(mask_weights) {
     if (share.lo > 0) return;
     const real *mask = a->mask, *w = a->w;
     real *r = a->r;
-    const double all = a->normalize ? total(mask, a->B) : 0;
+    const double all = a->normalize && mask ? total(mask, a->B) : 0;
     const real factor = (real)(a->scale * (all > 0 ? (double)a->B / all : 1));
     const ptrdiff_t L = pd_sample(a->L);
-    for (ptrdiff_t b = 0; b < a->B; b++) r[b] = mask[b] * (w ? w[b / L] : 1) * factor;
+    for (ptrdiff_t b = 0; b < a->B; b++) r[b] = (mask ? mask[b] : 1) * (w ? w[b / L] : 1) * factor;
 }

@@ -1,0 +1,192 @@
+"""Masks reach losses, metrics and pooling as in Keras (tests/golden/keras.json), on any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers as L
+from tests.golden import GOLDEN
+
+Array = np.ndarray[Any, Any]
+RTOL, ATOL = 1e-5, 1e-6  # float32, other orders of summing up
+LOSSES = GOLDEN["mask_losses"]
+
+
+def array(values: Any, dtype: Any = np.float32) -> Array:
+    return np.array(values, dtype)
+
+
+@pytest.fixture(autouse=True, params=[1, 2])
+def _threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Plans take all threads allowed, however little there is to do."""
+    monkeypatch.setattr("pydl._engine.program.choose_threads", lambda work, limit: limit)
+    pydl.config.set_num_threads(request.param)
+    yield
+    pydl.config.set_num_threads(None)
+
+
+def sequence_net(name: str) -> tuple[Any, Array, Array]:
+    """The model of a case, its inputs and targets."""
+    softmax = name.startswith("softmax")
+    masking = [] if "no_masking" in name else [L.Masking(-1.0 if "minus1" in name else 0.0)]
+    model = pydl.Sequential([pydl.Input((4, 3)), *masking, L.Dense(2, "softmax" if softmax else None)])
+    model.set_weights([array(w) for w in LOSSES["init"]])
+    loss, metric, other = (
+        ("sparse_categorical_crossentropy", "accuracy", "accuracy") if softmax else ("mse", "mae", "mse")
+    )
+    model.compile(pydl.optimizers.SGD(1.0), loss, metrics=[metric], weighted_metrics=[other])
+    x = LOSSES["x_minus"] if "minus1" in name else LOSSES["x_last_row_masked"] if "last_row" in name else LOSSES["x"]
+    x = array(x) * (0 if "all_masked" in name else 1)
+    return model, x, array(LOSSES["classes"], int) if softmax else array(LOSSES["y"])
+
+
+def weights_of(name: str) -> Array | None:
+    kind = next((k for k in ("B1", "BT") if name.endswith(k)), "none")
+    w = LOSSES["sample_weight"][kind]
+    return None if w is None else array(w)
+
+
+@pytest.mark.parametrize("name", LOSSES["cases"])
+def test_losses_and_metrics(name: str) -> None:
+    model, x, y = sequence_net(name)
+    case, w = LOSSES["cases"][name], weights_of(name)
+    np.testing.assert_allclose(model.predict(x), array(case["predict"]), RTOL, ATOL)
+    for size in (2, 3):
+        figures = model.evaluate(x, y, batch_size=size, sample_weight=w, verbose=0, return_dict=True)
+        expected = case[f"evaluate_batch_{size}"]
+        named = {"weighted_accuracy": "accuracy_1"}  # how the second of two of one name is called
+        for key, value in expected.items():
+            assert figures[named.get(key, key)] == pytest.approx(value, rel=1e-5, abs=1e-6), key
+    logs = model.train_on_batch(x, y, w, return_dict=True)
+    assert logs["loss"] == pytest.approx(case["train_on_batch_loss"], rel=1e-5, abs=1e-6)
+    metric = "accuracy" if "softmax" in name else "mae"
+    assert logs[metric] == pytest.approx(case["evaluate_batch_3"][metric], rel=1e-5, abs=1e-6)
+    for got, wanted in zip(model.get_weights(), case["weights_after_sgd_lr1"], strict=True):
+        np.testing.assert_allclose(got, array(wanted), RTOL, ATOL)
+
+
+def test_a_masked_step_is_as_if_it_were_not_there() -> None:
+    """What stands in masked steps changes neither the figures nor a weight."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 9, (20, 7))
+    codes[:, 5:] = 0
+    y = rng.normal(size=(20, 1)).astype(np.float32)
+
+    def trained(x: Array) -> list[Array]:
+        pydl.utils.set_random_seed(1)
+        model = pydl.Sequential(
+            [pydl.Input((None,)), L.Embedding(9, 4, mask_zero=True), L.GlobalAveragePooling1D(), L.Dense(1)]
+        )
+        model.compile("adam", "mse")
+        model.fit(x, y, batch_size=8, epochs=3, verbose=0)
+        return [*model.get_weights(), model.predict(x)]
+
+    for a, b in zip(trained(codes), trained(codes[:, :5]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", GOLDEN["mask_embedding"]["cases"])
+def test_embedding(name: str) -> None:
+    golden = GOLDEN["mask_embedding"]
+    case, pooling = golden["cases"][name], "pooling=True" in name
+    layers = [L.Embedding(5, 2, mask_zero="mask_zero=True" in name), *([L.GlobalAveragePooling1D()] if pooling else [])]
+    model = pydl.Sequential([pydl.Input((None,)), *layers, L.Dense(1)])
+    model.set_weights([array(w) for w in golden["init"]])
+    model.compile(pydl.optimizers.SGD(1.0), "mse", ["mae"])
+    x, y = array(golden["ids"], int), array(golden["y"] if pooling else golden["y_sequence"])
+    np.testing.assert_allclose(model.predict(x), array(case["predict"]), RTOL, ATOL)
+    figures = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert figures == pytest.approx(case["evaluate"], rel=1e-5)
+    model.train_on_batch(x, y)
+    for got, wanted in zip(model.get_weights(), case["weights_after"], strict=True):
+        np.testing.assert_allclose(got, array(wanted), RTOL, ATOL)
+
+
+def test_pooling() -> None:
+    golden = GOLDEN["pooling"]
+    x, mask = array(golden["x"]), array(golden["mask"], bool)
+    plain = L.GlobalAveragePooling1D()
+    np.testing.assert_allclose(plain(x), array(golden["plain"]), RTOL, ATOL)
+    np.testing.assert_allclose(L.GlobalAveragePooling1D(keepdims=True)(x), array(golden["keepdims"]), RTOL, ATOL)
+    given = np.where(mask[..., None], x, 0.0)
+    masked = pydl.Sequential([pydl.Input((4, 2)), L.Masking(), L.GlobalAveragePooling1D()]).predict(given)
+    np.testing.assert_allclose(masked[:2], array(golden["masked"][:2]), RTOL, ATOL)
+    np.testing.assert_array_equal(masked[2], 0)  # NaN in Keras: the mean of nothing
+
+
+@pytest.mark.parametrize("kind", LOSSES["cases"])
+def test_the_mask_of_a_model_as_a_layer(kind: str) -> None:
+    """It goes in, and comes out again."""
+    if "minus1" in kind or "no_masking" in kind or "softmax" in kind:
+        model, x, y = sequence_net(kind)
+        whole = model
+    else:
+        whole, x, y = sequence_net(kind)
+        inner = pydl.Sequential([pydl.Input((4, 3)), L.Dense(2)])
+        model = pydl.Sequential([pydl.Input((4, 3)), L.Masking(), inner])
+        model.set_weights(whole.get_weights())
+        model.compile(pydl.optimizers.SGD(1.0), "mse", metrics=["mae"], weighted_metrics=["mse"])
+    w = weights_of(kind)
+    assert model.evaluate(x, y, sample_weight=w, verbose=0) == whole.evaluate(x, y, sample_weight=w, verbose=0)
+
+
+def test_layers_that_end_a_mask_say_so() -> None:
+    x = L.Masking()(pydl.Input((4, 3)))
+    with pytest.warns(UserWarning, match=r'layer "flatten\w*" \(Flatten\) does not support masking: the mask of its'):
+        assert not L.Flatten()(x).masked
+    with pytest.warns(UserWarning, match="does not support masking"):
+        L.Multiply()([x, x])
+
+
+def test_merging() -> None:
+    a, b = pydl.Input((4, 3)), pydl.Input((4, 3))
+    one, two = L.Masking()(a), L.Masking()(b)
+    for layer in (L.Add(), L.Concatenate()):
+        assert layer([one, two]).masked
+        assert not type(layer)()([one, b]).masked
+    model = pydl.Model([a, b], L.GlobalAveragePooling1D()(L.Add()([one, two])))
+    golden = GOLDEN["mask_layers"]
+    x, y = array(golden["a"]), array(golden["b"])
+    either = array(golden["mask_a"], bool) | array(golden["mask_b"], bool)
+    expected = ((x + y) * either[..., None]).sum(1) / np.maximum(either.sum(1), 1)[:, None]
+    np.testing.assert_allclose(model.predict([x, y]), expected, RTOL, ATOL)
+
+
+def test_batch_normalization_of_masked_steps_is_refused_in_training() -> None:
+    model = pydl.Sequential([pydl.Input((4, 3)), L.Masking(), L.BatchNormalization(), L.Dense(1)])
+    model.compile("sgd", "mse")
+    assert model.predict(np.ones((2, 4, 3))).shape == (2, 4, 1)
+    with pytest.raises(ValueError, match="cannot leave masked steps out yet"):
+        model.train_on_batch(np.ones((2, 4, 3)), np.ones((2, 4, 1)))
+
+
+def test_a_loss_and_a_metric_in_numpy_see_the_mask() -> None:
+    class Own(pydl.losses.Loss):
+        def call(self, y_true: Array, y_pred: Array) -> Array:
+            return np.square(y_pred - y_true).mean(axis=-1)
+
+        def gradient(self, y_true: Array, y_pred: Array) -> Array:
+            return 2 * (y_pred - y_true) / y_pred.shape[-1]
+
+    model, x, y = sequence_net("mse_B1")
+    own, _, _ = sequence_net("mse_B1")
+    own.compile(pydl.optimizers.SGD(1.0), Own())
+    w = weights_of("mse_B1")
+    for _ in range(2):
+        assert own.train_on_batch(x, y, w) == pytest.approx(model.train_on_batch(x, y, w, return_dict=True)["loss"])
+    for a, b in zip(own.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, RTOL, ATOL)
+
+
+def test_masks_are_in_files(tmp_path: Path) -> None:
+    model, x, y = sequence_net("mse_none")
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors")
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert again.layers[0].mask_value == 0.0
