@@ -11,7 +11,6 @@ from bench.nets import Net
 from bench.peers import own
 from bench.timing import Setting, scaled, seconds, take_turns
 from pydl._base.random import permutation
-from pydl._engine.program import Program
 
 ROWS = 60_000
 NETS = [Net((20, 64, 64, 1), 32), Net((784, 512, 512, 10), 128, classes=True)]
@@ -46,8 +45,8 @@ def _deeds(net: Net) -> dict[str, Callable[[], float]]:
         return seconds(lambda: fit(new))
 
     return {
-        "plan of a training step": lambda: seconds(lambda: Program(model, "train", net.batch, (False,), [])),
-        "plan of a prediction": lambda: seconds(lambda: Program(model, "predict", net.batch, (), [])),
+        "plan of a training step": lambda: seconds(lambda: model._runner.make("train", net.batch, (0,))),
+        "plan of a prediction": lambda: seconds(lambda: model._runner.make("predict", net.batch)),
         "first fit of a model, one batch": first_fit,
         "fit again, one batch": lambda: seconds(lambda: fit(model)),
         "train_on_batch": lambda: seconds(lambda: model.train_on_batch(x, y)),

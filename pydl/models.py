@@ -26,7 +26,7 @@ from pydl._engine.graph import (
 from pydl._engine.masks import flags_of
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
-from pydl._training.inputs import Rows
+from pydl._training.inputs import open_rows
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
@@ -177,7 +177,7 @@ class Model(Trainer):
     def __call__(self, inputs: Any, training: bool = False, out: Any = None) -> Any:
         """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another."""
         if not training:
-            y = self._programs.predictor.run(inputs, out)
+            y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
         if is_symbolic(inputs):
@@ -249,13 +249,13 @@ class Model(Trainer):
         if kind != "predict":
             self._require_compiled("plan")
         if kind == "train":
-            self._start_training()
+            self._runner.prepare_training()
         given = input_shape if isinstance(input_shape, list) else [input_shape]
         bound = tuple(tuple(s or ()) for s in given) if is_open(self.inputs) else None
         if bound is not None and (input_shape is None or any(None in s[1:] for s in bound)):
             shapes = [t.shape for t in self.inputs]
             raise ValueError(f"plan: sizes of the inputs {shapes} are open; say which, as in input_shape=(None, 20)")
-        with self._program(kind, batch_size, (0,) * len(self.outputs) if kind != "predict" else (), bound) as program:
+        with self._runner.program_for(kind, batch_size, (0,) * len(self.outputs), bound) as program:
             return listing.PlanListing(kind, program)
 
     def trace(self, x: Any, y: Any, sample_weight: Any = None) -> listing.Trace:
@@ -263,12 +263,13 @@ class Model(Trainer):
 
         The debug mode: the same records as `train_on_batch`, one at a time. The optimizer's step is taken as well.
         """
-        self._prepare("trace", x)
-        with self._exclusively("trace"):
-            self._start_training()
-            data = Rows(self, "trace", x, y, sample_weight)
-            with self._program("train", data.n, data.weighted, data.shapes) as program:
-                return listing.trace(self, program, data)
+        self._require_compiled("trace")
+        data = open_rows(self, "trace", x, y, sample_weight)
+        with self._runner.training("trace"), self._runner.program("train", data) as program:
+            arguments = self._runner.arguments(program, 1)
+            trace = listing.trace(program, data, arguments)
+            self.optimizer.batches += 1
+            return trace
 
     def _require_built(self, method: str) -> None:
         if not self.built:
@@ -394,7 +395,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
-        self._programs.clear()
+        self._runner.programs.clear()
         if self._start is None or not self._chain:
             self.inputs, self.outputs = [], []
             return

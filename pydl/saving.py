@@ -263,7 +263,7 @@ def _slots(model: "Model") -> list[Variable]:
 
 
 def _state(model: "Model") -> dict[str, Any]:
-    state: dict[str, Any] = {"seed": model._seed, "iterations": 0, "learning_rate": None}
+    state: dict[str, Any] = {"seed": model._runner.seed, "iterations": 0, "learning_rate": None}
     if model.optimizer is not None:
         rate = model.optimizer.learning_rate
         state["iterations"] = int(model.optimizer.batches)
@@ -283,7 +283,7 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
         refuse(reader.path, "iterations from 0 to 2^63 - 1", shorten(iterations))
     if rate is not None and type(rate) is not float:
         refuse(reader.path, "a learning rate", shorten(rate))
-    model._seed = seed
+    model._runner.seed = seed
     if model.optimizer is not None:
         model.optimizer.batches = iterations
         if rate is not None:

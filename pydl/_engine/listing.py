@@ -112,7 +112,7 @@ class Trace:
         return _table(["#", "op", "us", "share"], rows, {0, 2, 3}) + found
 
 
-def trace(model: Any, program: Any, data: Any) -> Trace:
+def trace(program: Any, data: Any, arguments: dict[str, Any]) -> Trace:
     """Run one training step of a program record by record."""
     records: list[tuple[str, float]] = []
     found: list[str] = []
@@ -128,12 +128,7 @@ def trace(model: Any, program: Any, data: Any) -> Trace:
         if not found and nonfinite(details[i]):
             found.append(f"record {i}, {details[i]['op']}")
 
-    optimizer = model.optimizer
-    t = optimizer.batches
     program.plan.run_traced(
-        data.n, after, sources=data.sources, sums=np.zeros_like(program.sums), coefs=optimizer.coefficients_of(t, 1),
-        seed=model._seed, count=t, every=optimizer.gradient_accumulation_steps or 0,
-        nth=program.threads,
-    )  # fmt: skip
-    optimizer.batches = t + 1
+        data.n, after, sources=data.sources, sums=np.zeros_like(program.sums), nth=program.threads, **arguments
+    )
     return Trace(records, found[0] if found else None)

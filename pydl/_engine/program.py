@@ -42,6 +42,7 @@ class Program:
     Attributes
     ----------
     plan : _core.Plan
+    kind : str
     batch, threads : int
     single_steps : bool
         Whether a chunk may hold one step only.
@@ -67,6 +68,7 @@ class Program:
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})
+        self.kind = kind
         self.batch = batch
         self.slots = Slots([], [])
         for k, x in enumerate(inputs):

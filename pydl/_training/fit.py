@@ -12,8 +12,9 @@ import numpy as np
 
 from pydl._base import random
 from pydl._base.args import optional_whole, real, whole
-from pydl._training.inputs import Rows, batch_count, batches, is_batched, is_source, split_batch, unpacked
-from pydl._training.passes import Chunk, evaluate, evaluate_rows, row_chunks, run_timed
+from pydl._training.inputs import Batches, open_inputs, open_validation
+from pydl._training.passes import Chunk, evaluate, row_chunks
+from pydl._training.rows import Rows
 from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 
@@ -33,18 +34,17 @@ def run_fit(
     validation_batch_size = optional_whole("fit", "validation_batch_size", validation_batch_size, at_least=1)
     if not isinstance(shuffle, bool | int):
         raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
-    model._start_training()
+    data = open_inputs(model, "fit", x, y, sample_weight, class_weight)
+    model._runner.prepare_training()
     source: _Source
-    if is_batched(x):
-        if y is not None or sample_weight is not None or share:
-            raise ValueError(
-                "fit: y, sample_weight and validation_split are for arrays; batches bring their own targets"
-            )
-        source = _BatchSource(model, x, batch_size, shuffle, class_weight, steps_per_epoch)
+    if isinstance(data, Batches):
+        if share:
+            raise ValueError("fit: validation_split is for arrays; batches bring their own targets")
+        source = _BatchSource(model, data, batch_size, shuffle, steps_per_epoch)
     else:
-        data = Rows(model, "fit", x, y, sample_weight, class_weight)
         if share and validation_data is None:
-            plain = data if class_weight is None else Rows(model, "fit", x, y, sample_weight)
+            plain = data if class_weight is None else open_inputs(model, "fit", x, y, sample_weight)
+            assert isinstance(plain, Rows)
             kept = _kept(data.n, share)
             data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
@@ -56,9 +56,9 @@ def run_fit(
 
     model.stop_training = False
     earlier = source.passes_before(initial_epoch, model.optimizer.batches)
-    model.fit_state = FitState(epoch=initial_epoch, earlier=earlier, seed=model._seed)
+    model.fit_state = FitState(epoch=initial_epoch, earlier=earlier, seed=model.seed)
     listed.on_train_begin()
-    model._seed = model.fit_state.seed  # a callback may have restored another run's
+    model._runner.seed = model.fit_state.seed  # a callback may have restored another run's
     logs: dict[str, float] = {}
     try:
         while model.fit_state.epoch < epochs and not model.stop_training:
@@ -90,20 +90,8 @@ def _kept(n: int, share: float) -> int:
 def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
     if data is None:
         return None
-    if is_source(data) and hasattr(data, "arrays"):
-        data = unpacked("fit, validation_data", data, None, None)
-    if isinstance(data, Rows):
-        rows = data
-    elif isinstance(data, tuple | list):
-        rows = Rows(model, "fit, validation_data", *split_batch("fit, validation_data", data))
-    elif is_batched(data):
-        return lambda listed: evaluate(model, "fit, validation_data", data, None, None, batch_size, steps, listed)
-    else:
-        raise TypeError(
-            f"fit: validation_data: expected a tuple (x, y) or (x, y, sample_weight), got {type(data).__name__}"
-        )
-
-    return lambda listed: evaluate_rows(model, rows, batch_size, steps, listed)
+    opened = open_validation(model, "fit, validation_data", data)
+    return lambda listed: evaluate(model, opened, batch_size, steps, listed)
 
 
 class _Source:
@@ -161,40 +149,34 @@ def _shifted(limit: Callable[[int], int | None], by: int, step: int) -> int | No
 class _BatchSource(_Source):
     """Batches that come one by one."""
 
-    def __init__(
-        self, model: Any, x: Any, batch_size: int, shuffle: bool, class_weight: Any, steps_per_epoch: int | None
-    ) -> None:
-        self.model, self.x, self.batch_size, self.shuffle = model, x, batch_size, shuffle
-        self.class_weight = class_weight
-        self.steps = batch_count(x, batch_size) if steps_per_epoch is None else steps_per_epoch
+    def __init__(self, model: Any, data: Batches, batch_size: int, shuffle: bool, steps_per_epoch: int | None) -> None:
+        self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
+        self.steps = data.count(batch_size) if steps_per_epoch is None else steps_per_epoch
         self.lap = self.steps or 1
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
-        model, done = self.model, step
-        seed = _seed(model, epoch) if self.shuffle else None
-        if hasattr(self.x, "on_epoch_begin"):
-            self.x.on_epoch_begin()
-        with closing(batches(self.x, self.batch_size, step, seed, self.steps)) as given:
-            for done, batch in enumerate(given, start=step + 1):
-                data = Rows(model, "fit", *split_batch("fit", batch), self.class_weight)
-                with model._program("train", data.n, data.weighted, data.shapes) as program:
-                    yield Chunk(program, done - 1, 1, data.n, partial(run_timed, model._step, program, data, 1))
+        runner, done = self.model._runner, step
+        seed = _seed(self.model, epoch) if self.shuffle else None
+        self.data.begin_epoch()
+        with closing(self.data.rows(self.batch_size, step, seed, self.steps)) as batches:
+            for done, rows in enumerate(batches, start=step + 1):
+                with runner.program("train", rows) as program:
+                    yield Chunk(program, done - 1, 1, rows.n, partial(runner.run, program, rows))
         if self.steps is not None and step < done < self.steps:
             warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
-            model.stop_training = True
-        if hasattr(self.x, "on_epoch_end"):
-            self.x.on_epoch_end()
+            self.model.stop_training = True
+        self.data.end_epoch()
 
 
 def _seed(model: Any, lap: int) -> int:
     """The seed of a pass's order, a function of the model's seed and of how many passes there were before."""
-    return random.derived(model._seed, model.fit_state.earlier + lap + 1)
+    return random.derived(model.seed, model.fit_state.earlier + lap + 1)
 
 
 def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:
     """The steps of one epoch from where `fit_state` stands; returns loss and metrics over all of them."""
     state, per_batch = model.fit_state, callbacks.per_batch
-    model._reset_metrics()
+    model._runner.reset_metrics()
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
@@ -210,7 +192,7 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
             state.step += chunk.steps
             state.draws = model.optimizer.batches
             state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
-            logs = model._figures(sums, seen, chunk.program)
+            logs = model._runner.figures(sums, seen, chunk.program)
             state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
             state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
             if per_batch:

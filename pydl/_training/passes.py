@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from pydl._base import check
 from pydl._engine.program import Program
-from pydl._training.inputs import Rows, batches, inputs_of, is_batched, sinks, split_batch
+from pydl._training.inputs import Batches, open_rows
+from pydl._training.rows import Rows, sinks
 from pydl.callbacks import CallbackList
 
 Array = NDArray[Any]
@@ -70,6 +70,7 @@ def row_chunks(
     limit : callable, optional
         From a batch, the one to stop at for a callback's sake, or None.
     """
+    runner = model._runner
     size = min(batch_size, data.n)
     all_of_them = -(-data.n // size)
     end = all_of_them if steps is None else min(all_of_them, steps)
@@ -77,7 +78,7 @@ def row_chunks(
     while step < end:
         first = step * size
         batch = min(size, data.n - first)
-        with model._program(kind, batch, data.weighted, data.shapes) as program:
+        with runner.program(kind, data, batch) as program:
             whole = min(end, data.n // size) if batch == size else step + 1
             count = 1 if single or program.single_steps else min(program.pace.steps(), whole - step)
             stop = limit(step) if limit is not None else None
@@ -85,51 +86,25 @@ def row_chunks(
                 count = min(count, stop - step)
             rows = None if order is None else order[first : first + count * batch]
 
-            advance = model._step if kind == "train" else _advance
-            run = partial(run_timed, advance, program, data, count, rows=rows, row0=first)
+            run = partial(runner.run, program, data, count, rows=rows, row0=first)
             yield Chunk(program, step, count, count * batch, run)
         step += count
 
 
-def _advance(program: Program, data: Rows, count: int, threads: int, **where: Any) -> None:
-    program.plan.run(count, program.batch, sources=data.sources, nth=threads, **where)
-
-
-def run_timed(advance: Callable[..., Any], program: Program, data: Rows, steps: int, **where: Any) -> None:
-    """Run steps on as many threads as the program's pace says, and tell it how long they took."""
-    threads = program.pace.threads()
-    begin = time.perf_counter()
-    advance(program, data, steps, threads, **where)
-    program.pace.took(threads, steps, time.perf_counter() - begin)
-
-
 def evaluate(
-    model: Any,
-    owner: str,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    batch_size: int,
-    steps: int | None,
-    callbacks: CallbackList,
+    model: Any, data: Rows | Batches, batch_size: int, steps: int | None, callbacks: CallbackList
 ) -> dict[str, float]:
-    """Loss and metrics on arrays or batches."""
-    if is_batched(x):
-        if y is not None or sample_weight is not None:
-            raise ValueError(f"{owner}: y and sample_weight are for arrays; batches bring their own targets")
-        callbacks.on_test_begin()
-        logs = _evaluate_batches(model, owner, x, batch_size, steps, callbacks)
-        callbacks.on_test_end(logs)
-        return logs
-    return evaluate_rows(model, Rows(model, owner, x, y, sample_weight), batch_size, steps, callbacks)
-
-
-def evaluate_rows(
-    model: Any, data: Rows, batch_size: int, steps: int | None, callbacks: CallbackList
-) -> dict[str, float]:
-    """Loss and metrics on rows."""
+    """Loss and metrics on rows or batches."""
     callbacks.on_test_begin()
-    model._reset_metrics()
+    model._runner.reset_metrics()
+    logs = (_evaluate_rows if isinstance(data, Rows) else _evaluate_batches)(model, data, batch_size, steps, callbacks)
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def _evaluate_rows(
+    model: Any, data: Any, batch_size: int, steps: int | None, callbacks: CallbackList
+) -> dict[str, float]:
     per_batch = callbacks.per_test_batch
     logs: dict[str, float] = {}
     sums, seen = None, 0
@@ -139,47 +114,43 @@ def evaluate_rows(
             callbacks.on_test_batch_begin(chunk.first)
         chunk.run(sums=sums)
         seen += chunk.rows
-        logs = model._figures(sums, seen, chunk.program)
+        logs = model._runner.figures(sums, seen, chunk.program)
         if per_batch:
             callbacks.on_test_batch_end(chunk.first, logs)
-    callbacks.on_test_end(logs)
     return logs
 
 
 def _evaluate_batches(
-    model: Any, owner: str, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList
+    model: Any, data: Any, batch_size: int, steps: int | None, callbacks: CallbackList
 ) -> dict[str, float]:
-    model._reset_metrics()
-    logs: dict[str, float] = {}
-    sums, seen = None, 0
-    with closing(batches(x, batch_size, steps=steps)) as given:
-        for i, batch in enumerate(given):
-            data = Rows(model, owner, *split_batch(owner, batch))
-            with model._program("test", data.n, data.weighted, data.shapes) as program:
+    runner, logs, sums, seen = model._runner, {}, None, 0
+    with closing(data.rows(batch_size, steps=steps)) as batches:
+        for i, rows in enumerate(batches):
+            with runner.program("test", rows) as program:
                 sums = np.zeros_like(program.sums) if sums is None else sums
                 callbacks.on_test_batch_begin(i)
-                _advance(program, data, 1, program.threads, sums=sums)
-                seen += data.n
-                logs = model._figures(sums, seen, program)
+                runner.run(program, rows, paced=False, sums=sums)
+                seen += rows.n
+                logs = runner.figures(sums, seen, program)
                 callbacks.on_test_batch_end(i, logs)
     if sums is None:
-        raise ValueError(f"{owner}: expected at least one batch, got none")
+        raise ValueError(f"{data.owner}: expected at least one batch, got none")
     return logs
 
 
-def predict(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: CallbackList) -> list[Array]:
-    """Outputs for arrays or batches, one array per output."""
+def predict(
+    model: Any, data: Rows | Batches, batch_size: int, steps: int | None, callbacks: CallbackList
+) -> list[Array]:
+    """Outputs for rows or batches, one array per output."""
     callbacks.on_predict_begin()
-    if is_batched(x):
-        with closing(batches(x, batch_size, steps=steps)) as given:
-            parts = [
-                predict_rows(model, _rows(model, inputs_of(batch)), batch_size, None, callbacks) for batch in given
-            ]
+    if isinstance(data, Rows):
+        outputs = predict_rows(model, data, batch_size, steps, callbacks)
+    else:
+        with closing(data.rows(batch_size, steps=steps)) as batches:
+            parts = [predict_rows(model, rows, batch_size, None, callbacks) for rows in batches]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
         outputs = [_joined(column) for column in zip(*parts, strict=True)]
-    else:
-        outputs = predict_rows(model, _rows(model, x), batch_size, steps, callbacks)
     callbacks.on_predict_end()
     return outputs
 
@@ -192,10 +163,6 @@ def _joined(parts: Sequence[Array]) -> Array:
             "batches of one length at a time"
         )
     return np.concatenate(parts)
-
-
-def _rows(model: Any, x: Any) -> Rows:
-    return Rows(model, "predict", x, targets=False)
 
 
 def predict_rows(
@@ -217,8 +184,8 @@ def predict_rows(
 
 def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
     """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready."""
-    data = Rows(model, owner, x, targets=False)
-    y = model._adopt(data.n).run(data.arrays[0], out)
+    data = open_rows(model, owner, x, targets=False)
+    y = model._runner.predictor(data.n).run(data.arrays[0], out)
     if y is not None:
         return y
     into = None if out is None else check.outputs(owner, model.outputs, out, data.n)

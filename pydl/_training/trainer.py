@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pydl import optimizers
-from pydl._base import check, random
+from pydl._base import check
 from pydl._base.args import optional_whole, whole
 from pydl._base.registry import serialize
-from pydl._engine.cache import ProgramCache
-from pydl._engine.graph import is_open
-from pydl._engine.objective import Objective
-from pydl._engine.phases import Transform
-from pydl._engine.program import Program
 from pydl._training import passes
 from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
-from pydl._training.inputs import Rows, first_inputs, unpacked
+from pydl._training.inputs import open_inputs, open_rows
+from pydl._training.runner import Runner
 from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 from pydl.layers.base import Layer
@@ -41,10 +34,7 @@ class Trainer(Layer):
         self.stop_training = False
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
-        self._programs = ProgramCache()
-        self._transforms: tuple[Transform, ...] = ()  # of gradients, before clipping: an exchange between processes
-        self._seed: int | None = None  # drawn when training starts
-        self._fitting = Lock()
+        self._runner = Runner(self)
 
     # -- compile --------------------------------------------------------------------------------------------------
 
@@ -85,7 +75,7 @@ class Trainer(Layer):
         }
         self._compile_arguments = arguments
         self.optimizer = resolved
-        self._programs.clear()
+        self._runner.programs.clear()
         if self.built:  # a model without shapes resolves losses and metrics when it is built
             self._resolve()
 
@@ -119,104 +109,13 @@ class Trainer(Layer):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns, in its order."""
-        return list(self._figures(np.zeros(0), 0)) if self.optimizer is not None else []
+        return list(self._runner.figures(np.zeros(0), 0)) if self.optimizer is not None else []
 
     def _require_compiled(self, method: str) -> None:
         if self.optimizer is None:
             raise ValueError(
                 f'{method}: model "{self.name}" is not compiled; call model.compile(optimizer="adam", loss=...) first'
             )
-
-    def _prepare(self, method: str, x: Any, *, compiled: bool = True) -> None:
-        """Check that the model is compiled, and build it from the data's shape where that has been left open."""
-        if compiled:
-            self._require_compiled(method)
-        if not self.built:
-            self._build_from(method, first_inputs(method, x))
-
-    # -- figures --------------------------------------------------------------------------------------------------
-
-    def _figures(self, sums: Array, n: float, program: Program | None = None) -> dict[str, float]:
-        """Loss and metrics from accumulated sums over n samples."""
-
-        def mean(slot: int) -> float:
-            return float(sums[slot] / n)
-
-        logs: dict[str, float] = {"loss": 0.0}
-        if program is not None and n:
-            parts = [mean(s) for s in program.slots.losses]
-            penalty = 0.0 if program.slots.penalty is None else mean(program.slots.penalty)
-            logs["loss"] = sum(p * w for p, w in zip(parts, self.loss_weights, strict=True)) + penalty
-            if len(parts) > 1:
-                logs |= {f"{name}_loss": p for name, p in zip(self.output_names, parts, strict=True)}
-            for c, slot in zip(self.compiled_metrics, program.slots.metrics, strict=True):
-                if slot is not None:
-                    c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
-        elif len(self.output_names) > 1:
-            logs |= {f"{name}_loss": 0.0 for name in self.output_names}
-        return logs | {c.name: float(c.metric.result()) for c in self.compiled_metrics}
-
-    def _reset_metrics(self) -> None:
-        for c in self.compiled_metrics:
-            c.metric.reset_state()
-
-    # -- running programs -----------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _exclusively(self, method: str) -> Iterator[None]:
-        if not self._fitting.acquire(blocking=False):
-            raise RuntimeError(f'{method}: model "{self.name}" is being trained already; one fit at a time')
-        try:
-            yield
-        finally:
-            self._fitting.release()
-
-    @contextmanager
-    def _program(
-        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
-    ) -> Iterator[Program]:
-        """A program that nobody else runs meanwhile. `shapes`: of the inputs, if data decide sizes of theirs."""
-        key = self._program_key(kind, batch, weighted, shapes)
-        workspace, program = self._programs.acquire(key, lambda: self._make_program(kind, batch, weighted, shapes))
-        try:
-            yield program
-        finally:
-            self._programs.release(workspace)
-
-    def _program_key(self, kind: str, batch: int, weighted: tuple[int, ...], shapes: Any) -> tuple[Any, ...]:
-        """All that a program depends on."""
-        frozen = () if kind == "predict" else tuple(_trainable(self))
-        return kind, batch, weighted, shapes, frozen
-
-    def _adopt(self, batch: int) -> Any:
-        """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
-        if len(self.inputs) == len(self.outputs) == 1 and self.input_codes == [None] and not is_open(self.inputs):
-            key = self._program_key("predict", batch, (), None)
-            self._programs.adopt(batch, key, lambda: self._make_program("predict", batch))
-        return self._programs.predictor
-
-    def _make_program(self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: Any = None) -> Program:
-        if kind == "predict":
-            return Program(self, kind, batch, shapes=shapes)
-        penalised = [v for v in self.trainable_weights if v.regularizer is not None]
-        objective = Objective(self.losses, self.loss_weights, self.compiled_metrics, penalised)
-        return Program(self, kind, batch, objective, weighted, self.optimizer, self._transforms, shapes)
-
-    def _step(self, program: Program, data: Any, steps: int, threads: int, **where: Any) -> int:
-        """Run some steps of a training program; the optimizer's counter moves with them."""
-        optimizer = self.optimizer
-        t = optimizer.batches
-        return int(
-            program.plan.run(
-                steps, program.batch, sources=data.sources, coefs=optimizer.coefficients_of(t, steps),
-                seed=cast(int, self._seed), count=t, every=optimizer.gradient_accumulation_steps or 0, nth=threads,
-                progress=optimizer.counter, **where,
-            )
-        )  # fmt: skip
-
-    def _start_training(self) -> None:
-        self._seed = self.seed
-        self.optimizer.build(self.trainable_variables)
 
     # -- fit ------------------------------------------------------------------------------------------------------
 
@@ -285,9 +184,8 @@ class Trainer(Layer):
         """
         from pydl._training.fit import run_fit  # the loop is a page of its own
 
-        x, y, sample_weight = unpacked("fit", x, y, sample_weight)
-        self._prepare("fit", x)
-        with self._exclusively("fit"):
+        self._require_compiled("fit")
+        with self._runner.training("fit"):
             return run_fit(
                 self, x, y, batch_size=check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
                 callbacks=callbacks, validation_split=validation_split, validation_data=validation_data,
@@ -300,32 +198,29 @@ class Trainer(Layer):
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One step on one batch; returns its loss, or a list with the metrics (`return_dict`: a dict)."""
-        self._prepare("train_on_batch", x)
-        with self._exclusively("train_on_batch"):
-            self._start_training()
-            data = Rows(self, "train_on_batch", x, y, sample_weight, class_weight)
-            self._reset_metrics()
-            with self._program("train", data.n, data.weighted, data.shapes) as program:
-                sums = np.zeros_like(program.sums)
-                self._step(program, data, 1, program.threads, sums=sums)
-                return _report(self._figures(sums, data.n, program), return_dict)
+        self._require_compiled("train_on_batch")
+        data = open_rows(self, "train_on_batch", x, y, sample_weight, class_weight)
+        runner = self._runner
+        with runner.training("train_on_batch"), runner.program("train", data) as program:
+            runner.reset_metrics()
+            sums = np.zeros_like(program.sums)
+            runner.run(program, data, paced=False, sums=sums)
+            return _report(runner.figures(sums, data.n, program), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
-        self._prepare("test_on_batch", x)
-        data = Rows(self, "test_on_batch", x, y, sample_weight)
-        return _report(passes.evaluate_rows(self, data, data.n, None, CallbackList()), return_dict)
+        self._require_compiled("test_on_batch")
+        data = open_rows(self, "test_on_batch", x, y, sample_weight)
+        return _report(passes.evaluate(self, data, data.n, None, CallbackList()), return_dict)
 
     @property
     def seed(self) -> int:
         """What the order of the rows, dropout masks and the like are drawn from; drawn itself unless it was set."""
-        if self._seed is None:
-            self._seed = random.next_seed()
-        return self._seed
+        return self._runner.drawn_seed()
 
     @seed.setter
     def seed(self, value: int) -> None:
-        self._seed = whole("Model", "seed", value, below=2**64)
+        self._runner.seed = whole("Model", "seed", value, below=2**64)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Array]:
         """Gradients of the total loss of one batch, by the path of the weight; for training loops of your own.
@@ -336,19 +231,15 @@ class Trainer(Layer):
 
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
         """The total loss of one batch and its gradients, as `gradients` gives them."""
-        self._prepare("gradients", x)
-        with self._exclusively("gradients"):
-            self._start_training()
-            data = Rows(self, "gradients", x, y, sample_weight)
-            with self._program("gradients", data.n, data.weighted, data.shapes) as program:
-                sums = np.zeros_like(program.sums)
-                program.plan.run(
-                    1, data.n, sources=data.sources, sums=sums, seed=self.seed, count=self.optimizer.batches,
-                    nth=program.threads,
-                )  # fmt: skip
-                self._reset_metrics()
-                loss = self._figures(sums, data.n, program)["loss"]
-                return loss, {v.path: np.array(v.gradient) for v in program.trained}
+        self._require_compiled("gradients")
+        data = open_rows(self, "gradients", x, y, sample_weight)
+        runner = self._runner
+        with runner.training("gradients"), runner.program("gradients", data) as program:
+            sums = np.zeros_like(program.sums)
+            runner.run(program, data, paced=False, sums=sums)
+            runner.reset_metrics()
+            loss = runner.figures(sums, data.n, program)["loss"]
+            return loss, {v.path: np.array(v.gradient) for v in program.trained}
 
     # -- evaluate -------------------------------------------------------------------------------------------------
 
@@ -375,14 +266,14 @@ class Trainer(Layer):
         return_dict : bool
             Return a dict instead of a number (no metrics) or a list.
         """
-        x, y, sample_weight = unpacked("evaluate", x, y, sample_weight)
-        self._prepare("evaluate", x)
+        self._require_compiled("evaluate")
+        data = open_inputs(self, "evaluate", x, y, sample_weight)
         size = check.batch_size("evaluate", batch_size)
         steps = optional_whole("evaluate", "steps", steps, at_least=1)
         listed = CallbackList(
             callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
         )
-        return _report(passes.evaluate(self, "evaluate", x, y, sample_weight, size, steps, listed), return_dict)
+        return _report(passes.evaluate(self, data, size, steps, listed), return_dict)
 
     # -- predict --------------------------------------------------------------------------------------------------
 
@@ -408,10 +299,9 @@ class Trainer(Layer):
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
             return self._predict_at_once("predict", x)
         steps = optional_whole("predict", "steps", steps, at_least=1)
-        x, _, _ = unpacked("predict", x, None, None)
-        self._prepare("predict", x, compiled=False)
+        data = open_inputs(self, "predict", x, targets=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
-        outputs = passes.predict(self, x, size, steps, listed)
+        outputs = passes.predict(self, data, size, steps, listed)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def predict_on_batch(self, x: Any, out: Any = None) -> Any:
@@ -426,9 +316,8 @@ class Trainer(Layer):
         return self._predict_at_once("predict_on_batch", x, out)
 
     def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
-        y = self._programs.predictor.run(x, out)
+        y = self._runner.programs.predictor.run(x, out)
         if y is None:
-            self._prepare(method, x, compiled=False)
             y = passes.predict_at_once(self, method, x, out)
         return y
 
@@ -449,11 +338,3 @@ def _report(logs: dict[str, float], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def _trainable(layer: Any) -> Iterator[bool]:
-    """Whether a layer, those inside it, and their weights are to be trained."""
-    yield layer.trainable
-    yield from (v.trainable for v in layer.weights)
-    for inner in getattr(layer, "layers", ()):
-        yield from _trainable(inner)

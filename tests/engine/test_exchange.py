@@ -58,7 +58,7 @@ def test_two_ranks_train_as_one(make: Any) -> None:
     barrier, board = threading.Barrier(2), {}
     models = [net(make()) for _ in range(2)]
     for rank, model in enumerate(models):
-        model._transforms = (Exchange(rank, barrier, board),)
+        model._runner.transforms = (Exchange(rank, barrier, board),)
     failures: list[BaseException] = []
 
     def train(rank: int) -> None:
@@ -87,7 +87,7 @@ def test_two_ranks_train_as_one(make: Any) -> None:
 def test_the_place_of_an_exchange() -> None:
     """Behind accumulation, so that whole means are exchanged, and before clipping; only in steps that update."""
     model = net(Adam(0.01, global_clipnorm=0.3, gradient_accumulation_steps=3))
-    model._transforms = (Exchange(0, threading.Barrier(1), {}),)
+    model._runner.transforms = (Exchange(0, threading.Barrier(1), {}),)
     ops = [r["op"] for r in model.plan(16).records]
     order = ["grad_accumulate", "Exchange", "norm_parts", "grad_clip", "opt_adam_step"]
     places = [max(i for i, op in enumerate(ops) if op == name) for name in order]

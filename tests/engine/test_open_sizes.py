@@ -52,7 +52,7 @@ def test_a_program_for_each_length_and_a_bound_on_them() -> None:
     model = pydl.Sequential([pydl.Input((None, 3)), L.Dense(4, "tanh"), L.GlobalAveragePooling1D(), L.Dense(1)])
     x = np.random.default_rng(0).normal(size=(6, 40, 3)).astype(np.float32)
     expected = [model.predict(x[:, :n]) for n in range(1, 41)]
-    (workspace,) = model._programs._free
+    (workspace,) = model._runner.programs._free
     assert len(workspace.programs) == workspace.LIMIT
     for n, y in enumerate(expected, start=1):
         np.testing.assert_array_equal(model.predict(x[:, :n]), y)

@@ -38,7 +38,7 @@ def rows(n: int, columns: int = 8, dtype: Any = "float32") -> Array:
 
 def quick(model: Model, x: Any, out: Any = None) -> Any:
     """The output where the quick path takes the call, else None."""
-    return model._programs.predictor.run(x, out)
+    return model._runner.programs.predictor.run(x, out)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_what_would_take_much_memory_is_not_kept() -> None:
     model = net((784, 256, 10))
     for n, kept in ((200, True), (1000, False)):
         model(rows(n, 784))
-        assert (n in model._programs.predictor) == kept
+        assert (n in model._runner.programs.predictor) == kept
 
 
 def test_thread_counts_do_not_matter(model: Model) -> None:
@@ -423,7 +423,7 @@ def test_nothing_is_kept(model: Model) -> None:
     sizes = [rows(n) for n in range(1, 60)]
     for a in sizes:
         model(a)
-    assert sum(n in model._programs.predictor for n in range(1, 60)) == model._programs.LIMIT
+    assert sum(n in model._runner.programs.predictor for n in range(1, 60)) == model._runner.programs.LIMIT
     assert quick(model, sizes[-1]) is not None
 
 
@@ -448,7 +448,7 @@ import numpy as np, pydl
 model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
 x = np.ones((1, 3), "f4")
 model(x)
-assert model._programs.predictor.run(x) is None
+assert model._runner.programs.predictor.run(x) is None
 model.set_weights([np.full((3, 2), np.nan), np.zeros(2)])
 try:
     model(x)

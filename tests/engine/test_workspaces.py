@@ -51,7 +51,7 @@ def test_what_other_programs_left_changes_no_bit() -> None:
 
 
 def workspaces(model: Any) -> list[Workspace]:
-    cache: ProgramCache = model._programs
+    cache: ProgramCache = model._runner.programs
     return cache._free
 
 
@@ -94,7 +94,7 @@ def test_a_run_within_a_run_has_memory_of_its_own() -> None:
 
 def test_compiling_forgets_programs_in_use() -> None:
     model = build()
-    with model._program("predict", 4):
+    with model._runner.program_for("predict", 4):
         model.compile("sgd", "mae")
     assert workspaces(model) == []
 

@@ -1,6 +1,7 @@
 """A model without a core, whose fit follows the trainer's protocol with callbacks: fast, and exact to predict."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class FakeVariable:
 
 class FakeOptimizer:
     def __init__(self, learning_rate: Any = 0.5) -> None:
-        self.iterations = 0
+        self.iterations = self.batches = 0
         self.learning_rate = learning_rate
         self.variables: list[FakeVariable] = []
 
@@ -60,7 +61,7 @@ class FakeModel:
         self.optimizer = FakeOptimizer(learning_rate)
         self.stop_training = False
         self.fit_state: Any = None
-        self._seed = 7
+        self._runner = SimpleNamespace(seed=7)
         self.poison_at: tuple[int, int] | None = None
         self.crash_at: tuple[int, int] | None = None
         self.chunks: list[int] = []
@@ -93,6 +94,7 @@ class FakeModel:
             self.weights[0].assign(np.nan)
         state.draws += 1
         optimizer.iterations += 1
+        optimizer.batches += 1
         total, count = state.totals.get("loss", (0.0, 0.0))
         state.totals["loss"] = (total + float(self.weights[0].numpy().sum()), count + 1.0)
 
@@ -108,7 +110,7 @@ class FakeModel:
         )
         self.optimizer.build(self.trainable_variables)
         self.stop_training = False
-        self.fit_state = FitState(seed=self._seed)
+        self.fit_state = FitState(seed=self._runner.seed)
         listed.on_train_begin()
         logs: dict[str, float] = {}
         while self.fit_state.epoch < epochs and not self.stop_training:

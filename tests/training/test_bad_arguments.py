@@ -167,7 +167,14 @@ LAYERS: dict[str, Case] = {
     "embedding of nothing": case(lambda: L.Embedding(0, 4), ValueError, "Embedding", "input_dim", ">= 1", "0"),
     "embedding into nothing": case(lambda: L.Embedding(4, 0), ValueError, "Embedding", "output_dim", ">= 1", "0"),
     "more codes than floats": case(lambda: L.Embedding(2**24 + 1, 1), ValueError, "input_dim", "16777217"),
-    "embedding with a mask": case(lambda: L.Embedding(4, 4, mask_zero=True), ValueError, "mask_zero", "False"),
+    "masking of text": case(lambda: L.Masking("0"), TypeError, "Masking", "mask_value", "0"),
+    "masking without features": case(lambda: L.Masking(name="m")(pydl.Input(())), ValueError, '"m"', "features"),
+    "pooling of a matrix": case(
+        lambda: L.GlobalAveragePooling1D(name="p")(pydl.Input((4,))), ValueError, '"p"', "(batch, steps, features)"
+    ),
+    "pooling, channels first": case(
+        lambda: L.GlobalAveragePooling1D("channels_first"), ValueError, "data_format", "channels_last"
+    ),
     "embedding of two": case(
         lambda: L.Embedding(4, 4, name="e")([pydl.Input((4,)), pydl.Input((4,))]), ValueError, '"e"', "one input"
     ),
@@ -184,7 +191,9 @@ LAYERS: dict[str, Case] = {
     ),
     "input of zero": case(lambda: pydl.Input((0,)), ValueError, "Input", "(0,)"),
     "input text": case(lambda: pydl.Input("4"), TypeError, "Input", "4"),
-    "input None": case(lambda: pydl.Input((None, 3)), TypeError, "Input", "None"),
+    "input of open features": case(
+        lambda: L.Dense(2, name="d")(pydl.Input((3, None))), ValueError, '"d"', "features", "(None, 3, None)"
+    ),
     "no call": case(trained(Mine()), NotImplementedError, "Mine", "call", "backward"),
     "no backward": case(trained(Forward(name="f")), NotImplementedError, '"f"', "Forward.backward", "trained"),
     "call of another shape": case(trained(OfAnotherShape(name="o")), ValueError, '"o"', "(8, 2)", "(8, 4)"),
@@ -216,7 +225,6 @@ MODELS: dict[str, Case] = {
     "sequential of a class": case(lambda: pydl.Sequential([L.Dense]), TypeError, "Dense", "parentheses"),
     "sequential of text": case(lambda: pydl.Sequential(["dense"]), TypeError, "layers", "dense"),
     "sequential, input last": case(lambda: pydl.Sequential([L.Dense(1), INPUT]), ValueError, "Input", "first"),
-    "two outputs as a layer": case(lambda: two_outputs()(pydl.Input((4,))), ValueError, '"net"', "one output"),
     "pop of nothing": case(lambda: pydl.Sequential(name="net").pop(), ValueError, '"net"', "no layer"),
     "no such layer": case(lambda: built().get_layer("in"), ValueError, '"net"', "'in'", "out"),
     "no such place": case(lambda: built().get_layer(index=5), ValueError, '"net"', "5", "1 layer"),

@@ -1,0 +1,178 @@
+"""Runs the programs of a model: the same way for fit, evaluate, predict, gradients, traces and single batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pydl._base import random
+from pydl._engine.cache import ProgramCache
+from pydl._engine.graph import is_open
+from pydl._engine.objective import Objective
+from pydl._engine.phases import Transform
+from pydl._engine.program import Program
+from pydl._training.rows import Rows
+
+Array = NDArray[Any]
+
+
+class Runner:
+    """What a model runs with.
+
+    Attributes
+    ----------
+    programs : ProgramCache
+    seed : int or None
+        Of the model's random streams; drawn when training starts, unless it was set.
+    transforms : tuple of Transform
+        What else stands between gradients and update: an exchange between processes, for instance.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.programs = ProgramCache()
+        self.seed: int | None = None
+        self.transforms: tuple[Transform, ...] = ()
+        self._training = Lock()
+
+    # -- programs -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def program(self, kind: str, data: Rows, batch: int | None = None) -> Iterator[Program]:
+        """A program for batches of some rows (all of them by default), which nobody else runs meanwhile."""
+        with self.program_for(kind, data.n if batch is None else batch, data.weighted, data.shapes) as program:
+            yield program
+
+    @contextmanager
+    def program_for(
+        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
+    ) -> Iterator[Program]:
+        """The same, by sizes. `shapes`: of the inputs, if data decide sizes of theirs."""
+        weighted = () if kind == "predict" else weighted
+        workspace, program = self.programs.acquire(*self._recipe(kind, batch, weighted, shapes))
+        try:
+            yield program
+        finally:
+            self.programs.release(workspace)
+
+    def predictor(self, batch: int) -> Any:
+        """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
+        model = self.model
+        if len(model.inputs) == len(model.outputs) == 1 and model.input_codes == [None] and not is_open(model.inputs):
+            self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
+        return self.programs.predictor
+
+    def make(
+        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
+    ) -> Program:
+        """A new program; see `program_for`."""
+        model = self.model
+        if kind == "predict":
+            return Program(model, kind, batch, shapes=shapes)
+        penalised = [v for v in model.trainable_weights if v.regularizer is not None]
+        objective = Objective(model.losses, model.loss_weights, model.compiled_metrics, penalised)
+        return Program(model, kind, batch, objective, weighted, model.optimizer, self.transforms, shapes)
+
+    def _recipe(
+        self, kind: str, batch: int, weighted: tuple[int, ...], shapes: Any
+    ) -> tuple[tuple[Any, ...], Callable[[], Program]]:
+        """All that a program depends on, and how to make it."""
+        frozen = () if kind == "predict" else tuple(_trainable(self.model))
+        return (kind, batch, weighted, shapes, frozen), partial(self.make, kind, batch, weighted, shapes)
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def training(self, method: str) -> Iterator[None]:
+        """Within the `with` block, nobody else trains the model."""
+        if not self._training.acquire(blocking=False):
+            raise RuntimeError(f'{method}: model "{self.model.name}" is being trained already; one fit at a time')
+        try:
+            if self.model.built:
+                self.prepare_training()
+            yield
+        finally:
+            self._training.release()
+
+    def prepare_training(self) -> None:
+        """Make sure of a seed and of the optimizer's slots."""
+        self.drawn_seed()
+        self.model.optimizer.build(self.model.trainable_variables)
+
+    def drawn_seed(self) -> int:
+        """The seed, drawn now unless there is one."""
+        if self.seed is None:
+            self.seed = random.next_seed()
+        return self.seed
+
+    def run(self, program: Program, data: Rows, steps: int = 1, *, paced: bool = True, **where: Any) -> None:
+        """Run steps of a program; the optimizer's counter moves with those that train.
+
+        `paced`: on as many threads as the program's pace says, which is told how long they took. `where`: as for
+        `Plan.run`: rows, row0, sums, sinks.
+        """
+        arguments = self.arguments(program, steps)
+        if program.kind == "train":
+            arguments["progress"] = self.model.optimizer.counter
+        threads = program.pace.threads() if paced else program.threads
+        begin = time.perf_counter()
+        program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments, **where)
+        if paced:
+            program.pace.took(threads, steps, time.perf_counter() - begin)
+
+    def arguments(self, program: Program, steps: int) -> dict[str, Any]:
+        """What changes from step to step: random numbers, the optimizer's coefficients."""
+        if program.kind not in ("train", "gradients"):
+            return {}
+        optimizer = self.model.optimizer
+        done = optimizer.batches
+        arguments: dict[str, Any] = {"seed": self.drawn_seed(), "count": done}
+        if program.kind == "train":
+            arguments |= {
+                "coefs": optimizer.coefficients_of(done, steps),
+                "every": optimizer.gradient_accumulation_steps or 0,
+            }
+        return arguments
+
+    # -- figures --------------------------------------------------------------------------------------------------
+
+    def reset_metrics(self) -> None:
+        """Begin the figures anew."""
+        for c in self.model.compiled_metrics:
+            c.metric.reset_state()
+
+    def figures(self, sums: Array, n: float, program: Program | None = None) -> dict[str, float]:
+        """Loss and metrics from accumulated sums over n samples."""
+        model = self.model
+
+        def mean(slot: int) -> float:
+            return float(sums[slot] / n)
+
+        logs: dict[str, float] = {"loss": 0.0}
+        if program is not None and n:
+            slots = program.slots
+            parts = [mean(s) for s in slots.losses]
+            penalty = 0.0 if slots.penalty is None else mean(slots.penalty)
+            logs["loss"] = sum(p * w for p, w in zip(parts, model.loss_weights, strict=True)) + penalty
+            if len(parts) > 1:
+                logs |= {f"{name}_loss": p for name, p in zip(model.output_names, parts, strict=True)}
+            for c, slot in zip(model.compiled_metrics, slots.metrics, strict=True):
+                if slot is not None:
+                    c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
+        elif len(model.output_names) > 1:
+            logs |= {f"{name}_loss": 0.0 for name in model.output_names}
+        return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
+
+
+def _trainable(layer: Any) -> Iterator[bool]:
+    """Whether a layer, those inside it, and their weights are to be trained."""
+    yield layer.trainable
+    yield from (v.trainable for v in layer.weights)
+    for inner in getattr(layer, "layers", ()):
+        yield from _trainable(inner)
