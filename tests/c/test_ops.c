@@ -9,7 +9,10 @@
 static const struct {
     const char *family, *fields;
 } OPTIONAL[] = {
-    {"mask_weights", " mask w "}, {"mask_steps", " y "}, {"mean_steps_fwd", " m "}, {"mean_steps_bwd", " m "},
+    {"mask_weights", " mask w "},
+    {"mask_steps", " y "},
+    {"mean_steps_fwd", " m "},
+    {"mean_steps_bwd", " m "},
     {"gemm_fwd", " b z "},
     {"gemm_dx", " s "},
     {"gemm_step", " s2 "},

@@ -34,9 +34,17 @@ class FakeVariable:
 
 class FakeOptimizer:
     def __init__(self, learning_rate: Any = 0.5) -> None:
-        self.iterations = self.batches = 0
+        self.batches = 0
         self.learning_rate = learning_rate
         self.variables: list[FakeVariable] = []
+
+    @property
+    def iterations(self) -> int:
+        return self.batches
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.batches = value
 
     def build(self, variables: list[FakeVariable]) -> None:
         if not self.variables:
@@ -93,7 +101,6 @@ class FakeModel:
         if (epoch, step) == self.poison_at:
             self.weights[0].assign(np.nan)
         state.draws += 1
-        optimizer.iterations += 1
         optimizer.batches += 1
         total, count = state.totals.get("loss", (0.0, 0.0))
         state.totals["loss"] = (total + float(self.weights[0].numpy().sum()), count + 1.0)

@@ -15,7 +15,8 @@ PD_KERNEL(mask_steps) {
         int counts = 0;
         PD_FOR_VECTORS (j, m, 0, O) counts |= vany(~(vint)(vload_m(x + j, m) == value) & vfirst((int)m));
         ((real *)a->m)[b] = (real)counts;
-        if (y) PD_FOR_VECTORS (j, m, 0, O) vstore_m(y + j, counts ? vload_m(x + j, m) : zero, m);
+        if (y)
+            PD_FOR_VECTORS (j, m, 0, O) vstore_m(y + j, counts ? vload_m(x + j, m) : zero, m);
     }
 }
 

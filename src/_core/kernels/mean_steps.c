@@ -40,8 +40,7 @@ PD_KERNEL(mean_steps_bwd) {
         for (ptrdiff_t t = 0; t < L; t++) {
             real *dx = (real *)a->dx + (s * L + t) * O;
             const int counts = !mask || mask[t] != 0;
-            PD_FOR_VECTORS (j, m, 0, O)
-                vstore_sum(dx + j, counts ? vload_m(dy + j, m) / count : zero, m, a->add != 0);
+            PD_FOR_VECTORS (j, m, 0, O) vstore_sum(dx + j, counts ? vload_m(dy + j, m) / count : zero, m, a->add != 0);
         }
     }
 }
