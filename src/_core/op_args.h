@@ -16,6 +16,7 @@
 #include "pd.h"
 #include "tuning.h"
 
+// clang-format off: lists
 /* activation, forward: y = f(x); y may be x. Row-wise ones (softmax) normalise over O.
  *   x [B][O]   y [B][O]   alpha: the function's parameter */
 #define PD_FIELDS_act_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
@@ -30,52 +31,37 @@
  *   x [B][I]   w panels   b [padded O] or NULL   y [B][O]   z [B][O] x w + b kept for the backward pass, or NULL
  *   act: act_fwd kernel or NULL, applied to rows just written   in_place: 1 reads x from source k, as gather does */
 #define PD_FIELDS_gemm_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->I))                                    \
-    ALL(w, R(a->I *PADDED(a->O)))                            \
-    ALL(b, R(PADDED(a->O)))                                  \
-    OUT(y, R(a->B * a->O)) OUT(z, R(a->B * a->O)) FN(act) INT(B) INT(I) INT(O) INT(L) REAL(alpha) INT(in_place) INT(k)
+    IN(x, R(a->B * a->I)) ALL(w, R(a->I * PADDED(a->O))) ALL(b, R(PADDED(a->O))) OUT(y, R(a->B * a->O)) \
+    OUT(z, R(a->B * a->O)) FN(act) INT(B) INT(I) INT(O) INT(L) REAL(alpha) INT(in_place) INT(k)
 
 /* Dense input gradient: dx = (dy w^T) * act'(s).
  *   dy [B][O]   w panels   dx [B][I]   s [B][I] or NULL: what act_bwd reads   act: act_bwd kernel or NULL
  *   add: 1 adds to dx (act must be NULL)   pack: what is turned */
 #define PD_FIELDS_gemm_dx(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(dy, R(a->B * a->O))                                  \
-    ALL(w, R(a->I *PADDED(a->O)))                           \
-    OUT(dx, R(a->B * a->I))                                 \
-    IN(s, R(a->B * a->I))                                   \
-    FN(act)                                                 \
-    INT(B)                                                  \
-    INT(I) INT(O) INT(L) INT(add) REAL(alpha)               \
-        SCR(pack, R(LEAST((a->B + 31) / 32 * 32, PD_ROW_BLOCK) * LEAST(PADDED(a->O), PD_K_BLOCK))) INT(pack_stride)
+    IN(dy, R(a->B * a->O)) ALL(w, R(a->I * PADDED(a->O))) OUT(dx, R(a->B * a->I)) IN(s, R(a->B * a->I)) FN(act) \
+    INT(B) INT(I) INT(O) INT(L) INT(add) REAL(alpha) \
+    SCR(pack, R(LEAST((a->B + 31) / 32 * 32, PD_ROW_BLOCK) * LEAST(PADDED(a->O), PD_K_BLOCK))) INT(pack_stride)
 
 /* Dense kernel gradient: dw = x^T dy, in panels.  n = panels * I * width, the split of the work
  *   x [B][I]   dy [B][O]   dw panels   add: 1 adds to dw   pack: dy by panel
  *   in_place: 1 reads x from source k, as gather does */
 #define PD_FIELDS_gemm_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    ALL(x, R(a->B * a->I))                                  \
-    ALL(dy, R(a->B * a->O))                                 \
-    OUT(dw, R(a->n))                                        \
-    INT(n)                                                  \
-    INT(B) INT(I) INT(O) INT(add) INT(in_place) INT(k) SCR(pack, R(LEAST(a->B, PD_BATCH_BLOCK) * 32)) INT(pack_stride)
+    ALL(x, R(a->B * a->I)) ALL(dy, R(a->B * a->O)) OUT(dw, R(a->n)) INT(n) INT(B) INT(I) INT(O) INT(add) \
+    INT(in_place) INT(k) SCR(pack, R(LEAST(a->B, PD_BATCH_BLOCK) * 32)) INT(pack_stride)
 
 /* Dense kernel gradient and, with each part of it, the optimizer's step, so that the gradient never leaves the caches.
  *   x dy n pack in_place k as for gemm_dw, B at most 256   w s0 s1 s2 and the rest as for opt   opt: opt kernel */
 #define PD_FIELDS_gemm_step(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    ALL(x, R(a->B * a->I))                                    \
-    ALL(dy, R(a->B * a->O))                                   \
-    FN(opt)                                                   \
-    INT(B)                                                    \
-    INT(I)                                                    \
-    INT(O) INT(in_place) INT(k) SCR(pack, R(LEAST(a->B, PD_BATCH_BLOCK) * 32)) INT(pack_stride) PD_STEP(OUT, INT, REAL)
+    ALL(x, R(a->B * a->I)) ALL(dy, R(a->B * a->O)) FN(opt) INT(B) INT(I) INT(O) INT(in_place) INT(k) \
+    SCR(pack, R(LEAST(a->B, PD_BATCH_BLOCK) * 32)) INT(pack_stride) PD_STEP(OUT, INT, REAL)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
  *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL */
 #define PD_FIELDS_matmul(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->cs == 1 ? a->B * a->rs : a->I * a->cs))     \
-    ALL(w, R((a->transposed ? a->O : a->I) * a->ldb))      \
-    ALL(b, R(a->O))                                        \
-    OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
+    IN(x, R(a->cs == 1 ? a->B * a->rs : a->I * a->cs)) ALL(w, R((a->transposed ? a->O : a->I) * a->ldb)) \
+    ALL(b, R(a->O)) OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) \
+    INT(ldy) REAL(alpha)
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
@@ -83,18 +69,14 @@
  *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
  *   a: the loss's parameter   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(y, R(a->B * a->O))                                \
-    IN(t, R(a->B * a->O))                                \
-    IN(w, R(a->B / WEIGHTED(a->per, a->L)))              \
-    OUT(loss, R(a->B))                                   \
+    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(a->B / WEIGHTED(a->per, a->L))) OUT(loss, R(a->B)) \
     OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(smooth)
 
 /* Metric of a batch: one figure per row.
  *   y t w as for losses   m [B] weighted figure of each row   k: top-k   a: threshold */
 #define PD_FIELDS_metric(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(y, R(a->B * a->O))                                  \
-    IN(t, R(a->B * a->O))                                  \
-    IN(w, R(a->B / WEIGHTED(a->per, a->L))) OUT(m, R(a->B)) INT(B) INT(O) INT(L) INT(per) INT(k) REAL(a)
+    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(a->B / WEIGHTED(a->per, a->L))) OUT(m, R(a->B)) INT(B) \
+    INT(O) INT(L) INT(per) INT(k) REAL(a)
 
 /* Adds factor * (x[0] + ... + x[n-1]) to sums[slot] and, where w is given, the sum of w, each repeated for the rows that share it, to
  * sums[slot + 1] (else n).  x [n] or NULL (zero)   w [n / per] or NULL   Sums run in double, in order. */
@@ -111,9 +93,8 @@
  *   l1 l2: the gradient of this penalty is added to g, which stays as it is */
 #define PD_FIELDS_opt(IN, ALL, OUT, SCR, FN, INT, REAL) IN(g, R(a->n)) PD_STEP(OUT, INT, REAL)
 #define PD_STEP(OUT, INT, REAL) \
-    OUT(w, R(a->n))             \
-    OUT(s0, R(a->n))            \
-    OUT(s1, R(a->n)) OUT(s2, R(a->n)) INT(n) INT(decay) INT(nesterov) REAL(a) REAL(b) REAL(eps) REAL(l1) REAL(l2)
+    OUT(w, R(a->n)) OUT(s0, R(a->n)) OUT(s1, R(a->n)) OUT(s2, R(a->n)) INT(n) INT(decay) INT(nesterov) REAL(a) \
+    REAL(b) REAL(eps) REAL(l1) REAL(l2)
 
 /* Gradients of several steps, added up: total += g; in a step that updates, g = (total + g) / steps and total = 0.
  *   g total [n] */
@@ -126,7 +107,8 @@
     OUT(w, R(a->n)) OUT(average, R(a->n)) INT(n) INT(steps) INT(frequency) REAL(momentum)
 
 /* Penalty: g += l1 * sign(w) + 2 * l2 * w.   w g [n] */
-#define PD_FIELDS_penalty_grad(IN, ALL, OUT, SCR, FN, INT, REAL) IN(w, R(a->n)) OUT(g, R(a->n)) INT(n) REAL(l1) REAL(l2)
+#define PD_FIELDS_penalty_grad(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(w, R(a->n)) OUT(g, R(a->n)) INT(n) REAL(l1) REAL(l2)
 
 /* Norms, in double.  parts [ceil(n / 64)]: l1 * sum|x| + l2 * sum x^2 of each 64 elements.   x [n] */
 #define PD_FIELDS_norm_parts(IN, ALL, OUT, SCR, FN, INT, REAL) \
@@ -171,38 +153,28 @@
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean brstd [O] of this batch */
 #define PD_FIELDS_bn_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->n))                                  \
-    OUT(y, R(a->B * a->n))                                 \
-    IN(gamma, R(a->n))                                     \
-    IN(beta, R(a->n))                                      \
-    OUT(mean, R(a->n)) OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(brstd, R(a->n)) INT(n) INT(B) REAL(momentum) REAL(eps)
+    IN(x, R(a->B * a->n)) OUT(y, R(a->B * a->n)) IN(gamma, R(a->n)) IN(beta, R(a->n)) OUT(mean, R(a->n)) \
+    OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(brstd, R(a->n)) INT(n) INT(B) REAL(momentum) REAL(eps)
 /* with the moving statistics, by rows:  x y [B][O] */
 #define PD_FIELDS_bn_infer(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->O))                                    \
-    OUT(y, R(a->B * a->O))                                   \
-    ALL(gamma, R(a->O)) ALL(beta, R(a->O)) ALL(mean, R(a->O)) ALL(var, R(a->O)) INT(B) INT(O) INT(L) REAL(eps)
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) ALL(mean, R(a->O)) \
+    ALL(var, R(a->O)) INT(B) INT(O) INT(L) REAL(eps)
 /*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   dgamma dbeta [O] or NULL   add: 1 adds to dgamma and dbeta */
 #define PD_FIELDS_bn_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->n))                                  \
-    IN(dy, R(a->B * a->n))                                 \
-    OUT(dx, R(a->B * a->n))                                \
-    IN(gamma, R(a->n))                                     \
-    IN(bmean, R(a->n)) IN(brstd, R(a->n)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
+    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dx, R(a->B * a->n)) IN(gamma, R(a->n)) IN(bmean, R(a->n)) \
+    IN(brstd, R(a->n)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
 /* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean rstd [B] */
 #define PD_FIELDS_ln_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->O))                                  \
-    OUT(y, R(a->B * a->O))                                 \
-    ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->B)) OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->B)) \
+    OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
 #define PD_FIELDS_ln_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->O))                                  \
-    IN(dy, R(a->B * a->O))                                 \
-    OUT(dx, R(a->B * a->O)) ALL(gamma, R(a->O)) IN(mean, R(a->B)) IN(rstd, R(a->B)) INT(B) INT(O) INT(L)
+    IN(x, R(a->B * a->O)) IN(dy, R(a->B * a->O)) OUT(dx, R(a->B * a->O)) ALL(gamma, R(a->O)) IN(mean, R(a->B)) \
+    IN(rstd, R(a->B)) INT(B) INT(O) INT(L)
 /* its parameters' gradients, by columns (n = O): dgamma dbeta [O] or NULL */
 #define PD_FIELDS_ln_grad(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->n))                                   \
-    IN(dy, R(a->B * a->n))                                  \
-    ALL(mean, R(a->B)) ALL(rstd, R(a->B)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
+    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) ALL(mean, R(a->B)) ALL(rstd, R(a->B)) OUT(dgamma, R(a->n)) \
+    OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
 /* Batch rows into a buffer: y[b] = src[k].data[rows[b]], converted.   y [B][O]
  *   in_place: 1 leaves y alone where the source has the kernel's dtype: who wants its rows reads them where they lie */
@@ -220,8 +192,10 @@
 #define PD_FIELDS_copy(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->ldx)) OUT(y, R(a->B * a->ldy)) INT(B) INT(O) INT(L) INT(ldx) INT(ldy) INT(xo) INT(yo) INT(add)
 /* Column sums (bias gradient): y[o] = sum over b of x[b][o].   x [B][n]   y [n]   add: 1 adds to y */
-#define PD_FIELDS_colsum(IN, ALL, OUT, SCR, FN, INT, REAL) IN(x, R(a->B * a->n)) OUT(y, R(a->n)) INT(n) INT(B) INT(add)
+#define PD_FIELDS_colsum(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->n)) OUT(y, R(a->n)) INT(n) INT(B) INT(add)
 
+// clang-format on
 /* ---- the structs ------------------------------------------------------------------------------------------------ */
 #define PD_ARG_POINTER(f, bytes) const void *f;
 #define PD_ARG_TARGET(f, bytes) void *f;
