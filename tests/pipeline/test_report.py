@@ -85,6 +85,8 @@ def reports(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return {"classes": classes / "report.html", "numbers": numbers / "report.html"}
 
 
+@pytest.mark.alone  # it is timed which rows are slow
+@pytest.mark.long  # two runs on real tables, one of them a search; a report of made-up rows stays, below
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize(("kind", "pictures"), [("classes", 8), ("numbers", 5)])
 def test_in_a_browser(
@@ -143,6 +145,8 @@ def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
     assert latency.of_rows(Sleeper(), frame, [np.arange(1000)] * 3) == [None] * 3  # type: ignore[arg-type]
 
 
+@pytest.mark.alone
+@pytest.mark.long  # on the runs above
 def test_slices_in_the_report(reports: dict[str, Path]) -> None:
     for report in reports.values():
         text = report.read_text("utf-8")

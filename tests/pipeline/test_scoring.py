@@ -12,6 +12,8 @@ from pydl import cli
 from pydl.pipeline import table
 from tests.process import python
 
+pytestmark = pytest.mark.long  # on runs of real tables; a run of images that predicts and evaluates stays
+
 
 @pytest.fixture(scope="module")
 def runs(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

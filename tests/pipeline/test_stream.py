@@ -96,6 +96,7 @@ def train(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, A
     return found
 
 
+@pytest.mark.long  # four whole runs on a real table; the pieces of a run stay, above and below
 @pytest.mark.parametrize("own_test", [False, True])
 def test_all_rows_held_out_are_judged(
     adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_test: bool
@@ -220,6 +221,7 @@ def written(path: Path, n: int) -> Path:
     return path
 
 
+@pytest.mark.long  # a file of 48 MB is written and read
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
     large, small = written(tmp_path / "large.csv", 400_000), written(tmp_path / "small.csv", 8000)
@@ -266,6 +268,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long  # the same through Python stays
 def test_the_command_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """Through `pydl train`: the run that was interrupted ends in the bytes of one that was not, on one thread."""
     path = written(tmp_path / "t.csv", 60_000)

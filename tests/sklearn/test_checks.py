@@ -12,13 +12,19 @@ ESTIMATORS = [
     ModelRegressor(epochs=200, optimizer="adam", random_state=0),
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
-    MLPClassifier(solver="lbfgs", max_iter=50),
-    MLPRegressor(solver="lbfgs", max_iter=50),
     MLPClassifier(hidden_layer_sizes=(16, 8), activation=["tanh", "gelu"], n_jobs=1, max_iter=100),
 ]
+FULL_BATCHES = [MLPClassifier(solver="lbfgs", max_iter=50), MLPRegressor(solver="lbfgs", max_iter=50)]
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of convergence, above all: the checks train briefly
 
 
-@pytest.mark.filterwarnings("ignore")  # of convergence, above all: the checks train briefly
 @parametrize_with_checks(ESTIMATORS)
 def test_check(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.long  # seconds for each of a hundred; scikit-learn's own tests of the solver stay
+@parametrize_with_checks(FULL_BATCHES)
+def test_check_of_another_solver(estimator: Any, check: Any) -> None:
     check(estimator)
