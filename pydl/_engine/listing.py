@@ -70,11 +70,11 @@ class PlanListing:
         return len(self.records)
 
     def __str__(self) -> str:
-        rows = []
+        rows, shown = [], ("B", "L", "I", "O", "V", "n")
         for i, r in enumerate(self.records):
             moved = sum(b.nbytes for b in [*r["reads"], *r["writes"]])
             threads = 1 if r["split"] in ("serial", "python") else self.threads
-            sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in ("B", "L", "I", "O", "V", "n"))
+            sizes = " ".join(f"{k}={v}" for k, v in r["fields"].items() if k in shown and (k, v) != ("L", 1))
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")
             barrier = ("|~" if r.get("pieces") else "|") if r["barrier"] else ""
@@ -84,7 +84,7 @@ class PlanListing:
             f"{self.threads} thread{'s' if self.threads > 1 else ''}, {_bytes(self.nbytes)} of buffers"
         )
         columns = ["#", "", "op", "fused", "sizes", "writes", "bytes", "threads"]
-        foot = "| threads meet before this record; ~ until they meet again, who is done helps the others"
+        foot = "| barrier before this record; ~ up to the next one, threads that are done help the others"
         return "\n".join([head, _table(columns, rows, {0, 6, 7}), foot])
 
 
