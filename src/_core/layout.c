@@ -106,9 +106,10 @@ int plan_lay_out(pd_plan *p, ptrdiff_t gap) {
         ptrdiff_t n = 0;
         for (ptrdiff_t b = 0; b < p->nbuffers; b++) {
             candidate *c = &all[b];
-            if (c->first < 0) continue; /* nobody touches it: any place will do */
-            p->buffers[c->number].offset = c->offset = place(c, placed, n);
+            c->offset = c->first < 0 ? 0 : place(c, placed, n); /* if no record touches it any place will do */
+            p->buffers[c->number].offset = c->offset;
             if (c->offset + c->room > p->bytes) p->bytes = c->offset + c->room;
+            if (c->first < 0) continue;
             placed[n++] = c;
             qsort(placed, (size_t)n, sizeof *placed, by_offset);
         }

@@ -106,11 +106,19 @@ static ptrdiff_t append(pd_plan *p, int split, plan_key key) {
     return p->count++;
 }
 
+/* Takes the last record back, of which not all could be said. */
+static void take_back(pd_plan *p) {
+    const plan_entry *e = &p->entries[--p->count];
+    p->ntouches = e->first_touch;
+    pd_free(e->given);
+    pd_free((void *)p->records[p->count].args);
+}
+
 ptrdiff_t pd_plan_emit(pd_plan *p, int number, const void *args) {
     const pd_op op = pd_op_at(number);
-    const ptrdiff_t i = append(p, op.split, key_of(p, &op, args));
     void *given = pd_alloc((size_t)op.size), *bound = pd_alloc((size_t)op.size);
-    if (i < 0 || !given || !bound) {
+    const ptrdiff_t i = given && bound ? append(p, op.split, key_of(p, &op, args)) : -1;
+    if (i < 0) {
         pd_free(given);
         pd_free(bound);
         return -1;
@@ -129,6 +137,7 @@ ptrdiff_t pd_plan_emit(pd_plan *p, int number, const void *args) {
         if (field->kind == 's') {
             if (!address && bytes > p->scratch) p->scratch = (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
         } else if (address && touch(p, address, bytes, field->kind == 'o', field->kind == 'a') != 0) {
+            take_back(p);
             return -1;
         }
     }

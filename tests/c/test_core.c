@@ -34,6 +34,9 @@ int main(void) {
     test_permutation();
     const long calls = test_ops();
     test_run();
+    test_plan();
+    test_layout();
+    test_no_memory();
     printf("C core: %d ops, %ld calls, threads and forks: passed\n", pd_op_count(), calls);
     return 0;
 }

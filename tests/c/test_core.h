@@ -30,7 +30,35 @@ void fill(void *data, ptrdiff_t n, int dtype, unsigned seed);
 size_t dtype_bytes(int dtype);
 int op_number(const char *name);
 
+/* two_layers.c: a plan of training steps of two Dense layers, the weights and the optimizer's slots outside it. */
+enum { NET_WEIGHTS = 4, NET_SLOTS = 4, NET_STEPS = 12, NET_ROWS = 128, NET_COLUMNS = 256 };
+typedef struct {
+    ptrdiff_t B, I, H, O;
+    int threads, every; /* every: steps per update */
+    ptrdiff_t gap;
+} layer_sizes;
+typedef struct {
+    layer_sizes size;
+    int again; /* try what failed once more */
+    pd_plan *plan;
+    void *memory;
+    float *state, *weights[NET_WEIGHTS]; /* each weight is followed by its slots */
+    ptrdiff_t bytes;                     /* of all of them */
+    double sums[2];
+    ptrdiff_t count; /* steps made */
+} two_layers;
+int two_layers_build(two_layers *m, layer_sizes size, int again); /* -1: no memory */
+void two_layers_bind(two_layers *m);                           /* to new memory, full of NaN */
+void two_layers_reset(two_layers *m);                          /* weights as they were before the first step */
+void two_layers_train(two_layers *m, const pd_record *records, ptrdiff_t steps,
+                      int threads); /* records: NULL for the plan's */
+void two_layers_free(two_layers *m);
+int best_isa(void);
+
 long test_ops(void); /* test_ops.c: every op; returns the number of calls */
-void test_run(void); /* test_run.c: plans, threads, forks */
+void test_run(void);  /* test_run.c: plans, threads, forks */
+void test_plan(void); /* test_plan.c: plans that are built in C: barriers, pieces, binding, updates, host records */
+void test_layout(void);    /* test_layout.c: buffers that share memory */
+void test_no_memory(void); /* test_no_memory.c: allocations that fail while a plan is built */
 
 #endif
