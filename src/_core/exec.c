@@ -1,29 +1,24 @@
 /* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP.
  *
  * One parallel region per chunk: every thread walks all records, computes its share of each (or, of long ones, piece after
- * piece: who is done helps), and meets the others where a record says so. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is
- * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
- * the runtime may be shared with other libraries of the process.
+ * piece: a thread that is done helps the others), and waits for the others at a barrier before those records that ask for
+ * one. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is serial. The number
+ * of threads comes with each region (num_threads clause), never from omp_set_num_threads, because the runtime may be shared
+ * with other libraries of the process.
  */
 #define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
-#include "pd.h"
+#include "exec.h"
 
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <time.h>
 
 /* 1 while a team of ours is running. */
 static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
-/* Where threads meet. The runtime's own barrier spins for about a millisecond before it lets go of a core: fine where
- * every thread has one to itself, but on a busy machine the thread waited for is often the one that needs it. */
-typedef struct {
-    _Alignas(64) atomic_int arrived;
-    _Alignas(64) atomic_uint phase;
-} meeting;
-
+/* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread has a
+ * core to itself, but on a busy machine the thread waited for is often the one that needs it. This one lets go earlier. */
 enum { SPINS = 1000, YIELDS = 2000 }; /* about 20 us, then about 1 ms, before sleeping between looks */
 
 static void relax(int looks) {
@@ -41,20 +36,20 @@ static void relax(int looks) {
     }
 }
 
-static void meet(meeting *m, int nth) {
-    const unsigned phase = atomic_load_explicit(&m->phase, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) == nth - 1) {
-        atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&m->phase, phase + 1, memory_order_release);
+static void wait_at_barrier(exec_barrier *b, int nth) {
+    const unsigned phase = atomic_load_explicit(&b->phase, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) == nth - 1) {
+        atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->phase, phase + 1, memory_order_release);
         return;
     }
-    for (int looks = 0; atomic_load_explicit(&m->phase, memory_order_acquire) == phase; looks += looks < SPINS + YIELDS)
+    for (int looks = 0; atomic_load_explicit(&b->phase, memory_order_acquire) == phase; looks += looks < SPINS + YIELDS)
         relax(looks);
 }
 
-/* A thread that slept since the last region is often woken on the CPU that woke it, and stays there, taking turns with
- * the thread it should run beside, until the kernel balances its queues: tens of milliseconds. So it steps aside at once
- * where its affinity leaves it another CPU; its affinity is as before when it returns. */
+/* A thread that slept since the last region is often woken on the CPU of the thread that woke it, and the two take turns
+ * there until the kernel balances its queues: tens of milliseconds. So the woken thread steps aside at once if its affinity
+ * leaves it another CPU; when it returns its affinity is as before. */
 #if defined(__linux__)
 static int current_cpu(void) { return sched_getcpu(); }
 static void leave(int cpu) {
@@ -93,26 +88,12 @@ static void set_mode(fp_mode mode) { (void)mode; }
 enum { FLUSH = 0 };
 #endif
 
-/* Records between two meetings may be run piece by piece: thread after thread of a larger team, as it were. Each thread
- * begins with its own share, so that what it wrote stays in its cache, and helps the others when that is done: on a
- * core that is slower, or shared with something else, less is done. The first piece is the largest and the last are
- * small, as the threads wait for at most one of them. */
-enum { UNITS = 8, PIECES = 4, MOST_QUEUES = 64 };
+/* Records between two barriers may be run piece by piece, as if by a larger team, one thread after the other. Each thread
+ * begins with its own share, so that what it wrote stays in its cache, and then helps the others: a thread whose core is
+ * slower, or shared with something else, does less. The first piece is the largest and the last are small, as the threads
+ * wait for one of them at most. */
+enum { UNITS = 8, PIECES = 4 };
 static const int piece_cuts[PIECES + 1] = {0, 4, 6, 7, UNITS};
-
-typedef struct {
-    _Alignas(64) atomic_int next; /* piece of a thread's share that nobody has begun */
-} queue;
-
-typedef struct {
-    meeting meeting;
-    queue (*queues)[MOST_QUEUES]; /* two: threads may still look for work in one when the other is filled */
-    const pd_record *records;
-    ptrdiff_t count;
-    const pd_chunk *chunk;
-    int failed;      /* a host record failed */
-    ptrdiff_t done;  /* steps completed; written by thread 0 */
-} pd_run_state;
 
 static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
     step->rows = c->rows ? c->rows + s * c->batch : NULL;
@@ -126,7 +107,8 @@ static void set_step(pd_step *step, const pd_chunk *c, ptrdiff_t s) {
 static int due(const pd_record *r, const pd_step *step) { return r->when == PD_ALWAYS || step->update; }
 
 /* Records [r, end), piece by piece. */
-static void run_pieces(queue *queues, const pd_record *r, const pd_record *end, const pd_step *step, int ith, int nth) {
+static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *end, const pd_step *step, int ith,
+                       int nth) {
     for (int k = 0; k < nth; k++) {
         const int whose = (ith + k) % nth;
         atomic_int *next = &queues[whose].next;
@@ -144,7 +126,7 @@ static void run_pieces(queue *queues, const pd_record *r, const pd_record *end, 
     }
 }
 
-static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
+static void walk_records(exec_run *run, int ith, int nth, fp_mode host) {
     const pd_chunk *c = run->chunk;
     pd_step step = {
         .src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed, .thread = ith};
@@ -154,9 +136,9 @@ static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
     for (ptrdiff_t s = 0; s < c->steps; s++) {
         set_step(&step, c, s);
         for (const pd_record *r = run->records, *end = r + run->count; r < end; r++) {
-            const int pieces = nth > 1 && nth <= MOST_QUEUES ? r->pieces : 0;
+            const int pieces = nth > 1 && nth <= EXEC_QUEUES ? r->pieces : 0;
             if (pieces) atomic_store_explicit(&run->queues[turn][ith].next, 0, memory_order_relaxed);
-            if (r->barrier && nth > 1) meet(&run->meeting, nth);
+            if (r->barrier && nth > 1) wait_at_barrier(&run->barrier, nth);
             if (pieces) {
                 const pd_record *stop = pieces < end - r ? r + pieces : end;
                 run_pieces(run->queues[turn], r, stop, &step, ith, nth);
@@ -170,14 +152,14 @@ static void walk_records(pd_run_state *run, int ith, int nth, fp_mode host) {
             else if (ith == 0) r->fn(r->args, &step, PD_WHOLE);
             if (!r->host) continue;
             set_mode(host | FLUSH);
-            if (nth > 1) meet(&run->meeting, nth);
-            if (run->failed) return; /* every thread sees the same value after the meeting */
+            if (nth > 1) wait_at_barrier(&run->barrier, nth);
+            if (run->failed) return; /* every thread sees the same value after the barrier */
         }
         if (ith == 0) run->done = s + 1;
     }
 }
 
-static void walk(pd_run_state *run, int ith, int nth) {
+void exec_walk(exec_run *run, int ith, int nth) {
     const fp_mode host = current_mode();
     set_mode(host | FLUSH);
     walk_records(run, ith, nth, host);
@@ -185,20 +167,20 @@ static void walk(pd_run_state *run, int ith, int nth) {
 }
 
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
-    pd_run_state run = {.records = records, .count = nrecords, .chunk = chunk};
+    exec_run run = {.records = records, .count = nrecords, .chunk = chunk};
     if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
         const int home = current_cpu();
-        queue queues[2][MOST_QUEUES];
+        exec_queue queues[2][EXEC_QUEUES];
         run.queues = queues;
 #pragma omp parallel num_threads(nth)
         {
             const int ith = omp_get_thread_num();
             if (ith > 0 && home >= 0 && current_cpu() == home) leave(home);
-            walk(&run, ith, omp_get_num_threads());
+            exec_walk(&run, ith, omp_get_num_threads());
         }
         atomic_flag_clear(&team_busy);
     } else {
-        walk(&run, 0, 1);
+        exec_walk(&run, 0, 1);
     }
     return run.done;
 }
