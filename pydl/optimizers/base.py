@@ -168,8 +168,10 @@ class Optimizer(Configurable):
 
     def coefficients_of(self, batches: int, steps: int) -> np.ndarray:
         """The coefficients of so many steps behind the first `batches`."""
-        numbers = np.arange(batches, batches + steps, dtype=np.int64)
-        return self.coefficients(numbers // (self.gradient_accumulation_steps or 1) + 1, self.rates(batches, steps))
+        updates = np.arange(batches, batches + steps, dtype=np.int64)
+        if self.gradient_accumulation_steps:
+            updates //= self.gradient_accumulation_steps
+        return self.coefficients(updates + 1, self.rates(batches, steps))
 
     @property
     def learning_rate(self) -> float | LearningRateSchedule:

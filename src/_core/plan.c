@@ -68,7 +68,7 @@ static ptrdiff_t size_field(const pd_op *op, const void *args, const char *name,
  * samples have equally many rows have the same shares. */
 static plan_key key_of(const pd_plan *p, const pd_op *op, const void *args) {
     const ptrdiff_t B = size_field(op, args, "B", 0), L = size_field(op, args, "L", 0);
-    const ptrdiff_t samples = B / (L > 1 ? L : 1);
+    const ptrdiff_t rows = L > 1 ? L : 1, samples = (B + rows - 1) / rows;
     switch (op->split) {
     case PD_SPLIT_SAMPLES:
         if (samples < p->threads) return (plan_key){PD_SPLIT_SAMPLES, samples, B};

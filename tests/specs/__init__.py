@@ -1,6 +1,6 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import activations, gemm, gemm_step, losses, metrics, norms, optimizers, tensor
+from tests.specs import activations, gemm, gemm_step, losses, metrics, norms, optimizers, steps, tensor
 from tests.specs.spec import Fields, Spec
 
 SPECS: list[Spec] = [
@@ -11,6 +11,7 @@ SPECS: list[Spec] = [
     *metrics.SPECS,
     *optimizers.SPECS,
     *norms.SPECS,
+    *steps.SPECS,
     *tensor.SPECS,
 ]
 

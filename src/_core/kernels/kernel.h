@@ -50,7 +50,7 @@ PD_INLINE void pd_rows(ptrdiff_t B, ptrdiff_t L, pd_share share, ptrdiff_t *lo, 
     *lo = 0;
     *hi = B;
     if (share.of == 1) return;
-    ptrdiff_t rows = pd_sample(L), samples = B / rows;
+    ptrdiff_t rows = pd_sample(L), samples = (B + rows - 1) / rows; /* the last one may be short */
     if (samples < share.of) {
         samples = B;
         rows = 1;
