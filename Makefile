@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 C_FILES := $(sort $(shell find src tests bench -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench bench-readme asan wheel clean
+.PHONY: help run test test-all lint format bench bench-readme asan tsan wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ asan: $(VENV)/.tools ## run the C core without Python under the address and unde
 	$(BIN)/cmake -S tests/c -B build/asan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/asan
 	build/asan/test_core
+
+tsan: $(VENV)/.tools ## run plans on teams of threads under the thread sanitizer
+	$(BIN)/cmake -S tests/c -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPYDL_SANITIZE=thread
+	$(BIN)/cmake --build build/tsan
+	build/tsan/test_team
 
 wheel: $(VENV)/.dev ## build sdist and wheel into dist/, check both, run the suite against the installed wheel
 	$(BIN)/python tests/packaging/wheel.py
