@@ -1,6 +1,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+BATCH_BLOCK: int
+REUSE_FROM: int
+
 def source_dtypes() -> dict[str, int]: ...
 def cpu_isas(max_leaf: int, ecx1: int, ebx7: int, xcr0: int) -> list[str]: ...
 def isas() -> list[str]: ...

@@ -6,8 +6,9 @@ same kernel that layers use. `get` gives layers the description they emit that k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,14 @@ import numpy as np
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
 from pydl._base.registry import unknown_name
-from pydl._engine.facts import run_op
+from pydl._engine.facts import activations, run_op
 
 __all__ = [
     "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",
-    "log_softmax", "mish", "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
-    "tanh",
+    "log_softmax", "mish", "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign",
+    "squareplus", "swish", "tanh",
 ]  # fmt: skip
 
-# Names of the kernels, and the parameter each takes where none is said.
-_ALPHAS = {
-    "linear": 0.0, "relu": 0.0, "leaky_relu": 0.2, "elu": 1.0, "selu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0,
-    "sigmoid": 0.0, "tanh": 0.0, "softplus": 0.0, "exponential": 0.0, "softsign": 0.0, "silu": 0.0, "mish": 0.0,
-    "hard_sigmoid": 0.0, "softmax": 0.0, "log_softmax": 0.0,
-}  # fmt: skip
 _ALIASES = {"swish": "silu"}
 
 
@@ -40,7 +35,7 @@ class Activation:
     ----------
     name : str
     alpha : float
-        Slope of "leaky_relu" below zero, height of "elu"; no other function has a parameter.
+        The function's parameter, such as the slope of "leaky_relu" below zero; 0 if it has none.
     """
 
     name: str
@@ -157,6 +152,11 @@ def hard_sigmoid(x: Any) -> np.ndarray:
     return _apply(Activation("hard_sigmoid"), x)
 
 
+def squareplus(x: Any, b: float = 4) -> np.ndarray:
+    """(x + sqrt(x^2 + b)) / 2: as smooth as softplus, without exponentials; relu for b = 0. Barron 2021."""
+    return _apply(Activation("squareplus", b), x)
+
+
 def softmax(x: Any, axis: int = -1) -> np.ndarray:
     """exp(x) / sum(exp(x)) along `axis`."""
     return _apply(Activation("softmax"), x, axis)
@@ -167,10 +167,10 @@ def log_softmax(x: Any, axis: int = -1) -> np.ndarray:
     return _apply(Activation("log_softmax"), x, axis)
 
 
-_FUNCTIONS: tuple[Callable[..., np.ndarray], ...] = (
-    linear, relu, leaky_relu, elu, selu, gelu, sigmoid, tanh, softplus, exponential, softsign, silu, mish,
-    hard_sigmoid, softmax, log_softmax,
-)  # fmt: skip
+@cache
+def _parameters() -> dict[str, float]:
+    """Names of the activations, and the parameter of each where none is given."""
+    return {"linear": 0.0, **activations()}
 
 
 def get(identifier: Any) -> Activation:
@@ -191,22 +191,23 @@ def get(identifier: Any) -> Activation:
         return Activation("linear")
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
-    if any(identifier is f for f in _FUNCTIONS):
-        identifier = identifier.__name__
+    name = getattr(identifier, "__name__", None)
+    if name in _parameters() and globals().get(name) is identifier:
+        identifier = name
     if not isinstance(identifier, str):
         raise TypeError(
             f"activation: expected a name or a function of pydl.activations, got {identifier!r}; "
             "for a function of your own, subclass pydl.layers.Layer, which has a backward pass"
         )
     name = _ALIASES.get(identifier, identifier)
-    if name not in _ALPHAS:
-        unknown_name("activation", identifier, [*_ALPHAS, *_ALIASES])
-    return Activation(name, _ALPHAS[name])
+    if name not in _parameters():
+        unknown_name("activation", identifier, [*_parameters(), *_ALIASES])
+    return Activation(name, _parameters()[name])
 
 
 def serialize(activation: Activation) -> str | dict[str, Any]:
     """The activation's name, or with a parameter of its own `{"class_name": name, "config": {"alpha": alpha}}`."""
-    if activation.alpha == _ALPHAS[activation.name]:
+    if activation.alpha == _parameters()[activation.name]:
         return activation.name
     return {"class_name": activation.name, "config": {"alpha": activation.alpha}}
 

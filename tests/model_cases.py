@@ -12,6 +12,7 @@ import numpy as np
 import pydl
 from pydl import layers as L
 from pydl import losses
+from tests.numpy_forward import ACTIVATIONS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -253,11 +254,6 @@ def embedding_in_a_model() -> tuple[Any, Any]:
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
-
-ACTIVATIONS = (
-    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "sigmoid", "tanh", "softplus", "exponential",
-    "softsign", "silu", "mish", "hard_sigmoid", "softmax", "log_softmax",
-)  # fmt: skip
 
 FUSED = {
     "bce": ("sigmoid", losses.BinaryCrossentropy),

@@ -6,32 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from pydl import layers as L
+from tests.specs.activations import SPECS, Forward
 
 Array = np.ndarray[Any, Any]
 
-SELU = 1.0507009873554805, 1.6732632423543772
-
 ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
-    "linear": lambda x, a: x,
-    "relu": lambda x, a: np.maximum(x, 0),
-    "leaky_relu": lambda x, a: np.where(x > 0, x, a * x),
-    "elu": lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-    "selu": lambda x, a: SELU[0] * np.where(x > 0, x, SELU[1] * np.expm1(np.minimum(x, 0))),
-    "gelu": lambda x, a: x * special.ndtr(x),
-    "gelu_tanh": lambda x, a: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
-    "sigmoid": lambda x, a: special.expit(x),
-    "tanh": lambda x, a: np.tanh(x),
-    "softplus": lambda x, a: np.logaddexp(0, x),
-    "exponential": lambda x, a: np.exp(x),
-    "softsign": lambda x, a: x / (1 + np.abs(x)),
-    "silu": lambda x, a: x * special.expit(x),
-    "mish": lambda x, a: x * np.tanh(np.logaddexp(0, x)),
-    "hard_sigmoid": lambda x, a: np.clip(x / 6 + 0.5, 0, 1),
-    "softmax": lambda x, a: special.softmax(x, axis=-1),
-    "log_softmax": lambda x, a: special.log_softmax(x, axis=-1),
+    "linear": lambda x, alpha: x,
+    **{spec.name: spec.f for spec in SPECS if isinstance(spec, Forward)},
 }
 
 

@@ -21,9 +21,8 @@ from pydl._engine.debug import CheckedPlan
 from pydl._engine.facts import reads_input, rowwise
 from pydl._engine.record import Record
 from pydl._engine.tensor import Tensor, Value, WeightGradient
+from pydl._engine.tuning import TAIL_FROM
 from pydl._engine.variable import Variable
-
-_TAIL_FROM = 64 << 20  # bytes of buffers from which weight gradients are not put off to the end of the step
 
 
 class Builder:
@@ -116,7 +115,7 @@ class Builder:
 
     def release(self) -> None:
         """Emit what was put off already now if buffers are large: what it reads can then be given up before the end."""
-        if self._nbytes >= _TAIL_FROM:
+        if self._nbytes >= TAIL_FROM:
             self.emit_tail()
 
     def slot(self, n: int = 1) -> int:

@@ -8,10 +8,7 @@ import numpy as np
 
 from pydl import _core, config
 from pydl._engine.program import Program
-from pydl._engine.team import ALONE
-
-_KEPT = 1 << 20  # bytes of buffers that the predictor may keep for a number of rows
-_BRIEF = 1 << 18  # multiply-adds, about 10 us: so long may other threads of Python wait
+from pydl._engine.tuning import ALONE, BRIEF, KEPT
 
 # what gather records read: from dtypes of arrays to numbers of pd_src_dtype
 _SOURCES = {np.dtype(name): number for name, number in _core.source_dtypes().items()}
@@ -115,10 +112,10 @@ class ProgramCache:
             return
         workspace, program = self.acquire(key, make)
         self.release(workspace)
-        if program.nbytes > _KEPT:
+        if program.nbytes > KEPT:
             return
         program = make()  # with memory of its own
         program.plan.bind(_memory(program.nbytes))
         x, y = (np.empty(t.shape, program.plan.dtype) for t in (*program.inputs, *program.outputs))
         pace = program.pace if program.work >= ALONE else None
-        self.predictor.add(program.plan, x, y, program.work <= _BRIEF, pace)
+        self.predictor.add(program.plan, x, y, program.work <= BRIEF, pace)

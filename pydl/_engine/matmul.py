@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pydl import _core, config
 from pydl._engine.facts import rowwise
-from pydl._engine.team import ALONE, choose_threads
+from pydl._engine.team import choose_threads
+from pydl._engine.tuning import ALONE
 
 Array = NDArray[np.floating[Any]]
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pydl import _core
-from pydl._engine import facts
+from pydl._engine import facts, tuning
 from pydl._engine.record import Record
 from pydl._engine.tensor import WeightGradient
-
-_BEYOND_CACHES = 8 << 20  # bytes of weights that no core's own cache holds
-_BATCH_BLOCK = 256  # rows that gemm_step can take, as in tuning.h
 
 
 def beyond_caches(buffer: Any) -> bool:
     """Whether weights come from memory each time they are read."""
-    return bool(buffer.nbytes >= _BEYOND_CACHES)
+    return bool(buffer.nbytes >= tuning.BEYOND_CACHES)
 
 
 def read_rows_in_place(records: list[Record], dtype: str) -> None:
@@ -49,7 +46,7 @@ def take_steps_with_gradients(records: list[Record]) -> None:
             continue
         first, *others = [r for r in records if r.touches(gradient)]
         product = first.fields
-        if first.op != "gemm_dw" or product.get("add") or product["B"] > _BATCH_BLOCK or others != [step]:
+        if first.op != "gemm_dw" or product.get("add") or product["B"] > tuning.BATCH_BLOCK or others != [step]:
             continue
         between = records[records.index(first) + 1 : records.index(step)]
         if any(r.touches(b) for r in between for b in step.writes):

@@ -4,7 +4,7 @@
 set(PYDL_KERNEL_FILES
     gemm_tile gemm_pack gemm_few gemm_walk gemm_fwd gemm_dx gemm_dw matmul
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
-    act_exponential act_mish act_hard_sigmoid act_softmax act_log_softmax
+    act_exponential act_mish act_hard_sigmoid act_squareplus act_softmax act_log_softmax
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge
     loss_bce loss_bce_logits loss_cce loss_cce_logits
     metric_accuracy metric_categorical_accuracy sum

@@ -59,9 +59,9 @@
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
  *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL */
 #define PD_FIELDS_matmul(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->cs == 1 ? a->B * a->rs : a->I * a->cs)) ALL(w, R((a->transposed ? a->O : a->I) * a->ldb)) \
-    ALL(b, R(a->O)) OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) \
-    INT(ldy) REAL(alpha)
+    IN(x, R(a->B * a->I ? (a->B - 1) * a->rs + (a->I - 1) * a->cs + 1 : 0)) \
+    ALL(w, R((a->transposed ? a->O : a->I) * a->ldb)) ALL(b, R(a->O)) OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) \
+    INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
@@ -69,13 +69,13 @@
  *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
  *   a: the loss's parameter   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(a->B / WEIGHTED(a->per, a->L))) OUT(loss, R(a->B)) \
+    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(PARTS(a->B, WEIGHTED(a->per, a->L)))) OUT(loss, R(a->B)) \
     OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(smooth)
 
 /* Metric of a batch: one figure per row.
  *   y t w as for losses   m [B] weighted figure of each row   k: top-k   a: threshold */
 #define PD_FIELDS_metric(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(a->B / WEIGHTED(a->per, a->L))) OUT(m, R(a->B)) INT(B) \
+    IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(PARTS(a->B, WEIGHTED(a->per, a->L)))) OUT(m, R(a->B)) INT(B) \
     INT(O) INT(L) INT(per) INT(k) REAL(a)
 
 /* Adds factor * (x[0] + ... + x[n-1]) to sums[slot] and, where w is given, the sum of w, each repeated for the rows that share it, to
@@ -86,7 +86,7 @@
 /* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale and, if normalize, * B / sum(mask).
  *   mask [B] or NULL (1)   w [B / L] or NULL (1)   r [B] */
 #define PD_FIELDS_mask_weights(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(mask, R(a->B)) IN(w, R(a->B / ROWS(a->L))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)
+    IN(mask, R(a->B)) IN(w, R(PARTS(a->B, ROWS(a->L)))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)
 
 /* Optimizer step on one tensor, element by element: rate and other per-step figures come from step->coef.
  *   w g s0 s1 s2 [n]   slots unused by an optimizer are NULL   decay: 1 applies w -= coef[1] * w first

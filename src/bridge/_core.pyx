@@ -15,6 +15,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from pd cimport *
 
+cdef extern from "tuning.h":
+    int PD_BATCH_BLOCK, PD_REUSE_FROM
+
 if pd_install_fork_handler() != 0:
     raise ImportError("pydl: the fork handler could not be installed: out of memory")
 
@@ -28,6 +31,9 @@ _SOURCE_KINDS = {"f": "f", "d": "f", "?": "u", "B": "u", "H": "u", "I": "u", "L"
                  "b": "i", "h": "i", "i": "i", "l": "i", "q": "i"}
 _SPLITS = {PD_SPLIT_ROWS: "rows", PD_SPLIT_SAMPLES: "samples", PD_SPLIT_FLAT: "flat", PD_SPLIT_SCAN: "scan", PD_SPLIT_SERIAL: "serial",
            PD_SPLIT_OWN: "own"}
+
+# Of what was measured, see tuning.h, the numbers that Python goes by.
+BATCH_BLOCK, REUSE_FROM = PD_BATCH_BLOCK, PD_REUSE_FROM
 
 _ISA_NUMBERS = {pd_isa_name(i).decode(): i for i in range(PD_ISAS)}
 _OPS = {pd_op_at(i).name.decode(): i for i in range(pd_op_count())}

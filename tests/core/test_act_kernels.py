@@ -7,15 +7,12 @@ import pytest
 from scipy import special
 
 from pydl import _core
-from tests.specs.activations import SPECS
+from pydl._engine import facts
+from tests.specs.activations import SPECS, Forward
 
-NAMES = [spec.op.removeprefix("act_").removesuffix("_fwd") for spec in SPECS if spec.op.endswith("_fwd")]
-FORWARD = {name: next(spec for spec in SPECS if spec.op == f"act_{name}_fwd") for name in NAMES}
-READS_X = {"gelu", "gelu_tanh", "softsign", "silu", "mish"}
-ROWWISE = {"softmax", "log_softmax"}
-KEEPS_NEGATIVE = {"relu": 0.0, "gelu": 0.0, "gelu_tanh": 0.0, "softplus": 0.0, "exponential": 0.0, "silu": 0.0,
-                  "mish": 0.0, "sigmoid": 0.0, "hard_sigmoid": 0.0, "tanh": -1.0, "softsign": -1.0,
-                  "elu": -0.7}  # fmt: skip
+FORWARD = {spec.name: spec for spec in SPECS if isinstance(spec, Forward)}
+NAMES = list(FORWARD)
+ROWWISE = [name for name in NAMES if facts.of(f"act_{name}_fwd")["rowwise"]]
 DTYPES = ("float32", "float64")
 
 
@@ -34,7 +31,8 @@ def value(name: str, x: np.ndarray, isa: str) -> np.ndarray:
 
 def gradient(name: str, x: np.ndarray, dy: np.ndarray, isa: str) -> np.ndarray:
     dx = np.full_like(x, np.nan)
-    call(name, "bwd", isa, s=x if name in READS_X else value(name, x, isa), dy=dy, dx=dx)
+    reads_x = facts.of(f"act_{name}_bwd")["reads"] == "x"
+    call(name, "bwd", isa, s=x if reads_x else value(name, x, isa), dy=dy, dx=dx)
     return dx
 
 
@@ -71,19 +69,19 @@ def test_nan_stays_nan(name: str, dtype: str, isa: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ROWWISE])
 def test_limits(name: str, dtype: str, isa: str) -> None:
-    """Infinities give the limit of f, and huge numbers what infinity gives (or themselves); so do gradients,
-    which are finite but for that of e^x, which is e^x."""
-    huge = np.finfo(dtype).max
-    low, lowest, highest, high = value(name, np.array([-np.inf, -huge, huge, np.inf], dtype), isa)
-    if name in KEEPS_NEGATIVE:
-        assert low == lowest == np.asarray(KEEPS_NEGATIVE[name], dtype)
-    elif name == "leaky_relu":
-        assert low == -np.inf
-    bounded = name in {"sigmoid", "hard_sigmoid", "tanh", "softsign"}
-    assert high == (1 if bounded else np.inf)
-    assert highest == (1 if bounded else high if name in {"selu", "exponential"} else huge)
+    """Infinities give the limits of f, and so do huge numbers, or themselves if f(x) is x from somewhere on.
+
+    Gradients are finite, but for that of a function which itself grows beyond all numbers of the dtype.
+    """
+    huge, limits = np.finfo(dtype).max, FORWARD[name].limits
+    low, lowest, far, highest, high = value(name, np.array([-np.inf, -huge, 1e12, huge, np.inf], dtype), isa)
+    precision = {"rtol": np.finfo(dtype).eps, "atol": np.finfo(dtype).tiny}
+    np.testing.assert_allclose([low, high], limits, **precision)
+    if np.isfinite(limits[0]):
+        np.testing.assert_allclose(lowest, limits[0], **precision)
+    assert highest == (huge if far == np.asarray(1e12, dtype) else high)
     x = np.array([-np.inf, -huge, -1e4, -0.0, 0.0, 1e4, huge, np.inf], dtype)
-    grows = (x >= 1e4) & (name == "exponential")
+    grows = (x >= 1e4) & np.isinf(value(name, np.array([1e4], dtype), isa))
     dx = gradient(name, x, np.ones_like(x), isa)
     assert np.isfinite(dx[~grows]).all()
     assert (dx[grows] == np.inf).all()

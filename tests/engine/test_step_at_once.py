@@ -11,7 +11,7 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl import optimizers as O
-from pydl._engine import passes
+from pydl._engine import tuning
 
 ROWS, BATCH, INPUTS = 150, 64, 40  # the last batch is a short one
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
@@ -26,7 +26,7 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture(autouse=True)
 def _everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passes, "_BEYOND_CACHES", 0)
+    monkeypatch.setattr(tuning, "BEYOND_CACHES", 0)
     before = pydl.config.get_num_threads()
     yield
     pydl.config.set_num_threads(before)
@@ -60,7 +60,7 @@ def test_the_bits_of_one_after_the_other(name: str, threads: int, monkeypatch: p
     at_once = trained(model)
     assert ops(model).count("gemm_step") == 3
     assert all(layer.kernel.grad is None for layer in model.layers), "a gradient was kept that nobody wants"
-    monkeypatch.setattr(passes, "_BEYOND_CACHES", 1 << 40)
+    monkeypatch.setattr(tuning, "BEYOND_CACHES", 1 << 40)
     apart = net(OPTIMIZERS[name](), kernel_regularizer=regularizer)
     assert trained(apart) == at_once
     assert "gemm_step" not in ops(apart)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from pydl._engine import facts
 from tests.specs.spec import Fields, Spec
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -31,19 +33,31 @@ def logits(rng: np.random.Generator, dtype: str, B: int, O: int) -> Array:
     return x
 
 
+@dataclass(frozen=True)
+class Forward(Spec):
+    """An activation: its name, the function of x and its parameter, and its limits at minus and plus infinity."""
+
+    name: str = ""
+    f: Callable[[Array, float], Array] = lambda x, alpha: x
+    limits: tuple[float, float] = (0.0, np.inf)
+
+
 def forward(name: str, f: Callable[[Array, float], Array], ulps: float, *, alpha: float = 0.0, scale: float = 0.0,
-            rowwise: bool = False, kinks: tuple[float, ...] = ()) -> Spec:  # fmt: skip
+            kinks: tuple[float, ...] = (), limits: tuple[float, float] = (0.0, np.inf)) -> Forward:  # fmt: skip
+    rowwise = facts.of(f"act_{name}_fwd")["rowwise"]
+
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n, rowwise)
         return {"x": logits(rng, dtype, B, O), "y": np.full((B, O), np.nan, dtype), "B": B, "O": O, "alpha": alpha}
 
     reference = lambda a: {"y": f(a["x"], a["alpha"])}  # noqa: E731
-    return Spec(f"act_{name}_fwd", args, ("y",), reference, ulps, scale, (("x", "y"),), kinks)
+    return Forward(f"act_{name}_fwd", args, ("y",), reference, ulps, scale, (("x", "y"),), kinks, name, f, limits)
 
 
 def backward(name: str, df: Callable[[Array, Array, float], Array], *, stored: Callable[[Array, float], Array],
-             ulps: float = 4.0, alpha: float = 0.0, scale: float = 1.0, rowwise: bool = False) -> Spec:  # fmt: skip
+             ulps: float = 4.0, alpha: float = 0.0, scale: float = 1.0) -> Spec:  # fmt: skip
     """`stored` makes what the kernel reads out of logits: y = f(x), or x itself."""
+    rowwise = facts.of(f"act_{name}_bwd")["rowwise"]
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n, rowwise)
@@ -125,19 +139,24 @@ def hard_sigmoid(x: Array, alpha: float) -> Array:
     return np.clip(x + 3, 0, 6) / 6
 
 
+def squareplus(x: Array, b: float) -> Array:
+    larger = (np.abs(x) + np.sqrt(x * x + b)) / 2
+    return np.where(x < 0, b / 4 / larger, larger)
+
+
 def softmax(x: Array, alpha: float) -> Array:
-    return special.softmax(x, axis=1) if x.size else x
+    return special.softmax(x, axis=-1) if x.size else x
 
 
 def log_softmax(x: Array, alpha: float) -> Array:
     """(x - max) - log1p(sum of the other terms): exact next to zero, too."""
     if not x.size:
         return x
-    top = x.argmax(axis=1)[:, None]
-    z = x - np.take_along_axis(x, top, axis=1)
+    top = x.argmax(axis=-1)[..., None]
+    z = x - np.take_along_axis(x, top, axis=-1)
     others = np.exp(z)
-    np.put_along_axis(others, top, 0, axis=1)
-    return z - np.log1p(others.sum(axis=1, keepdims=True))
+    np.put_along_axis(others, top, 0, axis=-1)
+    return z - np.log1p(others.sum(axis=-1, keepdims=True))
 
 
 # ---- backward: dy * f', from what the kernel reads -------------------------------------------------------------------
@@ -200,6 +219,10 @@ def d_hard_sigmoid(y: Array, dy: Array, alpha: float) -> Array:
     return dy / 6 * ((y > 0) & (y < 1))
 
 
+def d_squareplus(y: Array, dy: Array, b: float) -> Array:
+    return dy * y / (y + b / 4 / y)
+
+
 def d_softmax(y: Array, dy: Array, alpha: float) -> Array:
     return y * (dy - (dy * y).sum(axis=1, keepdims=True))
 
@@ -211,37 +234,39 @@ def d_log_softmax(y: Array, dy: Array, alpha: float) -> Array:
 SPECS: list[Spec] = [
     forward("relu", relu, 0, kinks=(0.0,)),
     backward("relu", d_relu, stored=relu, ulps=0),
-    forward("leaky_relu", leaky_relu, 1, alpha=0.3, kinks=(0.0,)),
+    forward("leaky_relu", leaky_relu, 1, alpha=0.3, kinks=(0.0,), limits=(-np.inf, np.inf)),
     backward("leaky_relu", d_leaky_relu, stored=leaky_relu, ulps=1, alpha=0.3, scale=0),
-    forward("elu", elu, 4, alpha=0.7, kinks=(0.0,)),
+    forward("elu", elu, 4, alpha=0.7, kinks=(0.0,), limits=(-0.7, np.inf)),
     backward("elu", d_elu, stored=elu, alpha=0.7),
-    forward("selu", selu, 4, kinks=(0.0,)),
+    forward("selu", selu, 4, kinks=(0.0,), limits=(-SELU_SCALE * SELU_ALPHA, np.inf)),
     backward("selu", d_selu, stored=selu),
     forward("gelu", gelu, 8),  # vnormal's 5, a product, and the reference's 2
     backward("gelu", d_gelu, stored=the_input, ulps=6),  # vnormal's 5 and a product
     # x = -12 makes 2 u = -142, whose rounding is an error of 142 eps in e^(2 u); the bound for |x| < 3 is tested apart
     forward("gelu_tanh", gelu_tanh, 300, scale=1e-30),
     backward("gelu_tanh", d_gelu_tanh, stored=the_input, ulps=16),  # x 2 u' s (1 - s): seven roundings, up to 1.4
-    forward("sigmoid", sigmoid, 4),
+    forward("sigmoid", sigmoid, 4, limits=(0, 1)),
     backward("sigmoid", d_sigmoid, stored=sigmoid, scale=0),
-    forward("tanh", tanh, 4),
+    forward("tanh", tanh, 4, limits=(-1, 1)),
     backward("tanh", d_tanh, stored=tanh, scale=0),
     forward("softplus", softplus, 4),
     backward("softplus", d_softplus, stored=softplus, scale=0),
     forward("exponential", exponential, 3),  # vexp's 2, and the reference's
     backward("exponential", d_exponential, stored=exponential, ulps=1, scale=0),
-    forward("softsign", softsign, 4),
+    forward("softsign", softsign, 4, limits=(-1, 1)),
     backward("softsign", d_softsign, stored=the_input, scale=0),
     forward("silu", silu, 4),
     backward("silu", d_silu, stored=the_input),
     forward("mish", mish, 6),  # w and w + 2 add to the error of exp
     backward("mish", d_mish, stored=the_input, ulps=6),  # likewise
-    forward("hard_sigmoid", hard_sigmoid, 1, scale=1, kinks=(-3.0, 3.0)),
+    forward("hard_sigmoid", hard_sigmoid, 1, scale=1, kinks=(-3.0, 3.0), limits=(0, 1)),
     backward("hard_sigmoid", d_hard_sigmoid, stored=hard_sigmoid, scale=0),
+    forward("squareplus", squareplus, 4, alpha=4),
+    backward("squareplus", d_squareplus, stored=squareplus, alpha=4, scale=0),
     # exp's argument is a difference of up to 24 that rounds to 24/2 eps
-    forward("softmax", softmax, 16, rowwise=True),
-    backward("softmax", d_softmax, stored=softmax, rowwise=True),
-    forward("log_softmax", log_softmax, 4, scale=1, rowwise=True),
+    forward("softmax", softmax, 16),
+    backward("softmax", d_softmax, stored=softmax),
+    forward("log_softmax", log_softmax, 4, scale=1),
     # scale: the sum of dy, about 20 for a row of 1,000
-    backward("log_softmax", d_log_softmax, stored=log_softmax, scale=20, rowwise=True),
+    backward("log_softmax", d_log_softmax, stored=log_softmax, scale=20),
 ]

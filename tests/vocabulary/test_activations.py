@@ -1,59 +1,40 @@
 """Activations through their kernels: values, arguments, shapes, dtypes, and what a layer gets from `get`."""
 
-import math
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import special
 
 from pydl import activations as a
+from pydl._engine.facts import activations, run_op
+from tests.numpy_forward import ACTIVATIONS
 
 X = np.concatenate([np.linspace(-9, 9, 181), [0.0, -0.0, 1e-30, 30.0, -30.0]])
 
 
-def softmax(x):
-    e = np.exp(x - x.max())
-    return e / e.sum()
-
-
-def gelu_tanh(x):
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-REFERENCES = {
-    "linear": (a.linear, lambda x: x),
-    "relu": (a.relu, lambda x: np.maximum(x, 0)),
-    "leaky_relu": (a.leaky_relu, lambda x: np.where(x > 0, x, 0.2 * x)),
-    "leaky_relu 0.5": (lambda x: a.leaky_relu(x, negative_slope=0.5), lambda x: np.where(x > 0, x, 0.5 * x)),
-    "elu": (a.elu, lambda x: np.where(x > 0, x, np.expm1(x))),
-    "elu 2": (lambda x: a.elu(x, alpha=2.0), lambda x: np.where(x > 0, x, 2 * np.expm1(x))),
-    "selu": (a.selu, lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))),
-    "gelu": (a.gelu, lambda x: x * special.ndtr(x)),
-    "gelu tanh": (lambda x: a.gelu(x, approximate=True), gelu_tanh),
-    "sigmoid": (a.sigmoid, special.expit),
-    "tanh": (a.tanh, np.tanh),
-    "softplus": (a.softplus, lambda x: np.logaddexp(0, x)),
-    "exponential": (a.exponential, np.exp),
-    "softsign": (a.softsign, lambda x: x / (1 + np.abs(x))),
-    "silu": (a.silu, lambda x: x * special.expit(x)),
-    "swish": (a.swish, lambda x: x * special.expit(x)),
-    "mish": (a.mish, lambda x: x * np.tanh(np.logaddexp(0, x))),
-    "hard_sigmoid": (a.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1)),
-    "softmax": (a.softmax, softmax),
-    "log_softmax": (a.log_softmax, lambda x: x - special.logsumexp(x)),
-}  # fmt: skip
+# What is called, the name of its kernel, and that one's parameter.
+CALLS = {
+    "linear": (a.linear, "linear", 0.0),
+    **{name: (getattr(a, name), name, alpha) for name, alpha in activations().items() if name != "gelu_tanh"},
+    "gelu tanh": (lambda x: a.gelu(x, approximate=True), "gelu_tanh", 0.0),
+    "swish": (a.swish, "silu", 0.0),
+    "leaky_relu 0.5": (lambda x: a.leaky_relu(x, negative_slope=0.5), "leaky_relu", 0.5),
+    "elu 2": (lambda x: a.elu(x, alpha=2.0), "elu", 2.0),
+}
 
 
 # The kernels' own tests bound their errors in units in the last place; here the right kernel is to be called rightly.
 # 1e-5: some hundred float32 roundings; absolute near zero, where a term of size one cancels.
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-13)])
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", CALLS)
 def test_values(name, dtype, tolerance):
-    function, reference = REFERENCES[name]
+    function, kernel, alpha = CALLS[name]
     x = X.astype(dtype)
     y = function(x)
     assert y.dtype == dtype
-    np.testing.assert_allclose(y, reference(x.astype(np.float64)), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(y, ACTIVATIONS[kernel](x.astype(np.float64), alpha), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +48,41 @@ def test_values(name, dtype, tolerance):
 )
 def test_relu_in_general(arguments, x, y):
     np.testing.assert_array_equal(a.relu(x, **arguments), y)
+
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "keras.json").read_text())["activations"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_squareplus_gives_the_numbers_of_keras(dtype):
+    """Which were computed in float32, below zero as a difference of numbers up to 10: off by 10 eps at most."""
+    golden = {name: np.array(values, dtype) for name, values in GOLDEN.items()}
+    near = {"rtol": 0, "atol": 10 * np.finfo(np.float32).eps}
+    y = a.squareplus(golden["x"])
+    np.testing.assert_allclose(y, golden["squareplus_b4"], **near)
+    np.testing.assert_allclose(a.squareplus(golden["x"], b=1), golden["squareplus_b1"], **near)
+    dx = np.empty_like(y)
+    run_op("act_squareplus_bwd", dtype, s=y, dy=np.ones_like(y), dx=dx, alpha=4, B=1, O=y.size)
+    np.testing.assert_allclose(dx, golden["squareplus_b4_grad"], **near)
+
+
+def test_squareplus_of_nothing_is_relu():
+    x = np.array([-np.inf, -3, -1e-15, 0, 1e-15, 3, np.inf], np.float32)  # whose squares float32 has
+    y, dx = a.squareplus(x, b=0), np.empty_like(x)
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    run_op("act_squareplus_bwd", "float32", s=y, dy=np.ones_like(y), dx=dx, alpha=0, B=1, O=y.size)
+    np.testing.assert_array_equal(dx[[0, 1, 3, 5, 6]], [0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slope_of_squareplus_keeps_its_digits_as_y_falls_to_zero(dtype):
+    """y^2 / (y^2 + b / 4) does, while (1 + x / sqrt(x^2 + b)) / 2 cancels."""
+    x = -np.logspace(-3, 12, 200).astype(dtype)
+    y, dx = a.squareplus(x), np.empty_like(x)
+    run_op("act_squareplus_bwd", dtype, s=y, dy=np.ones_like(y), dx=dx, alpha=4, B=1, O=y.size)
+    r = np.sqrt(x.astype(np.longdouble) ** 2 + 4)
+    exact = 2 / (r * (r - x))
+    np.testing.assert_allclose(dx, exact.astype(np.float64), rtol=8 * np.finfo(dtype).eps)
 
 
 def test_nan_stays():
@@ -128,15 +144,6 @@ def test_get(identifier, name, kernel, alpha):
 def test_an_activation_object_computes():
     np.testing.assert_array_equal(a.get("relu")([-1, 2]), [0, 2])
     np.testing.assert_array_equal(a.Activation("leaky_relu", 0.5)([-1, 2]), [-0.5, 2])
-
-
-def test_every_name_has_its_kernels():
-    from pydl import _core
-
-    kernels = {a.get(name).kernel for name in a._ALPHAS} - {None}
-    assert {f"act_{k}_{way}" for k in kernels for way in ("fwd", "bwd")} == {
-        op for op in _core.ops() if op.startswith("act_")
-    }
 
 
 @pytest.mark.parametrize("identifier", [np.tanh, lambda x: x, 3, object()])
