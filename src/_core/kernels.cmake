@@ -2,7 +2,7 @@
 # Used by the extension module and by the C test program.
 
 set(PYDL_KERNEL_FILES
-    gemm_tile gemm_pack gemm_few gemm_walk gemm_fwd gemm_dx gemm_dw matmul
+    gemm_tile gemm_pack gemm_few gemm_block gemm_walk gemm_fwd gemm_dx gemm_dw matmul
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
     act_exponential act_mish act_hard_sigmoid act_squareplus act_softmax act_log_softmax
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge

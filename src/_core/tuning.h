@@ -12,6 +12,22 @@ enum {
     PD_BATCH_BLOCK = 256, /* rows of dy for dW: 256 x 128 bytes = 32 KB, within L1 */
     PD_NARROW = 4, /* outputs at most for which gemm_dw wants rows an equal way apart, not listed */
 
+    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile. */
+    PD_TILES_TO_PACK = 8,
+    /* What is packed at a time, on the stack, and its depth: the deeper, the fewer columns use a row of a in L1. */
+    PD_PACKED_BYTES = 64 * 1024,
+    PD_PACKED_DEPTH = 256,
+    /* Rows of a that pass before the next columns are packed: so many times L2. More would come from memory each time. */
+    PD_ROWS_OF_A = 2,
+
+    /* Forward (`python -m bench kernels`). Weights of at most so many bytes, and no larger than L2, are read anew by each
+     * few rows of x; of larger ones a block that fills 1 / PD_BLOCK_OF_W of L2 at a time. */
+    PD_WEIGHTS_KEPT = 512 * 1024,
+    PD_BLOCK_OF_W = 2,
+
+    /* dW (`python -m bench kernels`). Panels of dy from which on a copy of columns of x repays. */
+    PD_PANELS_TO_COPY = 2,
+
     /* Multiply-adds between two barriers, about 10 us on two threads, that repay sharing them out in pieces;
      * `python -m bench steps threads`. */
     PD_PIECES_FROM = 2000000,

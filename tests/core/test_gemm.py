@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import timeit
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,55 @@ def test_bits_depend_on_no_thread_count_and_no_other_row(isa: str, dtype: str) -
             y, dx, _ = products(x[rows], w, dy[rows], isa, 1)
             np.testing.assert_array_equal(y, whole[0][rows])
             np.testing.assert_array_equal(dx, whole[1][rows])
+
+
+# (bytes, ways) of L1, bytes of L2: everything is copied, everything conflicts but blocks are large, nothing does
+CACHES = {
+    "none": (64, 1, 64),
+    "one way": (1 << 15, 1, 1 << 21),
+    "small": (1 << 12, 4, 1 << 14),
+    "vast": (1 << 30, 1 << 16, 1 << 30),
+}
+# (B, I, O): rows a power of two apart, several blocks of rows, terms and columns, ragged edges
+BLOCKED = ((70, 1024, 64), (130, 512, 200), (300, 300, 33), (67, 128, 512), (12, 600, 100), (5, 1024, 1024))
+
+
+@contextmanager
+def other_caches(name: str) -> Iterator[None]:
+    """Blocks for caches that this machine does not have."""
+    (l1, ways, l2), found = CACHES[name], _core.caches()
+    _core.set_caches(found | {"l1": found["l1"] | {"bytes": l1, "ways": ways}, "l2": found["l2"] | {"bytes": l2}})
+    try:
+        yield
+    finally:
+        _core.set_caches(found)
+
+
+@functools.cache
+def blocked(isa: str, dtype: str) -> list[tuple[Array, ...]]:
+    """Operands and products of every shape, with the caches of this machine."""
+    rng, found = np.random.default_rng(20), []
+    for B, I, O in BLOCKED:
+        x, w, dy = normal(rng, dtype, B, I), normal(rng, dtype, I, O), normal(rng, dtype, B, O)
+        found.append(
+            (x, w, dy, *products(x, w, dy, isa, 1, 0.1), ops.matmul(x, w), ops.matmul(x, w, activation="relu"))
+        )
+    return found
+
+
+@pytest.mark.parametrize("name", CACHES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_depend_on_no_cache(isa: str, dtype: str, name: str) -> None:
+    expected = blocked(isa, dtype)
+    with other_caches(name):
+        for x, w, dy, y, dx, dw, z, relu in expected:
+            for nth in (1, 3):
+                for got, right in zip(products(x, w, dy, isa, nth, 0.1), (y, dx, dw), strict=True):
+                    np.testing.assert_array_equal(got, right)
+            np.testing.assert_array_equal(ops.matmul(x, w), z)
+            np.testing.assert_array_equal(ops.matmul(x, np.asfortranarray(w)), z)
+            np.testing.assert_array_equal(ops.matmul(np.asfortranarray(x), w), z)
+            np.testing.assert_array_equal(ops.matmul(x, w, activation="relu"), relu)
 
 
 def test_exact_products_are_the_same_on_every_isa() -> None:

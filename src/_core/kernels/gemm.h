@@ -12,6 +12,7 @@
 #ifndef PD_GEMM_H
 #define PD_GEMM_H
 
+#include "../tuning.h"
 #include "kernel.h"
 
 /* Tile shape: rows x (up to two vectors). Accumulators, one row of b and one broadcast must fit the register file:
@@ -66,6 +67,7 @@ PD_INLINE ptrdiff_t panel_width(ptrdiff_t units) {
 }
 
 PD_INLINE ptrdiff_t min_(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+PD_INLINE ptrdiff_t max_(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 /* Height of the tile that starts with `left` rows to go: as even as the number of tiles allows. */
 PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
@@ -76,16 +78,28 @@ PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
 /* Tiles across one panel or packed block of width w (a power of two). */
 PD_INLINE ptrdiff_t tile_width(ptrdiff_t w) { return min_(w, TILE_WIDTH); }
 
-/* rows [r0, r1) x panels [p0, p1) of y = x w + b;  x(r, k) = x[r * rs + k * cs], or list[r] for r where there is a list
- * (cs is 1 then), y rows ldy apart, b padded or NULL
- * w(k, j) of panel p at w + p * next + k * ldw + j */
+/* y = x w + b:  x(r, k) = x[r * rs + k * cs], or list[r] for r where there is a list (cs is 1 then), y rows ldy apart, b
+ * padded or NULL, w(k, j) of panel p at w + p * next + k * ldw + j */
 typedef struct {
     const real *x, *w, *b;
     real *y;
     ptrdiff_t I, O, rs, cs, ldy, next, ldw;
     const int64_t *list;
 } gemm_args;
-void PD_NAME(gemm_walk)(const gemm_args *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1);
+
+/* One block of it: K inner terms of x and w, some columns, in panels of a width; all pointers are at their first. */
+typedef struct {
+    const real *x, *w, *b;
+    real *y;
+    ptrdiff_t K, columns, width, rs, cs, ldy, next, ldw;
+    const int64_t *list;
+    int partial; /* y holds the terms before these; else b is added to them */
+} gemm_block;
+void PD_NAME(gemm_block)(const gemm_block *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1);
+
+/* rows [r0, r1) x panels [p0, p1) of y = x w + b, overwritten */
+void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
+                        ptrdiff_t p1);
 
 /* The same for `rows` from r, where they are few and panels are of full width; returns the first panel left to do. */
 ptrdiff_t PD_NAME(gemm_few)(const gemm_args *g, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t p0, ptrdiff_t p1);

@@ -1,8 +1,9 @@
 /* gemm_dw, gemm_step: dw = x^T dy, in panels; gemm_step hands dw to the optimizer, a few tiles at a time.
  * x [B][I]   dy [B][O]   dw [ceil(O/width)][I][width]   n = its elements   add: dw +=
  * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last panel
- * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Bound: see gemm_tile.c with K = B. */
-#include "gemm.h"
+ * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time; columns of x are copied where its rows would push
+ * each other out of L1. Bound: see gemm_tile.c with K = B. */
+#include "blocking.h"
 #include "rows.h"
 
 /* Panels so much narrower than a vector had rather have vectors along the inputs. */
@@ -78,61 +79,111 @@ static void step_take(const pd_gemm_step_args *s, const pd_step *step, const rea
     s->opt(&elements, step, PD_WHOLE);
 }
 
-/* The gradient, to memory or, where there is a step to take, to the optimizer. */
-PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, const pd_step *step, pd_share share) {
-    const ptrdiff_t I = a->I, O = a->O, w = panel_width(O), tw = tile_width(w);
-    const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
-    const real *dy = a->dy;
-    real *pack = (real *)a->pack + step->thread * a->pack_stride;
+/* Copied columns of x: strips of the inputs of a tile, [rows][TILE_ROWS], 64 KB of the stack. */
+enum { COPIED = 64 * 1024 / (int)sizeof(real) };
+
+PD_INLINE ptrdiff_t strip_size(ptrdiff_t rows) { return rows * TILE_ROWS + VL; }
+
+/* Inputs [i0, i1) of the rows that lie `at` offsets from x, of I inputs each. Whole vectors are stored: what is too much
+ * of them is overwritten by the next row, or fills up the strip. */
+static void copy_columns(real *to, const real *x, const ptrdiff_t *at, ptrdiff_t rows, ptrdiff_t i0, ptrdiff_t i1,
+                         ptrdiff_t I) {
+    for (ptrdiff_t b = 0; b < rows; b++, to += TILE_ROWS) {
+        const real *row = x + at[b];
+        real *strip = to;
+        for (ptrdiff_t i = i0; i < i1; i += TILE_ROWS, strip += strip_size(rows))
+            for (ptrdiff_t j = 0; j < TILE_ROWS && i + j < I; j += VL)
+                vstore(strip + j, vload_m(row + i + j, min_(VL, I - i - j)));
+    }
+}
+
+/* What the tiles of a gradient share. */
+typedef struct {
+    const pd_gemm_dw_args *a;
+    const pd_gemm_step_args *s; /* NULL: no step to take */
+    const pd_step *step;
+    real *pack, *copied; /* copied: columns of x, or NULL */
+    ptrdiff_t from;      /* its first input */
+    ahead next;
+} job;
+
+/* Rows [b0, b0 + t.run) of the gradient of inputs [i0, i1) of panel p. t: how rows of x are read where they lie. */
+PD_INLINE void panel_rows(job *q, tile_args t, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0, ptrdiff_t i1) {
+    const pd_gemm_step_args *s = q->s;
+    const ptrdiff_t I = q->a->I, O = q->a->O, w = panel_width(O), tw = tile_width(w), rows = t.run;
+    const real *x = t.a, *dy = (const real *)q->a->dy + b0 * O + p * w;
     real held[HELD_ROWS * PANEL] __attribute__((aligned(64)));
+    for (ptrdiff_t j = 0; j < w; j += tw) {
+        const ptrdiff_t left = O - p * w - j;
+        PD_NAME(gemm_pack_rows)(q->pack + j * rows, dy + j, O, rows, left < 0 ? 0 : min_(tw, left), tw);
+    }
+    ptrdiff_t waiting = 0; /* rows held */
+    for (ptrdiff_t i = i0, m; i < i1; i += m) {
+        if (q->copied) { /* the rest of a strip */
+            const ptrdiff_t strip = (i - q->from) / TILE_ROWS, skip = (i - q->from) % TILE_ROWS;
+            m = min_(TILE_ROWS - skip, i1 - i);
+            t.a = q->copied + strip * strip_size(rows) + skip;
+        } else {
+            m = tile_height(i1 - i);
+            t.a = x + i;
+        }
+        const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
+        real *dw = s ? held + waiting * w : (real *)q->a->dw + (p * I + i) * w;
+        if (s) step_fetch(s, (p * I + i) * w, m * w);
+        for (ptrdiff_t j = 0; j < w; j += tw) {
+            t.b = q->pack + j * rows;
+            t.c = dw + j;
+            t.init = b0 || q->a->add ? t.c : NULL;
+            tile(&t);
+        }
+        rows_fetch(&q->next.rows, q->next.each);
+        if (!s) continue;
+        waiting += m;
+        if (i + m < i1 && waiting + TILE_ROWS <= HELD_ROWS) continue;
+        step_take(s, q->step, held, (p * I + i + m - waiting) * w, waiting * w);
+        waiting = 0;
+    }
+}
+
+/* The gradient, to memory or, where there is a step to take, to the optimizer. Panel by panel; where columns of x are
+ * copied, all panels use a copy before the next is made. */
+PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, const pd_step *step, pd_share share) {
+    const ptrdiff_t I = a->I, w = panel_width(a->O), tw = tile_width(w), most = min_(BATCH_BLOCK, a->B);
+    const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
     ptrdiff_t lo, hi;
     pd_flat(a->n, share, &lo, &hi);
     lo /= w; /* rows of the panels: p * I + i */
     hi /= w;
+    if (lo >= hi) return;
     if (!s && w <= NARROW && !x.list) {
         narrow(a, &x, lo, hi);
         return;
     }
-    ahead next = look_ahead(a, step, share, hi - lo);
-    ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x, where they are listed */
-    for (ptrdiff_t row = lo, end; row < hi; row = end) {
-        const ptrdiff_t p = row / I, i0 = row - p * I;
-        end = min_(hi, (p + 1) * I);
-        for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
-            const ptrdiff_t rows = min_(BATCH_BLOCK, a->B - b0);
-            PD_NAME(gemm_pack_rows)(pack, dy + b0 * O + p * w, O, rows, min_(w, O - p * w), w);
-            for (ptrdiff_t b = 0; x.list && b < rows; b++) at[b] = (ptrdiff_t)x.list[b0 + b] * x.stride;
-            tile_args t = {.a = x.x + (x.list ? 0 : b0 * x.stride) + i0,
-                           .at = x.list ? at : NULL,
-                           .rs = 1,
-                           .cs = x.stride,
-                           .run = rows,
-                           .runs = 1,
-                           .ldb = w,
-                           .ldi = w,
-                           .ldc = w,
-                           .n = tw};
-            ptrdiff_t waiting = 0; /* rows held */
-            for (ptrdiff_t i = i0, i1 = i0 + end - row, m; i < i1; i += m, t.a += m) {
-                m = tile_height(i1 - i);
-                const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
-                real *dw = s ? held + waiting * w : (real *)a->dw + (p * I + i) * w;
-                if (s) step_fetch(s, (p * I + i) * w, m * w);
-                for (ptrdiff_t j = 0; j < w; j += tw) {
-                    t.b = pack + j;
-                    t.c = dw + j;
-                    t.init = b0 || a->add ? t.c : NULL;
-                    tile(&t);
-                }
-                rows_fetch(&next.rows, next.each);
-                if (!s) continue;
-                waiting += m;
-                if (i + m < i1 && waiting + TILE_ROWS <= HELD_ROWS) continue;
-                step_take(s, step, held, (p * I + i + m - waiting) * w, waiting * w);
-                waiting = 0;
+    real copied[COPIED] __attribute__((aligned(64)));
+    const ptrdiff_t first = lo / I, last = (hi - 1) / I + 1;
+    const int copy = last - first >= PD_PANELS_TO_COPY && !columns_stay(step->caches, most, x.stride, tw);
+    const ptrdiff_t inputs = copy ? COPIED / strip_size(most) * TILE_ROWS : I, panels = copy ? last - first : 1;
+    ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x */
+    tile_args t = {.a = x.x, .rs = 1, .runs = 1, .ldb = tw, .ldi = w, .ldc = w, .n = tw};
+    t.cs = copy ? TILE_ROWS : x.stride;
+    t.at = copy || !x.list ? NULL : at;
+    job q = {.a = a,
+             .s = s,
+             .step = step,
+             .pack = (real *)a->pack + step->thread * a->pack_stride,
+             .copied = copy ? copied : NULL,
+             .next = look_ahead(a, step, share, hi - lo)};
+    for (; q.from < I; q.from += inputs)
+        for (ptrdiff_t p0 = first; p0 < last; p0 += panels)
+            for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
+                const ptrdiff_t to = min_(I, q.from + inputs);
+                t.run = min_(BATCH_BLOCK, a->B - b0);
+                t.a = x.x + (x.list ? 0 : b0 * x.stride);
+                for (ptrdiff_t b = 0; b < t.run; b++) at[b] = (x.list ? (ptrdiff_t)x.list[b0 + b] : b) * x.stride;
+                if (copy) copy_columns(copied, t.a, at, t.run, q.from, to, I);
+                for (ptrdiff_t p = p0; p < min_(last, p0 + panels); p++)
+                    panel_rows(&q, t, p, b0, max_(q.from, lo - p * I), min_(to, hi - p * I));
             }
-        }
-    }
 }
 
 PD_KERNEL(gemm_dw) {

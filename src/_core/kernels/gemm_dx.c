@@ -2,7 +2,9 @@
  * dy [B][O]   w panels [ceil(O/width)][I][width]   dx [B][I]   s [B][I] or NULL   add: dx += (act NULL then)
  * By rows. One of two operands has to be turned: vectors run along the inputs, from a turned copy of w, where outputs or
  * rows are few; else along the batch, from a turned copy of dy, and the finished tile is turned when it is stored. Blocks
- * of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Bound: see gemm_tile.c. */
+ * of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Weights that all rows meet are copied where the panels
+ * they come from would push each other out of L1. Bound: see gemm_tile.c. */
+#include "blocking.h"
 #include "gemm_turn.h"
 
 /* Where a copy of w is the cheaper one (measured over 1 to 512 outputs, 1 to 256 rows). */
@@ -41,14 +43,25 @@ static ptrdiff_t group_width(ptrdiff_t left) {
     return w > left && left * 4 < w * 3 ? w / 2 : w;
 }
 
+/* The weights of m inputs: runs of pw, each `jump` after the one before, side by side and a line apart. */
+enum { COPY_LD = K_BLOCK + LINE };
+static void copy_weights(real *to, const real *from, ptrdiff_t pw, ptrdiff_t m, ptrdiff_t runs, ptrdiff_t jump) {
+    for (ptrdiff_t run = 0; run < runs; run++)
+        for (ptrdiff_t i = 0; i < m; i++)
+            PD_FOR_VECTORS (o, n, 0, pw)
+                vstore_m(to + i * COPY_LD + run * pw + o, vload_m(from + run * jump + i * pw + o, n), n);
+}
+
 /* Rows [r, r + rows) of dx, from outputs [k, k + depth); k is the start of a panel. */
-static void turned_outputs(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, ptrdiff_t rows, ptrdiff_t k,
-                           ptrdiff_t depth) {
+static void turned_outputs(const pd_gemm_dx_args *a, const pd_caches *caches, real *pack, ptrdiff_t r, ptrdiff_t rows,
+                           ptrdiff_t k, ptrdiff_t depth) {
     const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O);
     const real *dy = (const real *)a->dy + r * O + k, *weights = (const real *)a->w + k * I;
     const int partial = k > 0 || a->add;
     real *dx = (real *)a->dx + r * I, tile[TURN * TILE_WIDTH], stage[ROW_BLOCK * STAGE];
     const ptrdiff_t outputs = min_(depth, O - k);
+    real copied[TURN * COPY_LD] __attribute__((aligned(64)));
+    const int stay = weights_stay(caches, depth / pw, I * pw);
     for (ptrdiff_t j = 0, w; j < rows; j += w) {
         w = group_width(rows - j);
         PD_NAME(gemm_pack_columns)(pack + j * depth, dy + j * O, O, outputs, min_(w, rows - j), w);
@@ -58,15 +71,16 @@ static void turned_outputs(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, pt
         const ptrdiff_t n = min_(STAGE, I - i0);
         for (ptrdiff_t i = 0, m; i < n; i += m) {
             m = min_(TURN, n - i);
+            if (!stay) copy_weights(copied, weights + (i0 + i) * pw, pw, m, depth / pw, I * pw);
             for (ptrdiff_t j = 0, w; j < rows; j += w) { /* all rows meet these inputs' weights while they are in L1 */
                 w = group_width(rows - j);
                 const ptrdiff_t group = min_(w, rows - j);
                 if (partial) load_transposed(tile, dx + j * I + i0 + i, I, w, m, group);
-                const tile_args t = {.a = weights + (i0 + i) * pw,
-                                     .rs = pw,
+                const tile_args t = {.a = stay ? weights + (i0 + i) * pw : copied,
+                                     .rs = stay ? pw : COPY_LD,
                                      .cs = 1,
-                                     .run = pw,
-                                     .runs = depth / pw,
+                                     .run = stay ? pw : depth,
+                                     .runs = stay ? depth / pw : 1,
                                      .jump = I * pw,
                                      .b = pack + j * depth,
                                      .ldb = w,
@@ -84,8 +98,9 @@ static void turned_outputs(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r, pt
 }
 
 /* The same from a copy of w that is turned panel by panel. */
-static void turned_weights(const pd_gemm_dx_args *a, real *pack, ptrdiff_t r0, ptrdiff_t rows, ptrdiff_t k0,
-                           ptrdiff_t depth) {
+static void turned_weights(const pd_gemm_dx_args *a, const pd_caches *caches, real *pack, ptrdiff_t r0, ptrdiff_t rows,
+                           ptrdiff_t k0, ptrdiff_t depth) {
+    (void)caches;
     const ptrdiff_t I = a->I, O = a->O, pw = panel_width(O), outputs = min_(depth, O - k0);
     for (ptrdiff_t i = 0, n; i < I; i += n) {
         const real *w = (const real *)a->w + k0 * I + i * pw;
@@ -118,11 +133,12 @@ PD_KERNEL(gemm_dx) {
     real *pack = (real *)a->pack + step->thread * a->pack_stride;
     ptrdiff_t lo, hi;
     pd_rows(a->B, a->L, share, &lo, &hi);
-    const int copy_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
+    const int turn_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
         rows = min_(ROW_BLOCK, hi - r);
         for (ptrdiff_t k = 0; k < padded; k += K_BLOCK)
-            (copy_weights ? turned_weights : turned_outputs)(a, pack, r, rows, k, min_(K_BLOCK, padded - k));
+            (turn_weights ? turned_weights : turned_outputs)(a, step->caches, pack, r, rows, k,
+                                                             min_(K_BLOCK, padded - k));
         if (!a->act) continue;
         real *dx = (real *)a->dx + r * a->I;
         const pd_act_bwd_args act = {

@@ -33,7 +33,7 @@ static void rows_of_panels(const pd_gemm_fwd_args *a, const pd_step *step, ptrdi
                            ptrdiff_t p1) {
     const gemm_args g = product(a, step);
     const ptrdiff_t w = panel_width(a->O);
-    PD_NAME(gemm_walk)(&g, r0, r1, p0, p1);
+    PD_NAME(gemm_walk)(&g, step->caches, r0, r1, p0, p1);
     activate(a, step, r0, r1, p0 * w, min_(a->O, p1 * w));
 }
 

@@ -2,43 +2,44 @@
  * x(r, k) = x[r * rs + k * cs], rs or cs 1   w [I][O] or, transposed, [O][I], rows ldb apart   b [O] or NULL
  * y [B][O], rows ldy apart; overwrites; overlaps no operand
  *
- * Threads share a grid of row blocks x panels. A thread takes as many rows of a as L2 holds, K_BLOCK inner terms at a
- * time, and goes through the panels of b, which tiles read where they lie: that costs no copy, and tiles ask for a line
- * of b long before they need it. Only a transposed or ragged panel, and one whose lines would push each other out of
- * L2, is packed on the stack. Bound: see gemm_tile.c. */
-#include "gemm.h"
+ * Threads share a grid of row blocks x panels. Where there are rows enough to repay it, a few panels of b are packed on
+ * the stack, and the rows of a stream past; else tiles read b where it lies. Bound: see gemm_tile.c. */
+#include "blocking.h"
 
 enum {
-    A_SHARE = 512 * 1024,        /* bytes of a that may be counted on to stay in a core's L2 (1 MB or more) */
-    L2_PLACES = 1024 * 1024,     /* bytes of L2: rows of b that are a power of two apart share a part of its places */
-    ROWS_TO_PACK = 8 * TILE_ROWS /* fewer do not repay the copy */
+    ROWS_TO_PACK = PD_TILES_TO_PACK * TILE_ROWS,
+    ROOM = PD_PACKED_BYTES / (int)sizeof(real) /* for panels of b, of K_BLOCK terms at most */
 };
 
-/* The columns [j, j + n) of b, and where tiles read those of one block of inner terms. */
+/* Columns [c, c + n) of b and inner terms [k, k_end): what a block is made of. */
 typedef struct {
-    ptrdiff_t j, n, w; /* w >= n: width of the tiles */
-    const real *b;
-    ptrdiff_t ldb;
-} panel;
+    ptrdiff_t c, n, k, k_end;
+} part;
 
 static ptrdiff_t width_for(ptrdiff_t n) {
     const ptrdiff_t w = tile_width(panel_width(n));
     return n < w && w < VL ? VL : w; /* what is padded may as well be a vector */
 }
 
-static void find_panel(const pd_matmul_args *a, panel *p, ptrdiff_t rows, ptrdiff_t k0, ptrdiff_t k1, real *pack) {
-    const real *b = (const real *)a->w + (a->transposed ? p->j * a->ldb + k0 : k0 * a->ldb + p->j);
-    const ptrdiff_t bytes = a->ldb * (ptrdiff_t)sizeof(real), power = bytes & -bytes;
-    const int scattered = rows >= ROWS_TO_PACK && (k1 - k0) * power > L2_PLACES;
-    p->b = pack;
-    p->ldb = p->w;
-    if (a->transposed) {
-        PD_NAME(gemm_pack_columns)(pack, b, a->ldb, k1 - k0, p->n, p->w);
-    } else if (p->n < p->w || scattered) {
-        PD_NAME(gemm_pack_rows)(pack, b, a->ldb, k1 - k0, p->n, p->w);
-    } else {
-        p->b = b;
-        p->ldb = a->ldb;
+static const real *place(const pd_matmul_args *a, part p) {
+    return (const real *)a->w + (a->transposed ? p.c * a->ldb + p.k : p.k * a->ldb + p.c);
+}
+
+/* The columns in panels of width w, [n / w][K][w]; row by row, for rows lie on pages of their own. */
+static void pack(const pd_matmul_args *a, real *to, part p, ptrdiff_t w) {
+    const real *b = place(a, p);
+    const ptrdiff_t K = p.k_end - p.k;
+    ptrdiff_t j = 0;
+    if (!a->transposed && w == TILE_WIDTH) {
+        const ptrdiff_t whole = p.n / w * w;
+        for (ptrdiff_t k = 0; k < K; k++)
+            for (j = 0; j < whole; j += w)
+                for (ptrdiff_t i = 0; i < w; i += VL) vstore(to + j * K + k * w + i, vload(b + k * a->ldb + j + i));
+        j = whole;
+    }
+    for (; j < p.n; j += w) {
+        if (a->transposed) PD_NAME(gemm_pack_columns)(to + j * K, b + j * a->ldb, a->ldb, K, min_(w, p.n - j), w);
+        else PD_NAME(gemm_pack_rows)(to + j * K, b + j, a->ldb, K, min_(w, p.n - j), w);
     }
 }
 
@@ -49,22 +50,30 @@ static void activate(const pd_matmul_args *a, const pd_step *step, real *y, ptrd
     }
 }
 
-/* Rows [r0, r1) of a panel of y; where k0 > 0 the terms before it are in y. */
-static void multiply(const pd_matmul_args *a, const pd_step *step, const panel *p, ptrdiff_t r0, ptrdiff_t r1,
-                     ptrdiff_t k0, ptrdiff_t k1) {
+/* Rows [r0, r1) of a part of y, of which the terms before k are there. */
+static void multiply(const pd_matmul_args *a, const pd_step *step, real *room, part p, ptrdiff_t r0, ptrdiff_t r1) {
+    const ptrdiff_t w = width_for(p.n), K = p.k_end - p.k;
+    const int packed = a->transposed || p.n < w || r1 - r0 >= ROWS_TO_PACK;
     real bias[TILE_WIDTH]; /* tiles read it at full width */
-    if (a->b) memcpy(bias, (const real *)a->b + p->j, (size_t)p->n * sizeof(real));
-    tile_args t = {
-        .rs = a->rs, .cs = a->cs, .run = k1 - k0, .runs = 1, .b = p->b, .ldb = p->ldb, .ldc = a->ldy, .n = p->n};
-    for (ptrdiff_t r = r0, m; r < r1; r += m) {
-        m = tile_height(r1 - r);
-        t.a = (const real *)a->x + r * a->rs + k0 * a->cs;
-        t.c = (real *)a->y + r * a->ldy + p->j;
-        t.init = k0 ? t.c : a->b ? bias : NULL;
-        t.ldi = k0 ? a->ldy : 0;
-        PD_NAME(gemm_tile)(a->cs == 1 ? A_ROWS : A_COLS, p->w, m)(&t);
-        if (a->act && k1 == a->I) activate(a, step, t.c, m, p->n);
-    }
+    if (packed) pack(a, room, p, w);
+    if (a->b && p.n < w) memcpy(bias, (const real *)a->b + p.c, (size_t)p.n * sizeof(real));
+    const gemm_block block = {.x = (const real *)a->x + p.k * a->cs,
+                              .w = packed ? room : place(a, p),
+                              .b = !a->b     ? NULL
+                                   : p.n < w ? bias
+                                             : (const real *)a->b + p.c,
+                              .y = (real *)a->y + p.c,
+                              .K = K,
+                              .columns = p.n,
+                              .width = w,
+                              .rs = a->rs,
+                              .cs = a->cs,
+                              .ldy = a->ldy,
+                              .next = packed ? K * w : w,
+                              .ldw = packed ? w : a->ldb,
+                              .partial = p.k > 0};
+    PD_NAME(gemm_block)(&block, step->caches, r0, r1);
+    if (a->act && p.k_end == a->I) activate(a, step, (real *)a->y + r0 * a->ldy + p.c, r1 - r0, p.n);
 }
 
 /* A few rows take several panels side by side, where b lies ready for it; returns the first column left to do. */
@@ -93,8 +102,11 @@ static int grid_rows(const pd_matmul_args *a, ptrdiff_t panels, int nth) {
     return best;
 }
 
-/* The number of even blocks of at most `most` that n falls into, at least one. */
-static ptrdiff_t blocks_of(ptrdiff_t n, ptrdiff_t most) { return n > most ? (n + most - 1) / most : 1; }
+/* Columns of the next part: whole panels, or the ragged last one. */
+static ptrdiff_t columns_of(ptrdiff_t left, ptrdiff_t most) {
+    const ptrdiff_t n = min_(most, left);
+    return n > TILE_WIDTH ? n / TILE_WIDTH * TILE_WIDTH : n;
+}
 
 /* Field `at` of a grid of `of`. */
 static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) {
@@ -104,20 +116,21 @@ static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) 
     ptrdiff_t c0 = panels * gc / across * PANEL;
     const ptrdiff_t c1 = min_(a->O, panels * (gc + 1) / across * PANEL);
     c0 = few_rows(a, step, r0, r0 + rows, c0, c1);
-    const ptrdiff_t k_blocks = blocks_of(a->I, K_BLOCK), k_size = (a->I + k_blocks - 1) / k_blocks;
-    const ptrdiff_t r_blocks = blocks_of(rows, A_SHARE / (ptrdiff_t)sizeof(real) / (k_size + 1));
-    real pack[K_BLOCK * TILE_WIDTH] __attribute__((aligned(64)));
-    for (ptrdiff_t i = 0; i < r_blocks; i++) {
-        const ptrdiff_t r = r0 + rows * i / r_blocks, r_end = r0 + rows * (i + 1) / r_blocks;
-        for (ptrdiff_t k = 0, k_end, first = 1; first || k < a->I; k = k_end, first = 0) {
-            k_end = min_(a->I, k + k_size);
-            for (panel p = {.j = c0}; p.j < c1 && r < r_end; p.j += p.n) {
-                p.n = min_(TILE_WIDTH, c1 - p.j);
-                p.w = width_for(p.n);
-                find_panel(a, &p, r_end - r, k, k_end, pack);
-                multiply(a, step, &p, r, r_end, k, k_end);
+    if (rows == 0 || c0 >= c1) return;
+
+    real room[ROOM] __attribute__((aligned(64)));
+    const ptrdiff_t stay = strips_stay(step->caches, a->rs, a->cs);
+    const ptrdiff_t depth = min_(rows < ROWS_TO_PACK ? K_BLOCK : PD_PACKED_DEPTH, stay ? K_BLOCK : STRIP_DEPTH);
+    const ptrdiff_t k_blocks = blocks_of(a->I, depth), K = (a->I + k_blocks - 1) / k_blocks;
+    const ptrdiff_t columns = ROOM / (K + !K) / TILE_WIDTH * TILE_WIDTH;
+    const ptrdiff_t r_blocks = blocks_of(rows, part_of_l2(step->caches, PD_ROWS_OF_A, 1) / (K + !K));
+    for (ptrdiff_t i = 0; i < k_blocks; i++) {
+        const ptrdiff_t k = a->I * i / k_blocks, k_end = a->I * (i + 1) / k_blocks;
+        for (ptrdiff_t j = 0; j < r_blocks; j++)
+            for (part p = {.c = c0, .k = k, .k_end = k_end}; p.c < c1; p.c += p.n) {
+                p.n = columns_of(c1 - p.c, columns);
+                multiply(a, step, room, p, r0 + rows * j / r_blocks, r0 + rows * (j + 1) / r_blocks);
             }
-        }
     }
 }
 
