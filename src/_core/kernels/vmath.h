@@ -2,7 +2,7 @@
  *
  * Written once for both dtypes and every ISA; the constants that differ are in vmath_f32.h and vmath_f64.h. All are
  * branch-free. NaN gives NaN, infinities and zeros give their limits with the right sign. The ULP bounds stated are
- * the largest seen by tests/test_vmath.py over dense grids, rounded up; they hold with and without FMA, so no step
+ * the largest seen by tests/core/test_vmath.py over dense grids, rounded up; they hold with and without FMA, so no step
  * relies on a contraction, and none is harmed by one.
  */
 #ifndef PD_VMATH_H
