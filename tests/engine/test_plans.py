@@ -94,7 +94,7 @@ def test_a_large_batch_gives_the_bits_of_small_ones() -> None:
     assert model.plan(MANY, "predict").nbytes < sum(written.values()) / 2
     assert model.plan(FEW, "predict").nbytes < _core.REUSE_FROM
     many, few = (model.predict(x, batch_size=n, verbose=0) for n in (MANY, FEW))
-    assert many.std() > 0.1
+    assert many.std(axis=0).min() > 1e-6  # the rows differ
     assert many.tobytes() == few.tobytes()
 
 

@@ -372,16 +372,22 @@ def test_quick(data_dir: Path) -> None:
     assert (time.process_time() - start) / 10 < 0.05
 
 
-@pytest.mark.alone
+@pytest.mark.alone  # it measures CPU time
 @pytest.mark.long  # 10,000 columns; guessing the kinds of 5,000 stays
 def test_thousands_of_columns(tmp_path: Path) -> None:
-    wide = pd.DataFrame(RNG.normal(size=(50, 10_000)), columns=[f"g{i}" for i in range(10_000)])
-    start = time.process_time()
-    prepared = Preparation(guess(wide)).fit(wide)
-    assert prepared.transform(wide)["features"].shape == (50, 10_000)
-    prepared.save(tmp_path / "p.skops")
-    Preparation.load(tmp_path / "p.skops")
-    assert time.process_time() - start < 15
+    """Ten times as many columns take about ten times as long: seconds would measure the machine."""
+
+    def seconds(columns: int) -> float:
+        wide = pd.DataFrame(RNG.normal(size=(50, columns)), columns=[f"g{i}" for i in range(columns)])
+        start = time.process_time()
+        prepared = Preparation(guess(wide)).fit(wide)
+        assert prepared.transform(wide)["features"].shape == (50, columns)
+        prepared.save(tmp_path / "p.skops")
+        Preparation.load(tmp_path / "p.skops")
+        return time.process_time() - start
+
+    seconds(10)  # imports
+    assert seconds(10_000) < 15 * seconds(1_000)
 
 
 def trained(

@@ -25,11 +25,10 @@ EVERYWHERE = {"baseline", "SSE", "SSE2", "SSE3", "SSSE3", "SSE41", "SSE42", "POP
 
 def beyond_avx2() -> list[str]:
     """What NumPy would take on this CPU, and not on others: its powers and roots have other last bits there."""
-    from numpy._core import _multiarch_umath as numpy_core  # where NumPy says so
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__  # where NumPy says so
 
-    there: dict[str, bool] = numpy_core.__cpu_features__
-    names: list[str] = numpy_core.__cpu_dispatch__
-    return [n for n in names if there.get(n) and n not in EVERYWHERE and n not in ("X86_V2", "X86_V3")]
+    there: dict[str, bool] = __cpu_features__
+    return [n for n in __cpu_dispatch__ if there.get(n) and n not in EVERYWHERE and n not in ("X86_V2", "X86_V3")]
 
 
 def hashes(isa: str) -> dict[str, Any]:
