@@ -59,7 +59,7 @@
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
  *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL */
 #define PD_FIELDS_matmul(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->I ? (a->B - 1) * a->rs + (a->I - 1) * a->cs + 1 : 0)) \
+    IN(x, R(a->B > 0 && a->I > 0 ? (a->B - 1) * a->rs + (a->I - 1) * a->cs + 1 : 0)) \
     ALL(w, R((a->transposed ? a->O : a->I) * a->ldb)) ALL(b, R(a->O)) OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) \
     INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
 
