@@ -12,7 +12,7 @@ enum {
     PD_BATCH_BLOCK = 256, /* rows of dy for dW: 256 x 128 bytes = 32 KB, within L1 */
     PD_NARROW = 4, /* outputs at most for which gemm_dw wants rows an equal way apart, not listed */
 
-    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile. */
+    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; not measured on its own. */
     PD_TILES_TO_PACK = 8,
     /* What is packed at a time, on the stack, and its depth: the deeper, the fewer columns use a row of a in L1. */
     PD_PACKED_BYTES = 64 * 1024,
@@ -25,7 +25,8 @@ enum {
     PD_WEIGHTS_KEPT = 512 * 1024,
     PD_BLOCK_OF_W = 2,
 
-    /* dW (`python -m bench kernels`). Panels of dy from which on a copy of columns of x repays. */
+    /* dW (`python -m bench kernels`). Panels of dy from which on a copy of columns of x repays; not
+     * measured on its own. */
     PD_PANELS_TO_COPY = 2,
 
     /* Multiply-adds between two barriers, about 10 us on two threads, that repay sharing them out in pieces;
