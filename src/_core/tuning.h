@@ -12,12 +12,12 @@ enum {
     PD_BATCH_BLOCK = 256, /* rows of dy for dW: 256 x 128 bytes = 32 KB, within L1 */
     PD_NARROW = 4, /* outputs at most for which gemm_dw wants rows an equal way apart, not listed */
 
-    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; not measured on its own. */
+    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; not measured by itself. */
     PD_TILES_TO_PACK = 8,
     /* What is packed at a time, on the stack, and its depth: the deeper, the fewer columns use a row of a in L1. */
     PD_PACKED_BYTES = 64 * 1024,
     PD_PACKED_DEPTH = 256,
-    /* Rows of a that pass before the next columns are packed: so many times L2. More would come from memory each time. */
+    /* Rows of a that pass before the next columns are packed: so many times L2. More would come from memory. */
     PD_ROWS_OF_A = 2,
 
     /* Forward (`python -m bench kernels`). Weights of at most so many bytes, and no larger than L2, are read anew by each
