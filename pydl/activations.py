@@ -7,7 +7,6 @@ same kernel that layers use. `get` gives layers the description they emit that k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -27,7 +26,6 @@ __all__ = [
 _ALIASES = {"swish": "silu"}
 
 
-@dataclass(frozen=True)
 class Activation:
     """A function by the name of its kernel, with its parameter.
 
@@ -38,8 +36,19 @@ class Activation:
         The function's parameter, such as the slope of "leaky_relu" below zero; 0 if it has none.
     """
 
-    name: str
-    alpha: float = 0.0
+    __slots__ = ("alpha", "name")
+
+    def __init__(self, name: str, alpha: float = 0.0) -> None:
+        self.name, self.alpha = name, alpha
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Activation) and (self.name, self.alpha) == (other.name, other.alpha)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.alpha))
+
+    def __repr__(self) -> str:
+        return f"Activation(name={self.name!r}, alpha={self.alpha!r})"
 
     @property
     def kernel(self) -> str | None:

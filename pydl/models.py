@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl import layers
 from pydl._base import check
@@ -33,7 +32,7 @@ from pydl.layers.input import InputLayer
 
 __all__ = ["Model", "Sequential", "load_model", "model_from_config"]
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 class Model(Trainer):

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl import activations, config
 from pydl._base import check
@@ -33,7 +32,7 @@ __all__ = [
     "softmax", "softplus", "softsign", "tanh",
 ]  # fmt: skip
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 def matmul(

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numpy.typing import NDArray
+import numpy as np
 
 from pydl._base import safetensors
 from pydl._base.errors import FormatError
@@ -39,7 +39,7 @@ _OTHER_MODEL = "load the file into the model it was saved from"
 
 _T = TypeVar("_T")
 
-Weights = Mapping[str, NDArray[Any]]
+Weights = Mapping[str, np.ndarray]
 Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
 
 
@@ -163,7 +163,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
     _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
 
 
-def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, NDArray[Any]]]:
+def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]]:
     """Restore a model, its optimizer and `model.fit_state` from a checkpoint; returns the weights that callbacks kept.
 
     Raises
@@ -190,14 +190,14 @@ def _kept_name(key: str, path: str) -> str:
     return f"callbacks/{key}/{path}"
 
 
-def _read_kept(reader: Reader, weights: Pairs, names: Set[str]) -> dict[str, dict[str, NDArray[Any]]]:
+def _read_kept(reader: Reader, weights: Pairs, names: Set[str]) -> dict[str, dict[str, np.ndarray]]:
     """The weights that callbacks kept, each a whole set, by the paths that the model gives them."""
     keys = {name.split("/")[1] for name in names if name.startswith("callbacks/")}
     wanted = {_kept_name(key, name): (key, variable) for key in keys for variable, name in weights}
     if names != wanted.keys():
         odd = sorted(names ^ wanted.keys())[:4]
         refuse(reader.path, "weights, optimizer slots, and whole sets of weights kept by callbacks", shorten(odd))
-    kept: dict[str, dict[str, NDArray[Any]]] = {key: {} for key in keys}
+    kept: dict[str, dict[str, np.ndarray]] = {key: {} for key in keys}
     for name, (key, variable) in wanted.items():
         _check_tensor(reader, name, variable)
         kept[key][variable.path] = reader.read(name)

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl._base.args import real
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 class Described(Protocol):

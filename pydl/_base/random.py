@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl import _core
 from pydl._base.args import whole
@@ -59,7 +58,7 @@ def next_seed() -> int:
     return _source.draw()
 
 
-def permutation(n: int, seed: int) -> NDArray[np.int64]:
+def permutation(n: int, seed: int) -> np.ndarray:
     """The numbers 0 to n - 1 in the order of a seed, 0 <= seed < 2**64. Five times as fast as NumPy's."""
     order = np.empty(n, np.int64)
     _core.permutation(order, seed)

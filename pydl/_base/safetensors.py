@@ -22,7 +22,6 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl._base.errors import FormatError
 
@@ -137,7 +136,7 @@ class Reader:
             refuse(self.path, f'"{key}" in the metadata', f"only {shorten(sorted(self.metadata))}")
         return parse_json(self.path, self.metadata[key], f'metadata "{key}"')
 
-    def read(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> np.ndarray:
         """Read one tensor."""
         entry = self.tensors[name]
         array = np.empty(entry.shape, entry.dtype)
@@ -209,7 +208,7 @@ def _sizes(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**63 for item in value)
 
 
-def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file so that `path` holds, at any moment and after any crash, the old file or the new one.
 
     The bytes go to a temporary file in the same folder, which is synced, checked as a reader would, and moved over
@@ -239,7 +238,7 @@ def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str
     _sync(path.parent)
 
 
-def _serialize(tensors: Mapping[str, NDArray[Any]], path: Path, metadata: Mapping[str, str]) -> None:
+def _serialize(tensors: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str]) -> None:
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 

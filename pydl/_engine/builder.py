@@ -47,7 +47,7 @@ class Builder:
         self.batch = batch
         self.training = training
         self.threads = threads
-        self.slots = 0
+        self.accumulators = 0
         self.streams = 0
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
@@ -118,10 +118,10 @@ class Builder:
         if self._nbytes >= TAIL_FROM:
             self.emit_tail()
 
-    def slot(self, n: int = 1) -> int:
+    def accumulator(self, n: int = 1) -> int:
         """The first of n new accumulators."""
-        self.slots += n
-        return self.slots - n
+        self.accumulators += n
+        return self.accumulators - n
 
     def stream(self) -> int:
         """The number of a new random stream, by order of emission."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from pydl import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _PAD = 32  # elements: vectors may be read a panel's width at a time
 
@@ -38,11 +40,11 @@ class Layout:
         size = int(np.prod(self.storage, dtype=object))
         return _core.Buffer(self.storage, self.dtype, size + _PAD)
 
-    def unpack(self, stored: NDArray[Any]) -> NDArray[Any]:
+    def unpack(self, stored: np.ndarray) -> np.ndarray:
         """What is stored as the user's array: a view if that can be, else a copy."""
         return stored
 
-    def pack(self, values: ArrayLike, stored: NDArray[Any]) -> None:
+    def pack(self, values: ArrayLike, stored: np.ndarray) -> None:
         """Store a user's array of the right shape."""
         stored[...] = values
 
@@ -62,12 +64,12 @@ class Panels(Layout):
     def buffer(self) -> _core.Buffer:
         return _core.Buffer(self.storage, self.dtype)
 
-    def unpack(self, stored: NDArray[Any]) -> NDArray[Any]:
+    def unpack(self, stored: np.ndarray) -> np.ndarray:
         panels, inputs, width = self.storage
         whole = stored.transpose(1, 0, 2).reshape(inputs, panels * width)
         return np.ascontiguousarray(whole[:, : self.shape[1]])
 
-    def pack(self, values: ArrayLike, stored: NDArray[Any]) -> None:
+    def pack(self, values: ArrayLike, stored: np.ndarray) -> None:
         panels, _, width = self.storage
         matrix = np.asarray(values)
         for p in range(panels):

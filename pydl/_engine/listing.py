@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -88,8 +87,7 @@ class PlanListing:
         return "\n".join([head, _table(columns, rows, {0, 6, 7}), foot])
 
 
-@dataclass
-class Trace:
+class Trace(NamedTuple):
     """One step, record by record.
 
     Attributes

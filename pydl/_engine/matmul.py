@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl import _core, config
 from pydl._engine.facts import rowwise
 from pydl._engine.team import choose_threads
 from pydl._engine.tuning import ALONE
 
-Array = NDArray[np.floating[Any]]
+Array = np.ndarray
 
 
 def _threads(work: float) -> int:

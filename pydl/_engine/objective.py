@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,14 +12,15 @@ from pydl import _core
 from pydl._engine.builder import Builder
 from pydl._engine.graph import is_open
 from pydl._engine.masks import RowWeights
-from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 
+if TYPE_CHECKING:
+    from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp
 
-@dataclass(frozen=True)
-class Objective:
+
+class Objective(NamedTuple):
     """What is asked of a graph's outputs.
 
     Attributes
@@ -45,9 +45,8 @@ class Objective:
         return {id(t): loss for t, loss in zip(graph.outputs, self.losses, strict=True) if reads[id(t)] == 1}
 
 
-@dataclass
-class Slots:
-    """Where the figures of an objective are summed up.
+class Accumulators:
+    """Which of a program's sums belong to which figure of its objective.
 
     Attributes
     ----------
@@ -57,12 +56,13 @@ class Slots:
     penalty : int or None
     """
 
-    losses: list[int]
-    metrics: list[int | None]
-    penalty: int | None = None
+    def __init__(self) -> None:
+        self.losses: list[int] = []
+        self.metrics: list[int | None] = []
+        self.penalty: int | None = None
 
 
-def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[int]) -> Slots:
+def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[int]) -> Accumulators:
     """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics.
 
     `weighted`: how many weights a sample has for each output: none, one, or one for each step.
@@ -79,14 +79,14 @@ def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, w
         if has:
             emit_gather(b, weights[-1], k)
             k += 1
-    slots = Slots([], [])
+    accumulators = Accumulators()
     for i, (t, loss) in enumerate(zip(graph.outputs, objective.losses, strict=True)):
-        slots.losses.append(emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i]))
+        accumulators.losses.append(emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i]))
     for m in objective.metrics:
         w = weights[m.output] if m.weighted else None
         y = walk[graph.outputs[m.output]]
-        slots.metrics.append(emit_metric(b, m.metric, y, targets[m.output], w, average=is_open(graph.inputs)))
-    return slots
+        accumulators.metrics.append(emit_metric(b, m.metric, y, targets[m.output], w, average=is_open(graph.inputs)))
+    return accumulators
 
 
 def emit_gather(b: Builder, buffer: Any, k: int) -> None:
@@ -124,7 +124,7 @@ def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | 
             b.add_input_gradient(y, lambda dy, _: emit(dy))
     else:
         emit(None)
-    slot = b.slot(2)
+    slot = b.accumulator(2)
     factor = scale * b.batch
     b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=factor))
     return slot
@@ -176,7 +176,7 @@ def emit_metric(
         return None
     rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
-    slot = b.slot(2)
+    slot = b.accumulator(2)
     b.emit(metric.op, y=y.buffer, t=t.buffer, O=y.shape[-1], **y.by_last(), **{metric.output: values},
            **weights.fields, **metric.fields())  # fmt: skip
     b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=1.0, **weights.fields))

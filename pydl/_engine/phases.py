@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydl import _core
 from pydl._engine.builder import Builder
-from pydl._engine.protocols import OptimizerOp
 from pydl._engine.variable import Variable
+
+if TYPE_CHECKING:
+    from pydl._engine.protocols import OptimizerOp
 
 _GROUP = 64  # elements per part of a norm, as in kernel.h
 
@@ -34,7 +36,7 @@ def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
     """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
     if not penalised:
         return None
-    slot = b.slot(1)
+    slot = b.accumulator(1)
     for parts in [_emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch)) for v in penalised]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from pydl._core import Arrays as Arrays  # for the training floor, which does no
 from pydl._engine import passes
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
-from pydl._engine.objective import Objective, Slots, emit_gather, emit_objective
+from pydl._engine.objective import Accumulators, Objective, emit_gather, emit_objective
 from pydl._engine.pace import Pace
 from pydl._engine.phases import Penalties, Transform, emit_penalties, emit_update
-from pydl._engine.protocols import Graph, OptimizerOp
 from pydl._engine.team import choose_threads
 from pydl._engine.walk import Walk
+
+if TYPE_CHECKING:
+    from pydl._engine.protocols import Graph, OptimizerOp
 
 
 class Program:
@@ -47,8 +50,8 @@ class Program:
     single_steps : bool
         Whether a chunk may hold one step only.
     sums : float64 array
-        The accumulators.
-    slots : Slots
+        Where the figures are summed up.
+    accumulators : Accumulators
         Places in `sums`.
     inputs, outputs : list of Tensor
     trained : list of Variable
@@ -70,7 +73,7 @@ class Program:
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})
         self.kind = kind
         self.batch = batch
-        self.slots = Slots([], [])
+        self.accumulators = Accumulators()
         for k, x in enumerate(inputs):
             emit_gather(b, x.buffer, k)
         walk.forward({} if objective is None else objective.claims(graph))
@@ -78,10 +81,10 @@ class Program:
             for k, t in enumerate(graph.outputs):
                 b.emit("put", x=walk[t].buffer, B=batch, O=walk[t].columns, k=k)
         else:
-            self.slots = emit_objective(b, objective, graph, walk, weighted)
+            self.accumulators = emit_objective(b, objective, graph, walk, weighted)
             if training:
                 walk.backward()
-            self.slots.penalty = emit_penalties(b, objective.penalised)
+            self.accumulators.penalty = emit_penalties(b, objective.penalised)
             b.emit_tail()
         if kind == "gradients":
             Penalties().emit(b, list(b.trained.values()))
@@ -99,7 +102,7 @@ class Program:
         self.work = self.plan.work
         self.threads = choose_threads(self.work, threads)
         self.pace = Pace(self.threads)
-        self.sums = np.zeros(max(b.slots, 1))
+        self.sums = np.zeros(max(b.accumulators, 1))
 
     @property
     def nbytes(self) -> int:

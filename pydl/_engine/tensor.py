@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl._core import Buffer
 from pydl._engine.variable import Variable
@@ -79,7 +78,7 @@ class Tensor:
         """B and L of a record that works on rows of the last axis: rows, and how many of them make a sample."""
         return {"B": self.rows_of_last, "L": self.rows_of_last // self.batch}
 
-    def array(self) -> NDArray[Any]:
+    def array(self) -> np.ndarray:
         """A view of the memory that the plan is bound to now: not to be kept."""
         return np.asarray(self.buffer).reshape(self.shape)
 

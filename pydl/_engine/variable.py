@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from pydl import _core
 from pydl._engine.layout import Layout
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left
 
@@ -52,7 +54,7 @@ class Variable:
         trainable: bool = True,
         layout: type[Layout] = Layout,
         regularizer: Any = None,
-        constraint: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+        constraint: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.shape = tuple(int(d) for d in shape)
         self.dtype = dtype
@@ -96,11 +98,11 @@ class Variable:
         return self.grad
 
     @property
-    def gradient(self) -> NDArray[Any]:
+    def gradient(self) -> np.ndarray:
         """The gradient as the user sees it: a view of a plain variable's, a copy of one in panels."""
         return self.unpack(self.gradient_buffer())
 
-    def unpack(self, buffer: _core.Buffer) -> NDArray[Any]:
+    def unpack(self, buffer: _core.Buffer) -> np.ndarray:
         """Storage of this layout as the user's array: a view if the layout is plain, else a copy."""
         return self.layout.unpack(np.asarray(buffer))
 
@@ -111,11 +113,11 @@ class Variable:
             raise ValueError(f'variable "{self.path}": expected an array of shape {self.shape}, got {values.shape}')
         self.layout.pack(values, np.asarray(buffer))
 
-    def numpy(self) -> NDArray[Any]:
+    def numpy(self) -> np.ndarray:
         """A copy of the value."""
         return np.array(self.unpack(self.buffer))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def assign(self, value: ArrayLike) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydl import losses, metrics
 from pydl._base.args import real
 from pydl._base.registry import serialize
 
 
-@dataclass
-class CompiledMetric:
+class CompiledMetric(NamedTuple):
     """A metric of one output.
 
     Attributes

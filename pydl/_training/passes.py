@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl._base import check
 from pydl._engine.program import Program
@@ -17,11 +15,10 @@ from pydl._training.inputs import Batches, open_rows
 from pydl._training.rows import Rows, sinks
 from pydl.callbacks import CallbackList
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
-@dataclass
-class Chunk:
+class Chunk(NamedTuple):
     """Some steps on end, ready to run.
 
     Attributes

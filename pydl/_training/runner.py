@@ -9,7 +9,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from pydl._base import random
 from pydl._engine.cache import ProgramCache
@@ -19,7 +19,7 @@ from pydl._engine.phases import Transform
 from pydl._engine.program import Program
 from pydl._training.rows import Rows
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 class Runner:
@@ -156,13 +156,13 @@ class Runner:
 
         logs: dict[str, float] = {"loss": 0.0}
         if program is not None and n:
-            slots = program.slots
-            parts = [mean(s) for s in slots.losses]
-            penalty = 0.0 if slots.penalty is None else mean(slots.penalty)
+            places = program.accumulators
+            parts = [mean(s) for s in places.losses]
+            penalty = 0.0 if places.penalty is None else mean(places.penalty)
             logs["loss"] = sum(p * w for p, w in zip(parts, model.loss_weights, strict=True)) + penalty
             if len(parts) > 1:
                 logs |= {f"{name}_loss": p for name, p in zip(model.output_names, parts, strict=True)}
-            for c, slot in zip(model.compiled_metrics, slots.metrics, strict=True):
+            for c, slot in zip(model.compiled_metrics, places.metrics, strict=True):
                 if slot is not None:
                     c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
         elif len(model.output_names) > 1:

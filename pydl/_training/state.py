@@ -1,10 +1,8 @@
 """Where a call of fit stands: all that a resumed run needs besides weights, optimizer and data."""
 
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 
-@dataclass
 class FitState:
     """The position and the running sums of a `Model.fit`.
 
@@ -26,14 +24,21 @@ class FitState:
         What `Callback.state` returned, by the callback's key in its CallbackList.
     """
 
-    epoch: int = 0
-    step: int = 0
-    earlier: int = 0
-    seed: int = 0
-    draws: int = 0
-    totals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    history: dict[str, list[float]] = field(default_factory=dict)
-    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    def __init__(
+        self, epoch: int = 0, step: int = 0, earlier: int = 0, seed: int = 0, draws: int = 0,
+        totals: dict[str, tuple[float, float]] | None = None, history: dict[str, list[float]] | None = None,
+        callbacks: dict[str, dict[str, Any]] | None = None,
+    ) -> None:  # fmt: skip
+        self.epoch, self.step, self.earlier, self.seed, self.draws = epoch, step, earlier, seed, draws
+        self.totals = {} if totals is None else totals
+        self.history = {} if history is None else history
+        self.callbacks = {} if callbacks is None else callbacks
+
+    def moved_to(self, epoch: int, step: int, callbacks: dict[str, dict[str, Any]]) -> Self:
+        """The state of the same run that runs batch `step` of `epoch` next, with what callbacks keep."""
+        return type(self)(
+            epoch, step, self.earlier, self.seed, self.draws, self.totals if step else {}, self.history, callbacks
+        )
 
     def to_config(self) -> dict[str, Any]:
         """The state as a dictionary that JSON can hold, without loss."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pydl import optimizers
 from pydl._base import check
@@ -19,7 +18,7 @@ from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 from pydl.layers.base import Layer
 
-Array = NDArray[Any]
+Array = np.ndarray
 
 
 class Trainer(Layer):

@@ -1,6 +1,5 @@
 """Go on after a crash where the run was."""
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -68,12 +67,8 @@ class BackupAndRestore(Callback):
         """Save with the next batch to run as position: batch `step` of `epoch`."""
         live = self.model.fit_state
         keyed = self.callbacks.keyed()
-        self.model.fit_state = dataclasses.replace(
-            live,
-            epoch=epoch,
-            step=step,
-            totals=live.totals if step else {},
-            callbacks={key: state for key, callback in keyed.items() if (state := callback.state())},
+        self.model.fit_state = live.moved_to(
+            epoch, step, {key: state for key, callback in keyed.items() if (state := callback.state())}
         )
         try:
             saving.save_checkpoint(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 if TYPE_CHECKING:
     from pydl.callbacks.callback_list import CallbackList
@@ -112,9 +112,9 @@ class Callback:
     def set_state(self, state: dict[str, Any]) -> None:
         """Take what `state` returned in the run that is being resumed."""
 
-    def kept_weights(self) -> Mapping[str, NDArray[Any]]:
+    def kept_weights(self) -> Mapping[str, np.ndarray]:
         """Weights of the model that this callback keeps, by path."""
         return {}
 
-    def set_kept_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+    def set_kept_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take what `kept_weights` returned in the run that is being resumed."""

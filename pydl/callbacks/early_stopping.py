@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from pydl.callbacks._monitor import Monitor
 from pydl.callbacks._say import say
@@ -66,7 +66,7 @@ class EarlyStopping(Callback):
         self.stopped_epoch = 0
         self.best: float | None = None
         self.best_epoch = 0
-        self.best_weights: dict[str, NDArray[Any]] = {}
+        self.best_weights: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._reset()
@@ -110,8 +110,8 @@ class EarlyStopping(Callback):
         for name in _STATE:
             setattr(self, name, number(state, name))
 
-    def kept_weights(self) -> Mapping[str, NDArray[Any]]:
+    def kept_weights(self) -> Mapping[str, np.ndarray]:
         return self.best_weights
 
-    def set_kept_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+    def set_kept_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         self.best_weights = dict(weights)

@@ -6,10 +6,9 @@ import inspect
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from pydl import config, constraints, initializers, regularizers
 from pydl._base import check
@@ -20,6 +19,9 @@ from pydl._engine.layout import Layout
 from pydl._engine.masks import flags
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _names: Counter[str] = Counter()
 
@@ -114,7 +116,7 @@ class Layer(Configurable):
     trainable_variables = trainable_weights
     variables = weights
 
-    def get_weights(self) -> list[NDArray[Any]]:
+    def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights."""
         return [v.numpy() for v in self.weights]
 
@@ -218,7 +220,7 @@ class Layer(Configurable):
 
     # -- the NumPy escape hatch -----------------------------------------------------------------------------------
 
-    def call(self, *inputs: NDArray[Any]) -> NDArray[Any]:
+    def call(self, *inputs: np.ndarray) -> np.ndarray:
         """The forward pass in NumPy; may take `training=` as a keyword."""
         raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
