@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pydl
+from pydl._base.replacing import replaced
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
-from pydl.pipeline.writing import replaced
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"
@@ -95,12 +95,12 @@ class Run:
 
     def write_csv(self, name: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
         """Write a table, row by row."""
-        with replaced(self.path / name) as file:
+        with replaced(self.path / name, "w") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
 
     def write(self, name: str, text: str) -> None:
         """Write a text."""
-        with replaced(self.path / name) as file:
+        with replaced(self.path / name, "w") as file:
             file.write(text)

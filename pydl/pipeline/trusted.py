@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import skops.io
+
+from pydl._base.replacing import replaced
 
 _LIMIT = 1 << 30  # bytes, unpacked: far beyond any preparation
 # Each with the one way in which skops may build it.
@@ -38,10 +39,8 @@ _TRUSTED = frozenset(
 
 def dump(content: dict[str, Any], path: str | Path) -> None:
     """Write in one step: the file is whole or as it was."""
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(skops.io.dumps(content))
-    os.replace(beside, path)
+    with replaced(Path(path)) as file:
+        file.write(skops.io.dumps(content))
 
 
 def load(path: str | Path) -> dict[str, Any]:
