@@ -68,8 +68,11 @@ def locked_draft(path: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
         os.close(descriptor)
 
 
-def leftovers(path: Path) -> Iterator[tuple[Path, int | None]]:
-    """Drafts of a path, each with a descriptor that locks it, or None where its writer is alive or not known."""
+def drafts(path: Path) -> Iterator[tuple[Path, int, bool | None]]:
+    """This user's drafts of a path, each with its open descriptor and whether somebody else is writing it.
+
+    Where nobody is, the descriptor locks it from now on; None where the file system has no locks to tell by.
+    """
     pattern = re.compile(re.escape(f".{path.name}.") + r"[0-9a-f]{8,16}\.tmp")
     try:
         names = sorted(name for name in os.listdir(path.parent) if pattern.fullmatch(name))
@@ -83,15 +86,16 @@ def leftovers(path: Path) -> Iterator[tuple[Path, int | None]]:
         except OSError:
             continue
         try:
-            yield draft, descriptor if lock(descriptor) else None
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                yield draft, descriptor, lock(descriptor)
         finally:
             os.close(descriptor)
 
 
 def remove_leftovers(path: Path) -> None:
     """Remove the drafts that killed writers of a path have left."""
-    for draft, descriptor in leftovers(path):
-        if descriptor is not None:
+    for draft, _, alive in drafts(path):
+        if alive is False:
             with contextlib.suppress(OSError):
                 remove(draft)
 
@@ -104,18 +108,17 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def lock(descriptor: int, wait: bool = False) -> bool:
-    """Lock an open file until it is closed; returns whether it is locked now.
-
-    False also where the file system has no locks: nothing is known of the living there.
-    """
+def lock(descriptor: int, wait: bool = False) -> bool | None:
+    """Lock an open file or folder until it is closed; returns whether another holds it, None without locks."""
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return True
     except OSError:
-        return False
-    return True
+        return None
+    return False
 
 
 def sync(path: Path) -> None:
