@@ -19,6 +19,7 @@ from pydl.pipeline.target import Target
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"
+PREPARATION_OF_IMAGES = "preparation.json"
 TARGET = "target.json"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
@@ -30,7 +31,21 @@ INFO = "info.json"  # when, how long, on what; the last to be written
 STREAM = "stream"  # a folder of prepared rows, while a run in pieces goes on
 DRAFT = "draft.json"  # what a run is of, while it goes on
 FILES = frozenset(
-    {MODEL, PREPARATION, TARGET, METRICS, HISTORY, PREDICTIONS, CONFIG, REPORT, STUDY, INFO, STREAM, DRAFT}
+    {
+        MODEL,
+        PREPARATION,
+        PREPARATION_OF_IMAGES,
+        TARGET,
+        METRICS,
+        HISTORY,
+        PREDICTIONS,
+        CONFIG,
+        REPORT,
+        STUDY,
+        INFO,
+        STREAM,
+        DRAFT,
+    }
 )
 
 
@@ -73,9 +88,11 @@ class Run:
 
     def fitted(self) -> Fitted:
         """What the run has learnt."""
-        kind = ImagePreparation if self.options().task == "image" else Preparation
+        images = self.options().task == "image"
         return Fitted(
-            kind.load(self.file(PREPARATION)),
+            ImagePreparation.load(self.file(PREPARATION_OF_IMAGES))
+            if images
+            else Preparation.load(self.file(PREPARATION)),
             Target.from_state(self.json(TARGET)),
             pydl.models.load_model(self.file(MODEL)),
         )

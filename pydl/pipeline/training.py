@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 import pydl
 from pydl.pipeline import crossval, stream, tuning
 from pydl.pipeline.columns import guess
@@ -49,9 +51,11 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
     begin = time.monotonic()
     if options.task == "auto" and options.target is None and looks_like_images(options.data):
         options = options.with_(task="image")
-    if options.threads:
-        pydl.config.set_num_threads(options.threads)
-    with begun(options.out, identity(options), overwrite, watch) as run:
+    with (
+        pydl.config.limit_threads(options.threads),
+        threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
+        begun(options.out, identity(options), overwrite, watch) as run,
+    ):
         outcome = _outcome(options, run, watch)
         run.keep(outcome.fitted, options)
         conclude(run, options, outcome, begin, watch)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info
 
 import pydl
 from pydl import cli
@@ -174,3 +175,40 @@ def test_a_study_is_of_its_data_and_options(data: Path, tmp_path: Path, capsys: 
     assert trials(data, 2) == 2, "a row more"
     info = json.loads((out / "info.json").read_text())
     assert info["settings"]["hidden"] != [4]
+
+
+def test_threads_hold_for_everything_and_for_the_run_only(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baselines, seen = judging.baseline.baselines, list[int]()
+
+    def counted(*arguments: Any) -> Any:
+        seen.extend(pool["num_threads"] for pool in threadpool_info())
+        return baselines(*arguments)
+
+    monkeypatch.setattr(judging.baseline, "baselines", counted)
+    before = pydl.config.get_num_threads()
+    assert train(data, tmp_path / "run", "--threads", 1) == 0
+    assert set(seen) == {1}
+    assert pydl.config.get_num_threads() == before
+
+
+def test_a_run_on_images_is_replaced_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    command = ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", str(out)]
+    assert cli.main(command) == 0
+    assert cli.main(command) == 1
+    assert cli.main([*command, "--overwrite"]) == 0
+    assert cli.main(["show", str(out)]) == 0
+    assert json.loads((out / "info.json").read_text())["data"] == {"sha256": None, "rows": 1797}
+
+
+@pytest.mark.parametrize("name", ["config.json", "target.json", "preparation.skops", "model.safetensors"])
+def test_a_run_is_of_regular_files(name: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert train(data, out) == 0
+    (out / name).unlink()
+    os.mkfifo(out / name)
+    assert cli.main(["predict", str(out), str(data), "--out", str(tmp_path / "p.csv")]) == 1
+    assert capsys.readouterr().err.startswith("pydl: ")
+    assert not (tmp_path / "p.csv").exists()
