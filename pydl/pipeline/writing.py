@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -134,8 +136,19 @@ class _Npz:
 
     def close(self) -> None:
         names = self.pieces[0] if self.pieces else ()
-        arrays: dict[str, Any] = {name: np.concatenate([piece[name] for piece in self.pieces]) for name in names}
-        np.savez(self.file, **arrays)
+        # Not `np.savez`, to which some names of columns are arguments, and "a/b" a folder.
+        with zipfile.ZipFile(self.file, "w", allowZip64=True) as archive:
+            for name in names:
+                member = zipfile.ZipInfo(f"{_member(name)}.npy")
+                with archive.open(member, "w", force_zip64=True) as inner:
+                    np.lib.format.write_array(
+                        inner, np.concatenate([piece[name] for piece in self.pieces]), allow_pickle=False
+                    )
+
+
+def _member(name: str) -> str:
+    """The name of a column without what would make a path of it."""
+    return re.sub(r"[/\\:\0]", lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def _array(column: pd.Series) -> NDArray[Any]:

@@ -153,7 +153,7 @@ def test_info_says_what_of_and_how(data: Path, tmp_path: Path) -> None:
     assert train(data, tmp_path / "run", "--lr", "0.01") == 0
     info = json.loads((tmp_path / "run" / "info.json").read_text())
     assert info["data"] == {"sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "rows": 60}
-    assert info["settings"] == {"hidden": [4], "optimizer": "adam", "lr": 0.01, "dropout": 0.0, "batch_size": 16}
+    assert info["settings"] == {"hidden": [4], "optimizer": "adam", "lr": 0.01, "dropout": 0.1, "batch_size": 16}
     assert info["versions"]["pydl"] == pydl.__version__
     assert info["seconds"] > 0
 
