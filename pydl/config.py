@@ -74,14 +74,15 @@ def get_num_threads() -> int:
     (rounded up), physical cores, OMP_NUM_THREADS, PYDL_NUM_THREADS, and what the OpenMP runtime allows at the moment
     (which is how `threadpoolctl.threadpool_limits` is obeyed).
 
+    Where the system refuses to start so many (`ulimit -u`, a control group's limit of tasks), 1, with a warning.
+
     Raises
     ------
     ValueError
         PYDL_NUM_THREADS is set and no integer >= 1.
     """
-    if _num_threads is not None:
-        return _num_threads
-    return min(_default_threads(), _core.max_threads())
+    wanted = _num_threads if _num_threads is not None else min(_default_threads(), _core.max_threads())
+    return wanted if wanted == 1 else threads.startable(wanted)
 
 
 def set_num_threads(num_threads: int | None) -> None:
