@@ -279,7 +279,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_arrow(path: Path) -> pd.DataFrame:
     with pyarrow.memory_map(str(path)) as source:
-        return _arrow_reader(source).read_all().to_pandas(ignore_metadata=True)
+        table = _arrow_reader(source).read_all()
+        table.validate(full=True)  # or offsets that point anywhere would be followed
+        return table.to_pandas(ignore_metadata=True)
 
 
 def _arrow_reader(source: Any) -> Any:
@@ -335,6 +337,7 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
                 else map(reader.get_batch, range(reader.num_record_batches))
             )
             for batch in batches:
+                batch.validate(full=True)
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows).to_pandas(ignore_metadata=True)
     else:

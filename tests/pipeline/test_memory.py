@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pydl.pipeline import memory
@@ -73,6 +74,21 @@ def test_members_that_are_no_deflate(tmp_path: Path) -> None:
     (tmp_path / "t.npz").write_bytes(raw)
     with pytest.raises(ValueError, match="cannot be read as a table"):
         read_table(tmp_path / "t.npz")
+
+
+def test_offsets_that_point_anywhere(tmp_path: Path) -> None:
+    """Arrow follows them without a look: a process that reads such a file would end."""
+    path = tmp_path / "t.arrow"
+    table = pa.table({"a": ["abc", "def", "ghi"]})
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    raw, offsets = path.read_bytes(), np.array([0, 3, 6, 9], "<i4").tobytes()
+    assert raw.count(offsets) == 1
+    path.write_bytes(raw.replace(offsets, np.array([0, 3, 2_000_000_000, 2_000_000_009], "<i4").tobytes()))
+    with pytest.raises(ValueError, match="cannot be read as a table"):
+        read_table(path)
+    with pytest.raises(ValueError, match="cannot be read as a table"):
+        list(read_chunks(path))
 
 
 @pytest.mark.alone
