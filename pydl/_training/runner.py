@@ -103,6 +103,7 @@ class Runner:
     def prepare_training(self) -> None:
         """Make sure of a seed and of the optimizer's slots."""
         self.drawn_seed()
+        self.model.optimizer.serve(self.model)
         self.model.optimizer.build(self.model.trainable_variables)
 
     def drawn_seed(self) -> int:

@@ -59,7 +59,8 @@ class Trainer(Layer):
         Raises
         ------
         ValueError, TypeError
-            Unknown names (the valid ones are listed), missing losses, wrong numbers of entries.
+            Unknown names (the valid ones are listed), missing losses, wrong numbers of entries; an optimizer that has
+            taken steps on another model.
         """
         resolved = optimizers.get(optimizer)
         if resolved is None:
@@ -72,6 +73,7 @@ class Trainer(Layer):
             "weighted_metrics": weighted_metrics,
             "loss_weights": loss_weights,
         }
+        resolved.serve(self)
         self._compile_arguments = arguments
         self.optimizer = resolved
         self._runner.programs.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -94,6 +95,7 @@ class Optimizer(Configurable):
         )
         self._kept: dict[str, dict[int, tuple[Variable, Variable]]] = {"average": {}, "gradient_accumulator": {}}
         self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
+        self._served: tuple[weakref.ref[Any], str] | None = None  # the model whose steps were counted, and its name
         self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
 
@@ -101,6 +103,21 @@ class Optimizer(Configurable):
     def slots(self) -> tuple[str | None, ...]:
         """Names of the arrays kept for each weight, zero at first; a kernel gets them as s0, s1, s2 (None: none)."""
         return ()
+
+    def serve(self, model: Any) -> None:
+        """Train this model from now on.
+
+        Raises
+        ------
+        ValueError
+            When another model took steps with it, of which the counter and the slots are: no start for this one.
+        """
+        if self._served is not None and self.batches and self._served[0]() is not model:
+            raise ValueError(
+                f'{type(self).__name__}: it has taken {self.batches} steps on model "{self._served[1]}", from which '
+                f'model "{model.name}" cannot start; make another: type(optimizer).from_config(optimizer.get_config())'
+            )
+        self._served = weakref.ref(model), model.name
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of these variables, and forget those of others."""
