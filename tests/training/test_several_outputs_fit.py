@@ -126,6 +126,13 @@ def test_weights_of_samples_and_classes_where_one_of_two_outputs_has_a_loss(tmp_
     assert loaded.evaluate(A, Y, verbose=0) == model.evaluate(A, Y, verbose=0)
 
 
+def test_one_array_of_weights_counts_for_all_outputs() -> None:
+    model = two_heads(["mse", "mse"])
+    w = np.arange(6.0)
+    y = {"out": Y, "aux": A}
+    assert model.test_on_batch(A, y, sample_weight=w) == model.test_on_batch(A, y, sample_weight=[w, w])
+
+
 def test_what_is_said_where_no_output_has_a_loss_or_a_weight_has_none() -> None:
     with pytest.raises(ValueError, match="none of the outputs"):
         two_heads([None, None])
