@@ -51,7 +51,7 @@ def run_fit(
     validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
     listed = CallbackList(
         callbacks, add_history=True, add_progbar=verbose != 0, model=model, epochs=epochs, steps=source.steps,
-        verbose=verbose,
+        verbose=verbose, validation_freq=None if validate is None else validation_freq,
     )  # fmt: skip
 
     model.stop_training = False
@@ -176,11 +176,13 @@ def _seed(model: Any, lap: int) -> int:
 def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:
     """The steps of one epoch from where `fit_state` stands; returns loss and metrics over all of them."""
     state, per_batch = model.fit_state, callbacks.per_batch
-    model._runner.reset_metrics()
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
-    with closing(source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop)) as chunks:
+    with (
+        model._runner.collecting(),
+        closing(source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop)) as chunks,
+    ):
         for chunk in chunks:
             if sums is None:
                 sums = np.zeros_like(chunk.program.sums)

@@ -93,8 +93,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics on rows or batches."""
     callbacks.on_test_begin()
-    model._runner.reset_metrics()
-    logs = (_evaluate_rows if isinstance(data, Rows) else _evaluate_batches)(model, data, batch_size, steps, callbacks)
+    run = _evaluate_rows if isinstance(data, Rows) else _evaluate_batches
+    with model._runner.collecting():
+        logs = run(model, data, batch_size, steps, callbacks)
     callbacks.on_test_end(logs)
     return logs
 

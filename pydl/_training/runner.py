@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Runner:
         self.seed: int | None = None
         self.transforms: tuple[Transform, ...] = ()
         self._training = Lock()
+        self._passes = local()
 
     # -- programs -------------------------------------------------------------------------------------------------
 
@@ -146,6 +148,22 @@ class Runner:
         return arguments
 
     # -- figures --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Within the `with` block, metrics collect the figures of a pass; one that it interrupts gets its own back."""
+        metrics = [c.metric for c in self.model.compiled_metrics]
+        outer = getattr(self._passes, "open", False)
+        kept = [copy.deepcopy(vars(metric)) for metric in metrics] if outer else []
+        self._passes.open = True
+        self.reset_metrics()
+        try:
+            yield
+        finally:
+            self._passes.open = outer
+            for metric, state in zip(metrics, kept, strict=False):
+                vars(metric).clear()
+                vars(metric).update(state)
 
     def reset_metrics(self) -> None:
         """Begin the figures anew."""
