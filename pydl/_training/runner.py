@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,6 +43,14 @@ class Runner:
         self.transforms: tuple[Transform, ...] = ()
         self._training = Lock()
         self._passes = local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along: neither programs nor locks."""
+        return {name: getattr(self, name) for name in ("model", "seed", "transforms")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Runner.__init__(self, state["model"])
+        self.seed, self.transforms = state["seed"], state["transforms"]
 
     # -- programs -------------------------------------------------------------------------------------------------
 
@@ -110,7 +119,28 @@ class Runner:
         """Make sure of a seed and of the optimizer's slots."""
         self.drawn_seed()
         self.model.optimizer.serve(self.model)
-        self.model.optimizer.build(self.model.trainable_variables)
+        trained = self.model.trainable_variables
+        self._tell_of_frozen(trained)
+        self.model.optimizer.build(trained)
+
+    def _tell_of_frozen(self, trained: list[Any]) -> None:
+        """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
+        model = self.model
+        if not trained and any(v.trainable for v in model.weights):
+            warnings.warn(
+                f'model "{model.name}": all its layers are frozen, so nothing is trained; freezing counts at once, '
+                "also behind compile: set trainable = True again before training it",
+                stacklevel=5,
+            )
+        compiled = {id(v) for v in model.compiled_trainable}
+        freed = [v.path for v in trained if id(v) not in compiled]
+        if freed:
+            model.compiled_trainable = trained
+            warnings.warn(
+                f'model "{model.name}": {", ".join(freed[:4])}{" ..." if freed[4:] else ""} were frozen when it was '
+                "compiled and are trained now, as freezing counts at once; compile it again if that is meant",
+                stacklevel=5,
+            )
 
     def drawn_seed(self) -> int:
         """The seed, drawn now unless there is one."""

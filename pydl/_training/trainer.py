@@ -39,10 +39,20 @@ class Trainer(Layer):
         self.loss_weights: list[float] = []
         self.compiled_metrics: list[CompiledMetric] = []
         self.expected_targets: list[Targets | None] = []
+        self.compiled_trainable: list[Any] = []  # the weights that were to be trained when compile was called
         self.stop_training = False
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
         self._runner = Runner(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along; calls in order first, so that none is met at the end of a long chain."""
+        return {name: vars(self)[name] for name in ("inputs", "calls") if name in vars(self)} | vars(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.optimizer is not None:
+            self.optimizer.belong(self)
 
     # -- compile --------------------------------------------------------------------------------------------------
 
@@ -95,6 +105,7 @@ class Trainer(Layer):
         if self._compile_arguments is None:
             return
         given, names = self._compile_arguments, self.output_names
+        self.compiled_trainable = self.trainable_variables
         self.losses = resolve_losses(given["loss"], self.outputs, names)
         self.loss_weights = resolve_loss_weights(given["loss_weights"], self.losses, names)
         self.compiled_metrics = resolve_metrics(

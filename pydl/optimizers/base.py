@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -95,7 +95,7 @@ class Optimizer(Configurable):
         )
         self._kept: dict[str, dict[int, tuple[Variable, Variable]]] = {"average": {}, "gradient_accumulator": {}}
         self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
-        self._served: tuple[weakref.ref[Any], str] | None = None  # the model whose steps were counted, and its name
+        self._served: tuple[Callable[[], Any], str] | None = None  # the model whose steps were counted, and its name
         self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
 
@@ -117,7 +117,22 @@ class Optimizer(Configurable):
                 f'{type(self).__name__}: it has taken {self.batches} steps on model "{self._served[1]}", from which '
                 f'model "{model.name}" cannot start; make another: type(optimizer).from_config(optimizer.get_config())'
             )
+        self.belong(model)
+
+    def belong(self, model: Any) -> None:
+        """Count as this model's, whose steps were taken: they were, or it is a copy of the one that took them."""
         self._served = weakref.ref(model), model.name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along; it serves no model that could train on, unless a model comes with it."""
+        kept = {name: list(made.values()) for name, made in self._kept.items()}
+        served = None if self._served is None else (_nobody, self._served[1])
+        return vars(self) | {"_slots": list(self._slots.values()), "_kept": kept, "_served": served}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._slots = {id(pair[0]): pair for pair in state["_slots"]}
+        self._kept = {name: {id(pair[0]): pair for pair in pairs} for name, pairs in state["_kept"].items()}
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of these variables, and forget those of others."""
@@ -279,3 +294,7 @@ class Optimizer(Configurable):
         if isinstance(config.get("learning_rate"), Mapping):
             config["learning_rate"] = schedules.deserialize(config["learning_rate"])
         return cls(**config)
+
+
+def _nobody() -> None:
+    """Stands for a model that is gone."""
