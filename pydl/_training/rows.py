@@ -129,8 +129,15 @@ class Rows:
 
     def take(self, rows: slice) -> Rows:
         """Some of the rows, as views."""
+        return self._with([a[rows] for a in self.arrays])
+
+    def copy(self) -> Rows:
+        """The same rows in memory of their own."""
+        return self._with([a.copy() for a in self.arrays])
+
+    def _with(self, arrays: list[Array]) -> Rows:
         part = object.__new__(Rows)
-        part.arrays = [a[rows] for a in self.arrays]
+        part.arrays = arrays
         part.n = len(part.arrays[0])
         part.labels = self.labels
         part.shapes, part.outputs = self.shapes, self.outputs

@@ -8,7 +8,7 @@ import numpy as np
 
 from pydl import optimizers
 from pydl._base import check
-from pydl._base.args import optional_whole, whole
+from pydl._base.args import one_of, optional_whole, whole
 from pydl._base.registry import serialize
 from pydl._training import passes
 from pydl._training.compile import (
@@ -63,6 +63,11 @@ class Trainer(Layer):
         metrics: Any = None,
         weighted_metrics: Any = None,
         loss_weights: Any = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how the model is to be trained and judged.
 
@@ -76,6 +81,9 @@ class Trainer(Layer):
             Names ("accuracy"), metrics, or functions of (y_true, y_pred). Sample and class weights count in the latter.
         loss_weights : float, or list or dict by output
             The total loss is the sum of the losses times these (and the regularizers' penalties).
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Taken because Keras takes them. They change no figure and no speed: steps always run on end, and nothing is
+            traced or scaled.
 
         Raises
         ------
@@ -83,6 +91,11 @@ class Trainer(Layer):
             Unknown names (the valid ones are listed), missing losses, wrong numbers of entries; an optimizer that has
             taken steps on another model.
         """
+        for name, flag in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
+            one_of("compile", name, flag, (True, False))
+        one_of("compile", "jit_compile", jit_compile, (True, False, "auto"))
+        if steps_per_execution != "auto":
+            whole("compile", "steps_per_execution", steps_per_execution, at_least=1)
         resolved = optimizers.get(optimizer)
         if resolved is None:
             raise ValueError('compile: optimizer is None; pass "adam" or another of pydl.optimizers')
@@ -180,7 +193,8 @@ class Trainer(Layer):
         validation_split : float
             The share of the *last* rows, before shuffling, to keep for validation.
         validation_data : tuple, source or sequence of batches, optional
-            `(x, y)` or `(x, y, sample_weight)`.
+            `(x, y)` or `(x, y, sample_weight)`. The batches of an iterator are kept in the first validation, and used
+            in those that follow.
         shuffle : bool
             Draw a new order of the rows for each epoch, from the model's seed. Those of earlier calls do not recur.
         class_weight : dict, optional

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from pydl._base.args import optional_real, optional_whole, real, text, whole
+from pydl._base.live import LiveNumber
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
@@ -206,15 +208,25 @@ class Optimizer(Configurable):
         return self.coefficients(updates + 1, self.rates(batches, steps))
 
     @property
-    def learning_rate(self) -> float | LearningRateSchedule:
-        """The rate, or the schedule that gives it; either may be set at any time."""
-        return self._learning_rate
+    def learning_rate(self) -> Any:
+        """The rate, or the schedule that gives it; either may be set at any time.
+
+        The rate computes and prints as a float does. It is read anew whenever it is used; `assign` sets it, `numpy`
+        and `float` read it.
+        """
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate
+        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"))
 
     @learning_rate.setter
-    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+    def learning_rate(self, value: Any) -> None:
         if not isinstance(value, LearningRateSchedule):
             value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
         self._learning_rate = value
+
+    def _rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.rates(self.batches)[0])
 
     def rates(self, iterations: int, steps: int = 1) -> np.ndarray:
         """Learning rates of `steps` batches, the first of them after `iterations` others: float64, shape (steps,)."""
