@@ -38,6 +38,8 @@ class Metric(Configurable):
     output: str = "m"
     #: Whether targets are class numbers.
     sparse: bool = False
+    #: Whether a larger figure is better, for callbacks; None leaves it to the name of the class.
+    rising: bool | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
