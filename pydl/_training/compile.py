@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -69,9 +70,15 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     several = isinstance(given, list | tuple | Mapping)
     entries = per_output("loss", given, names) if several else [given] * len(names)
     resolved = [losses.get(e) for e in entries]
-    for name, loss in zip(names, resolved, strict=True):
+    for name, output, loss in zip(names, outputs, resolved, strict=True):
         if loss is None:
             raise ValueError(f'compile: output "{name}" has no loss; pass loss="mse" or another of pydl.losses')
+        if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
+            warnings.warn(
+                f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
+                'learnt; use "binary_crossentropy" for a probability, or a unit for each class',
+                stacklevel=4,
+            )
     return resolved
 
 
