@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl import layers
-from pydl._base import check
+from pydl._base import check, sharing
 from pydl._base.registry import custom_object_scope
 from pydl._engine import listing
 from pydl._engine.graph import (
@@ -74,7 +74,7 @@ class Model(Trainer):
         if not self.trainable:
             self.trainable = False
         self._name_outputs()
-        self._name_variables()
+        self.name_variables()
         self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape
         self._resolve()
 
@@ -86,7 +86,8 @@ class Model(Trainer):
             seen[t.name] += 1
             self.output_names.append(t.name if counts[t.name] == 1 else f"{t.name}_{seen[t.name]}")
 
-    def _name_variables(self) -> None:
+    def name_variables(self) -> None:
+        """Give each variable the path of its place in this model: it may have got one in another model meanwhile."""
         names = Counter([layer.name for layer in self._layers] + [t.name for t in self.inputs])
         twice = [name for name, n in names.items() if n > 1]
         if twice:
@@ -134,14 +135,14 @@ class Model(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, layer by layer."""
+        """All variables, trainable or not, layer by layer; one that several layers share stands where it is first."""
         self._require_built("weights")
-        return [v for layer in self._layers for v in layer.weights]
+        return _each_once(v for layer in self._layers for v in layer.weights)
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return [v for layer in self._layers for v in layer.trainable_weights]
+        return _each_once(v for layer in self._layers for v in layer.trainable_weights)
 
     @property
     def trainable(self) -> bool:
@@ -301,11 +302,12 @@ class Model(Trainer):
         saving.load_weights(self, path)
 
     def get_config(self) -> dict[str, Any]:
-        """The graph as JSON values."""
+        """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""
         producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in self.inputs}
-        entries: dict[str, dict[str, Any]] = {}
+        with sharing.written(self._shared):
+            entries = {layer.name: {**_entry(layer), "calls": []} for layer in self._layers}
         for call in self.calls:
-            entry = entries.setdefault(call.layer.name, {**layers.serialize(call.layer), "calls": []})
+            entry = entries[call.layer.name]
             entry["calls"].append([producers[id(t)] for t in call.inputs])
             for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
                 producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
@@ -318,10 +320,21 @@ class Model(Trainer):
             "outputs": [producers[id(t)] for t in self.outputs],
         }
 
+    def _shared(self) -> dict[int, int]:
+        """A number for each layer, by id, that stands in several places of this model and of models within it."""
+        places: Counter[int] = Counter()
+        pending: list[Model] = [self]
+        while pending:
+            for layer in pending.pop().layers:
+                places[id(layer)] += 1
+                if isinstance(layer, Model) and places[id(layer)] == 1:
+                    pending.append(layer)
+        return {key: n for n, key in enumerate(key for key, count in places.items() if count > 1)}
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described."""
-        with custom_object_scope(custom_objects):
+        with custom_object_scope(custom_objects), sharing.read():
             tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
             for entry in config["inputs"]:
                 tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
@@ -431,16 +444,13 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "input": start,
-            "layers": [layers.serialize(layer) for layer in self._chain],
-        }
+        with sharing.written(self._shared):
+            chain = [_entry(layer) for layer in self._chain]
+        return {"name": self.name, "trainable": self.trainable, "input": start, "layers": chain}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
-        with custom_object_scope(custom_objects):
+        with custom_object_scope(custom_objects), sharing.read():
             chain = [_layer_from(entry) for entry in config["layers"]]
             start = [] if config["input"] is None else [layers.deserialize(config["input"])]
         return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
@@ -460,11 +470,25 @@ def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
     return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
 
 
+def _each_once(variables: Iterable[Variable]) -> list[Variable]:
+    return list({id(v): v for v in variables}.values())
+
+
+def _entry(layer: Layer) -> dict[str, Any]:
+    """What a config says of a layer, or a model used as one."""
+    return {**layers.serialize(layer), **sharing.mark(layer)}
+
+
 def _layer_from(entry: Mapping[str, Any]) -> Layer:
-    """A layer of a config, or a model used as one."""
-    if entry.get("class_name") in ("Model", "Sequential"):
-        return model_from_config(entry["config"])
-    return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+    """The layer, or the model used as one, that `_entry` described."""
+
+    def make() -> Layer:
+        if entry.get("class_name") in ("Model", "Sequential"):
+            return model_from_config(entry["config"])
+        return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+
+    layer: Layer = sharing.once(entry, make)
+    return layer
 
 
 def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:

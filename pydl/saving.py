@@ -69,7 +69,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
         "compile": None if model.optimizer is None else model.get_compile_config(),
         "state": _state(model),
     }
-    _write(path, "model", model.weights, _slots(model), documents)
+    _write(path, "model", _weights(model), _slots(model), documents)
 
 
 def load_model(
@@ -106,7 +106,7 @@ def load_model(
             if compiled is not None:
                 _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
                 _rebuild(reader, "compile", lambda: _build_optimizer(model))
-        pairs = _match(reader, "weights", model.weights)
+        pairs = _match(reader, "weights", _weights(model))
         if compiled is not None:
             pairs += _match(reader, "optimizer", _slots(model))
             if odd := sorted(reader.tensors.keys() - {name for _, name in pairs})[:4]:
@@ -126,7 +126,7 @@ def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     OSError
         When the file cannot be written; an old file is left as it was.
     """
-    _write(path, "weights", model.weights, [], {})
+    _write(path, "weights", _weights(model), [], {})
 
 
 def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
@@ -141,7 +141,7 @@ def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
         model's. The model is then unchanged.
     """
     with _open(path, ("weights", "model", "checkpoint")) as reader:
-        _assign(reader, _match(reader, "weights", model.weights))
+        _assign(reader, _match(reader, "weights", _weights(model)))
 
 
 def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
@@ -160,7 +160,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
         "state": _state(model) | {"fit": model.fit_state.to_config(), "stop_training": bool(model.stop_training)}
     }
     extra = {_kept_name(key, name): array for key, arrays in (kept or {}).items() for name, array in arrays.items()}
-    _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
+    _write(path, "checkpoint", _weights(model), _slots(model), documents, extra)
 
 
 def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]]:
@@ -178,7 +178,7 @@ def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, d
         fit_state = _rebuild(reader, "state", lambda: FitState.from_config(state.pop("fit")))
         stop_training = state.pop("stop_training")
         _build_optimizer(model)
-        weights, slots = _match(reader, "weights", model.weights), _match(reader, "optimizer", _slots(model))
+        weights, slots = _match(reader, "weights", _weights(model)), _match(reader, "optimizer", _slots(model))
         kept = _read_kept(reader, weights, reader.tensors.keys() - {name for _, name in weights + slots})
         _restore_state(reader, model, state)
         _assign(reader, weights + slots)
@@ -256,6 +256,12 @@ def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
 def _build_optimizer(model: "Model") -> None:
     if model.optimizer is not None:
         model.optimizer.build(model.trainable_variables)
+
+
+def _weights(model: "Model") -> list[Variable]:
+    """The weights, under the names of their places in this model: another one with the same layers names them anew."""
+    model.name_variables()
+    return model.weights
 
 
 def _slots(model: "Model") -> list[Variable]:

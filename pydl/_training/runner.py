@@ -101,8 +101,9 @@ class Runner:
             self._training.release()
 
     def prepare_training(self) -> None:
-        """Make sure of a seed and of the optimizer's slots."""
+        """Make sure of a seed, of the weights' names and of the optimizer's slots."""
         self.drawn_seed()
+        self.model.name_variables()
         self.model.optimizer.build(self.model.trainable_variables)
 
     def drawn_seed(self) -> int:

@@ -8,8 +8,7 @@ import numpy as np
 
 from pydl import activations
 from pydl._base.args import one_of, optional_whole, real, whole
-from pydl.metrics.base import Metric
-from pydl.metrics.confusion import judged
+from pydl.metrics.base import Metric, judged
 
 Array = np.ndarray
 

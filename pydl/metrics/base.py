@@ -203,3 +203,11 @@ class MeanMetricWrapper(Metric):
 def _begins(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     """Whether a shape is the beginning of another one, but for a last axis of size one."""
     return shape == whole[: len(shape)] or (shape[-1:] == (1,) and shape[:-1] == whole[: len(shape) - 1])
+
+
+def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether targets are positive (not 0), predictions, and float64 weights: all of shape (..., O)."""
+    y = float_array(owner, "y_pred", y_pred)
+    t, y = align(owner, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
+    rows = np.ones(y.shape[:-1]) if sample_weight is None else row_weights(owner, sample_weight, y.shape[:-1])
+    return t != 0, y, np.broadcast_to(rows[..., np.newaxis], y.shape)

@@ -7,18 +7,9 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import optional_whole, real
-from pydl._base.arrays import align, float_array, row_weights
-from pydl.metrics.base import Metric
+from pydl.metrics.base import Metric, judged
 
 Array = np.ndarray
-
-
-def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Array, Array, Array]:
-    """Whether targets are positive (not 0), predictions, and float64 weights: all of shape (..., O)."""
-    y = float_array(owner, "y_pred", y_pred)
-    t, y = align(owner, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
-    rows = np.ones(y.shape[:-1]) if sample_weight is None else row_weights(owner, sample_weight, y.shape[:-1])
-    return t != 0, y, np.broadcast_to(rows[..., np.newaxis], y.shape)
 
 
 class _Confusion(Metric):
