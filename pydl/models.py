@@ -25,6 +25,7 @@ from pydl._engine.graph import (
 from pydl._engine.masks import flags_of
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
+from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
@@ -174,20 +175,41 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool = False, out: Any = None) -> Any:
-        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another."""
+    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:
+        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another.
+
+        Parameters
+        ----------
+        inputs : array, SymbolicTensor, or list or dict of them
+        training : bool, optional
+            True: layers behave as in training, but nothing is trained. Dropout draws, anew at each call, from the
+            stream that `pydl.utils.set_random_seed` starts; BatchNormalization takes the batch's statistics and moves
+            its running ones. On symbolic tensors it holds, True or False, in whatever the outer model does.
+        out : array, or list of them, optional
+            Where to put the outputs.
+        """
         if not training:
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
-            return Layer.__call__(self, inputs)
+            return Layer.__call__(self, inputs, training=training)
         if training:
-            raise ValueError(
-                f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train'
-            )
+            return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    @property
+    def input(self) -> Any:
+        """The input, or the list of several."""
+        self._require_built("input")
+        return list(self.inputs) if len(self.inputs) > 1 else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The output, or the list of several."""
+        self._require_built("output")
+        return list(self.outputs) if len(self.outputs) > 1 else self.outputs[0]
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the input's shape from a symbolic tensor, where it has been left open."""
@@ -309,6 +331,8 @@ class Model(Trainer):
         for call in self.calls:
             entry = entries[call.layer.name]
             entry["calls"].append([producers[id(t)] for t in call.inputs])
+            if call.training is not None:
+                entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
             for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
                 producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
         return {
@@ -339,12 +363,13 @@ class Model(Trainer):
             for entry in config["inputs"]:
                 tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
             inputs = list(tensors.values())
-            made = {e["config"]["name"]: (_layer_from(e), list(e["calls"])) for e in config["layers"]}
+            made = {e["config"]["name"]: (_layer_from(e), e) for e in config["layers"]}
             done: Counter[str] = Counter()
             for name in config["order"]:
-                layer, calls = made[name]
-                xs = [tensors[tuple(place)] for place in calls[done[name]]]
-                ys = layer(xs if len(xs) > 1 else xs[0])
+                layer, entry = made[name]
+                xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
+                training = entry.get("training", {}).get(str(done[name]))
+                ys = layer(xs if len(xs) > 1 else xs[0], training=training)
                 for i, y in enumerate(ys if isinstance(ys, list) else [ys]):
                     tensors[(name, done[name], *([i] if i else []))] = y
                 done[name] += 1
@@ -358,7 +383,8 @@ class Sequential(Model):
     Parameters
     ----------
     layers : list of Layer, optional
-        It may start with `pydl.Input(shape)`; otherwise the model is built from the first data it sees.
+        It may start with `pydl.Input(shape)`, a layer with `input_shape` or `input_dim`, or a model whose input is
+        known; otherwise the model is built from the first data it sees.
     name : str, optional
 
     Examples
@@ -370,6 +396,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
         Trainer.__init__(self, name, trainable)
         self._chain: list[Layer] = []
+        self._ends: list[SymbolicTensor] = []  # in front of the first layer that is connected, and behind each
         self._start: InputLayer | None = None
         self.inputs, self.outputs, self.output_names = [], [], []
         if layers is not None and not isinstance(layers, list | tuple):
@@ -403,19 +430,20 @@ class Sequential(Model):
                 raise ValueError(f'Sequential "{self.name}": Input must come first, and once')
             self._start = layer
         else:
+            if not self._chain and self._start is None:
+                self._start = _start_of(layer)
             self._chain.append(layer)
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
         self._runner.programs.clear()
         if self._start is None or not self._chain:
-            self.inputs, self.outputs = [], []
+            self.inputs, self.outputs, self._ends = [], [], []
             return
-        first = self._start.tensor()
-        x: Any = first
-        for layer in self._chain:
-            x = layer(x)
-        self._connect([first], [x])
+        self._ends = self._ends[: len(self._chain) + 1] or [self._start.tensor()]
+        for layer in self._chain[len(self._ends) - 1 :]:
+            self._ends.append(layer(self._ends[-1]))
+        self._connect([self._ends[0]], [self._ends[-1]])
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, `(None, ...)`."""
@@ -454,6 +482,14 @@ class Sequential(Model):
             chain = [_layer_from(entry) for entry in config["layers"]]
             start = [] if config["input"] is None else [layers.deserialize(config["input"])]
         return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
+
+
+def _start_of(layer: Layer) -> InputLayer | None:
+    """The input of a chain that begins with this layer, if it says what comes in."""
+    shape = layer.first_shape
+    if isinstance(layer, Model) and len(layer.inputs) == 1:
+        shape = layer.inputs[0].shape[1:]
+    return None if shape is None else InputLayer(shape, dtype=layer.dtype)
 
 
 def _fits(shape: Any, wanted: Any) -> bool:

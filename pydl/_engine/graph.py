@@ -50,17 +50,31 @@ class Call:
     Attributes
     ----------
     inputs, outputs : list of SymbolicTensor
-    listed : bool
-        Whether the layer was given a list, be it of one tensor.
+    listed, several : bool
+        Whether the layer was given, and whether it returns, a list, be it of one tensor.
+    training : bool or None
+        Whether the layer behaves as in training; None: as the model does.
     """
 
     def __init__(
-        self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool
-    ) -> None:
+        self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool,
+        several: bool, training: bool | None,
+    ) -> None:  # fmt: skip
         self.layer = layer
-        self.listed = listed
+        self.listed, self.several = listed, several
+        self.training = training
         self.inputs = list(inputs)
         self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]
+
+    @property
+    def input(self) -> Any:
+        """What the layer was given: a tensor or a list."""
+        return list(self.inputs) if self.listed else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What the layer returned: a tensor or a list."""
+        return list(self.outputs) if self.several else self.outputs[0]
 
 
 def is_symbolic(x: Any) -> bool:

@@ -54,7 +54,7 @@ class Runner:
         self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
     ) -> Iterator[Program]:
         """The same, by sizes. `shapes`: of the inputs, if data decide sizes of theirs."""
-        weighted = () if kind == "predict" else weighted
+        weighted = () if kind in ("predict", "forward") else weighted
         workspace, program = self.programs.acquire(*self._recipe(kind, batch, weighted, shapes))
         try:
             yield program
@@ -73,7 +73,7 @@ class Runner:
     ) -> Program:
         """A new program; see `program_for`."""
         model = self.model
-        if kind == "predict":
+        if kind in ("predict", "forward"):
             return Program(model, kind, batch, shapes=shapes)
         penalised = [v for v in model.trainable_weights if v.regularizer is not None]
         objective = Objective(model.losses, model.loss_weights, model.compiled_metrics, penalised)
@@ -116,19 +116,21 @@ class Runner:
         """Run steps of a program; the optimizer's counter moves with those that train.
 
         `paced`: on as many threads as the program's pace says, which is told how long they took. `where`: as for
-        `Plan.run`: rows, row0, sums, sinks.
+        `Plan.run`: rows, row0, sums, sinks; seed and count, where the pass chooses them.
         """
-        arguments = self.arguments(program, steps)
+        arguments = self.arguments(program, steps) | where
+        if program.random and "seed" not in arguments:  # layers that draw outside training do so anew each time
+            arguments["seed"] = random.next_seed()
         if program.kind == "train":
             arguments["progress"] = self.model.optimizer.counter
         threads = program.pace.threads() if paced else program.threads
         begin = time.perf_counter()
-        program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments, **where)
+        program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments)
         if paced:
             program.pace.took(threads, steps, time.perf_counter() - begin)
 
     def arguments(self, program: Program, steps: int) -> dict[str, Any]:
-        """What changes from step to step: random numbers, the optimizer's coefficients."""
+        """What changes from step to step of training: random numbers, the optimizer's coefficients."""
         if program.kind not in ("train", "gradients"):
             return {}
         optimizer = self.model.optimizer

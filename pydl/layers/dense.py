@@ -118,7 +118,7 @@ class Dense(Layer):
         even = 4 * b.threads * -(-panels // b.threads) <= 5 * panels
         near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
         worth = even and (near or beyond_caches(self.kernel.buffer))
-        return b.training and bool(self.trainable_weights) and b.threads > 1 and worth
+        return b.gradients and bool(self.trainable_weights) and b.threads > 1 and worth
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)
