@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydl._base.registry import Registry, serialize
+from pydl.layers.arithmetic import Arithmetic
 from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
@@ -26,8 +27,8 @@ _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, GlobalAveragePooling1D,
-        InputLayer, LayerNormalization, Masking, Multiply, Rescaling, Reshape,
+        Activation, Add, Arithmetic, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten,
+        GlobalAveragePooling1D, InputLayer, LayerNormalization, Masking, Multiply, Rescaling, Reshape,
     ],
 )  # fmt: skip
 
