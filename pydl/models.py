@@ -316,12 +316,25 @@ class Model(Trainer):
         self._require_built("save_weights")
         saving.save_weights(self, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Read the weights from such a file. Raises `pydl.FormatError` when it is damaged or does not fit."""
+    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights from such a file, or from that of a whole model.
+
+        Parameters
+        ----------
+        path : str or path-like
+        skip_mismatch : bool
+            Take the layers that fit, and leave the others as they are, with a warning that names them: for another
+            number of classes, for instance.
+
+        Raises
+        ------
+        pydl.FormatError
+            When the file is damaged or, without `skip_mismatch`, does not fit; the model is then unchanged.
+        """
         from pydl import saving
 
         self._require_built("load_weights")
-        saving.load_weights(self, path)
+        saving.load_weights(self, path, skip_mismatch)
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""

@@ -18,7 +18,9 @@ table and from the `custom_objects` of the caller.
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -129,10 +131,11 @@ def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     _write(path, "weights", _weights(model), [], {})
 
 
-def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
+def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
-    Weights are matched by path; where the paths differ, because layers are numbered within a process, by order.
+    Weights are matched by path; where the paths differ, because layers are numbered within a process, by order. With
+    `skip_mismatch`, layers are matched in that way one by one, and those that do not fit stay as they are.
 
     Raises
     ------
@@ -141,7 +144,8 @@ def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
         model's. The model is then unchanged.
     """
     with _open(path, ("weights", "model", "checkpoint")) as reader:
-        _assign(reader, _match(reader, "weights", _weights(model)))
+        weights = _weights(model)
+        _assign(reader, _match_layers(reader, weights) if skip_mismatch else _match(reader, "weights", weights))
 
 
 def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
@@ -296,12 +300,54 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
             model.optimizer.learning_rate = rate
 
 
-def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
-    """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
+def _stored(reader: Reader, group: str) -> list[str]:
+    """The names of a file's tensors, in the order of the model that wrote it."""
     order = reader.json("order")
     stored = order.get(group) if isinstance(order, dict) else None
     if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
         refuse(reader.path, f"the order of its {group}", shorten(order))
+    return stored
+
+
+def _match_layers(reader: Reader, variables: Sequence[Variable]) -> Pairs:
+    """Pair the variables of the layers that fit with the tensors of a file, and warn of the others.
+
+    A layer is that of its name in the file or, where there is none, the one in its place, unless that is another's.
+    """
+    layers: dict[str, list[Variable]] = {}
+    for variable in variables:
+        layers.setdefault(_layer(variable.path), []).append(variable)
+    stored: dict[str, list[str]] = {}
+    for name in _stored(reader, "weights"):
+        stored.setdefault(_layer(name), []).append(name)
+    unnamed = dict(zip(layers, stored, strict=False))
+    pairs, skipped = [], []
+    for layer, weights in layers.items():
+        place = unnamed.get(layer)
+        names = stored.get(layer, [] if place is None or place in layers else stored[place])
+        if _ends(names) == _ends([v.path for v in weights]) and all(map(partial(_fits, reader), names, weights)):
+            pairs += list(zip(weights, names, strict=True))
+        else:
+            skipped.append(layer)
+    if skipped:
+        warnings.warn(
+            f'"{reader.path}": left as they were, as the file has nothing that fits: {", ".join(skipped)}', stacklevel=4
+        )
+    return pairs
+
+
+def _layer(path: str) -> str:
+    """The layer's part of a weight's path."""
+    return path.rpartition("/")[0]
+
+
+def _ends(paths: Sequence[str]) -> list[str]:
+    return [path.rpartition("/")[2] for path in paths]
+
+
+def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
+    """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
+    stored = _stored(reader, group)
     names = [variable.path for variable in variables]
     if len(stored) != len(names) or len(set(stored)) != len(stored):
         odd = sorted(set(stored) ^ set(names))[:4]
@@ -316,6 +362,11 @@ def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
     for variable, name in zip(variables, names, strict=True):
         _check_tensor(reader, name, variable)
     return list(zip(variables, names, strict=True))
+
+
+def _fits(reader: Reader, name: str, variable: Variable) -> bool:
+    entry = reader.tensors.get(name)
+    return entry is not None and (entry.dtype.name, entry.shape) == (str(variable.dtype), tuple(variable.shape))
 
 
 def _check_tensor(reader: Reader, name: str, variable: Variable) -> None:

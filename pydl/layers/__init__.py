@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydl._base.registry import Registry, serialize
+from pydl.layers.adapting import Normalization
 from pydl.layers.arithmetic import Arithmetic
 from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
@@ -19,8 +20,8 @@ from pydl.layers.pooling import GlobalAveragePooling1D
 
 __all__ = [
     "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten",
-    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply", "Rescaling",
-    "Reshape", "deserialize", "serialize",
+    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply",
+    "Normalization", "Rescaling", "Reshape", "deserialize", "serialize",
 ]  # fmt: skip
 
 _registry = Registry(
@@ -28,7 +29,7 @@ _registry = Registry(
     Layer,
     [
         Activation, Add, Arithmetic, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten,
-        GlobalAveragePooling1D, InputLayer, LayerNormalization, Masking, Multiply, Rescaling, Reshape,
+        GlobalAveragePooling1D, InputLayer, LayerNormalization, Masking, Multiply, Normalization, Rescaling, Reshape,
     ],
 )  # fmt: skip
 
