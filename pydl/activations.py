@@ -6,6 +6,7 @@ same kernel that layers use. `get` gives layers the description they emit that k
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
 from pydl._base.registry import unknown_name
-from pydl._engine.facts import activations, run_op
+from pydl._engine.facts import activations, rowwise, run_op
 
 __all__ = [
     "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",
@@ -70,9 +71,21 @@ def _apply(activation: Activation, x: Any, axis: int = -1) -> np.ndarray:
         return x
     if axis != -1:
         x = np.asarray(np.moveaxis(x, axis, -1), order="C")
+    warn_of_one_unit(activation, x.shape[-1] if x.ndim else 1)
     y = np.empty_like(x)
     run_op(f"act_{activation.kernel}_fwd", x.dtype.name, x=x, y=y, alpha=activation.alpha, **sizes(x))
     return y if axis == -1 else np.moveaxis(y, -1, axis)
+
+
+def warn_of_one_unit(activation: Activation, units: int | None, owner: str = "") -> None:
+    """Warn of an activation that normalizes over a single unit, where a constant comes out."""
+    if units == 1 and rowwise(activation):
+        constant = "1" if activation.name == "softmax" else "0"
+        warnings.warn(
+            f"{owner}{activation.name} over an axis of size one is {constant} for whatever input, so that nothing can "
+            'be learnt; for a probability use "sigmoid", for classes one unit each',
+            stacklevel=3,
+        )
 
 
 def linear(x: Any) -> np.ndarray:

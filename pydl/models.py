@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl import layers
-from pydl._base import check
+from pydl._base import check, sharing
 from pydl._base.registry import custom_object_scope
 from pydl._engine import listing
 from pydl._engine.graph import (
@@ -25,6 +25,7 @@ from pydl._engine.graph import (
 from pydl._engine.masks import flags_of
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
+from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
@@ -77,7 +78,7 @@ class Model(Trainer):
         if not self.trainable:
             self.trainable = False
         self._name_outputs()
-        self._name_variables()
+        self.name_variables()
         self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape
         self._resolve()
 
@@ -92,7 +93,8 @@ class Model(Trainer):
             seen[t.name] += 1
             self.output_names.append(t.name if counts[t.name] == 1 else f"{t.name}_{seen[t.name]}")
 
-    def _name_variables(self) -> None:
+    def name_variables(self) -> None:
+        """Give each variable the path of its place in this model: it may have got one in another model meanwhile."""
         names = Counter([layer.name for layer in self._layers] + [t.name for t in self.inputs])
         twice = [name for name, n in names.items() if n > 1]
         if twice:
@@ -140,14 +142,14 @@ class Model(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, layer by layer."""
+        """All variables, trainable or not, layer by layer; one that several layers share stands where it is first."""
         self._require_built("weights")
-        return [v for layer in self._layers for v in layer.weights]
+        return _each_once(v for layer in self._layers for v in layer.weights)
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return [v for layer in self._layers for v in layer.trainable_weights]
+        return _each_once(v for layer in self._layers for v in layer.trainable_weights)
 
     @property
     def trainable(self) -> bool:
@@ -179,8 +181,19 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool = False, out: Any = None) -> Any:
-        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another."""
+    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:
+        """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another.
+
+        Parameters
+        ----------
+        inputs : array, SymbolicTensor, or list or dict of them
+        training : bool, optional
+            True: layers behave as in training, but nothing is trained. Dropout draws, anew at each call, from the
+            stream that `pydl.utils.set_random_seed` starts; BatchNormalization takes the batch's statistics and moves
+            its running ones. On symbolic tensors it holds, True or False, in whatever the outer model does.
+        out : array, or list of them, optional
+            Where to put the outputs.
+        """
         if not training:
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
@@ -191,13 +204,23 @@ class Model(Trainer):
             inputs = listed if len(listed) > 1 else listed[0]
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
-            outputs = Layer.__call__(self, inputs)
+            outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if training:
-            raise ValueError(
-                f'Model "{self.name}": model(x) runs in inference mode; use train_on_batch or gradients to train'
-            )
+            return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    @property
+    def input(self) -> Any:
+        """The input, or the list of several."""
+        self._require_built("input")
+        return list(self.inputs) if len(self.inputs) > 1 else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The output, or the list of several."""
+        self._require_built("output")
+        return list(self.outputs) if len(self.outputs) > 1 else self.outputs[0]
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the input's shape from a symbolic tensor, where it has been left open."""
@@ -304,20 +327,36 @@ class Model(Trainer):
         self._require_built("save_weights")
         saving.save_weights(self, path)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Read the weights from such a file. Raises `pydl.FormatError` when it is damaged or does not fit."""
+    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights from such a file, or from that of a whole model.
+
+        Parameters
+        ----------
+        path : str or path-like
+        skip_mismatch : bool
+            Take the layers that fit, and leave the others as they are, with a warning that names them: for another
+            number of classes, for instance.
+
+        Raises
+        ------
+        pydl.FormatError
+            When the file is damaged or, without `skip_mismatch`, does not fit; the model is then unchanged.
+        """
         from pydl import saving
 
         self._require_built("load_weights")
-        saving.load_weights(self, path)
+        saving.load_weights(self, path, skip_mismatch)
 
     def get_config(self) -> dict[str, Any]:
-        """The graph as JSON values."""
+        """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""
         producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in self.inputs}
-        entries: dict[str, dict[str, Any]] = {}
+        with sharing.written(self._shared):
+            entries = {layer.name: {**_entry(layer), "calls": []} for layer in self._layers}
         for call in self.calls:
-            entry = entries.setdefault(call.layer.name, {**layers.serialize(call.layer), "calls": []})
+            entry = entries[call.layer.name]
             entry["calls"].append([producers[id(t)] for t in call.inputs])
+            if call.training is not None:
+                entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
             for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
                 producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
         keys = {"input_keys": self.input_keys, "output_keys": self.output_keys}
@@ -331,20 +370,32 @@ class Model(Trainer):
             "outputs": [producers[id(t)] for t in self.outputs],
         }
 
+    def _shared(self) -> dict[int, int]:
+        """A number for each layer, by id, that stands in several places of this model and of models within it."""
+        places: Counter[int] = Counter()
+        pending: list[Model] = [self]
+        while pending:
+            for layer in pending.pop().layers:
+                places[id(layer)] += 1
+                if isinstance(layer, Model) and places[id(layer)] == 1:
+                    pending.append(layer)
+        return {key: n for n, key in enumerate(key for key, count in places.items() if count > 1)}
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described."""
-        with custom_object_scope(custom_objects):
+        with custom_object_scope(custom_objects), sharing.read():
             tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
             for entry in config["inputs"]:
                 tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
             inputs = list(tensors.values())
-            made = {e["config"]["name"]: (_layer_from(e), list(e["calls"])) for e in config["layers"]}
+            made = {e["config"]["name"]: (_layer_from(e), e) for e in config["layers"]}
             done: Counter[str] = Counter()
             for name in config["order"]:
-                layer, calls = made[name]
-                xs = [tensors[tuple(place)] for place in calls[done[name]]]
-                ys = layer(xs if len(xs) > 1 else xs[0])
+                layer, entry = made[name]
+                xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
+                training = entry.get("training", {}).get(str(done[name]))
+                ys = layer(xs if len(xs) > 1 else xs[0], training=training)
                 listed = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
                 for i, y in enumerate(listed):
                     tensors[(name, done[name], *([i] if i else []))] = y
@@ -360,7 +411,8 @@ class Sequential(Model):
     Parameters
     ----------
     layers : list of Layer, optional
-        It may start with `pydl.Input(shape)`; otherwise the model is built from the first data it sees.
+        It may start with `pydl.Input(shape)`, a layer with `input_shape` or `input_dim`, or a model whose input is
+        known; otherwise the model is built from the first data it sees.
     name : str, optional
 
     Examples
@@ -372,6 +424,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
         Trainer.__init__(self, name, trainable)
         self._chain: list[Layer] = []
+        self._ends: list[SymbolicTensor] = []  # in front of the first layer that is connected, and behind each
         self._start: InputLayer | None = None
         self.inputs, self.outputs, self.output_names = [], [], []
         if layers is not None and not isinstance(layers, list | tuple):
@@ -405,19 +458,20 @@ class Sequential(Model):
                 raise ValueError(f'Sequential "{self.name}": Input must come first, and once')
             self._start = layer
         else:
+            if not self._chain and self._start is None:
+                self._start = _start_of(layer)
             self._chain.append(layer)
 
     def _rebuild(self) -> None:
         """Connect the chain, where the input's shape is known and there is a layer."""
         self._runner.programs.clear()
         if self._start is None or not self._chain:
-            self.inputs, self.outputs = [], []
+            self.inputs, self.outputs, self._ends = [], [], []
             return
-        first = self._start.tensor()
-        x: Any = first
-        for layer in self._chain:
-            x = layer(x)
-        self._connect([first], [x])
+        self._ends = self._ends[: len(self._chain) + 1] or [self._start.tensor()]
+        for layer in self._chain[len(self._ends) - 1 :]:
+            self._ends.append(layer(self._ends[-1]))
+        self._connect([self._ends[0]], [self._ends[-1]])
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, `(None, ...)`."""
@@ -446,19 +500,24 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "input": start,
-            "layers": [layers.serialize(layer) for layer in self._chain],
-        }
+        with sharing.written(self._shared):
+            chain = [_entry(layer) for layer in self._chain]
+        return {"name": self.name, "trainable": self.trainable, "input": start, "layers": chain}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
-        with custom_object_scope(custom_objects):
+        with custom_object_scope(custom_objects), sharing.read():
             chain = [_layer_from(entry) for entry in config["layers"]]
             start = [] if config["input"] is None else [layers.deserialize(config["input"])]
         return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
+
+
+def _start_of(layer: Layer) -> InputLayer | None:
+    """The input of a chain that begins with this layer, if it says what comes in."""
+    shape = layer.first_shape
+    if isinstance(layer, Model) and len(layer.inputs) == 1:
+        shape = layer.inputs[0].shape[1:]
+    return None if shape is None else InputLayer(shape, dtype=layer.dtype)
 
 
 def _fits(shape: Any, wanted: Any) -> bool:
@@ -489,11 +548,25 @@ def _keyed(tensors: list[SymbolicTensor], keys: Any) -> Any:
     return tensors if keys is None else dict(zip(keys, tensors, strict=True))
 
 
+def _each_once(variables: Iterable[Variable]) -> list[Variable]:
+    return list({id(v): v for v in variables}.values())
+
+
+def _entry(layer: Layer) -> dict[str, Any]:
+    """What a config says of a layer, or a model used as one."""
+    return {**layers.serialize(layer), **sharing.mark(layer)}
+
+
 def _layer_from(entry: Mapping[str, Any]) -> Layer:
-    """A layer of a config, or a model used as one."""
-    if entry.get("class_name") in ("Model", "Sequential"):
-        return model_from_config(entry["config"])
-    return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+    """The layer, or the model used as one, that `_entry` described."""
+
+    def make() -> Layer:
+        if entry.get("class_name") in ("Model", "Sequential"):
+            return model_from_config(entry["config"])
+        return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+
+    layer: Layer = sharing.once(entry, make)
+    return layer
 
 
 def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:

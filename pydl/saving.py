@@ -18,7 +18,9 @@ table and from the `custom_objects` of the caller.
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,7 +71,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
         "compile": None if model.optimizer is None else model.get_compile_config(),
         "state": _state(model),
     }
-    _write(path, "model", model.weights, _slots(model), documents)
+    _write(path, "model", _weights(model), _slots(model), documents)
 
 
 def load_model(
@@ -106,7 +108,7 @@ def load_model(
             if compiled is not None:
                 _rebuild(reader, "compile", lambda: model.compile_from_config(compiled, custom_objects))
                 _rebuild(reader, "compile", lambda: _build_optimizer(model))
-        pairs = _match(reader, "weights", model.weights)
+        pairs = _match(reader, "weights", _weights(model))
         if compiled is not None:
             pairs += _match(reader, "optimizer", _slots(model))
             if odd := sorted(reader.tensors.keys() - {name for _, name in pairs})[:4]:
@@ -126,13 +128,14 @@ def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     OSError
         When the file cannot be written; an old file is left as it was.
     """
-    _write(path, "weights", model.weights, [], {})
+    _write(path, "weights", _weights(model), [], {})
 
 
-def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
+def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
-    Weights are matched by path; where the paths differ, because layers are numbered within a process, by order.
+    Weights are matched by path; where the paths differ, because layers are numbered within a process, by order. With
+    `skip_mismatch`, layers are matched in that way one by one, and those that do not fit stay as they are.
 
     Raises
     ------
@@ -141,7 +144,8 @@ def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
         model's. The model is then unchanged.
     """
     with _open(path, ("weights", "model", "checkpoint")) as reader:
-        _assign(reader, _match(reader, "weights", model.weights))
+        weights = _weights(model)
+        _assign(reader, _match_layers(reader, weights) if skip_mismatch else _match(reader, "weights", weights))
 
 
 def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
@@ -160,7 +164,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
         "state": _state(model) | {"fit": model.fit_state.to_config(), "stop_training": bool(model.stop_training)}
     }
     extra = {_kept_name(key, name): array for key, arrays in (kept or {}).items() for name, array in arrays.items()}
-    _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
+    _write(path, "checkpoint", _weights(model), _slots(model), documents, extra)
 
 
 def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]]:
@@ -178,7 +182,7 @@ def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, d
         fit_state = _rebuild(reader, "state", lambda: FitState.from_config(state.pop("fit")))
         stop_training = state.pop("stop_training")
         _build_optimizer(model)
-        weights, slots = _match(reader, "weights", model.weights), _match(reader, "optimizer", _slots(model))
+        weights, slots = _match(reader, "weights", _weights(model)), _match(reader, "optimizer", _slots(model))
         kept = _read_kept(reader, weights, reader.tensors.keys() - {name for _, name in weights + slots})
         _restore_state(reader, model, state)
         _assign(reader, weights + slots)
@@ -258,6 +262,12 @@ def _build_optimizer(model: "Model") -> None:
         model.optimizer.build(model.trainable_variables)
 
 
+def _weights(model: "Model") -> list[Variable]:
+    """The weights, under the names of their places in this model: another one with the same layers names them anew."""
+    model.name_variables()
+    return model.weights
+
+
 def _slots(model: "Model") -> list[Variable]:
     return [] if model.optimizer is None else list(model.optimizer.variables)
 
@@ -290,12 +300,54 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
             model.optimizer.learning_rate = rate
 
 
-def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
-    """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
+def _stored(reader: Reader, group: str) -> list[str]:
+    """The names of a file's tensors, in the order of the model that wrote it."""
     order = reader.json("order")
     stored = order.get(group) if isinstance(order, dict) else None
     if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
         refuse(reader.path, f"the order of its {group}", shorten(order))
+    return stored
+
+
+def _match_layers(reader: Reader, variables: Sequence[Variable]) -> Pairs:
+    """Pair the variables of the layers that fit with the tensors of a file, and warn of the others.
+
+    A layer is that of its name in the file or, where there is none, the one in its place, unless that is another's.
+    """
+    layers: dict[str, list[Variable]] = {}
+    for variable in variables:
+        layers.setdefault(_layer(variable.path), []).append(variable)
+    stored: dict[str, list[str]] = {}
+    for name in _stored(reader, "weights"):
+        stored.setdefault(_layer(name), []).append(name)
+    unnamed = dict(zip(layers, stored, strict=False))
+    pairs, skipped = [], []
+    for layer, weights in layers.items():
+        place = unnamed.get(layer)
+        names = stored.get(layer, [] if place is None or place in layers else stored[place])
+        if _ends(names) == _ends([v.path for v in weights]) and all(map(partial(_fits, reader), names, weights)):
+            pairs += list(zip(weights, names, strict=True))
+        else:
+            skipped.append(layer)
+    if skipped:
+        warnings.warn(
+            f'"{reader.path}": left as they were, as the file has nothing that fits: {", ".join(skipped)}', stacklevel=4
+        )
+    return pairs
+
+
+def _layer(path: str) -> str:
+    """The layer's part of a weight's path."""
+    return path.rpartition("/")[0]
+
+
+def _ends(paths: Sequence[str]) -> list[str]:
+    return [path.rpartition("/")[2] for path in paths]
+
+
+def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
+    """Pair variables with the tensors of a file, having checked that every shape and dtype fits."""
+    stored = _stored(reader, group)
     names = [variable.path for variable in variables]
     if len(stored) != len(names) or len(set(stored)) != len(stored):
         odd = sorted(set(stored) ^ set(names))[:4]
@@ -310,6 +362,11 @@ def _match(reader: Reader, group: str, variables: Sequence[Variable]) -> Pairs:
     for variable, name in zip(variables, names, strict=True):
         _check_tensor(reader, name, variable)
     return list(zip(variables, names, strict=True))
+
+
+def _fits(reader: Reader, name: str, variable: Variable) -> bool:
+    entry = reader.tensors.get(name)
+    return entry is not None and (entry.dtype.name, entry.shape) == (str(variable.dtype), tuple(variable.shape))
 
 
 def _check_tensor(reader: Reader, name: str, variable: Variable) -> None:

@@ -57,10 +57,7 @@ def align(
             t = t[..., 0]
         wanted = y.shape[:-1]
     else:
-        if y.shape == (*t.shape, 1):
-            t = t[..., np.newaxis]
-        elif t.shape == (*y.shape, 1):
-            y = y[..., np.newaxis]
+        t, y = of_one_rank(t, y)
         wanted = y.shape
     if y.ndim == 0 or t.shape != wanted:
         what = "class numbers, one per row of y_pred" if sparse else "targets of the shape of y_pred"
@@ -68,6 +65,13 @@ def align(
     if sparse:
         check_labels(owner, y_true, y.shape[-1])
     return t, y
+
+
+def of_one_rank(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both, and the one that lacks the other's last axis, of size one, with it."""
+    if y.shape == (*t.shape, 1):
+        return t[..., np.newaxis], y
+    return (t, y[..., np.newaxis]) if t.shape == (*y.shape, 1) else (t, y)
 
 
 def check_labels(owner: str, labels: Any, classes: int) -> None:

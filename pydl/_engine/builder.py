@@ -35,17 +35,20 @@ class Builder:
     batch : int
         Samples of a batch.
     training : bool
-        Whether layers behave as in training and gradients are wanted.
+        Whether layers behave as in training.
+    gradients : bool
+        Whether there will be a backward pass.
     threads : int
         Threads it will run on at most (scratch memory is per thread).
     """
 
-    def __init__(self, dtype: str, batch: int, *, training: bool, threads: int) -> None:
+    def __init__(self, dtype: str, batch: int, *, training: bool, gradients: bool, threads: int) -> None:
         self.plan = CheckedPlan(dtype, threads) if _core.debug() else _core.Plan(dtype, threads)
         self.records: list[Record] = []
         self.dtype = dtype
         self.batch = batch
         self.training = training
+        self.gradients = gradients
         self.threads = threads
         self.accumulators = 0
         self.streams = 0
@@ -72,7 +75,7 @@ class Builder:
 
     def tensor(self, shape: Sequence[int], *parents: Tensor, trainable: bool = False) -> Tensor:
         """A new tensor that depends on `parents` and, if `trainable`, on weights being trained."""
-        needs_grad = self.training and (trainable or any(p.value.needs_grad for p in parents))
+        needs_grad = self.gradients and (trainable or any(p.value.needs_grad for p in parents))
         return Tensor(Value(self.buffer(shape), needs_grad), tuple(shape))
 
     def constant_tensor(self, shape: Sequence[int]) -> Tensor:
@@ -96,6 +99,14 @@ class Builder:
         before, self._when = self._when, when
         yield
         self._when = before
+
+    @contextmanager
+    def behaving(self, training: bool | None) -> Iterator[None]:
+        """Within the `with` block, layers behave as in training or as otherwise; None changes nothing."""
+        before = self.training
+        self.training = before if training is None else training
+        yield
+        self.training = before
 
     def finish(self) -> _core.Plan:
         """The plan of the records."""

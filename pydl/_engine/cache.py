@@ -107,12 +107,13 @@ class ProgramCache:
         workspace.home.append(workspace)
 
     def adopt(self, batch: int, key: Hashable, make: Callable[[], Program]) -> None:
-        """Give the predictor a program for so many rows, of one input and one output, if it keeps little memory."""
+        """Give the predictor a program for so many rows, of one input and one output, if it keeps little memory and
+        draws no random numbers."""
         if batch in self.predictor or _core.debug():
             return
         workspace, program = self.acquire(key, make)
         self.release(workspace)
-        if program.nbytes > KEPT:
+        if program.nbytes > KEPT or program.random:
             return
         program = make()  # with memory of its own
         program.plan.bind(_memory(program.nbytes))

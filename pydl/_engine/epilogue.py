@@ -29,7 +29,7 @@ class Epilogue:
         if b.absorbed(act):
             y.value.pending = act
             return
-        z = b.buffer(y.shape) if b.training and reads_input(act) else None
+        z = b.buffer(y.shape) if b.gradients and reads_input(act) else None
         self.fields = {"z": z, "act": f"act_{act.kernel}_fwd", "alpha": act.alpha}
         b.note_activation(y, act, z)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ Shape = tuple[int | None, ...]
 
 class SymbolicTensor:
     """What a layer's call will produce: a shape (batch first, None) and a dtype, no values.
+
+    `+ - * /` with another one, a number or an array, and `** number`, give the output of a layer that computes them.
 
     Attributes
     ----------
@@ -25,6 +27,11 @@ class SymbolicTensor:
     masked : bool
         Whether a mask says which of its steps count.
     """
+
+    #: What the operators below make of two sides: the layers set it, which stand above the graph.
+    combine: Callable[[str, Any, Any], Any]
+
+    __array_ufunc__ = None  # of an array and a symbolic tensor, NumPy leaves the operators to the latter
 
     def __init__(self, shape: Shape, dtype: str, name: str, call: Call | None = None) -> None:
         self.masked = False
@@ -40,6 +47,39 @@ class SymbolicTensor:
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
+    def __add__(self, other: Any) -> Any:
+        return self.combine("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.combine("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.combine("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.combine("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.combine("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.combine("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.combine("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.combine("divide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.combine("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.combine("power", other, self)
+
+    def __neg__(self) -> Any:
+        return self.combine("multiply", self, -1.0)
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{self!r} has no values: build a pydl.Model from it and call that on an array")
 
@@ -50,17 +90,31 @@ class Call:
     Attributes
     ----------
     inputs, outputs : list of SymbolicTensor
-    listed : bool
-        Whether the layer was given a list, be it of one tensor.
+    listed, several : bool
+        Whether the layer was given, and whether it returns, a list, be it of one tensor.
+    training : bool or None
+        Whether the layer behaves as in training; None: as the model does.
     """
 
     def __init__(
-        self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool
-    ) -> None:
+        self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool,
+        several: bool, training: bool | None,
+    ) -> None:  # fmt: skip
         self.layer = layer
-        self.listed = listed
+        self.listed, self.several = listed, several
+        self.training = training
         self.inputs = list(inputs)
         self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]
+
+    @property
+    def input(self) -> Any:
+        """What the layer was given: a tensor or a list."""
+        return list(self.inputs) if self.listed else self.inputs[0]
+
+    @property
+    def output(self) -> Any:
+        """What the layer returned: a tensor or a list."""
+        return list(self.outputs) if self.several else self.outputs[0]
 
 
 def is_symbolic(x: Any) -> bool:

@@ -202,7 +202,26 @@ def emit_metric(
     rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
     values = b.buffer((rows,))
     slot = b.accumulator(2)
-    b.emit(metric.op, y=y.buffer, t=t.buffer, O=y.shape[-1], **y.by_last(), **{metric.output: values},
-           **weights.fields, **metric.fields())  # fmt: skip
+    if metric.counts_nan:
+        _emit_by_element(b, metric, y, t, weights.fields, values)
+    else:
+        b.emit(metric.op, y=y.buffer, t=t.buffer, O=y.shape[-1], **y.by_last(), **{metric.output: values},
+               **weights.fields, **metric.fields())  # fmt: skip
     b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=1.0, **weights.fields))
     return slot
+
+
+def _emit_by_element(
+    b: Builder, metric: MetricOp, y: Tensor, t: Tensor, weights: dict[str, Any], values: _core.Buffer
+) -> None:
+    """A metric's values of rows, by way of those of their elements: 0 where the prediction does not equal itself."""
+    assert metric.op is not None
+    n = y.shape[-1]
+    rows = y.by_last()
+    each = values if n == 1 else b.buffer((rows["B"] * n,))
+    sizes = {"B": rows["B"] * n, "L": rows["L"] * n, "O": 1}
+    weights = {"w": weights["w"], "per": weights.get("per", rows["L"]) * n}
+    b.emit(metric.op, y=y.buffer, t=t.buffer, m=each, **sizes, **weights, **metric.fields())
+    b.emit("metric_accuracy", y=y.buffer, t=y.buffer, w=each, m=each, per=1, **sizes)
+    if n > 1:
+        b.emit("mean_steps_fwd", x=each, y=values, B=sizes["B"], L=n, O=1)

@@ -29,12 +29,13 @@ class Program:
     ----------
     graph : Graph
         inputs, calls, outputs and dtype of a model.
-    kind : {"predict", "test", "train", "gradients"}
+    kind : {"predict", "forward", "test", "train", "gradients"}
+        "forward" is the prediction of layers that behave as in training.
     batch : int
     objective : Objective, optional
-        For all kinds but "predict".
+        For "test", "train" and "gradients".
     labels : sequence of Label
-        What data bring for each output, for all kinds but "predict".
+        What data bring for each output, for the same kinds.
     optimizer : Optimizer, optional
         For "train".
     transforms : sequence of Transform
@@ -47,6 +48,8 @@ class Program:
     plan : _core.Plan
     kind : str
     batch, threads : int
+    random : bool
+        Whether layers draw random numbers.
     single_steps : bool
         Whether a chunk may hold one step only.
     sums : float64 array
@@ -65,9 +68,10 @@ class Program:
         optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
         shapes: Sequence[Shape] | None = None,
     ) -> None:  # fmt: skip
-        training = kind in ("train", "gradients")
+        training = kind in ("train", "gradients")  # which includes a backward pass
         threads = config.get_num_threads()
-        b = Builder(graph.dtype, batch, training=training, threads=threads)
+        behaviour = training or kind == "forward"
+        b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads)
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})
@@ -95,6 +99,7 @@ class Program:
             passes.take_steps_with_gradients(b.records)
             passes.read_rows_in_place(b.records, b.dtype)
         self.plan = b.finish()
+        self.random = b.streams > 0
         self.single_steps = b.single_steps
         self.trained = list(b.trained.values())
         self.inputs = inputs

@@ -64,6 +64,10 @@ class MetricOp(Protocol):
     def output(self) -> str:
         """The op's field that takes the values."""
 
+    @property
+    def counts_nan(self) -> bool:
+        """Whether the op takes predictions that are NaN for ones like others; they have to count 0."""
+
     def fields(self) -> dict[str, Any]: ...
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None: ...
 

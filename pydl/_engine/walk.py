@@ -28,14 +28,18 @@ class Walk:
         """Emit the forward pass. `claims`: id of an output used once -> the loss that may take its activation on."""
         b = self.builder
         for call in self.calls:
-            xs = self._inputs(call)
-            b.claim = claims.get(id(call.outputs[0])) if len(call.outputs) == 1 else None
-            result = call.layer.emit_forward(b, *xs)
-            ys = list(result) if isinstance(result, list | tuple) else [result]
-            call.layer.emit_masks(b, xs, ys)
-            for symbol, y in zip(call.outputs, ys, strict=True):
-                self.tensors[id(symbol)] = y
+            with b.behaving(call.training):
+                self._forward(call, claims)
         b.claim = None
+
+    def _forward(self, call: Call, claims: Mapping[int, Any]) -> None:
+        b, xs = self.builder, self._inputs(call)
+        b.claim = claims.get(id(call.outputs[0])) if len(call.outputs) == 1 else None
+        result = call.layer.emit_forward(b, *xs)
+        ys = list(result) if isinstance(result, list | tuple) else [result]
+        call.layer.emit_masks(b, xs, ys)
+        for symbol, y in zip(call.outputs, ys, strict=True):
+            self.tensors[id(symbol)] = y
 
     def backward(self) -> None:
         """Emit the backward pass, from the gradients that the losses sent to the outputs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -92,6 +93,13 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     resolved = [losses.get(e) for e in entries]
     if all(loss is None for loss in resolved):
         raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
+    for name, output, loss in zip(names, outputs, resolved, strict=True):
+        if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
+            warnings.warn(
+                f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
+                'learnt; use "binary_crossentropy" for a probability, or a unit for each class',
+                stacklevel=4,
+            )
     return resolved
 
 

@@ -13,11 +13,9 @@ def apply_layer(layer: Layer, inputs: Any, training: bool) -> Any:
     """`layer(x)` for an array, or a list of them."""
     from pydl.models import Model
 
-    if training:
-        raise ValueError(f'layer "{layer.name}": on arrays, layers run in inference mode; put it into a model to train')
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     arrays = [check.numeric(f'layer "{layer.name}"', "inputs", x) for x in listed]
     tensors = [SymbolicTensor((None, *a.shape[1:]), layer.dtype, f"input_{i}") for i, a in enumerate(arrays)]
-    output = layer(tensors if isinstance(inputs, list | tuple) else tensors[0])
-    model = Model(tensors, output, name="eager")
-    return model.predict_on_batch(arrays if len(arrays) > 1 else arrays[0])
+    call = layer.connect(tensors if isinstance(inputs, list | tuple) else tensors[0])
+    model = Model(tensors, call.output, name="eager")
+    return model(arrays if len(arrays) > 1 else arrays[0], training=training)

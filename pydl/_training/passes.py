@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pydl._base import check
+from pydl._base import check, random
 from pydl._engine.program import Program
 from pydl._training.inputs import Batches, open_rows
 from pydl._training.rows import Rows, per_name, sinks
@@ -55,7 +55,7 @@ def row_chunks(
 
     Parameters
     ----------
-    kind : {"train", "test", "predict"}
+    kind : {"train", "test", "predict", "forward"}
     steps : int, optional
         At most so many batches.
     start : int
@@ -68,6 +68,7 @@ def row_chunks(
         From a batch, the one to stop at for a callback's sake, or None.
     """
     runner = model._runner
+    seed: int | None = None
     size = min(batch_size, data.n)
     all_of_them = -(-data.n // size)
     end = all_of_them if steps is None else min(all_of_them, steps)
@@ -84,6 +85,9 @@ def row_chunks(
             rows = None if order is None else order[first : first + count * batch]
 
             run = partial(runner.run, program, data, count, rows=rows, row0=first)
+            if program.random and kind != "train":  # the same numbers however the pass is cut into chunks
+                seed = random.next_seed() if seed is None else seed
+                run = partial(run, seed=seed, count=step)
             yield Chunk(program, step, count, count * batch, run)
         step += count
 
@@ -164,14 +168,15 @@ def _joined(parts: Sequence[Array]) -> Array:
 
 
 def predict_rows(
-    model: Any, data: Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None
-) -> list[Array]:
-    """Outputs for rows."""
+    model: Any, data: Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None,
+    kind: str = "predict",
+) -> list[Array]:  # fmt: skip
+    """Outputs for rows; `kind`: "predict", or "forward" for layers that behave as in training."""
     n = data.n if steps is None else min(data.n, steps * batch_size)
     outputs = [np.empty((n, *shape[1:]), model.dtype) for shape in data.outputs]
     written = sinks(outputs)
     per_batch = callbacks is not None and callbacks.per_predict_batch
-    for chunk in row_chunks(model, "predict", data, batch_size, steps=steps, single=per_batch):
+    for chunk in row_chunks(model, kind, data, batch_size, steps=steps, single=per_batch):
         if callbacks is not None and per_batch:
             callbacks.on_predict_batch_begin(chunk.first)
         chunk.run(sinks=written)
@@ -180,10 +185,13 @@ def predict_rows(
     return outputs
 
 
-def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
-    """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready."""
+def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool = False) -> Any:
+    """Outputs for rows in one step, new arrays or `out`; the next call of the kind finds the predictor ready.
+
+    `training`: of layers that behave as in training.
+    """
     data = open_rows(model, owner, x, targets=False)
-    y = model._runner.predictor(data.n).run(data.arrays[0], out)
+    y = None if training else model._runner.predictor(data.n).run(data.arrays[0], out)
     if y is not None:
         return y
     keys = model.output_keys
@@ -192,7 +200,7 @@ def predict_at_once(model: Any, owner: str, x: Any, out: Any) -> Any:
     else:
         listed = out
     into = None if out is None else check.outputs(owner, model.outputs, listed, data.n)
-    outputs = predict_rows(model, data, data.n)
+    outputs = predict_rows(model, data, data.n, kind="forward" if training else "predict")
     if into is not None:
         for target, values in zip(into, outputs, strict=True):
             target[...] = values

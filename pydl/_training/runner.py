@@ -84,7 +84,7 @@ class Runner:
     ) -> Program:
         """A new program; see `program_for`."""
         model = self.model
-        if kind == "predict":
+        if kind in ("predict", "forward"):
             return Program(model, kind, batch, shapes=shapes)
         penalised = [v for v in model.trainable_weights if v.regularizer is not None]
         objective = Objective(
@@ -97,7 +97,7 @@ class Runner:
         self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any
     ) -> tuple[tuple[Any, ...], Callable[[], Program]]:
         """All that a program depends on, and how to make it."""
-        labels = None if kind == "predict" else labels
+        labels = None if kind in ("predict", "forward") else labels
         frozen = () if kind == "predict" else tuple(_trainable(self.model))
         return (kind, batch, labels, shapes, frozen), partial(self.make, kind, batch, labels, shapes)
 
@@ -116,8 +116,9 @@ class Runner:
             self._training.release()
 
     def prepare_training(self) -> None:
-        """Make sure of a seed and of the optimizer's slots."""
+        """Make sure of a seed, of the weights' names and of the optimizer's slots."""
         self.drawn_seed()
+        self.model.name_variables()
         self.model.optimizer.serve(self.model)
         trained = self.model.trainable_variables
         self._tell_of_frozen(trained)
@@ -152,19 +153,21 @@ class Runner:
         """Run steps of a program; the optimizer's counter moves with those that train.
 
         `paced`: on as many threads as the program's pace says, which is told how long they took. `where`: as for
-        `Plan.run`: rows, row0, sums, sinks.
+        `Plan.run`: rows, row0, sums, sinks; seed and count, where the pass chooses them.
         """
-        arguments = self.arguments(program, steps)
+        arguments = self.arguments(program, steps) | where
+        if program.random and "seed" not in arguments:  # layers that draw outside training do so anew each time
+            arguments["seed"] = random.next_seed()
         if program.kind == "train":
             arguments["progress"] = self.model.optimizer.counter
         threads = program.pace.threads() if paced else program.threads
         begin = time.perf_counter()
-        program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments, **where)
+        program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments)
         if paced:
             program.pace.took(threads, steps, time.perf_counter() - begin)
 
     def arguments(self, program: Program, steps: int) -> dict[str, Any]:
-        """What changes from step to step: random numbers, the optimizer's coefficients."""
+        """What changes from step to step of training: random numbers, the optimizer's coefficients."""
         if program.kind not in ("train", "gradients"):
             return {}
         optimizer = self.model.optimizer

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydl._base.registry import Registry, serialize
+from pydl.layers.adapting import Normalization
+from pydl.layers.arithmetic import Arithmetic
 from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
@@ -18,16 +20,16 @@ from pydl.layers.pooling import GlobalAveragePooling1D
 
 __all__ = [
     "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten",
-    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply", "Rescaling",
-    "Reshape", "deserialize", "serialize",
+    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply",
+    "Normalization", "Rescaling", "Reshape", "deserialize", "serialize",
 ]  # fmt: skip
 
 _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, GlobalAveragePooling1D,
-        InputLayer, LayerNormalization, Masking, Multiply, Rescaling, Reshape,
+        Activation, Add, Arithmetic, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten,
+        GlobalAveragePooling1D, InputLayer, LayerNormalization, Masking, Multiply, Normalization, Rescaling, Reshape,
     ],
 )  # fmt: skip
 

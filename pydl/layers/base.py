@@ -12,6 +12,7 @@ import numpy as np
 
 from pydl import config, constraints, initializers, regularizers
 from pydl._base import check
+from pydl._base.args import open_shape_of, whole
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
@@ -53,6 +54,8 @@ class Layer(Configurable):
         which nothing is left to train, or of which something is that was frozen at `compile`, warns.
     dtype : str, optional
         "float32" or "float64"; default `pydl.config.floatx()`. All layers of a model must agree.
+    input_shape, input_dim : tuple of int or None, int, optional
+        Shape of a row, or its size, of the first layer of a `Sequential`: what an `Input` in front would say.
 
     Examples
     --------
@@ -66,7 +69,9 @@ class Layer(Configurable):
     ...         return dy * self.factor.numpy()
     """
 
-    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None, **first: Any
+    ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
@@ -74,7 +79,9 @@ class Layer(Configurable):
         self.trainable = trainable
         self.built = False
         self.input_shape: Any = None
+        self.first_shape = _first_shape(type(self).__name__, **first)
         self._variables: list[Variable] = []
+        self._first_call: Call | None = None
 
     # -- weights --------------------------------------------------------------------------------------------------
 
@@ -189,35 +196,71 @@ class Layer(Configurable):
             self.input_shape = input_shape
             self.built = True
 
-    def __call__(self, inputs: Any, *, training: bool = False) -> Any:
-        """Connect the layer to symbolic tensors, or apply it to arrays."""
+    def __call__(self, inputs: Any, *, training: bool | None = None) -> Any:
+        """Connect the layer to symbolic tensors, or apply it to arrays.
+
+        Parameters
+        ----------
+        inputs : SymbolicTensor, array, or list of them
+        training : bool, optional
+            Whether the layer behaves as in training: Dropout draws, BatchNormalization takes the batch's statistics.
+            Default: on arrays not; in a model as the model does, whatever that is. Given to a call on symbolic tensors,
+            it holds for that call in whatever the model does.
+        """
+        if isinstance(inputs, list | tuple) and not inputs:
+            raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(inputs).__name__}')
         if is_symbolic(inputs):
-            tensors: list[SymbolicTensor] = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-            shapes = [t.shape for t in tensors]
-            shape = shapes if isinstance(inputs, list | tuple) else shapes[0]
-            for t in tensors:
-                if t.dtype != self.dtype:
-                    raise ValueError(
-                        f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
-                        f"the same dtype (pydl.config.set_floatx sets the default)"
-                    )
-            self._build_once(shape)
-            listed = isinstance(inputs, list | tuple)
-            outputs = Call(self, tensors, self.output_shapes(shape), self.dtype, listed).outputs
-            masked = [t.masked for t in tensors]
-            found = flags(self, masked, len(outputs))
-            if any(masked) and not self.supports_masking and not any(found):
-                warnings.warn(
-                    f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
-                    "here, and losses and metrics behind it count all steps",
-                    stacklevel=2,
-                )
-            for t, flag in zip(outputs, found, strict=True):
-                t.masked = flag
-            return outputs if self._several(shape) else outputs[0]
+            call = self.connect(inputs, training)
+            self._first_call = self._first_call or call
+            return call.output
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
-        return apply_layer(self, inputs, training)
+        return apply_layer(self, inputs, bool(training))
+
+    def connect(self, inputs: Any, training: bool | None = None) -> Call:
+        """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
+        listed = isinstance(inputs, list | tuple)
+        tensors: list[SymbolicTensor] = list(inputs) if listed else [inputs]
+        shapes = [t.shape for t in tensors]
+        shape = shapes if listed else shapes[0]
+        for t in tensors:
+            if t.dtype != self.dtype:
+                raise ValueError(
+                    f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
+                    f"the same dtype (pydl.config.set_floatx sets the default)"
+                )
+        self._build_once(shape)
+        call = Call(self, tensors, self.output_shapes(shape), self.dtype, listed, self._several(shape), training)
+        masked = [t.masked for t in tensors]
+        found = flags(self, masked, len(call.outputs))
+        if any(masked) and not self.supports_masking and not any(found):
+            warnings.warn(
+                f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
+                "here, and losses and metrics behind it count all steps",
+                stacklevel=3,
+            )
+        for t, flag in zip(call.outputs, found, strict=True):
+            t.masked = flag
+        return call
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor, or the list of them, that the layer was first called on."""
+        return self._known_call("input").input
+
+    @property
+    def output(self) -> Any:
+        """What came out when the layer was first called on symbolic tensors: the input of other layers, or a model's
+        output."""
+        return self._known_call("output").output
+
+    def _known_call(self, what: str) -> Call:
+        if self._first_call is None:
+            raise AttributeError(
+                f'layer "{self.name}" has no {what} yet: it was not called on a symbolic tensor, nor is it in a model '
+                "that is built"
+            )
+        return self._first_call
 
     # -- the NumPy escape hatch -----------------------------------------------------------------------------------
 
@@ -298,6 +341,21 @@ class Layer(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _first_shape(
+    owner: str, input_shape: Any = None, input_dim: Any = None, **unknown: Any
+) -> tuple[int | None, ...] | None:
+    """The shape of a row that a layer's constructor was given, if any."""
+    if unknown:
+        raise TypeError(f"{owner}.__init__() got an unexpected keyword argument {next(iter(unknown))!r}")
+    if input_shape is not None and input_dim is not None:
+        raise TypeError(
+            f"{owner}: expected input_shape or input_dim, not both; input_dim=n stands for input_shape=(n,)"
+        )
+    if input_dim is not None:
+        return (whole(owner, "input_dim", input_dim, at_least=1),)
+    return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
 
 
 def _listed(values: Any) -> list[Any]:

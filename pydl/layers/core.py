@@ -29,6 +29,9 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
+    def build(self, input_shape: Shape) -> None:
+        activations.warn_of_one_unit(self.activation, input_shape[-1], f'Activation "{self.name}": ')
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) < 2 and rowwise(self.activation):
             raise ValueError(f'Activation "{self.name}": expected input (batch, ..., classes), got {input_shape}')

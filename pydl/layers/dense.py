@@ -76,6 +76,7 @@ class Dense(Layer):
     def build(self, input_shape: Any) -> None:
         if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f'Dense "{self.name}": expected one input (batch, ..., features), got {input_shape}')
+        activations.warn_of_one_unit(self.activation, self.units, f'Dense "{self.name}": ')
         self.kernel = self.add_weight(
             (input_shape[-1], self.units), self.kernel_initializer, name="kernel", layout=Panels,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
@@ -117,7 +118,7 @@ class Dense(Layer):
         even = 4 * b.threads * -(-panels // b.threads) <= 5 * panels
         near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
         worth = even and (near or beyond_caches(self.kernel.buffer))
-        return b.training and bool(self.trainable_weights) and b.threads > 1 and worth
+        return b.gradients and bool(self.trainable_weights) and b.threads > 1 and worth
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)

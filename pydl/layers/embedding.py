@@ -40,7 +40,7 @@ class Embedding(Layer):
         Code 0 stands for "no step": it is left out by the pooling, losses and metrics that the mask reaches. Its row of
         the table is a row like any other.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `name`, `trainable`, `dtype`, `input_shape`; `input_length=n` stands for `input_shape=(n,)`.
 
     Raises
     ------
@@ -58,7 +58,8 @@ class Embedding(Layer):
         mask_zero: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        length = kwargs.pop("input_length", None)
+        super().__init__(**kwargs if length is None else {**kwargs, "input_shape": (length,)})
         most = 2 ** (np.finfo(self.dtype).nmant + 1)
         self.input_dim = whole("Embedding", "input_dim", input_dim, at_least=1, below=most + 1)
         self.output_dim = whole("Embedding", "output_dim", output_dim, at_least=1)

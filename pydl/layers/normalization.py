@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import real
 from pydl._engine.builder import Builder
@@ -90,7 +92,8 @@ class BatchNormalization(_Normalization):
     """Normalizes each feature over the batch.
 
     In training with the batch's mean and (biased) variance, which also move the running ones,
-    `moving = momentum * moving + (1 - momentum) * batch`; otherwise (and when frozen) with the running ones.
+    `moving = momentum * moving + (1 - momentum) * batch`; otherwise, when frozen, and where it was called with
+    `training=False`, with the running ones.
     Source: Ioffe and Szegedy, ICML 2015.
 
     Parameters
@@ -165,21 +168,32 @@ class BatchNormalization(_Normalization):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
-        if not self.trainable:  # y is linear in x: the same kernel, without the constants
+        of_batch = id(y.value) in b.notes
+        mean, rstd = b.notes[id(y.value)] if of_batch else self._moving(b)
+        common = {
+            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
+            "n": t.shape[-1], "B": t.rows_of_last,
+        }  # fmt: skip
+        if of_batch:
+            b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
+        else:  # y is linear in x: the forward kernel, without the constants
             zero = b.zeros((t.shape[-1],))
             fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
             b.add_input_gradient(
                 t,
                 lambda dx, _: b.emit("bn_infer", x=dy, y=dx, O=t.shape[-1], eps=self.epsilon, **t.by_last(), **fields),
             )
-            return
-        mean, rstd = b.notes[id(y.value)]
-        common = {
-            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
-            "n": t.shape[-1], "B": t.rows_of_last,
-        }  # fmt: skip
-        b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
         self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
+
+    def _moving(self, b: Builder) -> tuple[Any, Any]:
+        """The running mean and 1 / sqrt(variance + epsilon), for the gradients of gamma and beta if they are wanted."""
+        n = self.moving_mean.size
+        rstd = b.buffer((n,))
+        if self.trainable_weights:  # what becomes of 1 where the mean is 0
+            one, zero = b.zeros((n,)), b.zeros((n,))
+            np.asarray(one)[...] = 1
+            b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
+        return self.moving_mean.buffer, rstd
 
 
 class LayerNormalization(_Normalization):

@@ -5,11 +5,12 @@ All are streaming and exact: sums over all rows seen since `reset_state`, in dou
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from pydl import losses
-from pydl._base.registry import Registry, serialize
+from pydl._base.registry import Registry, custom_object_scope, serialize
 from pydl.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -18,7 +19,16 @@ from pydl.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from pydl.metrics.auc import AUC
 from pydl.metrics.base import Mean, MeanMetricWrapper, Metric
+from pydl.metrics.confusion import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
 from pydl.metrics.probabilistic import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from pydl.metrics.regression import (
     Hinge,
@@ -31,10 +41,11 @@ from pydl.metrics.regression import (
 )
 
 __all__ = [
-    "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy", "Hinge",
-    "LogCoshError", "Mean", "MeanAbsoluteError", "MeanMetricWrapper", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Metric", "Poisson", "RootMeanSquaredError", "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "TopKCategoricalAccuracy", "deserialize", "get",
+    "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
+    "FalseNegatives", "FalsePositives", "Hinge", "LogCoshError", "Mean", "MeanAbsoluteError", "MeanMetricWrapper",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall",
+    "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "deserialize", "get",
     "serialize",
 ]  # fmt: skip
 
@@ -43,7 +54,8 @@ _registry = Registry(
     Metric,
     [Mean, MeanMetricWrapper, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
      TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
-     MeanSquaredLogarithmicError, LogCoshError, Poisson, Hinge,
+     MeanSquaredLogarithmicError, LogCoshError, Poisson, Hinge, AUC, Precision, Recall, TruePositives, TrueNegatives,
+     FalsePositives, FalseNegatives,
      BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy],
     {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
      "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "log_cosh": LogCoshError,
@@ -66,7 +78,10 @@ def get(
 
     A metric made from a name is called by that name. With `output_shape`, "accuracy" (or "acc") stands for the binary
     one where the last axis has size one, for the sparse one where the loss takes class numbers, else for the
-    categorical one; "crossentropy" (or "ce") likewise, from logits where the loss is.
+    categorical one; "crossentropy" (or "ce") likewise.
+
+    Where the loss takes logits, a metric made here from a name or class takes them too: the threshold of a binary one
+    is 0. An instance stays as it is, with a warning if it was left as it suits probabilities.
 
     Parameters
     ----------
@@ -81,32 +96,61 @@ def get(
     Raises
     ------
     ValueError
-        An unknown name (the message lists the valid ones) or a config that is none.
+        An unknown name (the message lists the valid ones) or a config that is none; with `output_shape`, a metric of
+        several figures.
     TypeError
         Anything else.
     """
-    if isinstance(identifier, losses.Loss):
+    metric: Metric | None
+    if isinstance(identifier, losses.Loss) or (callable(identifier) and not isinstance(identifier, type | Metric)):
         return MeanMetricWrapper(identifier)
-    if isinstance(identifier, str):
-        metric = _by_name(identifier, loss, output_shape, custom_objects)
-        metric.name = identifier
-        return metric
-    if callable(identifier) and not isinstance(identifier, type | Metric):
-        return MeanMetricWrapper(identifier)
-    return _registry.get(identifier, custom_objects)
+    logits = getattr(loss, "from_logits", False)
+    if isinstance(identifier, str | type):
+        with custom_object_scope(custom_objects):
+            metric = _made(identifier, loss, output_shape, logits)
+        if isinstance(identifier, str):
+            metric.name = identifier
+    else:
+        metric = _registry.get(identifier, custom_objects)
+        if logits and isinstance(identifier, Metric):
+            _warn_of_logits(identifier)
+    if output_shape is not None and metric is not None and metric.figures != 1:
+        raise ValueError(
+            f"metric {metric.name!r} gives {metric.figures} figures; a model logs one of each metric: make one metric "
+            "for each threshold"
+        )
+    return metric
 
 
-def _by_name(
-    name: str,
-    loss: losses.Loss | None,
-    output_shape: tuple[int | None, ...] | None,
-    custom_objects: Mapping[str, Any] | None,
+def _made(
+    identifier: str | type, loss: losses.Loss | None, output_shape: tuple[int | None, ...] | None, logits: bool
 ) -> Metric:
-    if output_shape is None or name.lower() not in _BY_SHAPE:
-        return _registry.deserialize({"class_name": name}, custom_objects)
-    binary, sparse, categorical = _BY_SHAPE[name.lower()]
-    cls = binary if output_shape[-1] == 1 else sparse if getattr(loss, "sparse", False) else categorical
-    return cls(from_logits=getattr(loss, "from_logits", False)) if cls in _CROSSENTROPIES else cls()
+    """The metric of a name or class, as the loss and the predictions' shape want it."""
+    cls: Any = identifier
+    if isinstance(identifier, str):
+        by_shape = _BY_SHAPE.get(identifier.lower()) if output_shape is not None else None
+        if by_shape is None:
+            cls = _registry.find(identifier)
+        else:
+            assert output_shape is not None
+            binary, sparse, categorical = by_shape
+            cls = binary if output_shape[-1] == 1 else sparse if getattr(loss, "sparse", False) else categorical
+    if logits and isinstance(cls, type) and issubclass(cls, Metric) and cls.on_logits is not None:
+        argument, value = cls.on_logits
+        return cls(**{argument: value})
+    return _registry.get(cls)  # type: ignore[return-value]  # no None was given
+
+
+def _warn_of_logits(metric: Metric) -> None:
+    """Warn of a metric with the default arguments, for probabilities, beside a loss that takes logits."""
+    if metric.on_logits is not None:
+        argument, value = metric.on_logits
+        if getattr(metric, argument) == getattr(type(metric)(), argument):
+            warnings.warn(
+                f"metric {metric.name!r} expects probabilities, but the loss of its output takes logits; pass "
+                f"{argument}={value} to {type(metric).__name__}",
+                stacklevel=2,
+            )
 
 
 deserialize = _registry.deserialize

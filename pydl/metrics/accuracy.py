@@ -15,7 +15,7 @@ class Accuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """Share of elements with (y_pred > threshold) == y_true.
+    """Share of elements with (y_pred > threshold) == y_true; a prediction that is NaN is never right.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class BinaryAccuracy(Metric):
     """
 
     op = "metric_binary_accuracy"
+    counts_nan = True
+    on_logits = ("threshold", 0.0)
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)

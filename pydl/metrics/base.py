@@ -9,7 +9,7 @@ import numpy as np
 
 from pydl import losses
 from pydl._base.args import text
-from pydl._base.arrays import align, float_array, row_weights, sizes
+from pydl._base.arrays import align, float_array, of_one_rank, row_weights, sizes
 from pydl._base.registry import Configurable, custom_function, serialize, snake_case
 from pydl._engine.facts import run_op
 from pydl.config import standardize_dtype
@@ -40,6 +40,12 @@ class Metric(Configurable):
     sparse: bool = False
     #: Whether a larger figure is better, for callbacks; None leaves it to the name of the class.
     rising: bool | None = None
+    #: Whether the kernel takes a prediction that is NaN for one like others, where it has to count 0.
+    counts_nan: bool = False
+    #: How many figures `result` gives.
+    figures: int = 1
+    #: The constructor's argument that says what suits predictions which are logits, and its value then.
+    on_logits: tuple[str, Any] | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
@@ -75,9 +81,13 @@ class Metric(Configurable):
         if y_pred.ndim == 1 and not self.sparse:
             y_pred = y_pred[:, np.newaxis]
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
+        if self.counts_nan:  # element by element, so that those which are no numbers can be left out
+            y, t = y[..., np.newaxis], t[..., np.newaxis]
         values = np.empty(y.shape[:-1], y.dtype)
         outputs = {self.output: values}
         run_op(self.op, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
+        if self.counts_nan:
+            values = (values * ~np.isnan(y[..., 0])).mean(axis=-1, dtype=np.float64)
         self._add(values, sample_weight)
 
     def result(self) -> float:
@@ -160,12 +170,17 @@ class MeanMetricWrapper(Metric):
         self._values = fn.call if isinstance(fn, losses.Loss) else fn
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        y_pred = np.asarray(y_pred)
-        values = float_array(self.name, "values", self._values(np.asarray(y_true), y_pred, **self.kwargs), "float64")
-        if values.shape[:1] != y_pred.shape[:1]:
+        t, y = of_one_rank(np.asarray(y_true), np.asarray(y_pred))
+        values = float_array(self.name, "values", self._values(t, y, **self.kwargs), "float64")
+        if values.shape[:1] != y.shape[:1]:
             raise ValueError(
                 f'Metric "{self.name}": the function must return one value per sample, an array of shape '
-                f"({len(y_pred)}, ...), got shape {values.shape}; leave out the mean over the batch"
+                f"({len(y)}, ...), got shape {values.shape}; leave out the mean over the batch"
+            )
+        if not any(_begins(values.shape, a.shape) for a in (y, t)):
+            raise ValueError(
+                f'Metric "{self.name}": the function returned shape {values.shape} for y_true {t.shape} and y_pred '
+                f"{y.shape}; expected one value per sample or per element: bring both to one shape before they meet"
             )
         self._add(values, sample_weight)
 
@@ -185,3 +200,16 @@ class MeanMetricWrapper(Metric):
         config = dict(config)
         fn = config.pop("fn", None)
         return cls(losses.deserialize(fn) if isinstance(fn, Mapping) else custom_function(fn), **config)
+
+
+def _begins(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether a shape is the beginning of another one, but for a last axis of size one."""
+    return shape == whole[: len(shape)] or (shape[-1:] == (1,) and shape[:-1] == whole[: len(shape) - 1])
+
+
+def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether targets are positive (not 0), predictions, and float64 weights: all of shape (..., O)."""
+    y = float_array(owner, "y_pred", y_pred)
+    t, y = align(owner, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
+    rows = np.ones(y.shape[:-1]) if sample_weight is None else row_weights(owner, sample_weight, y.shape[:-1])
+    return t != 0, y, np.broadcast_to(rows[..., np.newaxis], y.shape)

@@ -11,6 +11,8 @@ from pydl.metrics.base import LossMetric
 class Crossentropy(LossMetric):
     """The mean of a cross-entropy, with the arguments of its loss."""
 
+    on_logits = ("from_logits", True)
+
     def __init__(self, loss: losses.Loss, from_logits: bool, name: str, dtype: Any) -> None:
         super().__init__(name, dtype)
         self.op, self.sparse, self._loss = loss.op, loss.sparse, loss

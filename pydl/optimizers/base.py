@@ -152,8 +152,11 @@ class Optimizer(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All slots, averages and accumulators, under the path `optimizer/<slot>/<path of the weight>`."""
-        slots = [slot for _, slots in self._slots.values() for slot in slots.values()]
-        return slots + [kept for made in self._kept.values() for _, kept in made.values()]
+        pairs = [(weight, slot) for weight, slots in self._slots.values() for slot in slots.values()]
+        pairs += [pair for made in self._kept.values() for pair in made.values()]
+        for weight, slot in pairs:
+            slot.path = f"optimizer/{slot.name}/{weight.path}"
+        return [slot for _, slot in pairs]
 
     def companion(self, variable: Variable, name: str) -> Variable:
         """The "average" or "gradient_accumulator" of a variable, made when first asked for."""
@@ -177,9 +180,7 @@ class Optimizer(Configurable):
 
     @staticmethod
     def _new_slot(variable: Variable, name: str) -> Variable:
-        slot = Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
-        slot.path = f"optimizer/{name}/{variable.path}"
-        return slot
+        return Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
 
     @property
     def iterations(self) -> int:

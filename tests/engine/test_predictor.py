@@ -321,11 +321,6 @@ def test_bad_input_meets_the_checks(model: Model, x: Any, kind: Any, words: str)
     assert quick(model, rows(3)) is not None
 
 
-def test_training_mode_is_refused(model: Model) -> None:
-    with pytest.raises(ValueError, match="inference mode"):
-        model(rows(3), training=True)
-
-
 class Fragile(L.Layer):  # type: ignore[misc]
     """A layer in NumPy that refuses negative numbers, and calls `hook`."""
 

@@ -200,7 +200,6 @@ LAYERS: dict[str, Case] = {
     "a layer on text": case(lambda: L.Dense(1, name="d")("text"), TypeError, '"d"', "numbers"),
     "a layer on None": case(lambda: L.Dense(1, name="d")(None), TypeError, '"d"', "None"),
     "a layer on a row": case(lambda: L.Dense(1, name="d")(X[0]), ValueError, '"d"'),
-    "a layer in training": case(lambda: L.Dense(1, name="d")(X, training=True), ValueError, '"d"', "inference"),
 }
 
 
@@ -241,7 +240,6 @@ MODELS: dict[str, Case] = {
     ),
     "weights None": case(lambda: built().set_weights(None), TypeError, "None"),
     "weights text": case(lambda: built().set_weights([[["a"]] * 4, ["b"]]), TypeError, "out/kernel", "numbers"),
-    "training call": case(lambda: built()(X, training=True), ValueError, '"net"', "inference", "train_on_batch"),
     # -- not built, not compiled
     **{
         f"{method} before compile": case(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from pydl import Input, Sequential, layers
 from pydl import activations as a
 from pydl._engine.facts import activations, run_op
 from tests.numpy_forward import ACTIVATIONS
@@ -159,3 +160,32 @@ def test_functions_of_ones_own_are_refused_with_the_remedy(identifier):
 def test_malformed_config(config):
     with pytest.raises(ValueError, match="activation config"):
         a.get(config)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda name: layers.Dense(1, name)(np.ones((3, 2))),
+        lambda name: layers.Dense(1, name)(Input((4, 2))),
+        lambda name: layers.Activation(name)(Input((1,))),
+        lambda name: getattr(a, name)(np.ones((3, 1))),
+        lambda name: getattr(a, name)(np.ones((1, 3)), axis=0),
+    ],
+)
+def test_normalizing_a_single_unit_is_warned_of(name, make):
+    with pytest.warns(UserWarning, match=rf"{name} over an axis of size one is .*sigmoid"):
+        make(name)
+
+
+def test_normalizing_several_units_or_none_is_not_warned_of():
+    layers.Dense(2, "softmax")(np.ones((3, 2)))
+    layers.Dense(1, "sigmoid")(np.ones((3, 2)))
+    layers.Activation("softmax")(Input((None, 2)))
+    a.softmax(np.ones((1, 3)))
+
+
+def test_classes_of_a_single_unit_are_warned_of():
+    model = Sequential([Input((2,)), layers.Dense(1, "sigmoid")])
+    with pytest.warns(UserWarning, match=r"one unit, is 0 whatever.*binary_crossentropy"):
+        model.compile("sgd", "categorical_crossentropy")

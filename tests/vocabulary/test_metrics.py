@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+import pydl
 from pydl import losses, metrics
 
 RNG = np.random.default_rng(4)
@@ -237,3 +238,88 @@ def test_what_a_plan_asks_of_a_metric(metric, op, output, sparse, fields):
 def test_errors(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_what_is_not_a_number_is_never_right():
+    t = np.array([[0, 0, 1], [1, 0, 0]])
+    y = np.array([[np.nan, 0.1, 0.9], [np.nan, np.nan, np.nan]])
+    assert metrics.BinaryAccuracy()(t, y) == pytest.approx(1 / 3)
+    assert metrics.BinaryAccuracy()(t, y, [3.0, 1.0]) == pytest.approx(1 / 2)
+    assert metrics.Accuracy()(t, y) == 0.0
+    assert metrics.SparseCategoricalAccuracy()([0, 1], y) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 2)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_model_that_has_diverged_in_part(shape, weighted):
+    """One element of every second row is NaN: binary accuracy counts it as wrong, whatever the target."""
+    n = int(np.prod(shape))
+    model = pydl.Sequential([pydl.Input((n,)), pydl.layers.Reshape(shape), pydl.layers.Activation("relu")])
+    model.compile("sgd", "mse", metrics=["binary_accuracy"], weighted_metrics=[metrics.BinaryAccuracy(name="weighed")])
+    x = RNG.uniform(size=(40, n)).astype(np.float32)
+    t = (RNG.random((40, *shape)) < 0.5).astype(np.float32)
+    x[::2, 0] = np.nan
+    w = RNG.uniform(0.5, 2, 40) if weighted else np.ones(40)
+    hits = (((x > 0.5) == t.reshape(40, n)) & ~np.isnan(x)).mean(1)
+    _, plain, weighed = model.evaluate(x, t, sample_weight=w, batch_size=16, verbose=0)
+    assert plain == pytest.approx(hits.mean(), rel=1e-6)
+    assert weighed == pytest.approx(np.average(hits, weights=w), rel=1e-6)
+
+
+LOGITS = np.array([[0.3], [-0.2], [0.1], [-3.0]])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["accuracy", "acc", "binary_accuracy", "BinaryAccuracy", metrics.BinaryAccuracy, "precision", "recall", "auc"],
+)
+def test_metrics_made_for_a_loss_on_logits_take_logits(entry):
+    model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", losses.BinaryCrossentropy(from_logits=True), metrics=[entry])
+    assert model.evaluate(LOGITS, np.array([1, 0, 1, 0]), verbose=0)[1] == 1.0
+    again = pydl.models.model_from_config(model.get_config())
+    again.compile_from_config(model.get_compile_config())
+    again.set_weights(model.get_weights())
+    assert again.evaluate(LOGITS, np.array([1, 0, 1, 0]), verbose=0)[1] == 1.0
+
+
+def test_cross_entropy_by_name_takes_logits_where_the_loss_does():
+    metric = metrics.get(
+        "binary_crossentropy", loss=losses.BinaryCrossentropy(from_logits=True), output_shape=(None, 3)
+    )
+    assert metric.from_logits
+
+
+@pytest.mark.parametrize(
+    ("metric", "remedy"),
+    [
+        (metrics.BinaryAccuracy, "threshold=0.0"),
+        (metrics.Precision, "thresholds=0.0"),
+        (metrics.AUC, "from_logits=True"),
+        (metrics.BinaryCrossentropy, "from_logits=True"),
+    ],
+)
+def test_an_instance_for_probabilities_beside_a_loss_on_logits_is_warned_of(metric, remedy):
+    loss = losses.BinaryCrossentropy(from_logits=True)
+    with pytest.warns(UserWarning, match=f"expects probabilities.*pass {remedy}"):
+        metrics.get(metric(), loss=loss, output_shape=(None, 1))
+    metrics.get(metric(**dict([metric.on_logits])), loss=loss, output_shape=(None, 1))
+    metrics.get(metric(), loss=losses.BinaryCrossentropy(), output_shape=(None, 1))
+
+
+def test_a_function_of_its_own_gets_targets_and_predictions_of_one_rank():
+    def absolute_error(y_true, y_pred):
+        return np.abs(y_true - y_pred)
+
+    t, y = np.array([1.0, 2, 3]), np.array([[1.0], [2], [5]])
+    assert metrics.MeanMetricWrapper(absolute_error)(t, y) == pytest.approx(2 / 3)
+    assert metrics.MeanMetricWrapper(absolute_error)(y, t) == pytest.approx(2 / 3)
+    assert metrics.MeanMetricWrapper(absolute_error)(t, y, [1, 1, 2]) == 1.0
+    assert metrics.MeanMetricWrapper(absolute_error)(t[:, None, None].repeat(2, 1)[..., 0], y[:, None].repeat(2, 1)) > 0
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_function_that_compares_every_row_with_every_other_is_refused(columns):
+    metric = metrics.MeanMetricWrapper(lambda t, y: t[:, 0] - y[:, :1], name="difference")
+    with pytest.raises(ValueError, match=r"returned shape \(3, 3\).*bring both to one shape"):
+        metric.update_state(np.ones((3, columns)), np.ones((3, columns)))

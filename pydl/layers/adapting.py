@@ -1,0 +1,229 @@
+"""Normalization: a layer that learns the mean and variance of its input before training, from data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pydl._base import check
+from pydl._base.args import whole
+from pydl._base.arrays import float_array
+from pydl._engine.builder import Buffer, Builder
+from pydl._engine.layout import Layout
+from pydl._engine.tensor import Tensor
+from pydl._engine.variable import Variable
+from pydl.layers.base import Layer
+
+Array = np.ndarray
+
+_LEAST = 1e-14  # the square of Keras's least deviation, by which a constant is divided
+
+
+class _Variances(Layout):
+    """Variances as they are, but for those that are too small to divide by."""
+
+    def pack(self, values: Any, stored: Array) -> None:
+        stored[...] = np.maximum(values, _LEAST)
+
+
+class Normalization(Layer):
+    """`y = (x - mean) / max(sqrt(variance), 1e-7)`, of values that `adapt` learnt or that were given.
+
+    Sums run in double, over deviations. The mean is kept as a number of the layer's dtype and what that lacks, so that
+    values far from zero lose nothing but what they lack themselves. Before `adapt`, the mean is 0 and the variance 1.
+
+    Parameters
+    ----------
+    axis : int, tuple of int, or None
+        Axes with statistics of their own: the last one, several up to the last, or none at all. The batch is axis 0.
+    mean, variance : float or array_like, optional
+        Of the shape of those axes; both, or none. They then belong to the configuration, not to the weights.
+    invert : bool
+        `y = x * max(sqrt(variance), 1e-7) + mean` instead.
+    **kwargs
+        `name`, `trainable`, `dtype`, `input_shape`.
+
+    Attributes
+    ----------
+    mean, variance : Variable
+        Not trainable; variances below 1e-14 count as that. None until the layer is built.
+
+    Raises
+    ------
+    ValueError
+        Other axes, or axes of unknown size; one of `mean` and `variance` alone, or of another shape.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        several = isinstance(axis, list | tuple)
+        axes = [] if axis is None else list(axis) if several else [axis]
+        axes = [whole("Normalization", "axis", a, at_least=-32) for a in axes]
+        self.axis = None if axis is None else axes if several else axes[0]
+        self.invert = bool(invert)
+        if (mean is None) != (variance is None):
+            raise ValueError(f'Normalization "{self.name}": expected both mean and variance, or none of them')
+        given = None if mean is None else (mean, variance)
+        self._given = given and tuple(float_array("Normalization", "mean and variance", g, "float64") for g in given)
+        self._axes = axes
+        self.mean: Variable | None = None
+        self.variance: Variable | None = None
+        self._rest: Variable | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values; what `adapt` learnt are weights."""
+        mean, variance = (None, None) if self._given is None else (g.tolist() for g in self._given)
+        return {**super().get_config(), "mean": mean, "variance": variance}
+
+    def _sizes(self, shape: Sequence[int | None]) -> tuple[int, ...]:
+        """Sizes of the axes that have statistics of their own."""
+        rank = len(shape)
+        axes = sorted(a + rank if a < 0 else a for a in self._axes)
+        if axes != list(range(rank - len(axes), rank)) or 0 in axes:
+            raise ValueError(
+                f'Normalization "{self.name}": expected axes behind the batch, up to the last one, got {self.axis} for '
+                f"{tuple(shape)}; transpose the data"
+            )
+        sizes = tuple(shape)[rank - len(axes) :]
+        if None in sizes:
+            raise ValueError(f'Normalization "{self.name}": expected axes of known sizes, got {tuple(shape)}')
+        return tuple(int(d or 0) for d in sizes)
+
+    def build(self, input_shape: Any) -> None:
+        sizes = self._sizes(input_shape)
+        self.mean = self._statistic("mean", sizes, 0.0)
+        self.variance = self._statistic("variance", sizes, 1.0, _Variances)
+        if not self.invert:
+            self._rest = self._statistic("mean_rest", sizes, 0.0)
+        if self._given is not None:
+            try:
+                mean, variance = (np.broadcast_to(g, sizes) for g in self._given)
+            except ValueError:
+                raise ValueError(
+                    f'Normalization "{self.name}": expected mean and variance of shape {sizes}, got '
+                    f"{[g.shape for g in self._given]}"
+                ) from None
+            self._assign(mean, 0.0, variance)
+
+    def _statistic(self, name: str, sizes: tuple[int, ...], value: float, layout: type[Layout] = Layout) -> Variable:
+        if self._given is None:
+            return self.add_weight(sizes, "zeros" if value == 0 else "ones", name=name, trainable=False, layout=layout)
+        return Variable(sizes, self.dtype, name, trainable=False, layout=layout)
+
+    def _assign(self, near: Array, rest: Any, variance: Array) -> None:
+        """Set the mean, near + rest, and the variance."""
+        assert self.mean is not None
+        assert self.variance is not None
+        with np.errstate(over="ignore"):
+            narrow, spread = (near + rest).astype(self.dtype), variance.astype(self.dtype)
+        if not (np.isfinite(narrow).all() and np.isfinite(spread).all()):
+            raise ValueError(
+                f'Normalization "{self.name}": its mean or variance is no finite {self.dtype}: impute what is missing; '
+                'scale what is huge, or take dtype="float64"'
+            )
+        self.mean.assign(narrow)
+        self.variance.assign(spread)
+        if self._rest is not None:
+            self._rest.assign(near - narrow + rest)
+
+    def adapt(self, data: Any) -> None:
+        """Learn mean and variance of the data, and forget what was learnt before.
+
+        Parameters
+        ----------
+        data : array, frame, or iterable of batches
+            Rows, the batch first. Of batches that are tuples, such as (inputs, targets), the first entry counts.
+
+        Raises
+        ------
+        ValueError
+            NaN or infinity; no rows; rows of another shape than the layer was built for; a layer with given values.
+        """
+        if self._given is not None:
+            raise ValueError(f'Normalization "{self.name}": its mean and variance were given; make one without them')
+        count, near, rest, squares = 0, np.zeros(()), np.zeros(()), np.zeros(())
+        for batch in _batches(data):
+            rows = check.numeric(f'Normalization "{self.name}"', "data", batch).astype(np.float64)
+            rows = rows[:, np.newaxis] if rows.ndim == 1 else rows
+            self._build_once((None, *rows.shape[1:]))
+            assert self.mean is not None
+            if self._sizes(rows.shape) != self.mean.shape:
+                raise ValueError(f'Normalization "{self.name}": expected rows {self.input_shape}, got {rows.shape}')
+            flat = rows.reshape(-1, *self.mean.shape)
+            if not len(flat):
+                continue
+            if not np.isfinite(flat).all():
+                raise ValueError(f'Normalization "{self.name}": data hold NaN or infinity; drop or impute such rows')
+            if not count:
+                near = flat.mean(axis=0)
+            flat = flat - near  # from here on numbers whose rounding is that of deviations
+            center = flat.mean(axis=0)
+            step, total = center - rest, count + len(flat)
+            squares = squares + ((flat - center) ** 2).sum(axis=0) + step**2 * (count * len(flat) / total)
+            rest, count = rest + step * (len(flat) / total), total
+        if not count:
+            raise ValueError(f'Normalization "{self.name}": expected at least one row of data')
+        self._assign(near, rest, np.asarray(squares / count))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.mean is not None and self._sizes(input_shape) != self.mean.shape:
+            raise ValueError(
+                f'Normalization "{self.name}": expected input whose last axes are {self.mean.shape}, got '
+                f"{tuple(input_shape)}"
+            )
+        return tuple(input_shape)
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        b.note_reader(t)
+        y = b.tensor(t.shape, t)
+        if self.invert:
+            self._scale(b, t, t.buffer, y.buffer)
+            self._emit(b, t, y.buffer, y.buffer, beta=self.mean)
+        else:
+            self._emit(b, t, t.buffer, y.buffer, mean=self.mean)
+            self._emit(b, t, y.buffer, y.buffer, mean=self._rest, var=self.variance)
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        b.add_input_gradient(x[0], lambda dx, _: self._scale(b, x[0], dy, dx))
+
+    def _scale(self, b: Builder, t: Tensor, x: Any, y: Buffer) -> None:
+        """y = x / deviation or, inverted, x * deviation."""
+        self._emit(b, t, x, y, var=self.variance)
+        if self.invert:
+            self._emit(b, t, y, y, gamma=self.variance)
+
+    def _emit(self, b: Builder, t: Tensor, x: Any, y: Buffer, **given: Variable | None) -> None:
+        """y = gamma * (x - mean) / sqrt(var) + beta, with 0 and 1 for what is not given."""
+        assert self.mean is not None
+        n = self.mean.size
+        one, zero = b.zeros((n,)), b.zeros((n,))
+        np.asarray(one)[...] = 1
+        buffers = {"mean": zero, "var": one, **{name: v.buffer for name, v in given.items() if v is not None}}
+        per_sample = t.columns // n
+        b.emit("bn_infer", x=x, y=y, B=t.batch * per_sample, L=per_sample, O=n, eps=0.0, **buffers)
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    """The batches of inputs that data consist of."""
+    if hasattr(data, "__array__") or hasattr(data, "__dlpack__"):
+        yield data
+        return
+    if isinstance(data, list | tuple) and not any(np.ndim(batch) > 1 for batch in data[:1] if hasattr(batch, "shape")):
+        yield data
+        return
+    batches = data
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):  # such as a PyDataset, which ends by its length only
+        batches = (data[i] for i in range(len(data)))
+    if not isinstance(batches, Iterable):
+        raise TypeError(f"Normalization.adapt: expected an array, or an iterable of batches, got {data!r}")
+    for batch in batches:
+        yield batch[0] if isinstance(batch, tuple) else batch

@@ -1,0 +1,139 @@
+"""What a layer was called on and what came out: `layer.input`, `layer.output`; and the first layer's `input_shape`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers as L
+
+X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+
+
+def functional() -> Any:
+    x = pydl.Input((3,))
+    h = L.Dense(4, "relu", name="h")(x)
+    return pydl.Model(x, L.Dense(2, name="out")(h))
+
+
+def grown() -> Any:
+    model = pydl.Sequential([pydl.Input((3,))])
+    for layer in (L.Dense(4, "relu", name="h"), L.Dense(5), L.Dense(2, name="out")):
+        model.add(layer)
+        if layer.name == "dense":
+            model.pop()
+    return model
+
+
+def built_late() -> Any:
+    model = pydl.Sequential([L.Dense(4, "relu", name="h"), L.Dense(2, name="out")])
+    model.build((None, 3))
+    return model
+
+
+@pytest.mark.parametrize("make", [functional, grown, built_late])
+def test_the_features_of_a_layer_within_a_model(make: Callable[[], Any]) -> None:
+    pydl.utils.clear_session()
+    base = make()
+    k, b, *_ = base.get_weights()
+    hidden = np.maximum(X @ k + b, 0)
+    h = base.get_layer("h")
+    features = pydl.Model(base.inputs, h.output)
+    np.testing.assert_allclose(features.predict(X), hidden, atol=1e-6)
+    np.testing.assert_array_equal(pydl.Model(base.input, base.output).predict(X), base.predict(X))
+    assert h.input is base.input
+    assert base.layers[-1].output is base.output
+    assert base.layers[-1].input is h.output
+    both = pydl.Model(base.input, [layer.output for layer in base.layers[-2:]])
+    np.testing.assert_allclose(both.predict(X)[0], hidden, atol=1e-6)
+    h.trainable = False
+    transfer = pydl.Model(base.input, L.Dense(7)(h.output))
+    assert [v.shape for v in transfer.trainable_weights] == [(4, 7), (7,)]
+    assert transfer.predict(X).shape == (6, 7)
+
+
+def test_the_first_call_counts_and_calls_on_arrays_do_not() -> None:
+    layer = L.Dense(2)
+    layer(X)
+    assert not hasattr(layer, "output")
+    with pytest.raises(AttributeError, match=r'"dense.*" has no input yet'):
+        _ = layer.input
+    a, b = pydl.Input((3,)), pydl.Input((3,))
+    y = layer(a)
+    layer(b)
+    layer(X)
+    assert (layer.input, layer.output) == (a, y)
+
+
+def test_lists_of_tensors() -> None:
+    a, b = pydl.Input((3,)), pydl.Input((3,))
+    layer = L.Add()
+    y = layer([a, b])
+    assert layer.input == [a, b]
+    assert layer.output is y
+    model = pydl.Model([a, b], [y, a])
+    assert model.input == [a, b]
+    assert model.output == [y, a]
+
+
+def test_a_model_that_is_not_built_says_so() -> None:
+    with pytest.raises(ValueError, match=r"output: model .* is not built"):
+        _ = pydl.Sequential([L.Dense(1)]).output
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [
+        (lambda: L.Dense(12, input_dim=8), (8,)),
+        (lambda: L.Dense(12, input_shape=(8,)), (8,)),
+        (lambda: L.Dense(12, input_shape=[8]), (8,)),
+        (lambda: L.Dense(12, input_shape=(None, 8)), (None, 8)),
+        (lambda: L.Flatten(input_shape=(28, 28)), (28, 28)),
+        (lambda: L.BatchNormalization(input_shape=(8,)), (8,)),
+        (lambda: L.Embedding(10, 3, input_length=7), (7,)),
+        (lambda: pydl.Sequential([L.Dense(12, input_dim=8)]), (8,)),
+        (lambda: pydl.Model((x := pydl.Input((8,))), L.Dense(3)(x)), (8,)),
+    ],
+)
+def test_a_first_layer_that_says_what_comes_in_builds_the_model(first: Callable[[], Any], shape: Any) -> None:
+    listed = pydl.Sequential([first(), L.Dense(1)])
+    added = pydl.Sequential()
+    added.add(first())
+    added.add(L.Dense(1))
+    for model in (listed, added):
+        assert model.built
+        assert model.input.shape == (None, *shape)
+        again = pydl.models.model_from_config(model.get_config())
+        assert again.get_config() == model.get_config()
+        assert again.count_params() == model.count_params()
+
+
+def test_an_input_in_front_decides() -> None:
+    model = pydl.Sequential([pydl.Input((3,)), L.Dense(2, input_dim=8)])
+    assert model.input.shape == (None, 3)
+    assert L.Dense(2, input_dim=8)(X).shape == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda: L.Dense(1, input_dim=0), ValueError, "Dense: input_dim"),
+        (lambda: L.Dense(1, input_dim="8"), TypeError, "Dense: input_dim"),
+        (lambda: L.Dense(1, input_shape=8), TypeError, "Dense: input_shape"),
+        (lambda: L.Dense(1, input_shape=(8,), input_dim=8), TypeError, "not both"),
+        (
+            lambda: L.Dense(1, units_in=8),
+            TypeError,
+            r"Dense\.__init__\(\) got an unexpected keyword argument 'units_in'",
+        ),
+        (lambda: L.Dense(1)([]), ValueError, "got an empty list"),
+        (lambda: L.Add()([]), ValueError, "got an empty list"),
+    ],
+)
+def test_what_is_refused(make: Callable[[], Any], kind: Any, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        make()
