@@ -40,6 +40,12 @@ def command(
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = DEFAULTS.seed,
     threads: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,
+    delimiter: Annotated[str | None, typer.Option(metavar="C", help="What parts columns; tab, blanks.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="C", help="The decimal mark: point or comma.")] = None,
+    thousands: Annotated[str | None, typer.Option(metavar="C", help="What groups digits in threes.")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of text, as cp1252.")] = None,
+    header: Annotated[bool | None, typer.Option("--header/--no-header", help="The first row holds names.")] = None,
+    missing: Annotated[str | None, typer.Option(metavar="W,W", help="More words for a missing value.")] = None,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json, nothing else.")] = False,
@@ -56,7 +62,8 @@ def command(
             data=data, target=target, out=out, test=test, task=task, drop=tuple(drop or ()), hidden=_units(hidden),
             epochs=epochs, patience=patience, batch_size=batch_size, optimizer=optimizer, lr=lr, dropout=dropout,
             class_weight=class_weight, val=val, clip=clip, image_size=image_size, cv=cv, tune=tune, seed=seed,
-            threads=threads, stream=stream,
+            threads=threads, stream=stream, delimiter=delimiter, decimal=decimal, thousands=thousands,
+            encoding=encoding, header=header, missing=tuple((missing or "").split(",")) if missing else (),
         )  # fmt: skip
     run = train(options, Shown(quiet=as_json))
     metrics = run.json(names.METRICS)

@@ -190,7 +190,7 @@ class _About:
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
-        notation, others = values.number_format(list(words))
+        notation, others = values.number_format(list(words), self.values.attrs.get("notation"))
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pydl
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.table import read_chunks
 from pydl.pipeline.target import Target
 
@@ -64,6 +65,7 @@ class Fitted:
     preparation: Preparation | ImagePreparation
     target: Target
     model: pydl.Model
+    reading: Reading = AS_FOUND
 
     def predict(self, frame: Any) -> Predictions:
         """Predictions for the rows of a table, or for an array of images.
@@ -75,10 +77,13 @@ class Fitted:
         """
         return predict(self.model, self.target, self.preparation.transform(frame))
 
-    def read(self, path: str) -> Iterator[pd.DataFrame]:
-        """A file of rows in chunks, its columns read as in training."""
+    def read(self, path: str, strict: bool = False) -> Iterator[pd.DataFrame]:
+        """A file of rows in chunks, its columns read as in training; `strict` if each row has to be in them."""
         assert isinstance(self.preparation, Preparation)
-        return read_chunks(path, text=self.preparation.text_columns)
+        wanted = tuple(c.name for c in self.preparation.columns if c.used)
+        return read_chunks(
+            path, text=self.preparation.text_columns, reading=replace(self.reading, wanted=wanted, strict=strict)
+        )
 
     def labelled(self, path: str) -> Iterator[Batch]:
         """The rows of a file that have a target, prepared, chunk by chunk.

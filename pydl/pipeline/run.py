@@ -75,6 +75,7 @@ class Run:
             kind.load(self.path / PREPARATION),
             Target.from_state(self.json(TARGET)),
             pydl.models.load_model(self.path / MODEL),
+            self.options().reading,
         )
 
     def options(self) -> TrainOptions:

@@ -20,7 +20,7 @@ def predict_file(run: Run, data: str, out: str) -> int:
         return predict_images(run, data, out)
     fitted, rows = run.fitted(), 0
     with table_writer(out) as file:
-        for frame in fitted.read(data):
+        for frame in fitted.read(data, strict=True):
             found = fitted.predict(frame)
             columns: dict[str, Any] = {f"{fitted.target.name} predicted": found.values}
             if found.probabilities is not None:
