@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_figures, print_json
+from pydl.cli.output import noticed, print_figures, print_json
 from pydl.pipeline.run import Run
 from pydl.pipeline.scoring import evaluate_file
 
@@ -17,7 +17,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge the model of RUN on DATA."""
-    figures = evaluate_file(Run.open(run), data)
+    figures = evaluate_file(Run.open(run), data, noticed)
     if as_json:
         print_json(figures)
     else:

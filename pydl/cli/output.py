@@ -22,6 +22,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def noticed(note: str) -> None:
+    """A line on standard error about the data."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"note: {note}", markup=False)
+
+
 def print_figures(figures: dict[str, dict[str, Any]], title: str) -> None:
     """Figures side by side, a column each."""
     table = Table(title=title, title_justify="left")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_json
+from pydl.cli.output import noticed, print_json
 from pydl.pipeline.run import Run
 from pydl.pipeline.scoring import predict_file
 
@@ -18,7 +18,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Predict DATA with the model of RUN: its columns, then the prediction and probabilities."""
-    rows = predict_file(Run.open(run), data, out)
+    rows = predict_file(Run.open(run), data, out, noticed)
     if as_json:
         print_json({"rows": rows, "out": out})
     else:

@@ -214,6 +214,8 @@ class _About:
             notes.append("numbers are written as 1.234,5")
         elif words.str.contains(",", regex=False).any():
             notes.append("numbers are written as 1,234.5")
+        if values.has_multiples(list(words)):
+            notes.append("K, M and B are read as thousands, millions and billions")
         return "; ".join(notes)
 
     def of_levels(self, note: str) -> Column:

@@ -44,6 +44,8 @@ class Delimited:
         What was noticed, a short sentence each; reading may add to it.
     notation : str or None
         How numbers with a comma are written in this file, None where nothing tells.
+    codes : tuple of str
+        The columns of codes of two letters, among which NA is one.
     """
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
@@ -62,6 +64,7 @@ class Delimited:
         some = [row[:MOST_COLUMNS] for row in rows]
         self.fits = _Make(some)
         self.notation = reading.notation or _notation(some, delimiter)
+        self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t"):
             name = "blanks" if delimiter == BLANKS else f'"{delimiter}"'
             self.notes.append(f"columns are separated by {name}")
@@ -135,6 +138,16 @@ class Delimited:
             self.names.insert(0, "row")
             self.least += 1
             self.notes.append('the first column has no name in the header; it is called "row"')
+
+    def _find_codes(self, rows: Sequence[Values]) -> tuple[str, ...]:
+        """The columns of codes of two letters."""
+        columns = zip(self.names, zip(*rows, strict=True), strict=False)  # the names of very wide tables go on
+        levels = {name: set(map(str.strip, column)) for name, column in columns}
+        found = tuple(name for name in levels if values.are_codes(levels[name]))
+        na = values.CODE
+        among = [name for name in found if na in levels[name]]
+        self.notes += [f"{na} is a code like the others of {name}; --missing {na} changes that" for name in among]
+        return found
 
     def _parsed(self, rows: int | None) -> Iterator[pd.DataFrame]:
         options: dict[str, Any] = {

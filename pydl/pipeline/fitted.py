@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import pydl
+from pydl.pipeline import values
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
@@ -20,6 +21,7 @@ from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Batch = tuple[Array, dict[str, Array], Array]  # row numbers, prepared rows, encoded targets
+Frames = Iterator[pd.DataFrame]
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
 
@@ -81,12 +83,12 @@ class Fitted:
         """A file of rows in chunks, its columns read as in training; `strict` if each row has to be in them."""
         assert isinstance(self.preparation, Preparation)
         wanted = tuple(c.name for c in self.preparation.columns if c.used)
-        return read_chunks(
-            path, text=self.preparation.text_columns, reading=replace(self.reading, wanted=wanted, strict=strict)
-        )
+        codes = (*self.preparation.codes, *[self.target.name] * (values.CODE in self.target.classes))
+        reading = replace(self.reading, wanted=wanted, codes=codes, strict=strict)
+        return read_chunks(path, text=self.preparation.text_columns, reading=reading)
 
-    def labelled(self, path: str) -> Iterator[Batch]:
-        """The rows of a file that have a target, prepared, chunk by chunk.
+    def labelled(self, path: str, seen: Callable[[Frames], Frames] = lambda frames: frames) -> Iterator[Batch]:
+        """The rows of a file that have a target, prepared, chunk by chunk; `seen` gets to see the chunks before.
 
         Raises
         ------
@@ -94,7 +96,7 @@ class Fitted:
             No column of the target, or no row with a value in it.
         """
         name, found = self.target.name, False
-        for frame in self.read(path):
+        for frame in seen(self.read(path)):
             must_have(frame, [name], "target")
             y, keep = self.target.encode(frame[name])
             if len(y):

@@ -14,6 +14,7 @@ from pydl.pipeline.records import Record, Values
 MOST_COLUMNS = 500  # to judge a table by
 _MOSTLY = 0.9
 _FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
+_PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _YEARS = range(1800, 2101)
 
 
@@ -135,7 +136,7 @@ def evidence(first: Values, below: Sequence[Values]) -> int:
 
 def _vote(name: str, present: Values, numbers: bool) -> int:
     if numbers:
-        return -1 if values.is_number(name) else 1
+        return -1 if _PLAIN.fullmatch(name) else int(not values.is_number(name))  # 5K may be the name of a run
     if name in present:
         return -1
     shape, share = Counter(map(_shape, present)).most_common(1)[0]

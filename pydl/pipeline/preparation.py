@@ -179,6 +179,12 @@ class Preparation:
         own = [c for c in self.columns if c.kind in ("category", "many") or c.format not in ("", values.POINT)]
         return [c.name for c in own if c.used]
 
+    @property
+    def codes(self) -> list[str]:
+        """Columns of which NA is a level."""
+        known = {c.name for c in self.columns if f"{c.name}={values.CODE}" in self.feature_names}
+        return [*known, *(name for name, levels in self._levels.items() if values.CODE in levels)]
+
     def save(self, path: str | Path) -> None:
         """Write to a file that `load` reads: no pickle, nothing that can run."""
         self._require_fit()

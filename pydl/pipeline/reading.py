@@ -28,6 +28,8 @@ class Reading:
         More words that stand for a missing value in every column.
     wanted : tuple of str
         Columns that are known to be in the table, by which its header is found.
+    codes : tuple of str or None
+        Columns of codes of two letters, among which NA is one and no missing value.
     strict : bool
         Refuse a row of too many values rather than leave it out.
 
@@ -44,6 +46,7 @@ class Reading:
     header: bool | None = None
     missing: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    codes: tuple[str, ...] | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:

@@ -61,19 +61,19 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     path = Path(path)
     kind = _kind(path)
     notes: list[str] = []
-    notation = reading.notation
+    told: dict[str, Any] = _told(reading.notation, reading.codes)
     with _plain_errors(path):
         if kind == "delimited":
             file = Delimited(path, reading)
             frame = file.read()
             notes += file.notes
-            notation = file.notation
+            told = _told(file.notation, file.codes)
         else:
             frame = _READERS[kind](path)
     frame = _named(frame, notes)
     if not len(frame.columns) or not len(frame):
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-    return _all_typed(_with_notes(frame, notes, notation), text, reading)
+    return _all_typed(_with_notes(frame, notes, told), text, reading)
 
 
 @dataclass(frozen=True)
@@ -188,10 +188,15 @@ def _of_kind(column: pd.Series, kind: str, reading: Reading) -> pd.Series:
     return (pd.to_numeric(column) if values.is_text(column) else column).astype(kind)
 
 
-def _with_notes(frame: pd.DataFrame, notes: list[str], notation: str | None) -> pd.DataFrame:
+def _with_notes(frame: pd.DataFrame, notes: list[str], told: dict[str, Any]) -> pd.DataFrame:
     frame = frame.copy(deep=False)
-    frame.attrs = {"notes": notes} | ({} if notation is None else {"notation": notation})
+    frame.attrs = {"notes": notes} | told
     return frame
+
+
+def _told(notation: str | None, codes: Collection[str] | None) -> dict[str, Any]:
+    """What `values` asks about a column's table: the notation of numbers, where NA is a code."""
+    return ({} if notation is None else {"notation": notation}) | ({"codes": list(codes)} if codes else {})
 
 
 def suffix(path: Path) -> str:
@@ -317,17 +322,17 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
     kind = _kind(path)
     notes: list[str] = []
-    first, notation = 0, reading.notation
+    first, told = 0, _told(reading.notation, reading.codes)
     file = None
     with _plain_errors(path):
         if kind == "delimited":
             file = Delimited(path, reading)
-            notes, notation = file.notes, file.notation
+            notes, told = file.notes, _told(file.notation, file.codes)
         for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
                 frame = _named(frame, notes)
                 frame.index = pd.RangeIndex(first, first := first + len(frame))
-                yield _with_notes(frame, notes, notation)
+                yield _with_notes(frame, notes, told)
 
 
 def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:

@@ -28,11 +28,17 @@ MISSING_AMONG_NUMBERS = frozenset({
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 
+CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 LARGEST = 1e100  # whose square and sum still are numbers
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
-_ENDS = (rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
+_TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "million": 1e6, "B": 1e9, "bn": 1e9, "billion": 1e9}
+_MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES, reverse=True)))})?"
+_ENDS = (
+    rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
+    rf"(?:[eE][-+]?\d+)?\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
+)
 _NUMBER = {
     POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
@@ -40,6 +46,7 @@ _NUMBER = {
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
 _MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
 _PLAIN_COMMA = r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
+_CODE = re.compile(r"[A-Z]{2}")
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 _NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
 
@@ -87,7 +94,10 @@ def _of_objects(column: pd.Series) -> pd.Series:
 def _tidy_text(column: pd.Series) -> Any:
     text = pyarrow.array(column, pyarrow.large_string(), from_pandas=True)
     text = compute.utf8_trim_whitespace(text)
-    return compute.if_else(compute.is_in(compute.utf8_lower(text), value_set=_MISSING_WORDS), _NOTHING, text)
+    is_missing = compute.is_in(compute.utf8_lower(text), value_set=_MISSING_WORDS)
+    if column.name in column.attrs.get("codes", ()):
+        is_missing = compute.and_not(is_missing, compute.equal(text, CODE))
+    return compute.if_else(is_missing, _NOTHING, text)
 
 
 def _as_series(array: Any, column: pd.Series) -> pd.Series:
@@ -156,6 +166,12 @@ def number_format(levels: Collection[str], prefer: str | None = None) -> tuple[s
     return notation, words[notation]
 
 
+def are_codes(levels: Collection[str]) -> bool:
+    """Whether words are codes of two capitals: then NA is one of them."""
+    others = {v for v in levels if v.lower() not in MISSING}
+    return len(others) > 1 and all(_CODE.fullmatch(v) for v in others)
+
+
 def only_notation(levels: Collection[str]) -> str | None:
     """The one notation in which all values that are not missing are numbers; None if that is none, or both."""
     present = [v for v in levels if v.lower() not in MISSING and v.lower() not in MISSING_AMONG_NUMBERS]
@@ -173,15 +189,24 @@ def _is_number(text: str, notation: str) -> bool:
 
 
 def number(text: str, notation: str) -> float:
-    """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`. What is none gives NaN."""
+    """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`, `$56.7M`, `105K`. What is none gives NaN."""
     if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
+    match = _NUMBER[notation].fullmatch(text)
     negative = text.startswith("(")
-    text = text.replace("\u2212", "-")
+    text, times = text.replace("\u2212", "-"), 1.0
+    if match is not None and match["times"]:
+        text, times = text[: match.start("times")], _TIMES[match["times"]]
     text = re.sub(r"EUR|kr", "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
-    value = float(_NOT_OF_A_NUMBER.sub("", text))
+    value = times * float(_NOT_OF_A_NUMBER.sub("", text))
     return -value if negative else value
+
+
+def has_multiples(levels: Collection[str]) -> bool:
+    """Whether some of the numbers are given in thousands, millions or billions: 105K, $56.7M."""
+    found = (pattern.fullmatch(level) for level in levels for pattern in _NUMBER.values())
+    return any(match is not None and match["times"] for match in found)
 
 
 def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Floats:

@@ -22,6 +22,7 @@ from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Reading
 from pydl.pipeline.table import read_chunks, read_table
 from pydl.pipeline.target import Target
+from pydl.pipeline.values import numbers
 
 
 @pytest.fixture
@@ -117,6 +118,7 @@ PRICES = "".join(f"{i},2015-12-{i + 1:02},{1 + i / 7:.2f},{i * 3.25},{i * 9.5}\n
     ("age,sex,5\n" + "".join(f"{i},mf,{i % 3}\n" for i in range(9)), ["age", "sex", "5"]),
     ("0,1,2\n" + "0.5,1.5,2.5\n" * 9, ["0", "1", "2"]),
     ("1990,2000,2010\n" + "17,23,5\n" * 9, ["1990", "2000", "2010"]),
+    ("age,5K,10K\n" + "31,25.5,52.1\n" * 9, ["age", "5K", "10K"]),
     ("p,x,s\n" + "e,x,s\np,y,s\ne,x,t\n" * 9, None),
     ("39,State-gov,77516,<=50K\n" + "50,Private,83311,<=50K\n38,State-gov,21564,>50K\n" * 9, None),
     ("Ann,31\nBob,45\nCid,28\n", None),
@@ -199,6 +201,31 @@ def test_nulls_of_databases(file: Callable[..., Path]) -> None:
     frame = both(file("t\tn\tw\na\t\\N\t(null)\nb\t90\tNuLL\nc\t95\tx\n"))
     np.testing.assert_array_equal(frame["n"], [np.nan, 90, 95])
     assert frame["w"].isna().tolist() == [True, True, False]
+
+
+def test_na_among_codes_is_a_code(file: Callable[..., Path]) -> None:
+    codes = ["EU", "NA", "SA"]
+    rows = "".join(f"{codes[i % 3]},{'CA' if i % 2 else 'NA'},{'x' if i % 2 else 'NA'},{i % 5}\n" for i in range(240))
+    frame = both(file("continent,state,word,x\n" + rows))
+    assert Target.fit(frame["continent"]).classes == codes
+    assert frame["word"].isna().sum() == frame["state"].isna().sum() == 120
+    assert "NA is a code like the others of continent" in notes(frame)
+    given = both(file("a,b\nNA,1\nEU,2\nAS,3\n"), Reading(missing=("NA",)))
+    assert given["a"].isna().tolist() == [True, False, False]
+    prepared = Preparation(guess(frame, "x")).fit(frame)
+    assert prepared.codes == ["continent"]
+    alone = both(file("continent,state,word\nNA,CA,x\n"), Reading(codes=tuple(prepared.codes)))
+    place = prepared.feature_names.index("continent=NA")
+    assert prepared.transform(alone)["features"][0, place] == 1
+
+
+def test_amounts(file: Callable[..., Path]) -> None:
+    frame = both(file("value;share\n€56.7M;12 %\n€105K;7.5%\n€0;100 %\n" + "€1.2bn;3 %\n" * 9))
+    value, share = guess(frame)
+    assert (value.kind, share.kind) == ("number", "number")
+    assert "thousands, millions and billions" in value.note
+    np.testing.assert_allclose(numbers(frame["value"], value.format)[:4], [56.7e6, 105e3, 0, 1.2e9])
+    np.testing.assert_allclose(numbers(frame["share"], share.format)[:3], [12, 7.5, 100])
 
 
 # ---- what the user knows --------------------------------------------------------------------------------------------
