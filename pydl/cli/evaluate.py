@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_figures, print_json
+from pydl.cli.output import noticed, print_figures, print_json
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
     from pydl.pipeline.run import Run
     from pydl.pipeline.scoring import evaluate_file
 
-    figures = evaluate_file(Run.open(run), data)
+    figures = evaluate_file(Run.open(run), data, noticed)
     if as_json:
         print_json(figures)
     else:

@@ -26,6 +26,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def noticed(note: str) -> None:
+    """A line on standard error about the data."""
+    print(plain(f"note: {note}", None), file=sys.stderr)
+
+
 def print_figures(figures: dict[str, dict[str, Any]], title: str) -> None:
     """Figures side by side, a column each."""
     rows = [row for row in _SHOWN if any(row in f for f in figures.values())]

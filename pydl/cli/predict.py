@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_json, tell
+from pydl.cli.output import noticed, print_json, tell
 
 
 def command(
@@ -19,7 +19,7 @@ def command(
     from pydl.pipeline.run import Run
     from pydl.pipeline.scoring import predict_file
 
-    rows = predict_file(Run.open(run), data, out)
+    rows = predict_file(Run.open(run), data, out, noticed)
     if as_json:
         print_json({"rows": rows, "out": out})
     else:

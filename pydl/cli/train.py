@@ -40,6 +40,12 @@ def command(
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = DEFAULTS.seed,
     threads: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,
+    delimiter: Annotated[str | None, typer.Option(metavar="C", help="What parts columns; tab, blanks.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="C", help="The decimal mark: point or comma.")] = None,
+    thousands: Annotated[str | None, typer.Option(metavar="C", help="What groups digits in threes.")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of text, as cp1252.")] = None,
+    header: Annotated[bool | None, typer.Option("--header/--no-header", help="The first row holds names.")] = None,
+    missing: Annotated[str | None, typer.Option(metavar="W,W", help="More words for a missing value.")] = None,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,
@@ -83,6 +89,8 @@ def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptio
         given["hidden"] = _units(given["hidden"])
     if "drop" in given:
         given["drop"] = tuple(given["drop"])
+    if "missing" in given:
+        given["missing"] = tuple(given["missing"].split(","))
     if earlier is not None:
         return earlier.with_(**given)
     if "data" not in given:

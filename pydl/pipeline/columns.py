@@ -190,7 +190,7 @@ class _About:
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
-        notation, others = values.number_format(list(words))
+        notation, others = values.number_format(list(words), self.values.attrs.get("notation"))
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
@@ -214,6 +214,8 @@ class _About:
             notes.append("numbers are written as 1.234,5")
         elif words.str.contains(",", regex=False).any():
             notes.append("numbers are written as 1,234.5")
+        if values.has_multiples(list(words)):
+            notes.append("K, M and B are read as thousands, millions and billions")
         return "; ".join(notes)
 
     def of_levels(self, note: str) -> Column:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import gzip
 import io
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from pydl.pipeline import values
+from pydl.pipeline.header import MOST_COLUMNS, find_header
+from pydl.pipeline.packed import opened
+from pydl.pipeline.reading import AS_FOUND, Reading
+from pydl.pipeline.records import BLANKS, Record, Regular, Splitter, Values, records
 
 _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 1 << 24  # a single row of tens of thousands of columns fits
 _BLOCK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = (",", ";", "\t", "|")
-_BLANKS = r"\s+"
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
+_MOSTLY = 0.95
+_FEW_LEVELS = 20
 
 
 class Delimited:
@@ -31,29 +34,42 @@ class Delimited:
     Parameters
     ----------
     path : Path
-        The file; what gzip packed is unpacked on the way.
+        The file; what is packed is unpacked on the way.
+    reading : Reading
+        What is known of it.
 
     Attributes
     ----------
     notes : list of str
         What was noticed, a short sentence each; reading may add to it.
+    notation : str or None
+        How numbers with a comma are written in this file, None where nothing tells.
+    codes : tuple of str
+        The columns of codes of two letters, among which NA is one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.notes = path, list[str]()
-        self.encoding = self._find_encoding()
-        sample = self._sample()
-        self.delimiter = _find_delimiter(sample)
-        self.skipped = _preamble(sample, self.delimiter)
-        if self.skipped:
-            self.notes.append(f"{self.skipped} line{'s' * (self.skipped > 1)} above the header left out")
-        records = _records("".join(sample[self.skipped :]), self.delimiter)
-        if not records:
+    def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
+        self.path, self.strict, self.notes = path, reading.strict, list[str]()
+        self.encoding = reading.encoding or self._find_encoding()
+        sample, is_whole = self._sample()
+        said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None
+        sep_lines = int(said is not None)
+        delimiter = reading.column_delimiter or (said[1] if said else _find_delimiter(sample, is_whole))
+        self.splitter = Splitter(delimiter)
+        found = list(records(sample[sep_lines:], self.splitter, 1 + sep_lines, is_whole=is_whole))
+        if not any(any(record.values) for record in found):
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-        self._find_header(records)
-        if self.delimiter not in (",", "\t"):
-            name = "blanks" if self.delimiter == _BLANKS else f'"{self.delimiter}"'
+        self._find_header(found, reading.wanted, reading.header)
+        rows = [r.values for r in found if r.line >= self.first and len(r.values) == len(self.names)]
+        some = [row[:MOST_COLUMNS] for row in rows]
+        self.fits = _Make(some)
+        self.notation = reading.notation or _notation(some, delimiter)
+        self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
+        if reading.delimiter is None and delimiter not in (",", "\t"):
+            name = "blanks" if delimiter == BLANKS else f'"{delimiter}"'
             self.notes.append(f"columns are separated by {name}")
+        if self.notation == values.COMMA:
+            self.notes.append("numbers are read as 1.234,5")
 
     def read(self) -> pd.DataFrame:
         """All rows, every value as text, empty where nothing stands."""
@@ -64,12 +80,9 @@ class Delimited:
         """All rows in tables of at most `rows`."""
         return self._parsed(rows)
 
-    def _open(self) -> Any:
-        return gzip.open(self.path, "rb") if is_packed(self.path) else self.path.open("rb")
-
     def _find_encoding(self) -> str:
         """UTF-8 or what a byte-order mark says; Windows-1252 where the file is no UTF-8."""
-        with self._open() as file:
+        with opened(self.path) as file:
             block = file.read(_BLOCK)
             encoding = next((name for mark, name in _BOMS.items() if block.startswith(mark)), "utf-8")
             if encoding == "utf-16":
@@ -86,126 +99,135 @@ class Delimited:
                 block = file.read(_BLOCK)
         return encoding
 
-    def _sample(self) -> list[str]:
-        """The first lines, whole ones where the file goes on."""
-        with self._open() as file, io.TextIOWrapper(file, self.encoding, errors="replace", newline=None) as text:
-            lines, size = list[str](), 0
+    def _text(self) -> io.TextIOWrapper:
+        return io.TextIOWrapper(opened(self.path), self.encoding, errors="replace", newline=None)
+
+    def _sample(self) -> tuple[list[str], bool]:
+        """The first lines, and whether they are all."""
+        lines, size, is_whole = list[str](), 0, False
+        with self._text() as text:
             while size < _SAMPLE_CHARACTERS and (len(lines) < 20 or (len(lines) < _SAMPLE_LINES and size < _BLOCK)):
                 line = text.readline(_SAMPLE_CHARACTERS)
                 if not line:
+                    is_whole = True
                     break
                 lines.append(line)
                 size += len(line)
         start = "".join(lines)[:65536]
         if sum(not (c.isprintable() or c.isspace()) for c in start) > 0.05 * len(start):
             raise ValueError(f"{self.path} is no text; expected a table such as CSV or Parquet")
-        return lines
+        return lines, is_whole
 
-    def _find_header(self, records: list[list[str]]) -> None:
-        """`names`, and whether they stand in the file (`header`)."""
-        first, widths = records[0], Counter(map(len, records[1:]))
-        width = max(widths, key=lambda w: (widths[w], w)) if widths else len(first)
-        self.header = not _is_data(first)
-        if not self.header:
-            self.notes.append("the first row holds numbers and is read as data; columns are named column 1, 2, ...")
-            self.names = [f"column {i + 1}" for i in range(max(width, len(first)))]
-            return
-        self.names = list(first)
-        if width == len(first) + 1 and all(r[-1] == "" for r in records[1:] if len(r) == width):
+    def _find_header(self, found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> None:
+        """`names`, the line of the `first` row, and how many values a row has at `least`."""
+        header = find_header(found, wanted, is_there)
+        self.first, self.names = header.line, list(header.names)
+        rows = [r.values for r in found if r.line >= header.line and any(r.values)]
+        width = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(self.names)
+        self.least = len(self.names)
+        if header.above:
+            self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
+        if not header.is_there:
+            if is_there is None:
+                self.notes.append("the first row is read as data; columns are named column 1, 2, ...")
+            self.names = [f"column {i + 1}" for i in range(width)]
+            self.least = width
+        elif width == len(self.names) + 1 and all(r[-1] == "" for r in rows if len(r) == width):
             self.names.append("")
-        elif width == len(first) + 1:
+        elif width == len(self.names) + 1:
             self.names.insert(0, "row")
+            self.least += 1
             self.notes.append('the first column has no name in the header; it is called "row"')
+
+    def _find_codes(self, rows: Sequence[Values]) -> tuple[str, ...]:
+        """The columns of codes of two letters."""
+        columns = zip(self.names, zip(*rows, strict=True), strict=False)  # the names of very wide tables go on
+        levels = {name: set(map(str.strip, column)) for name, column in columns}
+        found = tuple(name for name in levels if values.are_codes(levels[name]))
+        na = values.CODE
+        among = [name for name in found if na in levels[name]]
+        self.notes += [f"{na} is a code like the others of {name}; --missing {na} changes that" for name in among]
+        return found
 
     def _parsed(self, rows: int | None) -> Iterator[pd.DataFrame]:
         options: dict[str, Any] = {
-            "sep": self.delimiter, "header": None, "names": range(len(self.names)), "index_col": False, "dtype": "str",
-            "keep_default_na": False, "na_filter": False, "skipinitialspace": True, "encoding": self.encoding,
-            "encoding_errors": "replace", "on_bad_lines": "warn", "skiprows": self.skipped, "low_memory": False,
-            "compression": "gzip" if is_packed(self.path) else None,
+            "sep": self.splitter.delimiter, "header": None, "names": range(len(self.names)), "index_col": False,
+            "dtype": "str", "keep_default_na": False, "na_filter": False, "skipinitialspace": True,
+            "low_memory": False, "skip_blank_lines": False, "on_bad_lines": "error",
         }  # fmt: skip
-        begun = False
-        try:
-            for table in self._tables(rows, options):
-                begun = True
-                yield table
-        except pd.errors.ParserError as error:
-            if "EOF inside string" not in str(error) or begun:
-                raise
-            self.notes.append("a quotation mark is opened and never closed; quotation marks are read as text")
-            yield from self._tables(rows, options | {"quoting": csv.QUOTE_NONE})
-
-    def _tables(self, rows: int | None, options: dict[str, Any]) -> Iterator[pd.DataFrame]:
-        bad = 0
-        with pd.read_csv(self.path, iterator=True, **options) as reader:
-            if self.header:
-                reader.read(1)
-            while True:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
-                    try:
-                        table = reader.read(rows)
-                    except StopIteration:
-                        break
-                bad += sum(str(w.message).count("Skipping line") for w in caught)
-                yield self._without_nameless(table.set_axis(self.names, axis=1))
-                if rows is None:
-                    break
-        if bad:
-            self.notes.append(f"{bad} row{'s' * (bad > 1)} with more values than columns left out")
+        count = 0
+        with Regular(
+            self.path, self._text(), self.splitter, self.first - 1, len(self.names), self.least, self.fits, self.strict
+        ) as text:
+            try:
+                with pd.read_csv(text, iterator=True, engine="c", **options) as reader:
+                    while len(table := reader.read(rows)):
+                        count += len(table)
+                        yield self._without_nameless(table.set_axis(self.names, axis=1))
+                        if rows is None:
+                            break
+            except (StopIteration, pd.errors.EmptyDataError):
+                pass
+            if count != text.count:
+                raise ValueError(f"{self.path}: {text.count} records gave {count} rows; expected as many")
+            self.notes += text.notes()
 
     def _without_nameless(self, table: pd.DataFrame) -> pd.DataFrame:
         """Without a last column that exists only because each row ends in a delimiter."""
         return table.iloc[:, :-1] if self.names[-1] == "" and (table.iloc[:, -1] == "").all() else table
 
 
-def is_packed(path: Path) -> bool:
-    """Whether a file is gzip's, whatever its name."""
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+class _Make:
+    """What the columns of a table look like: numbers, a few levels, or anything."""
+
+    def __init__(self, rows: Sequence[Values]) -> None:
+        self.columns = [_make(column) for column in zip(*rows, strict=True)] if rows else []
+
+    def __call__(self, rows: Sequence[Values]) -> bool | None:
+        """Whether rows look like the table's, None where no column tells."""
+        told = [(j, make) for j, make in enumerate(self.columns) if make is not None]
+        return all(_is_of(row[j].strip(), make) for row in rows for j, make in told) if told else None
 
 
-def _records(sample: str, delimiter: str) -> list[list[str]]:
-    """The rows of a piece of text that are not empty."""
-    if delimiter == _BLANKS:
-        return [line.split() for line in sample.splitlines() if line.strip()]
-    try:
-        found = list(csv.reader(io.StringIO(sample), delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:  # a field beyond the csv module's limit
-        found = [line.split(delimiter) for line in sample.splitlines()]
-    return [[value.strip() for value in record] for record in found if record]
+def _make(column: Sequence[str]) -> set[str] | str | None:
+    present = [v for v in map(str.strip, column) if v]
+    if len(present) < _FEW_LEVELS:
+        return None
+    if sum(map(values.is_number, present)) >= _MOSTLY * len(present):
+        return "numbers"
+    levels = set(present)
+    return levels if len(levels) <= min(_FEW_LEVELS, len(present) / 4) else None
 
 
-def _find_delimiter(lines: list[str]) -> str:
+def _is_of(value: str, make: set[str] | str | None) -> bool:
+    if not value or value.lower() in values.MISSING or value.lower() in values.MISSING_AMONG_NUMBERS:
+        return True
+    return values.is_number(value) if make == "numbers" else make is None or value in make
+
+
+def _notation(rows: Sequence[Values], delimiter: str) -> str | None:
+    """Which of point and comma parts decimals: what some column can only mean, else a comma beside semicolons."""
+    votes = {values.POINT: 0, values.COMMA: 0}
+    for column in zip(*rows, strict=True):
+        notation = values.only_notation([v.strip() for v in column])
+        if notation is not None:
+            votes[notation] += 1
+    if bool(votes[values.POINT]) != bool(votes[values.COMMA]):
+        return max(votes, key=lambda n: votes[n])
+    has_commas = any("," in v and values.is_number(v) for row in rows for v in map(str.strip, row))
+    return values.COMMA if delimiter == ";" and has_commas and not any(votes.values()) else None
+
+
+def _find_delimiter(lines: list[str], is_whole: bool) -> str:
     """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma."""
     best, score = ",", 0.5
-    for delimiter in (*_DELIMITERS, _BLANKS):
-        widths = [len(record) for record in _records("".join(lines), delimiter)]
+    for delimiter in (*_DELIMITERS, BLANKS):
+        found = [r.values for r in records(lines, Splitter(delimiter), is_whole=is_whole) if any(r.values)]
+        widths = [len(v) for v in found if not v[0].startswith("#")] or [len(v) for v in found]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if width < 2 or (delimiter == _BLANKS and best != ","):
+        if width < 2 or (delimiter == BLANKS and best != ","):
             continue
-        fit = count / len(widths) + 0.25 * (widths[0] == width) + 1e-4 * min(width, 100) - 0.5 * (delimiter == _BLANKS)
+        fit = count / len(widths) + 0.25 * (widths[0] == width) + 1e-4 * min(width, 100) - 0.5 * (delimiter == BLANKS)
         if fit > score:
             best, score = delimiter, fit
     return best
-
-
-def _preamble(lines: list[str], delimiter: str) -> int:
-    """How many lines of one value (a title, remarks) stand above a table of three columns or more."""
-    widths = [len(record) for record in _records("".join(lines), delimiter)]
-    if not widths or Counter(widths).most_common(1)[0][0] < 3:
-        return 0
-    alone = [len([v for record in _records(line, delimiter) for v in record if v]) < 2 for line in lines[:20]]
-    return alone.index(False) if False in alone else 0
-
-
-def _is_data(first: list[str]) -> bool:
-    """Whether the first row holds values: a number that is no year, no position and no name of one."""
-    found = [value for value in first if _NUMBER.fullmatch(value)]
-    if not found:
-        return False
-    if not all(value.isdigit() for value in found):
-        return True
-    numbers = [int(value) for value in found]
-    consecutive = all(b == a + 1 for a, b in pairwise(numbers))
-    return not (consecutive and (len(numbers) > 1 or numbers[0] < 2))

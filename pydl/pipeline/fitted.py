@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import pydl
+from pydl.pipeline import values
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.table import read_chunks
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Batch = tuple[Array, dict[str, Array], Array]  # row numbers, prepared rows, encoded targets
+Frames = Iterator[pd.DataFrame]
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
 
@@ -64,6 +67,7 @@ class Fitted:
     preparation: Preparation | ImagePreparation
     target: Target
     model: pydl.Model
+    reading: Reading = AS_FOUND
 
     def predict(self, frame: Any) -> Predictions:
         """Predictions for the rows of a table, or for an array of images.
@@ -75,13 +79,16 @@ class Fitted:
         """
         return predict(self.model, self.target, self.preparation.transform(frame))
 
-    def read(self, path: str) -> Iterator[pd.DataFrame]:
-        """A file of rows in chunks, its columns read as in training."""
+    def read(self, path: str, strict: bool = False) -> Iterator[pd.DataFrame]:
+        """A file of rows in chunks, its columns read as in training; `strict` if each row has to be in them."""
         assert isinstance(self.preparation, Preparation)
-        return read_chunks(path, text=self.preparation.text_columns)
+        wanted = tuple(c.name for c in self.preparation.columns if c.used)
+        codes = (*self.preparation.codes, *[self.target.name] * (values.CODE in self.target.classes))
+        reading = replace(self.reading, wanted=wanted, codes=codes, strict=strict)
+        return read_chunks(path, text=self.preparation.text_columns, reading=reading)
 
-    def labelled(self, path: str) -> Iterator[Batch]:
-        """The rows of a file that have a target, prepared, chunk by chunk.
+    def labelled(self, path: str, seen: Callable[[Frames], Frames] = lambda frames: frames) -> Iterator[Batch]:
+        """The rows of a file that have a target, prepared, chunk by chunk; `seen` gets to see the chunks before.
 
         Raises
         ------
@@ -89,7 +96,7 @@ class Fitted:
             No column of the target, or no row with a value in it.
         """
         name, found = self.target.name, False
-        for frame in self.read(path):
+        for frame in seen(self.read(path)):
             must_have(frame, [name], "target")
             y, keep = self.target.encode(frame[name])
             if len(y):

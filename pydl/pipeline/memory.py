@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import zipfile
-import zlib
 from pathlib import Path
 
 import pyarrow.parquet
+
+from pydl.pipeline.packed import is_packed, opened
 
 _RATIO = 1032  # of unpacked to packed bytes, at most, by the format of deflate
 _PIECE = 1 << 20
@@ -48,7 +49,7 @@ def available() -> int:
 
 def _unpacked(path: Path, kind: str, enough: int) -> int:
     """Bytes of the contents as the file claims them; of a stream that says nothing, counted up to `enough`."""
-    if kind == "npz":
+    if zipfile.is_zipfile(path):  # arrays, a spreadsheet, or a table in an archive
         with zipfile.ZipFile(path) as archive:
             return sum(member.file_size for member in archive.infolist())
     if kind == "parquet":
@@ -58,23 +59,19 @@ def _unpacked(path: Path, kind: str, enough: int) -> int:
             # A dictionary or a run of equal values is a few bytes for any number of rows.
             return max(sum(g.total_byte_size for g in groups), 8 * about.num_rows * about.num_columns)
     size = path.stat().st_size
-    if path.suffix.lower() != ".gz" or size * _RATIO <= enough:
+    with path.open("rb") as file:
+        packed = is_packed(file.read(6))
+    if not packed or (packed == "gzip" and size * _RATIO <= enough):
         return size
     return _inflated(path, enough)
 
 
 def _inflated(path: Path, enough: int) -> int:
-    """How many bytes a gzip file gives, or the first number above `enough`; none of them is kept."""
-    found, stream = 0, zlib.decompressobj(wbits=31)
-    with path.open("rb") as file:
-        rest = file.read(_PIECE)
-        while rest and found <= enough:
-            found += len(stream.decompress(rest, _PIECE))
-            if stream.eof:  # another member may follow
-                rest, stream = stream.unused_data, zlib.decompressobj(wbits=31)
-            else:
-                rest = stream.unconsumed_tail
-            rest = rest or file.read(_PIECE)
+    """How many bytes a packed file gives, or the first number above `enough`; none of them is kept."""
+    found = 0
+    with opened(path) as file:
+        while found <= enough and (piece := file.read(_PIECE)):
+            found += len(piece)
     return found
 
 

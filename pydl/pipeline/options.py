@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pydl.pipeline.reading import Reading
+
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
 
@@ -53,6 +55,10 @@ class TrainOptions:
         At most; they change no bit of the result.
     stream : bool
         Read the data in pieces, again for each epoch, rather than into memory.
+    delimiter, decimal, thousands, encoding : str or None
+    header : bool or None
+    missing : tuple of str
+        How the data are written, as for `reading.Reading`; evaluate and predict read in the same way.
     """
 
     data: str
@@ -77,6 +83,12 @@ class TrainOptions:
     seed: int = 0
     threads: int | None = None
     stream: bool = False
+    delimiter: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         one_of("--task", self.task, TASKS)
@@ -100,6 +112,15 @@ class TrainOptions:
                 raise ValueError(f"{option}: expected a share from 0 to below {end}, got {share}")
         if self.clip is not None and not 0 < self.clip < 0.5:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
+        _ = self.reading  # refuses what is no way to read
+
+    @property
+    def reading(self) -> Reading:
+        """How to read the files of the run."""
+        return Reading(
+            self.delimiter, self.decimal, self.thousands, self.encoding, self.header, self.missing,
+            wanted=() if self.target is None else (self.target,),
+        )  # fmt: skip
 
     def with_(self, **changes: Any) -> TrainOptions:
         """The same with some changes."""
@@ -138,7 +159,7 @@ class TrainOptions:
             if f.name == "drop":
                 words += [word for column in value for word in (option, column)]
             elif isinstance(value, bool):
-                words.append(option)
+                words.append(option if value else option.replace("--", "--no-"))
             else:
                 words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
         return words

@@ -120,6 +120,8 @@ class Preparation:
     def transform(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
         """The arrays of some rows: ``"features"`` in float32 and, in int32, the codes of each embedded column.
 
+        The latter are called as `input_of` says.
+
         Columns that the preparation does not know are ignored.
 
         Raises
@@ -136,7 +138,7 @@ class Preparation:
                 self._write_features(cells, features)
             arrays[FEATURES] = features
         for name, index in self._indices.items():
-            arrays[name] = (index.get_indexer(values.labels(cells[name])) + 1).astype(np.int32)
+            arrays[self.input_of(name)] = (index.get_indexer(values.labels(cells[name])) + 1).astype(np.int32)
         return arrays
 
     def _write_features(self, cells: dict[str, pd.Series], features: NDArray[np.float32]) -> None:
@@ -154,7 +156,11 @@ class Preparation:
         """The arrays that `transform` gives."""
         self._require_fit()
         features = [InputSpec(FEATURES, len(self.feature_names))] if self.feature_names else []
-        return features + [InputSpec(name, 1, len(levels) + 1) for name, levels in self._levels.items()]
+        return features + [InputSpec(self.input_of(n), 1, len(levels) + 1) for n, levels in self._levels.items()]
+
+    def input_of(self, name: str) -> str:
+        """The array that an embedded column becomes: called by its place, for a layer has not every name."""
+        return f"column {1 + [c.name for c in self.columns].index(name)}"
 
     def features_of(self, name: str) -> list[int]:
         """Which columns of ``"features"`` come from a column of the table; none where it is embedded."""
@@ -172,6 +178,12 @@ class Preparation:
         """Columns that `table.read_table` should leave as text, because they are written in a way of their own."""
         own = [c for c in self.columns if c.kind in ("category", "many") or c.format not in ("", values.POINT)]
         return [c.name for c in own if c.used]
+
+    @property
+    def codes(self) -> list[str]:
+        """Columns of which NA is a level."""
+        known = {c.name for c in self.columns if f"{c.name}={values.CODE}" in self.feature_names}
+        return [*known, *(name for name, levels in self._levels.items() if values.CODE in levels)]
 
     def save(self, path: str | Path) -> None:
         """Write to a file that `load` reads: no pickle, nothing that can run."""

@@ -95,6 +95,7 @@ class Run:
             else Preparation.load(self.file(PREPARATION)),
             Target.from_state(self.json(TARGET)),
             pydl.models.load_model(self.file(MODEL)),
+            self.options().reading,
         )
 
     def options(self) -> TrainOptions:

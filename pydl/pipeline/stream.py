@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
 
@@ -75,7 +76,7 @@ class Streamed:
 def prepare(
     path: str | os.PathLike[str], target: str, folder: str | os.PathLike[str], *, task: str = "auto",
     drop: Sequence[str] = (), clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
-    say: Callable[[str], None] = lambda line: None,
+    reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None,
 ) -> Streamed:  # fmt: skip
     """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
 
@@ -92,6 +93,8 @@ def prepare(
         Shares of the rows to hold out.
     seed : int
         Of the parts and the sample.
+    reading : Reading
+        What is known about the file.
     say : callable
         Told what begins.
 
@@ -101,7 +104,7 @@ def prepare(
         A file that cannot be read or learnt from.
     """
     place, source = Path(folder), Path(path)
-    key = _key(source, target, task, list(drop), clip, validation, test, seed)
+    key = _key(source, target, task, list(drop), clip, validation, test, seed, asdict(reading))
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
     if done is None:
@@ -110,11 +113,11 @@ def prepare(
         done = {"key": key}
 
     def chunks() -> Iterator[pd.DataFrame]:
-        return read_chunks(source, rows, Schema(done["kinds"]))
+        return read_chunks(source, rows, Schema(done["kinds"]), reading=reading)
 
     if "kinds" not in done:
         say(f"reading {source} to see what its columns hold")
-        done["kinds"] = scan(source, rows).kinds
+        done["kinds"] = scan(source, rows, reading=reading).kinds
         _write_json(place / _DONE, done)
     if "notes" not in done:
         say(f"reading {source} for a sample of its rows")
@@ -158,10 +161,12 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
     firsts: list[pd.DataFrame] = []
     seen: set[Any] = set()
     notes: list[str] = []
+    told: dict[str, Any] = {}
     with closing(ahead(chunks())) as frames:
         for frame in frames:
             must_have(frame, [target], "target")
             notes = frame.attrs["notes"]
+            told = {name: value for name, value in frame.attrs.items() if name != "notes"}
             numbers = frame.index.to_numpy()
             part, rank = parts(numbers, shares, seed), hashes(numbers, seed + 1)
             for name, held in kept.items():
@@ -182,7 +187,7 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
         if name == "train" and len(seen) <= _FEW_VALUES:
             frame = pd.concat([frame, *firsts])
         frame = frame[~frame.index.duplicated()].sort_index()
-        frame.attrs = {}
+        frame.attrs = told
         frame.to_parquet(folder / f"{name}.parquet")
     return notes
 

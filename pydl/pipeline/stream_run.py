@@ -45,7 +45,8 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
         options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
-        validation=options.val * (1 - test), test=test, seed=options.seed, say=watch.say,
+        validation=options.val * (1 - test), test=test, seed=options.seed,
+        reading=options.reading, say=watch.say,
     )  # fmt: skip
     notes = list(found.notes)
     for note in (*notes, *found.target.notes):
@@ -56,7 +57,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
-        test_sample, held_out["test"] = _test_file(options.test, folder / "test", found)
+        test_sample, held_out["test"] = _test_file(options, folder / "test", found)
     parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
@@ -87,12 +88,13 @@ def _fit(
     return told.history
 
 
-def _test_file(path: str, folder: Path, found: Streamed) -> tuple[pd.DataFrame, ShardSource]:
+def _test_file(options: TrainOptions, folder: Path, found: Streamed) -> tuple[pd.DataFrame, ShardSource]:
     """Its first rows, and all of them prepared: what is wrong with one is to be told before the training."""
-    schema = scan(path, text=found.preparation.text_columns)
+    path = str(options.test)
+    schema = scan(path, text=found.preparation.text_columns, reading=options.reading)
 
     def chunks(rows: int | None = None) -> Iterator[pd.DataFrame]:
-        return read_chunks(path, rows, schema)
+        return read_chunks(path, rows, schema, reading=options.reading)
 
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")

@@ -6,8 +6,9 @@ stays text for `columns.guess`. What was noticed on the way stands in `frame.att
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -23,8 +24,12 @@ import pyarrow.parquet
 
 from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
-from pydl.pipeline.delimited import Delimited, is_packed
+from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.memory import require_memory
+from pydl.pipeline.packed import ZIP, inner_name, opened
+from pydl.pipeline.packed import names as members
+from pydl.pipeline.reading import AS_FOUND, Reading
+from pydl.pipeline.sheets import Sheet
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
@@ -33,20 +38,23 @@ SUFFIXES = {
 }  # fmt: skip
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
-_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK\x03\x04": "npz"}
-FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
+_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
+FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ or a spreadsheet"
 
 
-def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
     """A whole file as a table.
 
     Parameters
     ----------
     path : str or Path
-        CSV with any delimiter, TSV, JSON lines (these also as `.gz`), Parquet, Arrow, NPZ with arrays of equal length.
+        CSV with any delimiter, TSV, JSON lines (these also packed: `.gz`, `.bz2`, `.xz`, one file in a `.zip`),
+        Parquet, Arrow, NPZ with arrays of equal length, xlsx, xls and ods with the extra `tables`.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.
+    reading : Reading
+        What is known about the file.
 
     Raises
     ------
@@ -56,18 +64,20 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     path = Path(path)
     kind = _kind(path)
     notes: list[str] = []
+    told: dict[str, Any] = _told(reading.notation, reading.codes)
     with _plain_errors(path):
         require_memory(path, kind)
-        if kind == "delimited":
-            file = Delimited(path)
+        if kind in _FOUND_OUT:
+            file = _FOUND_OUT[kind](path, reading)
             frame = file.read()
             notes += file.notes
+            told = _told(file.notation, file.codes)
         else:
             frame = _READERS[kind](path)
     frame = _named(frame, notes)
     if not len(frame.columns) or not len(frame):
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-    return _with_notes(_all_typed(frame, text), notes)
+    return _all_typed(_with_notes(frame, notes, told), text, reading)
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,9 @@ class Schema:
     kinds: dict[str, str]
 
 
-def scan(path: str | Path, rows: int | None = None, text: Collection[str] = ()) -> Schema:
+def scan(
+    path: str | Path, rows: int | None = None, text: Collection[str] = (), reading: Reading = AS_FOUND
+) -> Schema:  # fmt: skip
     """What each column of a file holds: one pass through it, in chunks.
 
     A column is text if it holds text in one chunk, or something else in one than in another. Arguments as for
@@ -85,11 +97,11 @@ def scan(path: str | Path, rows: int | None = None, text: Collection[str] = ()) 
     """
     path = Path(path)
     seen: dict[str, set[str]] = {}
-    for frame in _chunks(path, rows or chunk_rows(path)):
+    for frame in _chunks(path, rows or chunk_rows(path), reading):
         for name in frame.columns:
             kinds = seen.setdefault(name, {_NOTHING} if frame.index[0] else set())  # some names come late
             if "text" not in kinds:
-                kinds.add(_kind_of_values(_typed(frame[name], name in text)))
+                kinds.add(_kind_of_values(_typed(frame[name], name in text, reading)))
         for name in seen.keys() - set(frame.columns):
             seen[name].add(_NOTHING)
     if not seen:
@@ -98,7 +110,8 @@ def scan(path: str | Path, rows: int | None = None, text: Collection[str] = ()) 
 
 
 def read_chunks(
-    path: str | Path, rows: int | None = None, schema: Schema | None = None, text: Collection[str] = ()
+    path: str | Path, rows: int | None = None, schema: Schema | None = None, text: Collection[str] = (),
+    reading: Reading = AS_FOUND,
 ) -> Iterator[pd.DataFrame]:  # fmt: skip
     """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
 
@@ -114,22 +127,25 @@ def read_chunks(
         The result of `scan`. Without it, a file of more than one chunk takes a pass for that first.
     text : collection of str
         As for `read_table`, where no schema is given.
+    reading : Reading
+        As for `read_table`.
     """
     path = Path(path)
     rows = rows or chunk_rows(path)
     if schema is None:
-        begin = list(islice(_chunks(path, rows), 2))
+        begin = list(islice(_chunks(path, rows, reading), 2))
         if len(begin) == 1:
-            yield _with_notes(_all_typed(begin[0], text), begin[0].attrs["notes"])
+            yield _all_typed(begin[0], text, reading)
             return
         del begin
-        schema = scan(path, rows, text)
-    for frame in _chunks(path, rows):
-        notes = frame.attrs["notes"]
+        schema = scan(path, rows, text, reading)
+    for frame in _chunks(path, rows, reading):
+        told = frame.attrs
         frame = frame.reindex(columns=list(schema.kinds))
-        yield _with_notes(
-            pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()}), notes
-        )
+        frame.attrs = told
+        typed = pd.DataFrame({name: _of_kind(frame[name], kind, reading) for name, kind in schema.kinds.items()})
+        typed.attrs = told
+        yield typed
 
 
 def chunk_rows(path: Path) -> int:
@@ -137,18 +153,19 @@ def chunk_rows(path: Path) -> int:
     kind = _kind(path)
     with _plain_errors(path):
         if kind in ("delimited", "json"):
-            opener = gzip.open if is_packed(path) else open
-            with opener(path, "rb") as file:
+            with opened(path) as file:
                 head = file.read(1 << 20)
             size, rows = len(head), head.count(b"\n")
         else:
-            piece = next(_pieces(path, kind, 4096, []), pd.DataFrame())
+            piece = next(_pieces(path, kind, 4096), pd.DataFrame())
             size, rows = int(piece.memory_usage(index=False).sum()), len(piece)
     return max(256, min(1 << 16, _CHUNK_BYTES * max(1, rows) // max(1, size)))
 
 
-def _all_typed(frame: pd.DataFrame, text: Collection[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: _typed(frame[name], name in text) for name in frame.columns})
+def _all_typed(frame: pd.DataFrame, text: Collection[str], reading: Reading) -> pd.DataFrame:
+    typed = pd.DataFrame({name: _typed(frame[name], name in text, reading) for name in frame.columns})
+    typed.attrs = frame.attrs
+    return typed
 
 
 def _kind_of_values(column: pd.Series) -> str:
@@ -167,17 +184,23 @@ def _common_kind(kinds: set[str]) -> str:
     return str(np.result_type(*types, *[np.float64] * (_NOTHING in kinds)))
 
 
-def _of_kind(column: pd.Series, kind: str) -> pd.Series:
+def _of_kind(column: pd.Series, kind: str, reading: Reading) -> pd.Series:
     if kind == "text":
+        column = _typed(column, True, reading)
         return pd.Series(values.labels(column), index=column.index, name=column.name, dtype="str")
-    column = _typed(column, False)
+    column = _typed(column, False, reading)
     return (pd.to_numeric(column) if values.is_text(column) else column).astype(kind)
 
 
-def _with_notes(frame: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
+def _with_notes(frame: pd.DataFrame, notes: list[str], told: dict[str, Any]) -> pd.DataFrame:
     frame = frame.copy(deep=False)
-    frame.attrs = {} if notes is None else {"notes": notes}
+    frame.attrs = {"notes": notes} | told
     return frame
+
+
+def _told(notation: str | None, codes: Collection[str] | None) -> dict[str, Any]:
+    """What `values` asks about a column's table: the notation of numbers, where NA is a code."""
+    return ({} if notation is None else {"notation": notation}) | ({"codes": list(codes)} if codes else {})
 
 
 def suffix(path: Path) -> str:
@@ -199,7 +222,10 @@ def _kind(path: Path) -> str:
     if not head:
         raise ValueError(f"{path} is empty; expected a table with a header and at least one row")
     magic = next((kind for start, kind in _MAGIC.items() if head.startswith(start)), None)
-    kind = magic or SUFFIXES.get(suffix(path), "delimited")
+    if head.startswith(ZIP):
+        with _plain_errors(path):
+            magic = _kind_of_archive(path)
+    kind = magic or SUFFIXES.get(inner_name(path).suffix.lower(), "delimited")
     if kind in ("parquet", "arrow", "npz") and magic != kind and not (kind == "arrow" and head[:4] == b"\xff" * 4):
         raise ValueError(f"{path}: not a {suffix(path)} file, whatever its name says; expected {FORMATS}")
     return kind
@@ -208,6 +234,18 @@ def _kind(path: Path) -> str:
 _UNREADABLE = (
     ValueError, OSError, NotImplementedError, zlib.error, BadZipFile, EOFError, KeyError, pyarrow.ArrowException,
 )  # fmt: skip
+
+
+def _kind_of_archive(path: Path) -> str:
+    found = members(path)
+    if any(name in ("[Content_Types].xml", "xl/workbook.xml", "content.xml") for name in found):
+        return "sheet"
+    if not found or any(name.endswith(".npy") for name in found):
+        return "npz"
+    kind = SUFFIXES.get(inner_name(path).suffix.lower(), "delimited")
+    if kind not in ("delimited", "json"):
+        raise ValueError(f"{path}: expected CSV or JSON lines in an archive, got {found[0]}; unpack it first")
+    return kind
 
 
 class _plain_errors:
@@ -248,6 +286,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: expected arrays of equal length, got {lengths or 'none'}")
     columns: dict[str, Any] = {}
     for name, array in found.items():
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
         if array.ndim == 1:
             columns[name] = array
         else:
@@ -262,10 +301,9 @@ def _read_json(path: Path) -> pd.DataFrame:
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
     """One JSON object for each line, or a list of objects."""
-    opener = gzip.open if is_packed(path) else open
-    with opener(path, "rt", encoding="utf-8-sig") as file:
+    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
         listed = next((line.lstrip() for line in file if line.strip()), "").startswith("[")
-        file.seek(0)
+    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
         rows = json.load(file) if listed else map(json.loads, filter(str.strip, file))
         for i, row in enumerate(rows):
             if not isinstance(row, dict):
@@ -301,25 +339,29 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
-def _chunks(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+_FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet]] = {"delimited": Delimited, "sheet": Sheet}
+
+
+def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
     kind = _kind(path)
     notes: list[str] = []
-    first = 0
+    first, told = 0, _told(reading.notation, reading.codes)
+    file = None
     with _plain_errors(path):
-        for frame in _pieces(path, kind, rows, notes):
+        if kind in _FOUND_OUT:
+            file = _FOUND_OUT[kind](path, reading)
+            notes, told = file.notes, _told(file.notation, file.codes)
+        for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
                 frame = _named(frame, notes)
                 frame.index = pd.RangeIndex(first, first := first + len(frame))
-                yield _with_notes(frame, notes)
+                yield _with_notes(frame, notes, told)
 
 
-def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.DataFrame]:
-    if kind == "delimited":
-        file = Delimited(path)
-        file.notes = notes + file.notes
-        yield from file.chunks(rows)
-        notes[:] = file.notes
+def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
+    if kind in _FOUND_OUT:
+        yield from _FOUND_OUT[kind](path, AS_FOUND).chunks(rows)
     elif kind == "json":
         lines = _json_rows(path)
         while some := list(islice(lines, rows)):
@@ -349,7 +391,7 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
 
 def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """The table with names that are text and all different (`x`, `x.2`, `x.3`), its rows numbered from 0."""
-    given = [str(name).strip() or f"column {i + 1}" for i, name in enumerate(frame.columns)]
+    given = [_of_one_line(str(name)) or f"column {i + 1}" for i, name in enumerate(frame.columns)]
     taken, names = set(given), list[str]()
     used: set[str] = set()
     following: dict[str, int] = {}  # the number to try next, so that many of one name take no longer than others
@@ -367,9 +409,16 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def _typed(column: pd.Series, text: bool) -> pd.Series:
+def _of_one_line(name: str) -> str:
+    """A name without line breaks and tabs in it or blanks around it."""
+    return re.sub(r"\s*[\n\r\t]\s*", " ", name.strip())
+
+
+def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:
     if values.is_text(column) and column.dtype == object:
         column = values.tidy(column)
+    if reading.missing:
+        column = values.without(column, reading.missing)
     if not values.is_text(column):
         return column
-    return values.tidy(column) if text else values.read_text(column)
+    return values.tidy(column) if text else values.read_text(column, column.attrs.get("notation"))

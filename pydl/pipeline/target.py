@@ -184,7 +184,7 @@ def _as_numbers(series: pd.Series) -> tuple[str, Array | None]:
     notation = values.POINT
     if values.is_text(series):
         words = [v for v in pd.unique(values.labels(series)) if v is not None]
-        notation, others = values.number_format(words)
+        notation, others = values.number_format(words, series.attrs.get("notation"))
         if any(w.lower() not in values.MISSING_AMONG_NUMBERS for w in others) or len(others) == len(words):
             return values.POINT, None
     return notation, values.numbers(series, notation)

@@ -107,7 +107,7 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
             frames.append(None)
             continue
         text = [name for name in frames[0] if is_text(frames[0][name])] if frames else []  # both parts alike
-        frame = read_table(path, text)
+        frame = read_table(path, text, options.reading)
         one_of("--target", options.target, [str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
         for note in frame.attrs.get("notes", []):

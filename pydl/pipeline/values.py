@@ -16,9 +16,11 @@ from pyarrow import compute
 
 Floats = NDArray[np.float64]
 
-# With blanks around, in small letters, capitals or a usual mixture. Words that can be classes ("none", "-") are missing
+# With blanks around, in small letters, capitals or a mixture. Words that can be classes ("none", "-") are missing
 # only among numbers.
-MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "#na", "nan", "null", "<na>", "nat"})
+MISSING = frozenset({
+    "", "?", "na", "n/a", "#n/a", "#na", "nan", "#nan", "null", "<na>", "nat", r"\n", "(null)", "<null>", "#null!",
+})  # fmt: skip
 MISSING_AMONG_NUMBERS = frozenset({
     "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
     "#ref!", "#value!", "#div/0!", "#num!",
@@ -26,20 +28,25 @@ MISSING_AMONG_NUMBERS = frozenset({
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 
+CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 LARGEST = 1e100  # whose square and sum still are numbers
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
-_ENDS = (rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?", rf"(?:[eE][-+]?\d+)?\s*{_MONEY}\s*%?\s*\)?")
+_TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "million": 1e6, "B": 1e9, "bn": 1e9, "billion": 1e9}
+_MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES, reverse=True)))})?"
+_ENDS = (
+    rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
+    rf"(?:[eE][-+]?\d+)?\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
+)
 _NUMBER = {
     POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
 }
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
-_MISSING_SPELT = pyarrow.array(
-    sorted({spelt for w in MISSING for spelt in (w, w.upper(), w.title(), w.capitalize())} | {"NaN", "NaT", "#NaN"}),
-    pyarrow.large_string(),
-)
+_MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
+_PLAIN_COMMA = r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
+_CODE = re.compile(r"[A-Z]{2}")
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 _NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
 
@@ -87,23 +94,45 @@ def _of_objects(column: pd.Series) -> pd.Series:
 def _tidy_text(column: pd.Series) -> Any:
     text = pyarrow.array(column, pyarrow.large_string(), from_pandas=True)
     text = compute.utf8_trim_whitespace(text)
-    return compute.if_else(compute.is_in(text, value_set=_MISSING_SPELT), _NOTHING, text)
+    is_missing = compute.is_in(compute.utf8_lower(text), value_set=_MISSING_WORDS)
+    if column.name in column.attrs.get("codes", ()):
+        is_missing = compute.and_not(is_missing, compute.equal(text, CODE))
+    return compute.if_else(is_missing, _NOTHING, text)
 
 
 def _as_series(array: Any, column: pd.Series) -> pd.Series:
     found = array.to_pandas()
-    found.index, found.name = column.index, column.name
+    found.index, found.name, found.attrs = column.index, column.name, column.attrs
     return found
 
 
-def read_text(column: pd.Series) -> pd.Series:
-    """A column of text as numbers, where every value is a plain one, else tidy text.
+def without(column: pd.Series, words: Collection[str]) -> pd.Series:
+    """A column in which some words, and the numbers that they are, stand for a missing value."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        numbers = [float(w) for w in words if _is_number(w, POINT) and not _NOT_OF_A_NUMBER.search(w)]
+        gone = column.isin(numbers)
+        return column.astype(np.float64).mask(gone) if gone.any() else column
+    if not is_text(column):
+        return column
+    known = {w.strip().lower() for w in words}
+    return column.mask(column.str.strip().str.lower().isin(known))
+
+
+def read_text(column: pd.Series, notation: str | None = None) -> pd.Series:
+    """A column of text as numbers, where every value is a plain one in the notation of the file, else tidy text.
 
     Codes such as `01234` and long identifiers, whose last digits a float would lose, stay text.
     """
     text = _tidy_text(column)
-    numbers = _plain_numbers(text)
+    numbers = _plain_numbers(_with_points(text) if notation == COMMA else text)
     return _as_series(text if numbers is None else numbers, column)
+
+
+def _with_points(text: Any) -> Any:
+    """Plain numbers such as 1.234,5 as 1234.5, if all are such."""
+    if not compute.all(compute.match_substring_regex(text, _PLAIN_COMMA), min_count=0).as_py():
+        return text
+    return compute.replace_substring(compute.replace_substring(text, ".", ""), ",", ".")
 
 
 def _plain_numbers(text: Any) -> Any:
@@ -125,13 +154,34 @@ def _plain_numbers(text: Any) -> Any:
     return numbers
 
 
-def number_format(levels: Collection[str]) -> tuple[str, list[str]]:
-    """The notation that most of the values follow, and the values that do not follow it."""
+def number_format(levels: Collection[str], prefer: str | None = None) -> tuple[str, list[str]]:
+    """The notation that most of the values follow, and the values that do not follow it.
+
+    Of equals it is the preferred one, which the rest of a file suggests; else 1,234 is a thousand.
+    """
     words = {
         notation: [v for v in levels if not (_is_number(v, notation) or _INFINITE.fullmatch(v))] for notation in _NUMBER
     }
-    notation = min(words, key=lambda n: len(words[n]))  # of equals the first: 1,234 is a thousand
+    notation = min(words, key=lambda n: (len(words[n]), n != (prefer or POINT)))
     return notation, words[notation]
+
+
+def are_codes(levels: Collection[str]) -> bool:
+    """Whether words are codes of two capitals: then NA is one of them."""
+    others = {v for v in levels if v.lower() not in MISSING}
+    return len(others) > 1 and all(_CODE.fullmatch(v) for v in others)
+
+
+def only_notation(levels: Collection[str]) -> str | None:
+    """The one notation in which all values that are not missing are numbers; None if that is none, or both."""
+    present = [v for v in levels if v.lower() not in MISSING and v.lower() not in MISSING_AMONG_NUMBERS]
+    fitting = [notation for notation in _NUMBER if all(_is_number(v, notation) for v in present)]
+    return fitting[0] if len(fitting) == 1 and present else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number in one of the notations."""
+    return any(_is_number(text, notation) for notation in _NUMBER)
 
 
 def _is_number(text: str, notation: str) -> bool:
@@ -139,15 +189,24 @@ def _is_number(text: str, notation: str) -> bool:
 
 
 def number(text: str, notation: str) -> float:
-    """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`. What is none gives NaN."""
+    """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`, `$56.7M`, `105K`. What is none gives NaN."""
     if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
+    match = _NUMBER[notation].fullmatch(text)
     negative = text.startswith("(")
-    text = text.replace("\u2212", "-")
+    text, times = text.replace("\u2212", "-"), 1.0
+    if match is not None and match["times"]:
+        text, times = text[: match.start("times")], _TIMES[match["times"]]
     text = re.sub(r"EUR|kr", "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
-    value = float(_NOT_OF_A_NUMBER.sub("", text))
+    value = times * float(_NOT_OF_A_NUMBER.sub("", text))
     return -value if negative else value
+
+
+def has_multiples(levels: Collection[str]) -> bool:
+    """Whether some of the numbers are given in thousands, millions or billions: 105K, $56.7M."""
+    found = (pattern.fullmatch(level) for level in levels for pattern in _NUMBER.values())
+    return any(match is not None and match["times"] for match in found)
 
 
 def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Floats:

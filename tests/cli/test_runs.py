@@ -207,6 +207,7 @@ def test_a_run_on_images_is_replaced_as_well(tmp_path: Path, capsys: pytest.Capt
 def test_a_run_is_of_regular_files(name: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     assert train(data, out) == 0
+    capsys.readouterr()
     (out / name).unlink()
     os.mkfifo(out / name)
     assert cli.main(["predict", str(out), str(data), "--out", str(tmp_path / "p.csv")]) == 1

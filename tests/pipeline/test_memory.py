@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import time
 import zipfile
 from pathlib import Path
@@ -17,6 +19,7 @@ from pydl.pipeline.table import read_chunks, read_table
 
 ROWS = 200_000
 FREE = 1 << 20
+BOMBS = ["t.csv.gz", "two.csv.gz", "t.parquet", "t.npz", "t.csv.bz2", "t.csv.xz", "no ending", "t.zip"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +36,15 @@ def bombs(folder: Path) -> dict[str, Path]:
     (folder / "two.csv.gz").write_bytes(gzip.compress(text[: FREE // 2]) + gzip.compress(text[: FREE // 2 + 1000]))
     frame.to_parquet(folder / "t.parquet")
     np.savez_compressed(folder / "t.npz", a=frame["a"], b=frame["b"])
+    (folder / "t.csv.bz2").write_bytes(bz2.compress(text * 2))
+    (folder / "t.csv.xz").write_bytes(lzma.compress(text * 2))
+    (folder / "no ending").write_bytes(gzip.compress(text * 2))
+    with zipfile.ZipFile(folder / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", text * 2)
     return {path.name: path for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["t.csv.gz", "two.csv.gz", "t.parquet", "t.npz"])
+@pytest.mark.parametrize("name", BOMBS)
 def test_too_much_for_memory(name: str, tmp_path: Path) -> None:
     path = bombs(tmp_path)[name]
     assert path.stat().st_size < FREE / 4

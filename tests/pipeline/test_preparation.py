@@ -72,15 +72,16 @@ def test_arrays_and_their_description(table: pd.DataFrame, prepared: Preparation
     assert arrays["features"].dtype == np.float32
     assert arrays["features"].shape == (N, len(prepared.feature_names))
     assert np.isfinite(arrays["features"]).all()
-    assert arrays["zip"].dtype == np.int32
-    assert arrays["zip"].shape == (N,)
+    zips = arrays[prepared.input_of("zip")]
+    assert zips.dtype == np.int32
+    assert zips.shape == (N,)
     repeated = table["zip"].value_counts()
     assert prepared.inputs == [
         InputSpec("features", len(prepared.feature_names)),
-        InputSpec("zip", 1, int((repeated > 1).sum()) + 1),
+        InputSpec(prepared.input_of("zip"), 1, int((repeated > 1).sum()) + 1),
     ]
-    assert arrays["zip"].max() == prepared.inputs[1].levels - 1
-    assert (arrays["zip"] == 0).sum() == (repeated == 1).sum()
+    assert zips.max() == prepared.inputs[1].levels - 1
+    assert (zips == 0).sum() == (repeated == 1).sum()
 
 
 def test_numbers_are_filled_marked_and_scaled(table: pd.DataFrame, prepared: Preparation) -> None:
@@ -167,7 +168,7 @@ def test_unseen_levels_and_gaps(table: pd.DataFrame, prepared: Preparation) -> N
     row = table.iloc[:1].assign(colour="violet", zip="99999", height=None, gain=None, joined=None)
     arrays = prepared.transform(row)
     assert [feature(prepared, arrays, f"colour={v}")[0] for v in ("red", "green", "blue", "(missing)")] == [0, 0, 0, 0]
-    assert arrays["zip"][0] == 0
+    assert arrays[prepared.input_of("zip")][0] == 0
     assert np.isfinite(arrays["features"]).all()
 
 

@@ -73,7 +73,7 @@ def test_a_pass_that_ended_is_not_repeated(adult: Path, tmp_path: Path, monkeypa
     whole = prepare(adult, "income", tmp_path / "whole")
     said: list[str] = []
 
-    def interrupt(*given: Any) -> Any:
+    def interrupt(*given: Any, **more: Any) -> Any:
         raise KeyboardInterrupt
 
     for name in ("scan", "sample", "lay_down"):

@@ -45,9 +45,10 @@ def permutation(fitted: Fitted, test: Part, seed: int) -> list[tuple[str, float,
 def _shuffled(fitted: Fitted, inputs: dict[str, Array], name: str, rng: np.random.Generator) -> dict[str, Array]:
     """Prepared rows, with all that comes from a column in another order."""
     order = rng.permutation(len(next(iter(inputs.values()))))
-    if name in inputs and name != FEATURES:
-        return inputs | {name: inputs[name][order]}
     assert isinstance(fitted.preparation, Preparation)
+    own_input = fitted.preparation.input_of(name)
+    if own_input in inputs:
+        return inputs | {own_input: inputs[own_input][order]}
     features, own = inputs[FEATURES].copy(), fitted.preparation.features_of(name)
     features[:, own] = features[order][:, own]
     return inputs | {FEATURES: features}

@@ -1,0 +1,162 @@
+"""Which record of a table's first ones holds the names of its columns, and whether any does."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from pydl.pipeline import values
+from pydl.pipeline.records import Record, Values
+
+MOST_COLUMNS = 500  # to judge a table by
+_MOSTLY = 0.9
+_FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
+_PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
+_YEARS = range(1800, 2101)
+
+
+class Header(NamedTuple):
+    """Names, and the line that the first row of data begins in.
+
+    Attributes
+    ----------
+    names : list of str
+        What stands in the file; empty ones where it has none.
+    line : int
+        Of the first record below the names, or of the first record where there are none.
+    is_there : bool
+        Whether names were found; if not, the first record is data.
+    above : int
+        How many lines stand above.
+    """
+
+    names: list[str]
+    line: int
+    is_there: bool
+    above: int
+
+
+def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None) -> Header:
+    """The names among the first records of a table.
+
+    They are the first record of the commonest width; if that is data, the record above it that names its columns.
+
+    Parameters
+    ----------
+    found : sequence of Record
+        At least one.
+    wanted : collection of str
+        Columns that are known to be in the table: the record that holds them all is the header.
+    is_there : bool, optional
+        What the user knows.
+    """
+    rows = [r for r in found if any(r.values) and not _is_remark(r.values)] or list(found)
+    width = _commonest(rows)
+    first = next(i for i, r in enumerate(rows) if len(r.values) == width)
+    named = next((i for i, r in enumerate(rows[: first + 50]) if wanted and set(wanted) <= set(_tidy(r))), None)
+    if is_there is False:
+        return Header([], rows[first].line, False, rows[first].line - 1)
+    if named is not None:
+        return _at(rows[named], _tidy(rows[named]))
+    likeness = evidence(rows[first].values, [r.values for r in rows[first + 1 :] if len(r.values) == width])
+    above = _above(found, rows, first, width, likeness)
+    if above is not None and (likeness <= 0 or is_there):
+        return above
+    if likeness < 0 and not is_there:
+        return Header([], rows[first].line, False, rows[first].line - 1)
+    names = _tidy(rows[first])
+    return _at(rows[first], [names[0].lstrip("# "), *names[1:]])
+
+
+def _commonest(rows: Sequence[Record]) -> int:
+    """The width of most records; of equally frequent ones the largest."""
+    widths = Counter(len(r.values) for r in (rows[1:] or rows))
+    return max(widths, key=lambda w: (widths[w], w))
+
+
+def _at(row: Record, names: list[str]) -> Header:
+    return Header(names, row.line + row.lines, True, row.line - 1)
+
+
+def _tidy(row: Record) -> list[str]:
+    return [value.strip() for value in row.values]
+
+
+def _is_remark(row: Values) -> bool:
+    return row[0].lstrip().startswith("#") and len(row) == 1
+
+
+def _above(found: Sequence[Record], rows: Sequence[Record], first: int, width: int, likeness: int) -> Header | None:
+    """Names in the record right above the first of the commonest width: in a remark, of another width, or of all
+    columns but that of the rows' names."""
+    place = found.index(rows[first]) - 1
+    if place >= 0 and found[place].values[0].lstrip().startswith("#"):
+        names = [name.strip() for name in found[place].values]
+        names = names[1:] if names[0] == "#" else [names[0].lstrip("# "), *names[1:]]
+        if len(names) == width and width > 1 and all(names):
+            return _at(found[place], names)
+    if first == 0:
+        return None
+    row = rows[first - 1]
+    names = _tidy(row)
+    fitting = len(names) == width - 1 or (len(names) > width and likeness < 0)
+    return _at(row, names) if all(names) and fitting and (likeness < 0 or first == 1) else None
+
+
+def evidence(first: Values, below: Sequence[Values]) -> int:
+    """How many columns speak for names in the first row, less those that speak for data; 0 if it cannot be told.
+
+    A word above numbers, above a few levels or above values of one make (dates, codes) is a name; a value of the same
+    make, or a level that comes again, is data. Whole numbers are names if they count up or are years above other
+    numbers.
+    """
+    votes, whole = 0, list[tuple[int, list[str]]]()
+    names = Counter(value.strip() for value in first)
+    below = [row for row in below if row != first]
+    for j, name in enumerate(value.strip() for value in first[:MOST_COLUMNS]):
+        present = [v for row in below if not _is_missing(v := row[j].strip())]
+        if not present or _is_missing(name):
+            continue
+        numbers = sum(map(values.is_number, present)) >= _MOSTLY * len(present)
+        if numbers and name.isdigit():
+            if sum(v.isdigit() for v in present) <= (1 - _MOSTLY) * len(present):
+                votes += 1  # a whole number above others
+            else:
+                whole.append((int(name), present))
+        else:
+            votes += _vote(name, present, numbers)
+    are_names = _count_up([n for n, _ in whole]) or all(n in _YEARS and not _are_years(v) for n, v in whole)
+    if whole and not (are_names and all(names[str(n)] == 1 for n, _ in whole)):
+        votes -= len(whole)
+    return votes
+
+
+def _vote(name: str, present: Values, numbers: bool) -> int:
+    if numbers:
+        return -1 if _PLAIN.fullmatch(name) else int(not values.is_number(name))  # 5K may be the name of a run
+    if name in present:
+        return -1
+    shape, share = Counter(map(_shape, present)).most_common(1)[0]
+    if "9" in shape and share >= _MOSTLY * len(present):
+        return -1 if _shape(name) == shape else 1
+    return int(len(present) >= 8 and len(set(present)) <= _FEW_LEVELS * len(present))
+
+
+def _shape(text: str) -> str:
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", text))
+
+
+def _is_missing(text: str) -> bool:
+    return text.lower() in values.MISSING or text.lower() in values.MISSING_AMONG_NUMBERS
+
+
+def _count_up(found: list[int]) -> bool:
+    steps = {b - a for a, b in pairwise(found)}
+    return steps == {1} or (len(found) == 1 and found[0] < 2) or (len(found) > 2 and len(steps) == 1 and steps != {0})
+
+
+def _are_years(present: Values) -> bool:
+    return sum(v.isdigit() and int(v) in _YEARS for v in present) > len(present) / 2

@@ -1,0 +1,345 @@
+"""Files as people have them: no record vanishes, names are names, and numbers are what their writer meant."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import lzma
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pydl import cli
+from pydl.pipeline.columns import guess
+from pydl.pipeline.fitted import predict
+from pydl.pipeline.network import build
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.reading import Reading
+from pydl.pipeline.table import read_chunks, read_table
+from pydl.pipeline.target import Target
+from pydl.pipeline.values import numbers
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a text file and gives its path."""
+
+    def write(content: str, name: str = "table.csv") -> Path:
+        path = tmp_path / name
+        path.write_text(content, "utf-8")
+        return path
+
+    return write
+
+
+def both(path: Path, reading: Reading | None = None) -> pd.DataFrame:
+    """The table, which pieces of it make as well."""
+    reading = reading or Reading()
+    whole = read_table(path, reading=reading)
+    pd.testing.assert_frame_equal(pd.concat(list(read_chunks(path, 3, reading=reading))), whole)
+    return whole
+
+
+def notes(frame: pd.DataFrame) -> str:
+    return "; ".join(frame.attrs["notes"])
+
+
+# ---- records --------------------------------------------------------------------------------------------------------
+FILMS = [f"film {i % 9}\t{i}\t{2 * i}" for i in range(60)]
+
+
+@pytest.mark.parametrize("odd", [
+    {10: '"Giliap\t10\t20', 20: 'Open City"\t20\t40'},  # opened and closed in two records
+    {10: '"Giliap\t10\t20'},  # never closed
+    {10: '"Giliap\t10\t20', 11: '"Quoted"\t11\t22', 30: '"a ""b"""\t30\t60'},
+    {10: '"Giliap" the film\t10\t20'},
+    {59: '"last\t59\t118'},
+])  # fmt: skip
+def test_quotation_marks_that_are_text(file: Callable[..., Path], odd: dict[int, str]) -> None:
+    rows = [odd.get(i, row) for i, row in enumerate(FILMS)]
+    frame = both(file("title\tx\ty\n" + "\n".join(rows) + "\n"))
+    assert frame["x"].tolist() == list(range(60))
+    assert frame["y"].tolist() == [2 * i for i in range(60)]
+    assert "Giliap" in frame["title"][10] or 10 not in odd
+
+
+def test_a_quoted_delimiter_beside_a_mark_that_is_text(file: Callable[..., Path]) -> None:
+    rows = ['"Smith, John",1\n', '"3.5 inch,2\n', '5.25" inch,3\n', '"a\nb",4\n'] * 10
+    frame = both(file("disk,n\n" + "".join(rows)))
+    assert frame["disk"].tolist() == ["Smith, John", '"3.5 inch', '5.25" inch', "a\nb"] * 10
+    assert frame["n"].tolist() == [1, 2, 3, 4] * 10
+
+
+def test_texts_of_many_lines_are_values(file: Callable[..., Path]) -> None:
+    text = "I liked it,\nbut not, really\n\n# ok"
+    frame = both(file("text,label\n" + f'"{text}",pos\n"fine, I say",neg\n' * 30))
+    assert frame["text"].tolist() == [text, "fine, I say"] * 30
+    assert frame["label"].tolist() == ["pos", "neg"] * 30
+
+
+def test_blank_lines_are_values_of_one_column(file: Callable[..., Path]) -> None:
+    frame = both(file("x\n-2.0\n\n2.0\n\n\n"))
+    np.testing.assert_array_equal(frame["x"], [-2, np.nan, 2])
+    assert "2 blank lines at the end left out" in notes(frame)
+    assert len(both(file("x,y\n1,2\n\n3,4\n"))) == 2
+
+
+def test_values_too_many_that_are_empty(file: Callable[..., Path]) -> None:
+    frame = both(file("a,b\n1,2\n3,4,,\n" + "5,6\n" * 5))
+    assert frame["a"].tolist() == [1, 3, 5, 5, 5, 5, 5]
+    assert not frame.attrs["notes"]
+
+
+def test_many_rows_too_long_are_an_error(file: Callable[..., Path]) -> None:
+    path = file("a,b\n" + "1,2\n" * 30 + "1,2,3\n" * 2)
+    with pytest.raises(ValueError, match=r"2 of 32 rows have more values than the 2 columns, the first in line 32"):
+        read_table(path)
+
+
+def test_a_row_to_predict_is_never_left_out(file: Callable[..., Path]) -> None:
+    path = file("a,b\n" + "1,2\n" * 30 + "1,2,3\n")
+    assert len(read_table(path)) == 30
+    with pytest.raises(ValueError, match=r"line 32 has 3 values, but there are 2 columns; mend it"):
+        list(read_chunks(path, reading=Reading(strict=True)))
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+PRICES = "".join(f"{i},2015-12-{i + 1:02},{1 + i / 7:.2f},{i * 3.25},{i * 9.5}\n" for i in range(28))
+
+
+@pytest.mark.parametrize(("text", "names"), [
+    (",Date,AveragePrice,4046,4225\n" + PRICES, ["column 1", "Date", "AveragePrice", "4046", "4225"]),
+    ("Country,Units,2015\n" + "".join(f"land {i},USD,{i + 0.5}\n" for i in range(20)), ["Country", "Units", "2015"]),
+    ("age,sex,5\n" + "".join(f"{i},mf,{i % 3}\n" for i in range(9)), ["age", "sex", "5"]),
+    ("0,1,2\n" + "0.5,1.5,2.5\n" * 9, ["0", "1", "2"]),
+    ("1990,2000,2010\n" + "17,23,5\n" * 9, ["1990", "2000", "2010"]),
+    ("age,5K,10K\n" + "31,25.5,52.1\n" * 9, ["age", "5K", "10K"]),
+    ("p,x,s\n" + "e,x,s\np,y,s\ne,x,t\n" * 9, None),
+    ("39,State-gov,77516,<=50K\n" + "50,Private,83311,<=50K\n38,State-gov,21564,>50K\n" * 9, None),
+    ("Ann,31\nBob,45\nCid,28\n", None),
+    ("2020-01-01,5\n2020-01-02,6\n2020-01-03,6\n", None),
+    ("3,3,1\n4,2,2\n5,1,0\n", None),
+])  # fmt: skip
+def test_names_in_the_first_row(file: Callable[..., Path], text: str, names: list[str] | None) -> None:
+    frame = both(file(text))
+    rows = text.count("\n")
+    assert len(frame) == rows - (names is not None)
+    assert list(frame.columns) == (names or [f"column {i + 1}" for i in range(frame.shape[1])])
+
+
+def test_a_known_column_says_which_row_names(file: Callable[..., Path]) -> None:
+    path = file("1,2,7\n4,5,6\n7,8,9\n")
+    assert len(read_table(path)) == 3
+    assert list(both(path, Reading(wanted=("7",))).columns) == ["1", "2", "7"]
+    assert list(both(path, Reading(header=True)).columns) == ["1", "2", "7"]
+    assert len(both(file("a,b\nx,y\n"), Reading(header=False))) == 2
+
+
+ABOVE = {
+    '"Data Source","World Development Indicators",\n\n"Last Updated","2022-12-22",\n\n': (5,),
+    "# made by hand, twice, or more\n#\n": (5,),
+    "Report of 2020\nall figures, in euros\n": (5,),
+    "Report of 2020\n": (2, 5),
+    "sep=,\n": (2, 5),
+    "\n\n": (2, 5),
+}
+
+
+@pytest.mark.parametrize(("above", "columns"), [(text, n) for text, widths in ABOVE.items() for n in widths])
+def test_lines_above(file: Callable[..., Path], above: str, columns: int) -> None:
+    names = [f"n{chr(97 + i)}" for i in range(columns)]
+    frame = both(file(above + ",".join(names) + "\n" + (",".join(["1.5"] * columns) + "\n") * 20))
+    assert list(frame.columns) == names
+    assert frame.shape == (20, columns)
+
+
+def test_names_in_a_remark(file: Callable[..., Path]) -> None:
+    rows = "1.5 2.5 3.5\n" * 20
+    assert list(both(file("# made in May\n# x y z\n" + rows)).columns) == ["x", "y", "z"]
+    assert list(both(file("#x,y,z\n" + rows.replace(" ", ","))).columns) == ["x", "y", "z"]
+
+
+def test_a_line_break_in_a_name(file: Callable[..., Path]) -> None:
+    frame = both(file('"Timestamp\n(UTC)",y\n' + "2020-01-01,0.5\n" * 9))
+    assert list(frame.columns) == ["Timestamp (UTC)", "y"]
+    assert len(frame) == 9
+
+
+@pytest.mark.parametrize("name", ["Make/Model", "dense", "features", "output", "City, State", "a.b[0] {x} <y>"])
+def test_any_name_of_many_levels(name: str) -> None:
+    cars = pd.DataFrame({name: [f"car {i % 60}" for i in range(240)], "x": np.arange(240) % 7, "price": range(240)})
+    target = Target.fit(cars["price"], "regression")
+    prepared = Preparation(guess(cars, "price")).fit(cars)
+    model = build(prepared.inputs, target, TrainOptions("cars.csv", "price", hidden=(4,)))
+    arrays = prepared.transform(cars)
+    assert sorted(arrays) == [prepared.input_of(name), "features"]
+    model.fit(arrays, target.encode(cars["price"])[0], epochs=1, verbose=0)
+    assert predict(model, target, arrays).values.shape == (240,)
+
+
+# ---- numbers and words ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("text", "b"), [
+    ("a;b\n1,26;3,251\n0,5;4,125\n", [3.251, 4.125]),
+    ("a;b\n126;3,251\n5;4,125\n", [3.251, 4.125]),
+    ('a,b\n"1,26","3,251"\n"0,5","4,125"\n', [3.251, 4.125]),
+    ("a;b\n1,26;3.251\n0,5;4.125\n", [3251, 4125]),
+    ("a;b\n1.26;3,251\n0.5;4,125\n", [3251, 4125]),
+    ("a;b\n126;3.251\n5;4.125\n", [3.251, 4.125]),
+    ('a,b\n1.26,"3,251"\n0.5,"4,125"\n', [3251, 4125]),
+])  # fmt: skip
+def test_three_digits_behind_a_comma(file: Callable[..., Path], text: str, b: list[float]) -> None:
+    target = Target.fit(both(file(text))["b"], "regression")
+    assert target.mean == pytest.approx(np.mean(b))
+
+
+def test_nulls_of_databases(file: Callable[..., Path]) -> None:
+    frame = both(file("t\tn\tw\na\t\\N\t(null)\nb\t90\tNuLL\nc\t95\tx\n"))
+    np.testing.assert_array_equal(frame["n"], [np.nan, 90, 95])
+    assert frame["w"].isna().tolist() == [True, True, False]
+
+
+def test_na_among_codes_is_a_code(file: Callable[..., Path]) -> None:
+    codes = ["EU", "NA", "SA"]
+    rows = "".join(f"{codes[i % 3]},{'CA' if i % 2 else 'NA'},{'x' if i % 2 else 'NA'},{i % 5}\n" for i in range(240))
+    frame = both(file("continent,state,word,x\n" + rows))
+    assert Target.fit(frame["continent"]).classes == codes
+    assert frame["word"].isna().sum() == frame["state"].isna().sum() == 120
+    assert "NA is a code like the others of continent" in notes(frame)
+    given = both(file("a,b\nNA,1\nEU,2\nAS,3\n"), Reading(missing=("NA",)))
+    assert given["a"].isna().tolist() == [True, False, False]
+    prepared = Preparation(guess(frame, "x")).fit(frame)
+    assert prepared.codes == ["continent"]
+    alone = both(file("continent,state,word\nNA,CA,x\n"), Reading(codes=tuple(prepared.codes)))
+    place = prepared.feature_names.index("continent=NA")
+    assert prepared.transform(alone)["features"][0, place] == 1
+
+
+def test_amounts(file: Callable[..., Path]) -> None:
+    frame = both(file("value;share\n€56.7M;12 %\n€105K;7.5%\n€0;100 %\n" + "€1.2bn;3 %\n" * 9))
+    value, share = guess(frame)
+    assert (value.kind, share.kind) == ("number", "number")
+    assert "thousands, millions and billions" in value.note
+    np.testing.assert_allclose(numbers(frame["value"], value.format)[:4], [56.7e6, 105e3, 0, 1.2e9])
+    np.testing.assert_allclose(numbers(frame["share"], share.format)[:3], [12, 7.5, 100])
+
+
+# ---- what the user knows --------------------------------------------------------------------------------------------
+def test_the_user_overrules(file: Callable[..., Path]) -> None:
+    odd = file("a:b\n1,5:-999\n2.000,5:gone\n3,5:7\n")
+    frame = both(odd, Reading(delimiter=":", decimal=",", missing=("-999", "Gone")))
+    assert frame["a"].tolist() == [1.5, 2000.5, 3.5]
+    np.testing.assert_array_equal(frame["b"], [np.nan, np.nan, 7])
+    assert both(file("a;b\n1;3,251\n"), Reading(thousands=","))["b"].tolist() == ["3,251"]
+    latin = file("")
+    latin.write_bytes("a,b\né,1\n".encode("cp437"))
+    assert both(latin, Reading(encoding="cp437"))["a"].tolist() == ["é"]
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"delimiter": "ab"}, "--delimiter: expected one character"),
+    ({"decimal": "x"}, "--decimal: expected"),
+    ({"decimal": ",", "thousands": ","}, "are both"),
+    ({"encoding": "klingon"}, "--encoding: expected a name"),
+])  # fmt: skip
+def test_what_is_no_way_to_read(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Reading(**given)
+
+
+def test_options_of_reading_are_kept(file: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    path = file("x|y\n" + "".join(f"{i},250|{2 * i},500\n" for i in range(1, 60)) + "unk|3,5\n")
+    run = path.with_name("run")
+    given = ["--target", "column 2", "--no-header", "--missing", "unk,x,y", "--delimiter", "|", "--decimal", ","]
+    command = ["train", str(path), *given, "--epochs", "1", "--out", str(run), "--json"]
+    assert cli.main(command) == 0, capsys.readouterr().err
+    config = json.loads((run / "config.json").read_text())
+    assert config["delimiter"] == "|"
+    assert config["header"] is False
+    assert config["missing"] == ["unk", "x", "y"]
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(run), str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 60
+    again = path.with_name("again")
+    assert cli.main(["train", "--config", str(run / "config.json"), "--out", str(again), "--json"]) == 0
+    assert (again / "model.safetensors").exists()
+
+
+# ---- packed ---------------------------------------------------------------------------------------------------------
+def test_packed_tables(tmp_path: Path) -> None:
+    text = b"x,y\n1,up\n2,down\n"
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        archive.writestr("folder/train.csv", text)
+        archive.writestr("__MACOSX/._train.csv", b"\0\0")
+    (tmp_path / "t.csv.bz2").write_bytes(bz2.compress(text))
+    (tmp_path / "t.csv.xz").write_bytes(lzma.compress(text))
+    with zipfile.ZipFile(tmp_path / "lines.zip", "w") as archive:
+        archive.writestr("t.jsonl", '{"x": 1, "y": "up"}\n{"x": 2, "y": "down"}\n')
+    for name in ("t.csv.zip", "t.csv.bz2", "t.csv.xz", "lines.zip"):
+        assert both(tmp_path / name).to_dict("list") == {"x": [1, 2], "y": ["up", "down"]}
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", text)
+        archive.writestr("b.csv", text)
+    with pytest.raises(ValueError, match=r"expected an archive of one table, this one has 2 files \(a.csv, b.csv\)"):
+        read_table(tmp_path / "two.zip")
+
+
+def test_npz_of_another_byte_order(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.arange(6.0).reshape(3, 2).astype(">f8"), n=np.arange(3, dtype=">i4"))
+    frame = read_table(tmp_path / "t.npz")
+    assert frame.to_dict("list") == {"x0": [0, 2, 4], "x1": [1, 3, 5], "n": [0, 1, 2]}
+    assert all(kind.isnative for kind in frame.dtypes)
+
+
+def cell(value: str | float) -> str:
+    return f"<c><v>{value}</v></c>" if isinstance(value, float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def spreadsheet(path: Path, rows: list[list[str | float]]) -> None:
+    """The least that is a workbook of one sheet."""
+    of = "http://schemas.openxmlformats.org"
+    types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    sheet = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    related = (
+        f'<Relationships xmlns="{of}/package/2006/relationships"><Relationship Id="r1" Type="{of}/officeDocument/2006'
+    )
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{of}/package/2006/content-types"><Default Extension="rels" ContentType='
+        '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
+        f'"{types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="{types}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'{related}/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{of}/officeDocument/2006/'
+        'relationships"><sheets><sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{related}/relationships/worksheet" Target="s.xml"/></Relationships>',
+        "xl/s.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{sheet}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+
+
+def test_spreadsheets(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    names: list[str | float] = ["who", "age", "height", "code"]
+    rows: list[list[str | float]] = [["Ann", 31.0, 1.5, "007"], ["Bob", 45.0, 1.75, "12"], ["Cid", 28.0, 2.0, "NA"]]
+    spreadsheet(tmp_path / "t.xlsx", [["Staff of 2020"], names, *rows])
+    frame = both(tmp_path / "t.xlsx")
+    assert frame.drop(columns="code").to_dict("list") == {
+        "who": ["Ann", "Bob", "Cid"], "age": [31, 45, 28], "height": [1.5, 1.75, 2.0],
+    }  # fmt: skip
+    assert frame["age"].dtype == np.int64
+    assert frame["code"].tolist()[:2] == ["007", "12"]
+    assert frame["code"].isna().tolist() == [False, False, True]
+    assert "1 row above the header left out" in notes(frame)
+
+
+def test_spreadsheets_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spreadsheet(tmp_path / "t.xlsx", [["a", "b"], [1.0, 2.0]])
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(ValueError, match=r'a spreadsheet needs python-calamine: pip install "pydl\[tables\]"; or save'):
+        read_table(tmp_path / "t.xlsx")
