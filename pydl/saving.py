@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from pydl._base import safetensors
-from pydl._base.errors import FormatError
+from pydl._base.errors import FormatError, memory_errors
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
@@ -43,6 +43,7 @@ Weights = Mapping[str, np.ndarray]
 Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
 
 
+@memory_errors
 def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     """Save a model: its architecture, weights, compile arguments and optimizer state.
 
@@ -72,6 +73,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     _write(path, "model", model.weights, _slots(model), documents)
 
 
+@memory_errors
 def load_model(
     path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
 ) -> "Model":
@@ -116,6 +118,7 @@ def load_model(
     return model
 
 
+@memory_errors
 def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     """Save the weights of a built model, trainable or not, and nothing else.
 
@@ -129,6 +132,7 @@ def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     _write(path, "weights", model.weights, [], {})
 
 
+@memory_errors
 def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
@@ -144,6 +148,7 @@ def load_weights(model: "Model", path: str | os.PathLike[str]) -> None:
         _assign(reader, _match(reader, "weights", model.weights))
 
 
+@memory_errors
 def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
     """Save what a run of `fit` needs to go on from here: weights, optimizer, `model.fit_state`.
 
@@ -163,6 +168,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
     _write(path, "checkpoint", model.weights, _slots(model), documents, extra)
 
 
+@memory_errors
 def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]]:
     """Restore a model, its optimizer and `model.fit_state` from a checkpoint; returns the weights that callbacks kept.
 
@@ -245,9 +251,11 @@ def _open(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Reader:
 
 
 def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
-    """Call what builds objects from a file's configuration; whatever it meets there is the file's fault."""
+    """Call what builds objects from a file's configuration; all it meets there but want of memory is its fault."""
     try:
-        return make()
+        return memory_errors(make)()
+    except MemoryError:
+        raise
     except Exception as error:
         message = f'"{reader.path}": its {what} cannot be rebuilt: {error}; pass your own classes in custom_objects'
         raise FormatError(message) from error

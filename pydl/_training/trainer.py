@@ -9,6 +9,7 @@ import numpy as np
 from pydl import optimizers
 from pydl._base import check
 from pydl._base.args import optional_whole, whole
+from pydl._base.errors import memory_errors
 from pydl._base.registry import serialize
 from pydl._training import passes
 from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
@@ -118,6 +119,7 @@ class Trainer(Layer):
 
     # -- fit ------------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def fit(
         self,
         x: Any = None,
@@ -193,6 +195,7 @@ class Trainer(Layer):
                 validation_batch_size=validation_batch_size, validation_freq=validation_freq,
             )  # fmt: skip
 
+    @memory_errors
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -206,6 +209,7 @@ class Trainer(Layer):
             runner.run(program, data, paced=False, sums=sums)
             return _report(runner.figures(sums, data.n, program), return_dict)
 
+    @memory_errors
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
         self._require_compiled("test_on_batch")
@@ -228,6 +232,7 @@ class Trainer(Layer):
         """
         return self.loss_and_gradients(x, y, sample_weight)[1]
 
+    @memory_errors
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
         """The total loss of one batch and its gradients, as `gradients` gives them."""
         self._require_compiled("gradients")
@@ -242,6 +247,7 @@ class Trainer(Layer):
 
     # -- evaluate -------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def evaluate(
         self,
         x: Any = None,
@@ -276,6 +282,7 @@ class Trainer(Layer):
 
     # -- predict --------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
     ) -> Any:
@@ -314,6 +321,7 @@ class Trainer(Layer):
         """
         return self._predict_at_once("predict_on_batch", x, out)
 
+    @memory_errors
     def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
         y = self._runner.programs.predictor.run(x, out)
         if y is None:
