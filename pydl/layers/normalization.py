@@ -158,9 +158,9 @@ class BatchNormalization(_Normalization):
                     f'BatchNormalization "{self.name}": its statistics cannot leave masked steps out yet; put it in '
                     "front of the layer that makes the mask, or use LayerNormalization"
                 )
-            mean, rstd = b.buffer((n,)), b.buffer((n,))
-            b.notes[id(y.value)] = (mean, rstd)
-            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, bmean=mean, brstd=rstd, **common)
+            statistics = {name: b.buffer((n,)) for name in ("bmean", "bmean_low", "brstd")}
+            b.notes[id(y.value)] = statistics
+            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, **statistics, **common)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
@@ -173,10 +173,9 @@ class BatchNormalization(_Normalization):
                 lambda dx, _: b.emit("bn_infer", x=dy, y=dx, O=t.shape[-1], eps=self.epsilon, **t.by_last(), **fields),
             )
             return
-        mean, rstd = b.notes[id(y.value)]
         common = {
-            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
-            "n": t.shape[-1], "B": t.rows_of_last,
+            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "n": t.shape[-1], "B": t.rows_of_last,
+            **b.notes[id(y.value)],
         }  # fmt: skip
         b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
         self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
@@ -200,16 +199,15 @@ class LayerNormalization(_Normalization):
         b.note_reader(t)
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         rows = t.rows_of_last
-        mean, rstd = b.buffer((rows,)), b.buffer((rows,))
-        b.notes[id(y.value)] = (mean, rstd)
-        b.emit("ln_fwd", x=t.buffer, y=y.buffer, mean=mean, rstd=rstd, O=t.shape[-1], eps=self.epsilon, **t.by_last(),
+        statistics = {name: b.buffer((rows,)) for name in ("mean", "mean_low", "rstd")}
+        b.notes[id(y.value)] = statistics
+        b.emit("ln_fwd", x=t.buffer, y=y.buffer, O=t.shape[-1], eps=self.epsilon, **statistics, **t.by_last(),
                **self._fields())  # fmt: skip
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
-        mean, rstd = b.notes[id(y.value)]
-        common = {"x": t.buffer, "dy": dy, "mean": mean, "rstd": rstd}
+        common = {"x": t.buffer, "dy": dy, **b.notes[id(y.value)]}
         fields = {**common, **t.by_last(), "O": t.shape[-1], "gamma": self.gamma and self.gamma.buffer}
         b.add_input_gradient(t, lambda dx, _: b.emit("ln_bwd", dx=dx, **fields))
         sizes = {"n": t.shape[-1], "B": t.rows_of_last}
