@@ -22,6 +22,7 @@ from pydl._engine.graph import (
     order_calls,
     unique_layers,
 )
+from pydl._engine.layout import array_of
 from pydl._engine.masks import flags_of
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
@@ -177,7 +178,7 @@ class Model(Trainer):
 
     def first_nonfinite(self) -> str | None:
         """Path of the first weight that holds NaN or infinity, None where all are finite."""
-        return next((v.path for v in self.weights if not np.isfinite(np.asarray(v.buffer)).all()), None)
+        return next((v.path for v in self.weights if not np.isfinite(array_of(v.buffer)).all()), None)
 
     # -- calling --------------------------------------------------------------------------------------------------
 

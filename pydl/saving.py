@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from pydl._base import safetensors
-from pydl._base.errors import FormatError
+from pydl._base.errors import FormatError, memory_errors
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
@@ -45,6 +45,7 @@ Weights = Mapping[str, np.ndarray]
 Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
 
 
+@memory_errors
 def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     """Save a model: its architecture, weights, compile arguments and optimizer state.
 
@@ -74,6 +75,7 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     _write(path, "model", _weights(model), _slots(model), documents)
 
 
+@memory_errors
 def load_model(
     path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
 ) -> "Model":
@@ -118,6 +120,7 @@ def load_model(
     return model
 
 
+@memory_errors
 def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     """Save the weights of a built model, trainable or not, and nothing else.
 
@@ -131,6 +134,7 @@ def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
     _write(path, "weights", _weights(model), [], {})
 
 
+@memory_errors
 def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
@@ -148,6 +152,7 @@ def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bo
         _assign(reader, _match_layers(reader, weights) if skip_mismatch else _match(reader, "weights", weights))
 
 
+@memory_errors
 def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[str, Weights] | None = None) -> None:
     """Save what a run of `fit` needs to go on from here: weights, optimizer, `model.fit_state`.
 
@@ -167,6 +172,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
     _write(path, "checkpoint", _weights(model), _slots(model), documents, extra)
 
 
+@memory_errors
 def load_checkpoint(model: "Model", path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]]:
     """Restore a model, its optimizer and `model.fit_state` from a checkpoint; returns the weights that callbacks kept.
 
@@ -249,9 +255,11 @@ def _open(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Reader:
 
 
 def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
-    """Call what builds objects from a file's configuration; whatever it meets there is the file's fault."""
+    """Call what builds objects from a file's configuration; all it meets there but want of memory is its fault."""
     try:
-        return make()
+        return memory_errors(make)()
+    except MemoryError:
+        raise
     except Exception as error:
         message = f'"{reader.path}": its {what} cannot be rebuilt: {error}; pass your own classes in custom_objects'
         raise FormatError(message) from error

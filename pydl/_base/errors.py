@@ -1,4 +1,18 @@
-"""The error types pydl adds to Python's own."""
+"""The error type that pydl adds to Python's own, and errors that Python and NumPy lose."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# What is said without memory: by NumPy, by functions of `os` that are given a Path, by `open` and by locks.
+_LOST = re.compile(
+    "error return without exception set|returned NULL without setting an exception|not (Posix|Windows)Path"
+    "|can't allocate (read )?lock"
+)
 
 
 class FormatError(ValueError):
@@ -8,3 +22,18 @@ class FormatError(ValueError):
     hostile bytes, an unknown version, or tensors that do not fit the model. The message names the file, what was
     expected, what was found and what to do. Nothing has been changed in the model when it is raised.
     """
+
+
+def memory_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Decorates what is to raise MemoryError where Python or NumPy have lost the one that they met."""
+
+    @wraps(function)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except (RuntimeError, SystemError, TypeError) as error:
+            if not _LOST.search(str(error)):
+                raise
+            raise MemoryError("out of memory") from error
+
+    return wrapped

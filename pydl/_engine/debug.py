@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from pydl import _core
+from pydl._engine.layout import array_of
 
 
 def writes_nonfinite(record: dict[str, Any]) -> bool:
     """Whether a buffer that the record (an entry of `Plan.details`) writes holds NaN or infinity."""
-    return any(not np.isfinite(np.asarray(b)).all() for b in record["writes"])
+    return any(not np.isfinite(array_of(b)).all() for b in record["writes"])
 
 
 def overruns(record: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _PAD = 32  # elements: vectors may be read a panel's width at a time
+
+
+def array_of(buffer: _core.Buffer) -> np.ndarray:
+    """A buffer's memory as an array, without a copy.
+
+    Not by `numpy.asarray`, which makes an array of one object of a buffer where there is no memory for its description.
+    """
+    return np.ndarray(buffer.shape, buffer.dtype, memoryview(buffer))
 
 
 class Layout:
@@ -37,8 +46,7 @@ class Layout:
 
     def buffer(self) -> _core.Buffer:
         """New zeroed memory, in which padding stays zero."""
-        size = int(np.prod(self.storage, dtype=object))
-        return _core.Buffer(self.storage, self.dtype, size + _PAD)
+        return _core.Buffer(self.storage, self.dtype, math.prod(self.storage) + _PAD)
 
     def unpack(self, stored: np.ndarray) -> np.ndarray:
         """What is stored as the user's array: a view if that can be, else a copy."""

@@ -11,6 +11,7 @@ import numpy as np
 from pydl import _core
 from pydl._engine.builder import Builder
 from pydl._engine.graph import is_open
+from pydl._engine.layout import array_of
 from pydl._engine.masks import RowWeights
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
@@ -163,9 +164,9 @@ def _emit_custom_loss(
 
     def run() -> None:
         y_true, y_pred = t.array(), y.array()
-        out = np.asarray(values).reshape(y_pred.shape[:-1])
-        weights = None if w is None else np.repeat(np.asarray(w), out.size // w.size).reshape(out.shape)
-        grad = None if dy is None else np.asarray(dy).reshape(y_pred.shape)
+        out = array_of(values).reshape(y_pred.shape[:-1])
+        weights = None if w is None else np.repeat(array_of(w), out.size // w.size).reshape(out.shape)
+        grad = None if dy is None else array_of(dy).reshape(y_pred.shape)
         result = np.asarray(loss.call(y_true, y_pred))
         if result.shape != out.shape:
             raise ValueError(f'loss "{loss.name}": call returned shape {result.shape}, expected {out.shape}')
@@ -191,7 +192,7 @@ def emit_metric(
         given = weights.fields["w"]
 
         def run() -> None:
-            sample_weight = None if given is None else np.asarray(given)
+            sample_weight = None if given is None else array_of(given)
             if sample_weight is not None and given.size != b.batch:
                 sample_weight = sample_weight.reshape(b.batch, -1)
             metric.update_state(t.array(), y.array(), sample_weight=sample_weight)

@@ -80,8 +80,8 @@ class Pace:
         self.time[threads] += seconds
         self.longest = max(self.longest, steps)
         if threads == self._used:
-            self._rest -= seconds
             self._time(steps, seconds)
+            self._rest -= seconds  # last, for no look is without a time to compare with, if there was no memory for one
         else:
             self._look(steps, seconds)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl._core import Buffer
+from pydl._engine.layout import array_of
 from pydl._engine.variable import Variable
 
 
@@ -80,7 +81,7 @@ class Tensor:
 
     def array(self) -> np.ndarray:
         """A view of the memory that the plan is bound to now: not to be kept."""
-        return np.asarray(self.buffer).reshape(self.shape)
+        return array_of(self.buffer).reshape(self.shape)
 
 
 class WeightGradient:

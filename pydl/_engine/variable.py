@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pydl import _core
-from pydl._engine.layout import Layout
+from pydl._engine.layout import Layout, array_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -114,14 +114,14 @@ class Variable:
 
     def unpack(self, buffer: _core.Buffer) -> np.ndarray:
         """Storage of this layout as the user's array: a view if the layout is plain, else a copy."""
-        return self.layout.unpack(np.asarray(buffer))
+        return self.layout.unpack(array_of(buffer))
 
     def pack(self, array: ArrayLike, buffer: _core.Buffer) -> None:
         """Write a user's array into storage of this layout."""
         values = np.asarray(array)
         if values.shape != self.shape:
             raise ValueError(f'variable "{self.path}": expected an array of shape {self.shape}, got {values.shape}')
-        self.layout.pack(values, np.asarray(buffer))
+        self.layout.pack(values, array_of(buffer))
 
     def numpy(self) -> np.ndarray:
         """A copy of the value."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydl import optimizers
 from pydl._base import check
 from pydl._base.args import one_of, optional_whole, whole
+from pydl._base.errors import memory_errors
 from pydl._base.registry import serialize
 from pydl._training import passes
 from pydl._training.compile import (
@@ -157,6 +158,7 @@ class Trainer(Layer):
 
     # -- fit ------------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def fit(
         self,
         x: Any = None,
@@ -235,6 +237,7 @@ class Trainer(Layer):
                 validation_batch_size=validation_batch_size, validation_freq=validation_freq,
             )  # fmt: skip
 
+    @memory_errors
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -248,6 +251,7 @@ class Trainer(Layer):
             runner.run(program, data, paced=False, sums=sums)
             return _report(runner.figures(sums, data.n, program), return_dict)
 
+    @memory_errors
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
         self._require_compiled("test_on_batch")
@@ -270,6 +274,7 @@ class Trainer(Layer):
         """
         return self.loss_and_gradients(x, y, sample_weight)[1]
 
+    @memory_errors
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
         """The total loss of one batch and its gradients, as `gradients` gives them."""
         self._require_compiled("gradients")
@@ -284,6 +289,7 @@ class Trainer(Layer):
 
     # -- evaluate -------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def evaluate(
         self,
         x: Any = None,
@@ -318,6 +324,7 @@ class Trainer(Layer):
 
     # -- predict --------------------------------------------------------------------------------------------------
 
+    @memory_errors
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
     ) -> Any:
@@ -355,6 +362,7 @@ class Trainer(Layer):
         """
         return self._predict_at_once("predict_on_batch", x, out)
 
+    @memory_errors
     def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
         y = self._runner.programs.predictor.run(x, out)
         if y is None:

@@ -11,7 +11,7 @@ from pydl._base import check
 from pydl._base.args import whole
 from pydl._base.arrays import float_array
 from pydl._engine.builder import Buffer, Builder
-from pydl._engine.layout import Layout
+from pydl._engine.layout import Layout, array_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
@@ -206,7 +206,7 @@ class Normalization(Layer):
         assert self.mean is not None
         n = self.mean.size
         one, zero = b.zeros((n,)), b.zeros((n,))
-        np.asarray(one)[...] = 1
+        array_of(one)[...] = 1
         buffers = {"mean": zero, "var": one, **{name: v.buffer for name, v in given.items() if v is not None}}
         per_sample = t.columns // n
         b.emit("bn_infer", x=x, y=y, B=t.batch * per_sample, L=per_sample, O=n, eps=0.0, **buffers)

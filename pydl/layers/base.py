@@ -16,7 +16,7 @@ from pydl._base.args import open_shape_of, whole
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
-from pydl._engine.layout import Layout
+from pydl._engine.layout import Layout, array_of
 from pydl._engine.masks import flags
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
@@ -306,9 +306,9 @@ class Layer(Configurable):
         again = [v for v in trained if b.note_weight_gradient(v)]
 
         def run() -> None:
-            before = [np.array(v.gradient_buffer()) for v in again]
+            before = [array_of(v.gradient_buffer()).copy() for v in again]
             outs = [t.array() for t in ys]
-            douts = [np.zeros_like(out) if g is None else np.asarray(g).reshape(out.shape)
+            douts = [np.zeros_like(out) if g is None else array_of(g).reshape(out.shape)
                      for out, g in zip(outs, grads, strict=True)]  # fmt: skip
             several = len(ys) > 1
             result = self.backward(
@@ -321,9 +321,9 @@ class Layer(Configurable):
                     raise ValueError(
                         f'layer "{self.name}": backward returned shape {grad.shape} for input {i}, expected {t.shape}'
                     )
-                np.asarray(buffer).reshape(t.shape)[...] = grad
+                array_of(buffer).reshape(t.shape)[...] = grad
             for v, old in zip(again, before, strict=True):
-                np.asarray(v.gradient_buffer())[...] += old
+                array_of(v.gradient_buffer())[...] += old
 
         reads = [*(t.buffer for t in (*x, *ys)), *(g for g in grads if g is not None)]
         writes = [*(buffer for *_, buffer in wanted), *(b.weight_gradient(v) for v in trained)]

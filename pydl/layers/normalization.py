@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import real
 from pydl._engine.builder import Builder
+from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
@@ -161,18 +160,17 @@ class BatchNormalization(_Normalization):
                     f'BatchNormalization "{self.name}": its statistics cannot leave masked steps out yet; put it in '
                     "front of the layer that makes the mask, or use LayerNormalization"
                 )
-            mean, rstd = b.buffer((n,)), b.buffer((n,))
-            b.notes[id(y.value)] = (mean, rstd)
-            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, bmean=mean, brstd=rstd, **common)
+            statistics = {name: b.buffer((n,)) for name in ("bmean", "bmean_low", "brstd")}
+            b.notes[id(y.value)] = statistics
+            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, **statistics, **common)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
         of_batch = id(y.value) in b.notes
-        mean, rstd = b.notes[id(y.value)] if of_batch else self._moving(b)
         common = {
-            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "bmean": mean, "brstd": rstd,
-            "n": t.shape[-1], "B": t.rows_of_last,
+            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "n": t.shape[-1], "B": t.rows_of_last,
+            **(b.notes[id(y.value)] if of_batch else self._moving(b)),
         }  # fmt: skip
         if of_batch:
             b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
@@ -185,15 +183,15 @@ class BatchNormalization(_Normalization):
             )
         self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
 
-    def _moving(self, b: Builder) -> tuple[Any, Any]:
+    def _moving(self, b: Builder) -> dict[str, Any]:
         """The running mean and 1 / sqrt(variance + epsilon), for the gradients of gamma and beta if they are wanted."""
         n = self.moving_mean.size
-        rstd = b.buffer((n,))
+        rstd, zero = b.buffer((n,)), b.zeros((n,))
         if self.trainable_weights:  # what becomes of 1 where the mean is 0
-            one, zero = b.zeros((n,)), b.zeros((n,))
-            np.asarray(one)[...] = 1
+            one = b.zeros((n,))
+            array_of(one)[...] = 1
             b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
-        return self.moving_mean.buffer, rstd
+        return {"bmean": self.moving_mean.buffer, "bmean_low": zero, "brstd": rstd}
 
 
 class LayerNormalization(_Normalization):
@@ -214,16 +212,15 @@ class LayerNormalization(_Normalization):
         b.note_reader(t)
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         rows = t.rows_of_last
-        mean, rstd = b.buffer((rows,)), b.buffer((rows,))
-        b.notes[id(y.value)] = (mean, rstd)
-        b.emit("ln_fwd", x=t.buffer, y=y.buffer, mean=mean, rstd=rstd, O=t.shape[-1], eps=self.epsilon, **t.by_last(),
+        statistics = {name: b.buffer((rows,)) for name in ("mean", "mean_low", "rstd")}
+        b.notes[id(y.value)] = statistics
+        b.emit("ln_fwd", x=t.buffer, y=y.buffer, O=t.shape[-1], eps=self.epsilon, **statistics, **t.by_last(),
                **self._fields())  # fmt: skip
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
-        mean, rstd = b.notes[id(y.value)]
-        common = {"x": t.buffer, "dy": dy, "mean": mean, "rstd": rstd}
+        common = {"x": t.buffer, "dy": dy, **b.notes[id(y.value)]}
         fields = {**common, **t.by_last(), "O": t.shape[-1], "gamma": self.gamma and self.gamma.buffer}
         b.add_input_gradient(t, lambda dx, _: b.emit("ln_bwd", dx=dx, **fields))
         sizes = {"n": t.shape[-1], "B": t.rows_of_last}

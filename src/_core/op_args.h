@@ -151,10 +151,12 @@
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) REAL(rate)
 
 /* Batch normalization over rows, per column (n = O columns split).
- *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean brstd [O] of this batch */
+ *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
+ *   mean is bmean + bmean_low */
 #define PD_FIELDS_bn_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) OUT(y, R(a->B * a->n)) IN(gamma, R(a->n)) IN(beta, R(a->n)) OUT(mean, R(a->n)) \
-    OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(brstd, R(a->n)) INT(n) INT(B) REAL(momentum) REAL(eps)
+    OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(bmean_low, R(a->n)) OUT(brstd, R(a->n)) \
+    INT(n) INT(B) REAL(momentum) REAL(eps)
 /* with the moving statistics, by rows:  x y [B][O] */
 #define PD_FIELDS_bn_infer(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) ALL(mean, R(a->O)) \
@@ -162,19 +164,19 @@
 /*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   dgamma dbeta [O] or NULL   add: 1 adds to dgamma and dbeta */
 #define PD_FIELDS_bn_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dx, R(a->B * a->n)) IN(gamma, R(a->n)) IN(bmean, R(a->n)) \
-    IN(brstd, R(a->n)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
+    IN(bmean_low, R(a->n)) IN(brstd, R(a->n)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
-/* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean rstd [B] */
+/* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
 #define PD_FIELDS_ln_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->B)) \
-    OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
+    OUT(mean_low, R(a->B)) OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
 #define PD_FIELDS_ln_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) IN(dy, R(a->B * a->O)) OUT(dx, R(a->B * a->O)) ALL(gamma, R(a->O)) IN(mean, R(a->B)) \
-    IN(rstd, R(a->B)) INT(B) INT(O) INT(L)
+    IN(mean_low, R(a->B)) IN(rstd, R(a->B)) INT(B) INT(O) INT(L)
 /* its parameters' gradients, by columns (n = O): dgamma dbeta [O] or NULL */
 #define PD_FIELDS_ln_grad(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) ALL(mean, R(a->B)) ALL(rstd, R(a->B)) OUT(dgamma, R(a->n)) \
-    OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
+    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) ALL(mean, R(a->B)) ALL(mean_low, R(a->B)) ALL(rstd, R(a->B)) \
+    OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
 /* Batch rows into a buffer: y[b] = src[k].data[rows[b]], converted.   y [B][O]
  *   in_place: 1 leaves y alone where the source has the kernel's dtype: who wants its rows reads them where they lie */

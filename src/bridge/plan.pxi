@@ -117,9 +117,9 @@ cdef class Plan:
     def emit_python(self, str name not None, function, reads, writes, str when="always"):
         """Append a record that calls `function()` with the GIL held; an exception ends the run and is raised by it."""
         cdef _Host host = _Host(function)
+        self.hosts.append(host)  # first of all: a record that the plan has once is never taken back
         cdef Py_ssize_t record = pd_plan_call(self.plan, _call_host, <const void *>host)
         cdef int failed = record < 0
-        self.hosts.append(host)
         for write, buffers in enumerate((reads, writes)):
             for b in buffers:
                 failed = failed or pd_plan_touch(self.plan, self.reference(b, write), b.nbytes, write) != 0

@@ -110,3 +110,15 @@ def test_timing_one_thread_is_brief() -> None:
     pace = Pace(2)
     run(pace, {1: 600e-6}, 1)
     assert (pace.threads(), pace.steps()) == (1, 3)  # 2 ms
+
+
+def test_a_time_that_there_was_no_memory_for_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(steps: int, seconds: float) -> None:
+        raise MemoryError
+
+    pace = Pace(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(pace, "_time", no_memory)
+        with pytest.raises(MemoryError):
+            pace.took(1, 1, 1.0)
+    assert run(pace, {1: 2e-6, 2: 1e-6}, 4) == [1] * 4

@@ -136,3 +136,14 @@ def test_layers_of_ones_own_need_custom_objects(tmp_path: Path) -> None:
     loaded = pydl.models.load_model(tmp_path / "m.safetensors", custom_objects={"Mine": Mine})
     assert isinstance(loaded.layers[-1], Mine)
     same(model, loaded)
+
+
+def test_memory_that_is_missing_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)]).save(tmp_path / "m.safetensors")
+
+    def no_memory(*arguments: object, **keywords: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("pydl._engine.variable.Variable.storage", no_memory)
+    with pytest.raises(MemoryError):
+        pydl.models.load_model(tmp_path / "m.safetensors")

@@ -36,25 +36,40 @@ def normalized_backward(g: NDArray, x: NDArray, rstd: NDArray, axis: int) -> NDA
     return rstd * (g - g.mean(axis, keepdims=True) - x * (g * x).mean(axis, keepdims=True))
 
 
-def bn_fwd(shape: Shape, given: bool) -> Spec:
+def parts(x: NDArray, mean: NDArray) -> tuple[NDArray, NDArray]:
+    """A mean as kernels keep it: rounded to their dtype (float32 if x is of such numbers), and what is left."""
+    high = mean.astype(np.float32 if np.array_equal(x, x.astype(np.float32)) else np.float64).astype(np.float64)
+    return high, mean - high
+
+
+def scattered(rng: np.random.Generator, dtype: str, far: bool, *shape: int) -> NDArray:
+    """Numbers 1 apart. Far from zero, an ulp of float32 is a tenth of that, and so may be what rounding does to a mean;
+    float64, in which sums are taken, has nothing finer."""
+    return normal(rng, dtype, *shape) + (2.0**20 if far and dtype == "float32" else 0.5)
+
+
+def bn_fwd(shape: Shape, given: bool, far: bool = False) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
-            "var": uniform(rng, dtype, 1, 2, O), "bmean": blank(dtype, O), "brstd": blank(dtype, O),
+            "x": scattered(rng, dtype, far, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
+            "var": uniform(rng, dtype, 1, 2, O), "bmean": blank(dtype, O), "bmean_low": blank(dtype, O),
+            "brstd": blank(dtype, O),
             "n": O, "B": B, "momentum": 0.9, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
     def reference(a: Fields) -> Fields:
         mean, var = a["x"].mean(0), a["x"].var(0)
         rstd = 1 / np.sqrt(var + EPS)
+        high, low = parts(a["x"], mean)
         return {
-            "y": scaled(a, (a["x"] - mean) * rstd), "bmean": mean, "brstd": rstd,
+            "y": scaled(a, (a["x"] - mean) * rstd), "bmean": high, "bmean_low": low, "brstd": rstd,
             "mean": 0.9 * a["mean"] + 0.1 * mean, "var": 0.9 * a["var"] + 0.1 * var,
         }  # fmt: skip
 
     # brstd reaches 30 where two rows nearly agree, and an error of half an ulp in mean is as many in y
-    return Spec("bn_fwd", args, ("y", "mean", "var", "bmean", "brstd"), reference, scale=32.0, in_place=(("x", "y"),))
+    outputs = ("y", "mean", "var", "bmean", "bmean_low", "brstd")
+    return Spec("bn_fwd", args, outputs, reference, scale=32.0, in_place=(("x", "y"),))
 
 
 def bn_infer(shape: Shape, given: bool) -> Spec:
@@ -78,11 +93,11 @@ def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
             "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": blank(dtype, B, O),
             "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "bmean": normal(rng, dtype, O),
             "brstd": uniform(rng, dtype, 0.5, 2, O), "dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O),
-            "n": O, "B": B, "add": add,
+            "bmean_low": 0.125 * uniform(rng, dtype, -1, 1, O), "n": O, "B": B, "add": add,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        x = (a["x"] - a["bmean"]) * a["brstd"]
+        x = (a["x"] - a["bmean"] - a["bmean_low"]) * a["brstd"]
         dx = normalized_backward(a["dy"], x, a["brstd"], 0)
         return {
             "dx": dx if a["gamma"] is None else dx * a["gamma"],
@@ -93,26 +108,33 @@ def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
     return Spec("bn_bwd", args, ("dx", "dgamma", "dbeta"), reference, scale=32.0, in_place=(("dy", "dx"),))
 
 
-def ln_fwd(shape: Shape, given: bool) -> Spec:
+def ln_fwd(shape: Shape, given: bool, far: bool = False) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
-            "x": 0.5 + normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": blank(dtype, B),
-            "rstd": blank(dtype, B), "B": B, "O": O, "eps": EPS,
+            "x": scattered(rng, dtype, far, B, O), "y": blank(dtype, B, O), "mean": blank(dtype, B),
+            "mean_low": blank(dtype, B), "rstd": blank(dtype, B), "B": B, "O": O, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
     def reference(a: Fields) -> Fields:
         mean, rstd = a["x"].mean(1), 1 / np.sqrt(a["x"].var(1) + EPS)
-        return {"y": scaled(a, (a["x"] - mean[:, None]) * rstd[:, None]), "mean": mean, "rstd": rstd}
+        high, low = parts(a["x"], mean)
+        y = scaled(a, (a["x"] - mean[:, None]) * rstd[:, None])
+        return {"y": y, "mean": high, "mean_low": low, "rstd": rstd}
 
-    return Spec("ln_fwd", args, ("y", "mean", "rstd"), reference, scale=32.0, in_place=(("x", "y"),))  # as bn_fwd
+    outputs = ("y", "mean", "mean_low", "rstd")
+    return Spec("ln_fwd", args, outputs, reference, scale=32.0, in_place=(("x", "y"),))  # as bn_fwd
 
 
 def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Fields:
     return {
         "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "mean": normal(rng, dtype, B),
-        "rstd": uniform(rng, dtype, 0.5, 2, B), "B": B,
+        "rstd": uniform(rng, dtype, 0.5, 2, B), "mean_low": 0.125 * uniform(rng, dtype, -1, 1, B), "B": B,
     }  # fmt: skip
+
+
+def layer_normal(a: Fields) -> NDArray:
+    return (a["x"] - (a["mean"] + a["mean_low"])[:, None]) * a["rstd"][:, None]
 
 
 def ln_bwd(shape: Shape, given: bool) -> Spec:
@@ -122,9 +144,8 @@ def ln_bwd(shape: Shape, given: bool) -> Spec:
         return layer_args(rng, dtype, B, O) | {"dx": blank(dtype, B, O), "gamma": gamma, "O": O}
 
     def reference(a: Fields) -> Fields:
-        rstd = a["rstd"][:, None]
         g = a["dy"] if a["gamma"] is None else a["dy"] * a["gamma"]
-        return {"dx": normalized_backward(g, (a["x"] - a["mean"][:, None]) * rstd, rstd, 1)}
+        return {"dx": normalized_backward(g, layer_normal(a), a["rstd"][:, None], 1)}
 
     return Spec("ln_bwd", args, ("dx",), reference, scale=32.0, in_place=(("dy", "dx"),))  # as bn_bwd
 
@@ -136,7 +157,7 @@ def ln_grad(shape: Shape, add: int) -> Spec:
         return layer_args(rng, dtype, B, O) | grads
 
     def reference(a: Fields) -> Fields:
-        x = (a["x"] - a["mean"][:, None]) * a["rstd"][:, None]
+        x = layer_normal(a)
         return {
             "dgamma": add * a["dgamma"] + (a["dy"] * x).sum(0), "dbeta": add * a["dbeta"] + a["dy"].sum(0),
         }  # fmt: skip
@@ -179,10 +200,10 @@ def dropout(shape: Shape, rate: float) -> Spec:
 
 
 SPECS = [
-    *(bn_fwd(*case) for case in ((columns, True), (rows, True), (columns, False))),
+    *(bn_fwd(*case) for case in ((columns, True), (rows, True), (columns, False), (rows, True, True))),
     *(bn_infer(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(bn_bwd(*case) for case in ((columns, True), (rows, True), (columns, False), (columns, True, 1))),
-    *(ln_fwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
+    *(ln_fwd(*case) for case in ((wide, True), (tall, True), (wide, False), (wide, True, True))),
     *(ln_bwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(ln_grad(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),
     *(dropout(*case) for case in ((wide, 0.3), (tall, 0.5), (wide, 0.0))),

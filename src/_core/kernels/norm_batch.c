@@ -1,6 +1,7 @@
 /* Batch normalization: x^ = (x - mean) rstd and y = gamma x^ + beta per column, rstd = 1 / sqrt(var + eps), var biased.
- * bn_fwd takes mean and var over the batch, keeps bmean and brstd, and moves mean and var: moving = momentum moving +
- * (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where
+ * The mean of the batch is bmean + bmean_low, so that x^ is right to rounding wherever x lies (docs/adr/0014).
+ * bn_fwd takes mean and var over the batch, keeps bmean, bmean_low and brstd, and moves mean and var:
+ * moving = momentum moving + (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where
  * `add`), dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
  * Sums in double, in row order. */
 #include "reduce.h"
@@ -8,21 +9,24 @@
 PD_INLINE void forward(const pd_bn_fwd_args *a, ptrdiff_t j, const int W, ptrdiff_t m) {
     const ptrdiff_t n = a->n, B = a->B;
     const real *x = (const real *)a->x + j, *gamma = a->gamma, *beta = a->beta;
-    real *y = (real *)a->y + j, *mean = a->mean, *var = a->var, *bmean = a->bmean, *brstd = a->brstd;
+    real *y = (real *)a->y + j, *mean = a->mean, *var = a->var, *bmean = a->bmean;
+    real *bmean_low = a->bmean_low, *brstd = a->brstd;
     const vreal momentum = vset((real)a->momentum), fresh = vset((real)(1 - a->momentum)), eps = vset((real)a->eps);
     vwide sum[PD_BLOCK] = {0}, squares[PD_BLOCK] = {0};
-    vreal center[PD_BLOCK], scale[PD_BLOCK], shift[PD_BLOCK];
+    vmean center[PD_BLOCK];
+    vreal scale[PD_BLOCK], shift[PD_BLOCK];
     for (ptrdiff_t b = 0; b < B; b++)
         for (int v = 0; v < W; v++) vwide_add(&sum[v], vload_m(x + b * n + v * VL, m));
-    for (int v = 0; v < W; v++) center[v] = vwide_mean(sum[v], B);
+    for (int v = 0; v < W; v++) center[v] = vwide_mean_of(sum[v], (double)B);
     for (ptrdiff_t b = 0; b < B; b++)
-        for (int v = 0; v < W; v++) vwide_add_square(&squares[v], vload_m(x + b * n + v * VL, m) - center[v]);
+        for (int v = 0; v < W; v++) vwide_add_square(&squares[v], vcentred(vload_m(x + b * n + v * VL, m), center[v]));
     for (int v = 0; v < W; v++) {
         const ptrdiff_t o = j + v * VL;
         const vreal variance = vwide_mean(squares[v], B), rstd = 1 / vsqrt(variance + eps);
-        vstore_m(bmean + o, center[v], m);
+        vstore_m(bmean + o, center[v].high, m);
+        vstore_m(bmean_low + o, center[v].low, m);
         vstore_m(brstd + o, rstd, m);
-        vstore_m(mean + o, momentum * vload_m(mean + o, m) + fresh * center[v], m);
+        vstore_m(mean + o, momentum * vload_m(mean + o, m) + fresh * center[v].high, m);
         vstore_m(var + o, momentum * vload_m(var + o, m) + fresh * variance, m);
         scale[v] = rstd * vload_or(gamma, o, m, 1);
         shift[v] = vload_or(beta, o, m, 0);
@@ -30,7 +34,7 @@ PD_INLINE void forward(const pd_bn_fwd_args *a, ptrdiff_t j, const int W, ptrdif
     for (ptrdiff_t b = 0; b < B; b++)
         for (int v = 0; v < W; v++) {
             const ptrdiff_t i = b * n + v * VL;
-            vstore_m(y + i, (vload_m(x + i, m) - center[v]) * scale[v] + shift[v], m);
+            vstore_m(y + i, vcentred(vload_m(x + i, m), center[v]) * scale[v] + shift[v], m);
         }
 }
 
@@ -45,12 +49,14 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
     const ptrdiff_t n = a->n, B = a->B;
     const int add = a->add != 0;
     const real *x = (const real *)a->x + j, *dy = (const real *)a->dy + j, *gamma = a->gamma;
-    const real *bmean = (const real *)a->bmean + j, *brstd = (const real *)a->brstd + j;
+    const real *bmean = (const real *)a->bmean + j, *bmean_low = (const real *)a->bmean_low + j;
+    const real *brstd = (const real *)a->brstd + j;
     real *dx = a->dx ? (real *)a->dx + j : NULL, *dgamma = a->dgamma, *dbeta = a->dbeta;
     vwide sum[PD_BLOCK] = {0}, product[PD_BLOCK] = {0};
-    vreal center[PD_BLOCK], rstd[PD_BLOCK], scale[PD_BLOCK], mean_dy[PD_BLOCK], mean_product[PD_BLOCK];
+    vmean center[PD_BLOCK];
+    vreal rstd[PD_BLOCK], scale[PD_BLOCK], mean_dy[PD_BLOCK], mean_product[PD_BLOCK];
     for (int v = 0; v < W; v++) {
-        center[v] = vload_m(bmean + v * VL, m);
+        center[v] = (vmean){vload_m(bmean + v * VL, m), vload_m(bmean_low + v * VL, m)};
         rstd[v] = vload_m(brstd + v * VL, m);
         scale[v] = rstd[v] * vload_or(gamma, j + v * VL, m, 1);
     }
@@ -59,7 +65,7 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
             const ptrdiff_t i = b * n + v * VL;
             const vreal d = vload_m(dy + i, m);
             vwide_add(&sum[v], d);
-            vwide_add(&product[v], d * ((vload_m(x + i, m) - center[v]) * rstd[v]));
+            vwide_add(&product[v], d * (vcentred(vload_m(x + i, m), center[v]) * rstd[v]));
         }
     for (int v = 0; v < W; v++) {
         if (dgamma) vstore_sum(dgamma + j + v * VL, vnarrow(product[v]), m, add);
@@ -71,7 +77,7 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
     for (ptrdiff_t b = 0; b < B; b++)
         for (int v = 0; v < W; v++) {
             const ptrdiff_t i = b * n + v * VL;
-            const vreal normal = (vload_m(x + i, m) - center[v]) * rstd[v];
+            const vreal normal = vcentred(vload_m(x + i, m), center[v]) * rstd[v];
             vstore_m(dx + i, scale[v] * (vload_m(dy + i, m) - mean_dy[v] - normal * mean_product[v]), m);
         }
 }

@@ -63,6 +63,26 @@ PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
     return vnarrow(w);
 }
 
+/* A mean as the sum of two numbers: rounded to one alone, that of values far from zero is as far from the true mean as
+ * they are from each other. `low` is what is left of it. In double both come from double sums, and low is 0. */
+typedef struct {
+    vreal high, low;
+} vmean;
+
+PD_INLINE vmean vmean_of(double mean) {
+    const real high = (real)mean;
+    return (vmean){vset(high), vset((real)(mean - (double)high))};
+}
+/* of each lane: the sum divided by n */
+PD_INLINE vmean vwide_mean_of(vwide w, double n) {
+    for (int i = 0; i < VWIDE; i++) w.part[i] /= n;
+    const vreal high = vnarrow(w);
+    const vwide h = vwiden(high);
+    for (int i = 0; i < VWIDE; i++) w.part[i] -= h.part[i];
+    return (vmean){high, vnarrow(w)};
+}
+PD_INLINE vreal vcentred(vreal x, vmean mean) { return (x - mean.high) - mean.low; }
+
 /* A kernel over columns [lo, hi) is a function block(a, j, W, m) of W vectors of columns that begin at column j, the
  * last of them with m lanes that count. W = 4 keeps whole lines in use and more sums in flight than one; it only groups
  * columns, so it changes no bit. */
