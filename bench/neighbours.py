@@ -141,7 +141,7 @@ class Trainer:
         self.training.fit(*self.data)
         self.program = None
         if name == "pydl":
-            with self.training.model._runner.program_for("train", NET.batch, (0,)) as self.program:
+            with self.training.model._runner.program_for("train", NET.batch) as self.program:
                 self.pace = self.program.pace
 
     def turn(self, seconds: float, period: float, threads: int = 0) -> Turn:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,8 @@ from pydl._base import threads
 from pydl._base.args import one_of, real, whole
 
 __all__ = [
-    "epsilon", "floatx", "get_num_threads", "set_epsilon", "set_floatx", "set_num_threads", "show_config",
-    "standardize_dtype",
+    "epsilon", "floatx", "get_num_threads", "limit_threads", "set_epsilon", "set_floatx", "set_num_threads",
+    "show_config", "standardize_dtype",
 ]  # fmt: skip
 
 _DTYPES = ("float32", "float64")
@@ -72,14 +74,15 @@ def get_num_threads() -> int:
     (rounded up), physical cores, OMP_NUM_THREADS, PYDL_NUM_THREADS, and what the OpenMP runtime allows at the moment
     (which is how `threadpoolctl.threadpool_limits` is obeyed).
 
+    Where the system refuses to start so many (`ulimit -u`, a control group's limit of tasks), 1, with a warning.
+
     Raises
     ------
     ValueError
         PYDL_NUM_THREADS is set and no integer >= 1.
     """
-    if _num_threads is not None:
-        return _num_threads
-    return min(_default_threads(), _core.max_threads())
+    wanted = _num_threads if _num_threads is not None else min(_default_threads(), _core.max_threads())
+    return wanted if wanted == 1 else threads.startable(wanted)
 
 
 def set_num_threads(num_threads: int | None) -> None:
@@ -90,6 +93,25 @@ def set_num_threads(num_threads: int | None) -> None:
     global _num_threads
     _num_threads = None if num_threads is None else whole("set_num_threads", "num_threads", num_threads, at_least=1)
     _default_threads.cache_clear()
+
+
+@contextmanager
+def limit_threads(num_threads: int | None) -> Iterator[None]:
+    """`set_num_threads` inside a `with` statement; afterwards the setting is what it was, None included.
+
+    Parameters
+    ----------
+    num_threads : int or None
+        None leaves the setting as it is.
+    """
+    global _num_threads
+    before = _num_threads
+    if num_threads is not None:
+        set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        _num_threads = before
 
 
 @functools.cache

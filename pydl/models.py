@@ -27,6 +27,7 @@ from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 from pydl._training import passes
 from pydl._training.inputs import open_rows
+from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
@@ -43,7 +44,8 @@ class Model(Trainer):
     ----------
     inputs, outputs : SymbolicTensor, or list or dict of them
         Made by `pydl.Input` and by calling layers. Every input must lead to an output, and every output depend on
-        inputs only. Layers may be shared, and a model may be called like a layer.
+        inputs only. Layers may be shared, and a model may be called like a layer. The keys of a dict name the data: of
+        inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
     name : str, optional
 
     Raises
@@ -61,6 +63,7 @@ class Model(Trainer):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
         Trainer.__init__(self, name, trainable)
+        self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
 
     def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
@@ -80,6 +83,9 @@ class Model(Trainer):
         self._resolve()
 
     def _name_outputs(self) -> None:
+        if self.output_keys is not None:
+            self.output_names = list(self.output_keys)
+            return
         counts = Counter(t.name for t in self.outputs)
         seen: Counter[str] = Counter()
         self.output_names = []
@@ -192,9 +198,14 @@ class Model(Trainer):
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
+        if isinstance(inputs, Mapping) and is_symbolic(list(inputs.values())):
+            names = [t.name for t in self.inputs]
+            listed = per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
+            inputs = listed if len(listed) > 1 else listed[0]
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
-            return Layer.__call__(self, inputs, training=training)
+            outputs = Layer.__call__(self, inputs, training=training)
+            return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
@@ -277,7 +288,7 @@ class Model(Trainer):
         if bound is not None and (input_shape is None or any(None in s[1:] for s in bound)):
             shapes = [t.shape for t in self.inputs]
             raise ValueError(f"plan: sizes of the inputs {shapes} are open; say which, as in input_shape=(None, 20)")
-        with self._runner.program_for(kind, batch_size, (0,) * len(self.outputs), bound) as program:
+        with self._runner.program_for(kind, batch_size, shapes=bound) as program:
             return listing.PlanListing(kind, program)
 
     def trace(self, x: Any, y: Any, sample_weight: Any = None) -> listing.Trace:
@@ -348,9 +359,11 @@ class Model(Trainer):
                 entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
             for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
                 producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
+        keys = {"input_keys": self.input_keys, "output_keys": self.output_keys}
         return {
             "name": self.name,
             "trainable": self.trainable,
+            **{name: value for name, value in keys.items() if value is not None},
             "inputs": [{"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype} for t in self.inputs],
             "layers": list(entries.values()),
             "order": [c.layer.name for c in self.calls],
@@ -383,10 +396,12 @@ class Model(Trainer):
                 xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
                 training = entry.get("training", {}).get(str(done[name]))
                 ys = layer(xs if len(xs) > 1 else xs[0], training=training)
-                for i, y in enumerate(ys if isinstance(ys, list) else [ys]):
+                listed = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
+                for i, y in enumerate(listed):
                     tensors[(name, done[name], *([i] if i else []))] = y
                 done[name] += 1
             outputs = [tensors[tuple(place)] for place in config["outputs"]]
+        inputs, outputs = _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys"))
         return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
 
 
@@ -517,6 +532,20 @@ def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
             f"Model: {what}: expected symbolic tensors (pydl.Input, or the result of a layer), got {given!r}"
         )
     return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+
+
+def _keys(what: str, given: Any) -> list[str] | None:
+    """The keys of a dict of tensors, None of anything else."""
+    if not isinstance(given, Mapping):
+        return None
+    if not all(isinstance(key, str) for key in given):
+        raise TypeError(f"Model: {what}: expected a dict from strings to symbolic tensors, got the keys {list(given)}")
+    return list(given)
+
+
+def _keyed(tensors: list[SymbolicTensor], keys: Any) -> Any:
+    """Tensors under the keys of a config, if it has any."""
+    return tensors if keys is None else dict(zip(keys, tensors, strict=True))
 
 
 def _each_once(variables: Iterable[Variable]) -> list[Variable]:

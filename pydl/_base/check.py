@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -126,14 +127,19 @@ def outputs(owner: str, tensors: Sequence[Described], out: Any, n: int) -> list[
     return given
 
 
-def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | None, ...]) -> Array:
-    """Targets for one output, of shape (n, elements per row)."""
+def target(
+    owner: str, name: str, expected: Any, y: Any, output_shape: tuple[int | None, ...]
+) -> tuple[Array, tuple[int, ...] | None]:
+    """Targets for one output, of shape (n, elements per row), and the shape of a row if it is none the output implies.
+
+    `expected`: with attributes name, sparse, probability_targets and own_shape.
+    """
     what = f'targets of output "{name}"'
     array = numeric(owner, what, y)
     features = tuple(int(d or 0) for d in output_shape[1:])
     if array.ndim == 0:
         raise ValueError(f"{owner}: {what}: expected one row per sample, got a single number")
-    if loss.sparse:
+    if expected.sparse:
         wanted: tuple[int, ...] = features[:-1]
         if array.shape[1:] == (*wanted, 1):
             array = array.reshape(len(array), *wanted)
@@ -141,40 +147,44 @@ def target(owner: str, name: str, loss: Any, y: Any, output_shape: tuple[int | N
         wanted = features
         if array.shape[1:] == wanted[:-1] and wanted[-1:] == (1,):
             array = array.reshape(len(array), *wanted)
+    own = None
+    if array.shape[1:] != wanted and expected.own_shape:
+        own = wanted = array.shape[1:] or (1,)
+        array = array.reshape(len(array), *wanted)
     if array.shape[1:] != wanted:
         raise ValueError(
-            f"{owner}: {what} for {loss.name}: expected shape {_batch(wanted)}, "
-            f"got {array.shape}{_target_remedy(loss, array, features)}"
+            f"{owner}: {what} for {expected.name}: expected shape {_batch(wanted)}, "
+            f"got {array.shape}{_target_remedy(expected, array, features)}"
         )
-    _check_values(owner, what, loss, array, features[-1])
-    return rows_contiguous(array.reshape(len(array), math.prod(wanted)))
+    _check_values(owner, what, expected, array, features[-1])
+    return rows_contiguous(array.reshape(len(array), math.prod(wanted))), own
 
 
-def _target_remedy(loss: Any, array: Array, features: tuple[int, ...]) -> str:
-    if loss.sparse and array.shape[1:] == features:
+def _target_remedy(expected: Any, array: Array, features: tuple[int, ...]) -> str:
+    if expected.sparse and array.shape[1:] == features:
         return '; for one-hot targets use loss="categorical_crossentropy"'
-    if not loss.sparse and array.shape[1:] in ((), (1,)) and features[-1] > 1 and "categorical" in loss.name:
+    if not expected.sparse and array.shape[1:] in ((), (1,)) and features[-1] > 1 and "categorical" in expected.name:
         return '; for class numbers use loss="sparse_categorical_crossentropy" or pydl.utils.to_categorical'
     return ""
 
 
-def _check_values(owner: str, what: str, loss: Any, array: Array, classes: int) -> None:
+def _check_values(owner: str, what: str, expected: Any, array: Array, classes: int) -> None:
     if array.size == 0:
         return
     low, high = array.min(), array.max()
     if array.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
         row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
         raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
-    if loss.sparse:
+    if expected.sparse:
         wrong = not_below(classes, array)
         if wrong is not None:
             raise ValueError(
                 f"{owner}: {what}: class numbers must be whole and in [0, {classes}), the output has {classes} units; "
                 f"got {array[wrong]}"
             )
-    elif loss.probability_targets and (low < 0 or high > 1):
+    elif expected.probability_targets and (low < 0 or high > 1):
         bad = low if low < 0 else high
-        raise ValueError(f"{owner}: {what}: {loss.name} expects targets in [0, 1], got {bad}")
+        raise ValueError(f"{owner}: {what}: {expected.name} expects targets in [0, 1], got {bad}")
 
 
 def weights(owner: str, what: str, w: Any, n: int, steps: int | None = None) -> Array:
@@ -194,7 +204,7 @@ def weights(owner: str, what: str, w: Any, n: int, steps: int | None = None) -> 
 
 def class_weights(owner: str, table: Any, y: Array, classes: int, sparse: bool) -> Array:
     """The weight of each sample's class; classes that `table` does not name weigh 1."""
-    if not isinstance(table, Mapping) or not all(isinstance(k, int | np.integer) for k in table):
+    if not isinstance(table, Mapping) or not all(isinstance(k, Real) and k % 1 == 0 for k in table):
         raise TypeError(f"{owner}: class_weight: expected a dict from class numbers to weights, got {table!r}")
     n = classes if classes > 1 else 2
     unknown = sorted(k for k in table if not 0 <= k < n)
@@ -202,7 +212,7 @@ def class_weights(owner: str, table: Any, y: Array, classes: int, sparse: bool) 
         raise ValueError(f"{owner}: class_weight: class {unknown[0]} is not in [0, {n})")
     per_class = np.ones(n)
     for k, weight in table.items():
-        per_class[k] = real(owner, f"class_weight[{k}]", weight)
+        per_class[int(k)] = real(owner, f"class_weight[{k}]", weight)
     if y.shape[1] != (1 if sparse else classes):
         raise ValueError(f"{owner}: class_weight: expected one class per sample; use sample_weight for sequences")
     labels = y[:, 0] if sparse or classes == 1 else y.argmax(axis=1)

@@ -9,7 +9,6 @@ Tensors are then read through the descriptor that was checked, so a file swapped
 not a fault in a memory map.
 """
 
-import errno
 import json
 import math
 import os
@@ -24,6 +23,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from pydl._base.errors import FormatError
+from pydl._base.replacing import replaced
 
 MAX_HEADER = 16 << 20  # bytes
 MAX_DEPTH = 64  # of nested JSON objects and lists
@@ -211,51 +211,37 @@ def _sizes(value: object) -> bool:
 def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file so that `path` holds, at any moment and after any crash, the old file or the new one.
 
-    The bytes go to a temporary file in the same folder, which is synced, checked as a reader would, and moved over
-    `path`.
+    Equal content gives equal bytes. What is written is checked as a reader would before it takes the old file's place.
 
     Raises
     ------
     OSError
         When the disk is full, a size limit is met, or the folder cannot be written. The old file is intact and the
-        temporary file gone.
+        draft gone.
+    FormatError
+        When no reader would take the file.
     """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "is a device or folder; give the path of a file", str(path))
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        # Made here first: serialize_file below moves a file of its own over it, readable by its owner only.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
-        _serialize(tensors, temporary, metadata)
-        os.chmod(temporary, mode)
-        _sync(temporary)
-        Reader(temporary).__exit__(None, None, None)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
+    # The largest numbers first, as the format's own library does: each tensor lies at a multiple of its item's size.
+    order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name in order:
+        start, end = end, end + tensors[name].nbytes
+        code = _code(name, tensors[name].dtype)
+        header[name] = {"dtype": code, "shape": list(tensors[name].shape), "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with replaced(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            tensor = np.ascontiguousarray(tensors[name], tensors[name].dtype.newbyteorder("<"))
+            file.write(tensor.reshape(-1).view(np.uint8).data)
+        file.flush()
+        Reader(Path(file.name)).__exit__(None, None, None)
 
 
-def _serialize(tensors: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    contiguous = {name: np.ascontiguousarray(tensor).reshape(tensor.shape) for name, tensor in tensors.items()}
-    try:
-        save_file(contiguous, path, dict(metadata))
-    except SafetensorError as error:  # the library wraps the operating system's error in text
-        code = re.search(r"os error (\d+)", str(error))
-        number = int(code[1]) if code else errno.EIO
-        raise OSError(number, os.strerror(number), str(path)) from error
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows opens no folders, and its rename is durable without
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _code(name: str, dtype: np.dtype[Any]) -> str:
+    code = next((code for code, known in DTYPES.items() if known == dtype.newbyteorder("<")), None)
+    if code is None:
+        raise TypeError(f'tensor "{name}": expected a dtype among {", ".join(DTYPES)}, got {dtype}')
+    return code

@@ -7,6 +7,7 @@ two threads on one core share its vector units.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -47,6 +48,37 @@ def limits(root: Path, environ: Mapping[str, str], cpus: frozenset[int]) -> dict
         "OMP_NUM_THREADS": _omp_num_threads(environ),
         "PYDL_NUM_THREADS": _pydl_num_threads(environ),
     }
+
+
+@functools.cache
+def startable(wanted: int) -> int:
+    """`wanted` if that many threads can run at once, else 1 and a warning.
+
+    OpenMP ends the process when it cannot start a thread; so they are started here once, which asks the same of the
+    system, before it is left to OpenMP.
+    """
+    import threading
+
+    tried, end = list[threading.Thread](), threading.Event()
+    try:
+        for _ in range(wanted - 1):
+            thread = threading.Thread(target=end.wait, name="pydl-trial", daemon=True)
+            thread.start()
+            tried.append(thread)
+    except RuntimeError:  # "can't start new thread"
+        import warnings
+
+        warnings.warn(
+            f"the system refuses to start {wanted} threads: going on with one; raise its limit of processes (ulimit -u)"
+            " or set PYDL_NUM_THREADS=1",
+            RuntimeWarning, stacklevel=3,
+        )  # fmt: skip
+        return 1
+    finally:
+        end.set()
+        for thread in tried:
+            thread.join()
+    return wanted
 
 
 def affinity() -> frozenset[int]:

@@ -17,7 +17,22 @@ from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 
 if TYPE_CHECKING:
-    from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp
+    from pydl._engine.protocols import Graph, Judged, LossOp, MetricOp, TargetsOp
+
+
+class Label(NamedTuple):
+    """What data bring for an output.
+
+    Attributes
+    ----------
+    weights : int
+        How many weights a sample has: none, one, or one for each step.
+    shape : tuple of int, optional
+        Of a sample's target, where it is not the one that the predictions imply.
+    """
+
+    weights: int = 0
+    shape: tuple[int, ...] | None = None
 
 
 class Objective(NamedTuple):
@@ -25,16 +40,21 @@ class Objective(NamedTuple):
 
     Attributes
     ----------
-    losses, loss_weights : list
+    losses : list
+        Of each output, None where it has none.
+    loss_weights : list of float
         Of each output.
+    targets : list
+        What each output's targets are expected to be; None where there are none.
     metrics : list of CompiledMetric
         Each with the number of its output.
     penalised : list of Variable
         Weights whose regularizers add to the loss.
     """
 
-    losses: Sequence[LossOp]
+    losses: Sequence[LossOp | None]
     loss_weights: Sequence[float]
+    targets: Sequence[TargetsOp | None]
     metrics: Sequence[Judged]
     penalised: Sequence[Variable]
 
@@ -42,7 +62,8 @@ class Objective(NamedTuple):
         """Outputs whose activation their loss may absorb: those that nothing else reads."""
         reads: Counter[int] = Counter(id(t) for c in graph.calls for t in c.inputs)
         reads.update(id(t) for t in graph.outputs)
-        return {id(t): loss for t, loss in zip(graph.outputs, self.losses, strict=True) if reads[id(t)] == 1}
+        pairs = zip(graph.outputs, self.losses, strict=True)
+        return {id(t): loss for t, loss in pairs if loss is not None and reads[id(t)] == 1}
 
 
 class Accumulators:
@@ -50,38 +71,42 @@ class Accumulators:
 
     Attributes
     ----------
-    losses : list of int
+    losses : list of int or None
+        Of each output, None where it has no loss.
     metrics : list of int or None
         None for those that keep their own state.
     penalty : int or None
     """
 
     def __init__(self) -> None:
-        self.losses: list[int] = []
+        self.losses: list[int | None] = []
         self.metrics: list[int | None] = []
         self.penalty: int | None = None
 
 
-def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, weighted: Sequence[int]) -> Accumulators:
-    """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics.
-
-    `weighted`: how many weights a sample has for each output: none, one, or one for each step.
-    """
+def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, labels: Sequence[Label]) -> Accumulators:
+    """Gather targets and weights, which follow the inputs among the sources; emit losses and metrics."""
     k = len(graph.inputs)
-    targets: list[Tensor] = []
+    targets: dict[int, Tensor] = {}
     weights: list[_core.Buffer | None] = []
-    for t, loss in zip(graph.outputs, objective.losses, strict=True):
-        targets.append(b.constant_tensor(walk[t].shape[:-1] if loss.sparse else walk[t].shape))
-        emit_gather(b, targets[-1].buffer, k)
+    for i, (t, expected, label) in enumerate(zip(graph.outputs, objective.targets, labels, strict=True)):
+        if expected is None:
+            continue
+        implied = walk[t].shape[:-1] if expected.sparse else walk[t].shape
+        targets[i] = b.constant_tensor(implied if label.shape is None else (b.batch, *label.shape))
+        emit_gather(b, targets[i].buffer, k)
         k += 1
-    for has in weighted:
-        weights.append(b.buffer((b.batch * has,)) if has else None)
-        if has:
+    for label in labels:
+        weights.append(b.buffer((b.batch * label.weights,)) if label.weights else None)
+        if label.weights:
             emit_gather(b, weights[-1], k)
             k += 1
     accumulators = Accumulators()
     for i, (t, loss) in enumerate(zip(graph.outputs, objective.losses, strict=True)):
-        accumulators.losses.append(emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i]))
+        slot = None
+        if loss is not None:
+            slot = emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i])
+        accumulators.losses.append(slot)
     for m in objective.metrics:
         w = weights[m.output] if m.weighted else None
         y = walk[graph.outputs[m.output]]

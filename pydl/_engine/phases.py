@@ -19,8 +19,6 @@ from pydl._engine.variable import Variable
 if TYPE_CHECKING:
     from pydl._engine.protocols import OptimizerOp
 
-_GROUP = 64  # elements per part of a norm, as in kernel.h
-
 
 class Transform(Protocol):
     """Something that changes gradients before the update. It may keep arrays of its own per weight."""
@@ -59,7 +57,8 @@ class Penalties:
 
 def _emit_norm_parts(b: Builder, x: Any, n: int, l1: float, l2: float) -> _core.Buffer:
     """Emit l1 sum|x| + l2 sum(x^2), in parts that are yet to be summed."""
-    parts = b.buffer((-(-n // _GROUP),), "float64")
+    reach = _core.facts("norm_parts", b.dtype, n=n)["reach"]["parts"]
+    parts = b.buffer((reach // 8,), "float64")
     b.emit("norm_parts", x=x, parts=parts, n=n, l1=l1, l2=l2)
     return parts
 

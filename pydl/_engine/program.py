@@ -12,7 +12,7 @@ from pydl._core import Arrays as Arrays  # for the training floor, which does no
 from pydl._engine import passes
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
-from pydl._engine.objective import Accumulators, Objective, emit_gather, emit_objective
+from pydl._engine.objective import Accumulators, Label, Objective, emit_gather, emit_objective
 from pydl._engine.pace import Pace
 from pydl._engine.phases import Penalties, Transform, emit_penalties, emit_update
 from pydl._engine.team import choose_threads
@@ -34,8 +34,8 @@ class Program:
     batch : int
     objective : Objective, optional
         For "test", "train" and "gradients".
-    weighted : sequence of int
-        For each output, how many weights a sample has: none, one, or one for each step.
+    labels : sequence of Label
+        What data bring for each output, for the same kinds.
     optimizer : Optimizer, optional
         For "train".
     transforms : sequence of Transform
@@ -64,7 +64,7 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, weighted: Sequence[int] = (),
+        self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, labels: Sequence[Label] = (),
         optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
         shapes: Sequence[Shape] | None = None,
     ) -> None:  # fmt: skip
@@ -85,7 +85,7 @@ class Program:
             for k, t in enumerate(graph.outputs):
                 b.emit("put", x=walk[t].buffer, B=batch, O=walk[t].columns, k=k)
         else:
-            self.accumulators = emit_objective(b, objective, graph, walk, weighted)
+            self.accumulators = emit_objective(b, objective, graph, walk, labels)
             if training:
                 walk.backward()
             self.accumulators.penalty = emit_penalties(b, objective.penalised)

@@ -47,6 +47,14 @@ class LossOp(Protocol):
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
 
 
+class TargetsOp(Protocol):
+    """What is expected of the targets of an output."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether they are class numbers."""
+
+
 class MetricOp(Protocol):
     """A metric as a record: one value per row by the kernel `op`, or `update_state` in NumPy if that is None."""
 

@@ -82,6 +82,16 @@ class Variable:
         finally:
             _budget.reset(token)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along: the value, but neither memory nor gradient."""
+        return {k: v for k, v in vars(self).items() if k not in ("buffer", "grad")} | {"value": self.numpy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        value = state.pop("value")
+        vars(self).update(state)
+        self.buffer, self.grad = self.storage(), None
+        self.assign(value)
+
     @property
     def size(self) -> int:
         """Number of elements the user sees."""

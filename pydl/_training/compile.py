@@ -11,6 +11,27 @@ from pydl._base.args import real
 from pydl._base.registry import serialize
 
 
+class Targets(NamedTuple):
+    """What is expected of the targets of one output.
+
+    Attributes
+    ----------
+    name : str
+        Of the loss or metric that asks for them.
+    sparse : bool
+        Whether they are class numbers.
+    probability_targets : bool
+        Whether they must be in [0, 1].
+    own_shape : bool
+        Whether they may be of another shape than the predictions: whoever reads them does so in NumPy.
+    """
+
+    name: str
+    sparse: bool
+    probability_targets: bool
+    own_shape: bool
+
+
 class CompiledMetric(NamedTuple):
     """A metric of one output.
 
@@ -60,7 +81,7 @@ def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = Fal
 
 
 def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
-    """A loss for each output."""
+    """A loss for each output, None where it is only predicted."""
     for name, output in zip(names, outputs, strict=True):
         if output.ndim < 2:
             raise ValueError(
@@ -70,9 +91,9 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     several = isinstance(given, list | tuple | Mapping)
     entries = per_output("loss", given, names) if several else [given] * len(names)
     resolved = [losses.get(e) for e in entries]
+    if all(loss is None for loss in resolved):
+        raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
     for name, output, loss in zip(names, outputs, resolved, strict=True):
-        if loss is None:
-            raise ValueError(f'compile: output "{name}" has no loss; pass loss="mse" or another of pydl.losses')
         if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
             warnings.warn(
                 f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
@@ -82,9 +103,13 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     return resolved
 
 
-def resolve_loss_weights(given: Any, names: Sequence[str]) -> list[float]:
+def resolve_loss_weights(given: Any, resolved_losses: Sequence[Any], names: Sequence[str]) -> list[float]:
     """A factor for each output's loss, 1 if none is given."""
-    return [1.0 if f is None else real("compile", "loss_weights", f) for f in per_output("loss_weights", given, names)]
+    factors = per_output("loss_weights", given, names)
+    for name, loss, factor in zip(names, resolved_losses, factors, strict=True):
+        if loss is None and factor:
+            raise ValueError(f'compile: loss_weights: output "{name}" has no loss that {factor!r} could weigh')
+    return [1.0 if f is None else real("compile", "loss_weights", f) for f in factors]
 
 
 def resolve_metrics(
@@ -107,6 +132,29 @@ def resolve_metrics(
                 name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
                 compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
     return compiled
+
+
+def resolve_targets(
+    resolved_losses: Sequence[Any], compiled: Sequence[CompiledMetric], names: Sequence[str]
+) -> list[Targets | None]:
+    """What each output's loss and metrics expect of its targets; None: it has neither and needs none."""
+    found: list[Targets | None] = []
+    for i, (name, loss) in enumerate(zip(names, resolved_losses, strict=True)):
+        judges = [c.metric for c in compiled if c.output == i]
+        if loss is None and len({metric.sparse for metric in judges}) > 1:
+            raise ValueError(
+                f'compile: metrics of output "{name}": some take class numbers, others do not: '
+                f"{[metric.name for metric in judges]}; give the output a loss, or metrics of one kind"
+            )
+        readers = [*judges] if loss is None else [loss, *judges]
+        if not readers:
+            found.append(None)
+            continue
+        kernels = [reader for reader in readers if reader.op is not None]
+        names_of = " and ".join(dict.fromkeys(reader.name for reader in (readers[0], *kernels[:1])))
+        probabilities = loss is not None and loss.probability_targets
+        found.append(Targets(names_of, readers[0].sparse, probabilities, own_shape=not kernels))
+    return found
 
 
 def _unused(name: str, compiled: Sequence[CompiledMetric]) -> str:

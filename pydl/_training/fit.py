@@ -48,10 +48,11 @@ def run_fit(
             kept = _kept(data.n, share)
             data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
-    validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+    again = epochs // validation_freq - initial_epoch // validation_freq > 1
+    validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps, again)
     listed = CallbackList(
         callbacks, add_history=True, add_progbar=verbose != 0, model=model, epochs=epochs, steps=source.steps,
-        verbose=verbose,
+        verbose=verbose, validation_freq=None if validate is None else validation_freq,
     )  # fmt: skip
 
     model.stop_training = False
@@ -64,7 +65,13 @@ def run_fit(
         while model.fit_state.epoch < epochs and not model.stop_training:
             epoch = model.fit_state.epoch
             listed.on_epoch_begin(epoch)
-            logs = _run_epoch(model, source, listed)
+            found = _run_epoch(model, source, listed)
+            if found is None:
+                if epoch == initial_epoch:
+                    raise ValueError("fit: the data ran out: expected at least one batch per epoch, got none")
+                warnings.warn(f"fit: the data ran out after {epoch} of {epochs} epochs; training ends", stacklevel=3)
+                break
+            logs = found
             if validate is not None and (epoch + 1) % validation_freq == 0:
                 logs |= {f"val_{name}": value for name, value in validate(listed).items()}
             listed.on_epoch_end(epoch, logs)
@@ -87,10 +94,12 @@ def _kept(n: int, share: float) -> int:
     return kept
 
 
-def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> Callable[[CallbackList], Any] | None:
+def _validation(
+    model: Any, data: Any, batch_size: int, steps: int | None, again: bool
+) -> Callable[[CallbackList], Any] | None:
     if data is None:
         return None
-    opened = open_validation(model, "fit, validation_data", data)
+    opened = open_validation(model, "fit, validation_data", data, again=again)
     return lambda listed: evaluate(model, opened, batch_size, steps, listed)
 
 
@@ -173,14 +182,16 @@ def _seed(model: Any, lap: int) -> int:
     return random.derived(model.seed, model.fit_state.earlier + lap + 1)
 
 
-def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float]:
-    """The steps of one epoch from where `fit_state` stands; returns loss and metrics over all of them."""
+def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str, float] | None:
+    """The steps of one epoch from where `fit_state` stands; returns loss and metrics over all of them, None of none."""
     state, per_batch = model.fit_state, callbacks.per_batch
-    model._runner.reset_metrics()
     logs: dict[str, float] = {}
     sums: Any = None
     seen = 0.0
-    with closing(source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop)) as chunks:
+    with (
+        model._runner.collecting(),
+        closing(source.chunks(state.epoch, state.step, per_batch, callbacks.next_stop)) as chunks,
+    ):
         for chunk in chunks:
             if sums is None:
                 sums = np.zeros_like(chunk.program.sums)
@@ -201,7 +212,7 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
             if model.stop_training:
                 break
     if sums is None and not state.step:
-        raise ValueError("fit: the data ran out: expected at least one batch per epoch, got none")
+        return None
     if sums is None:  # resumed at the very end of the epoch
         logs = {k.removeprefix("log "): value for k, (value, _) in state.totals.items() if k.startswith("log ")}
     return logs

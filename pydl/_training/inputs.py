@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -48,7 +48,7 @@ class Batches:
                     x, y, sample_weight = split_batch(self.owner, batch)
                     yield Rows(self.model, self.owner, x, y, sample_weight, self.class_weight)
                 else:
-                    yield Rows(self.model, self.owner, _inputs_of(batch), targets=False)
+                    yield Rows(self.model, self.owner, _inputs_of(batch, self.model.inputs), targets=False)
 
     def begin_epoch(self) -> None:
         """Tell who wants to know."""
@@ -59,6 +59,24 @@ class Batches:
         """Tell who wants to know."""
         if hasattr(self.x, "on_epoch_end"):
             self.x.on_epoch_end()
+
+
+class RepeatedBatches(Batches):
+    """Batches of an iterator, copied in the first pass for those that follow: it gives none a second time."""
+
+    _kept: list[Rows] | None = None
+
+    def rows(
+        self, batch_size: int, start: int = 0, seed: int | None = None, steps: int | None = None
+    ) -> Generator[Rows]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept = []
+        for rows in super().rows(batch_size, start, seed, steps):
+            kept.append(rows.copy())
+            yield rows
+        self._kept = kept
 
 
 def open_inputs(
@@ -99,13 +117,15 @@ def open_rows(
     return Rows(model, owner, x, y, sample_weight, class_weight, targets=targets)
 
 
-def open_validation(model: Any, owner: str, data: Any) -> Rows | Batches:
-    """The same for a tuple `(x, y)` or `(x, y, sample_weight)`, or batches."""
+def open_validation(model: Any, owner: str, data: Any, *, again: bool) -> Rows | Batches:
+    """The same for a tuple `(x, y)` or `(x, y, sample_weight)`, or batches. `again`: there are several passes."""
     if isinstance(data, Rows):
         return data
     if isinstance(data, tuple | list):
         return Rows(model, owner, *split_batch(owner, data))
     if _is_source(data) or _is_batched(data):
+        if again and _runs_out(data):
+            return RepeatedBatches(model, owner, data)
         return open_inputs(model, owner, data)
     raise TypeError(f"{owner}: expected a tuple (x, y) or (x, y, sample_weight), got {type(data).__name__}")
 
@@ -138,6 +158,11 @@ def _is_batched(x: Any) -> bool:
     return hasattr(x, "__next__") or hasattr(x, "__getitem__") or hasattr(x, "__iter__")
 
 
+def _runs_out(x: Any) -> bool:
+    """Whether `x` gives its batches once: a generator, or another iterator."""
+    return not _is_source(x) and hasattr(x, "__next__") and not hasattr(x, "__getitem__")
+
+
 def _batches(x: Any, batch_size: int, start: int, seed: int | None, steps: int | None) -> Generator[Any]:
     if _is_source(x):
         yield from x.batches(batch_size, seed=seed, start=start, stop=steps)
@@ -150,9 +175,23 @@ def _batches(x: Any, batch_size: int, start: int, seed: int | None, steps: int |
         yield from itertools.islice(x, start, steps)
 
 
-def _inputs_of(batch: Any) -> Any:
-    """The inputs of a batch that may bring targets and weights along."""
-    return batch[0] if isinstance(batch, tuple) else batch
+def _inputs_of(batch: Any, inputs: Sequence[Any] = ()) -> Any:
+    """The inputs of a batch that may bring targets and weights along, in a tuple or, as they are collated, in a list.
+
+    A list may also be the inputs themselves, one array for each, or rows.
+    """
+    if isinstance(batch, tuple):
+        return batch[0]
+    if not isinstance(batch, list) or len(batch) not in (2, 3):
+        return batch
+    first = batch[0]
+    if isinstance(first, list | tuple | Mapping) and len(inputs) > 1:
+        return first
+    if len(inputs) > 1 or not all(hasattr(part, "shape") for part in batch):
+        return batch
+    # whether the first array is a batch of the only input, which may be without its axis of size one, rather than a row
+    whole = all(len(first.shape) in (len(t.shape), len(t.shape) - (t.shape[1:] == (1,))) for t in inputs)
+    return first if whole else batch
 
 
 def _first_inputs(owner: str, x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from pydl._base import check, random
 from pydl._engine.program import Program
 from pydl._training.inputs import Batches, open_rows
-from pydl._training.rows import Rows, sinks
+from pydl._training.rows import Rows, per_name, sinks
 from pydl.callbacks import CallbackList
 
 Array = np.ndarray
@@ -97,8 +97,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics on rows or batches."""
     callbacks.on_test_begin()
-    model._runner.reset_metrics()
-    logs = (_evaluate_rows if isinstance(data, Rows) else _evaluate_batches)(model, data, batch_size, steps, callbacks)
+    run = _evaluate_rows if isinstance(data, Rows) else _evaluate_batches
+    with model._runner.collecting():
+        logs = run(model, data, batch_size, steps, callbacks)
     callbacks.on_test_end(logs)
     return logs
 
@@ -193,10 +194,15 @@ def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool 
     y = None if training else model._runner.predictor(data.n).run(data.arrays[0], out)
     if y is not None:
         return y
-    into = None if out is None else check.outputs(owner, model.outputs, out, data.n)
+    keys = model.output_keys
+    if keys is not None and isinstance(out, Mapping):
+        listed: Any = per_name(owner, "out", out, keys)
+    else:
+        listed = out
+    into = None if out is None else check.outputs(owner, model.outputs, listed, data.n)
     outputs = predict_rows(model, data, data.n, kind="forward" if training else "predict")
     if into is not None:
         for target, values in zip(into, outputs, strict=True):
             target[...] = values
         return out
-    return outputs[0] if len(outputs) == 1 else outputs
+    return model.packed(outputs)

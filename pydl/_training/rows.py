@@ -8,37 +8,59 @@ from typing import Any
 from pydl._base import check
 from pydl._base.check import Array
 from pydl._engine.graph import bound_shapes, is_open
+from pydl._engine.objective import Label
 from pydl._engine.program import Arrays
 
 
-def _per_name(owner: str, what: str, values: Any, names: list[str]) -> list[Any]:
-    """One value per name from a value, a list or a dict; None stays None for each."""
+def per_name(
+    owner: str, what: str, values: Any, names: list[str], needed: list[bool] | None = None,
+    keys: list[str] | None = None, *, partial: bool = False,
+) -> list[Any]:  # fmt: skip
+    """One value per name from a value, a list or a dict; None stays None for each.
+
+    Parameters
+    ----------
+    needed : list of bool, optional
+        For each name, whether there must be a value; those that need none may be left out. Default: all.
+    keys : list of str, optional
+        Other names for the same.
+    partial : bool
+        Whether a dict may leave out others too.
+    """
+    needed = [True] * len(names) if needed is None else needed
     if isinstance(values, Mapping):
-        unknown = [k for k in values if k not in names]
-        missing = [n for n in names if n not in values]
+        labels = names if keys is None or (set(values) - set(keys) and not set(values) - set(names)) else keys
+        unknown = [k for k in values if k not in labels]
+        missing = [n for n, must in zip(labels, needed, strict=True) if must and n not in values and not partial]
         if unknown or missing:
-            raise ValueError(f"{owner}: {what}: expected the keys {names}, got {list(values)}")
-        return [values[n] for n in names]
-    if len(names) == 1:
-        single = isinstance(values, list | tuple) and len(values) == 1 and hasattr(values[0], "shape")
-        return [values[0]] if single else [values]
-    if values is None:
-        return [None] * len(names)
-    if not isinstance(values, list | tuple) or len(values) != len(names):
+            raise ValueError(f"{owner}: {what}: expected the keys {labels}, got {list(values)}")
+        return [values.get(n) for n in labels]
+    wanted = [i for i, must in enumerate(needed) if must]
+    listed = isinstance(values, list | tuple)
+    if len(wanted) == 1 and not (listed and len(names) > 1 and len(values) == len(names)):
+        single = listed and len(values) == 1 and hasattr(values[0], "shape")
+        spread = {wanted[0]: values[0] if single else values}
+    elif values is None:
+        spread = {}
+    elif listed and len(values) == len(names):
+        spread = dict(enumerate(values))
+    elif listed and len(values) == len(wanted):
+        spread = dict(zip(wanted, values, strict=True))
+    else:
         raise ValueError(f"{owner}: {what}: expected a list of {len(names)} arrays (or a dict) for {names}")
-    return list(values)
+    return [spread.get(i) for i in range(len(names))]
 
 
 class Rows:
-    """Checked arrays of one length: inputs, then targets, then the weights of the outputs that have any.
+    """Checked arrays of one length: inputs, then the targets and then the weights of the outputs that have any.
 
     Attributes
     ----------
     n : int
     arrays : list of ndarray
         As the gather records of a program number them.
-    weighted : tuple of int
-        For each output, how many weights a sample has: none, one, or one for each step.
+    labels : tuple of Label
+        What there is for each output, if there are targets.
     """
 
     def __init__(
@@ -46,7 +68,7 @@ class Rows:
         *, targets: bool = True,
     ) -> None:  # fmt: skip
         inputs, names = model.inputs, model.output_names
-        given = _per_name(owner, "x", x, [t.name for t in inputs])
+        given = per_name(owner, "x", x, [t.name for t in inputs], keys=model.input_keys)
         xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
@@ -56,53 +78,87 @@ class Rows:
             self.shapes = tuple((None, *x.shape[1:]) for x in xs)
             outputs = bound_shapes(inputs, model.outputs, model.calls, self.shapes)
         self.outputs = outputs  # shapes, of which none is open but that of the batch
-        self.weighted: tuple[int, ...] = ()
+        self.labels: tuple[Label, ...] = ()
         if targets:
-            ys = self._targets(model, owner, y, outputs)
-            named += [(f'the targets of "{n}"', a) for n, a in zip(names, ys, strict=True)]
+            found = self._targets(model, owner, y, outputs)
+            named += [(f'the targets of "{n}"', t[0]) for n, t in zip(names, found, strict=True) if t is not None]
         self.n = check.same_length(owner, named)
         if targets:
+            ys = [None if t is None else t[0] for t in found]
             ws = self._weights(model, owner, ys, sample_weight, class_weight, outputs)
-            self.arrays = [*xs, *ys, *(w for w in ws if w is not None)]
-            self.weighted = tuple(0 if w is None else w.size // len(w) for w in ws)
+            self.arrays = [*xs, *(a for a in [*ys, *ws] if a is not None)]
+            self.labels = tuple(
+                Label(0 if w is None else w.size // len(w), None if t is None else t[1])
+                for w, t in zip(ws, found, strict=True)
+            )
         self.sources = Arrays(self.arrays)
 
     @staticmethod
-    def _targets(model: Any, owner: str, y: Any, outputs: list[Any]) -> list[Array]:
+    def _targets(model: Any, owner: str, y: Any, outputs: list[Any]) -> list[Any]:
+        """For each output, what `check.target` says of its targets; None where it needs none."""
+        names, expected = model.output_names, model.expected_targets
+        needed = [e is not None for e in expected]
         if y is None:
-            raise ValueError(f"{owner}: y is None; expected targets for the outputs {model.output_names}")
-        given = _per_name(owner, "y", y, model.output_names)
+            wanted = [name for name, must in zip(names, needed, strict=True) if must]
+            raise ValueError(f"{owner}: y is None; expected targets for the outputs {wanted}")
+        given = per_name(owner, "y", y, names, needed)
         return [
-            check.target(owner, *each) for each in zip(model.output_names, model.losses, given, outputs, strict=True)
+            None if e is None else check.target(owner, name, e, values, shape)
+            for name, e, values, shape in zip(names, expected, given, outputs, strict=True)
         ]
 
     def _weights(
-        self, model: Any, owner: str, ys: list[Array], sample_weight: Any, class_weight: Any, outputs: list[Any]
+        self, model: Any, owner: str, ys: list[Any], sample_weight: Any, class_weight: Any, outputs: list[Any]
     ) -> list[Any]:
         names = model.output_names
-        given = _per_name(owner, "sample_weight", sample_weight, names)
+        if hasattr(sample_weight, "shape"):
+            given = [sample_weight] * len(names)
+        else:
+            needed = [y is not None for y in ys]
+            given = per_name(owner, "sample_weight", sample_weight, names, needed, partial=True)
         steps = [s[1] if len(s) > 2 else None for s in outputs]
-        ws = [
-            None if w is None else check.weights(owner, "sample_weight", w, self.n, t)
-            for w, t in zip(given, steps, strict=True)
+        ws: list[Any] = [
+            None if w is None or y is None else check.weights(owner, "sample_weight", w, self.n, t)
+            for w, y, t in zip(given, ys, steps, strict=True)
         ]
-        if class_weight is None:
-            return ws
-        if len(names) > 1:
-            raise ValueError(f"{owner}: class_weight works with one output, this model has {names}; use sample_weight")
-        loss, classes = model.losses[0], int(model.outputs[0].shape[-1])
-        factor = check.class_weights(owner, class_weight, ys[0], classes, loss.sparse)
-        return [factor if ws[0] is None else (factor * ws[0].T).T]
+        for i, table in _tables(model, owner, class_weight).items():
+            classes = int(model.outputs[i].shape[-1])
+            factor = check.class_weights(owner, table, ys[i], classes, model.losses[i].sparse)
+            ws[i] = factor if ws[i] is None else (factor * ws[i].T).T
+        return ws
 
     def take(self, rows: slice) -> Rows:
         """Some of the rows, as views."""
+        return self._with([a[rows] for a in self.arrays])
+
+    def copy(self) -> Rows:
+        """The same rows in memory of their own."""
+        return self._with([a.copy() for a in self.arrays])
+
+    def _with(self, arrays: list[Array]) -> Rows:
         part = object.__new__(Rows)
-        part.arrays = [a[rows] for a in self.arrays]
+        part.arrays = arrays
         part.n = len(part.arrays[0])
-        part.weighted = self.weighted
+        part.labels = self.labels
         part.shapes, part.outputs = self.shapes, self.outputs
         part.sources = Arrays(part.arrays)
         return part
+
+
+def _tables(model: Any, owner: str, class_weight: Any) -> dict[int, Any]:
+    """The weights of classes, by number of the output they are for."""
+    if class_weight is None:
+        return {}
+    names = model.output_names
+    judged = {names[i]: i for i, loss in enumerate(model.losses) if loss is not None}
+    if isinstance(class_weight, Mapping) and class_weight and all(k in judged for k in class_weight):
+        return {judged[name]: table for name, table in class_weight.items()}
+    if len(judged) > 1:
+        raise ValueError(
+            f"{owner}: class_weight: expected a dict of such dicts by output, as {list(judged)} all have losses; or "
+            "use sample_weight"
+        )
+    return dict.fromkeys(judged.values(), class_weight)
 
 
 def sinks(outputs: list[Array]) -> Arrays:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from pydl._base import random
 from pydl._engine.cache import ProgramCache
 from pydl._engine.graph import is_open
-from pydl._engine.objective import Objective
+from pydl._engine.objective import Label, Objective
 from pydl._engine.phases import Transform
 from pydl._engine.program import Program
 from pydl._training.rows import Rows
@@ -40,22 +42,30 @@ class Runner:
         self.seed: int | None = None
         self.transforms: tuple[Transform, ...] = ()
         self._training = Lock()
+        self._passes = local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along: neither programs nor locks."""
+        return {name: getattr(self, name) for name in ("model", "seed", "transforms")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Runner.__init__(self, state["model"])
+        self.seed, self.transforms = state["seed"], state["transforms"]
 
     # -- programs -------------------------------------------------------------------------------------------------
 
     @contextmanager
     def program(self, kind: str, data: Rows, batch: int | None = None) -> Iterator[Program]:
         """A program for batches of some rows (all of them by default), which nobody else runs meanwhile."""
-        with self.program_for(kind, data.n if batch is None else batch, data.weighted, data.shapes) as program:
+        with self.program_for(kind, data.n if batch is None else batch, data.labels, data.shapes) as program:
             yield program
 
     @contextmanager
     def program_for(
-        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
+        self, kind: str, batch: int, labels: tuple[Label, ...] | None = None, shapes: tuple[Any, ...] | None = None
     ) -> Iterator[Program]:
-        """The same, by sizes. `shapes`: of the inputs, if data decide sizes of theirs."""
-        weighted = () if kind in ("predict", "forward") else weighted
-        workspace, program = self.programs.acquire(*self._recipe(kind, batch, weighted, shapes))
+        """The same, by sizes. `labels`: default plain targets. `shapes`: of inputs, if data decide sizes of theirs."""
+        workspace, program = self.programs.acquire(*self._recipe(kind, batch, labels, shapes))
         try:
             yield program
         finally:
@@ -64,27 +74,32 @@ class Runner:
     def predictor(self, batch: int) -> Any:
         """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
         model = self.model
-        if len(model.inputs) == len(model.outputs) == 1 and model.input_codes == [None] and not is_open(model.inputs):
+        one = len(model.inputs) == len(model.outputs) == 1 and model.output_keys is None
+        if one and model.input_codes == [None] and not is_open(model.inputs):
             self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
         return self.programs.predictor
 
     def make(
-        self, kind: str, batch: int, weighted: tuple[int, ...] = (), shapes: tuple[Any, ...] | None = None
+        self, kind: str, batch: int, labels: tuple[Label, ...] | None = None, shapes: tuple[Any, ...] | None = None
     ) -> Program:
         """A new program; see `program_for`."""
         model = self.model
         if kind in ("predict", "forward"):
             return Program(model, kind, batch, shapes=shapes)
         penalised = [v for v in model.trainable_weights if v.regularizer is not None]
-        objective = Objective(model.losses, model.loss_weights, model.compiled_metrics, penalised)
-        return Program(model, kind, batch, objective, weighted, model.optimizer, self.transforms, shapes)
+        objective = Objective(
+            model.losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
+        )
+        labels = (Label(),) * len(model.outputs) if labels is None else labels
+        return Program(model, kind, batch, objective, labels, model.optimizer, self.transforms, shapes)
 
     def _recipe(
-        self, kind: str, batch: int, weighted: tuple[int, ...], shapes: Any
+        self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any
     ) -> tuple[tuple[Any, ...], Callable[[], Program]]:
         """All that a program depends on, and how to make it."""
+        labels = None if kind in ("predict", "forward") else labels
         frozen = () if kind == "predict" else tuple(_trainable(self.model))
-        return (kind, batch, weighted, shapes, frozen), partial(self.make, kind, batch, weighted, shapes)
+        return (kind, batch, labels, shapes, frozen), partial(self.make, kind, batch, labels, shapes)
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -104,7 +119,29 @@ class Runner:
         """Make sure of a seed, of the weights' names and of the optimizer's slots."""
         self.drawn_seed()
         self.model.name_variables()
-        self.model.optimizer.build(self.model.trainable_variables)
+        self.model.optimizer.serve(self.model)
+        trained = self.model.trainable_variables
+        self._tell_of_frozen(trained)
+        self.model.optimizer.build(trained)
+
+    def _tell_of_frozen(self, trained: list[Any]) -> None:
+        """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
+        model = self.model
+        if not trained and any(v.trainable for v in model.weights):
+            warnings.warn(
+                f'model "{model.name}": all its layers are frozen, so nothing is trained; freezing counts at once, '
+                "also behind compile: set trainable = True again before training it",
+                stacklevel=5,
+            )
+        compiled = {id(v) for v in model.compiled_trainable}
+        freed = [v.path for v in trained if id(v) not in compiled]
+        if freed:
+            model.compiled_trainable = trained
+            warnings.warn(
+                f'model "{model.name}": {", ".join(freed[:4])}{" ..." if freed[4:] else ""} were frozen when it was '
+                "compiled and are trained now, as freezing counts at once; compile it again if that is meant",
+                stacklevel=5,
+            )
 
     def drawn_seed(self) -> int:
         """The seed, drawn now unless there is one."""
@@ -145,6 +182,22 @@ class Runner:
 
     # -- figures --------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Within the `with` block, metrics collect the figures of a pass; one that it interrupts gets its own back."""
+        metrics = [c.metric for c in self.model.compiled_metrics]
+        outer = getattr(self._passes, "open", False)
+        kept = [copy.deepcopy(vars(metric)) for metric in metrics] if outer else []
+        self._passes.open = True
+        self.reset_metrics()
+        try:
+            yield
+        finally:
+            self._passes.open = outer
+            for metric, state in zip(metrics, kept, strict=False):
+                vars(metric).clear()
+                vars(metric).update(state)
+
     def reset_metrics(self) -> None:
         """Begin the figures anew."""
         for c in self.model.compiled_metrics:
@@ -160,16 +213,18 @@ class Runner:
         logs: dict[str, float] = {"loss": 0.0}
         if program is not None and n:
             places = program.accumulators
-            parts = [mean(s) for s in places.losses]
+            parts = [None if s is None else mean(s) for s in places.losses]
             penalty = 0.0 if places.penalty is None else mean(places.penalty)
-            logs["loss"] = sum(p * w for p, w in zip(parts, model.loss_weights, strict=True)) + penalty
-            if len(parts) > 1:
-                logs |= {f"{name}_loss": p for name, p in zip(model.output_names, parts, strict=True)}
+            weighted = [p * w for p, w in zip(parts, model.loss_weights, strict=True) if p is not None]
+            logs["loss"] = sum(weighted) + penalty
+            if len(weighted) > 1:
+                pairs = zip(model.output_names, parts, strict=True)
+                logs |= {f"{name}_loss": p for name, p in pairs if p is not None}
             for c, slot in zip(model.compiled_metrics, places.metrics, strict=True):
                 if slot is not None:
                     c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
-        elif len(model.output_names) > 1:
-            logs |= {f"{name}_loss": 0.0 for name in model.output_names}
+        elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
+            logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
 
 

@@ -8,10 +8,18 @@ import numpy as np
 
 from pydl import optimizers
 from pydl._base import check
-from pydl._base.args import optional_whole, whole
+from pydl._base.args import one_of, optional_whole, whole
 from pydl._base.registry import serialize
 from pydl._training import passes
-from pydl._training.compile import CompiledMetric, metrics_config, resolve_loss_weights, resolve_losses, resolve_metrics
+from pydl._training.compile import (
+    CompiledMetric,
+    Targets,
+    metrics_config,
+    resolve_loss_weights,
+    resolve_losses,
+    resolve_metrics,
+    resolve_targets,
+)
 from pydl._training.inputs import open_inputs, open_rows
 from pydl._training.runner import Runner
 from pydl._training.state import FitState
@@ -30,10 +38,21 @@ class Trainer(Layer):
         self.losses: list[Any] = []
         self.loss_weights: list[float] = []
         self.compiled_metrics: list[CompiledMetric] = []
+        self.expected_targets: list[Targets | None] = []
+        self.compiled_trainable: list[Any] = []  # the weights that were to be trained when compile was called
         self.stop_training = False
         self.fit_state = FitState()
         self._compile_arguments: dict[str, Any] | None = None
         self._runner = Runner(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along; calls in order first, so that none is met at the end of a long chain."""
+        return {name: vars(self)[name] for name in ("inputs", "calls") if name in vars(self)} | vars(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.optimizer is not None:
+            self.optimizer.belong(self)
 
     # -- compile --------------------------------------------------------------------------------------------------
 
@@ -44,6 +63,11 @@ class Trainer(Layer):
         metrics: Any = None,
         weighted_metrics: Any = None,
         loss_weights: Any = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how the model is to be trained and judged.
 
@@ -51,16 +75,27 @@ class Trainer(Layer):
         ----------
         optimizer : str or Optimizer
         loss : str, Loss, or a list or dict of them by output
+            None for an output, or no entry in the dict: it is only predicted, and needs no targets unless it has
+            metrics. A loss in NumPy of your own gets targets as they are, of any shape.
         metrics, weighted_metrics : list, or list of lists or dict of lists by output
             Names ("accuracy"), metrics, or functions of (y_true, y_pred). Sample and class weights count in the latter.
         loss_weights : float, or list or dict by output
             The total loss is the sum of the losses times these (and the regularizers' penalties).
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Taken because Keras takes them. They change no figure and no speed: steps always run on end, and nothing is
+            traced or scaled.
 
         Raises
         ------
         ValueError, TypeError
-            Unknown names (the valid ones are listed), missing losses, wrong numbers of entries.
+            Unknown names (the valid ones are listed), missing losses, wrong numbers of entries; an optimizer that has
+            taken steps on another model.
         """
+        for name, flag in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
+            one_of("compile", name, flag, (True, False))
+        one_of("compile", "jit_compile", jit_compile, (True, False, "auto"))
+        if steps_per_execution != "auto":
+            whole("compile", "steps_per_execution", steps_per_execution, at_least=1)
         resolved = optimizers.get(optimizer)
         if resolved is None:
             raise ValueError('compile: optimizer is None; pass "adam" or another of pydl.optimizers')
@@ -72,6 +107,7 @@ class Trainer(Layer):
             "weighted_metrics": weighted_metrics,
             "loss_weights": loss_weights,
         }
+        resolved.serve(self)
         self._compile_arguments = arguments
         self.optimizer = resolved
         self._runner.programs.clear()
@@ -82,19 +118,22 @@ class Trainer(Layer):
         if self._compile_arguments is None:
             return
         given, names = self._compile_arguments, self.output_names
+        self.compiled_trainable = self.trainable_variables
         self.losses = resolve_losses(given["loss"], self.outputs, names)
-        self.loss_weights = resolve_loss_weights(given["loss_weights"], names)
+        self.loss_weights = resolve_loss_weights(given["loss_weights"], self.losses, names)
         self.compiled_metrics = resolve_metrics(
             given["metrics"], given["weighted_metrics"], self.outputs, self.losses, names
         )
+        self.expected_targets = resolve_targets(self.losses, self.compiled_metrics, names)
 
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of `compile` as JSON."""
         self._require_compiled("get_compile_config")
+        judged = [i for i, loss in enumerate(self.losses) if loss is not None]
         return {
             "optimizer": serialize(self.optimizer),
-            "loss": {n: serialize(loss) for n, loss in zip(self.output_names, self.losses, strict=True)},
-            "loss_weights": dict(zip(self.output_names, self.loss_weights, strict=True)),
+            "loss": {self.output_names[i]: serialize(self.losses[i]) for i in judged},
+            "loss_weights": {self.output_names[i]: self.loss_weights[i] for i in judged},
             **metrics_config(self.compiled_metrics, self.output_names),
         }
 
@@ -154,12 +193,15 @@ class Trainer(Layer):
         validation_split : float
             The share of the *last* rows, before shuffling, to keep for validation.
         validation_data : tuple, source or sequence of batches, optional
-            `(x, y)` or `(x, y, sample_weight)`.
+            `(x, y)` or `(x, y, sample_weight)`. The batches of an iterator are kept in the first validation, and used
+            in those that follow.
         shuffle : bool
             Draw a new order of the rows for each epoch, from the model's seed. Those of earlier calls do not recur.
         class_weight : dict, optional
-            From class number to weight in the loss; not used in validation.
-        sample_weight : array, optional
+            From class number to weight in the loss; not used in validation. Where several outputs have losses, a dict
+            of such dicts by output.
+        sample_weight : array, or list or dict of arrays by output, optional
+            One array counts for all outputs.
         steps_per_epoch, validation_steps : int, optional
             Batches per epoch, for iterators without end.
         validation_batch_size : int, optional
@@ -292,7 +334,7 @@ class Trainer(Layer):
 
         Returns
         -------
-        ndarray `(n, ...)`, or a list of them, one per output.
+        ndarray `(n, ...)`; a list of them, one per output; or a dict, where the model was made with a dict of outputs.
         """
         size = check.batch_size("predict", batch_size)
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
@@ -300,8 +342,7 @@ class Trainer(Layer):
         steps = optional_whole("predict", "steps", steps, at_least=1)
         data = open_inputs(self, "predict", x, targets=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
-        outputs = passes.predict(self, data, size, steps, listed)
-        return outputs[0] if len(outputs) == 1 else outputs
+        return self.packed(passes.predict(self, data, size, steps, listed))
 
     def predict_on_batch(self, x: Any, out: Any = None) -> Any:
         """Outputs for one batch, computed in one step; for a few rows and a small model, in a microsecond or so.
@@ -309,7 +350,7 @@ class Trainer(Layer):
         Parameters
         ----------
         x : array, or list or dict of arrays by input
-        out : ndarray, or list of them by output, optional
+        out : ndarray, or list or dict of them by output, optional
             Written and returned instead of new arrays; of the outputs' shapes, in the model's dtype.
         """
         return self._predict_at_once("predict_on_batch", x, out)
@@ -327,6 +368,14 @@ class Trainer(Layer):
     input_codes: list[int | None]
     outputs: list[Any]
     output_names: list[str]
+    input_keys: list[str] | None = None  # of the dict that the model was made with, if it was
+    output_keys: list[str] | None = None
+
+    def packed(self, outputs: list[Any]) -> Any:
+        """One thing per output, in the form that the model was made with: a dict, a list, or the only one."""
+        if self.output_keys is not None:
+            return dict(zip(self.output_keys, outputs, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def _build_from(self, method: str, x: Any) -> None:
         raise NotImplementedError

@@ -32,7 +32,8 @@ class Callback:
     model : Model
         The model in use, set before any method below is called.
     params : dict
-        ``epochs``, ``steps`` (batches per epoch, or None) and ``verbose``.
+        ``epochs``, ``steps`` (batches per epoch, or None), ``verbose`` and, in `fit`, ``validation_freq`` (None where
+        nothing is validated).
     callbacks : CallbackList
         The list this callback is in.
     runs_last : bool
@@ -69,10 +70,21 @@ class Callback:
         """An epoch ends; `logs` holds loss and metrics, those of validation with the prefix ``val_``."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """A training batch starts."""
+        """A training batch starts. Default: `on_batch_begin`."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """A training batch ends; `logs` holds loss and metrics over the epoch's batches so far."""
+        """A training batch ends; `logs` holds loss and metrics over the epoch's batches so far.
+
+        Default: `on_batch_end`.
+        """
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name for `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name for `on_train_batch_end`."""
 
     def next_stop(self, step: int) -> int | None:
         """After how many batches of this epoch, more than `step`, `on_chunk_end` must be called at the latest."""

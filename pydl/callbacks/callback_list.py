@@ -21,7 +21,7 @@ class CallbackList:
         Whether to add a `History` and a `ProgbarLogger` where none is given.
     model : Model, optional
     **params
-        ``epochs``, ``steps`` and ``verbose``, given to every callback.
+        Given to every callback; see `Callback.params`.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class CallbackList:
     @property
     def per_batch(self) -> bool:
         """Whether a callback wants to be called around every training batch."""
-        return self.overridden("on_train_batch_begin", "on_train_batch_end")
+        return self.overridden("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
     @property
     def per_test_batch(self) -> bool:

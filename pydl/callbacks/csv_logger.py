@@ -2,6 +2,7 @@
 
 import csv
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from pydl.callbacks.base import Callback, Logs, number
 
 class CSVLogger(Callback):
     """Write the loss and metrics of each epoch to a CSV file, a row per epoch.
+
+    Where only every so many epochs are validated, the others have "NA" in the columns of validation. A value that
+    comes later than the header, or that a file to append to has no column for, is left out with a warning.
 
     Parameters
     ----------
@@ -24,15 +28,18 @@ class CSVLogger(Callback):
         self.separator = separator
         self.append = append
         self._columns: list[str] = []
+        self._missing: list[str] = []  # that the user was told of
         self._bytes: int | None = None  # of the file that are this run's or older; None: nothing is written yet
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._columns, self._bytes = [], None
+        self._columns, self._missing, self._bytes = [], [], None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values = {name: float(value) for name, value in (logs or {}).items()}
         if self._bytes is None:
-            self._start(sorted(values))
+            self._start(sorted(values.keys() | self._validated(values)))
+        elif late := [name for name in values if name not in self._columns and name not in self._missing]:
+            self._warn(late)
         with open(self.filename, "r+", newline="") as file:
             file.truncate(self._bytes)  # a killed run may have written rows after its last backup
             file.seek(0, os.SEEK_END)
@@ -40,10 +47,25 @@ class CSVLogger(Callback):
             csv.writer(file, delimiter=self.separator).writerow(row)
         self._bytes = self.filename.stat().st_size
 
+    def _validated(self, values: dict[str, float]) -> set[str]:
+        """Columns of validation, if the run has any and this epoch is without."""
+        if not getattr(self, "params", {}).get("validation_freq") or any(name.startswith("val_") for name in values):
+            return set()
+        return {f"val_{name}" for name in self.model.metrics_names if name in values}
+
+    def _warn(self, names: list[str]) -> None:
+        self._missing += names
+        warnings.warn(
+            f'CSVLogger: "{self.filename}" has no column for {", ".join(names)}; start another file',
+            stacklevel=4,
+        )
+
     def _start(self, columns: list[str]) -> None:
         if self.append and self.filename.exists() and self.filename.stat().st_size:
             with open(self.filename, newline="") as file:
                 self._columns = next(csv.reader(file, delimiter=self.separator))[1:]
+            if late := [name for name in columns if name not in self._columns]:
+                self._warn(late)
         else:
             self._columns = columns
             with open(self.filename, "w", newline="") as file:

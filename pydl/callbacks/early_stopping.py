@@ -26,7 +26,7 @@ class EarlyStopping(Callback):
     verbose : int, default 0
         1 prints a line when the callback acts.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" tells by the name.
+        Whether smaller or larger is better; "auto" asks the metric, and tells by names.
     baseline : float, optional
         A value to do better than: epochs that do not count as epochs without improvement.
     restore_best_weights : bool, default False
@@ -38,7 +38,7 @@ class EarlyStopping(Callback):
     Raises
     ------
     ValueError
-        When `mode` is none of the three.
+        When `mode` is none of the three; at the start of `fit`, when it is "auto" and nothing tells.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class EarlyStopping(Callback):
         self.best_weights: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._monitor.check()
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

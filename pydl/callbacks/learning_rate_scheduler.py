@@ -18,7 +18,9 @@ class LearningRateScheduler(Callback):
     Parameters
     ----------
     schedule : callable
-        ``schedule(epoch, learning_rate) -> float``, or ``schedule(epoch) -> float``; epochs count from 0.
+        ``schedule(epoch, learning_rate) -> float``, or ``schedule(epoch) -> float``; epochs count from 0. A second
+        argument with a default of its own, other than None, is not given the rate, unless it is called ``lr`` or
+        ``learning_rate``.
     verbose : int, default 0
         1 prints a line for each epoch.
 
@@ -31,7 +33,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         self.schedule = schedule
         self.verbose = verbose
-        self._with_rate = len(inspect.signature(schedule).parameters) >= 2
+        self._with_rate = _takes_rate(schedule)
         self._epoch = -1  # for which the rate is set; a run resumed within an epoch must not set it again
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -62,3 +64,18 @@ class LearningRateScheduler(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         self._epoch = number(state, "epoch")
+
+
+def _takes_rate(schedule: Callable[..., float]) -> bool:
+    """Whether a schedule wants the rate behind the epoch; what `functools.partial` has bound is not to be passed."""
+    try:
+        parameters = list(inspect.signature(schedule).parameters.values())
+    except ValueError:  # a built-in that does not tell
+        return False
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return True
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) < 2:
+        return False
+    second = positional[1]
+    return second.default in (second.empty, None) or second.name in ("lr", "learning_rate")

@@ -1,6 +1,7 @@
 """Save the model while it trains."""
 
 import os
+import string
 from typing import Any
 
 from pydl.callbacks._interval import BatchInterval
@@ -17,7 +18,7 @@ class ModelCheckpoint(Callback):
     filepath : str or path-like
         Where to save; ends in ``.safetensors``. May name values of the logs in braces, with a format:
         ``"{epoch:02d}-{val_loss:.3f}.safetensors"``; ``epoch`` counts from 1, and ``batch`` is there with an int
-        `save_freq`.
+        `save_freq`. If it names values of validation, nothing is saved in epochs without.
     monitor : str, default "val_loss"
         The value to look at with `save_best_only`.
     verbose : int, default 0
@@ -27,7 +28,7 @@ class ModelCheckpoint(Callback):
     save_weights_only : bool, default False
         Whether to save with `Model.save_weights` rather than `Model.save`.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" tells by the name.
+        Whether smaller or larger is better; "auto" asks the metric, and tells by names.
     save_freq : "epoch" or int, default "epoch"
         When to save: at the end of each epoch, or each time this many batches are finished, counted across epochs.
     initial_value_threshold : float, optional
@@ -37,7 +38,7 @@ class ModelCheckpoint(Callback):
     ------
     ValueError
         When `mode`, `save_freq` or the ending of `filepath` is wrong, or `filepath` names a value that is not in the
-        logs.
+        logs; at the start of `fit` with `save_best_only`, when `mode` is "auto" and nothing tells what is better.
     """
 
     def __init__(
@@ -63,6 +64,10 @@ class ModelCheckpoint(Callback):
         self._interval = BatchInterval(self, save_freq)
         self._epoch = 0
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:
+            self._monitor.check()
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
 
@@ -79,6 +84,8 @@ class ModelCheckpoint(Callback):
         self._interval.end_epoch()
 
     def _save(self, logs: Logs | None, **names: int) -> None:
+        if self._monitor.waits(logs, [name for _, name, _, _ in string.Formatter().parse(self.filepath) if name]):
+            return
         path = self._path({**(logs or {}), "epoch": self._epoch + 1, **names})
         if self.save_best_only:
             value = self._monitor.value(logs)

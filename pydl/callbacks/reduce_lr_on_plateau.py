@@ -25,7 +25,7 @@ class ReduceLROnPlateau(Callback):
     verbose : int, default 0
         1 prints a line when the rate is lowered.
     mode : {"auto", "min", "max"}, default "auto"
-        Whether smaller or larger is better; "auto" tells by the name.
+        Whether smaller or larger is better; "auto" asks the metric, and tells by names.
     min_delta : float, default 1e-4
         By how much the value must improve to count.
     cooldown : int, default 0
@@ -36,7 +36,8 @@ class ReduceLROnPlateau(Callback):
     Raises
     ------
     ValueError
-        When `factor` is 1 or more, or `mode` is none of the three.
+        When `factor` is 1 or more, or `mode` is none of the three; at the start of `fit`, when it is "auto" and nothing
+        tells.
     TypeError
         At the start of `fit`, when the learning rate is a schedule.
     """
@@ -70,6 +71,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         plain_rate(self)
+        self._monitor.check()
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

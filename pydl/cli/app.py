@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-import pydl
 from pydl.cli import bench, datasets, evaluate, info, predict, show, train
 from pydl.cli.errors import told
 
@@ -20,6 +19,8 @@ for module in (train, predict, evaluate, show, datasets, info, bench):
 
 def _version(wanted: bool) -> None:
     if wanted:
+        import pydl
+
         print(f"pydl {pydl.__version__}")
         raise typer.Exit
 

@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-import pydl
 from pydl.cli.output import print_json, print_table
 
 NETS = {(20, 64, 64, 1): 32, (784, 128, 10): 128, (784, 512, 512, 10): 128}
@@ -20,6 +18,10 @@ _BUDGET = 0.2  # seconds of a round
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False) -> None:
     """Measure this machine: training steps with Adam, predictions of one row, a product of matrices."""
+    import numpy as np
+
+    import pydl
+
     rows = [_net(sizes, batch) for sizes, batch in NETS.items()]
     a = np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
     out = np.empty_like(a)
@@ -32,6 +34,10 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the figu
 
 
 def _net(sizes: tuple[int, ...], batch: int) -> dict[str, Any]:
+    import numpy as np
+
+    import pydl
+
     dense = [pydl.layers.Dense(units, activation="relu") for units in sizes[1:-1]]
     model = pydl.Sequential([pydl.Input((sizes[0],)), *dense, pydl.layers.Dense(sizes[-1])])
     model.compile("adam", "mse")

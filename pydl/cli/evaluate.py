@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from pydl.cli.output import print_figures, print_json
-from pydl.pipeline.run import Run
-from pydl.pipeline.scoring import evaluate_file
 
 
 def command(
@@ -17,6 +15,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge the model of RUN on DATA."""
+    from pydl.pipeline.run import Run
+    from pydl.pipeline.scoring import evaluate_file
+
     figures = evaluate_file(Run.open(run), data)
     if as_json:
         print_json(figures)

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-import pydl
 from pydl.cli.output import print_json
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Show version, instruction sets and threads."""
+    import pydl
+
     if as_json:
         print_json(pydl.config.show_config(mode="dicts"))
     else:

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_json
-from pydl.pipeline.run import Run
-from pydl.pipeline.scoring import predict_file
+from pydl.cli.output import print_json, tell
 
 
 def command(
@@ -18,8 +16,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Predict DATA with the model of RUN: its columns, then the prediction and probabilities."""
+    from pydl.pipeline.run import Run
+    from pydl.pipeline.scoring import predict_file
+
     rows = predict_file(Run.open(run), data, out)
     if as_json:
         print_json({"rows": rows, "out": out})
     else:
-        print(f"{rows:,} predictions in {out}")
+        tell(f"{rows:,} predictions in {out}")

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_figures, print_json
+from pydl.cli.output import print_figures, print_json, tell
 from pydl.cli.train import shown
-from pydl.pipeline import run as names
-from pydl.pipeline.run import Run
 
 
 def command(
@@ -18,13 +16,16 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print options, figures and times as JSON.")] = False,
 ) -> None:
     """Show a run: its command, its network, its figures."""
+    from pydl.pipeline import run as names
+    from pydl.pipeline.run import Run
+
     opened = Run.open(run)
     metrics, info = opened.json(names.METRICS), opened.json(names.INFO)
     if as_json:
         print_json({"options": opened.options().to_json(), "metrics": metrics, "info": info})
         return
-    print(shlex.join(opened.options().command()))
-    print(f"{info['started']}, {info['seconds']} s, pydl {info['versions']['pydl']}")
-    opened.fitted().model.summary()
+    tell(shlex.join(opened.options().command()))
+    tell(f"{info['started']}, {info['seconds']} s, pydl {info['versions']['pydl']}")
+    opened.fitted().model.summary(tell)
     print_figures(shown(metrics), "on the test rows")
-    print(opened.path / names.REPORT)
+    tell(str(opened.path / names.REPORT))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pydl.cli.output import Shown, print_figures, print_json
-from pydl.pipeline import run as names
+from pydl.cli.output import print_figures, print_json, tell
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.training import train
 
 DEFAULTS = TrainOptions("")
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="File, image folder or zip, built-in name.")
     ] = None,
@@ -42,29 +42,22 @@ def command(
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json, nothing else.")] = False,
 ) -> None:
     """Train on DATA, judge on held-out rows, write model, figures and report to RUN."""
-    if config is not None:
-        options = _configured(config).with_(**({} if out is None else {"out": out}))
-    elif data is None:
-        raise ValueError("expected DATA to train on: a file, an image folder or zip, or the name of a built-in set")
-    elif out is None:
-        raise ValueError("--out: expected a folder to write the run to, as --out runs/first")
-    else:
-        options = TrainOptions(
-            data=data, target=target, out=out, test=test, task=task, drop=tuple(drop or ()), hidden=_units(hidden),
-            epochs=epochs, patience=patience, batch_size=batch_size, optimizer=optimizer, lr=lr, dropout=dropout,
-            class_weight=class_weight, val=val, clip=clip, image_size=image_size, cv=cv, tune=tune, seed=seed,
-            threads=threads, stream=stream,
-        )  # fmt: skip
-    run = train(options, Shown(quiet=as_json))
+    from pydl.cli.progress import Shown
+    from pydl.pipeline import run as names
+    from pydl.pipeline.training import train
+
+    options = _options(context, None if config is None else _configured(config))
+    run = train(options, Shown(quiet=as_json), overwrite)
     metrics = run.json(names.METRICS)
     if as_json:
         print_json(metrics)
     else:
         print_figures(shown(metrics), "on the test rows")
-        print(f"{run.path / names.REPORT}")
+        tell(str(run.path / names.REPORT))
     if run.json(names.INFO)["interrupted"]:
         raise SystemExit(130)
 
@@ -76,6 +69,27 @@ def shown(metrics: dict[str, Any]) -> dict[str, Any]:
         columns["folds, mean"] = metrics["cross_validation"]["mean"]
         columns["deviation"] = metrics["cross_validation"]["deviation"]
     return columns
+
+
+def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptions:
+    """What the command line says, and for the rest an earlier run's options, or the defaults."""
+    names = {field.name for field in fields(TrainOptions)}
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name in names and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
+    if "hidden" in given:
+        given["hidden"] = _units(given["hidden"])
+    if "drop" in given:
+        given["drop"] = tuple(given["drop"])
+    if earlier is not None:
+        return earlier.with_(**given)
+    if "data" not in given:
+        raise ValueError("expected DATA to train on: a file, an image folder or zip, or the name of a built-in set")
+    if "out" not in given:
+        raise ValueError("--out: expected a folder to write the run to, as --out runs/first")
+    return TrainOptions(**given)
 
 
 def _units(text: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,11 @@ from pydl.data.indexed import IndexedSource
 Array = NDArray[Any]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_MOST_PIXELS = 89_478_485  # beyond which Pillow warns; far beyond any photograph that a network takes
+_MOST_BYTES = 1 << 30
+# What damaged, encrypted or oddly packed files raise.
+_UNREADABLE = (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class ImageSource(IndexedSource):
@@ -119,16 +125,31 @@ class ImageSource(IndexedSource):
         except ImportError as error:
             raise ImportError('reading images needs Pillow: pip install "pydl[image]"') from error
         try:
-            return Image.open(io.BytesIO(self._zip.read(name) if self._zip else (self.path / name).read_bytes()))
-        except (UnidentifiedImageError, zipfile.BadZipFile, OSError) as error:
+            # Only what is promised: of Pillow's other formats, some start programs.
+            image = Image.open(io.BytesIO(self._bytes(name)), formats=_FORMATS)
+            if image.width * image.height > _MOST_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels; expected at most {_MOST_PIXELS:,}")
+        except UnidentifiedImageError:
+            raise ValueError(
+                f'"{self.path}": "{name}" cannot be read as an image; expected one of {", ".join(_FORMATS)}'
+            ) from None
+        except (*_UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ValueError(f'"{self.path}": "{name}" cannot be read as an image: {error}') from None
+        return image
+
+    def _bytes(self, name: str) -> bytes:
+        """A file as it is, or unpacked, if it is no larger than an image can be."""
+        size = self._zip.getinfo(name).file_size if self._zip else (self.path / name).stat().st_size
+        if size > _MOST_BYTES:
+            raise ValueError(f"{size:,} bytes; expected at most {_MOST_BYTES:,}")
+        return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
 
     def _pixels(self, name: str) -> Array:
         high, wide, channels = self.shape
         with self._image(name) as image:
             try:
                 picture = image.convert("L" if channels == 1 else "RGB")
-            except (OSError, SyntaxError, ValueError) as error:
+            except (*_UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
         if picture.size != (wide, high):
             picture = picture.resize((wide, high))

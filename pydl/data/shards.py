@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pydl._base.replacing import replaced
 from pydl.data import nested
 from pydl.data.base import Batch
 from pydl.data.chunked import BUFFER, ChunkedSource
@@ -44,9 +45,8 @@ class ShardWriter:
 
     def close(self) -> None:
         """Write the index; without one the folder counts as unfinished."""
-        draft = self.folder / f"{_INDEX}.new"
-        draft.write_text(json.dumps({"sizes": self.sizes}))
-        draft.replace(self.folder / _INDEX)
+        with replaced(self.folder / _INDEX, "w") as file:
+            json.dump({"sizes": self.sizes}, file)
 
 
 class ShardSource(ChunkedSource):

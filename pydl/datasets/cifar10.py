@@ -85,7 +85,7 @@ def _jpeg(archive: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
             kind = name.split("/")[1]
             if kind not in CLASSES:
                 raise ValueError(f'"{archive}": expected folders named {", ".join(CLASSES)}, got "{kind}"')
-            with Image.open(io.BytesIO(images.read(name))) as image:
+            with Image.open(io.BytesIO(images.read(name)), formats=("PNG", "JPEG")) as image:
                 x[i] = np.asarray(image.convert("RGB"))
             y[i] = CLASSES.index(kind)
     return x, y

@@ -50,7 +50,8 @@ class Layer(Configurable):
     name : str, optional
         Default: the class name in snake case, numbered.
     trainable : bool
-        False freezes the layer's weights; takes effect with the next `compile`, `fit` or `train_on_batch`.
+        False freezes the layer's weights; takes effect with the next `compile`, `fit` or `train_on_batch`. A model of
+        which nothing is left to train, or of which something is that was frozen at `compile`, warns.
     dtype : str, optional
         "float32" or "float64"; default `pydl.config.floatx()`. All layers of a model must agree.
     input_shape, input_dim : tuple of int or None, int, optional

@@ -38,6 +38,8 @@ class Metric(Configurable):
     output: str = "m"
     #: Whether targets are class numbers.
     sparse: bool = False
+    #: Whether a larger figure is better, for callbacks; None leaves it to the name of the class.
+    rising: bool | None = None
     #: Whether the kernel takes a prediction that is NaN for one like others, where it has to count 0.
     counts_nan: bool = False
     #: How many figures `result` gives.

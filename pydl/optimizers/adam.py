@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,18 @@ class Adam(Optimizer):
     def coefficients(self, iterations: np.ndarray, learning_rates: np.ndarray) -> np.ndarray:
         table = super().coefficients(iterations, learning_rates)
         t = np.asarray(iterations, dtype=np.float64)
-        table[:, 0] *= np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        table[:, 0] *= np.sqrt(_correction(self.beta_2, t)) / _correction(self.beta_1, t)
         return table
+
+
+def _correction(beta: float, t: np.ndarray) -> np.ndarray:
+    """1 - beta^t. In a long chunk no power is taken where that rounds to 1: tiny ones take as long as a small step."""
+    if len(t) < 100 or not beta:
+        return 1 - beta**t
+    counts = t * -math.log(beta) < 38  # e^-38 < 2^-54
+    correction = np.ones(len(t))
+    correction[counts] -= beta ** t[counts]
+    return correction
 
 
 class AdamW(Adam):

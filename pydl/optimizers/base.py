@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from pydl._base.args import optional_real, optional_whole, real, text, whole
+from pydl._base.live import LiveNumber
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
@@ -94,6 +97,7 @@ class Optimizer(Configurable):
         )
         self._kept: dict[str, dict[int, tuple[Variable, Variable]]] = {"average": {}, "gradient_accumulator": {}}
         self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
+        self._served: tuple[Callable[[], Any], str] | None = None  # the model whose steps were counted, and its name
         self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
 
@@ -101,6 +105,36 @@ class Optimizer(Configurable):
     def slots(self) -> tuple[str | None, ...]:
         """Names of the arrays kept for each weight, zero at first; a kernel gets them as s0, s1, s2 (None: none)."""
         return ()
+
+    def serve(self, model: Any) -> None:
+        """Train this model from now on.
+
+        Raises
+        ------
+        ValueError
+            When another model took steps with it, of which the counter and the slots are: no start for this one.
+        """
+        if self._served is not None and self.batches and self._served[0]() is not model:
+            raise ValueError(
+                f'{type(self).__name__}: it has taken {self.batches} steps on model "{self._served[1]}", from which '
+                f'model "{model.name}" cannot start; make another: type(optimizer).from_config(optimizer.get_config())'
+            )
+        self.belong(model)
+
+    def belong(self, model: Any) -> None:
+        """Count as this model's, whose steps were taken: they were, or it is a copy of the one that took them."""
+        self._served = weakref.ref(model), model.name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along; it serves no model that could train on, unless a model comes with it."""
+        kept = {name: list(made.values()) for name, made in self._kept.items()}
+        served = None if self._served is None else (_nobody, self._served[1])
+        return vars(self) | {"_slots": list(self._slots.values()), "_kept": kept, "_served": served}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._slots = {id(pair[0]): pair for pair in state["_slots"]}
+        self._kept = {name: {id(pair[0]): pair for pair in pairs} for name, pairs in state["_kept"].items()}
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of these variables, and forget those of others."""
@@ -175,15 +209,25 @@ class Optimizer(Configurable):
         return self.coefficients(updates + 1, self.rates(batches, steps))
 
     @property
-    def learning_rate(self) -> float | LearningRateSchedule:
-        """The rate, or the schedule that gives it; either may be set at any time."""
-        return self._learning_rate
+    def learning_rate(self) -> Any:
+        """The rate, or the schedule that gives it; either may be set at any time.
+
+        The rate computes and prints as a float does. It is read anew whenever it is used; `assign` sets it, `numpy`
+        and `float` read it.
+        """
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate
+        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"))
 
     @learning_rate.setter
-    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+    def learning_rate(self, value: Any) -> None:
         if not isinstance(value, LearningRateSchedule):
             value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
         self._learning_rate = value
+
+    def _rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.rates(self.batches)[0])
 
     def rates(self, iterations: int, steps: int = 1) -> np.ndarray:
         """Learning rates of `steps` batches, the first of them after `iterations` others: float64, shape (steps,)."""
@@ -263,3 +307,7 @@ class Optimizer(Configurable):
         if isinstance(config.get("learning_rate"), Mapping):
             config["learning_rate"] = schedules.deserialize(config["learning_rate"])
         return cls(**config)
+
+
+def _nobody() -> None:
+    """Stands for a model that is gone."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,8 +60,10 @@ class Outcome:
         Whether Ctrl-C ended the training.
     folds, trials
         What cross-validation and the search found; None without.
-    scratch : Path or None
-        A folder that nobody needs once the training is judged.
+    rows : int
+        Rows, or images, of the data as they were read, the test data not counted.
+    settings : dict of str to JSON
+        What was chosen where the options left it open or a search decided: sizes, rate, dropout, rows of a step.
     """
 
     fitted: Fitted
@@ -74,4 +75,5 @@ class Outcome:
     interrupted: bool = False
     folds: dict[str, Any] | None = None
     trials: list[dict[str, Any]] | None = None
-    scratch: Path | None = None
+    rows: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)

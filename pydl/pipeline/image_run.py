@@ -14,7 +14,7 @@ from pydl.pipeline.network import compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit_model, split
+from pydl.pipeline.worker import fit_model, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
@@ -54,7 +54,10 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     pydl.utils.set_random_seed(options.seed)
     model = build(preparation, target, options)
     history, interrupted = fit_model(model, parts, target, options, watch, "training")
-    return Outcome(Fitted(preparation, target, model), parts, history, notes=found.notes, interrupted=interrupted)
+    return Outcome(
+        Fitted(preparation, target, model), parts, history, notes=found.notes, interrupted=interrupted,
+        rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),
+    )  # fmt: skip
 
 
 def build(preparation: ImagePreparation, target: Target, options: TrainOptions) -> pydl.Model:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl import datasets
+from pydl._base.replacing import replaced
 from pydl.data import ImageSource, split_rows
 from pydl.data.images import files, parts
 
@@ -222,7 +223,8 @@ class ImagePreparation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a JSON file beside where the preparation of a table would be."""
-        Path(path).with_suffix(".json").write_text(json.dumps({"shape": self.shape, "top": self.top}) + "\n")
+        with replaced(Path(path).with_suffix(".json"), "w") as file:
+            file.write(json.dumps({"shape": self.shape, "top": self.top}) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ImagePreparation:

@@ -6,7 +6,7 @@ import platform
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -40,25 +40,25 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     if outcome.folds is not None:
         figures["cross_validation"] = outcome.folds
 
-    fitted.model.save(run.path / names.MODEL)
-    fitted.preparation.save(run.path / names.PREPARATION)
-    run.write_json(names.TARGET, target.state())
     run.write_json(names.METRICS, figures)
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
     run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
-    run.write_json(names.CONFIG, options.to_json())
+    ended = datetime.now(UTC)
+    seconds = round(time.monotonic() - begin, 2)
     info = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - begin, 2),
+        "started": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
+        "settings": outcome.settings,
         "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
     }
-    run.write_json(names.INFO, info)
     watch.say("writing the report")
     write_report(run, options, outcome, history, figures, info)
+    run.write_json(names.INFO, info)  # the last: a run without it did not finish
 
 
 def _judged(scored: Iterable[Scored], judge: Judge) -> Iterator[Scored]:

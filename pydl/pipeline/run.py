@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pydl
+from pydl._base.replacing import replaced
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
-from pydl.pipeline.writing import replaced
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"
+PREPARATION_OF_IMAGES = "preparation.json"
 TARGET = "target.json"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
@@ -26,7 +27,29 @@ PREDICTIONS = "predictions.csv"
 CONFIG = "config.json"
 REPORT = "report.html"
 STUDY = "study.log"
-INFO = "info.json"  # when, how long, on what
+INFO = "info.json"  # when, how long, on what; the last to be written
+STREAM = "stream"  # a folder of prepared rows, while a run in pieces goes on
+DRAFT = "draft.json"  # what a run is of, while it goes on
+FILES = frozenset(
+    {
+        MODEL,
+        PREPARATION,
+        PREPARATION_OF_IMAGES,
+        TARGET,
+        METRICS,
+        HISTORY,
+        PREDICTIONS,
+        CONFIG,
+        REPORT,
+        STUDY,
+        INFO,
+        STREAM,
+        DRAFT,
+    }
+)
+
+
+_MOST_JSON = 256 << 20  # bytes: far beyond any
 
 
 @dataclass(frozen=True)
@@ -34,23 +57,6 @@ class Run:
     """The folder of a training run."""
 
     path: Path
-
-    @classmethod
-    def create(cls, path: str) -> Run:
-        """The folder for a new run; one of an earlier run is used again.
-
-        Raises
-        ------
-        ValueError
-            When the folder has files in it that are no run's, or is no folder.
-        """
-        folder = Path(path)
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"--out {path}: expected a folder, this is a file; choose another name")
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).exists():
-            raise ValueError(f"--out {path}: the folder has files in it that are no run's; choose a new name")
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder)
 
     @classmethod
     def open(cls, path: str) -> Run:
@@ -68,13 +74,27 @@ class Run:
             raise ValueError(f"{path}: this run did not finish; run its pydl train command again")
         return cls(folder)
 
+    @property
+    def finished(self) -> bool:
+        """Whether all of it is there, its figures and report as well."""
+        return (self.path / INFO).is_file()
+
+    def keep(self, fitted: Fitted, options: TrainOptions) -> None:
+        """Write what was learnt, which is all that predictions need."""
+        fitted.model.save(self.path / MODEL)
+        fitted.preparation.save(self.path / PREPARATION)
+        self.write_json(TARGET, fitted.target.state())
+        self.write_json(CONFIG, options.to_json())
+
     def fitted(self) -> Fitted:
         """What the run has learnt."""
-        kind = ImagePreparation if self.options().task == "image" else Preparation
+        images = self.options().task == "image"
         return Fitted(
-            kind.load(self.path / PREPARATION),
+            ImagePreparation.load(self.file(PREPARATION_OF_IMAGES))
+            if images
+            else Preparation.load(self.file(PREPARATION)),
             Target.from_state(self.json(TARGET)),
-            pydl.models.load_model(self.path / MODEL),
+            pydl.models.load_model(self.file(MODEL)),
         )
 
     def options(self) -> TrainOptions:
@@ -83,11 +103,28 @@ class Run:
 
     def json(self, name: str) -> Any:
         """A JSON file of the run."""
-        path = self.path / name
+        path = self.file(name)
+        if path.stat().st_size > _MOST_JSON:
+            raise ValueError(f"{path}: expected a JSON file of a run, of at most 256 MB; train again")
         try:
             return json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: expected a JSON file of a run ({error}); train again") from None
+
+    def file(self, name: str) -> Path:
+        """The path of a file of the run that can be opened: not a pipe, which would wait for a writer, nor a device.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or something else.
+        """
+        path = self.path / name
+        if not path.exists():
+            raise ValueError(f"{self.path}: there is no {name}: the run did not finish; run its pydl train again")
+        if not path.is_file():
+            raise ValueError(f"{path}: expected a regular file, found a folder, pipe or device; train again")
+        return path
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file; `NaN` has no place in one."""
@@ -95,12 +132,12 @@ class Run:
 
     def write_csv(self, name: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
         """Write a table, row by row."""
-        with replaced(self.path / name) as file:
+        with replaced(self.path / name, "w") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
 
     def write(self, name: str, text: str) -> None:
         """Write a text."""
-        with replaced(self.path / name) as file:
+        with replaced(self.path / name, "w") as file:
             file.write(text)

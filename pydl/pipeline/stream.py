@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pydl._base.replacing import replaced
 from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
-from pydl.pipeline.writing import replaced
 
 Array = NDArray[Any]
 Chunks = Callable[[], Iterator[pd.DataFrame]]
@@ -266,7 +266,7 @@ def _read_done(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    with replaced(path) as file:
+    with replaced(path, "w") as file:
         json.dump(value, file)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,18 +20,17 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.worker import class_weights
+from pydl.pipeline.worker import class_weights, settings
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256
 _SAVE_FREQ = 2000  # batches between two backups, besides the end of each epoch
-_FOLDER = "stream"
 
 
 def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     """Train on a file in pieces. All rows of the validation and the test part are judged, of the others a sample.
 
-    Ctrl-C leaves what was prepared and a backup in the folder of the run; the same command goes on from there.
+    Ctrl-C leaves what was prepared and a backup beside the run's place; the same command goes on from there.
 
     Raises
     ------
@@ -44,21 +42,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
     if options.target is None:
         raise ValueError("--target: expected the name of the column to predict")
-    folder = run.path / _FOLDER
-    before = run.path / names.CONFIG
-    if before.exists() and json.loads(before.read_text("utf-8")) != options.to_json():
-        stream.remove(folder)
-    run.write_json(names.CONFIG, options.to_json())  # that the folder is known as a run's from now on
-    (run.path / names.MODEL).unlink(missing_ok=True)
-    try:
-        return _train(options, run, watch)
-    except KeyboardInterrupt:
-        watch.say("interrupted: the same command goes on from here")
-        raise
-
-
-def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
-    test, folder = 0.0 if options.test else _HELD_OUT, run.path / _FOLDER
+    test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
         options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed, say=watch.say,
@@ -79,8 +63,10 @@ def _train(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     )
     history = _fit(fitted.model, found, parts["train"], options, run, watch)
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
+    chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
     return Outcome(
-        fitted, parts, history, streams, columns=list(found.preparation.columns), notes=notes, scratch=folder
+        fitted, parts, history, streams, columns=list(found.preparation.columns), notes=notes,
+        rows=sum(found.rows.values()), settings=chosen,
     )  # fmt: skip
 
 
@@ -91,7 +77,7 @@ def _fit(
     best = pydl.callbacks.EarlyStopping(
         "loss" if found.validation is None else "val_loss", patience=options.patience, restore_best_weights=True
     )
-    backup = pydl.callbacks.BackupAndRestore(run.path / _FOLDER / "backup", save_freq=_SAVE_FREQ)
+    backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
     told = model.fit(
         found.train, batch_size=options.batch_size or _BATCH, epochs=options.epochs, verbose=0,

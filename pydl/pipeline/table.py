@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ import pyarrow.parquet
 from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
 from pydl.pipeline.delimited import Delimited, is_packed
+from pydl.pipeline.memory import require_memory
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
@@ -55,6 +57,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     kind = _kind(path)
     notes: list[str] = []
     with _plain_errors(path):
+        require_memory(path, kind)
         if kind == "delimited":
             file = Delimited(path)
             frame = file.read()
@@ -202,6 +205,11 @@ def _kind(path: Path) -> str:
     return kind
 
 
+_UNREADABLE = (
+    ValueError, OSError, NotImplementedError, zlib.error, BadZipFile, EOFError, KeyError, pyarrow.ArrowException,
+)  # fmt: skip
+
+
 class _plain_errors:
     """Whatever a reader raises about the contents of a file, as a ValueError of one line."""
 
@@ -214,7 +222,17 @@ class _plain_errors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ValueError) and str(error).startswith(str(self.path)):
             return
-        if isinstance(error, ValueError | OSError | BadZipFile | EOFError | KeyError | pyarrow.ArrowException):
+        if isinstance(
+            error,
+            ValueError
+            | OSError
+            | NotImplementedError
+            | zlib.error
+            | BadZipFile
+            | EOFError
+            | KeyError
+            | pyarrow.ArrowException,
+        ):
             why = " ".join(str(error).split())[:160]
             raise ValueError(f"{self.path}: cannot be read as a table: {why}; expected {FORMATS}") from None
 
@@ -261,7 +279,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_arrow(path: Path) -> pd.DataFrame:
     with pyarrow.memory_map(str(path)) as source:
-        return _arrow_reader(source).read_all().to_pandas(ignore_metadata=True)
+        table = _arrow_reader(source).read_all()
+        table.validate(full=True)  # or offsets that point anywhere would be followed
+        return table.to_pandas(ignore_metadata=True)
 
 
 def _arrow_reader(source: Any) -> Any:
@@ -317,9 +337,11 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
                 else map(reader.get_batch, range(reader.num_record_batches))
             )
             for batch in batches:
+                batch.validate(full=True)
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows).to_pandas(ignore_metadata=True)
     else:
+        require_memory(path, kind)
         frame = _READERS[kind](path)
         for start in range(0, len(frame), rows):
             yield frame.iloc[start : start + rows]
@@ -330,10 +352,12 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     given = [str(name).strip() or f"column {i + 1}" for i, name in enumerate(frame.columns)]
     taken, names = set(given), list[str]()
     used: set[str] = set()
+    following: dict[str, int] = {}  # the number to try next, so that many of one name take no longer than others
     for name in given:
-        unique, k = name, 2
+        unique, k = name, following.get(name, 2)
         while unique in used or (unique != name and unique in taken):
             unique, k = f"{name}.{k}", k + 1
+        following[name] = k
         used.add(unique)
         names.append(unique)
     renamed = [new for old, new in zip(given, names, strict=True) if old != new]

@@ -5,26 +5,40 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 import pydl
 from pydl.pipeline import crossval, stream, tuning
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Part, Watch
+from pydl.pipeline.drafting import begun
+from pydl.pipeline.identity import identity
 from pydl.pipeline.image_run import train_images
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
-from pydl.pipeline.run import Run
+from pydl.pipeline.run import STREAM, Run
 from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import is_text
-from pydl.pipeline.worker import fit, labelled, split
+from pydl.pipeline.worker import fit, labelled, settings, split
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 
 
-def train(options: TrainOptions, watch: Watch | None = None) -> Run:
-    """Train as `options` say; what comes of it is in the folder of the run.
+def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = False) -> Run:
+    """Train as `options` say; what comes of it is in the folder of the run, which is there when all of it is written.
+
+    After Ctrl-C once the training has ended, the model is there without the figures.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    watch : Watch, optional
+        Told what happens.
+    overwrite : bool, default False
+        Whether to replace a finished run in the same folder.
 
     Raises
     ------
@@ -37,14 +51,16 @@ def train(options: TrainOptions, watch: Watch | None = None) -> Run:
     begin = time.monotonic()
     if options.task == "auto" and options.target is None and looks_like_images(options.data):
         options = options.with_(task="image")
-    run = Run.create(options.out)
-    if options.threads:
-        pydl.config.set_num_threads(options.threads)
-    outcome = _outcome(options, run, watch)
-    conclude(run, options, outcome, begin, watch)
-    if outcome.scratch is not None:
-        stream.remove(outcome.scratch)
-    return run
+    with (
+        pydl.config.limit_threads(options.threads),
+        threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
+        begun(options.out, identity(options), overwrite, watch) as run,
+    ):
+        outcome = _outcome(options, run, watch)
+        run.keep(outcome.fitted, options)
+        conclude(run, options, outcome, begin, watch)
+        stream.remove(run.path / STREAM)
+    return Run.open(options.out)
 
 
 def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
@@ -55,6 +71,7 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     frame, held_out, notes = _read(options, watch)
+    rows = len(frame)
     target = Target.fit(frame[options.target], options.task)
     for note in target.notes:
         watch.say(note)
@@ -75,7 +92,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     return Outcome(
         outcome.fitted, outcome.parts | {"test": test}, outcome.history,
         columns=list(outcome.fitted.preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
-        trials=trials,
+        trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
     )  # fmt: skip
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import skops.io
+from pydl._base.replacing import replaced
 
 _LIMIT = 1 << 30  # bytes, unpacked: far beyond any preparation
 # Each with the one way in which skops may build it.
@@ -38,10 +38,8 @@ _TRUSTED = frozenset(
 
 def dump(content: dict[str, Any], path: str | Path) -> None:
     """Write in one step: the file is whole or as it was."""
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(skops.io.dumps(content))
-    os.replace(beside, path)
+    with replaced(Path(path)) as file:
+        file.write(_skops_io().dumps(content))
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -59,7 +57,7 @@ def load(path: str | Path) -> dict[str, Any]:
             foreign = sorted(set(_types(json.loads(archive.read("schema.json")))) - _TRUSTED)
         if foreign:
             raise ValueError(f"it holds {foreign[0]}, which is not on the list of trusted types")
-        content = skops.io.load(path, trusted=["numpy.dtype"])
+        content = _skops_io().load(path, trusted=["numpy.dtype"])
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except Exception as error:
@@ -67,6 +65,20 @@ def load(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a file that pydl wrote, or damaged")
     return content
+
+
+def _skops_io() -> Any:
+    """`skops.io`, whose import walks through all packages of scikit-learn, one of which would import torch."""
+    bridge = "sklearn.externals.array_api_compat.torch"
+    hidden = bridge not in sys.modules
+    if hidden:
+        sys.modules[bridge] = None  # type: ignore[assignment] # makes its import fail, which the walk passes over
+    try:
+        import skops.io
+    finally:
+        if hidden:
+            del sys.modules[bridge]
+    return skops.io
 
 
 def _types(node: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pydl
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.run import STUDY, Run
+from pydl.pipeline.run import DRAFT, STUDY, Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit
 
@@ -24,8 +24,8 @@ def search(
 ) -> tuple[Trials, TrainOptions]:  # fmt: skip
     """Try `options.tune` settings; returns the trials, and the options with the best of them.
 
-    A trial's value is the smallest validation loss. The study is kept in the run's folder, so that the same command
-    after an interruption tries what is left.
+    A trial's value is the smallest validation loss. The study is kept in the run's folder under the name of the run's
+    data and options, so that the same command after an interruption tries what is left, and no other does.
 
     Raises
     ------
@@ -43,8 +43,9 @@ def search(
         raise ValueError("--tune: expected a validation part to compare by; give --val 0.15")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(run.path / STUDY))), study_name="pydl", load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=options.seed), pruner=optuna.pruners.MedianPruner(n_warmup_steps=3),
+        storage=JournalStorage(JournalFileBackend(str(run.path / STUDY))), study_name=run.json(DRAFT)["run"],
+        load_if_exists=True, sampler=optuna.samplers.TPESampler(seed=options.seed),
+        pruner=optuna.pruners.MedianPruner(n_warmup_steps=3),
     )  # fmt: skip
 
     class Pruned(pydl.callbacks.Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -79,7 +80,7 @@ def fit_model(
     weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
     try:
         model.fit(
-            train.inputs, train.y, batch_size=options.batch_size or _batch_size(len(train.y)), epochs=options.epochs,
+            train.inputs, train.y, batch_size=settings(options, len(train.y))["batch_size"], epochs=options.epochs,
             validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
             callbacks=[history, best, *watch.callbacks(what, options.epochs), *extra], verbose=0,
         )  # fmt: skip
@@ -98,6 +99,12 @@ def class_weights(y: Array, target: Target) -> dict[int, float]:
         raise ValueError("--class-weight: a number has no classes; leave the option out")
     counts = np.bincount(y.astype(int), minlength=len(target.classes))
     return {k: len(y) / (len(counts) * n) if n else 1.0 for k, n in enumerate(counts.tolist())}
+
+
+def settings(options: TrainOptions, rows: int) -> dict[str, Any]:
+    """What a training on so many rows goes by, whether asked for, found by a search or left to us."""
+    chosen = {name: options.to_json()[name] for name in ("hidden", "optimizer", "lr", "dropout", "batch_size")}
+    return chosen | {"batch_size": options.batch_size or _batch_size(rows)}
 
 
 def _batch_size(rows: int) -> int:

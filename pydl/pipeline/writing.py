@@ -1,15 +1,15 @@
-"""Files that are there when all of them is written, and tables in them, piece by piece."""
+"""Tables written to files, piece by piece, that are there when all of them is written."""
 
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,25 +17,9 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from pydl._base.replacing import replaced
 from pydl.pipeline import values
 from pydl.pipeline.table import SUFFIXES, suffix
-
-
-@contextmanager
-def replaced(path: Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
-    """A file to write, which takes the place of an earlier one in one step; an error leaves the earlier one."""
-    new = path.with_name(f".{path.name}.new")
-    text: dict[str, Any] = {"encoding": "utf-8", "newline": ""} if mode == "w" else {}
-    try:
-        with new.open(mode, **text) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -152,8 +136,19 @@ class _Npz:
 
     def close(self) -> None:
         names = self.pieces[0] if self.pieces else ()
-        arrays: dict[str, Any] = {name: np.concatenate([piece[name] for piece in self.pieces]) for name in names}
-        np.savez(self.file, **arrays)
+        # Not `np.savez`, to which some names of columns are arguments, and "a/b" a folder.
+        with zipfile.ZipFile(self.file, "w", allowZip64=True) as archive:
+            for name in names:
+                member = zipfile.ZipInfo(f"{_member(name)}.npy")
+                with archive.open(member, "w", force_zip64=True) as inner:
+                    np.lib.format.write_array(
+                        inner, np.concatenate([piece[name] for piece in self.pieces]), allow_pickle=False
+                    )
+
+
+def _member(name: str) -> str:
+    """The name of a column without what would make a path of it."""
+    return re.sub(r"[/\\:\0]", lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def _array(column: pd.Series) -> NDArray[Any]:

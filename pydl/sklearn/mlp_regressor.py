@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from pydl.sklearn.targets import Numbers
 Array = NDArray[Any]
 
 
+_SIZES = (100,)
+
+
 class HalfPoissonDeviance(pydl.losses.Poisson):
     """The Poisson loss less its value for predictions that are right."""
 
@@ -25,7 +29,8 @@ class HalfPoissonDeviance(pydl.losses.Poisson):
 class MLPRegressor(Numbers, BaseMLP):
     """A multilayer perceptron that predicts numbers: scikit-learn's `MLPRegressor`, trained by pydl.
 
-    Parameters and attributes are those of `MLPClassifier`, but for `class_weight`, `classes_` and what follows.
+    Parameters and attributes are those of `MLPClassifier`, but for `class_weight`, `classes_` and what follows. Hidden
+    layers, and the activation behind them, may also come first, as in `MLPClassifier` and scikit-learn before 1.7.
 
     Parameters
     ----------
@@ -44,7 +49,7 @@ class MLPRegressor(Numbers, BaseMLP):
     }
 
     def __init__(
-        self, loss: Any = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *,
+        self, loss: Any = "squared_error", hidden_layer_sizes: Any = _SIZES, activation: Any = "relu", *,
         solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
         learning_rate_init: float = 0.001, power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True,
         random_state: Any = None, tol: float = 1e-4, verbose: bool = False, warm_start: bool = False,
@@ -53,6 +58,10 @@ class MLPRegressor(Numbers, BaseMLP):
         n_iter_no_change: int = 10, max_fun: int = 15000, dropout: float = 0.0, batch_norm: bool = False,
         callbacks: Any = None, optimizer: Any = None, n_jobs: int | None = None,
     ) -> None:  # fmt: skip
+        if isinstance(loss, int | Sequence) and not isinstance(loss, str):  # the sizes came first
+            if hidden_layer_sizes is not _SIZES:
+                activation = hidden_layer_sizes
+            loss, hidden_layer_sizes = "squared_error", loss
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)

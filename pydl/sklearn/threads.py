@@ -19,9 +19,5 @@ def limited(n_jobs: int | None) -> Iterator[None]:
     if n_jobs is None or n_jobs == -1:
         yield
         return
-    before = pydl.config.get_num_threads()
-    pydl.config.set_num_threads(n_jobs if n_jobs > 0 else max(1, before + 1 + n_jobs))
-    try:
+    with pydl.config.limit_threads(n_jobs if n_jobs > 0 else max(1, pydl.config.get_num_threads() + 1 + n_jobs)):
         yield
-    finally:
-        pydl.config.set_num_threads(before)

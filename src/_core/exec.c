@@ -1,10 +1,10 @@
 /* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP.
  *
- * One parallel region per chunk: every thread walks all records, computes its share of each (or, of long ones, piece after
- * piece: a thread that is done helps the others), and waits for the others at a barrier before those records that ask for
- * one. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is serial. The number
- * of threads comes with each region (num_threads clause), never from omp_set_num_threads, because the runtime may be shared
- * with other libraries of the process.
+ * One parallel region per chunk: every thread walks all records, computes its share of each (or, of long ones, piece
+ * after piece: a thread that is done helps the others), and waits for the others at a barrier before those records
+ * that ask for one. One team runs at a time: a second run at once, or one from inside somebody's parallel region, is
+ * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
+ * the runtime may be shared with other libraries of the process.
  */
 #define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
 #include "exec.h"
@@ -17,8 +17,9 @@
 /* 1 while a team of ours is running. */
 static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
-/* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread has a
- * core to itself, but on a busy machine the thread waited for is often the one that needs it. This one lets go earlier. */
+/* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread
+ * has a core to itself, but on a busy machine the thread waited for is often the one that needs it. This one lets go
+ * earlier. */
 enum { SPINS = 1000, YIELDS = 2000 }; /* about 20 us, then about 1 ms, before sleeping between looks */
 
 static void relax(int looks) {
@@ -47,9 +48,9 @@ static void wait_at_barrier(exec_barrier *b, int nth) {
         relax(looks);
 }
 
-/* A thread that slept since the last region is often woken on the CPU of the thread that woke it, and the two take turns
- * there until the kernel balances its queues: tens of milliseconds. So the woken thread steps aside at once if its affinity
- * leaves it another CPU; when it returns its affinity is as before. */
+/* A thread that slept since the last region is often woken on the CPU of the thread that woke it, and the two take
+ * turns there until the kernel balances its queues: tens of milliseconds. So the woken thread steps aside at once if
+ * its affinity leaves it another CPU; when it returns its affinity is as before. */
 #if defined(__linux__)
 static int current_cpu(void) { return sched_getcpu(); }
 static void leave(int cpu) {
@@ -65,8 +66,8 @@ static int current_cpu(void) { return -1; }
 static void leave(int cpu) { (void)cpu; }
 #endif
 
-/* Subnormal numbers are zero while records run (docs/adr/0006): what decays in an optimizer's slots ends among them, and
- * arithmetic on them takes up to a hundred times as long. The mode is the thread's, and its callers get it back. */
+/* Subnormal numbers are zero while records run (docs/adr/0006): what decays in an optimizer's slots ends among them,
+ * and arithmetic on them takes up to a hundred times as long. The mode is the thread's, and its callers get it back. */
 #if defined(__x86_64__)
 typedef unsigned fp_mode;
 static fp_mode current_mode(void) { return __builtin_ia32_stmxcsr(); }
@@ -88,10 +89,10 @@ static void set_mode(fp_mode mode) { (void)mode; }
 enum { FLUSH = 0 };
 #endif
 
-/* Records between two barriers may be run piece by piece, as if by a larger team, one thread after the other. Each thread
- * begins with its own share, so that what it wrote stays in its cache, and then helps the others: a thread whose core is
- * slower, or shared with something else, does less. The first piece is the largest and the last are small, as the threads
- * wait for one of them at most. */
+/* Records between two barriers may be run piece by piece, as if by a larger team, one thread after the other. Each
+ * thread begins with its own share, so that what it wrote stays in its cache, and then helps the others: a thread
+ * whose core is slower, or shared with something else, does less. The first piece is the largest and the last are
+ * small, as the threads wait for one of them at most. */
 enum { UNITS = 8, PIECES = 4 };
 static const int piece_cuts[PIECES + 1] = {0, 4, 6, 7, UNITS};
 

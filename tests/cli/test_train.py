@@ -144,7 +144,7 @@ def test_a_search_goes_on_where_it_stopped(data_dir: Path, tmp_path: Path, capsy
     arguments = [data_dir / "titanic.csv", "--target", "survived", "--drop", "alive", "--epochs", 8, "--out",
                  tmp_path / "run"]  # fmt: skip
     train(capsys, *arguments, "--tune", 2)
-    train(capsys, *arguments, "--tune", 4)
+    train(capsys, *arguments, "--tune", 4, "--overwrite")
     report = (tmp_path / "run" / "report.html").read_text()
     assert "Search, 4 trials" in report
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,35 @@ def test_cifar(data_dir: Path) -> None:
     assert model.evaluate(some.test, return_dict=True, verbose=0)["accuracy"] > 0.25  # chance: 0.1
     assert model.predict(some.test).shape == (1000, 10)
     assert (x.shape, y.shape) == ((64, 32, 32, 3), (64,))
+
+
+def test_only_the_formats_that_are_promised(folder: Path) -> None:
+    """An EPS file is a program: Pillow would start Ghostscript for it, whatever its name ends in."""
+    eps = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\nshowpage\n%%EOF\n"
+    for name in ("program.png", "program.jpg"):
+        path = folder / "train" / "cat" / name
+        path.write_text(eps)
+        source = data.ImageSource(folder, "train")
+        with pytest.raises(ValueError, match=rf"{name}.* cannot be read as an image; expected one of PNG, JPEG"):
+            source.decode(np.arange(len(source)))
+        path.unlink()
+
+
+def png_header(wide: int, high: int) -> bytes:
+    """The beginning of a PNG file, which says its size."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", wide, high, 8, 0, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return start + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+
+
+def test_images_larger_than_any(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, width in (("cat/wide.png", 10_000), ("dog/wider.png", 20_000)):  # beyond Pillow's warning, its error
+        (folder / "train" / name).write_bytes(png_header(width, 10_000))
+        source = data.ImageSource.of_files(folder, [f"train/{name}"], (4, 6, 1))
+        with pytest.raises(ValueError, match=rf"{name}.*pixels"):
+            source.decode([0])
+    monkeypatch.setattr("pydl.data.images._MOST_BYTES", 50)
+    for path, part in ((folder, ""), (zipped(folder), "pets/")):
+        source = data.ImageSource.of_files(path, [f"{part}train/cat/00.png"], (4, 6, 1))
+        with pytest.raises(ValueError, match="expected at most 50"):
+            source.decode([0])

@@ -64,7 +64,7 @@ def test_prediction_needs_two_activations() -> None:
 
 def test_training_keeps_activations_but_no_gradients() -> None:
     """All activations are read again, but of their gradients two are needed at a time."""
-    needed = deep()._runner.make("train", BATCH, (0,)).nbytes
+    needed = deep()._runner.make("train", BATCH).nbytes
     assert DEPTH * ACTIVATION <= needed <= (DEPTH + 5) * ACTIVATION
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from pydl._base import safetensors
+from pydl._base.replacing import replaced
 
 KILLS = 20
 
@@ -44,7 +46,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    moments = random.Random(1)
+    moments, unfinished = random.Random(1), 0
     for _ in range(KILLS):
         process = subprocess.Popen([sys.executable, "-c", SAVE_LOOP, str(path)], stdout=subprocess.PIPE)
         with process:
@@ -57,8 +59,53 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         if path.exists():
             arrays = load(path)
             assert arrays["a"].min() == arrays["a"].max() == arrays["b"].min() == arrays["b"].max()
-    unfinished = [name for name in os.listdir(tmp_path) if name != path.name]
-    assert len(unfinished) > 2, "hardly a kill fell into the writing of a file: this run proved nothing"
+        left = [name for name in os.listdir(tmp_path) if name != path.name]
+        assert len(left) <= 1, "what an earlier killed writer left was not removed"
+        unfinished += len(left)
+    assert unfinished > 2, "hardly a kill fell into the writing of a file: this run proved nothing"
+    write(path, 1)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_the_draft_of_a_living_writer_stays(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    with replaced(path) as other:
+        write(path, 1)
+        assert Path(other.name).exists()
+        other.write(b"later")
+    assert path.read_bytes() == b"later"
+
+
+def test_two_writers_of_one_path_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda k: write(path, k % 4, 20_000), range(200)):
+            assert len(set(load(path)["a"].tolist())) == 1
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_links_that_lie_in_wait_are_not_followed(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "m.safetensors"
+    victim.write_text("precious")
+    for name in (".m.safetensors.new", "m.safetensors.part", f".m.safetensors.{'0' * 16}.tmp"):
+        (tmp_path / name).symlink_to(victim)
+    path.symlink_to(victim)
+    write(path, 1)
+    assert victim.read_text() == "precious"
+    assert load(path)["a"][0] == 1
+    assert not path.is_symlink()
+
+
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    names = [f"part {k}" for k in range(20)]
+    written = set()
+    for k in range(5):
+        path = tmp_path / f"{k}.safetensors"
+        random.Random(k).shuffle(names)
+        tensors = {name: np.full(3, len(name), np.float32) for name in names}
+        safetensors.write(path, tensors, dict.fromkeys(sorted(names), "x"))
+        written.add(path.read_bytes())
+    assert len(written) == 1
 
 
 def test_size_limit(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_what_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
     for name in ("pipe.csv", "folder.csv"):
         with pytest.raises(ValueError, match="is a folder or device; expected the name of a file to write"):
             write_table(MIXED, tmp_path / name)
+
+
+def test_any_name_of_a_column_in_an_npz_file(tmp_path: Path) -> None:
+    names = ["file", "allow_pickle", "../../up", "/root", r"C:\windows", "..", "a", "b.npy"]
+    path = tmp_path / "t.npz"
+    write_table(pd.DataFrame({name: [i, i + 1] for i, name in enumerate(names)}), path)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+        assert not {"/", "\\", ":"} & set("".join(members))
+        archive.extractall(tmp_path / "out")
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(members)
+    with np.load(path) as arrays:
+        assert [arrays[name][0] for name in arrays.files] == list(range(len(names)))

@@ -16,6 +16,7 @@ from scipy.sparse import random as sparse_random
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import pydl
 import pydl.sklearn as ours
@@ -279,3 +280,43 @@ def test_weights_without_end_are_named(digits: tuple[Array, Array]) -> None:
 def test_parameters_are_checked(arguments: Any, message: str, digits: tuple[Array, Array]) -> None:
     with pytest.raises(ValueError, match=message):
         ours.MLPClassifier(**BRIEF | arguments).fit(*digits)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loss", "sizes", "activation"),
+    [
+        (((64, 32),), "squared_error", (64, 32), "relu"),
+        ((7,), "squared_error", 7, "relu"),
+        (([8], "tanh"), "squared_error", [8], "tanh"),
+        (((8, 8), ["tanh", "relu"]), "squared_error", (8, 8), ["tanh", "relu"]),
+        (("poisson", (8,)), "poisson", (8,), "relu"),
+        (("huber", (8,), "tanh"), "huber", (8,), "tanh"),
+    ],
+)
+def test_sizes_or_the_loss_of_a_regressor_come_first(
+    arguments: tuple[Any, ...], loss: str, sizes: Any, activation: Any
+) -> None:
+    made = ours.MLPRegressor(*arguments, max_iter=2)
+    assert (made.loss, made.hidden_layer_sizes, made.activation) == (loss, sizes, activation)
+    assert clone(made).get_params() == made.get_params()
+    made.fit(np.ones((9, 3)) * np.arange(9)[:, None], np.arange(9.0))
+    assert len(made.coefs_) == len(np.atleast_1d(sizes)) + 1
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, -1, -2, None])
+@pytest.mark.parametrize("setting", [None, 3])
+def test_n_jobs_leaves_the_setting_of_threads(n_jobs: int | None, setting: int | None) -> None:
+    seen = list[int]()
+
+    class Seen(pydl.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            seen.append(pydl.config.get_num_threads())
+
+    x = np.arange(40.0).reshape(20, 2)
+    with pydl.config.limit_threads(setting):
+        ours.MLPClassifier((4,), max_iter=1, n_jobs=n_jobs, callbacks=[Seen()]).fit(x, x[:, 0] > 20)
+        assert pydl.config._num_threads == setting
+        if n_jobs is not None and n_jobs > 0:
+            assert seen == [n_jobs]
+    with threadpool_limits(1):
+        assert pydl.config.get_num_threads() == 1

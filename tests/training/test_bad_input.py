@@ -179,7 +179,7 @@ CASES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     "class_weight of sequences": case(ValueError, "class_weight", "one class per sample", "sample_weight")(
         lambda: sequences().fit(np.zeros((N, 2, 4)), np.zeros((N, 2)), class_weight={0: 2.0})
     ),
-    "class_weight of two outputs": case(ValueError, "class_weight", "one output", "sample_weight")(
+    "class_weight of two outputs": case(ValueError, "class_weight", "by output", "sample_weight")(
         lambda: two_inputs().fit(TWO_X, TWO_Y, class_weight={0: 2.0})
     ),
     # -- several inputs and outputs
@@ -202,8 +202,8 @@ CASES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         lambda: two_inputs().predict([REAL, X])
     ),
     "a list for one input": case(ValueError, 'input "rows"', "(batch, 4)")(lambda: regression().predict([X, X])),
-    "one weight for two outputs": case(ValueError, "sample_weight", "list of 2")(
-        lambda: two_inputs().fit(TWO_X, TWO_Y, sample_weight=np.ones(N))
+    "three weights for two outputs": case(ValueError, "sample_weight", "list of 2")(
+        lambda: two_inputs().fit(TWO_X, TWO_Y, sample_weight=[np.ones(N)] * 3)
     ),
     "a dict for one input": case(ValueError, "x", "['rows']", "columns")(lambda: regression().predict({"columns": X})),
     # -- batches

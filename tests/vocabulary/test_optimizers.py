@@ -288,3 +288,12 @@ def test_an_optimizer_in_numpy():
     assert optimizers.get(SignDescent(0.1)).learning_rate == 0.1
     with pytest.raises(NotImplementedError, match="update"):
         optimizers.Optimizer(0.1).update(w, w, {}, 0.1, 1)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.999, 1 - 1e-12])
+def test_coefficients_of_adam_do_not_depend_on_the_length_of_a_chunk(beta: float) -> None:
+    optimizer = optimizers.Adam(beta_1=beta, beta_2=beta)
+    for done in (0, 200, 30_000, 10**9):
+        together = optimizer.coefficients_of(done, 1000)
+        one_by_one = np.concatenate([optimizer.coefficients_of(done + i, 1) for i in range(1000)])
+        assert together.tobytes() == one_by_one.tobytes()

@@ -18,7 +18,7 @@ BRIDGE = ROOT / "src" / "bridge"
 CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h", "tuning.h"]
 INTRINSICS = ["immintrin.h", "emmintrin.h", "arm_neon.h"]  # for vec.h
 SEES_ISA = ["vec.h", "kernel.h", "gemm.h", "gemm_tile.c"]  # on floor 0
-DEPENDENCIES = {"numpy", "safetensors", "tqdm", "pydl"}
+DEPENDENCIES = {"numpy", "tqdm", "pydl"}
 
 
 @dataclass(frozen=True)

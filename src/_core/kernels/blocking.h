@@ -29,9 +29,9 @@ PD_INLINE ptrdiff_t lines_in_a_set(const pd_cache *cache, ptrdiff_t rows, ptrdif
     return (rows + places - 1) / places;
 }
 
-/* Whether such lines stay in L1 beside so many ways of other things. */
+/* Whether such lines stay in L1 beside so many ways of other things. Fewer of them than there are ways always do. */
 PD_INLINE int rows_stay(const pd_caches *caches, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t others) {
-    return lines_in_a_set(&caches->l1, rows, stride) + others <= caches->l1.ways;
+    return rows + others <= caches->l1.ways || lines_in_a_set(&caches->l1, rows, stride) + others <= caches->l1.ways;
 }
 
 /* Whether tiles may read the rows of a where they lie: each reads one line of every row at a time. */
@@ -56,10 +56,11 @@ PD_INLINE ptrdiff_t part_of_l2(const pd_caches *caches, ptrdiff_t times, ptrdiff
     return caches->l2.bytes * times / part / (ptrdiff_t)sizeof(real);
 }
 
-/* The number of even blocks of at most `most` that n falls into, at least one. */
-PD_INLINE ptrdiff_t blocks_of(ptrdiff_t n, ptrdiff_t most) {
-    if (most < 1) most = 1;
-    return n > most ? (n + most - 1) / most : 1;
+/* The size of the even blocks of at most `most` that n falls into. */
+PD_INLINE ptrdiff_t block_of(ptrdiff_t n, ptrdiff_t most) {
+    if (n <= most || n <= 1) return max_(n, 1);
+    const ptrdiff_t blocks = (n - 1) / max_(most, 1) + 1;
+    return (n - 1) / blocks + 1;
 }
 
 #endif

@@ -93,9 +93,10 @@ typedef struct {
     real *y;
     ptrdiff_t K, columns, width, rs, cs, ldy, next, ldw;
     const int64_t *list;
+    int copied;  /* rows of x are copied, strip by strip; K is STRIP_DEPTH at most then */
     int partial; /* y holds the terms before these; else b is added to them */
 } gemm_block;
-void PD_NAME(gemm_block)(const gemm_block *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1);
+void PD_NAME(gemm_block)(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1);
 
 /* rows [r0, r1) x panels [p0, p1) of y = x w + b, overwritten */
 void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,

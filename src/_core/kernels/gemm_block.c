@@ -12,10 +12,10 @@ static void copy_strip(real *to, ptrdiff_t ld, const tile_args *t, ptrdiff_t m) 
     }
 }
 
-void PD_NAME(gemm_block)(const gemm_block *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1) {
-    const ptrdiff_t tw = tile_width(g->width);
+void PD_NAME(gemm_block)(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1) {
+    const ptrdiff_t w = g->width, tw = tile_width(w);
     const int form = g->cs == 1 ? A_ROWS : A_COLS;
-    const int copied = !strips_stay(caches, g->rs, g->cs) && g->columns > tw && g->K <= STRIP_DEPTH;
+    const int copied = g->copied && g->columns > tw; /* one tile reads each row but once */
     real strip[STRIP] __attribute__((aligned(64)));
     for (ptrdiff_t r = r0, m; r < r1; r += m) {
         m = tile_height(r1 - r);
@@ -36,8 +36,13 @@ void PD_NAME(gemm_block)(const gemm_block *g, const pd_caches *caches, ptrdiff_t
             t.at = NULL;
         }
         const tile_fn tile = PD_NAME(gemm_tile)(form, tw, m);
-        for (ptrdiff_t j = 0; j < g->columns; j += tw) {
-            t.b = g->w + j / g->width * g->next + j % g->width;
+        const real *panel = g->w;
+        for (ptrdiff_t j = 0, in = 0; j < g->columns; j += tw, in += tw) { /* in: the panel's column */
+            if (in == w) {
+                panel += g->next;
+                in = 0;
+            }
+            t.b = panel + in;
             t.c = g->y + r * g->ldy + j;
             t.init = g->partial ? t.c : g->b ? g->b + j : NULL;
             t.ldi = g->partial ? g->ldy : 0;

@@ -12,7 +12,8 @@ enum { NARROW = VL > 4 ? VL / 4 : 1 };
 /* Inputs [lo, hi) of a narrow panel: dw^T = dy^T x, from x as it lies, turned when it is stored. */
 static void narrow(const pd_gemm_dw_args *a, const batch_rows *x, ptrdiff_t lo, ptrdiff_t hi) {
     const ptrdiff_t O = a->O, w = panel_width(O);
-    real *dw = a->dw, turned[NARROW * TILE_WIDTH] = {0};
+    real *dw = a->dw, turned[NARROW * TILE_WIDTH];
+    for (ptrdiff_t i = O * TILE_WIDTH; i < w * TILE_WIDTH; i++) turned[i] = 0;
     for (ptrdiff_t i = lo, n; i < hi; i += n) {
         for (n = TILE_WIDTH; n > hi - i;) n /= 2;
         const tile_args t = {.a = a->dy,
@@ -107,11 +108,12 @@ typedef struct {
     ahead next;
 } job;
 
-/* Rows [b0, b0 + t.run) of the gradient of inputs [i0, i1) of panel p. t: how rows of x are read where they lie. */
-PD_INLINE void panel_rows(job *q, tile_args t, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0, ptrdiff_t i1) {
+/* Rows [b0, b0 + t->run) of the gradient of inputs [i0, i1) of panel p. t: how those rows are read; x: the first of them
+ * where they lie. */
+PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0, ptrdiff_t i1) {
     const pd_gemm_step_args *s = q->s;
-    const ptrdiff_t I = q->a->I, O = q->a->O, w = panel_width(O), tw = tile_width(w), rows = t.run;
-    const real *x = t.a, *dy = (const real *)q->a->dy + b0 * O + p * w;
+    const ptrdiff_t I = q->a->I, O = q->a->O, w = panel_width(O), tw = tile_width(w), rows = t->run;
+    const real *dy = (const real *)q->a->dy + b0 * O + p * w;
     real held[HELD_ROWS * PANEL] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < w; j += tw) {
         const ptrdiff_t left = O - p * w - j;
@@ -122,19 +124,19 @@ PD_INLINE void panel_rows(job *q, tile_args t, ptrdiff_t p, ptrdiff_t b0, ptrdif
         if (q->copied) { /* the rest of a strip */
             const ptrdiff_t strip = (i - q->from) / TILE_ROWS, skip = (i - q->from) % TILE_ROWS;
             m = min_(TILE_ROWS - skip, i1 - i);
-            t.a = q->copied + strip * strip_size(rows) + skip;
+            t->a = q->copied + strip * strip_size(rows) + skip;
         } else {
             m = tile_height(i1 - i);
-            t.a = x + i;
+            t->a = x + i;
         }
         const tile_fn tile = PD_NAME(gemm_tile)(A_COLS, tw, m);
         real *dw = s ? held + waiting * w : (real *)q->a->dw + (p * I + i) * w;
         if (s) step_fetch(s, (p * I + i) * w, m * w);
         for (ptrdiff_t j = 0; j < w; j += tw) {
-            t.b = q->pack + j * rows;
-            t.c = dw + j;
-            t.init = b0 || q->a->add ? t.c : NULL;
-            tile(&t);
+            t->b = q->pack + j * rows;
+            t->c = dw + j;
+            t->init = b0 || q->a->add ? t->c : NULL;
+            tile(t);
         }
         rows_fetch(&q->next.rows, q->next.each);
         if (!s) continue;
@@ -164,25 +166,33 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
     const int copy = last - first >= PD_PANELS_TO_COPY && !columns_stay(step->caches, most, x.stride, tw);
     const ptrdiff_t inputs = copy ? COPIED / strip_size(most) * TILE_ROWS : I, panels = copy ? last - first : 1;
     ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x */
-    tile_args t = {.a = x.x, .rs = 1, .runs = 1, .ldb = tw, .ldi = w, .ldc = w, .n = tw};
+    tile_args t; /* not cleared as a whole: that takes as long as a small tile */
+    t.rs = 1;
+    t.runs = 1;
+    t.ldb = tw;
+    t.ldi = w;
+    t.ldc = w;
+    t.n = tw;
     t.cs = copy ? TILE_ROWS : x.stride;
     t.at = copy || !x.list ? NULL : at;
-    job q = {.a = a,
-             .s = s,
-             .step = step,
-             .pack = (real *)a->pack + step->thread * a->pack_stride,
-             .copied = copy ? copied : NULL,
-             .next = look_ahead(a, step, share, hi - lo)};
+    job q = {a,
+             s,
+             step,
+             (real *)a->pack + step->thread * a->pack_stride,
+             copy ? copied : NULL,
+             0,
+             look_ahead(a, step, share, hi - lo)};
     for (; q.from < I; q.from += inputs)
         for (ptrdiff_t p0 = first; p0 < last; p0 += panels)
             for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
                 const ptrdiff_t to = min_(I, q.from + inputs);
                 t.run = min_(BATCH_BLOCK, a->B - b0);
-                t.a = x.x + (x.list ? 0 : b0 * x.stride);
-                for (ptrdiff_t b = 0; b < t.run; b++) at[b] = (x.list ? (ptrdiff_t)x.list[b0 + b] : b) * x.stride;
-                if (copy) copy_columns(copied, t.a, at, t.run, q.from, to, I);
+                const real *block = x.x + (x.list ? 0 : b0 * x.stride);
+                for (ptrdiff_t b = 0; (copy || x.list) && b < t.run; b++)
+                    at[b] = (x.list ? (ptrdiff_t)x.list[b0 + b] : b) * x.stride;
+                if (copy) copy_columns(copied, block, at, t.run, q.from, to, I);
                 for (ptrdiff_t p = p0; p < min_(last, p0 + panels); p++)
-                    panel_rows(&q, t, p, b0, max_(q.from, lo - p * I), min_(to, hi - p * I));
+                    panel_rows(&q, &t, block, p, b0, max_(q.from, lo - p * I), min_(to, hi - p * I));
             }
 }
 

@@ -6,15 +6,16 @@
 
 void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
                         ptrdiff_t p1) {
-    const ptrdiff_t w = panel_width(g->O), stay = strips_stay(caches, g->rs, g->cs), few = r1 - r0 <= TILE_ROWS;
+    const ptrdiff_t w = panel_width(g->O);
+    const int few = r1 - r0 <= TILE_ROWS, copied = !few && !strips_stay(caches, g->rs, g->cs);
     const ptrdiff_t kept = min_(part_of_l2(caches, 1, 1), PD_WEIGHTS_KEPT / (ptrdiff_t)sizeof(real));
     const int once = few || (p1 - p0) * g->I * w <= kept;
-    const ptrdiff_t depth = !stay && !few ? min_(K_BLOCK, STRIP_DEPTH) : once ? g->I : K_BLOCK;
-    const ptrdiff_t k_blocks = blocks_of(g->I, depth);
-    const ptrdiff_t panels = once ? p1 - p0 : part_of_l2(caches, 1, PD_BLOCK_OF_W) / (min_(g->I, depth) * w) + 1;
+    const ptrdiff_t depth = copied ? min_(K_BLOCK, STRIP_DEPTH) : once ? g->I : K_BLOCK, K = block_of(g->I, depth);
+    const ptrdiff_t panels = once ? p1 - p0 : part_of_l2(caches, 1, PD_BLOCK_OF_W) / (K * w) + 1;
     if (few && r0 < r1) p0 = PD_NAME(gemm_few)(g, r0, r1 - r0, p0, p1);
-    for (ptrdiff_t i = 0; i < k_blocks; i++) {
-        const ptrdiff_t k = g->I * i / k_blocks, k_end = g->I * (i + 1) / k_blocks;
+    ptrdiff_t k = 0;
+    do {
+        const ptrdiff_t k_end = min_(g->I, k + K);
         for (ptrdiff_t p = p0, q; p < p1; p = q) {
             q = min_(p1, p + panels);
             const gemm_block block = {.x = g->x + k * g->cs,
@@ -30,8 +31,10 @@ void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r
                                       .next = g->next,
                                       .ldw = g->ldw,
                                       .list = g->list,
+                                      .copied = copied,
                                       .partial = k > 0};
-            PD_NAME(gemm_block)(&block, caches, r0, r1);
+            PD_NAME(gemm_block)(&block, r0, r1);
         }
-    }
+        k = k_end;
+    } while (k < g->I);
 }

@@ -50,8 +50,9 @@ static void activate(const pd_matmul_args *a, const pd_step *step, real *y, ptrd
     }
 }
 
-/* Rows [r0, r1) of a part of y, of which the terms before k are there. */
-static void multiply(const pd_matmul_args *a, const pd_step *step, real *room, part p, ptrdiff_t r0, ptrdiff_t r1) {
+/* Rows [r0, r1) of a part of y, of which the terms before k are there. copied: as for gemm_block. */
+static void multiply(const pd_matmul_args *a, const pd_step *step, real *room, int copied, part p, ptrdiff_t r0,
+                     ptrdiff_t r1) {
     const ptrdiff_t w = width_for(p.n), K = p.k_end - p.k;
     const int packed = a->transposed || p.n < w || r1 - r0 >= ROWS_TO_PACK;
     real bias[TILE_WIDTH]; /* tiles read it at full width */
@@ -71,8 +72,9 @@ static void multiply(const pd_matmul_args *a, const pd_step *step, real *room, p
                               .ldy = a->ldy,
                               .next = packed ? K * w : w,
                               .ldw = packed ? w : a->ldb,
+                              .copied = copied,
                               .partial = p.k > 0};
-    PD_NAME(gemm_block)(&block, step->caches, r0, r1);
+    PD_NAME(gemm_block)(&block, r0, r1);
     if (a->act && p.k_end == a->I) activate(a, step, (real *)a->y + r0 * a->ldy + p.c, r1 - r0, p.n);
 }
 
@@ -119,19 +121,20 @@ static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) 
     if (rows == 0 || c0 >= c1) return;
 
     real room[ROOM] __attribute__((aligned(64)));
-    const ptrdiff_t stay = strips_stay(step->caches, a->rs, a->cs);
-    const ptrdiff_t depth = min_(rows < ROWS_TO_PACK ? K_BLOCK : PD_PACKED_DEPTH, stay ? K_BLOCK : STRIP_DEPTH);
-    const ptrdiff_t k_blocks = blocks_of(a->I, depth), K = (a->I + k_blocks - 1) / k_blocks;
-    const ptrdiff_t columns = ROOM / (K + !K) / TILE_WIDTH * TILE_WIDTH;
-    const ptrdiff_t r_blocks = blocks_of(rows, part_of_l2(step->caches, PD_ROWS_OF_A, 1) / (K + !K));
-    for (ptrdiff_t i = 0; i < k_blocks; i++) {
-        const ptrdiff_t k = a->I * i / k_blocks, k_end = a->I * (i + 1) / k_blocks;
-        for (ptrdiff_t j = 0; j < r_blocks; j++)
-            for (part p = {.c = c0, .k = k, .k_end = k_end}; p.c < c1; p.c += p.n) {
+    const int copied = !strips_stay(step->caches, a->rs, a->cs);
+    const ptrdiff_t depth = min_(rows < ROWS_TO_PACK ? K_BLOCK : PD_PACKED_DEPTH, copied ? STRIP_DEPTH : K_BLOCK);
+    const ptrdiff_t K = block_of(a->I, depth), columns = ROOM / K / TILE_WIDTH * TILE_WIDTH;
+    const ptrdiff_t height = block_of(rows, part_of_l2(step->caches, PD_ROWS_OF_A, 1) / K);
+    part p = {0};
+    do {
+        p.k_end = min_(a->I, p.k + K);
+        for (ptrdiff_t r = 0; r < rows; r += height)
+            for (p.c = c0; p.c < c1; p.c += p.n) {
                 p.n = columns_of(c1 - p.c, columns);
-                multiply(a, step, room, p, r0 + rows * j / r_blocks, r0 + rows * (j + 1) / r_blocks);
+                multiply(a, step, room, copied, p, r0 + r, r0 + min_(rows, r + height));
             }
-    }
+        p.k = p.k_end;
+    } while (p.k < a->I);
 }
 
 PD_KERNEL(matmul) {

@@ -1,0 +1,39 @@
+"""What tells a run from others: its options and the content of its data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydl.data.images import files
+from pydl.pipeline.options import TrainOptions
+
+_NO_MATTER = ("out", "threads", "tune")  # where it goes, how fast; a search goes on with more trials
+
+
+def identity(options: TrainOptions) -> dict[str, Any]:
+    """Digests of a run: `sha256` of its data, and `run`, which is the same for equal data and options.
+
+    Only what was left by an interrupted run of the same `run` can be gone on with.
+    """
+    given = {name: value for name, value in options.to_json().items() if name not in _NO_MATTER}
+    content = {name: digest(given[name]) for name in ("data", "test") if given[name] is not None}
+    given |= {name: found for name, found in content.items() if found is not None}  # wherever the files lie
+    return {"sha256": content["data"], "run": _sha256(json.dumps(given, sort_keys=True))}
+
+
+def digest(path: str) -> str | None:
+    """The SHA-256 of a file, or of the names and digests of the images in a folder; None for anything else."""
+    place = Path(path)
+    if place.is_dir():
+        return _sha256(json.dumps([(name, digest(str(place / name))) for name in files(place)]))
+    if not place.is_file():
+        return None
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
