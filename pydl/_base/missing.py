@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 
 def missing(module: str, name: str, own: Iterable[str]) -> AttributeError:
@@ -31,10 +32,16 @@ def _remark(name: str, own: set[str], module: str) -> str:
 
 
 def explain(module: ModuleType) -> None:
-    """Let attributes that a module lacks be explained."""
-    own = module.__all__
-    vars(module)["__getattr__"] = lambda name: _raise(missing(module.__name__, name, own))
+    """Let attributes that a module lacks, and does not bring when asked for, be explained."""
+    bring = vars(module).get("__getattr__")
 
+    def find(name: str) -> Any:
+        if bring is not None:
+            try:
+                return bring(name)
+            except AttributeError:
+                if name in module.__all__:
+                    raise
+        raise missing(module.__name__, name, module.__all__)
 
-def _raise(error: Exception) -> None:
-    raise error
+    vars(module)["__getattr__"] = find

@@ -45,3 +45,9 @@ def test_anything_else_is_plainly_not_there(name: str) -> None:
     with pytest.raises(AttributeError) as raised:
         getattr(pydl.metrics, name)
     assert str(raised.value) == f"module 'pydl.metrics' has no attribute '{name}'"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in pydl.__all__:
+        for inner in getattr(getattr(pydl, name), "__all__", ()):
+            assert getattr(getattr(pydl, name), inner) is not None
