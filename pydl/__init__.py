@@ -23,6 +23,7 @@ from pydl import (
     utils,
 )
 from pydl._base.errors import FormatError
+from pydl._base.missing import explain, missing
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
@@ -46,4 +47,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("pydl")
-    raise AttributeError(f"module 'pydl' has no attribute {name!r}")
+    raise missing("pydl", name, __all__)
+
+
+for _module in (
+    activations, callbacks, constraints, initializers, layers, losses, metrics, models, ops, optimizers,
+    optimizers.schedules, regularizers, utils,
+):  # fmt: skip
+    explain(_module)

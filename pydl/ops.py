@@ -12,7 +12,6 @@ from pydl._base import check
 from pydl._engine.matmul import multiply, product
 from pydl.activations import (
     elu,
-    gelu,
     hard_sigmoid,
     leaky_relu,
     log_softmax,
@@ -33,6 +32,14 @@ __all__ = [
 ]  # fmt: skip
 
 Array = np.ndarray
+
+
+def gelu(x: Any, approximate: bool = True) -> Array:
+    """x * P(X <= x), X standard normal, or, by default as in Keras, its approximation by tanh.
+
+    `pydl.activations.gelu` and the layers' "gelu" are exact by default, as in Keras too.
+    """
+    return activations.gelu(x, approximate)
 
 
 def matmul(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pydl import Input, Sequential, layers
+from pydl import Input, Sequential, layers, ops
 from pydl import activations as a
 from pydl._engine.facts import activations, run_op
 from tests.numpy_forward import ACTIVATIONS
@@ -189,3 +189,10 @@ def test_classes_of_a_single_unit_are_warned_of():
     model = Sequential([Input((2,)), layers.Dense(1, "sigmoid")])
     with pytest.warns(UserWarning, match=r"one unit, is 0 whatever.*binary_crossentropy"):
         model.compile("sgd", "categorical_crossentropy")
+
+
+def test_gelu_is_exact_by_default_but_for_the_one_of_ops():
+    """As in Keras, where `ops.gelu` approximates."""
+    np.testing.assert_array_equal(ops.gelu(X), a.gelu(X, approximate=True))
+    np.testing.assert_array_equal(ops.gelu(X, approximate=False), a.gelu(X))
+    assert (ops.gelu(X) != a.gelu(X)).any()

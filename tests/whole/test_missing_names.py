@@ -1,0 +1,53 @@
+"""Attributes that a public module lacks: the error tells what Keras has from what was misspelt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import pydl
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "plot_model"),
+        (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "reshape"),
+        (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
+    ],
+)  # fmt: skip
+def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"module '{module.__name__}' has no attribute '{name}': Keras has it"):
+        getattr(module, name)
+    assert not hasattr(module, name)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "meant"),
+    [
+        (pydl.layers, "Desne", "'Dense'?"), (pydl.layers, "DropOut", "'Dropout'?"),
+        (pydl, "sequential", "'Sequential'?"),
+        (pydl.metrics, "Percision", "'Precision'?"), (pydl.optimizers, "RMSPorp", "'RMSprop'?"),
+        (pydl.callbacks, "EarlyStoping", "'EarlyStopping'?"),
+        (pydl.layers, "Conv2d", "'Conv2D'? Keras has it, pydl does not"),
+        (pydl.optimizers.schedules, "CosineDecai", "'CosineDecay'?"),
+    ],
+)  # fmt: skip
+def test_what_is_misspelt_is_said_to_be_meant(module: Any, name: str, meant: str) -> None:
+    with pytest.raises(AttributeError) as raised:
+        getattr(module, name)
+    assert str(raised.value).partition("did you mean ")[2].startswith(meant)
+
+
+@pytest.mark.parametrize("name", ["Foo", "__path__x", "_private"])
+def test_anything_else_is_plainly_not_there(name: str) -> None:
+    with pytest.raises(AttributeError) as raised:
+        getattr(pydl.metrics, name)
+    assert str(raised.value) == f"module 'pydl.metrics' has no attribute '{name}'"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in pydl.__all__:
+        for inner in getattr(getattr(pydl, name), "__all__", ()):
+            assert getattr(getattr(pydl, name), inner) is not None
