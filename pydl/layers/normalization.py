@@ -93,6 +93,8 @@ class BatchNormalization(_Normalization):
     In training with the batch's mean and (biased) variance, which also move the running ones,
     `moving = momentum * moving + (1 - momentum) * batch`; otherwise, when frozen, and where it was called with
     `training=False`, with the running ones.
+    Masked steps count in neither, but are normalized as well, as in Keras: `mean = sum(m * x) / n` and
+    `var = sum(m * (x - mean)^2) / n` with the mask m of 0 and 1 and `n = sum(m) + 1e-7`.
     Source: Ioffe and Szegedy, ICML 2015.
 
     Parameters
@@ -155,14 +157,10 @@ class BatchNormalization(_Normalization):
         if not b.training or not self.trainable:
             b.emit("bn_infer", O=n, **t.by_last(), **common)
         else:
-            if t.mask is not None:
-                raise ValueError(
-                    f'BatchNormalization "{self.name}": its statistics cannot leave masked steps out yet; put it in '
-                    "front of the layer that makes the mask, or use LayerNormalization"
-                )
             statistics = {name: b.buffer((n,)) for name in ("bmean", "bmean_low", "brstd")}
             b.notes[id(y.value)] = statistics
-            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, **statistics, **common)
+            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, mask=_mask(t),
+                   **statistics, **common)  # fmt: skip
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
@@ -170,7 +168,7 @@ class BatchNormalization(_Normalization):
         of_batch = id(y.value) in b.notes
         common = {
             "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "n": t.shape[-1], "B": t.rows_of_last,
-            **(b.notes[id(y.value)] if of_batch else self._moving(b)),
+            **({"mask": _mask(t)} | b.notes[id(y.value)] if of_batch else self._moving(b)),
         }  # fmt: skip
         if of_batch:
             b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
@@ -192,6 +190,11 @@ class BatchNormalization(_Normalization):
             array_of(one)[...] = 1
             b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
         return {"bmean": self.moving_mean.buffer, "bmean_low": zero, "brstd": rstd}
+
+
+def _mask(t: Tensor) -> Any:
+    """1 for each row of the last axis that counts, 0 for the others; None if all do."""
+    return t.mask and t.mask.buffer
 
 
 class LayerNormalization(_Normalization):

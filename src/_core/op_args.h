@@ -152,19 +152,20 @@
 
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
- *   mean is bmean + bmean_low */
+ *   mean is bmean + bmean_low   mask [B] 1 or 0, or NULL: all rows count */
 #define PD_FIELDS_bn_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) OUT(y, R(a->B * a->n)) IN(gamma, R(a->n)) IN(beta, R(a->n)) OUT(mean, R(a->n)) \
     OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(bmean_low, R(a->n)) OUT(brstd, R(a->n)) \
-    INT(n) INT(B) REAL(momentum) REAL(eps)
+    ALL(mask, R(a->B)) INT(n) INT(B) REAL(momentum) REAL(eps)
 /* with the moving statistics, by rows:  x y [B][O] */
 #define PD_FIELDS_bn_infer(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) ALL(mean, R(a->O)) \
     ALL(var, R(a->O)) INT(B) INT(O) INT(L) REAL(eps)
-/*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   dgamma dbeta [O] or NULL   add: 1 adds to dgamma and dbeta */
+/*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   mask as before   dgamma dbeta [O] or NULL   add: 1 adds to both */
 #define PD_FIELDS_bn_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dx, R(a->B * a->n)) IN(gamma, R(a->n)) IN(bmean, R(a->n)) \
-    IN(bmean_low, R(a->n)) IN(brstd, R(a->n)) OUT(dgamma, R(a->n)) OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
+    IN(bmean_low, R(a->n)) IN(brstd, R(a->n)) ALL(mask, R(a->B)) OUT(dgamma, R(a->n)) \
+    OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
 /* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
 #define PD_FIELDS_ln_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \

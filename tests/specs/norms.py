@@ -48,18 +48,34 @@ def scattered(rng: np.random.Generator, dtype: str, far: bool, *shape: int) -> N
     return normal(rng, dtype, *shape) + (2.0**20 if far and dtype == "float32" else 0.5)
 
 
-def bn_fwd(shape: Shape, given: bool, far: bool = False) -> Spec:
+EXTRA = 1e-7  # what is added to the number of rows where there is a mask
+
+
+def mask(rng: np.random.Generator, dtype: str, share: float | None, B: int) -> NDArray | None:
+    """1 for that share of the rows, 0 for the others."""
+    return None if share is None else (rng.random(B) < share).astype(dtype)
+
+
+def row_weights(a: Fields) -> tuple[NDArray, float]:
+    """What each row weighs in means, and what their sum is divided by."""
+    m = np.ones(a["B"]) if a["mask"] is None else a["mask"]
+    return m[:, None], m.sum() + (0 if a["mask"] is None else EXTRA)
+
+
+def bn_fwd(shape: Shape, given: bool, far: bool = False, share: float | None = None) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
             "x": scattered(rng, dtype, far, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
             "var": uniform(rng, dtype, 1, 2, O), "bmean": blank(dtype, O), "bmean_low": blank(dtype, O),
-            "brstd": blank(dtype, O),
+            "brstd": blank(dtype, O), "mask": mask(rng, dtype, share, B),
             "n": O, "B": B, "momentum": 0.9, "eps": EPS,
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        mean, var = a["x"].mean(0), a["x"].var(0)
+        m, rows = row_weights(a)
+        mean = (m * a["x"]).sum(0) / rows
+        var = (m * (a["x"] - mean) ** 2).sum(0) / rows
         rstd = 1 / np.sqrt(var + EPS)
         high, low = parts(a["x"], mean)
         return {
@@ -86,19 +102,24 @@ def bn_infer(shape: Shape, given: bool) -> Spec:
     return Spec("bn_infer", args, ("y",), reference, scale=4.0, in_place=(("x", "y"),))  # terms of y reach 4
 
 
-def bn_bwd(shape: Shape, given: bool, add: int = 0) -> Spec:
+def bn_bwd(shape: Shape, given: bool, add: int = 0, share: float | None = None) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
             "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "dx": blank(dtype, B, O),
             "gamma": uniform(rng, dtype, 0.5, 2, O) if given else None, "bmean": normal(rng, dtype, O),
             "brstd": uniform(rng, dtype, 0.5, 2, O), "dgamma": normal(rng, dtype, O), "dbeta": normal(rng, dtype, O),
-            "bmean_low": 0.125 * uniform(rng, dtype, -1, 1, O), "n": O, "B": B, "add": add,
+            "bmean_low": 0.125 * uniform(rng, dtype, -1, 1, O), "mask": mask(rng, dtype, share, B),
+            "n": O, "B": B, "add": add,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
         x = (a["x"] - a["bmean"] - a["bmean_low"]) * a["brstd"]
-        dx = normalized_backward(a["dy"], x, a["brstd"], 0)
+        m, rows = row_weights(a)
+        # by way of the mean, of the variance, and of the mean in it, from which rows that count differ by EXTRA * mean
+        of_mean, of_var = a["dy"].sum(0) / rows, (a["dy"] * x).sum(0) / rows
+        of_both = 0 if a["mask"] is None else of_var * EXTRA * a["bmean"] * a["brstd"] / rows
+        dx = a["brstd"] * (a["dy"] - m * (of_mean + x * of_var - of_both))
         return {
             "dx": dx if a["gamma"] is None else dx * a["gamma"],
             "dgamma": add * a["dgamma"] + (a["dy"] * x).sum(0), "dbeta": add * a["dbeta"] + a["dy"].sum(0),
@@ -200,9 +221,30 @@ def dropout(shape: Shape, rate: float) -> Spec:
 
 
 SPECS = [
-    *(bn_fwd(*case) for case in ((columns, True), (rows, True), (columns, False), (rows, True, True))),
+    *(
+        bn_fwd(*case)
+        for case in (
+            (columns, True),
+            (rows, True),
+            (columns, False),
+            (rows, True, True),
+            (rows, True, False, 0.5),
+            (columns, False, False, 0.5),
+            (rows, True, False, 0.0),
+        )
+    ),
     *(bn_infer(*case) for case in ((wide, True), (tall, True), (wide, False))),
-    *(bn_bwd(*case) for case in ((columns, True), (rows, True), (columns, False), (columns, True, 1))),
+    *(
+        bn_bwd(*case)
+        for case in (
+            (columns, True),
+            (rows, True),
+            (columns, False),
+            (columns, True, 1),
+            (rows, True, 0, 0.5),
+            (columns, False, 1, 0.5),
+        )
+    ),
     *(ln_fwd(*case) for case in ((wide, True), (tall, True), (wide, False), (wide, True, True))),
     *(ln_bwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(ln_grad(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),

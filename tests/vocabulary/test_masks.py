@@ -158,12 +158,57 @@ def test_merging() -> None:
     np.testing.assert_allclose(model.predict([x, y]), expected, RTOL, ATOL)
 
 
-def test_batch_normalization_of_masked_steps_is_refused_in_training() -> None:
-    model = pydl.Sequential([pydl.Input((4, 3)), L.Masking(), L.BatchNormalization(), L.Dense(1)])
+def normalizing_net(**keywords: Any) -> Any:
+    golden = GOLDEN["mask_batchnorm"]
+    norm = L.BatchNormalization(momentum=0.5, epsilon=1e-3, **keywords)
+    model = pydl.Sequential([pydl.Input((4, 3)), L.Masking(), norm])
+    model.set_weights([array(w) for w in golden["init"]])
+    return model
+
+
+def test_batch_normalization() -> None:
+    golden = GOLDEN["mask_batchnorm"]
+    model, x, y = normalizing_net(), array(golden["x"]), array(golden["y"])
+    model.compile(pydl.optimizers.SGD(1.0), "mse")
+    np.testing.assert_allclose(model.predict(x), array(golden["predict"]), RTOL, ATOL)
+    assert model.train_on_batch(x, y) == pytest.approx(golden["loss"], rel=1e-5)
+    for got, wanted in zip(model.get_weights(), golden["weights_after"], strict=True):
+        np.testing.assert_allclose(got, array(wanted), RTOL, ATOL)
+
+
+@pytest.mark.usefixtures("float64")
+def test_gradients_of_batch_normalization(isa: str) -> None:
+    """Those that differences give, of the layer before it as well, though all of its steps reach the outputs."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 5, 4))
+    x[0, 3:], x[1, 1] = 0, 0
+    a = pydl.Input((5, 2))
+    masked = L.BatchNormalization()(L.Dense(4)(L.Masking()(a)))
+    with pytest.warns(UserWarning, match="does not support masking"):  # so that masked steps have gradients, too
+        model = pydl.Model(a, L.Multiply()([masked, masked]))
     model.compile("sgd", "mse")
-    assert model.predict(np.ones((2, 4, 3))).shape == (2, 4, 1)
-    with pytest.raises(ValueError, match="cannot leave masked steps out yet"):
-        model.train_on_batch(np.ones((2, 4, 3)), np.ones((2, 4, 1)))
+    _, gradients = model.loss_and_gradients(x, y)
+    for v in model.trainable_weights:
+        value, found = v.numpy(), gradients[v.path]
+        for at in np.ndindex(value.shape):
+            losses = []
+            for h in (1e-5, -1e-5):
+                moved = value.copy()
+                moved[at] += h
+                v.assign(moved)
+                losses.append(model.loss_and_gradients(x, y)[0])
+            v.assign(value)
+            assert found[at] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-6, abs=1e-8), (v.path, at)
+
+
+def test_batch_normalization_without_a_step_that_counts() -> None:
+    golden = GOLDEN["mask_batchnorm"]
+    model = normalizing_net()
+    model.compile(pydl.optimizers.SGD(1.0), "mse")
+    model.train_on_batch(np.zeros((3, 4, 3), np.float32), array(golden["y"]))
+    _, _, mean, variance = model.get_weights()
+    np.testing.assert_allclose(mean, 0.5 * array(golden["init"][2]))
+    np.testing.assert_allclose(variance, 0.5 * array(golden["init"][3]))
 
 
 def test_a_loss_and_a_metric_in_numpy_see_the_mask() -> None:

@@ -3,13 +3,6 @@
  * x dx [B][O], m [B] of 0 and 1 or NULL (all 1), y dy [B / L][O]. |err| <= eps |y|, and eps |dx|. */
 #include "reduce.h"
 
-/* Rows that count among L. */
-PD_INLINE ptrdiff_t counted(const real *mask, ptrdiff_t L) {
-    ptrdiff_t n = mask ? 0 : L;
-    for (ptrdiff_t t = 0; mask && t < L; t++) n += mask[t] != 0;
-    return n;
-}
-
 PD_KERNEL(mean_steps_fwd) {
     PD_ARGS(mean_steps_fwd);
     const ptrdiff_t O = a->O, L = pd_sample(a->L);
@@ -21,8 +14,8 @@ PD_KERNEL(mean_steps_fwd) {
         PD_FOR_VECTORS (j, m, 0, O) {
             vwide sum = {0};
             for (ptrdiff_t t = 0; t < L; t++)
-                if (!mask || mask[t] != 0) vwide_add(&sum, vload_m(x + t * O + j, m));
-            vstore_m((real *)a->y + s * O + j, vwide_mean(sum, n ? n : 1), m);
+                if (counts(mask, t)) vwide_add(&sum, vload_m(x + t * O + j, m));
+            vstore_m((real *)a->y + s * O + j, vwide_mean(sum, n ? (double)n : 1), m);
         }
     }
 }
@@ -39,8 +32,8 @@ PD_KERNEL(mean_steps_bwd) {
         const vreal count = vset((real)(n ? n : 1));
         for (ptrdiff_t t = 0; t < L; t++) {
             real *dx = (real *)a->dx + (s * L + t) * O;
-            const int counts = !mask || mask[t] != 0;
-            PD_FOR_VECTORS (j, m, 0, O) vstore_sum(dx + j, counts ? vload_m(dy + j, m) / count : zero, m, a->add != 0);
+            const int does = counts(mask, t);
+            PD_FOR_VECTORS (j, m, 0, O) vstore_sum(dx + j, does ? vload_m(dy + j, m) / count : zero, m, a->add != 0);
         }
     }
 }

@@ -3,26 +3,39 @@
  * bn_fwd takes mean and var over the batch, keeps bmean, bmean_low and brstd, and moves mean and var:
  * moving = momentum moving + (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where
  * `add`), dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
+ * With a mask, mean and var are of the rows that count, mean = sum of m[b] x[b] / n with n = sum of m + 1e-7; all rows are
+ * normalized by them. As sum of m[b] (x[b] - mean) is 1e-7 mean then, in rows that count
+ *   dx = gamma rstd (dy - sum(dy) / n - (x^ - 1e-7 mean rstd / n) sum(dy x^) / n), in others dx = gamma rstd dy.
  * Sums in double, in row order. */
 #include "reduce.h"
 
+/* what the number of rows is more by where there is a mask: as in Keras, where it keeps a batch without rows from NaN */
+#define EXTRA 1e-7
+
+PD_INLINE double divisor(const real *mask, ptrdiff_t B) { return (double)counted(mask, B) + (mask ? EXTRA : 0); }
+
 PD_INLINE void forward(const pd_bn_fwd_args *a, ptrdiff_t j, const int W, ptrdiff_t m) {
     const ptrdiff_t n = a->n, B = a->B;
-    const real *x = (const real *)a->x + j, *gamma = a->gamma, *beta = a->beta;
+    const real *x = (const real *)a->x + j, *gamma = a->gamma, *beta = a->beta, *mask = a->mask;
+    const double rows = divisor(mask, B);
     real *y = (real *)a->y + j, *mean = a->mean, *var = a->var, *bmean = a->bmean;
     real *bmean_low = a->bmean_low, *brstd = a->brstd;
     const vreal momentum = vset((real)a->momentum), fresh = vset((real)(1 - a->momentum)), eps = vset((real)a->eps);
     vwide sum[PD_BLOCK] = {0}, squares[PD_BLOCK] = {0};
     vmean center[PD_BLOCK];
     vreal scale[PD_BLOCK], shift[PD_BLOCK];
-    for (ptrdiff_t b = 0; b < B; b++)
+    for (ptrdiff_t b = 0; b < B; b++) {
+        if (!counts(mask, b)) continue;
         for (int v = 0; v < W; v++) vwide_add(&sum[v], vload_m(x + b * n + v * VL, m));
-    for (int v = 0; v < W; v++) center[v] = vwide_mean_of(sum[v], (double)B);
-    for (ptrdiff_t b = 0; b < B; b++)
+    }
+    for (int v = 0; v < W; v++) center[v] = vwide_mean_of(sum[v], rows);
+    for (ptrdiff_t b = 0; b < B; b++) {
+        if (!counts(mask, b)) continue;
         for (int v = 0; v < W; v++) vwide_add_square(&squares[v], vcentred(vload_m(x + b * n + v * VL, m), center[v]));
+    }
     for (int v = 0; v < W; v++) {
         const ptrdiff_t o = j + v * VL;
-        const vreal variance = vwide_mean(squares[v], B), rstd = 1 / vsqrt(variance + eps);
+        const vreal variance = vwide_mean(squares[v], rows), rstd = 1 / vsqrt(variance + eps);
         vstore_m(bmean + o, center[v].high, m);
         vstore_m(bmean_low + o, center[v].low, m);
         vstore_m(brstd + o, rstd, m);
@@ -49,9 +62,10 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
     const ptrdiff_t n = a->n, B = a->B;
     const int add = a->add != 0;
     const real *x = (const real *)a->x + j, *dy = (const real *)a->dy + j, *gamma = a->gamma;
-    const real *bmean = (const real *)a->bmean + j, *bmean_low = (const real *)a->bmean_low + j;
+    const real *mask = a->mask, *bmean = (const real *)a->bmean + j, *bmean_low = (const real *)a->bmean_low + j;
     const real *brstd = (const real *)a->brstd + j;
     real *dx = a->dx ? (real *)a->dx + j : NULL, *dgamma = a->dgamma, *dbeta = a->dbeta;
+    const double rows = divisor(mask, B);
     vwide sum[PD_BLOCK] = {0}, product[PD_BLOCK] = {0};
     vmean center[PD_BLOCK];
     vreal rstd[PD_BLOCK], scale[PD_BLOCK], mean_dy[PD_BLOCK], mean_product[PD_BLOCK];
@@ -70,16 +84,19 @@ PD_INLINE void backward(const pd_bn_bwd_args *a, ptrdiff_t j, const int W, ptrdi
     for (int v = 0; v < W; v++) {
         if (dgamma) vstore_sum(dgamma + j + v * VL, vnarrow(product[v]), m, add);
         if (dbeta) vstore_sum(dbeta + j + v * VL, vnarrow(sum[v]), m, add);
-        mean_dy[v] = vwide_mean(sum[v], B);
-        mean_product[v] = vwide_mean(product[v], B);
+        mean_dy[v] = vwide_mean(sum[v], rows);
+        mean_product[v] = vwide_mean(product[v], rows);
+        if (mask) mean_dy[v] -= vset((real)(EXTRA / rows)) * center[v].high * rstd[v] * mean_product[v];
     }
     if (!dx) return;
-    for (ptrdiff_t b = 0; b < B; b++)
+    for (ptrdiff_t b = 0; b < B; b++) {
+        const int does = counts(mask, b);
         for (int v = 0; v < W; v++) {
             const ptrdiff_t i = b * n + v * VL;
-            const vreal normal = vcentred(vload_m(x + i, m), center[v]) * rstd[v];
-            vstore_m(dx + i, scale[v] * (vload_m(dy + i, m) - mean_dy[v] - normal * mean_product[v]), m);
+            const vreal d = vload_m(dy + i, m), normal = vcentred(vload_m(x + i, m), center[v]) * rstd[v];
+            vstore_m(dx + i, scale[v] * (does ? d - mean_dy[v] - normal * mean_product[v] : d), m);
         }
+    }
 }
 
 PD_KERNEL(bn_bwd) {

@@ -58,9 +58,18 @@ PD_INLINE real row_max(const real *x, ptrdiff_t n) {
     return vmaximum(top);
 }
 /* each lane divided by n, in the dtype of the kernel */
-PD_INLINE vreal vwide_mean(vwide w, ptrdiff_t n) {
-    for (int i = 0; i < VWIDE; i++) w.part[i] /= (double)n;
+PD_INLINE vreal vwide_mean(vwide w, double n) {
+    for (int i = 0; i < VWIDE; i++) w.part[i] /= n;
     return vnarrow(w);
+}
+
+/* Whether row b counts: mask [rows] of 0 and 1, or NULL if all do. */
+PD_INLINE int counts(const real *mask, ptrdiff_t b) { return !mask || mask[b] != 0; }
+/* Rows that count among so many. */
+PD_INLINE ptrdiff_t counted(const real *mask, ptrdiff_t rows) {
+    ptrdiff_t n = mask ? 0 : rows;
+    for (ptrdiff_t b = 0; mask && b < rows; b++) n += mask[b] != 0;
+    return n;
 }
 
 /* A mean as the sum of two numbers: rounded to one alone, that of values far from zero is as far from the true mean as
