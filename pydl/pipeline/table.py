@@ -27,6 +27,7 @@ from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
 from pydl.pipeline.reading import AS_FOUND, Reading
+from pydl.pipeline.sheets import Sheet
 
 SUFFIXES = {
     ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
@@ -35,8 +36,8 @@ SUFFIXES = {
 }  # fmt: skip
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
-_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
-FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow or NPZ"
+_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
+FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ or a spreadsheet"
 
 
 def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
@@ -46,7 +47,7 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     ----------
     path : str or Path
         CSV with any delimiter, TSV, JSON lines (these also packed: `.gz`, `.bz2`, `.xz`, one file in a `.zip`),
-        Parquet, Arrow, NPZ with arrays of equal length.
+        Parquet, Arrow, NPZ with arrays of equal length, xlsx, xls and ods with the extra `tables`.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.
@@ -63,8 +64,8 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     notes: list[str] = []
     told: dict[str, Any] = _told(reading.notation, reading.codes)
     with _plain_errors(path):
-        if kind == "delimited":
-            file = Delimited(path, reading)
+        if kind in _FOUND_OUT:
+            file = _FOUND_OUT[kind](path, reading)
             frame = file.read()
             notes += file.notes
             told = _told(file.notation, file.codes)
@@ -230,7 +231,7 @@ def _kind(path: Path) -> str:
 def _kind_of_archive(path: Path) -> str:
     found = members(path)
     if any(name in ("[Content_Types].xml", "xl/workbook.xml", "content.xml") for name in found):
-        raise ValueError("this is a spreadsheet; save it as CSV first")
+        return "sheet"
     if not found or any(name.endswith(".npy") for name in found):
         return "npz"
     kind = SUFFIXES.get(inner_name(path).suffix.lower(), "delimited")
@@ -318,6 +319,9 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
+_FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet]] = {"delimited": Delimited, "sheet": Sheet}
+
+
 def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
     kind = _kind(path)
@@ -325,8 +329,8 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     first, told = 0, _told(reading.notation, reading.codes)
     file = None
     with _plain_errors(path):
-        if kind == "delimited":
-            file = Delimited(path, reading)
+        if kind in _FOUND_OUT:
+            file = _FOUND_OUT[kind](path, reading)
             notes, told = file.notes, _told(file.notation, file.codes)
         for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
@@ -336,8 +340,8 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
 
 
 def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
-    if kind == "delimited":
-        yield from Delimited(path).chunks(rows)
+    if kind in _FOUND_OUT:
+        yield from _FOUND_OUT[kind](path, AS_FOUND).chunks(rows)
     elif kind == "json":
         lines = _json_rows(path)
         while some := list(islice(lines, rows)):

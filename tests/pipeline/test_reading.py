@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import json
 import lzma
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -293,3 +294,51 @@ def test_npz_of_another_byte_order(tmp_path: Path) -> None:
     frame = read_table(tmp_path / "t.npz")
     assert frame.to_dict("list") == {"x0": [0, 2, 4], "x1": [1, 3, 5], "n": [0, 1, 2]}
     assert all(kind.isnative for kind in frame.dtypes)
+
+
+def cell(value: str | float) -> str:
+    return f"<c><v>{value}</v></c>" if isinstance(value, float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def spreadsheet(path: Path, rows: list[list[str | float]]) -> None:
+    """The least that is a workbook of one sheet."""
+    of = "http://schemas.openxmlformats.org"
+    types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    sheet = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    office = f"{of}/officeDocument/2006/relationships"
+    related = f'<Relationships xmlns="{of}/package/2006/relationships"><Relationship Id="r1" Type="{office}'
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{of}/package/2006/content-types"><Default Extension="rels" ContentType='
+        '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
+        f'"{types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="{types}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'{related}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{office}"><sheets>'
+        '<sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{related}/worksheet" Target="s.xml"/></Relationships>',
+        "xl/s.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{sheet}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+
+
+def test_spreadsheets(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    names: list[str | float] = ["who", "age", "height", "code"]
+    rows: list[list[str | float]] = [["Ann", 31.0, 1.5, "007"], ["Bob", 45.0, 1.75, "12"], ["Cid", 28.0, 2.0, "NA"]]
+    spreadsheet(tmp_path / "t.xlsx", [["Staff of 2020"], names, *rows])
+    frame = both(tmp_path / "t.xlsx")
+    assert frame.drop(columns="code").to_dict("list") == {
+        "who": ["Ann", "Bob", "Cid"], "age": [31, 45, 28], "height": [1.5, 1.75, 2.0],
+    }  # fmt: skip
+    assert frame["age"].dtype == np.int64
+    assert frame["code"].tolist()[:2] == ["007", "12"]
+    assert frame["code"].isna().tolist() == [False, False, True]
+    assert "1 row above the header left out" in notes(frame)
+
+
+def test_spreadsheets_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spreadsheet(tmp_path / "t.xlsx", [["a", "b"], [1.0, 2.0]])
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(ValueError, match=r'a spreadsheet needs python-calamine: pip install "pydl\[tables\]"; or save'):
+        read_table(tmp_path / "t.xlsx")

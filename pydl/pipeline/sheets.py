@@ -1,0 +1,104 @@
+"""Spreadsheets (xlsx, xls, ods): the first sheet that holds a table, its header found as in delimited text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pydl.pipeline.header import find_header
+from pydl.pipeline.reading import AS_FOUND, Reading
+from pydl.pipeline.records import Record
+
+Cells = list[Any]
+
+
+class Sheet:
+    """One sheet, read whole.
+
+    Parameters
+    ----------
+    path : Path
+    reading : Reading
+        What is known of it.
+
+    Attributes
+    ----------
+    notes, notation, codes
+        As of `delimited.Delimited`.
+
+    Raises
+    ------
+    ValueError
+        Without python-calamine; a file without a table.
+    """
+
+    def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
+        self.path, self.notes, self.notation, self.codes = path, list[str](), reading.notation, reading.codes
+        rows = self._rows()
+        found = [Record(i + 1, "", [_text(cell) for cell in _used(row)]) for i, row in enumerate(rows) if _used(row)]
+        if not found:
+            raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
+        header = find_header(found, reading.wanted, reading.header)
+        if header.above:
+            self.notes.append(f"{header.above} row{'s' * (header.above > 1)} above the header left out")
+        below = [row for row in rows[header.line - 1 :] if _used(row)]
+        width = max([len(header.names), *(len(_used(row)) for row in below)])
+        names = header.names if header.is_there else [f"column {i + 1}" for i in range(width)]
+        self.names = [*names, *[""] * (width - len(names))]
+        self.rows = [[*_used(row), *[None] * (width - len(_used(row)))] for row in below]
+
+    def read(self) -> pd.DataFrame:
+        """All rows."""
+        frame = pd.DataFrame(self.rows, columns=range(len(self.names)), dtype=object)
+        columns = {i: _typed(frame[i]) for i in frame.columns}
+        return pd.DataFrame(columns).set_axis(self.names, axis=1)
+
+    def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
+        """All rows in tables of at most `rows`."""
+        frame = self.read()
+        for start in range(0, len(frame), rows):
+            yield frame.iloc[start : start + rows]
+
+    def _rows(self) -> list[Cells]:
+        try:
+            import python_calamine
+        except ImportError:
+            raise ValueError(
+                'a spreadsheet needs python-calamine: pip install "pydl[tables]"; or save it as CSV'
+            ) from None
+        try:
+            with python_calamine.CalamineWorkbook.from_path(str(self.path)) as book:
+                found = [book.get_sheet_by_name(name) for name in book.sheet_names]
+                sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
+        except python_calamine.CalamineError as error:
+            raise ValueError(str(error)) from None
+        filled = [name for name, rows in sheets.items() if sum(bool(_used(row)) for row in rows) > 1]
+        if len(filled) > 1:
+            self.notes.append(f'of {len(filled)} sheets the first is read, "{filled[0]}"')
+        return sheets[filled[0]] if filled else []
+
+
+def _used(row: Cells) -> Cells:
+    """A row without the empty cells at its end, None for those inside."""
+    cells = [None if cell == "" else cell for cell in row]
+    while cells and cells[-1] is None:
+        cells.pop()
+    return cells
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(int(cell)) if isinstance(cell, float) and cell == int(cell) else str(cell)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Numbers as such, whole ones as integers; days and times of day as text."""
+    present = column.dropna()
+    kinds = {type(cell) for cell in present}
+    if kinds <= {int, float} and kinds:
+        numbers = column.astype("float64")
+        whole = len(present) == len(column) and bool((numbers % 1 == 0).all()) and bool((numbers.abs() < 2**53).all())
+        return numbers.astype("int64") if whole else numbers
+    return column if kinds <= {bool} else column.map(_text, na_action="ignore")
