@@ -183,10 +183,10 @@ class _Make:
     def __init__(self, rows: Sequence[Values]) -> None:
         self.columns = [_make(column) for column in zip(*rows, strict=True)] if rows else []
 
-    def __call__(self, rows: Sequence[Values]) -> bool | None:
-        """Whether rows look like the table's, None where no column tells."""
+    def __call__(self, rows: Sequence[Values]) -> int:
+        """In how many columns, one at least, rows look like the table's; 0 if they do not in one of them."""
         told = [(j, make) for j, make in enumerate(self.columns) if make is not None]
-        return all(_is_of(row[j].strip(), make) for row in rows for j, make in told) if told else None
+        return max(1, len(told)) if all(_is_of(row[j].strip(), make) for row in rows for j, make in told) else 0
 
 
 def _make(column: Sequence[str]) -> set[str] | str | None:

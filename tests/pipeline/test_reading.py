@@ -83,6 +83,12 @@ def test_texts_of_many_lines_are_values(file: Callable[..., Path]) -> None:
     assert frame["label"].tolist() == ["pos", "neg"] * 30
 
 
+def test_a_value_of_two_lines_that_look_like_rows(file: Callable[..., Path]) -> None:
+    frame = both(file("t;n\n" + "a;1\n" * 30 + '"x;1\n2";5\n'))
+    assert frame["n"].tolist() == [1] * 30 + [5]
+    assert frame["t"][30] == "x;1\n2"
+
+
 def test_blank_lines_are_values_of_one_column(file: Callable[..., Path]) -> None:
     frame = both(file("x\n-2.0\n\n2.0\n\n\n"))
     np.testing.assert_array_equal(frame["x"], [-2, np.nan, 2])
