@@ -171,6 +171,18 @@ def test_names_in_a_remark(file: Callable[..., Path]) -> None:
     assert list(both(file("#x,y,z\n" + rows.replace(" ", ","))).columns) == ["x", "y", "z"]
 
 
+def test_names_above_rows_of_another_width(file: Callable[..., Path]) -> None:
+    frame = both(file("a,b,\n" + "1,2.5\n" * 9))
+    assert frame.to_dict("list") == {"a": [1] * 9, "b": [2.5] * 9}
+    frame = both(file('"mpg" "cyl"\n' + '"Mazda RX4" 21.5 6\n' * 9))
+    assert frame.to_dict("list") == {"row": ["Mazda RX4"] * 9, "mpg": [21.5] * 9, "cyl": [6] * 9}
+
+
+def test_commas_in_a_single_column(file: Callable[..., Path]) -> None:
+    texts = ["hello", "well, yes", "one, two, three"] * 9
+    assert both(file("text\n" + "\n".join(texts) + "\n")).to_dict("list") == {"text": texts}
+
+
 def test_a_line_break_in_a_name(file: Callable[..., Path]) -> None:
     frame = both(file('"Timestamp\n(UTC)",y\n' + "2020-01-01,0.5\n" * 9))
     assert list(frame.columns) == ["Timestamp (UTC)", "y"]
