@@ -23,6 +23,7 @@ _SAMPLE_CHARACTERS = 1 << 24  # a single row of tens of thousands of columns fit
 _BLOCK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = (",", ";", "\t", "|")
+NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
 _MOSTLY = 0.95
 _FEW_LEVELS = 20
@@ -65,7 +66,7 @@ class Delimited:
         self.fits = _Make(some)
         self.notation = reading.notation or _notation(some, delimiter)
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
-        if reading.delimiter is None and delimiter not in (",", "\t"):
+        if reading.delimiter is None and delimiter not in (",", "\t", NONE):
             name = "blanks" if delimiter == BLANKS else f'"{delimiter}"'
             self.notes.append(f"columns are separated by {name}")
         if self.notation == values.COMMA:
@@ -183,10 +184,10 @@ class _Make:
     def __init__(self, rows: Sequence[Values]) -> None:
         self.columns = [_make(column) for column in zip(*rows, strict=True)] if rows else []
 
-    def __call__(self, rows: Sequence[Values]) -> bool | None:
-        """Whether rows look like the table's, None where no column tells."""
+    def __call__(self, rows: Sequence[Values]) -> int:
+        """In how many columns, one at least, rows look like the table's; 0 if they do not in one of them."""
         told = [(j, make) for j, make in enumerate(self.columns) if make is not None]
-        return all(_is_of(row[j].strip(), make) for row in rows for j, make in told) if told else None
+        return max(1, len(told)) if all(_is_of(row[j].strip(), make) for row in rows for j, make in told) else 0
 
 
 def _make(column: Sequence[str]) -> set[str] | str | None:
@@ -219,15 +220,22 @@ def _notation(rows: Sequence[Values], delimiter: str) -> str | None:
 
 
 def _find_delimiter(lines: list[str], is_whole: bool) -> str:
-    """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma."""
+    """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma.
+
+    Where commas stand in texts of a single column, there is none.
+    """
     best, score = ",", 0.5
+    is_one_column = False
     for delimiter in (*_DELIMITERS, BLANKS):
         found = [r.values for r in records(lines, Splitter(delimiter), is_whole=is_whole) if any(r.values)]
         widths = [len(v) for v in found if not v[0].startswith("#")] or [len(v) for v in found]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if delimiter == ",":
+            is_one_column = widths[:1] == [1] and max(widths) > 1
         if width < 2 or (delimiter == BLANKS and best != ","):
             continue
-        fit = count / len(widths) + 0.25 * (widths[0] == width) + 1e-4 * min(width, 100) - 0.5 * (delimiter == BLANKS)
+        named = widths[0] == width or widths[0] == width - 1 > 1  # R leaves out the name of the rows' names
+        fit = count / len(widths) + 0.25 * named + 1e-4 * min(width, 100) - 0.5 * (delimiter == BLANKS)
         if fit > score:
             best, score = delimiter, fit
-    return best
+    return NONE if is_one_column and score == 0.5 else best

@@ -56,7 +56,7 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     rows = [r for r in found if any(r.values) and not _is_remark(r.values)] or list(found)
     width = _commonest(rows)
     first = next(i for i, r in enumerate(rows) if len(r.values) == width)
-    named = next((i for i, r in enumerate(rows[: first + 50]) if wanted and set(wanted) <= set(_tidy(r))), None)
+    named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if is_there is False:
         return Header([], rows[first].line, False, rows[first].line - 1)
     if named is not None:
@@ -102,7 +102,9 @@ def _above(found: Sequence[Record], rows: Sequence[Record], first: int, width: i
         return None
     row = rows[first - 1]
     names = _tidy(row)
-    fitting = len(names) == width - 1 or (len(names) > width and likeness < 0)
+    while len(names) > width and not names[-1]:
+        names.pop()
+    fitting = len(names) == width - 1 or (len(names) >= width and likeness < 0)
     return _at(row, names) if all(names) and fitting and (likeness < 0 or first == 1) else None
 
 
@@ -115,7 +117,7 @@ def evidence(first: Values, below: Sequence[Values]) -> int:
     """
     votes, whole = 0, list[tuple[int, list[str]]]()
     names = Counter(value.strip() for value in first)
-    below = [row for row in below if row != first]
+    below = [row for row in below if row != first] or below
     for j, name in enumerate(value.strip() for value in first[:MOST_COLUMNS]):
         present = [v for row in below if not _is_missing(v := row[j].strip())]
         if not present or _is_missing(name):

@@ -19,12 +19,13 @@ from typing import Any
 BLANKS = r"\s+"  # the delimiter of columns that any number of blanks part
 _BLOCK = 1 << 16
 _LINES_OF_A_VALUE = 2000  # a quotation mark that nothing closes within so many lines is text
+_ENOUGH = 4  # values that look like those of their column, for lines in a quotation to be records of their own
 _MOST_LEFT_OUT = 0.05
 _NAMED = 5  # lines that a note names
 _OF_BLANKS = re.compile(r'"[^"]*"(?!\S)|\S+')
 
 Values = list[str]
-Fits = Callable[[Sequence[Values]], "bool | None"]
+Fits = Callable[[Sequence[Values]], int]
 
 
 class Splitter:
@@ -93,7 +94,7 @@ def records(
     width : int, optional
         How many values a record should have.
     fits : callable, optional
-        Whether values look like those of the table's columns, None where that cannot be told.
+        In how many columns, one at least, rows look like the table's; 0 if they do not in one of them.
     beyond : iterable of str
         The lines that follow; as many are taken as a quotation that is open at the end needs to be understood.
     is_whole : bool
@@ -153,8 +154,7 @@ def _are_records(
         return width is not None and len(whole) != width and len(each[0]) == width
     if width is not None and len(whole) != width:
         return True
-    seem = fits(each) if fits is not None else None
-    return len(lines) > 2 if seem is None else seem
+    return len(lines) * (1 if fits is None else fits(each)) >= _ENOUGH
 
 
 class Regular(io.TextIOBase):

@@ -67,13 +67,12 @@ class Sheet:
             import python_calamine
         except ImportError:
             raise ValueError(
-                f'{self.path}: a spreadsheet needs python-calamine: pip install "pydl[tables]"; or save it as CSV'
+                'a spreadsheet needs python-calamine: pip install "pydl[tables]"; or save it as CSV'
             ) from None
         try:
             with python_calamine.CalamineWorkbook.from_path(str(self.path)) as book:
-                sheets = {
-                    name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names
-                }
+                found = [book.get_sheet_by_name(name) for name in book.sheet_names]
+                sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
         except python_calamine.CalamineError as error:
             raise ValueError(str(error)) from None
         filled = [name for name, rows in sheets.items() if sum(bool(_used(row)) for row in rows) > 1]

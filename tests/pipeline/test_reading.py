@@ -83,6 +83,12 @@ def test_texts_of_many_lines_are_values(file: Callable[..., Path]) -> None:
     assert frame["label"].tolist() == ["pos", "neg"] * 30
 
 
+def test_a_value_of_two_lines_that_look_like_rows(file: Callable[..., Path]) -> None:
+    frame = both(file("t;n\n" + "a;1\n" * 30 + '"x;1\n2";5\n'))
+    assert frame["n"].tolist() == [1] * 30 + [5]
+    assert frame["t"][30] == "x;1\n2"
+
+
 def test_blank_lines_are_values_of_one_column(file: Callable[..., Path]) -> None:
     frame = both(file("x\n-2.0\n\n2.0\n\n\n"))
     np.testing.assert_array_equal(frame["x"], [-2, np.nan, 2])
@@ -163,6 +169,18 @@ def test_names_in_a_remark(file: Callable[..., Path]) -> None:
     rows = "1.5 2.5 3.5\n" * 20
     assert list(both(file("# made in May\n# x y z\n" + rows)).columns) == ["x", "y", "z"]
     assert list(both(file("#x,y,z\n" + rows.replace(" ", ","))).columns) == ["x", "y", "z"]
+
+
+def test_names_above_rows_of_another_width(file: Callable[..., Path]) -> None:
+    frame = both(file("a,b,\n" + "1,2.5\n" * 9))
+    assert frame.to_dict("list") == {"a": [1] * 9, "b": [2.5] * 9}
+    frame = both(file('"mpg" "cyl"\n' + '"Mazda RX4" 21.5 6\n' * 9))
+    assert frame.to_dict("list") == {"row": ["Mazda RX4"] * 9, "mpg": [21.5] * 9, "cyl": [6] * 9}
+
+
+def test_commas_in_a_single_column(file: Callable[..., Path]) -> None:
+    texts = ["hello", "well, yes", "one, two, three"] * 9
+    assert both(file("text\n" + "\n".join(texts) + "\n")).to_dict("list") == {"text": texts}
 
 
 def test_a_line_break_in_a_name(file: Callable[..., Path]) -> None:
@@ -305,17 +323,16 @@ def spreadsheet(path: Path, rows: list[list[str | float]]) -> None:
     of = "http://schemas.openxmlformats.org"
     types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
     sheet = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
-    related = (
-        f'<Relationships xmlns="{of}/package/2006/relationships"><Relationship Id="r1" Type="{of}/officeDocument/2006'
-    )
+    office = f"{of}/officeDocument/2006/relationships"
+    related = f'<Relationships xmlns="{of}/package/2006/relationships"><Relationship Id="r1" Type="{office}'
     files = {
         "[Content_Types].xml": f'<Types xmlns="{of}/package/2006/content-types"><Default Extension="rels" ContentType='
         '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
         f'"{types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="{types}.worksheet+xml"/></Types>',
-        "_rels/.rels": f'{related}/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{of}/officeDocument/2006/'
-        'relationships"><sheets><sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'{related}/relationships/worksheet" Target="s.xml"/></Relationships>',
+        "_rels/.rels": f'{related}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{office}"><sheets>'
+        '<sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'{related}/worksheet" Target="s.xml"/></Relationships>',
         "xl/s.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{sheet}</sheetData></worksheet>',
     }
     with zipfile.ZipFile(path, "w") as archive:
