@@ -104,11 +104,10 @@ class Model(Trainer):
     def _set_paths(self, prefix: str) -> None:
         """Name the variables by the layers, and models, that they are in."""
         for layer in self._layers:
-            if isinstance(layer, Model):
-                layer._set_paths(f"{prefix}{layer.name}/")
-                continue
-            for v in layer.weights:
-                v.path = f"{prefix}{layer.name}/{v.name}"
+            layer._set_paths(f"{prefix}{layer.name}/")
+
+    def _held_layers(self) -> list[Layer]:
+        return list(self.__dict__.get("_layers", ()))
 
     @property
     def built(self) -> bool:
