@@ -19,6 +19,7 @@ from pydl._engine.graph import (
     code_limits,
     is_open,
     is_symbolic,
+    layers_by_depth,
     order_calls,
     unique_layers,
 )
@@ -76,6 +77,7 @@ class Model(Trainer):
         self.input_codes = code_limits(inputs, self.calls)
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
+        self._ordered: list[Any] | None = None
         if not self.trainable:
             self.trainable = False
         self._name_outputs()
@@ -107,11 +109,10 @@ class Model(Trainer):
     def _set_paths(self, prefix: str) -> None:
         """Name the variables by the layers, and models, that they are in."""
         for layer in self._layers:
-            if isinstance(layer, Model):
-                layer._set_paths(f"{prefix}{layer.name}/")
-                continue
-            for v in layer.weights:
-                v.path = f"{prefix}{layer.name}/{v.name}"
+            layer._set_paths(f"{prefix}{layer.name}/")
+
+    def _held_layers(self) -> list[Layer]:
+        return list(self.__dict__.get("_layers", ()))
 
     @property
     def built(self) -> bool:
@@ -125,8 +126,11 @@ class Model(Trainer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, each once, in order of use."""
-        return list(self._layers)
+        """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input."""
+        if self._ordered is None:
+            made = {id(t): InputLayer(t.shape[1:], dtype=t.dtype, name=t.name) for t in self.inputs}
+            self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
+        return list(self._ordered)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place among `layers`."""

@@ -180,6 +180,38 @@ def unique_layers(calls: Iterable[Call]) -> list[Any]:
     return list({id(c.layer): c.layer for c in calls}.values())
 
 
+def layers_by_depth(
+    outputs: Sequence[SymbolicTensor], calls: Sequence[Call], layer_of: Callable[[SymbolicTensor], Any]
+) -> list[Any]:
+    """The layers and inputs in Keras's order: by depth from the outputs, then as they are met on the way from there.
+
+    `layer_of`: the layer that stands for an input.
+    """
+    depths: dict[int, int] = {}  # of tensors
+    deepest: dict[int, int] = {}  # of layers
+    for call in reversed(calls):
+        depth = max([deepest.get(id(call.layer), 0), *(depths.get(id(t), 0) for t in call.outputs)])
+        deepest[id(call.layer)] = depth
+        for t in call.inputs:
+            depths[id(t)] = max(depth + 1, depths.get(id(t), 0))
+    met: dict[int, Any] = {}
+    seen: set[int] = set()
+    pending = list(reversed(outputs))
+    while pending:
+        t = pending.pop()
+        node: Any = t.call or t
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        layer = layer_of(t) if node is t else node.layer
+        met.setdefault(id(layer), layer)
+        if node is t:
+            deepest[id(layer)] = depths.get(id(t), 0)
+        else:
+            pending += reversed(node.inputs)
+    return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
+
+
 def is_open(inputs: Iterable[SymbolicTensor]) -> bool:
     """Whether an input has sizes, other than the batch, that data decide."""
     return any(None in t.shape[1:] for t in inputs)

@@ -71,6 +71,7 @@ class Variable:
                 raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
         self.buffer = self.storage()
         self.grad: _core.Buffer | None = None
+        self._draft: np.ndarray | None = None  # of the gradient, while a layer in NumPy writes it
 
     @staticmethod
     @contextmanager
@@ -110,7 +111,22 @@ class Variable:
     @property
     def gradient(self) -> np.ndarray:
         """The gradient as the user sees it: a view of a plain variable's, a copy of one in panels."""
-        return self.unpack(self.gradient_buffer())
+        return self.unpack(self.gradient_buffer()) if self._draft is None else self._draft
+
+    @contextmanager
+    def writable_gradient(self) -> Iterator[None]:
+        """Within the `with` block, what is written to `gradient` counts, whatever the layout."""
+        buffer = self.gradient_buffer()
+        array = self.unpack(buffer)
+        if np.may_share_memory(array, np.asarray(buffer)):
+            yield
+            return
+        self._draft = array
+        try:
+            yield
+            self.pack(array, buffer)
+        finally:
+            self._draft = None
 
     def unpack(self, buffer: _core.Buffer) -> np.ndarray:
         """Storage of this layout as the user's array: a view if the layout is plain, else a copy."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -61,6 +62,7 @@ def run_fit(
     listed.on_train_begin()
     model._runner.seed = model.fit_state.seed  # a callback may have restored another run's
     logs: dict[str, float] = {}
+    told = any(callback.tells_nonfinite for callback in listed)
     try:
         while model.fit_state.epoch < epochs and not model.stop_training:
             epoch = model.fit_state.epoch
@@ -75,6 +77,7 @@ def run_fit(
             if validate is not None and (epoch + 1) % validation_freq == 0:
                 logs |= {f"val_{name}": value for name, value in validate(listed).items()}
             listed.on_epoch_end(epoch, logs)
+            told = told or _tell_nonfinite(model, data, epoch, logs)
             state = model.fit_state
             state.epoch, state.step, state.totals = epoch + 1, 0, {}
     finally:
@@ -84,6 +87,32 @@ def run_fit(
     history = listed.history
     assert history is not None
     return history
+
+
+def _tell_nonfinite(model: Any, data: Rows | Batches, epoch: int, logs: dict[str, float]) -> bool:
+    """Warn of a loss that is not finite, with the likely cause; returns whether it did."""
+    name = next((name for name in ("loss", "val_loss") if not math.isfinite(logs.get(name, 0.0))), None)
+    if name is None:
+        return False
+    rows = _nonfinite_rows(model, data) if isinstance(data, Rows) else None
+    weight = model.first_nonfinite()
+    if rows is not None:
+        cause = f"{rows}; drop or impute such rows"
+    elif weight is not None:
+        cause = f'the weight "{weight}" is no longer finite; try a lower learning rate, or look for NaN in the data'
+    else:
+        cause = "look for NaN or infinity in the data" + (" for validation" if name == "val_loss" else "")
+    warnings.warn(f"fit: the {name} of epoch {epoch + 1} is {logs[name]}: {cause}", stacklevel=4)
+    return True
+
+
+def _nonfinite_rows(model: Any, data: Rows) -> str | None:
+    """The first input that holds NaN or infinity, and where."""
+    for t, array in zip(model.inputs, data.arrays, strict=False):
+        finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+        if not finite.all():
+            return f'input "{t.name}" holds NaN or infinity, first in row {int(np.argmin(finite))}'
+    return None
 
 
 def _kept(n: int, share: float) -> int:

@@ -232,5 +232,5 @@ def _trainable(layer: Any) -> Iterator[bool]:
     """Whether a layer, those inside it, and their weights are to be trained."""
     yield layer.trainable
     yield from (v.trainable for v in layer.weights)
-    for inner in getattr(layer, "layers", ()):
+    for inner in layer._held_layers():
         yield from _trainable(inner)

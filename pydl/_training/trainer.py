@@ -46,6 +46,9 @@ class Trainer(Layer):
         self._compile_arguments: dict[str, Any] | None = None
         self._runner = Runner(self)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)  # a model's layers are those of its graph
+
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along; calls in order first, so that none is met at the end of a long chain."""
         return {name: vars(self)[name] for name in ("inputs", "calls") if name in vars(self)} | vars(self)

@@ -38,12 +38,15 @@ class Callback:
         The list this callback is in.
     runs_last : bool
         Whether the callback must run after all others at each moment, because it looks at what they did.
+    tells_nonfinite : bool
+        Whether the callback itself says when the loss is not finite, so that `fit` need not warn.
     """
 
     model: "Model"
     params: dict[str, Any]
     callbacks: "CallbackList"
     runs_last: bool = False
+    tells_nonfinite: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or a pickle, leaves behind the run that the callback is or was part of."""

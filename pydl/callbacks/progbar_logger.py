@@ -16,7 +16,7 @@ class ProgbarLogger(Callback):
     verbose     shows
     ==========  ==========================================================================
     0           nothing
-    1           a bar for each epoch, drawn at most ten times a second
+    1           a bar for each epoch, drawn at most ten times a second, and a line in its place when the epoch ends
     2           a line for each epoch
     "auto"      1 in a terminal or notebook, 2 where the output goes to a file or pipe
     ==========  ==========================================================================
@@ -59,6 +59,7 @@ class ProgbarLogger(Callback):
                 mininterval=_REFRESH,
                 file=sys.stdout,
                 dynamic_ncols=True,
+                leave=False,  # a bar is cut off at the width of the terminal, the line that follows is not
             )
 
     def on_chunk_end(self, step: int, logs: Logs | None = None) -> None:
@@ -71,11 +72,11 @@ class ProgbarLogger(Callback):
         self._bar.update(step - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix_str(_values(logs), refresh=True)
-            self._close()
-        elif self._verbose == 2:
-            print(f"{self._title()} - {time.monotonic() - self._start:.1f}s - {_values(logs)}", flush=True)
+        count = "" if self._bar is None else f"{self._bar.n}/{self._bar.total or self._bar.n} - "
+        self._close()
+        if self._verbose:
+            seconds = time.monotonic() - self._start
+            print(f"{self._title()} - {count}{seconds:.1f}s - {_values(logs)}", flush=True)
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         if not self._training:

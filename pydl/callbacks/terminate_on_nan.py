@@ -12,6 +12,8 @@ class TerminateOnNaN(Callback):
     The loss is looked at about every 50 ms, after a stretch of batches; the message names the last one.
     """
 
+    tells_nonfinite = True
+
     def __init__(self) -> None:
         self._epoch = 0
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +47,10 @@ class Layer(Configurable):
     A layer of the library emits kernel records (`emit_forward`, `emit_backward`). A layer of your own overrides `call`
     and `backward` in NumPy instead: slower, as it takes the GIL, but it takes part in every model like any other.
 
+    Layers that it holds as attributes, themselves or in lists, tuples and dicts, are part of it: their weights count,
+    are saved and are trained with the gradients that `backward` writes for them. Those that `build` does not build are
+    built by a call on zeros.
+
     Parameters
     ----------
     name : str, optional
@@ -83,6 +89,20 @@ class Layer(Configurable):
         self._variables: list[Variable] = []
         self._first_call: Call | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a layer whose `build` is called by the layer that holds it know that it is built."""
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = _noted(vars(cls)["build"])  # type: ignore[method-assign]
+
+    _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        holds = isinstance(value, Layer | list | dict) or (isinstance(value, tuple) and any(_layers_in(value)))
+        if holds and name not in ("_variables", *self._holders):
+            self.__dict__["_holders"] = (*self._holders, name)
+        object.__setattr__(self, name, value)
+
     # -- weights --------------------------------------------------------------------------------------------------
 
     def add_weight(
@@ -113,16 +133,36 @@ class Layer(Configurable):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in order of creation."""
-        return list(self._variables)
+        """All variables, trainable or not, in order of creation, then those of the layers that it holds."""
+        if not self._holders:
+            return list(self._variables)
+        return [v for layer in _tree(self) for v in layer._variables]
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change: none while the layer is frozen."""
-        return [v for v in self._variables if v.trainable] if self.trainable else []
+        if not self._holders:
+            return [v for v in self._variables if v.trainable] if self.trainable else []
+        return [v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable]
 
     trainable_variables = trainable_weights
     variables = weights
+
+    def _held_layers(self) -> list[Layer]:
+        """The layers that attributes hold, themselves or in lists, tuples and dicts."""
+        return list(_layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
+
+    def _set_paths(self, prefix: str) -> None:
+        """Name the variables by the layers, and models, that they are in; `prefix` ends in this one."""
+        for v in self._variables:
+            v.path = prefix + v.name
+        seen: Counter[str] = Counter()
+        for layer in _tree(self):
+            if layer is not self:
+                seen[layer.name] += 1
+                name = layer.name if seen[layer.name] == 1 else f"{layer.name}_{seen[layer.name]}"
+                for v in layer._variables:
+                    v.path = f"{prefix}{name}/{v.name}"
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights."""
@@ -195,6 +235,25 @@ class Layer(Configurable):
             self.build(input_shape)
             self.input_shape = input_shape
             self.built = True
+            self._build_held(input_shape)
+
+    def _build_held(self, input_shape: Any) -> None:
+        """Build the layers that this one holds, by a call on zeros, where `build` has not done so."""
+        if all(layer.built for layer in self._held_layers()) or type(self).call is Layer.call:
+            return
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
+        try:
+            self.call(*zeros, **self._training_keyword(False))
+        except Exception as error:
+            raise ValueError(
+                f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '
+                f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
+            ) from error
+
+    def _training_keyword(self, training: bool) -> dict[str, bool]:
+        """`training` for `call`, if that takes it."""
+        return {"training": training} if "training" in inspect.signature(self.call).parameters else {}
 
     def __call__(self, inputs: Any, *, training: bool | None = None) -> Any:
         """Connect the layer to symbolic tensors, or apply it to arrays.
@@ -284,7 +343,7 @@ class Layer(Configurable):
         outputs = self.output_shapes(shapes if isinstance(self.input_shape, list) else shapes[0])
         trainable = bool(self.trainable_weights)
         ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
-        keywords = {"training": b.training} if "training" in inspect.signature(self.call).parameters else {}
+        keywords = self._training_keyword(b.training)
 
         def run() -> None:
             values = _listed(self.call(*(t.array() for t in x), **keywords))
@@ -311,9 +370,12 @@ class Layer(Configurable):
             douts = [np.zeros_like(out) if g is None else array_of(g).reshape(out.shape)
                      for out, g in zip(outs, grads, strict=True)]  # fmt: skip
             several = len(ys) > 1
-            result = self.backward(
-                *(t.array() for t in x), outs if several else outs[0], douts if several else douts[0]
-            )
+            with ExitStack() as stack:
+                for v in trained:
+                    stack.enter_context(v.writable_gradient())
+                result = self.backward(
+                    *(t.array() for t in x), outs if several else outs[0], douts if several else douts[0]
+                )
             found = _listed(result)
             for i, t, buffer in wanted:
                 grad = np.asarray(found[i] if i < len(found) else None)
@@ -356,6 +418,37 @@ def _first_shape(
     if input_dim is not None:
         return (whole(owner, "input_dim", input_dim, at_least=1),)
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
+
+
+def _layers_in(values: Iterable[Any]) -> Iterator[Layer]:
+    for value in values:
+        if isinstance(value, Layer):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            yield from _layers_in(value.values() if isinstance(value, dict) else value)
+
+
+def _tree(layer: Layer, *, trainable: bool = False) -> list[Layer]:
+    """A layer and those that it holds, and they hold, each once; `trainable`: without those that are frozen."""
+    found: dict[int, Layer] = {}
+    pending = [layer]
+    while pending:
+        current = pending.pop()
+        if id(current) not in found and (current.trainable or not trainable):
+            found[id(current)] = current
+            pending += reversed(current._held_layers())
+    return list(found.values())
+
+
+def _noted(build: Callable[..., None]) -> Callable[..., None]:
+    @wraps(build)
+    def noting(self: Layer, input_shape: Any) -> None:
+        build(self, input_shape)
+        self.built = True
+        if self.input_shape is None:
+            self.input_shape = input_shape
+
+    return noting
 
 
 def _listed(values: Any) -> list[Any]:

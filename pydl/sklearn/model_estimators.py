@@ -104,7 +104,7 @@ class _ModelEstimator(NetworkEstimator, ABC):
         with threads.limited(self.n_jobs):
             history = self._model.fit(
                 **data, batch_size=size, epochs=epochs, validation_data=validation, verbose=self.verbose,
-                callbacks=list(self.callbacks or []),
+                callbacks=[*(self.callbacks or []), _Quiet()],
             )  # fmt: skip
         for name, values in history.history.items():
             self.history_.setdefault(name, []).extend(values)
@@ -229,3 +229,9 @@ class ModelRegressor(Numbers, _ModelEstimator):
 
     def _loss(self) -> Any:
         return self.loss or "mse"
+
+
+class _Quiet(pydl.callbacks.Callback):
+    """Says that the estimator raises an error where the weights are not finite."""
+
+    tells_nonfinite = True

@@ -23,6 +23,8 @@ class Progress(pydl.callbacks.Callback):
         Gives the score on validation data; None: the training loss decides.
     """
 
+    tells_nonfinite = True  # the estimator raises an error
+
     def __init__(self, estimator: Any, rows: int, score: Callable[[], float] | None) -> None:
         self.estimator, self.rows, self.score = estimator, rows, score
         self.best: list[Any] | None = None

@@ -138,3 +138,48 @@ def test_a_layer_on_arrays() -> None:
     first, second = Halves()(X)
     np.testing.assert_array_equal(first, X[:, :2])
     np.testing.assert_array_equal(second, 2 * X[:, 2:])
+
+
+def _dense(name: str) -> L.Dense:
+    return L.Dense(3, name=name)
+
+
+def late_input() -> pydl.Model:
+    a, b = pydl.Input((3,), name="a"), pydl.Input((3,), name="b")
+    h = _dense("h2")(_dense("h1")(a))
+    return pydl.Model([a, b], [_dense("o1")(L.Concatenate(name="cat")([h, b])), _dense("o2")(h)])
+
+
+def branches() -> pydl.Model:
+    a = pydl.Input((3,), name="a")
+    x, y = _dense("p")(a), _dense("r")(_dense("q")(a))
+    return pydl.Model(a, L.Add(name="s")([x, y]))
+
+
+def shared_layer() -> pydl.Model:
+    a, s = pydl.Input((3,), name="a"), _dense("s")
+    x = s(a)
+    return pydl.Model(a, [L.Add(name="t")([x, s(_dense("m")(x))]), _dense("z")(x)])
+
+
+def inputs_swapped() -> pydl.Model:
+    a, b = pydl.Input((3,), name="a"), pydl.Input((3,), name="b")
+    return pydl.Model([b, a], L.Add(name="t")([a, _dense("z")(b)]))
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (late_input, "a h1 h2 b cat o1 o2"),
+        (branches, "a q p r s"),
+        (shared_layer, "a s m t z"),
+        (inputs_swapped, "b a z t"),
+    ],
+)
+def test_layers_stand_where_keras_has_them_inputs_included(make: Any, names: str) -> None:
+    """The orders are those that Keras 3 gives."""
+    model = make()
+    assert [layer.name for layer in model.layers] == names.split()
+    assert model.layers[0] is model.layers[0]
+    assert isinstance(model.get_layer(index=0), L.InputLayer)
+    assert [w.shape for w in model.get_layer(names.split()[-1]).weights] == [w.shape for w in model.layers[-1].weights]

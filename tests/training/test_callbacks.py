@@ -402,6 +402,15 @@ def test_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert captured.err == ""
 
 
+def test_behind_a_bar_stands_a_line_with_all_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar is cut off at the width of the terminal, where the figures of validation come last."""
+    val([3.0, 2.0]).fit(epochs=2, verbose=1)
+    lines = [line.rpartition("\r")[2] for line in capsys.readouterr().out.strip("\n").split("\n")]
+    assert len(lines) == 2
+    for line in lines:
+        assert re.fullmatch(r"Epoch \d/2 - 10/10 - \d+\.\ds - loss=[\d.]+, val_loss=\d", line)
+
+
 def test_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     val([3.0, 2.0]).fit(epochs=2, verbose=0)
     assert capsys.readouterr() == ("", "")

@@ -1,0 +1,62 @@
+"""A loss that is not finite: said once, at the end of the epoch, with the cause if it can be found."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+
+X = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+Y = X[:, :1].copy()
+
+
+def model(rate: float = 0.01) -> Any:
+    net = pydl.Sequential([pydl.Input((3,), name="x"), pydl.layers.Dense(1, name="d")])
+    net.compile(pydl.optimizers.SGD(rate), "mse")
+    return net
+
+
+def said(net: Any, *data: Any, **options: Any) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net.fit(*data, epochs=3, verbose=0, **options)
+    return [str(w.message) for w in caught]
+
+
+def spoiled(value: float) -> np.ndarray:
+    x = X.copy()
+    x[20, 1] = value
+    return x
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_inputs_that_are_not_finite_are_named(value: float) -> None:
+    (message,) = said(model(), spoiled(value), Y)
+    assert f"the loss of epoch 1 is {value}" in message
+    assert 'input "x" holds NaN or infinity, first in row 20; drop or impute such rows' in message
+
+
+def test_a_run_that_diverges_names_the_weight() -> None:
+    (message,) = said(model(1e20), X, Y)
+    assert 'the weight "d/kernel" is no longer finite; try a lower learning rate' in message
+
+
+def test_batches_and_validation() -> None:
+    class Batches(pydl.utils.PyDataset):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, i: int) -> Any:
+            return spoiled(np.nan), Y
+
+    (message,) = said(model(), Batches())
+    assert "look for NaN in the data" in message
+    (message,) = said(model(), X, Y, validation_data=(spoiled(np.nan), Y))
+    assert "the val_loss of epoch 1 is nan: look for NaN or infinity in the data for validation" in message
+
+
+def test_nothing_is_said_of_finite_losses_or_twice() -> None:
+    assert said(model(), X, Y) == []
+    assert said(model(), spoiled(np.nan), Y, callbacks=[pydl.callbacks.TerminateOnNaN()]) == []
