@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 
 from pydl._base.replacing import replaced
 
+_SCHEMA = "schema.json"
 _LIMIT = 1 << 30  # bytes, unpacked: far beyond any preparation
 # Each with the one way in which skops may build it.
 _TRUSTED = frozenset(
@@ -37,9 +40,10 @@ _TRUSTED = frozenset(
 
 
 def dump(content: dict[str, Any], path: str | Path) -> None:
-    """Write in one step: the file is whole or as it was."""
+    """Write in one step: the file is whole or as it was; equal content gives equal bytes."""
+    packed = _stable(_skops_io().dumps(content))
     with replaced(Path(path)) as file:
-        file.write(_skops_io().dumps(content))
+        file.write(packed)
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def load(path: str | Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LIMIT:
                 raise ValueError("it unpacks to more than a gigabyte")
-            foreign = sorted(set(_types(json.loads(archive.read("schema.json")))) - _TRUSTED)
+            foreign = sorted(set(_types(json.loads(archive.read(_SCHEMA)))) - _TRUSTED)
         if foreign:
             raise ValueError(f"it holds {foreign[0]}, which is not on the list of trusted types")
         content = _skops_io().load(path, trusted=["numpy.dtype"])
@@ -65,6 +69,24 @@ def load(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a file that pydl wrote, or damaged")
     return content
+
+
+def _stable(packed: bytes) -> bytes:
+    """The same archive without what differs each time: dates, and the addresses by which skops names objects."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    schema, number = content[_SCHEMA].decode(), dict[str, str]()
+    for found in re.finditer(r'"__id__": (\d+)', schema):
+        number.setdefault(found[1], str(len(number) + 1))
+    # In a text of the content, these quotation marks would have a backslash before them.
+    schema = re.sub(r'("__id__": |"file": ")(\d+)', lambda found: found[1] + number.get(found[2], found[2]), schema)
+    content[_SCHEMA] = schema.encode()
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w") as archive:
+        for name, part in content.items():
+            stem, dot, ending = name.partition(".")
+            archive.writestr(zipfile.ZipInfo(number.get(stem, stem) + dot + ending), part)
+    return result.getvalue()
 
 
 def _skops_io() -> Any:
