@@ -95,9 +95,9 @@ def test_a_model_with_open_sizes_as_a_layer() -> None:
     inner = pydl.Sequential([pydl.Input((None, 2)), L.Dense(3, "relu"), L.GlobalAveragePooling1D()])
     x = pydl.Input((4, 2))
     model = pydl.Model(x, L.Dense(1)(inner(x)))
-    assert model.layers[0] is inner
+    assert model.layers[1] is inner
     data = np.random.default_rng(0).normal(size=(5, 4, 2)).astype(np.float32)
-    kernel, bias = model.layers[1].get_weights()
+    kernel, bias = model.layers[2].get_weights()
     np.testing.assert_allclose(model.predict(data), inner.predict(data) @ kernel + bias, 1e-5, 1e-6)
 
 

@@ -78,6 +78,9 @@ class FakeModel:
     def trainable_variables(self) -> list[FakeVariable]:
         return self.weights
 
+    def name_variables(self) -> None:
+        """Their paths are fixed."""
+
     def get_weights(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self.weights]
 

@@ -284,7 +284,7 @@ COMPILE: dict[str, Case] = {
     "one loss in a list for two": case(
         lambda: two_outputs().compile("sgd", ["mse"]), ValueError, "list of 2", "p", "q"
     ),
-    "an output without loss": case(lambda: two_outputs().compile("sgd", {"p": "mse"}), ValueError, '"q"', "no loss"),
+    "no output with a loss": case(lambda: two_outputs().compile("sgd", {"p": None}), ValueError, "none of the outputs"),
     "loss without reduction": case(
         lambda: fit_with(pydl.losses.MeanSquaredError(reduction="none")),
         ValueError,
