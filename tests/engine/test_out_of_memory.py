@@ -102,6 +102,7 @@ while fine < 40:  # so many on end that nothing failed: it asks for no more
 assert before is None or resident() - before < 64 << 20, "leaked"  # of each model: a megabyte
 print(raised)
 """
+ALONE = {"PYDL_NUM_THREADS": "1"}  # no waiting for threads on a busy machine, thousands of times
 ACTIONS = ["build", "fit", "predict", "evaluate", "save", "load"]
 
 
@@ -109,7 +110,7 @@ ACTIONS = ["build", "fit", "predict", "evaluate", "save", "load"]
 def test_memory_of_python(action: str, tmp_path: Path) -> None:
     if importlib.util.find_spec("_testcapi") is None:
         pytest.skip("this Python was installed without _testcapi, which lets its allocations fail")
-    assert int(says(PROGRAM, "python", action, tmp_path, timeout=900)) > 0
+    assert int(says(PROGRAM, "python", action, tmp_path, timeout=900, **ALONE)) > 0
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -119,4 +120,4 @@ def test_memory_of_c(action: str, tmp_path: Path) -> None:
         pytest.skip("no C compiler: it makes the library that lets allocations fail")
     source, library = Path(__file__).parents[1] / "c/failing_malloc.c", tmp_path / "failing_malloc.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-    assert int(says(PROGRAM, "malloc", action, tmp_path, timeout=900, LD_PRELOAD=str(library))) > 0
+    assert int(says(PROGRAM, "malloc", action, tmp_path, timeout=900, **ALONE, LD_PRELOAD=str(library))) > 0
