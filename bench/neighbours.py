@@ -77,7 +77,8 @@ def row(neighbours: int, taken: dict[str, list[Turn]]) -> dict[str, Any]:
         best.append(burst + rest if neighbours else rest / (1 - BURST))  # whose chunks are as long as the pace's
     return {
         "neighbours": neighbours,
-        **{f"{name}, us": scaled([turn.seconds / turn.steps for turn in turns], 1e6) for name, turns in taken.items()},
+        # A turn without a step, as an overloaded machine may give, took at least as long as one.
+        **{f"{name}, us": scaled([t.seconds / max(t.steps, 1) for t in turns], 1e6) for name, turns in taken.items()},
         "of the better number": ratio([turn.steps for turn in taken["pydl"]], best),
     }
 

@@ -45,7 +45,7 @@ def _deeds(net: Net) -> dict[str, Callable[[], float]]:
         return seconds(lambda: fit(new))
 
     return {
-        "plan of a training step": lambda: seconds(lambda: model._runner.make("train", net.batch, (0,))),
+        "plan of a training step": lambda: seconds(lambda: model._runner.make("train", net.batch)),
         "plan of a prediction": lambda: seconds(lambda: model._runner.make("predict", net.batch)),
         "first fit of a model, one batch": first_fit,
         "fit again, one batch": lambda: seconds(lambda: fit(model)),

@@ -11,6 +11,7 @@ import numpy as np
 
 from pydl import _core
 from pydl._base.args import whole
+from pydl._base.errors import memory_errors
 
 
 def derived(seed: int, number: int) -> int:
@@ -65,6 +66,7 @@ def permutation(n: int, seed: int) -> np.ndarray:
     return order
 
 
+@memory_errors
 def generator(seed: int) -> np.random.Generator:
     """NumPy's generator over the counter-based Philox: the same numbers for the same seed on every platform."""
     return np.random.Generator(np.random.Philox(seed))

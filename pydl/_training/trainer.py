@@ -33,6 +33,7 @@ Array = np.ndarray
 class Trainer(Layer):
     """What turns a graph of layers into something to train; see `Model`."""
 
+    @memory_errors
     def __init__(self, name: str | None, trainable: bool) -> None:
         super().__init__(name=name, trainable=trainable)
         self.optimizer: Any = None

@@ -70,19 +70,20 @@ def norm_case(B: int, O: int) -> dict[str, Any]:
 def test_batch_normalization(isa: str) -> None:
     B, O = 6, 11
     c = norm_case(B, O)
-    mean, rstd, dx, dgamma, dbeta = np.zeros(O), np.zeros(O), np.zeros((B, O)), np.zeros(O), np.zeros(O)
+    kept = {name: np.zeros(O) for name in ("bmean", "bmean_low", "brstd")}
+    dx, dgamma, dbeta = np.zeros((B, O)), np.zeros(O), np.zeros(O)
 
     def total() -> float:
         _core.call(
             "bn_fwd", dtype="float64", isa=isa, x=c["x"], y=c["y"], gamma=c["gamma"], beta=c["beta"], mean=np.zeros(O),
-            var=np.ones(O), bmean=mean, brstd=rstd, n=O, B=B, momentum=0.9, eps=EPS,
+            var=np.ones(O), n=O, B=B, momentum=0.9, eps=EPS, **kept,
         )  # fmt: skip
         return (c["r"] * c["y"]).sum()
 
     total()
     _core.call(
-        "bn_bwd", dtype="float64", isa=isa, x=c["x"], dy=c["r"], dx=dx, gamma=c["gamma"], bmean=mean, brstd=rstd,
-        dgamma=dgamma, dbeta=dbeta, n=O, B=B,
+        "bn_bwd", dtype="float64", isa=isa, x=c["x"], dy=c["r"], dx=dx, gamma=c["gamma"], dgamma=dgamma, dbeta=dbeta,
+        n=O, B=B, **kept,
     )  # fmt: skip
     assert_slopes(dx, total, c["x"])
     assert_slopes(dgamma, total, c["gamma"])
@@ -93,19 +94,20 @@ def test_batch_normalization(isa: str) -> None:
 def test_layer_normalization(isa: str) -> None:
     B, O = 6, 11
     c = norm_case(B, O)
-    mean, rstd, dx, dgamma, dbeta = np.zeros(B), np.zeros(B), np.zeros((B, O)), np.zeros(O), np.zeros(O)
+    kept = {name: np.zeros(B) for name in ("mean", "mean_low", "rstd")}
+    dx, dgamma, dbeta = np.zeros((B, O)), np.zeros(O), np.zeros(O)
 
     def total() -> float:
         _core.call(
-            "ln_fwd", dtype="float64", isa=isa, x=c["x"], y=c["y"], gamma=c["gamma"], beta=c["beta"], mean=mean,
-            rstd=rstd, B=B, O=O, eps=EPS,
+            "ln_fwd", dtype="float64", isa=isa, x=c["x"], y=c["y"], gamma=c["gamma"], beta=c["beta"], B=B, O=O, eps=EPS,
+            **kept,
         )  # fmt: skip
         return (c["r"] * c["y"]).sum()
 
     total()
-    kept = {"x": c["x"], "dy": c["r"], "mean": mean, "rstd": rstd, "B": B}
-    _core.call("ln_bwd", dtype="float64", isa=isa, dx=dx, gamma=c["gamma"], O=O, **kept)
-    _core.call("ln_grad", dtype="float64", isa=isa, dgamma=dgamma, dbeta=dbeta, n=O, **kept)
+    common = {"x": c["x"], "dy": c["r"], "B": B, **kept}
+    _core.call("ln_bwd", dtype="float64", isa=isa, dx=dx, gamma=c["gamma"], O=O, **common)
+    _core.call("ln_grad", dtype="float64", isa=isa, dgamma=dgamma, dbeta=dbeta, n=O, **common)
     assert_slopes(dx, total, c["x"])
     assert_slopes(dgamma, total, c["gamma"])
     assert_slopes(dbeta, total, c["beta"])
