@@ -97,7 +97,10 @@ class Runner:
         self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any
     ) -> tuple[tuple[Any, ...], Callable[[], Program]]:
         """All that a program depends on, and how to make it."""
-        labels = None if kind in ("predict", "forward") else labels
+        if kind in ("predict", "forward"):
+            labels = None
+        elif labels is None:
+            labels = (Label(),) * len(self.model.outputs)
         frozen = () if kind == "predict" else tuple(_trainable(self.model))
         return (kind, batch, labels, shapes, frozen), partial(self.make, kind, batch, labels, shapes)
 
