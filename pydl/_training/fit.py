@@ -35,8 +35,10 @@ def run_fit(
     validation_batch_size = optional_whole("fit", "validation_batch_size", validation_batch_size, at_least=1)
     if not isinstance(shuffle, bool | int):
         raise TypeError(f"fit: shuffle: expected True or False, got {shuffle!r}")
+    built = model.built
     data = open_inputs(model, "fit", x, y, sample_weight, class_weight)
-    model._runner.prepare_training()
+    if not built:  # but by its data, just now
+        model._runner.prepare_training()
     source: _Source
     if isinstance(data, Batches):
         if share:

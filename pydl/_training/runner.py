@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import is_
 from threading import Lock, local
 from typing import Any
 
@@ -41,6 +42,7 @@ class Runner:
         self.programs = ProgramCache()
         self.seed: int | None = None
         self.transforms: tuple[Transform, ...] = ()
+        self._prepared: tuple[Any, list[Any]] | None = None  # optimizer and weights of the last training
         self._training = Lock()
         self._passes = local()
 
@@ -121,11 +123,13 @@ class Runner:
     def prepare_training(self) -> None:
         """Make sure of a seed, of the weights' names and of the optimizer's slots."""
         self.drawn_seed()
-        self.model.name_variables()
-        self.model.optimizer.serve(self.model)
-        trained = self.model.trainable_variables
-        self._tell_of_frozen(trained)
-        self.model.optimizer.build(trained)
+        optimizer, trained = self.model.optimizer, self.model.trainable_variables
+        optimizer.serve(self.model)
+        if self._prepared is None or self._prepared[0] is not optimizer or not _same(self._prepared[1], trained):
+            self.model.name_variables()
+            self._tell_of_frozen(trained)
+            self._prepared = optimizer, trained
+        optimizer.build(trained)
 
     def _tell_of_frozen(self, trained: list[Any]) -> None:
         """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
@@ -229,6 +233,11 @@ class Runner:
         elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(a) == len(b) and all(map(is_, a, b))
 
 
 def _trainable(layer: Any) -> Iterator[bool]:

@@ -289,6 +289,7 @@ class Trainer(Layer):
             runner.run(program, data, paced=False, sums=sums)
             runner.reset_metrics()
             loss = runner.figures(sums, data.n, program)["loss"]
+            runner.model.name_variables()
             return loss, {v.path: np.array(v.gradient) for v in program.trained}
 
     # -- evaluate -------------------------------------------------------------------------------------------------

@@ -54,10 +54,10 @@ def moves(model: Any, columns: int, watched: Any) -> bool:
 
 
 def test_a_model_of_which_nothing_is_trained_says_so() -> None:
-    judge, stack = gan()
-    for train in (judge.train_on_batch, lambda x, y: judge.fit(x, y, verbose=0)):
+    for method in ("train_on_batch", "fit"):
+        judge, stack = gan()
         with pytest.warns(UserWarning, match='model "judge": all its layers are frozen, so nothing is trained'):
-            train(np.ones((4, 2)), np.ones((4, 1)))
+            getattr(judge, method)(np.ones((4, 2)), np.ones((4, 1)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(2):
