@@ -9,7 +9,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 # What is said without memory: by NumPy, by functions of `os` that are given a Path, by `open` and by locks.
-_LOST = re.compile(
+_LOST = (
     "error return without exception set|returned NULL without setting an exception|not (Posix|Windows)Path"
     "|can't allocate (read )?lock"
 )
@@ -32,7 +32,7 @@ def memory_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except (RuntimeError, SystemError, TypeError) as error:
-            if not _LOST.search(str(error)):
+            if not re.search(_LOST, str(error)):
                 raise
             raise MemoryError("out of memory") from error
 

@@ -83,7 +83,7 @@ def run_fit(
             state = model.fit_state
             state.epoch, state.step, state.totals = epoch + 1, 0, {}
     finally:
-        if epochs > 0:
+        if epochs > 0 and model.optimizer.use_ema:
             model.optimizer.finalize_variable_values(model.trainable_weights)
     listed.on_train_end(logs)
     history = listed.history

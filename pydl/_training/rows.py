@@ -111,6 +111,8 @@ class Rows:
         self, model: Any, owner: str, ys: list[Any], sample_weight: Any, class_weight: Any, outputs: list[Any]
     ) -> list[Any]:
         names = model.output_names
+        if sample_weight is None and class_weight is None:
+            return [None] * len(names)
         if hasattr(sample_weight, "shape"):
             given = [sample_weight] * len(names)
         else:

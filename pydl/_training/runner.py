@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -194,7 +193,11 @@ class Runner:
         """Within the `with` block, metrics collect the figures of a pass; one that it interrupts gets its own back."""
         metrics = [c.metric for c in self.model.compiled_metrics]
         outer = getattr(self._passes, "open", False)
-        kept = [copy.deepcopy(vars(metric)) for metric in metrics] if outer else []
+        kept = []
+        if outer:
+            import copy  # a pass within a pass is rare
+
+            kept = [copy.deepcopy(vars(metric)) for metric in metrics]
         self._passes.open = True
         self.reset_metrics()
         try:

@@ -1,7 +1,6 @@
 """Save the model while it trains."""
 
 import os
-import string
 from typing import Any
 
 from pydl.callbacks._interval import BatchInterval
@@ -84,6 +83,8 @@ class ModelCheckpoint(Callback):
         self._interval.end_epoch()
 
     def _save(self, logs: Logs | None, **names: int) -> None:
+        import string  # takes a hundredth of the whole package's import
+
         if self._monitor.waits(logs, [name for _, name, _, _ in string.Formatter().parse(self.filepath) if name]):
             return
         path = self._path({**(logs or {}), "epoch": self._epoch + 1, **names})
