@@ -102,7 +102,7 @@ class Runner:
             labels = None
         elif labels is None:
             labels = (Label(),) * len(self.model.outputs)
-        frozen = () if kind == "predict" else tuple(_trainable(self.model))
+        frozen = () if kind == "predict" else _trainable(self.model)
         return (kind, batch, labels, shapes, frozen), partial(self.make, kind, batch, labels, shapes)
 
     # -- running --------------------------------------------------------------------------------------------------
@@ -243,9 +243,11 @@ def _same(a: list[Any], b: list[Any]) -> bool:
     return len(a) == len(b) and all(map(is_, a, b))
 
 
-def _trainable(layer: Any) -> Iterator[bool]:
-    """Whether a layer, those inside it, and their weights are to be trained."""
-    yield layer.trainable
-    yield from (v.trainable for v in layer.weights)
-    for inner in layer._held_layers():
-        yield from _trainable(inner)
+def _trainable(model: Any) -> tuple[bool, ...]:
+    """Whether a model, the layers inside it, and their weights are to be trained."""
+    flags, pending = [], [model]
+    for layer in pending:
+        flags.append(layer.trainable)
+        flags += [v.trainable for v in layer._variables]
+        pending += layer._held_layers()
+    return tuple(flags)

@@ -150,6 +150,8 @@ class Layer(Configurable):
 
     def _held_layers(self) -> list[Layer]:
         """The layers that attributes hold, themselves or in lists, tuples and dicts."""
+        if not self._holders:
+            return []
         return list(_layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
 
     def _set_paths(self, prefix: str) -> None:
