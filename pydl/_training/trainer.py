@@ -329,7 +329,6 @@ class Trainer(Layer):
 
     # -- predict --------------------------------------------------------------------------------------------------
 
-    @memory_errors
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
     ) -> Any:
@@ -350,11 +349,15 @@ class Trainer(Layer):
         """
         size = check.batch_size("predict", batch_size)
         if callbacks is None and steps is None and isinstance(x, np.ndarray) and x.ndim and len(x) <= size:
-            return self._predict_at_once("predict", x)
-        steps = optional_whole("predict", "steps", steps, at_least=1)
+            y = self._runner.programs.predictor.run(x, None)
+            return self._predict_at_once("predict", x) if y is None else y
+        return self._predict(x, size, optional_whole("predict", "steps", steps, at_least=1), callbacks)
+
+    @memory_errors
+    def _predict(self, x: Any, batch_size: int, steps: int | None, callbacks: Any) -> Any:
         data = open_inputs(self, "predict", x, targets=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
-        return self.packed(passes.predict(self, data, size, steps, listed))
+        return self.packed(passes.predict(self, data, batch_size, steps, listed))
 
     def predict_on_batch(self, x: Any, out: Any = None) -> Any:
         """Outputs for one batch, computed in one step; for a few rows and a small model, in a microsecond or so.
@@ -365,14 +368,12 @@ class Trainer(Layer):
         out : ndarray, or list or dict of them by output, optional
             Written and returned instead of new arrays; of the outputs' shapes, in the model's dtype.
         """
-        return self._predict_at_once("predict_on_batch", x, out)
+        y = self._runner.programs.predictor.run(x, out)
+        return self._predict_at_once("predict_on_batch", x, out) if y is None else y
 
     @memory_errors
     def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
-        y = self._runner.programs.predictor.run(x, out)
-        if y is None:
-            y = passes.predict_at_once(self, method, x, out)
-        return y
+        return passes.predict_at_once(self, method, x, out)
 
     # -- what a model adds ----------------------------------------------------------------------------------------
 
