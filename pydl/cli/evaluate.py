@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_figures, print_json
+from pydl.cli.output import Shown, print_drift, print_figures, print_json
 from pydl.pipeline.run import Run
 from pydl.pipeline.scoring import evaluate_file
 
@@ -22,3 +22,6 @@ def command(
         print_json(figures)
     else:
         print_figures({"pydl": figures}, f"on {data}")
+        for note in figures.get("notes", ()):
+            Shown().say(note)
+        print_drift(figures.get("drift", ()))

@@ -24,6 +24,12 @@ def command(
     test: Annotated[str | None, typer.Option(metavar="DATA", help="Data to judge on; else 20 % are held out.")] = None,
     task: Annotated[str, typer.Option(metavar="T", help="classification, regression or image.")] = DEFAULTS.task,
     drop: Annotated[list[str] | None, typer.Option(metavar="COL", help="Leave a column out; may be repeated.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="C=K", help="What a column is, as zip=category."),
+    ] = None,
+    positive: Annotated[str | None, typer.Option(metavar="NAME", help="The positive one of two classes.")] = None,
+    log_target: Annotated[bool, typer.Option("--log-target", help="Learn the number's logarithm.")] = False,
     hidden: Annotated[str, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = "128,64",
     epochs: Annotated[int, typer.Option(metavar="N", help="At most so many passes.")] = DEFAULTS.epochs,
     patience: Annotated[int, typer.Option(metavar="N", help="Stop after so many without gain.")] = DEFAULTS.patience,
@@ -53,7 +59,8 @@ def command(
         raise ValueError("--out: expected a folder to write the run to, as --out runs/first")
     else:
         options = TrainOptions(
-            data=data, target=target, out=out, test=test, task=task, drop=tuple(drop or ()), hidden=_units(hidden),
+            data=data, target=target, out=out, test=test, task=task, drop=tuple(drop or ()),
+            kind=tuple(kind or ()), positive=positive, log_target=log_target, hidden=_units(hidden),
             epochs=epochs, patience=patience, batch_size=batch_size, optimizer=optimizer, lr=lr, dropout=dropout,
             class_weight=class_weight, val=val, clip=clip, image_size=image_size, cv=cv, tune=tune, seed=seed,
             threads=threads, stream=stream,

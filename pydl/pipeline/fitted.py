@@ -14,7 +14,8 @@ import pydl
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.table import read_chunks
+from pydl.pipeline.seen import Seen
+from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -65,22 +66,26 @@ class Fitted:
     target: Target
     model: pydl.Model
 
-    def predict(self, frame: Any) -> Predictions:
+    def predict(self, frame: Any, seen: Seen | None = None) -> Predictions:
         """Predictions for the rows of a table, or for an array of images.
+
+        `seen` is an account of the rows of a table, to be added to; see `Preparation.transform`.
 
         Raises
         ------
         ValueError
-            When a column is missing or has other values than a number where numbers are needed.
+            When a column is missing or, without `seen`, has other values than a number where numbers are needed.
         """
+        if isinstance(self.preparation, Preparation):
+            return predict(self.model, self.target, self.preparation.transform(frame, seen))
         return predict(self.model, self.target, self.preparation.transform(frame))
 
-    def read(self, path: str) -> Iterator[pd.DataFrame]:
-        """A file of rows in chunks, its columns read as in training."""
+    def read(self, path: str) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """A file of rows in chunks: its cells as they stand there, and its columns read as in training."""
         assert isinstance(self.preparation, Preparation)
-        return read_chunks(path, text=self.preparation.text_columns)
+        return read_cells(path, text=self.preparation.text_columns)
 
-    def labelled(self, path: str) -> Iterator[Batch]:
+    def labelled(self, path: str, seen: Seen) -> Iterator[Batch]:
         """The rows of a file that have a target, prepared, chunk by chunk.
 
         Raises
@@ -89,12 +94,14 @@ class Fitted:
             No column of the target, or no row with a value in it.
         """
         name, found = self.target.name, False
-        for frame in self.read(path):
+        assert isinstance(self.preparation, Preparation)
+        for _, frame in self.read(path):
             must_have(frame, [name], "target")
             y, keep = self.target.encode(frame[name])
+            seen.without_target += int((~keep).sum())
             if len(y):
                 found = True
-                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep]), y
+                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y
         if not found:
             raise ValueError(f"{path}: no row has a usable value of {name}")
 

@@ -99,7 +99,18 @@ def read_chunks(
 ) -> Iterator[pd.DataFrame]:  # fmt: skip
     """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
 
-    Together they are what `read_table` gives, and their rows are numbered as there.
+    Together they are what `read_table` gives, and their rows are numbered as there. Arguments as for `read_cells`.
+    """
+    return (frame for _, frame in read_cells(path, rows, schema, text))
+
+
+def read_cells(
+    path: str | Path, rows: int | None = None, schema: Schema | None = None, text: Collection[str] = ()
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:  # fmt: skip
+    """The tables of `read_chunks`, each behind one of the same cells as they stand in the file.
+
+    In the first, a cell of delimited text is its characters, and a whole number of another format stays one where
+    others are missing.
 
     Parameters
     ----------
@@ -117,16 +128,15 @@ def read_chunks(
     if schema is None:
         begin = list(islice(_chunks(path, rows), 2))
         if len(begin) == 1:
-            yield _with_notes(_all_typed(begin[0], text), begin[0].attrs["notes"])
+            yield begin[0], _with_notes(_all_typed(begin[0], text), begin[0].attrs["notes"])
             return
         del begin
         schema = scan(path, rows, text)
     for frame in _chunks(path, rows):
         notes = frame.attrs["notes"]
         frame = frame.reindex(columns=list(schema.kinds))
-        yield _with_notes(
-            pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()}), notes
-        )
+        typed = pd.DataFrame({name: _of_kind(frame[name], kind) for name, kind in schema.kinds.items()})
+        yield frame, _with_notes(typed, notes)
 
 
 def chunk_rows(path: Path) -> int:
@@ -180,6 +190,11 @@ def _with_notes(frame: pd.DataFrame, notes: list[str] | None) -> pd.DataFrame:
 def suffix(path: Path) -> str:
     """The ending that tells a file's format: of `t.csv.gz` it is `.csv`."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def format_of(path: str | Path) -> str:
+    """The format of a file: delimited, json, parquet, arrow or npz."""
+    return _kind(Path(path))
 
 
 def _kind(path: Path) -> str:
@@ -303,11 +318,11 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
     elif kind == "json":
         lines = _json_rows(path)
         while some := list(islice(lines, rows)):
-            yield pd.DataFrame(some)
+            yield pd.DataFrame(some, dtype=object)
     elif kind == "parquet":
         with open_parquet(path) as file:
             for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas(ignore_metadata=True)
+                yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
@@ -318,7 +333,7 @@ def _pieces(path: Path, kind: str, rows: int, notes: list[str]) -> Iterator[pd.D
             )
             for batch in batches:
                 for start in range(0, batch.num_rows, rows):
-                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True)
+                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True, integer_object_nulls=True)
     else:
         frame = _READERS[kind](path)
         for start in range(0, len(frame), rows):
@@ -344,7 +359,9 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _typed(column: pd.Series, text: bool) -> pd.Series:
-    if values.is_text(column) and column.dtype == object:
+    if column.dtype == object:
+        column = column.infer_objects()
+    if column.dtype == object:
         column = values.tidy(column)
     if not values.is_text(column):
         return column
