@@ -24,6 +24,12 @@ def command(
     test: Annotated[str | None, typer.Option(metavar="DATA", help="Data to judge on; else 20 % are held out.")] = None,
     task: Annotated[str, typer.Option(metavar="T", help="classification, regression or image.")] = DEFAULTS.task,
     drop: Annotated[list[str] | None, typer.Option(metavar="COL", help="Leave a column out; may be repeated.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="C=K", help="What a column is, as zip=category."),
+    ] = None,
+    positive: Annotated[str | None, typer.Option(metavar="NAME", help="The positive one of two classes.")] = None,
+    log_target: Annotated[bool, typer.Option("--log-target", help="Learn the number's logarithm.")] = False,
     hidden: Annotated[str, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = "128,64",
     epochs: Annotated[int, typer.Option(metavar="N", help="At most so many passes.")] = DEFAULTS.epochs,
     patience: Annotated[int, typer.Option(metavar="N", help="Stop after so many without gain.")] = DEFAULTS.patience,
@@ -87,8 +93,7 @@ def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptio
     }
     if "hidden" in given:
         given["hidden"] = _units(given["hidden"])
-    if "drop" in given:
-        given["drop"] = tuple(given["drop"])
+    given |= {name: tuple(given[name]) for name in ("drop", "kind") if name in given}
     if "missing" in given:
         given["missing"] = tuple(given["missing"].split(","))
     if earlier is not None:

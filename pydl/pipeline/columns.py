@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -91,21 +91,37 @@ def must_have(frame: pd.DataFrame, wanted: Collection[str], what: str) -> None:
             raise ValueError(f'{what} "{name}" is not in the table; {hint}')
 
 
-def guess(frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = ()) -> list[Column]:
+def guess(
+    frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None
+) -> list[Column]:
     """What each column is taken for, but for the target and those to drop.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    target : str, optional
+    drop : sequence of str
+    kinds : mapping of str to str, optional
+        For some columns what they are, whatever they look like: number, category, date, text, identifier or drop.
 
     Raises
     ------
     ValueError
-        A name that is not in the table, or is there more than once.
+        A name that is not in the table, or is there more than once; a column that cannot be what it is said to be.
     """
+    kinds = kinds or {}
     names = pd.Index(map(str, frame.columns))
     if names.has_duplicates:
         raise ValueError(f'the table has two columns called "{names[names.duplicated()][0]}"; rename one of them')
     must_have(frame, [target] if target is not None else [], "target")
     must_have(frame, drop, "column to drop")
-    left_out = {target, *drop}
-    found = [_column(frame.iloc[:, i].rename(name)) for i, name in enumerate(names) if name not in left_out]
+    must_have(frame, kinds, "column of --kind")
+    if target is not None and target in kinds:
+        raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
+    left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
+    found = [
+        _column(frame.iloc[:, i].rename(name), kinds.get(name)) for i, name in enumerate(names) if name not in left_out
+    ]
     return found if any(c.used for c in found) else [_better_than_nothing(c) for c in found]
 
 
@@ -115,7 +131,7 @@ def _better_than_nothing(column: Column) -> Column:
     return replace(column, kind="number", treatment=_SCALED, note=note) if column.treatment == _ROW_NUMBERS else column
 
 
-def _column(column: pd.Series) -> Column:
+def _column(column: pd.Series, kind: str | None) -> Column:
     if values.is_text(column) and not pd.api.types.is_bool_dtype(column):
         column = values.tidy(column)
     missing = int(column.isna().sum())
@@ -125,6 +141,8 @@ def _column(column: pd.Series) -> Column:
         return about.column("empty", "left out: no value in it")
     if len(levels) == 1 and not missing:
         return about.column("constant", f"left out: always {_short(levels.index[0])}")
+    if kind is not None:
+        return about.of_kind(kind)
     if pd.api.types.is_datetime64_any_dtype(column):
         return about.date(values.ISO)
     if values.is_text(column):
@@ -158,8 +176,10 @@ class _About:
 
     def of_numbers(self) -> Column:
         name = str(self.values.name)
-        if pd.api.types.is_bool_dtype(self.values) or set(self.levels.index) <= {0, 1}:
+        if pd.api.types.is_bool_dtype(self.values):
             return self.column("flag", "1 for yes, 0 for no")
+        if set(self.levels.index) <= {0, 1}:  # as numbers they may be counts, and meet a 2
+            return self.column("flag", "1 for yes, 0 for no", format=values.POINT)
         x = self.levels.index.to_numpy(np.float64)
         infinite = int(self.levels[~np.isfinite(x)].sum())
         whole = not infinite and bool((x == np.floor(x)).all())
@@ -184,9 +204,34 @@ class _About:
         treatment = "taken apart: year, month, day, weekday, hour, days since 1970 (those that differ)"
         return self.column("date", treatment, note, format=form, words=tuple(words))
 
+    def of_kind(self, kind: str) -> Column:
+        """What somebody says that it is."""
+        dates, text = pd.api.types.is_datetime64_any_dtype(self.values), values.is_text(self.values)
+        if kind in ("text", "identifier"):
+            return self.column(kind, f"left out: said to be {'free text' if kind == 'text' else 'an identifier'}")
+        if kind == "category":
+            return self.levels_by_number("said to be a category")
+        words = pd.Series([values.label(v) for v in self.levels.index], dtype="str")
+        if kind == "number" and not dates:
+            notation, others = (
+                values.number_format(list(words), self.values.attrs.get("notation")) if text else (values.POINT, [])
+            )
+            if len(others) < len(words):
+                stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
+                note = self.about_notation(words, others, notation) if text else ""
+                return self.number(note, format=notation, words=tuple(stray))
+        elif kind == "date":
+            form = values.ISO if dates else values.date_format(words) or values.DIGITS
+            others = [] if dates else values.unread_dates(words, form)
+            if len(others) < len(words):
+                return self.date(form, "said to be a date", others)
+        raise ValueError(
+            f'--kind {self.values.name}={kind}: no value of the column is a {kind}, such as "{_short(words.iloc[0])}"'
+        )
+
     def of_text(self) -> Column:
         words = pd.Series(self.levels.index, dtype="str")
-        if len(words) <= 8 and _are_flags(words):
+        if len(words) <= 8 and values.are_flags(words):
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
@@ -227,11 +272,10 @@ class _About:
                 return self.column("text", "left out: free text, which pydl does not read", note)
             if count > 0.9 * self.present or _IDENTIFIER_NAME.fullmatch(name):
                 return self.column("identifier", f"left out: {count} different values in {self.present} rows", note)
+        return self.levels_by_number(note)
+
+    def levels_by_number(self, note: str) -> Column:
+        count = len(self.levels)
         if count <= ONE_HOT:
             return self.column("category", f"one-hot: one feature for each of {count} levels", note)
         return self.column("many", f"embedded: {count} levels; those seen once, new or missing share a vector", note)
-
-
-def _are_flags(words: pd.Series) -> bool:
-    lower = set(words.str.lower())
-    return lower <= values.YES | values.NO and len(lower & values.YES) <= 1 and len(lower & values.NO) <= 1

@@ -78,6 +78,7 @@ class _Numbers:
         truth = np.asarray(self.target.decode(y), np.float64)
         error = np.abs(predictions.values - truth)
         known = truth != 0
+        y = self.target.linear(y)
         self.nonzero += int(known.sum())
         self.encoded.add(y)
         self.encoded_squares.add(y**2)
@@ -88,7 +89,7 @@ class _Numbers:
     def figures(self, rows: int) -> Figures:
         squares = float(self.squares)
         about_mean = self.encoded_squares.exactly() - self.encoded.exactly() ** 2 / rows
-        spread = float(about_mean) * self.target.scale**2
+        spread = float(about_mean) * self.target.unit**2
         return {
             "r2": None if rows < 2 else 1 - squares / spread if spread > 0 else float(squares == 0),
             "rmse": math.sqrt(squares / rows),

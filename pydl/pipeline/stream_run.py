@@ -18,6 +18,7 @@ from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
 from pydl.pipeline.worker import class_weights, settings
@@ -44,7 +45,8 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         raise ValueError("--target: expected the name of the column to predict")
     test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
-        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
+        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop,
+        kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
         reading=options.reading, say=watch.say,
     )  # fmt: skip
@@ -57,7 +59,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
-        test_sample, held_out["test"] = _test_file(options, folder / "test", found)
+        test_sample, held_out["test"] = _test_file(options, folder / "test", found, watch)
     parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
@@ -88,7 +90,9 @@ def _fit(
     return told.history
 
 
-def _test_file(options: TrainOptions, folder: Path, found: Streamed) -> tuple[pd.DataFrame, ShardSource]:
+def _test_file(
+    options: TrainOptions, folder: Path, found: Streamed, watch: Watch
+) -> tuple[pd.DataFrame, ShardSource]:  # fmt: skip
     """Its first rows, and all of them prepared: what is wrong with one is to be told before the training."""
     path = str(options.test)
     schema = scan(path, text=found.preparation.text_columns, reading=options.reading)
@@ -98,7 +102,8 @@ def _test_file(options: TrainOptions, folder: Path, found: Streamed) -> tuple[pd
 
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")
-    rows = stream.lay_down(chunks, folder, found.preparation, found.target, {"validation": 0.0, "test": 1.0}, seed=0)
+    shares = {"validation": 0.0, "test": 1.0}
+    rows = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0, watch.say)
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
     return sample, ShardSource(folder / "test")
@@ -116,4 +121,4 @@ def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
 
 def _part(found: Streamed, frame: pd.DataFrame) -> Part:
     y, keep = found.target.encode(frame[found.target.name])
-    return Part(frame[keep], found.preparation.transform(frame[keep]), y)
+    return Part(frame[keep], found.preparation.transform(frame[keep], Seen()), y)

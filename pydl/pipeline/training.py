@@ -17,7 +17,9 @@ from pydl.pipeline.image_run import train_images
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
+from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import STREAM, Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.target import Target
@@ -72,11 +74,11 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     frame, held_out, notes = _read(options, watch)
     rows = len(frame)
-    target = Target.fit(frame[options.target], options.task)
+    target = Target.fit(frame[options.target], options.task, options.positive, options.log_target)
     for note in target.notes:
         watch.say(note)
     frame, y = labelled(frame, target, options, watch)
-    columns = guess(frame, options.target, options.drop)
+    columns = guess(frame, options.target, options.drop, options.kinds)
     if held_out is None:
         frame, y, held_out, y_test = split(frame, y, _HELD_OUT, target, options.seed)
         watch.say(f"{len(y_test):,} of {len(y) + len(y_test):,} rows are held out to judge on")
@@ -88,10 +90,14 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         trials, options = tuning.search(frame, y, target, columns, options, run, watch)
     folds = crossval.folds(frame, y, target, columns, options, watch) if options.cv else None
     outcome = fit(frame, y, target, columns, options, watch, "training")
-    test = Part(held_out, outcome.fitted.preparation.transform(held_out), y_test)
+    preparation, seen = outcome.fitted.preparation, Seen()
+    assert isinstance(preparation, Preparation)
+    test = Part(held_out, preparation.transform(held_out, seen), y_test)
+    for note in seen.notes():
+        watch.say(f"test rows: {note}")
     return Outcome(
         outcome.fitted, outcome.parts | {"test": test}, outcome.history,
-        columns=list(outcome.fitted.preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
+        columns=list(preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
         trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
     )  # fmt: skip
 

@@ -112,7 +112,7 @@ class Sleeper:
 
     target = Target("y", "classification", ["no", "yes"])
 
-    def predict(self, frame: pd.DataFrame) -> Predictions:
+    def predict(self, frame: pd.DataFrame, seen: Any = None) -> Predictions:
         time.sleep(0.002 + 0.006 * (frame["city"] == "Oslo").mean())
         p = np.where(frame["city"] == "Rome", 0.9, 0.1)
         return Predictions(self.target.decode((p > 0.5).astype(int)), np.column_stack([1 - p, p]))
