@@ -9,6 +9,8 @@ from typing import Any
 
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
+_EPOCHS, _PATIENCE = 100, 10
+_STEPS = 20  # of an epoch: with fewer, epochs and patience grow
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class TrainOptions:
         Columns to leave out.
     hidden : tuple of int
         Units of the hidden layers.
-    epochs, patience : int
-        At most so many passes, and how many without a better validation loss end the training.
+    epochs, patience : int or None
+        At most so many passes, and how many without a better validation loss end the training. None: 100 and 10, and
+        so many more of a few hundred rows that a pass counts as 20 steps, see `passes`.
     batch_size : int or None
         None: by the number of rows.
     optimizer : str
@@ -62,8 +65,8 @@ class TrainOptions:
     task: str = "auto"
     drop: tuple[str, ...] = ()
     hidden: tuple[int, ...] = (128, 64)
-    epochs: int = 100
-    patience: int = 10
+    epochs: int | None = None
+    patience: int | None = None
     batch_size: int | None = None
     optimizer: str = "adam"
     lr: float = 1e-3
@@ -104,6 +107,11 @@ class TrainOptions:
     def with_(self, **changes: Any) -> TrainOptions:
         """The same with some changes."""
         return replace(self, **changes)
+
+    def passes(self, steps: int) -> tuple[int, int]:
+        """Epochs and patience where an epoch has so many steps: a few rows need many passes to be learnt from."""
+        longer = max(1, -(-_STEPS // steps))
+        return self.epochs or _EPOCHS * longer, self.patience or _PATIENCE * longer
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `config.json`."""
