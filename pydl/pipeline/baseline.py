@@ -28,7 +28,7 @@ Guess = Callable[[Inputs, int], Predictions]  # prepared rows, and how many they
 _MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
 _MOST_LINEAR = 2e9  # products of a linear model, a few seconds
-_MOST_LEVELS = 254  # that scikit-learn's trees take as categories; of more, each level stands for its mean target
+_MOST_LEVELS, _SUPPORT = 254, 15  # levels that trees take as categories, and rows that each has on average
 _LEAF = 20  # rows of a leaf, as scikit-learn has it; a tenth of the rows where these are few
 
 
@@ -120,49 +120,69 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
 
 
 class _Columns:
-    """A table as trees want it: numbers, and codes of categories, NaN where the level is not known."""
+    """A table as trees want it: numbers, codes of categories, and mean targets in the place of rare levels' codes.
+
+    scikit-learn's trees look at no level of fewer than ten rows, and at 254 levels at most. Unknown levels are NaN.
+    """
 
     def __init__(self, preparation: Preparation | ImagePreparation, target: Target, seed: int) -> None:
         self.table = preparation if isinstance(preparation, Preparation) else None
-        kind = "continuous" if target.task == "regression" else "binary" if len(target.classes) == 2 else "multiclass"
-        self.means = TargetEncoder(target_type=kind, random_state=seed)
+        self.target, self.seed = target, seed
+        self.native: set[str] = set()
+        self.means: TargetEncoder | None = None
         self.categorical: NDArray[np.bool_] = np.zeros(0, bool)
 
     def fit(self, inputs: Inputs, y: Array) -> Array:
-        """Learn the mean targets of levels that are too many to be categories; returns the training rows."""
-        numbers, codes, many = self._parts(inputs)
-        self.categorical = np.repeat([False, True], [numbers.shape[1], codes.shape[1]])
-        if many.shape[1]:
-            means = self.means.fit_transform(many, y)
-            self.categorical = np.append(self.categorical, np.zeros(means.shape[1], bool))
-            return np.hstack([numbers, codes, means])
-        return np.hstack([numbers, codes])
+        """Learn the mean targets; returns the training rows."""
+        classes = self.target.task == "classification"
+        counts = np.unique(y, return_counts=True)[1] if classes else np.array([len(y)])
+        folds = min(5, int(counts.max()))
+        self.native = {name for name, codes in self._codes(inputs).items() if folds < 2 or _is_supported(codes)}
+        numbers, codes, rare = self._parts(inputs)
+        means = numbers[:, :0]
+        if rare.shape[1]:
+            kind = "continuous" if not classes else "binary" if len(counts) == 2 else "multiclass"
+            self.means = TargetEncoder(target_type=kind, cv=folds, random_state=self.seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of classes with fewer rows than folds
+                means = self.means.fit_transform(rare, y)
+        self.categorical = np.repeat([False, True, False], [numbers.shape[1], codes.shape[1], means.shape[1]])
+        return np.hstack([numbers, codes, means])
 
     def transform(self, inputs: Inputs) -> Array:
-        numbers, codes, many = self._parts(inputs)
-        return np.hstack([numbers, codes, *([self.means.transform(many)] if many.shape[1] else [])])
+        numbers, codes, rare = self._parts(inputs)
+        return np.hstack([numbers, codes, rare if self.means is None else self.means.transform(rare)])
 
     def _parts(self, inputs: Inputs) -> tuple[Array, Array, Array]:
-        """Numbers, codes of categories, and codes of those of very many levels."""
+        """Numbers, codes of categories, and codes of those whose levels are rare."""
+        found, rows = self._codes(inputs), len(next(iter(inputs.values())))
+        native = [codes for name, codes in found.items() if name in self.native]
+        rare = [codes for name, codes in found.items() if name not in self.native]
+        return self._numbers(inputs), _side_by_side(native, rows), _side_by_side(rare, rows)
+
+    def _numbers(self, inputs: Inputs) -> Array:
         if self.table is None:
-            pixels = np.hstack([_flat(a) for a in inputs.values()])
-            return pixels, pixels[:, :0], pixels[:, :0]
+            return np.hstack([_flat(a) for a in inputs.values()])
         rows = len(next(iter(inputs.values())))
         features = inputs.get(FEATURES, np.empty((rows, 0), np.float32))
-        codes: list[Array] = []
-        used = np.zeros(features.shape[1], bool)
-        for column in self.table.columns:
-            if column.kind == "category":
-                own = self.table.features_of(column.name)
-                used[own] = True
-                levels = features[:, own]
-                codes.append(np.where(levels.any(axis=1), levels.argmax(axis=1), np.nan))
-        many: list[Array] = []
-        for spec in self.table.inputs:
-            if spec.levels is not None:
-                small = spec.levels <= _MOST_LEVELS
-                (codes if small else many).append(np.where(inputs[spec.name] > 0, inputs[spec.name], np.nan))
-        return features[:, ~used], _side_by_side(codes, rows), _side_by_side(many, rows)
+        one_hot = [i for c in self.table.columns if c.kind == "category" for i in self.table.features_of(c.name)]
+        return np.delete(features, one_hot, axis=1)
+
+    def _codes(self, inputs: Inputs) -> dict[str, Array]:
+        if self.table is None:
+            return {}
+        found = {name: np.where(codes > 0, codes, np.nan) for name, codes in inputs.items() if name != FEATURES}
+        for c in self.table.columns:
+            if c.kind == "category":
+                levels = inputs[FEATURES][:, self.table.features_of(c.name)]
+                found[c.name] = np.where(levels.any(axis=1), levels.argmax(axis=1), np.nan)
+        return found
+
+
+def _is_supported(codes: Array) -> bool:
+    """Whether trees can take these codes as categories and look at most of them."""
+    levels = np.unique(codes[~np.isnan(codes)])
+    return len(levels) > 0 and levels[-1] < _MOST_LEVELS and len(codes) >= _SUPPORT * len(levels)
 
 
 def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array]) -> Guess:

@@ -31,10 +31,10 @@ def judged(frame: pd.DataFrame, task: str = "auto") -> dict[str, Any]:
     return {name: j.figures() for name, j in baselines(preparation, target, train, test.batches(), 0).items()}
 
 
-@pytest.mark.parametrize("levels", [40, 200, 400])
-def test_trees_take_codes_for_categories(levels: int) -> None:
-    """Levels whose values have no order: few one-hot, many as categories, very many by their mean targets."""
-    place = RNG.permutation(np.repeat(np.arange(levels), 12))
+@pytest.mark.parametrize(("levels", "rows"), [(30, 40), (100, 30), (40, 12), (400, 12)])
+def test_trees_take_codes_for_categories(levels: int, rows: int) -> None:
+    """Levels whose values have no order: one-hot or embedded, as categories or, where rare, by their mean targets."""
+    place = RNG.permutation(np.repeat(np.arange(levels), rows))
     y = RNG.normal(size=levels)[place] + RNG.normal(size=len(place)) / 20
     frame = pd.DataFrame({"place": [f"p{i}" for i in place], "x": RNG.normal(size=len(place)), "y": y})
     found = judged(frame)
@@ -60,6 +60,14 @@ def test_a_linear_model_finds_what_is_linear() -> None:
 def test_few_rows_have_trees_of_their_own() -> None:
     x = RNG.normal(size=36)
     assert judged(pd.DataFrame({"x": x, "y": np.where(x > 0, 3.5, 1.25)}), "regression")["boosting"]["r2"] > 0.8
+
+
+@pytest.mark.parametrize("classes", [2, 3, 12])
+def test_levels_and_classes_of_a_few_rows(classes: int) -> None:
+    """Neither classes of one row nor levels never seen end a run."""
+    frame = pd.DataFrame({"x": RNG.normal(size=24), "word": RNG.choice([*"abcdefgh"], 24)})
+    frame["y"] = [f"c{i % classes if i < 23 else classes}" for i in range(24)]
+    assert 0 <= judged(frame)["boosting"]["accuracy"] <= 1
 
 
 def answers(rows: int, classes: int, seed: int = 0) -> tuple[Target, np.ndarray, Predictions]:
