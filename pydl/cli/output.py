@@ -84,4 +84,6 @@ def _difference(column: dict[str, Any]) -> float:
 def _number(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return " to ".join(f"{end:,.3f}" if abs(end) < 1e3 else f"{end:,.0f}" for end in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 1e4 else f"{value:,.0f}"

@@ -23,8 +23,13 @@ _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
 _IDENTIFIER_NAME = re.compile(
-    r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|index|row|unnamed: 0|column 0", re.IGNORECASE
+    r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|(?:row|record|line)?[_\s.-]?(?:index|number|num|no|nr)\.?|#|rows?|"
+    r"row[_\s.-]?names?|(?:s|sl|sr|serial)[_\s.-]*(?:no|number|num)\.?|level_\d+|unnamed: 0(?:\.\d+)*",
+    re.IGNORECASE,
 )
+_NAMELESS = re.compile(r"column 1|row|unnamed: 0(?:\.\d+)*", re.IGNORECASE)  # how a nameless first column is called
+_INDEX_OF_PARQUET = re.compile(r"__index_level_\d+__")
+_YEARS = (1500, 2100)  # whole numbers between them, one after the other, are years
 _CODE_NAME = re.compile(r"(?:.*[_\s.-])?(?:zip|zip_?code|postal(?:_?code)?|postcode|plz|id|code)", re.IGNORECASE)
 
 
@@ -119,10 +124,26 @@ def guess(
     if target is not None and target in kinds:
         raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
     left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
+    headless = len(names) > 1 and all(name == f"column {i + 1}" for i, name in enumerate(names))
     found = [
-        _column(frame.iloc[:, i].rename(name), kinds.get(name)) for i, name in enumerate(names) if name not in left_out
+        _column(frame.iloc[:, i].rename(name), kinds.get(name), not headless and _is_index(frame.iloc[:, i], name, i))
+        for i, name in enumerate(names)
+        if name not in left_out
     ]
     return found if any(c.used for c in found) else [_better_than_nothing(c) for c in found]
+
+
+def _is_index(column: pd.Series, name: str, place: int) -> bool:
+    """Whether it is the index that pandas or R wrote beside the columns, without a name.
+
+    It counts the rows: whole numbers from 0 on, few of them twice (as where tables were put one below the other).
+    """
+    nameless = _NAMELESS.fullmatch(name) if place == 0 else _INDEX_OF_PARQUET.fullmatch(name)
+    if not nameless or not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return False
+    x = column.dropna()
+    whole = len(x) > 0 and bool((x == np.floor(x)).all()) and x.min() >= 0
+    return whole and x.nunique() > 0.5 * len(x)
 
 
 def _better_than_nothing(column: Column) -> Column:
@@ -131,7 +152,7 @@ def _better_than_nothing(column: Column) -> Column:
     return replace(column, kind="number", treatment=_SCALED, note=note) if column.treatment == _ROW_NUMBERS else column
 
 
-def _column(column: pd.Series, kind: str | None) -> Column:
+def _column(column: pd.Series, kind: str | None, index: bool) -> Column:
     if values.is_text(column) and not pd.api.types.is_bool_dtype(column):
         column = values.tidy(column)
     missing = int(column.isna().sum())
@@ -143,6 +164,8 @@ def _column(column: pd.Series, kind: str | None) -> Column:
         return about.column("constant", f"left out: always {_short(levels.index[0])}")
     if kind is not None:
         return about.of_kind(kind)
+    if index:
+        return about.column("identifier", _ROW_NUMBERS, "a first column of whole numbers without a name is an index")
     if pd.api.types.is_datetime64_any_dtype(column):
         return about.date(values.ISO)
     if values.is_text(column):
@@ -190,7 +213,8 @@ class _About:
                 return self.column(
                     "identifier", "left out: a different number in each row, and the name of an identifier"
                 )
-            if x.max() - x.min() == len(x) - 1 and self.values.dropna().is_monotonic_increasing:
+            years = x.min() >= _YEARS[0] and x.max() <= _YEARS[1]
+            if x.max() - x.min() == len(x) - 1 and not years:
                 return self.column("identifier", _ROW_NUMBERS)
         if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
             return self.of_levels("whole numbers, but by its name a code and not a quantity")

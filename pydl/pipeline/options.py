@@ -12,6 +12,8 @@ from pydl.pipeline.reading import Reading
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
 KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
+_EPOCHS, _PATIENCE = 100, 10
+_STEPS = 20  # of an epoch: with fewer, epochs and patience grow
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class TrainOptions:
         Learn the logarithm of a number; predictions are in its own unit.
     hidden : tuple of int
         Units of the hidden layers.
-    epochs, patience : int
-        At most so many passes, and how many without a better validation loss end the training.
+    epochs, patience : int or None
+        At most so many passes, and how many without a better validation loss end the training. None: 100 and 10, and
+        so many more of a few hundred rows that a pass counts as 20 steps, see `passes`.
     batch_size : int or None
         None: by the number of rows.
     optimizer : str
@@ -78,8 +81,8 @@ class TrainOptions:
     positive: str | None = None
     log_target: bool = False
     hidden: tuple[int, ...] = (128, 64)
-    epochs: int = 100
-    patience: int = 10
+    epochs: int | None = None
+    patience: int | None = None
     batch_size: int | None = None
     optimizer: str = "adam"
     lr: float = 1e-3
@@ -149,6 +152,11 @@ class TrainOptions:
     def with_(self, **changes: Any) -> TrainOptions:
         """The same with some changes."""
         return replace(self, **changes)
+
+    def passes(self, steps: int) -> tuple[int, int]:
+        """Epochs and patience where an epoch has so many steps: a few rows need many passes to be learnt from."""
+        longer = max(1, -(-_STEPS // steps))
+        return self.epochs or _EPOCHS * longer, self.patience or _PATIENCE * longer
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `config.json`."""

@@ -10,8 +10,8 @@ import pandas as pd
 
 import pydl
 from pydl.data import ShardSource
+from pydl.pipeline import checks, stream
 from pydl.pipeline import run as names
-from pydl.pipeline import stream
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
@@ -21,7 +21,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.worker import class_weights, settings
+from pydl.pipeline.worker import class_weights, prepared, settings
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256
@@ -50,9 +50,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         validation=options.val * (1 - test), test=test, seed=options.seed,
         reading=options.reading, say=watch.say,
     )  # fmt: skip
-    notes = list(found.notes)
-    for note in (*notes, *found.target.notes):
-        watch.say(note)
+    notes = watch.told([*found.notes, *found.target.notes])
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
     pydl.utils.set_random_seed(options.seed)
     fitted = Fitted(found.preparation, found.target, build(found.preparation.inputs, found.target, options))
@@ -60,7 +58,12 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
         test_sample, held_out["test"] = _test_file(options, folder / "test", found, watch)
-    parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
+    samples = {"train": found.train_sample, "test": test_sample}
+    columns = found.preparation.columns
+    if options.test is None:
+        notes += watch.told(checks.of_order(found.train_sample, columns))
+    parts = {name: prepared(frame, found.preparation, found.target, Seen()) for name, frame in samples.items()}
+    notes += watch.told(checks.of_split(parts["train"].frame, parts["test"].frame, found.target, columns))
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
@@ -77,15 +80,17 @@ def _fit(
     model: pydl.Model, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
 ) -> dict[str, list[float]]:
     """Train from the shards until the validation rows get no better."""
+    batch_size = options.batch_size or _BATCH
+    epochs, patience = options.passes(-(-found.rows["train"] // batch_size))
     best = pydl.callbacks.EarlyStopping(
-        "loss" if found.validation is None else "val_loss", patience=options.patience, restore_best_weights=True
+        "loss" if found.validation is None else "val_loss", patience=patience, restore_best_weights=True
     )
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
     told = model.fit(
-        found.train, batch_size=options.batch_size or _BATCH, epochs=options.epochs, verbose=0,
+        found.train, batch_size=batch_size, epochs=epochs, verbose=0,
         validation_data=found.validation, class_weight=weights,
-        callbacks=[best, *watch.callbacks("training", options.epochs), backup],
+        callbacks=[best, *watch.callbacks("training", epochs), backup],
     )  # fmt: skip
     return told.history
 
@@ -117,8 +122,3 @@ def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
     if test is not None and sum(test.sizes) > stream.SAMPLE_ROWS:
         said.append(f"pictures, groups, columns and the worst rows: of {most} test rows, {how}; the figures: of all")
     return said
-
-
-def _part(found: Streamed, frame: pd.DataFrame) -> Part:
-    y, keep = found.target.encode(frame[found.target.name])
-    return Part(frame[keep], found.preparation.transform(frame[keep], Seen()), y)

@@ -151,6 +151,18 @@ class Target:
             notes = [*notes, f"{len(rare)} class{'es' * (len(rare) > 1)} with a single row, such as {rare[0]}"]
         return cls(name, "classification", labels, notes=notes)
 
+    def scaled(self, series: pd.Series) -> Target:
+        """The same target; for a regression with mean and deviation of these rows, to be those that are learnt from.
+
+        Where they are all equal, the deviation is taken for 1.
+        """
+        if self.task != "regression":
+            return self
+        x = self.numbers(series)
+        x = _logarithms(x[~np.isnan(x)], self.log)
+        state = self.state() | {"mean": float(x.mean()), "scale": float(x.std()) or 1.0}
+        return Target(**state)
+
     def encode(self, series: pd.Series) -> tuple[Array, NDArray[np.bool_]]:
         """The values as a network learns them, and which rows have one.
 

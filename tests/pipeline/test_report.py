@@ -126,8 +126,7 @@ def test_the_worst_and_the_slowest_slices() -> None:
     found = slices.look(fitted, test, fitted.predict(frame), guess(frame, "y", []))
     assert found is not None
     assert [(s.values, s.rows, s.error) for s in found.worst] == [("Rome", 100, 1.0)]
-    assert [s.values for s in found.slowest[:1]] == ["Oslo"]
-    assert {s.values for s in found.slowest} == {"Oslo", "Rome", "Bonn"}, "ten rows are no slice"
+    assert [s.values for s in found.slowest] == ["Oslo"], "ten rows are no slice, the others are faster than all rows"
     assert found.everything.error == pytest.approx(100 / 540)
     assert found.slowest[0].time is not None
     assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05
