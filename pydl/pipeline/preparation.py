@@ -109,8 +109,7 @@ class Preparation:
         self._numbers = number_steps(scaled, flags, missing)
         self._encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
         self.feature_names = names + [f"{names[i]} missing" for i in missing]
-        if names:
-            self._numbers.fit(x)
+        x = self._numbers.fit_transform(x) if names else x
         if self._of("category"):
             self._encoder.fit(self._categories(cells))
             for c, levels in zip(self._of("category"), self._encoder.categories_, strict=True):
@@ -121,6 +120,8 @@ class Preparation:
         seen = Seen()
         self._begin(seen, len(frame))
         self._note_missing(seen, raw)
+        for c in self._of("number", "flag"):
+            seen.add(c.name, x[:, self._places[c.name][0]])
         for name, levels in self._indices.items():
             labels = values.labels(cells[name])
             seen.unknown(name, labels[levels.codes(labels) < 0])

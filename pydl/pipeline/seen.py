@@ -33,10 +33,13 @@ class Usual(NamedTuple):
     ----------
     missing, unknown : float
         Shares of its cells without a value, and with a level too rare to be learnt.
+    middle : float
+        The mean of its prepared numbers; that of a flag is the share of yes.
     """
 
     missing: float = 0.0
     unknown: float = 0.0
+    middle: float = 0.0
 
 
 class Seen:
@@ -81,14 +84,17 @@ class Seen:
         cells.outside, cells.example = cells.outside + rows, cells.example if cells.outside else example
 
     def add(self, name: str, prepared: NDArray[Any]) -> None:
-        """Prepared numbers, in deviations from the mean of training."""
+        """Prepared numbers: in deviations from the mean of training, of a flag 1 and 0."""
         cells = self.columns[name]
         cells.sum = (cells.sum or 0) + int(np.rint(prepared.astype(np.float64) / _STEP).astype(np.int64).sum())
 
     def shares(self) -> dict[str, Usual]:
         """What is usual, if these rows are."""
         rows = max(self.rows, 1)
-        return {name: Usual(cells.missing / rows, cells.unknown.total() / rows) for name, cells in self.columns.items()}
+        return {
+            name: Usual(cells.missing / rows, cells.unknown.total() / rows, (cells.sum or 0) * _STEP / rows)
+            for name, cells in self.columns.items()
+        }
 
     def notes(self) -> list[str]:
         """A sentence for each thing that whoever uses the predictions should know."""
@@ -124,8 +130,8 @@ class Seen:
         -------
         list of dict
             ``column``, ``kind``; shares of its cells: ``missing`` and ``missing_in_training``, ``unknown`` (levels)
-            and ``unknown_in_training``, ``unreadable``, ``outside`` (clipped); ``shift``, for numbers how many
-            deviations of the training their mean is from that of the training, else None.
+            and ``unknown_in_training``, ``unreadable``, ``outside`` (clipped); ``shift``, how far the mean is
+            from that of the training: for numbers in deviations of the training, for flags in shares, else None.
         """
         rows = max(self.rows, 1)
         found: list[dict[str, Any]] = []
@@ -135,7 +141,8 @@ class Seen:
                 "column": name, "kind": cells.kind, "missing": cells.missing / rows,
                 "missing_in_training": usual.missing, "unknown": cells.unknown.total() / rows,
                 "unknown_in_training": usual.unknown, "unreadable": cells.unread.total() / rows,
-                "outside": cells.outside / rows, "shift": None if cells.sum is None else cells.sum * _STEP / rows,
+                "outside": cells.outside / rows,
+                "shift": None if cells.sum is None else cells.sum * _STEP / rows - usual.middle,
             })  # fmt: skip
         return found
 

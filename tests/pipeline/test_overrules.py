@@ -114,7 +114,7 @@ def test_logarithms_of_a_target_come_back_in_its_unit() -> None:
 
 def test_stray_words_of_a_numeric_target_are_left_out_and_said() -> None:
     numbers = np.random.default_rng(0).normal(70, 8, 100).round(1)
-    series = pd.Series([*map(str, numbers), *["NuLL"] * 5, *["tba"] * 5], name="y")
+    series = pd.Series([*map(str, numbers), *["broken"] * 5, *["tba"] * 5], name="y")
     target = Target.from_state(Target.fit(series).state())
     assert target.task == "regression"
     assert any('"tba"' in note and "count" in note for note in target.notes)

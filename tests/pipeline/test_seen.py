@@ -145,7 +145,7 @@ def test_the_rows_of_the_training_are_no_news(tmp_path: Path) -> None:
     n = 400
     frame = pd.DataFrame({
         "x": np.where(rng.random(n) < 0.3, np.nan, rng.lognormal(size=n)), "c": rng.choice(["a", "b", None], n),
-        "many": rng.choice([f"k{i}" for i in range(250)], n),
+        "many": rng.choice([f"k{i}" for i in range(250)], n), "f": rng.random(n) < 0.4,
     })  # fmt: skip
     Preparation(guess(frame)).fit(frame).save(tmp_path / "p.skops")
     prepared, whole, chunks = Preparation.load(tmp_path / "p.skops"), Seen(), Seen()
@@ -157,10 +157,12 @@ def test_the_rows_of_the_training_are_no_news(tmp_path: Path) -> None:
     for row in whole.table():
         assert row["missing"] == row["missing_in_training"]
         assert row["unknown"] == row["unknown_in_training"]
-    assert abs(whole.table()[0]["shift"]) < 1e-6
+        assert abs(row["shift"] or 0) < 1e-6
     assert whole.table()[1]["missing"] > 0.2
     prepared.transform(frame.assign(x=frame["x"] * 1e6), shifted := Seen())
     assert shifted.table()[0]["shift"] > 3
+    prepared.transform(frame.assign(f=True), always := Seen())
+    assert always.table()[-1]["shift"] == pytest.approx(1 - frame["f"].mean())
 
 
 # ---- the commands ---------------------------------------------------------------------------------------------------
