@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pydl._base.frames import as_array
 from pydl.config import floatx
 
 
@@ -16,7 +17,7 @@ def float_array(owner: str, name: str, x: Any, dtype: str | None = None) -> np.n
     Raises TypeError for anything but numbers.
     """
     try:
-        array = np.asarray(x)
+        array = as_array(x)
     except ValueError as error:
         raise TypeError(f"{owner}: {name} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":

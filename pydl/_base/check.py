@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pydl._base.args import real
+from pydl._base.frames import as_array
 
 Array = np.ndarray
 
@@ -25,6 +26,8 @@ class Described(Protocol):
 def numeric(owner: str, what: str, x: Any) -> Array:
     """`x` as an array of a real dtype that batches can be gathered from, without a copy if possible.
 
+    What is missing in a frame, or masked, is NaN.
+
     Raises
     ------
     TypeError
@@ -35,16 +38,25 @@ def numeric(owner: str, what: str, x: Any) -> Array:
     if hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
         x = np.from_dlpack(x)
     try:
-        array = np.asarray(x)
+        array = as_array(x)
     except (ValueError, TypeError) as error:
         raise TypeError(f"{owner}: {what} is not an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{owner}: {what}: expected an array of numbers, got dtype {array.dtype}; convert or encode it first"
+            f"{owner}: {what}: expected an array of numbers, got dtype {array.dtype}{_first_other(x)}; convert or "
+            "encode it first"
         )
     if array.dtype.itemsize > 8 or array.dtype == np.float16 or not array.dtype.isnative:
         array = array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
     return array
+
+
+def _first_other(x: Any) -> str:
+    """Which column of a frame holds no numbers."""
+    if not hasattr(x, "iloc") or not hasattr(x, "columns"):
+        return ""
+    others = (name for i, name in enumerate(x.columns) if as_array(x.iloc[:, i]).dtype.kind not in "biuf")
+    return f' (column "{next(others, "")}")'
 
 
 def rows_contiguous(array: Array) -> Array:

@@ -19,6 +19,8 @@ from pydl._training.rows import Rows
 from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 
+_ROUNDING = 1e-9  # of a share and of what is computed with it, generously
+
 
 def run_fit(
     model: Any, x: Any, y: Any, *, batch_size: int, epochs: int, verbose: Any, callbacks: Any, validation_split: float,
@@ -118,8 +120,14 @@ def _nonfinite_rows(model: Any, data: Rows) -> str | None:
 
 
 def _kept(n: int, share: float) -> int:
-    """How many of n rows to train on; the last ones are for validation."""
-    kept = int(n * (1 - share))
+    """How many of n rows to train on; the last ones are for validation.
+
+    Keras rounds n * (1 - share) down; what misses a whole number by an error of binary fractions alone, is one here:
+    of ten rows, a share of 0.8 leaves two, though 1 - 0.8 is a little less than 0.2.
+    """
+    exact = n * (1 - share)
+    nearest = round(exact)
+    kept = nearest if abs(exact - nearest) <= _ROUNDING * n else int(exact)
     if kept in (0, n):
         raise ValueError(f"fit: validation_split {share} of {n} rows leaves one part empty")
     return kept

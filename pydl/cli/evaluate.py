@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import noticed, print_figures, print_json
+from pydl.cli.output import noticed, print_drift, print_figures, print_json
 
 
 def command(
@@ -18,8 +18,11 @@ def command(
     from pydl.pipeline.run import Run
     from pydl.pipeline.scoring import evaluate_file
 
-    figures = evaluate_file(Run.open(run), data, noticed)
+    figures = evaluate_file(Run.open(run), data)
     if as_json:
         print_json(figures)
     else:
         print_figures({"pydl": figures}, f"on {data}")
+        for note in figures.get("notes", ()):
+            noticed(note)
+        print_drift(figures.get("drift", ()))

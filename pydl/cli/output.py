@@ -13,6 +13,8 @@ from typing import Any
 from pydl.cli.errors import plain
 
 _SHOWN = ("rows", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae")
+_WORTH_SHOWING = 0.1  # of shares, or deviations
+_MOST_SHOWN = 20
 _WIDE = 10_000  # columns where output goes to a file or program: nothing is broken or cut there
 
 
@@ -54,7 +56,34 @@ def print_table(
     Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
+def print_drift(columns: Sequence[dict[str, Any]]) -> None:
+    """How the columns of some rows differ from those of the training, those that differ most first."""
+
+    def shares(a: float, b: float) -> str:
+        return f"{a:.0%} ({b:.0%})" if a or b else ""
+
+    different = [c for c in columns if c["outside"] or c["unreadable"] or _difference(c) >= _WORTH_SHOWING]
+    rows = [
+        [
+            c["column"], c["kind"], shares(c["missing"], c["missing_in_training"]),
+            shares(c["unknown"], c["unknown_in_training"]), f"{c['outside']:.0%}" if c["outside"] else "",
+            "" if c["shift"] is None else f"{c['shift']:+.2f}",
+        ]
+        for c in sorted(different, key=_difference, reverse=True)[:_MOST_SHOWN]
+    ]  # fmt: skip
+    if rows:
+        header = ("", "", "missing (training)", "unknown (training)", "far outside", "shift, deviations")
+        print_table(header, rows, "columns that differ from the training's")
+
+
+def _difference(column: dict[str, Any]) -> float:
+    shares = abs(column["missing"] - column["missing_in_training"]) + column["outside"] + column["unreadable"]
+    return float(shares + abs(column["unknown"] - column["unknown_in_training"]) + abs(column["shift"] or 0.0))
+
+
 def _number(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return " to ".join(f"{end:,.3f}" if abs(end) < 1e3 else f"{end:,.0f}" for end in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 1e4 else f"{value:,.0f}"

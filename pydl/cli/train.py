@@ -24,9 +24,15 @@ def command(
     test: Annotated[str | None, typer.Option(metavar="DATA", help="Data to judge on; else 20 % are held out.")] = None,
     task: Annotated[str, typer.Option(metavar="T", help="classification, regression or image.")] = DEFAULTS.task,
     drop: Annotated[list[str] | None, typer.Option(metavar="COL", help="Leave a column out; may be repeated.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="C=K", help="What a column is, as zip=category."),
+    ] = None,
+    positive: Annotated[str | None, typer.Option(metavar="NAME", help="The positive one of two classes.")] = None,
+    log_target: Annotated[bool, typer.Option("--log-target", help="Learn the number's logarithm.")] = False,
     hidden: Annotated[str, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = "128,64",
-    epochs: Annotated[int, typer.Option(metavar="N", help="At most so many passes.")] = DEFAULTS.epochs,
-    patience: Annotated[int, typer.Option(metavar="N", help="Stop after so many without gain.")] = DEFAULTS.patience,
+    epochs: Annotated[int | None, typer.Option(metavar="N", help="Passes; else 100, few rows: more.")] = None,
+    patience: Annotated[int | None, typer.Option(metavar="N", help="Stop after so many without gain.")] = None,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows of a step; else by the data.")] = None,
     optimizer: Annotated[str, typer.Option(metavar="NAME", help="adam, adamw, rmsprop, sgd.")] = DEFAULTS.optimizer,
     lr: Annotated[float, typer.Option(metavar="R", help="The learning rate.")] = DEFAULTS.lr,
@@ -70,7 +76,8 @@ def command(
 
 def shown(metrics: dict[str, Any]) -> dict[str, Any]:
     """The columns to show of metrics.json: the test part beside the baselines."""
-    columns = {"pydl": metrics["test"], **metrics["baselines"]}
+    between = metrics.get("intervals", {}).get("pydl")  # few rows have none, nor have runs of earlier versions
+    columns = {"pydl": metrics["test"], **({"95 %": between} if between else {}), **metrics["baselines"]}
     if "cross_validation" in metrics:
         columns["folds, mean"] = metrics["cross_validation"]["mean"]
         columns["deviation"] = metrics["cross_validation"]["deviation"]
@@ -87,8 +94,7 @@ def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptio
     }
     if "hidden" in given:
         given["hidden"] = _units(given["hidden"])
-    if "drop" in given:
-        given["drop"] = tuple(given["drop"])
+    given |= {name: tuple(given[name]) for name in ("drop", "kind") if name in given}
     if "missing" in given:
         given["missing"] = tuple(given["missing"].split(","))
     if earlier is not None:

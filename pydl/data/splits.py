@@ -105,13 +105,14 @@ def fold_rows(
     stratify, groups : array of n values, optional
         As in `split_rows`; both together are possible.
     time : array of n values, optional
-        Each fold is tested on rows later than those it is trained on; the earliest rows are never tested on.
+        Each fold is tested on rows later than those it is trained on; the earliest rows are never tested on. The
+        moments are shared out evenly, and rows of one moment stay in one part.
     seed : int
 
     Raises
     ------
     ValueError
-        More folds than rows, groups or rows of a class; options that exclude each other.
+        More folds than rows, groups, moments or rows of a class; options that exclude each other.
     """
     from sklearn import model_selection as ms
 
@@ -122,8 +123,15 @@ def fold_rows(
     if times is not None:
         if labels is not None or owners is not None:
             raise ValueError(f"{owner}: time goes with neither stratify nor groups")
-        order = np.argsort(times, kind="stable")
-        return ((order[a], order[b]) for a, b in ms.TimeSeriesSplit(k).split(rows))
+        moments, moment = np.unique(times, return_inverse=True)
+        if len(moments) <= k:
+            raise ValueError(f"{owner}: time: expected more than {k} different times for {k} folds, got {len(moments)}")
+        order = np.argsort(moment, kind="stable")
+        first = np.append(np.searchsorted(moment[order], np.arange(len(moments))), n)  # row of each moment
+        return (
+            (order[: first[b[0]]], order[first[b[0]] : first[b[-1] + 1]])
+            for _, b in ms.TimeSeriesSplit(k).split(moments)
+        )
     folder = {
         (False, False): ms.KFold,
         (True, False): ms.StratifiedKFold,
@@ -151,6 +159,8 @@ def _per_row(owner: str, name: str, values: Any, n: int) -> Array | None:
     if values is None:
         return None
     array = np.asarray(values)
+    if name == "time" and (array != array).any():  # NaN and NaT differ from themselves
+        raise ValueError(f"{owner}: time: expected a time for each row, got rows without one; leave these out first")
     if array.shape != (n,):
         raise ValueError(f"{owner}: {name}: expected one value for each of {n} rows, got shape {array.shape}")
     return array

@@ -1,17 +1,24 @@
-"""What a model has to beat: a constant answer, and boosted trees for orientation."""
+"""What a model has to beat: a constant answer, a linear model, and boosted trees for orientation."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+from threadpoolctl import threadpool_limits
 
 from pydl.pipeline.contract import Part
-from pydl.pipeline.evaluation import Figures, Judge
+from pydl.pipeline.evaluation import Judge
 from pydl.pipeline.fitted import Batch, Predictions
+from pydl.pipeline.images import ImagePreparation
+from pydl.pipeline.preparation import FEATURES, Preparation
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -20,13 +27,24 @@ Guess = Callable[[Inputs, int], Predictions]  # prepared rows, and how many they
 
 _MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
+_MOST_LINEAR = 2e9  # products of a linear model, a few seconds
+_MOST_LEVELS, _SUPPORT = 254, 15  # levels that trees take as categories, and rows that each has on average
+_LEAF = 20  # rows of a leaf, as scikit-learn has it; a tenth of the rows where these are few
 
 
-def baselines(target: Target, train: Part, test: Iterable[Batch], seed: int) -> dict[str, Figures]:
-    """Figures on the test rows of `constant` (the commonest class, or the mean) and of `boosting`.
+def baselines(
+    preparation: Preparation | ImagePreparation, target: Target, train: Part, test: Iterable[Batch], seed: int
+) -> dict[str, Judge]:
+    """Judges that have seen the test rows with the answers of `constant`, `linear` and `boosting`.
+
+    `constant` is the commonest class, or the mean; `linear` a ridge regression whose penalty is found by leaving one
+    row out, or a logistic regression; `boosting` scikit-learn's histogram gradient boosting, its categories taken as
+    such.
 
     Parameters
     ----------
+    preparation
+        What made the inputs of `train` and `test`.
     train : Part
         What they learn from.
     test
@@ -34,38 +52,21 @@ def baselines(target: Target, train: Part, test: Iterable[Batch], seed: int) -> 
 
     Notes
     -----
-    Boosting is left out with more than 30 classes, or more than 20 million values to sort, classes multiplied in.
+    A linear model is left out beyond 2e9 products, boosting with more than 30 classes or more than 20 million values
+    to sort, classes multiplied in: both take seconds at most.
     """
     guesses = {"constant": _constant(target, train.y)}
-    boosting = _boosting(target, train, seed)
-    if boosting is not None:
-        guesses["boosting"] = boosting
-    judges = {name: Judge(target) for name in guesses}
+    learners = {"linear": _linear, "boosting": _boosting}
+    if len(train.y) > 1 and (target.task == "regression" or len(np.unique(train.y)) > 1):
+        for name, learner in learners.items():
+            guess = learner(preparation, target, train, seed)
+            if guess is not None:
+                guesses[name] = guess
+    judges = {name: Judge(target, seed) for name in guesses}
     for _, inputs, y in test:
         for name, guess in guesses.items():
             judges[name].add(y, guess(inputs, len(y)))
-    return {name: judge.figures() for name, judge in judges.items() if judge.rows or name == "constant"}
-
-
-def _boosting(target: Target, train: Part, seed: int) -> Guess | None:
-    """Boosted trees, where they take seconds."""
-    x, y = _matrix(train.inputs), train.y
-    classes = len(target.classes) if target.task == "classification" else 1
-    if classes > _MOST_CLASSES or x.size * max(1, classes - 1) > _MOST_VALUES or len(y) < 2:
-        return None
-    if target.task == "regression":
-        trees = HistGradientBoostingRegressor(random_state=seed, early_stopping=False).fit(x, y)
-        return lambda inputs, rows: Predictions(np.asarray(target.decode(trees.predict(_matrix(inputs)))))
-    if len(np.unique(y)) < 2:
-        return None
-    forest = HistGradientBoostingClassifier(random_state=seed, early_stopping=False).fit(x, y)
-
-    def classify(inputs: Inputs, rows: int) -> Predictions:
-        p = np.zeros((rows, classes))
-        p[:, forest.classes_.astype(int)] = forest.predict_proba(_matrix(inputs))
-        return Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
-
-    return classify
+    return {name: judge for name, judge in judges.items() if judge.rows or name == "constant"}
 
 
 def _constant(target: Target, y: Array) -> Guess:
@@ -77,5 +78,130 @@ def _constant(target: Target, y: Array) -> Guess:
     return lambda inputs, rows: Predictions(np.repeat(commonest, rows), np.tile(shares, (rows, 1)))
 
 
-def _matrix(inputs: Inputs) -> Array:
-    return np.hstack([a.reshape(len(a), -1).astype(np.float32) for a in inputs.values()])
+def _linear(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
+    """A ridge or logistic regression on features and, one-hot, embedded categories."""
+    codes = [name for name in train.inputs if isinstance(preparation, Preparation) and name != FEATURES]
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    width = sum(_flat(a).shape[1] if name not in codes else int(a.max()) + 1 for name, a in train.inputs.items())
+    rows, classes = len(train.y), len(target.classes)
+    products = rows * width * (min(rows, width) if target.task == "regression" else 100 * classes)
+    if products > _MOST_LINEAR:
+        return None
+    if codes:
+        one_hot.fit(np.column_stack([train.inputs[name] for name in codes]))
+
+    def matrix(inputs: Inputs) -> Array:
+        parts = [_flat(a) for name, a in inputs.items() if name not in codes]
+        if codes:
+            parts.append(one_hot.transform(np.column_stack([inputs[name] for name in codes])))
+        return np.hstack(parts).astype(np.float64)
+
+    model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():  # the same sums whatever the machine
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are near enough
+        model.fit(matrix(train.inputs), train.y)
+    return _guess(target, model, matrix)
+
+
+def _boosting(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
+    """Boosted trees, where they take seconds."""
+    columns = _Columns(preparation, target, seed)
+    classes = len(target.classes) if target.task == "classification" else 1
+    values = sum(_flat(a).shape[1] for a in train.inputs.values()) * len(train.y)
+    if classes > _MOST_CLASSES or values * max(1, classes - 1) > _MOST_VALUES:
+        return None
+    x = columns.fit(train.inputs, train.y)
+    kind = HistGradientBoostingRegressor if target.task == "regression" else HistGradientBoostingClassifier
+    trees = kind(
+        random_state=seed, early_stopping=False, categorical_features=columns.categorical,
+        min_samples_leaf=min(_LEAF, max(1, len(train.y) // 10)),
+    )  # fmt: skip
+    return _guess(target, trees.fit(x, train.y), columns.transform)
+
+
+class _Columns:
+    """A table as trees want it: numbers, codes of categories, and mean targets in the place of rare levels' codes.
+
+    scikit-learn's trees look at no level of fewer than ten rows, and at 254 levels at most. Unknown levels are NaN.
+    """
+
+    def __init__(self, preparation: Preparation | ImagePreparation, target: Target, seed: int) -> None:
+        self.table = preparation if isinstance(preparation, Preparation) else None
+        self.target, self.seed = target, seed
+        self.native: set[str] = set()
+        self.means: TargetEncoder | None = None
+        self.categorical: NDArray[np.bool_] = np.zeros(0, bool)
+
+    def fit(self, inputs: Inputs, y: Array) -> Array:
+        """Learn the mean targets; returns the training rows."""
+        classes = self.target.task == "classification"
+        counts = np.unique(y, return_counts=True)[1] if classes else np.array([len(y)])
+        folds = min(5, int(counts.max()))
+        self.native = {name for name, codes in self._codes(inputs).items() if folds < 2 or _is_supported(codes)}
+        numbers, codes, rare = self._parts(inputs)
+        means = numbers[:, :0]
+        if rare.shape[1]:
+            kind = "continuous" if not classes else "binary" if len(counts) == 2 else "multiclass"
+            self.means = TargetEncoder(target_type=kind, cv=folds, random_state=self.seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of classes with fewer rows than folds
+                means = self.means.fit_transform(rare, y)
+        self.categorical = np.repeat([False, True, False], [numbers.shape[1], codes.shape[1], means.shape[1]])
+        return np.hstack([numbers, codes, means])
+
+    def transform(self, inputs: Inputs) -> Array:
+        numbers, codes, rare = self._parts(inputs)
+        return np.hstack([numbers, codes, rare if self.means is None else self.means.transform(rare)])
+
+    def _parts(self, inputs: Inputs) -> tuple[Array, Array, Array]:
+        """Numbers, codes of categories, and codes of those whose levels are rare."""
+        found, rows = self._codes(inputs), len(next(iter(inputs.values())))
+        native = [codes for name, codes in found.items() if name in self.native]
+        rare = [codes for name, codes in found.items() if name not in self.native]
+        return self._numbers(inputs), _side_by_side(native, rows), _side_by_side(rare, rows)
+
+    def _numbers(self, inputs: Inputs) -> Array:
+        if self.table is None:
+            return np.hstack([_flat(a) for a in inputs.values()])
+        rows = len(next(iter(inputs.values())))
+        features = inputs.get(FEATURES, np.empty((rows, 0), np.float32))
+        one_hot = [i for c in self.table.columns if c.kind == "category" for i in self.table.features_of(c.name)]
+        return np.delete(features, one_hot, axis=1)
+
+    def _codes(self, inputs: Inputs) -> dict[str, Array]:
+        if self.table is None:
+            return {}
+        found = {name: np.where(codes > 0, codes, np.nan) for name, codes in inputs.items() if name != FEATURES}
+        for c in self.table.columns:
+            if c.kind == "category":
+                levels = inputs[FEATURES][:, self.table.features_of(c.name)]
+                found[self.table.input_of(c.name)] = np.where(levels.any(axis=1), levels.argmax(axis=1), np.nan)
+        return found
+
+
+def _is_supported(codes: Array) -> bool:
+    """Whether trees can take these codes as categories and look at most of them."""
+    levels = np.unique(codes[~np.isnan(codes)])
+    return len(levels) > 0 and levels[-1] < _MOST_LEVELS and len(codes) >= _SUPPORT * len(levels)
+
+
+def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array]) -> Guess:
+    """What a model of scikit-learn says; classes that its rows did not have get no probability."""
+
+    def regress(inputs: Inputs, rows: int) -> Predictions:
+        return Predictions(np.asarray(target.decode(model.predict(matrix(inputs)))))
+
+    def classify(inputs: Inputs, rows: int) -> Predictions:
+        p = np.zeros((rows, len(target.classes)))
+        p[:, model.classes_.astype(int)] = model.predict_proba(matrix(inputs))
+        return Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
+
+    return regress if target.task == "regression" else classify
+
+
+def _flat(array: Array) -> Array:
+    return array.reshape(len(array), -1)
+
+
+def _side_by_side(columns: list[Array], rows: int) -> Array:
+    return np.column_stack(columns) if columns else np.empty((rows, 0))

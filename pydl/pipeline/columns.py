@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,8 +23,13 @@ _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
 _IDENTIFIER_NAME = re.compile(
-    r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|index|row|unnamed: 0|column 0", re.IGNORECASE
+    r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|(?:row|record|line)?[_\s.-]?(?:index|number|num|no|nr)\.?|#|rows?|"
+    r"row[_\s.-]?names?|(?:s|sl|sr|serial)[_\s.-]*(?:no|number|num)\.?|level_\d+|unnamed: 0(?:\.\d+)*",
+    re.IGNORECASE,
 )
+_NAMELESS = re.compile(r"column 1|row|unnamed: 0(?:\.\d+)*", re.IGNORECASE)  # how a nameless first column is called
+_INDEX_OF_PARQUET = re.compile(r"__index_level_\d+__")
+_YEARS = (1500, 2100)  # whole numbers between them, one after the other, are years
 _CODE_NAME = re.compile(r"(?:.*[_\s.-])?(?:zip|zip_?code|postal(?:_?code)?|postcode|plz|id|code)", re.IGNORECASE)
 
 
@@ -91,22 +96,54 @@ def must_have(frame: pd.DataFrame, wanted: Collection[str], what: str) -> None:
             raise ValueError(f'{what} "{name}" is not in the table; {hint}')
 
 
-def guess(frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = ()) -> list[Column]:
+def guess(
+    frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None
+) -> list[Column]:
     """What each column is taken for, but for the target and those to drop.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    target : str, optional
+    drop : sequence of str
+    kinds : mapping of str to str, optional
+        For some columns what they are, whatever they look like: number, category, date, text, identifier or drop.
 
     Raises
     ------
     ValueError
-        A name that is not in the table, or is there more than once.
+        A name that is not in the table, or is there more than once; a column that cannot be what it is said to be.
     """
+    kinds = kinds or {}
     names = pd.Index(map(str, frame.columns))
     if names.has_duplicates:
         raise ValueError(f'the table has two columns called "{names[names.duplicated()][0]}"; rename one of them')
     must_have(frame, [target] if target is not None else [], "target")
     must_have(frame, drop, "column to drop")
-    left_out = {target, *drop}
-    found = [_column(frame.iloc[:, i].rename(name)) for i, name in enumerate(names) if name not in left_out]
+    must_have(frame, kinds, "column of --kind")
+    if target is not None and target in kinds:
+        raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
+    left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
+    headless = len(names) > 1 and all(name == f"column {i + 1}" for i, name in enumerate(names))
+    found = [
+        _column(frame.iloc[:, i].rename(name), kinds.get(name), not headless and _is_index(frame.iloc[:, i], name, i))
+        for i, name in enumerate(names)
+        if name not in left_out
+    ]
     return found if any(c.used for c in found) else [_better_than_nothing(c) for c in found]
+
+
+def _is_index(column: pd.Series, name: str, place: int) -> bool:
+    """Whether it is the index that pandas or R wrote beside the columns, without a name.
+
+    It counts the rows: whole numbers from 0 on, few of them twice (as where tables were put one below the other).
+    """
+    nameless = _NAMELESS.fullmatch(name) if place == 0 else _INDEX_OF_PARQUET.fullmatch(name)
+    if not nameless or not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return False
+    x = column.dropna()
+    whole = len(x) > 0 and bool((x == np.floor(x)).all()) and x.min() >= 0
+    return whole and x.nunique() > 0.5 * len(x)
 
 
 def _better_than_nothing(column: Column) -> Column:
@@ -115,7 +152,7 @@ def _better_than_nothing(column: Column) -> Column:
     return replace(column, kind="number", treatment=_SCALED, note=note) if column.treatment == _ROW_NUMBERS else column
 
 
-def _column(column: pd.Series) -> Column:
+def _column(column: pd.Series, kind: str | None, index: bool) -> Column:
     if values.is_text(column) and not pd.api.types.is_bool_dtype(column):
         column = values.tidy(column)
     missing = int(column.isna().sum())
@@ -125,6 +162,10 @@ def _column(column: pd.Series) -> Column:
         return about.column("empty", "left out: no value in it")
     if len(levels) == 1 and not missing:
         return about.column("constant", f"left out: always {_short(levels.index[0])}")
+    if kind is not None:
+        return about.of_kind(kind)
+    if index:
+        return about.column("identifier", _ROW_NUMBERS, "a first column of whole numbers without a name is an index")
     if pd.api.types.is_datetime64_any_dtype(column):
         return about.date(values.ISO)
     if values.is_text(column):
@@ -158,8 +199,10 @@ class _About:
 
     def of_numbers(self) -> Column:
         name = str(self.values.name)
-        if pd.api.types.is_bool_dtype(self.values) or set(self.levels.index) <= {0, 1}:
+        if pd.api.types.is_bool_dtype(self.values):
             return self.column("flag", "1 for yes, 0 for no")
+        if set(self.levels.index) <= {0, 1}:  # as numbers they may be counts, and meet a 2
+            return self.column("flag", "1 for yes, 0 for no", format=values.POINT)
         x = self.levels.index.to_numpy(np.float64)
         infinite = int(self.levels[~np.isfinite(x)].sum())
         whole = not infinite and bool((x == np.floor(x)).all())
@@ -170,7 +213,8 @@ class _About:
                 return self.column(
                     "identifier", "left out: a different number in each row, and the name of an identifier"
                 )
-            if x.max() - x.min() == len(x) - 1 and self.values.dropna().is_monotonic_increasing:
+            years = x.min() >= _YEARS[0] and x.max() <= _YEARS[1]
+            if x.max() - x.min() == len(x) - 1 and not years:
                 return self.column("identifier", _ROW_NUMBERS)
         if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
             return self.of_levels("whole numbers, but by its name a code and not a quantity")
@@ -184,9 +228,34 @@ class _About:
         treatment = "taken apart: year, month, day, weekday, hour, days since 1970 (those that differ)"
         return self.column("date", treatment, note, format=form, words=tuple(words))
 
+    def of_kind(self, kind: str) -> Column:
+        """What somebody says that it is."""
+        dates, text = pd.api.types.is_datetime64_any_dtype(self.values), values.is_text(self.values)
+        if kind in ("text", "identifier"):
+            return self.column(kind, f"left out: said to be {'free text' if kind == 'text' else 'an identifier'}")
+        if kind == "category":
+            return self.levels_by_number("said to be a category")
+        words = pd.Series([values.label(v) for v in self.levels.index], dtype="str")
+        if kind == "number" and not dates:
+            notation, others = (
+                values.number_format(list(words), self.values.attrs.get("notation")) if text else (values.POINT, [])
+            )
+            if len(others) < len(words):
+                stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
+                note = self.about_notation(words, others, notation) if text else ""
+                return self.number(note, format=notation, words=tuple(stray))
+        elif kind == "date":
+            form = values.ISO if dates else values.date_format(words) or values.DIGITS
+            others = [] if dates else values.unread_dates(words, form)
+            if len(others) < len(words):
+                return self.date(form, "said to be a date", others)
+        raise ValueError(
+            f'--kind {self.values.name}={kind}: no value of the column is a {kind}, such as "{_short(words.iloc[0])}"'
+        )
+
     def of_text(self) -> Column:
         words = pd.Series(self.levels.index, dtype="str")
-        if len(words) <= 8 and _are_flags(words):
+        if len(words) <= 8 and values.are_flags(words):
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
@@ -227,11 +296,10 @@ class _About:
                 return self.column("text", "left out: free text, which pydl does not read", note)
             if count > 0.9 * self.present or _IDENTIFIER_NAME.fullmatch(name):
                 return self.column("identifier", f"left out: {count} different values in {self.present} rows", note)
+        return self.levels_by_number(note)
+
+    def levels_by_number(self, note: str) -> Column:
+        count = len(self.levels)
         if count <= ONE_HOT:
             return self.column("category", f"one-hot: one feature for each of {count} levels", note)
         return self.column("many", f"embedded: {count} levels; those seen once, new or missing share a vector", note)
-
-
-def _are_flags(words: pd.Series) -> bool:
-    lower = set(words.str.lower())
-    return lower <= values.YES | values.NO and len(lower & values.YES) <= 1 and len(lower & values.NO) <= 1

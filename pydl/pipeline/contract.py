@@ -23,6 +23,12 @@ class Watch:
     def say(self, text: str) -> None:
         """A line about what happens."""
 
+    def told(self, notes: list[str]) -> list[str]:
+        """Say each of some notes; returns them."""
+        for note in notes:
+            self.say(note)
+        return notes
+
     def callbacks(self, what: str, epochs: int) -> list[pydl.callbacks.Callback]:
         """Callbacks for a training that is called `what`."""
         return []
@@ -35,6 +41,12 @@ class Part:
     frame: Frame
     inputs: dict[str, Array]
     y: Array
+
+    def some(self, places: Array) -> Part:
+        """The rows at some places."""
+        return Part(
+            self.frame.iloc[places], {name: a[places] for name, a in self.inputs.items()}, self.y[places]
+        )  # fmt: skip
 
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""

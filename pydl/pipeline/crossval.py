@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit
+from pydl.pipeline.worker import fit, in_turn
 
 
 def folds(
@@ -32,14 +31,12 @@ def folds(
 
     if len(y) < options.cv:
         raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")
-    classes = target.task == "classification"
-    spread = classes and np.unique(y, return_counts=True)[1].min() >= options.cv
-    kind = StratifiedKFold if spread else KFold
     found = []
-    for k, (inside, outside) in enumerate(kind(options.cv, shuffle=True, random_state=options.seed).split(y, y)):
-        inside.sort()
+    for k, (inside, outside) in enumerate(in_turn(y, options.cv, target, options.seed)):
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, watch, f"fold {k + 1} of {options.cv}")
-        found.append(judge(target, y[outside], outcome.fitted.predict(frame.iloc[outside])))
+        held_out = frame.iloc[outside]
+        truth, _ = outcome.fitted.target.encode(held_out[target.name])
+        found.append(judge(outcome.fitted.target, truth, outcome.fitted.predict(held_out)))
     return {"folds": found, "mean": _over(found, np.mean), "deviation": _over(found, lambda v: np.std(v, ddof=1))}
 
 

@@ -12,6 +12,7 @@ from sklearn import metrics
 
 from pydl.pipeline.exact_sum import ExactSum
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.intervals import Intervals, Sample
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -33,10 +34,13 @@ class Judge:
     Parameters
     ----------
     target : Target
+    seed : int, optional
+        Of the draws for `intervals`; without it there are none, and no rows are kept for them.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, seed: int | None = None) -> None:
         self.rows = 0
+        self.sample = None if seed is None else Sample(target, seed)
         self._kind: _Numbers | _Classes = (
             _Numbers(target) if target.task == "regression" else _Classes([str(c) for c in target.classes])
         )
@@ -46,6 +50,8 @@ class Judge:
         if len(y):
             self.rows += len(y)
             self._kind.add(y, predictions)
+            if self.sample is not None:
+                self.sample.add(y, predictions)
 
     def figures(self) -> Figures:
         """The figures of all rows so far.
@@ -54,9 +60,10 @@ class Judge:
         -------
         dict
             Plain numbers; None where a figure is undefined, as ROC AUC is with one class. For classification: rows,
-            accuracy, balanced_accuracy, macro precision, recall and f1, roc_auc and average_precision (of the second
-            class, or the mean over one class against the others), log_loss, brier, per_class, confusion_matrix
-            (rows: truth). For regression: rows, r2, rmse, mae, mape.
+            accuracy, balanced_accuracy, macro precision, recall and f1 (over the classes that occur in the truth or
+            in the predictions, as scikit-learn has it), roc_auc and average_precision (of the second class, or the
+            mean over one class against the others), log_loss, brier, per_class (None where no row is of the class),
+            confusion_matrix (rows: truth). For regression: rows, r2, rmse, mae, mape.
         """
         if self.rows == 0:
             return {"rows": 0}
@@ -64,6 +71,10 @@ class Judge:
             warnings.simplefilter("ignore")  # of what is undefined; it becomes None
             found = self._kind.figures(self.rows)
             return {"rows": self.rows, **{name: _plain(value) for name, value in found.items()}}
+
+    def intervals(self) -> Intervals:
+        """`Sample.intervals` of the headlines among the figures; none where no seed was given."""
+        return {} if self.sample is None else self.sample.intervals(self.figures())
 
 
 class _Numbers:
@@ -78,6 +89,7 @@ class _Numbers:
         truth = np.asarray(self.target.decode(y), np.float64)
         error = np.abs(predictions.values - truth)
         known = truth != 0
+        y = self.target.linear(y)
         self.nonzero += int(known.sum())
         self.encoded.add(y)
         self.encoded_squares.add(y**2)
@@ -88,7 +100,7 @@ class _Numbers:
     def figures(self, rows: int) -> Figures:
         squares = float(self.squares)
         about_mean = self.encoded_squares.exactly() - self.encoded.exactly() ** 2 / rows
-        spread = float(about_mean) * self.target.scale**2
+        spread = float(about_mean) * self.target.unit**2
         return {
             "r2": None if rows < 2 else 1 - squares / spread if spread > 0 else float(squares == 0),
             "rmse": math.sqrt(squares / rows),
@@ -124,13 +136,14 @@ class _Classes:
             truth, chosen, labels=labels, sample_weight=self.confusion.ravel(), zero_division=0
         )
         seen = support > 0
+        occurs = seen | (self.confusion.sum(axis=0) > 0)  # scikit-learn's classes: of the truth or the predictions
         ranked = [self.rankings[k] for k in self.rankings if seen[k]] if seen.sum() > 1 else []
         return {
             "accuracy": np.trace(self.confusion) / rows,
             "balanced_accuracy": recall[seen].mean(),
-            "precision": precision.mean(),
-            "recall": recall.mean(),
-            "f1": f1.mean(),
+            "precision": precision[occurs].mean(),
+            "recall": recall[occurs].mean(),
+            "f1": f1[occurs].mean(),
             "roc_auc": np.mean([r.score(metrics.roc_auc_score) for r in ranked]) if ranked else None,
             "average_precision": np.mean([r.score(metrics.average_precision_score) for r in ranked])
             if ranked
@@ -138,8 +151,13 @@ class _Classes:
             "log_loss": float(self.log_loss) / rows,
             "brier": float(self.brier) / rows / (2 if len(labels) == 2 else 1),
             "per_class": {
-                name: {"precision": a, "recall": b, "f1": c, "rows": int(n)}
-                for name, a, b, c, n in zip(self.names, precision, recall, f1, support, strict=True)
+                name: {
+                    "precision": a if here else None,
+                    "recall": b if n else None,
+                    "f1": c if here else None,
+                    "rows": int(n),
+                }
+                for name, a, b, c, n, here in zip(self.names, precision, recall, f1, support, occurs, strict=True)
             },
             "confusion_matrix": self.confusion.tolist(),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
-from pydl.pipeline.table import read_chunks
+from pydl.pipeline.seen import Seen
+from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 Batch = tuple[Array, dict[str, Array], Array]  # row numbers, prepared rows, encoded targets
-Frames = Iterator[pd.DataFrame]
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
 
@@ -69,26 +69,38 @@ class Fitted:
     model: pydl.Model
     reading: Reading = AS_FOUND
 
-    def predict(self, frame: Any) -> Predictions:
+    def predict(self, frame: Any, seen: Seen | None = None) -> Predictions:
         """Predictions for the rows of a table, or for an array of images.
+
+        `seen` is an account of the rows of a table, to be added to; see `Preparation.transform`.
 
         Raises
         ------
         ValueError
-            When a column is missing or has other values than a number where numbers are needed.
+            When a column is missing or, without `seen`, has other values than a number where numbers are needed.
         """
+        if isinstance(self.preparation, Preparation):
+            return predict(self.model, self.target, self.preparation.transform(frame, seen))
         return predict(self.model, self.target, self.preparation.transform(frame))
 
-    def read(self, path: str, strict: bool = False) -> Iterator[pd.DataFrame]:
-        """A file of rows in chunks, its columns read as in training; `strict` if each row has to be in them."""
+    def read(
+        self, path: str, seen: Seen | None = None, strict: bool = False
+    ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """A file of rows in chunks: its cells as they stand there, and its columns read as in training.
+
+        What is noticed in the file goes to `seen`. `strict` if each row has to be in the chunks.
+        """
         assert isinstance(self.preparation, Preparation)
         wanted = tuple(c.name for c in self.preparation.columns if c.used)
         codes = (*self.preparation.codes, *[self.target.name] * (values.CODE in self.target.classes))
         reading = replace(self.reading, wanted=wanted, codes=codes, strict=strict)
-        return read_chunks(path, text=self.preparation.text_columns, reading=reading)
+        for cells, frame in read_cells(path, text=self.preparation.text_columns, reading=reading):
+            if seen is not None:
+                seen.in_file = frame.attrs["notes"]
+            yield cells, frame
 
-    def labelled(self, path: str, seen: Callable[[Frames], Frames] = lambda frames: frames) -> Iterator[Batch]:
-        """The rows of a file that have a target, prepared, chunk by chunk; `seen` gets to see the chunks before.
+    def labelled(self, path: str, seen: Seen) -> Iterator[Batch]:
+        """The rows of a file that have a target, prepared, chunk by chunk.
 
         Raises
         ------
@@ -96,12 +108,14 @@ class Fitted:
             No column of the target, or no row with a value in it.
         """
         name, found = self.target.name, False
-        for frame in seen(self.read(path)):
+        assert isinstance(self.preparation, Preparation)
+        for _, frame in self.read(path, seen):
             must_have(frame, [name], "target")
             y, keep = self.target.encode(frame[name])
+            seen.without_target += int((~keep).sum())
             if len(y):
                 found = True
-                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep]), y
+                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y
         if not found:
             raise ValueError(f"{path}: no row has a usable value of {name}")
 

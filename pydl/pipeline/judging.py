@@ -19,6 +19,7 @@ from pydl.pipeline.fitted import Scored, score
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
+from pydl.pipeline.verdict import verdict
 
 
 def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, watch: Watch) -> None:
@@ -28,7 +29,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     fitted, target = outcome.fitted, outcome.fitted.target
     history = target.readable(outcome.history)
     batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
-    judges = {part: Judge(target) for part in stream.PARTS if part in batches}
+    judges = {part: Judge(target, options.seed if part == "test" else None) for part in stream.PARTS if part in batches}
     for part, judge in judges.items():
         scored = _judged(score(fitted.model, target, batches[part]()), judge)
         if part == "test":
@@ -36,7 +37,12 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         else:
             deque(scored, maxlen=0)
     figures: dict[str, Any] = {part: judge.figures() for part, judge in judges.items()}
-    figures["baselines"] = baseline.baselines(target, outcome.parts["train"], batches["test"](), options.seed)
+    rivals = baseline.baselines(fitted.preparation, target, outcome.parts["train"], batches["test"](), options.seed)
+    figures["baselines"] = {name: judge.figures() for name, judge in rivals.items()}
+    found = {name: judge.intervals() for name, judge in {"pydl": judges["test"], **rivals}.items()}
+    figures["intervals"] = {name: intervals for name, intervals in found.items() if intervals}
+    both = {"pydl": figures["test"], **figures["baselines"]}
+    outcome.notes.extend(watch.told(verdict(target.task, both, figures["intervals"])))
     if outcome.folds is not None:
         figures["cross_validation"] = outcome.folds
 
@@ -55,6 +61,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
+        "notes": outcome.notes,
     }
     watch.say("writing the report")
     write_report(run, options, outcome, history, figures, info)

@@ -24,16 +24,22 @@ def build(inputs: Sequence[InputSpec], target: Target, options: TrainOptions) ->
         One sigmoid for two classes, a softmax for more, one plain output for a standardised number.
     options : TrainOptions
     """
-    given, parts = [], []
-    for spec in inputs:
-        x = pydl.Input((spec.width,) if spec.levels is None else (), name=spec.name)
-        given.append(x)
-        parts.append(x if spec.levels is None else _embedded(x, spec.levels))
+    given = _given(inputs)
+    parts = [x if spec.levels is None else _embedded(x, spec.levels) for x, spec in zip(given, inputs, strict=True)]
     h = parts[0] if len(parts) == 1 else pydl.layers.Concatenate()(parts)
     outputs = stack(h, target, options)
     model = pydl.Model(given, outputs)
     compile_(model, target, options)
     return model
+
+
+def averaged(models: Sequence[pydl.Model], inputs: Sequence[InputSpec]) -> pydl.Model:
+    """The mean of what some models of the same inputs say, as one model."""
+    given = _given(inputs)
+    outputs = [model(given if len(given) > 1 else given[0]) for model in models]
+    if len(outputs) > 1:
+        return pydl.Model(given, pydl.layers.Rescaling(1 / len(outputs))(pydl.layers.Add()(outputs)))
+    return models[0]
 
 
 def stack(h: Any, target: Target, options: TrainOptions) -> Any:
@@ -58,6 +64,10 @@ def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
     assert optimizer is not None
     optimizer.learning_rate = options.lr
     model.compile(optimizer, loss, metrics=["accuracy" if classes else "mae"])
+
+
+def _given(inputs: Sequence[InputSpec]) -> list[Any]:
+    return [pydl.Input((spec.width,) if spec.levels is None else (), name=spec.name) for spec in inputs]
 
 
 def _embedded(x: Any, levels: int) -> Any:

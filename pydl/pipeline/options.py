@@ -11,6 +11,9 @@ from pydl.pipeline.reading import Reading
 
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
+KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
+_EPOCHS, _PATIENCE = 100, 10
+_STEPS = 20  # of an epoch: with fewer, epochs and patience grow
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,17 @@ class TrainOptions:
     task : {"auto", "classification", "regression", "image"}
     drop : tuple of str
         Columns to leave out.
+    kind : tuple of str
+        What columns are, as `column=kind`, where the guess is wrong: number, category, date, text, identifier or drop.
+    positive : str or None
+        Which of two classes is the positive one.
+    log_target : bool
+        Learn the logarithm of a number; predictions are in its own unit.
     hidden : tuple of int
         Units of the hidden layers.
-    epochs, patience : int
-        At most so many passes, and how many without a better validation loss end the training.
+    epochs, patience : int or None
+        At most so many passes, and how many without a better validation loss end the training. None: 100 and 10, and
+        so many more of a few hundred rows that a pass counts as 20 steps, see `passes`.
     batch_size : int or None
         None: by the number of rows.
     optimizer : str
@@ -67,9 +77,12 @@ class TrainOptions:
     test: str | None = None
     task: str = "auto"
     drop: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    positive: str | None = None
+    log_target: bool = False
     hidden: tuple[int, ...] = (128, 64)
-    epochs: int = 100
-    patience: int = 10
+    epochs: int | None = None
+    patience: int | None = None
     batch_size: int | None = None
     optimizer: str = "adam"
     lr: float = 1e-3
@@ -92,6 +105,8 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         one_of("--task", self.task, TASKS)
+        for name, kind in self.kinds.items():
+            one_of(f"--kind {name}", kind, KINDS_TO_CHOOSE)
         if self.class_weight is not None:
             one_of("--class-weight", self.class_weight, CLASS_WEIGHTS)
         for option, value, least in (
@@ -122,9 +137,26 @@ class TrainOptions:
             wanted=() if self.target is None else (self.target,),
         )  # fmt: skip
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind that each column of `kind` is to be."""
+        found: dict[str, str] = {}
+        for each in self.kind:
+            name, sign, kind = each.rpartition("=")
+            if not sign or found.get(name, kind) != kind:
+                what = "once for each column" if sign else f"got {each!r}"
+                raise ValueError(f"--kind: expected COLUMN=KIND, as --kind zip=category, {what}")
+            found[name] = kind
+        return found
+
     def with_(self, **changes: Any) -> TrainOptions:
         """The same with some changes."""
         return replace(self, **changes)
+
+    def passes(self, steps: int) -> tuple[int, int]:
+        """Epochs and patience where an epoch has so many steps: a few rows need many passes to be learnt from."""
+        longer = max(1, -(-_STEPS // steps))
+        return self.epochs or _EPOCHS * longer, self.patience or _PATIENCE * longer
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `config.json`."""
@@ -156,7 +188,7 @@ class TrainOptions:
             if f.name == "data" or value == f.default:
                 continue
             option = "--" + f.name.replace("_", "-")
-            if f.name == "drop":
+            if f.name in ("drop", "kind"):
                 words += [word for column in value for word in (option, column)]
             elif isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-"))

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 
 from pydl._base.args import optional_real
 from pydl.pipeline import trusted, values
 from pydl.pipeline.columns import Column
+from pydl.pipeline.levels import Levels
+from pydl.pipeline.scaling import bounds, logarithms, number_steps, units_of_logarithms
+from pydl.pipeline.seen import Seen, Usual
 
 FEATURES = "features"  # the name of the array of everything but embedded columns
 MISSING_LEVEL = "(missing)"
-SKEWED = 2.0  # the skewness from which on a number is taken by its logarithm
-FARTHEST = 1e4  # deviations from the mean, beyond which a number is no farther
+BEYOND = 3.0  # deviations by which a number may be beyond what training saw, before it is clipped
+FARTHEST = 1e4  # deviations from the mean that runs without a record of what training saw clip at
 Floats = NDArray[np.float64]
 
 _PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
@@ -58,11 +58,12 @@ class InputSpec:
 class Preparation:
     """What is done to a table before a network sees it.
 
-    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1, at most 10,000
-    deviations out. Flags: 1 and 0. Dates: their parts, as numbers. Each number, flag or part of a date with missing
-    values gets a feature that says so. Categories: one feature per level, one of them for "missing" where that
-    occurred; a level never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded;
-    0 stands for a level that is missing, was never seen, or once only.
+    Numbers: the median for what is missing, logarithms where they are skewed, mean 0 and deviation 1. Flags: 1 and 0.
+    Dates: their parts, as numbers. None of these is ever more than 3 deviations (a flag: 3) beyond the least and the
+    most that `fit` saw; what is farther is clipped. Each number, flag or part of a date with missing values gets a
+    feature that says so. Categories: one feature per level, one of them for "missing" where that occurred; a level
+    never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded; 0 stands for a level
+    that is missing, was never seen, or once only. `levels.Levels` says which spellings are one level.
 
     Parameters
     ----------
@@ -86,6 +87,7 @@ class Preparation:
             why = "; ".join(f'"{c.name}" {c.treatment}' for c in self.columns[:5]) or "the table has no other column"
             raise ValueError(f"no column is left to learn from: {why}")
         self.feature_names: list[str] = []
+        self._usual: dict[str, Usual] = {}
         self._fitted = False
 
     def fit(self, frame: pd.DataFrame) -> Preparation:
@@ -97,59 +99,120 @@ class Preparation:
         names, raw = self._raw_numbers(cells)
         flags = np.arange(len(names) - len(self._of("flag")), len(names))
         scaled = np.arange(flags[0] if len(flags) else len(names))
-        self._low, self._high = _bounds(raw, scaled, self.clip)
+        self._low, self._high = bounds(raw, scaled, self.clip)
         raw = np.clip(raw, self._low, self._high)
-        self._units = _units_of_logarithms(raw, scaled)
-        x = _logarithms(raw, self._units)
+        with np.errstate(all="ignore"):
+            self._least, self._most = np.fmin.reduce(raw), np.fmax.reduce(raw)
+        self._units = units_of_logarithms(raw, scaled)
+        x = logarithms(raw, self._units)
         missing = np.flatnonzero(np.isnan(x).any(axis=0))
-        self._numbers = _number_steps(scaled, flags, missing)
+        self._numbers = number_steps(scaled, flags, missing)
         self._encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
         self.feature_names = names + [f"{names[i]} missing" for i in missing]
-        if names:
-            self._numbers.fit(x)
+        x = self._numbers.fit_transform(x) if names else x
         if self._of("category"):
             self._encoder.fit(self._categories(cells))
             for c, levels in zip(self._of("category"), self._encoder.categories_, strict=True):
                 self.feature_names += [f"{c.name}={level}" for level in levels]
         self._levels = {c.name: _frequent_levels(cells[c.name]) for c in self._of("many")}
-        self._index_levels()
+        self._set_up()
         self.columns = self._described(dict(zip(names, raw.T, strict=True)))
+        seen = Seen()
+        self._begin(seen, len(frame))
+        self._note_missing(seen, raw)
+        for c in self._of("number", "flag"):
+            seen.add(c.name, x[:, self._places[c.name][0]])
+        for name, levels in self._indices.items():
+            labels = values.labels(cells[name])
+            seen.unknown(name, labels[levels.codes(labels) < 0])
+        for c in self._of("category"):
+            seen.missing(c.name, sum(label is None for label in values.labels(cells[c.name])))
+        self._usual = seen.shares()
         self._fitted = True
         return self
 
-    def transform(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    def transform(self, frame: pd.DataFrame, seen: Seen | None = None) -> dict[str, NDArray[Any]]:
         """The arrays of some rows: ``"features"`` in float32 and, in int32, the codes of each embedded column.
 
         The latter are called as `input_of` says.
 
         Columns that the preparation does not know are ignored.
 
+        Parameters
+        ----------
+        frame : DataFrame
+        seen : Seen, optional
+            An account of the rows, to be added to. Without one, a cell that cannot be read is an error.
+
         Raises
         ------
         ValueError
-            A column that is missing, or holds something else than it did in `fit`.
+            A column that is missing, or, unless `seen` counts them, a cell of another kind than in `fit`.
         """
         self._require_fit()
         cells = self._cells(frame)
+        if seen is not None:
+            self._begin(seen, len(frame))
         arrays: dict[str, NDArray[Any]] = {}
         if self.feature_names:
             features = np.empty((len(frame), len(self.feature_names)), np.float32)
             if len(frame):  # scikit-learn takes no table without rows
-                self._write_features(cells, features)
+                self._write_features(cells, features, seen)
             arrays[FEATURES] = features
-        for name, index in self._indices.items():
-            arrays[self.input_of(name)] = (index.get_indexer(values.labels(cells[name])) + 1).astype(np.int32)
+        for name, levels in self._indices.items():
+            labels = values.labels(cells[name])
+            codes = levels.codes(labels)
+            if seen is not None:
+                seen.unknown(name, labels[codes < 0])
+            arrays[self.input_of(name)] = (codes + 1).astype(np.int32)
         return arrays
 
-    def _write_features(self, cells: dict[str, pd.Series], features: NDArray[np.float32]) -> None:
-        names, raw = self._raw_numbers(cells)
+    def _write_features(self, cells: dict[str, pd.Series], features: NDArray[np.float32], seen: Seen | None) -> None:
+        names, raw = self._raw_numbers(cells, seen)
         width = 0
         if names:
-            x = self._numbers.transform(_logarithms(np.clip(raw, self._low, self._high), self._units))
-            width = x.shape[1]
-            features[:, :width] = np.clip(x, -FARTHEST, FARTHEST)
-        if self._of("category"):
-            features[:, width:] = self._encoder.transform(self._categories(cells))
+            x = self._numbers.transform(logarithms(np.clip(raw, self._low, self._high), self._units))
+            width, n = x.shape[1], len(names)
+            low, high = self._reach
+            near = np.clip(x[:, :n], low, high)
+            if seen is not None:
+                self._note_missing(seen, raw)
+                self._note_outside(seen, raw, near != x[:, :n])
+                for c in self._of("number", "flag"):
+                    seen.add(c.name, near[:, self._places[c.name][0]])
+            x[:, :n] = near
+            features[:, :width] = x
+        features[:, width:] = 0
+        for c, levels in zip(self._of("category"), self._one_hot, strict=True):
+            labels = values.labels(cells[c.name])
+            gaps = labels == None  # noqa: E711  (element by element)
+            codes = levels.codes(np.where(gaps, MISSING_LEVEL, labels))
+            known = np.flatnonzero(codes >= 0)
+            features[known, width + codes[known]] = 1
+            width += len(levels)
+            if seen is not None:
+                seen.unknown(c.name, labels[(codes < 0) | gaps])
+        if width != features.shape[1]:
+            raise ValueError(f"expected {features.shape[1]} features, as many as have names, got {width}")
+
+    def _begin(self, seen: Seen, rows: int) -> None:
+        seen.begin(rows, {c.name: c.kind for c in self.columns if c.used}, self._usual)
+
+    def _sources(self) -> list[str]:
+        """The column that each raw number comes from."""
+        dates = [c.name for c in self._of("date") for _ in self._parts[c.name]]
+        return [*(c.name for c in self._of("number")), *dates, *(c.name for c in self._of("flag"))]
+
+    def _note_missing(self, seen: Seen, raw: Floats) -> None:
+        counts = np.isnan(raw).sum(axis=0)
+        for name, places in self._places.items():
+            seen.missing(name, counts[places[0]])
+
+    def _note_outside(self, seen: Seen, raw: Floats, outside: NDArray[np.bool_]) -> None:
+        for name, places in self._places.items():
+            rows = np.flatnonzero(outside[:, places].any(axis=1))
+            if len(rows):
+                seen.outside(name, len(rows), raw[rows[0], places[int(outside[rows[0], places].argmax())]])
 
     @property
     def inputs(self) -> list[InputSpec]:
@@ -194,8 +257,11 @@ class Preparation:
             "feature_names": self.feature_names,
             "parts": self._parts,
             "levels": self._levels,
+            "usual": {name: list(shares) for name, shares in self._usual.items()},
         }
-        arrays = {"low": self._low, "high": self._high, "units": self._units}
+        arrays = {
+            "low": self._low, "high": self._high, "units": self._units, "least": self._least, "most": self._most
+        }  # fmt: skip
         trusted.dump({"state": json.dumps(state), "numbers": self._numbers, "encoder": self._encoder, **arrays}, path)
 
     @classmethod
@@ -217,8 +283,10 @@ class Preparation:
                 state["levels"],
             )
             loaded._low, loaded._high, loaded._units = (content[k] for k in ("low", "high", "units"))
+            loaded._least, loaded._most = content.get("least"), content.get("most")  # earlier runs have neither
+            loaded._usual = {name: Usual(*shares) for name, shares in state.get("usual", {}).items()}
             loaded._numbers, loaded._encoder = content["numbers"], content["encoder"]
-            loaded._index_levels()
+            loaded._set_up()
             loaded._fitted = True
             loaded.transform(pd.DataFrame({c.name: [None] for c in loaded.columns}, dtype=object))
         except Exception as error:
@@ -230,7 +298,8 @@ class Preparation:
             raise ValueError("this Preparation has not been fitted; call fit(frame) first")
 
     def _of(self, *kinds: str) -> list[Column]:
-        return [c for c in self.columns if c.kind in kinds]
+        """The columns of some kinds, kind by kind."""
+        return [c for kind in kinds for c in self.columns if c.kind == kind]
 
     def _cells(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
         """The columns that are used, by name."""
@@ -251,13 +320,18 @@ class Preparation:
             )
         return found
 
-    def _raw_numbers(self, cells: dict[str, pd.Series]) -> tuple[list[str], Floats]:
+    def _raw_numbers(self, cells: dict[str, pd.Series], seen: Seen | None = None) -> tuple[list[str], Floats]:
         """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called."""
-        found = {c.name: values.numbers(cells[c.name], c.format or values.POINT, c.words) for c in self._of("number")}
-        for c in self._of("date"):
-            date = values.dates(cells[c.name], c.format, c.words)
-            found |= {f"{c.name} {part}": _PARTS[part](date).to_numpy(np.float64) for part in self._parts[c.name]}
-        found |= {c.name: values.flags(cells[c.name]) for c in self._of("flag")}
+        found: dict[str, Floats] = {}
+        for c in self._of("number", "date", "flag"):
+            column, unread = cells[c.name], None if seen is None else seen.unread(c.name)
+            if c.kind == "number":
+                found[c.name] = values.numbers(column, c.format or values.POINT, c.words, unread)
+            elif c.kind == "date":
+                date = values.dates(column, c.format, c.words, unread)
+                found |= {f"{c.name} {part}": _PARTS[part](date).to_numpy(np.float64) for part in self._parts[c.name]}
+            else:
+                found[c.name] = values.flags(column, c.format == values.POINT, unread)
         rows = len(next(iter(cells.values())))
         return list(found), np.column_stack(list(found.values())) if found else np.empty((rows, 0))
 
@@ -266,8 +340,18 @@ class Preparation:
         found[found == None] = MISSING_LEVEL  # noqa: E711  (element by element)
         return found
 
-    def _index_levels(self) -> None:
-        self._indices = {name: pd.Index(levels, dtype=object) for name, levels in self._levels.items()}
+    def _set_up(self) -> None:
+        """What follows from all that was learnt."""
+        self._indices = {name: Levels(levels) for name, levels in self._levels.items()}
+        self._one_hot = [Levels(levels) for levels in self._encoder.categories_] if self._of("category") else []
+        self._places: dict[str, list[int]] = {}  # of the raw numbers of a column
+        for i, name in enumerate(self._sources()):
+            self._places.setdefault(name, []).append(i)
+        numbers = len(self._sources())
+        self._reach: tuple[Any, Any] = (-FARTHEST, FARTHEST)
+        if numbers and self._least is not None:
+            ends = self._numbers.transform(logarithms(np.stack([self._least, self._most]), self._units))[:, :numbers]
+            self._reach = ends[0] - BEYOND, ends[1] + BEYOND
 
     def _described(self, raw: dict[str, Floats]) -> list[Column]:
         """The columns, with the figures of what is done to them."""
@@ -304,45 +388,9 @@ def _of_flag(treatment: str, x: Floats) -> str:
     return f"{treatment}; {gone} missing: set to the more frequent and marked" if gone else treatment
 
 
-def _number_steps(scaled: NDArray[Any], flags: NDArray[Any], missing: NDArray[Any]) -> ColumnTransformer:
-    """Scaled numbers, flags and marks of what is missing, in this order."""
-    number = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    flag = SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-    marks = MissingIndicator(features="all")
-    steps = [("scaled", number, scaled), ("flags", flag, flags), ("missing", marks, missing)]
-    return ColumnTransformer([(name, step, at.tolist()) for name, step, at in steps], sparse_threshold=0.0)
-
-
 def _varying_parts(dates: pd.Series) -> list[str]:
     """The parts of a date that are not the same in every row."""
     return [part for part, take in _PARTS.items() if take(dates).nunique() > 1]
-
-
-def _bounds(raw: Floats, scaled: NDArray[Any], clip: float | None) -> tuple[Floats, Floats]:
-    low, high = np.full(raw.shape[1], -np.inf), np.full(raw.shape[1], np.inf)
-    if clip is not None and len(scaled):
-        low[scaled], high[scaled] = np.nanquantile(raw[:, scaled], [clip, 1 - clip], axis=0)
-    return np.nan_to_num(low, nan=-np.inf, neginf=-np.inf), np.nan_to_num(high, nan=np.inf, posinf=np.inf)
-
-
-def _units_of_logarithms(raw: Floats, scaled: NDArray[Any]) -> Floats:
-    """For each skewed number the size of its small values, from which on the logarithm bends; 0 for the others."""
-    units = np.zeros(raw.shape[1])
-    for i in scaled:
-        x = raw[~np.isnan(raw[:, i]), i]
-        spread = x.std() if len(x) else 0.0
-        if spread > 0 and abs(np.mean(((x - x.mean()) / spread) ** 3)) > SKEWED:
-            units[i] = np.quantile(np.abs(x[x != 0]), 0.1)
-    return units
-
-
-def _logarithms(x: Floats, units: Floats) -> Floats:
-    skewed = np.flatnonzero(units)
-    if not len(skewed):
-        return x
-    x = x.copy()
-    x[:, skewed] = np.sign(x[:, skewed]) * np.log1p(np.abs(x[:, skewed]) / units[skewed])
-    return x
 
 
 def _frequent_levels(column: pd.Series) -> list[str]:

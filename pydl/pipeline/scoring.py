@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
+from pydl.pipeline.table import SUFFIXES, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
-Say = Callable[[str], None]
 
-
-def predict_file(run: Run, data: str, out: str, say: Say = lambda line: None) -> int:
+def predict_file(run: Run, data: str, out: str, seen: Seen | None = None) -> int:
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
-    New columns: `<target> predicted`, and for classes `probability <class>`. What was noticed in the file is told to
-    `say`; a record that is no row of the table is an error, so that each row has its prediction.
+    New columns: `<target> predicted`, and for classes `probability <class>`. The others are as they were read; where
+    the cells of a delimited file go into a format with types, as numbers where they are some. A record that is no row
+    of the table is an error, so that each row has its prediction.
+
+    Parameters
+    ----------
+    run : Run
+    data, out : str
+    seen : Seen, optional
+        An account of the file and its rows, to be added to. Without one, a cell that cannot be read is an error.
     """
     if run.options().task == "image":
         return predict_images(run, data, out)
     fitted, rows = run.fitted(), 0
+    source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
     with table_writer(out) as file:
-        for frame in _telling(fitted.read(data, strict=True), say):
-            found = fitted.predict(frame)
+        for cells, frame in fitted.read(data, seen, strict=True):
+            found = fitted.predict(frame, seen)
             columns: dict[str, Any] = {f"{fitted.target.name} predicted": found.values}
             if found.probabilities is not None:
                 names = [f"probability {name}" for name in fitted.target.classes]
                 columns |= dict(zip(names, found.probabilities.T, strict=True))
-            file.write(frame.assign(**columns))
+            file.write(_passed_on(cells, frame, source, goal).assign(**columns))
             rows += len(frame)
     return rows
 
 
-def evaluate_file(run: Run, data: str, say: Say = lambda line: None) -> Figures:
-    """The figures of a run's model on the rows of `data` that have a target."""
+def _passed_on(cells: pd.DataFrame, frame: pd.DataFrame, source: str, goal: str) -> pd.DataFrame:
+    """The columns to write: cells as they stand, where the format to write has no types or the source had them."""
+    if goal == "delimited" or (goal == "json" and source != "delimited"):
+        return cells
+    if source in ("parquet", "arrow") and goal in ("parquet", "arrow"):  # whose columns have one type in all pieces
+        whole = {n: cells[n].astype("Int64") for n in frame if is_float_dtype(frame[n]) and _are_whole(cells[n])}
+        return frame.assign(**whole)
+    return frame
+
+
+def _are_whole(column: pd.Series) -> bool:
+    return is_integer_dtype(column) or infer_dtype(column, skipna=True) == "integer"
+
+
+def evaluate_file(run: Run, data: str) -> Figures:
+    """The figures of a run's model on the rows of `data` that have a target; under `drift`, how these differ."""
     if run.options().task == "image":
         return evaluate_images(run, data)
     fitted = run.fitted()
-    judge = Judge(fitted.target)
-    for each in score(fitted.model, fitted.target, fitted.labelled(data, lambda frames: _telling(frames, say))):
+    judge, seen = Judge(fitted.target), Seen()
+    for each in score(fitted.model, fitted.target, fitted.labelled(data, seen)):
         judge.add(each.y, each.predictions)
-    return judge.figures()
-
-
-def _telling(frames: Iterable[pd.DataFrame], say: Say) -> Iterator[pd.DataFrame]:
-    """The same tables; when all were read, what was noticed in them is told."""
-    notes: list[str] = []
-    for frame in frames:
-        notes = frame.attrs["notes"]
-        yield frame
-    for note in notes:
-        say(note)
+    return judge.figures() | {"drift": seen.table(), "notes": seen.notes()}

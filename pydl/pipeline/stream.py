@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
 
@@ -75,7 +76,8 @@ class Streamed:
 
 def prepare(
     path: str | os.PathLike[str], target: str, folder: str | os.PathLike[str], *, task: str = "auto",
-    drop: Sequence[str] = (), clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
+    drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None, positive: str | None = None, log: bool = False,
+    clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
     reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None,
 ) -> Streamed:  # fmt: skip
     """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
@@ -86,7 +88,7 @@ def prepare(
     ----------
     path : str or path-like
         Whatever `table.read_chunks` reads in chunks.
-    target, task, drop, clip
+    target, task, drop, kinds, positive, log, clip
         As for a table in memory.
     folder : str or path-like
     validation, test : float
@@ -104,7 +106,7 @@ def prepare(
         A file that cannot be read or learnt from.
     """
     place, source = Path(folder), Path(path)
-    key = _key(source, target, task, list(drop), clip, validation, test, seed, asdict(reading))
+    key = _key(source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading))
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
     if done is None:
@@ -123,10 +125,13 @@ def prepare(
         say(f"reading {source} for a sample of its rows")
         done["notes"] = sample(chunks, place, target, shares, seed)
         _write_json(place / _DONE, done)
-    preparation, fitted = _fit(place, target, task, drop, clip)
+    frame = _read_frame(place / "train.parquet")  # as it was written: a resumed run reads the same
+    fitted = Target.fit(frame[target], task, positive, log)
+    _, keep = fitted.encode(frame[target])
+    preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
     if "rows" not in done:
         say(f"reading {source} to prepare its rows")
-        done["rows"] = lay_down(chunks, place, preparation, fitted, shares, seed)
+        done["rows"] = lay_down(chunks, place, preparation, fitted, shares, seed, say)
         _write_json(place / _DONE, done)
     width = sum(spec.width for spec in preparation.inputs)
     buffer = max(1024, min(1 << 16, _BUFFER_BYTES // (4 * width)))
@@ -201,9 +206,14 @@ def _lowest(count: int, held: list[tuple[Array, pd.DataFrame]]) -> tuple[Array, 
 
 
 def lay_down(
-    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int
-) -> dict[str, int]:
-    """Prepare all rows and write them into shards by part; returns how many rows each has."""
+    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int,
+    say: Callable[[str], None],
+) -> dict[str, int]:  # fmt: skip
+    """Prepare all rows and write them into shards by part; returns how many rows each has.
+
+    `say` is told what is odd about them: the preparation has learnt from some only.
+    """
+    seen = Seen()
     writers = {part: ShardWriter(folder / part) for part in PARTS}
     numbers: dict[str, list[Array]] = {part: [] for part in PARTS[1:]}
     with closing(ahead(chunks())) as frames:
@@ -211,7 +221,7 @@ def lay_down(
             y, keep = target.encode(frame[target.name])
             rows = frame.index.to_numpy()[keep]
             part = parts(rows, shares, seed)
-            x = preparation.transform(frame[keep])
+            x = preparation.transform(frame[keep], seen)
             for number, name in enumerate(PARTS):
                 mine = np.flatnonzero(part == number)
                 writers[name].write({n: a[mine] for n, a in x.items()}, y[mine])
@@ -221,6 +231,8 @@ def lay_down(
         np.save(folder / name / _ROWS, np.concatenate(found))
     for writer in writers.values():
         writer.close()
+    for note in seen.notes():
+        say(note)
     return {part: sum(writer.sizes) for part, writer in writers.items()}
 
 
@@ -239,17 +251,6 @@ def parts(numbers: Array, shares: dict[str, float], seed: int) -> Array:
     u = hashes(numbers, seed) / 2.0**64
     test, validation = shares["test"], shares["validation"]
     return np.where(u < test, 2, np.where(u < test + validation, 1, 0))
-
-
-def _fit(
-    folder: Path, target: str, task: str, drop: Sequence[str], clip: float | None
-) -> tuple[Preparation, Target]:  # fmt: skip
-    """Preparation and target from the sample as it was written, which a resumed run reads as well."""
-    frame = _read_frame(folder / "train.parquet")
-    fitted = Target.fit(frame[target], task)
-    _, keep = fitted.encode(frame[target])
-    frame = frame[keep]
-    return Preparation(guess(frame, target, drop), clip).fit(frame), fitted
 
 
 def _key(path: Path, *arguments: Any) -> str:

@@ -10,17 +10,18 @@ import pandas as pd
 
 import pydl
 from pydl.data import ShardSource
+from pydl.pipeline import checks, stream
 from pydl.pipeline import run as names
-from pydl.pipeline import stream
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.worker import class_weights, settings
+from pydl.pipeline.worker import class_weights, prepared, settings
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256
@@ -44,21 +45,25 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         raise ValueError("--target: expected the name of the column to predict")
     test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
-        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop, clip=options.clip,
+        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop,
+        kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
         reading=options.reading, say=watch.say,
     )  # fmt: skip
-    notes = list(found.notes)
-    for note in (*notes, *found.target.notes):
-        watch.say(note)
+    notes = watch.told([*found.notes, *found.target.notes])
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
     pydl.utils.set_random_seed(options.seed)
     fitted = Fitted(found.preparation, found.target, build(found.preparation.inputs, found.target, options))
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
-        test_sample, held_out["test"] = _test_file(options, folder / "test", found)
-    parts = {"train": _part(found, found.train_sample), "test": _part(found, test_sample)}
+        test_sample, held_out["test"] = _test_file(options, folder / "test", found, watch)
+    samples = {"train": found.train_sample, "test": test_sample}
+    columns = found.preparation.columns
+    if options.test is None:
+        notes += watch.told(checks.of_order(found.train_sample, columns))
+    parts = {name: prepared(frame, found.preparation, found.target, Seen()) for name, frame in samples.items()}
+    notes += watch.told(checks.of_split(parts["train"].frame, parts["test"].frame, found.target, columns))
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
@@ -75,20 +80,24 @@ def _fit(
     model: pydl.Model, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
 ) -> dict[str, list[float]]:
     """Train from the shards until the validation rows get no better."""
+    batch_size = options.batch_size or _BATCH
+    epochs, patience = options.passes(-(-found.rows["train"] // batch_size))
     best = pydl.callbacks.EarlyStopping(
-        "loss" if found.validation is None else "val_loss", patience=options.patience, restore_best_weights=True
+        "loss" if found.validation is None else "val_loss", patience=patience, restore_best_weights=True
     )
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
     told = model.fit(
-        found.train, batch_size=options.batch_size or _BATCH, epochs=options.epochs, verbose=0,
+        found.train, batch_size=batch_size, epochs=epochs, verbose=0,
         validation_data=found.validation, class_weight=weights,
-        callbacks=[best, *watch.callbacks("training", options.epochs), backup],
+        callbacks=[best, *watch.callbacks("training", epochs), backup],
     )  # fmt: skip
     return told.history
 
 
-def _test_file(options: TrainOptions, folder: Path, found: Streamed) -> tuple[pd.DataFrame, ShardSource]:
+def _test_file(
+    options: TrainOptions, folder: Path, found: Streamed, watch: Watch
+) -> tuple[pd.DataFrame, ShardSource]:  # fmt: skip
     """Its first rows, and all of them prepared: what is wrong with one is to be told before the training."""
     path = str(options.test)
     schema = scan(path, text=found.preparation.text_columns, reading=options.reading)
@@ -98,7 +107,8 @@ def _test_file(options: TrainOptions, folder: Path, found: Streamed) -> tuple[pd
 
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")
-    rows = stream.lay_down(chunks, folder, found.preparation, found.target, {"validation": 0.0, "test": 1.0}, seed=0)
+    shares = {"validation": 0.0, "test": 1.0}
+    rows = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0, watch.say)
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
     return sample, ShardSource(folder / "test")
@@ -112,8 +122,3 @@ def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
     if test is not None and sum(test.sizes) > stream.SAMPLE_ROWS:
         said.append(f"pictures, groups, columns and the worst rows: of {most} test rows, {how}; the figures: of all")
     return said
-
-
-def _part(found: Streamed, frame: pd.DataFrame) -> Part:
-    y, keep = found.target.encode(frame[found.target.name])
-    return Part(frame[keep], found.preparation.transform(frame[keep]), y)

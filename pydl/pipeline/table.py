@@ -115,7 +115,19 @@ def read_chunks(
 ) -> Iterator[pd.DataFrame]:  # fmt: skip
     """A file in tables of at most `rows` rows, all with the same columns and dtypes, without ever holding all of it.
 
-    Together they are what `read_table` gives, and their rows are numbered as there.
+    Together they are what `read_table` gives, and their rows are numbered as there. Arguments as for `read_cells`.
+    """
+    return (frame for _, frame in read_cells(path, rows, schema, text, reading))
+
+
+def read_cells(
+    path: str | Path, rows: int | None = None, schema: Schema | None = None, text: Collection[str] = (),
+    reading: Reading = AS_FOUND,
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:  # fmt: skip
+    """The tables of `read_chunks`, each behind one of the same cells as they stand in the file.
+
+    In the first, a cell of delimited text is its characters, and a whole number of another format stays one where
+    others are missing.
 
     Parameters
     ----------
@@ -135,7 +147,7 @@ def read_chunks(
     if schema is None:
         begin = list(islice(_chunks(path, rows, reading), 2))
         if len(begin) == 1:
-            yield _all_typed(begin[0], text, reading)
+            yield begin[0], _all_typed(begin[0], text, reading)
             return
         del begin
         schema = scan(path, rows, text, reading)
@@ -145,7 +157,7 @@ def read_chunks(
         frame.attrs = told
         typed = pd.DataFrame({name: _of_kind(frame[name], kind, reading) for name, kind in schema.kinds.items()})
         typed.attrs = told
-        yield typed
+        yield frame, typed
 
 
 def chunk_rows(path: Path) -> int:
@@ -206,6 +218,11 @@ def _told(notation: str | None, codes: Collection[str] | None) -> dict[str, Any]
 def suffix(path: Path) -> str:
     """The ending that tells a file's format: of `t.csv.gz` it is `.csv`."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def format_of(path: str | Path) -> str:
+    """The format of a file: delimited, json, parquet, arrow or npz."""
+    return _kind(Path(path))
 
 
 def _kind(path: Path) -> str:
@@ -365,11 +382,11 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
     elif kind == "json":
         lines = _json_rows(path)
         while some := list(islice(lines, rows)):
-            yield pd.DataFrame(some)
+            yield pd.DataFrame(some, dtype=object)
     elif kind == "parquet":
         with open_parquet(path) as file:
             for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas(ignore_metadata=True)
+                yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     elif kind == "arrow":
         with pyarrow.memory_map(str(path)) as source:
             reader = _arrow_reader(source)
@@ -381,7 +398,7 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
             for batch in batches:
                 batch.validate(full=True)
                 for start in range(0, batch.num_rows, rows):
-                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True)
+                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True, integer_object_nulls=True)
     else:
         require_memory(path, kind)
         frame = _READERS[kind](path)
@@ -415,7 +432,9 @@ def _of_one_line(name: str) -> str:
 
 
 def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:
-    if values.is_text(column) and column.dtype == object:
+    if column.dtype == object:
+        column = column.infer_objects()
+    if column.dtype == object:
         column = values.tidy(column)
     if reading.missing:
         column = values.without(column, reading.missing)

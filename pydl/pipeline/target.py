@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pydl.pipeline import values
+from pydl.pipeline.levels import Levels
 
 TASKS = ("auto", "classification", "regression")
 FEW = 20  # different whole numbers that still are classes
 MANY_CLASSES = 1000
+STRAY = 0.2  # of the rows: so many words among numbers still are no classes
 Array = NDArray[Any]
 
 
@@ -29,7 +32,11 @@ class Target:
     classes : list
         The classes in order, as text or as whole numbers; empty for regression.
     mean, scale : float
-        What `encode` takes out of the values of a regression.
+        What `encode` takes out of the values of a regression, or out of their logarithms.
+    words : list of str
+        Values that are no numbers, among such; their rows are left out.
+    log : float
+        0, or the size of small values, from which on the logarithm of a value is what is learnt.
     notes : list of str
         What was noticed, a short sentence each.
     """
@@ -43,21 +50,35 @@ class Target:
         scale: float = 1.0,
         notation: str = values.POINT,
         notes: Sequence[str] = (),
+        words: Sequence[str] = (),
+        log: float = 0.0,
     ) -> None:
         self.name, self.task, self.classes = name, task, list(classes)
         self.mean, self.scale, self.notation, self.notes = mean, scale, notation, list(notes)
-        self._codes = {str(label): code for code, label in enumerate(self.classes)}
+        self.words, self.log = list(words), log
+        self._levels = Levels(self.classes)
 
     @classmethod
-    def fit(cls, series: pd.Series, task: str = "auto") -> Target:
+    def fit(cls, series: pd.Series, task: str = "auto", positive: str | None = None, log: bool = False) -> Target:
         """Look at a target.
 
         With ``auto``, text, yes and no, and up to 20 different whole numbers are classes; else it is a regression.
+        Words among more than 20 different numbers are no classes: their rows are left out, where they are a fifth of
+        all at most.
+
+        Parameters
+        ----------
+        series : Series
+        task : {"auto", "classification", "regression"}
+        positive : str, optional
+            Which of two classes counts as the positive one; else the second by name.
+        log : bool
+            Whether a regression learns the logarithm of the values, with their sign.
 
         Raises
         ------
         ValueError
-            No values, one class only, text for a regression, far too many classes.
+            No values, one class only, text for a regression, far too many classes; options that do not fit.
         """
         if task not in TASKS:
             raise ValueError(f'task must be one of {", ".join(TASKS)}, got "{task}"')
@@ -69,30 +90,54 @@ class Target:
         counts = pd.Series(labels[keep], dtype=object).value_counts()
         if len(counts) == 1:
             raise ValueError(f'target "{name}" is always {counts.index[0]}; expected at least two different values')
-        notation, x = _as_numbers(series)
+        notation, x, words = _as_numbers(series, task)
         chosen = task if task != "auto" else _guess_task(series, x, counts)
         notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
         if task == "auto":
             notes.append(f'"{name}" is taken for a {chosen}; --task {_other(chosen)} would change that')
+        if words:
+            shown = ", ".join(f'"{w[:40]}"' for w in words[:5]) + " ..." * (len(words) > 5)
+            notes.append(f'"{name}" holds numbers; {shown} among them count{"s" * (len(words) == 1)} as missing')
         if chosen == "regression":
-            return cls._regression(series, x, notation, notes)
-        return cls._classification(series, x, counts, notes)
+            if positive is not None:
+                raise ValueError(f'--positive {positive}: "{name}" has no classes; it is taken for a regression')
+            return cls._regression(series, x, notation, notes, words, log)
+        if log:
+            raise ValueError(f'--log-target: "{name}" is taken for classes; --task regression would change that')
+        return cls._classification(series, x, counts, notes)._with_positive(positive)
+
+    def _with_positive(self, label: str | None) -> Target:
+        """The same classes, the positive one last."""
+        if label is None:
+            return self
+        code = int(self._levels.codes(np.array([label], dtype=object))[0])
+        if code < 0 or len(self.classes) != 2:
+            known = ", ".join(map(str, self.classes[:8])) + " ..." * (len(self.classes) > 8)
+            raise ValueError(f'--positive {label}: expected one of two classes; "{self.name}" has {known}')
+        return Target(**(self.state() | {"classes": [self.classes[1 - code], self.classes[code]]}))
 
     @classmethod
-    def _regression(cls, series: pd.Series, x: Array | None, notation: str, notes: list[str]) -> Target:
+    def _regression(
+        cls, series: pd.Series, x: Array | None, notation: str, notes: list[str], words: list[str], log: bool
+    ) -> Target:  # fmt: skip
         if x is None:
             shown = next(v for v in values.labels(series) if v is not None and not _is_number(v))
             raise ValueError(f'target "{series.name}" holds text such as "{shown[:40]}"; a regression needs numbers')
         x = x[~np.isnan(x)]
         if len(x) == 0 or x.min() == x.max():
             raise ValueError(f'target "{series.name}" has no two different finite numbers; a regression needs some')
-        return cls(str(series.name), "regression", (), float(x.mean()), float(x.std()), notation, notes)
+        unit = float(np.quantile(np.abs(x[x != 0]), 0.1)) if log else 0.0
+        x = _logarithms(x, unit)
+        return cls(str(series.name), "regression", (), float(x.mean()), float(x.std()), notation, notes, words, unit)
 
     @classmethod
     def _classification(cls, series: pd.Series, x: Array | None, counts: pd.Series, notes: list[str]) -> Target:
         rows, name = int(counts.sum()), str(series.name)
         if len(counts) > MANY_CLASSES or (rows >= 20 and len(counts) > 0.5 * rows):
-            remedy = "is it the right column?" if x is None else "--task regression predicts numbers"
+            numeric = sum(map(_is_number, counts.index)) > 0.5 * len(counts)
+            remedy = "--task regression predicts numbers" if numeric else "is it the right column?"
+            words = [f'"{v[:40]}"' for v in counts.index if not _is_number(v)] if numeric else []
+            remedy += f", and leaves out {', '.join(words[:5])}{' ...' * (len(words) > 5)}" if words else ""
             found = f"{len(counts)} different values in {rows} rows"
             raise ValueError(f'target "{name}" has {found}, too many for classes; {remedy}')
         names: list[str] = sorted(counts.index)
@@ -105,6 +150,18 @@ class Target:
         if rare:
             notes = [*notes, f"{len(rare)} class{'es' * (len(rare) > 1)} with a single row, such as {rare[0]}"]
         return cls(name, "classification", labels, notes=notes)
+
+    def scaled(self, series: pd.Series) -> Target:
+        """The same target; for a regression with mean and deviation of these rows, to be those that are learnt from.
+
+        Where they are all equal, the deviation is taken for 1.
+        """
+        if self.task != "regression":
+            return self
+        x = self.numbers(series)
+        x = _logarithms(x[~np.isnan(x)], self.log)
+        state = self.state() | {"mean": float(x.mean()), "scale": float(x.std()) or 1.0}
+        return Target(**state)
 
     def encode(self, series: pd.Series) -> tuple[Array, NDArray[np.bool_]]:
         """The values as a network learns them, and which rows have one.
@@ -119,31 +176,44 @@ class Target:
         Raises
         ------
         ValueError
-            A class that `fit` did not meet; text where numbers were.
+            A class that `fit` did not meet.
         """
         if self.task == "regression":
-            x = values.numbers(series, self.notation)
+            x = self.numbers(series)
             keep = ~np.isnan(x)
-            return (x[keep] - self.mean) / self.scale, keep
+            return (_logarithms(x[keep], self.log) - self.mean) / self.scale, keep
         labels = values.labels(series)
         keep = np.array([v is not None for v in labels], dtype=bool)
-        codes = pd.Index(list(self._codes), dtype=object).get_indexer(labels[keep])
+        codes = self._levels.codes(labels[keep])
         if (codes < 0).any():
             new = labels[keep][codes < 0][0]
-            known = ", ".join(list(self._codes)[:8]) + " ..." * (len(self._codes) > 8)
+            known = ", ".join(map(str, self.classes[:8])) + " ..." * (len(self.classes) > 8)
             raise ValueError(f'target "{self.name}": class "{new[:40]}" did not occur in training; known are {known}')
         return codes.astype(np.int32), keep
+
+    def numbers(self, series: pd.Series) -> values.Floats:
+        """The values of a regression in their own unit, NaN where missing or no number."""
+        return values.numbers(series, self.notation, self.words, Counter())
 
     def decode(self, y: Array) -> Array:
         """Codes as classes, or a network's numbers as values of the target."""
         if self.task == "regression":
-            return np.asarray(y, np.float64) * self.scale + self.mean
+            return _powers(np.asarray(y, np.float64) * self.scale + self.mean, self.log)
         return np.array(self.classes)[np.asarray(y, np.intp)]
+
+    def linear(self, y: Array) -> Array:
+        """Encoded numbers on a scale whose step is `unit` of the target's."""
+        return self.decode(y) - self.decode(np.zeros(1)) if self.log else y
+
+    @property
+    def unit(self) -> float:
+        """The step of `linear` values."""
+        return 1.0 if self.log else self.scale
 
     def readable(self, history: dict[str, list[float]]) -> dict[str, list[float]]:
         """What a training on encoded values tells by epoch, its absolute errors in the target's unit."""
         return {
-            name: [v * self.scale for v in told] if name.removeprefix("val_") == "mae" else told
+            name: [v * self.scale for v in told] if name.removeprefix("val_") == "mae" and not self.log else told
             for name, told in history.items()
         }
 
@@ -151,7 +221,7 @@ class Target:
         """All of it as JSON can hold it."""
         return {
             "name": self.name, "task": self.task, "classes": self.classes, "mean": self.mean, "scale": self.scale,
-            "notation": self.notation, "notes": self.notes,
+            "notation": self.notation, "notes": self.notes, "words": self.words, "log": self.log,
         }  # fmt: skip
 
     @classmethod
@@ -166,7 +236,8 @@ class Target:
         try:
             target = cls(**state)
             sound = target.task in TASKS[1:] and target.notation in (values.POINT, values.COMMA)
-            sound &= all(isinstance(v, str) for v in [target.name, *target.notes])
+            sound &= all(isinstance(v, str) for v in [target.name, *target.notes, *target.words])
+            sound &= 0 <= target.log < np.inf
             sound &= all(isinstance(v, str | int) for v in target.classes)
             sound &= bool(np.isfinite(target.mean)) and np.isfinite(target.scale) and target.scale > 0
             sound &= (len(target.classes) >= 2) == (target.task == "classification")
@@ -177,17 +248,36 @@ class Target:
         return target
 
 
-def _as_numbers(series: pd.Series) -> tuple[str, Array | None]:
-    """The notation and the values of a target of numbers, NaN where missing; None for text and dates."""
+def _as_numbers(series: pd.Series, task: str) -> tuple[str, Array | None, list[str]]:
+    """Notation and values of a target of numbers, NaN where missing, and the words among them; None for text."""
     if pd.api.types.is_datetime64_any_dtype(series):
         raise ValueError(f'target "{series.name}" holds dates; expected classes or numbers')
-    notation = values.POINT
-    if values.is_text(series):
-        words = [v for v in pd.unique(values.labels(series)) if v is not None]
-        notation, others = values.number_format(words, series.attrs.get("notation"))
-        if any(w.lower() not in values.MISSING_AMONG_NUMBERS for w in others) or len(others) == len(words):
-            return values.POINT, None
-    return notation, values.numbers(series, notation)
+    if not values.is_text(series):
+        return values.POINT, values.numbers(series, values.POINT), []
+    counts = pd.Series(values.labels(series), dtype=object).value_counts()
+    notation, others = values.number_format(list(counts.index), series.attrs.get("notation"))
+    words = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
+    if len(others) == len(counts) or (words and not _are_strays(counts, words, task)):
+        return values.POINT, None, []
+    return notation, values.numbers(series, notation, words), words
+
+
+def _are_strays(counts: pd.Series, words: list[str], task: str) -> bool:
+    """Whether words among numbers are to be left out, rather than classes as the numbers are."""
+    share = counts[words].sum() / counts.sum()
+    if task == "auto":
+        return bool(len(counts) - len(words) > FEW and share <= STRAY)
+    return bool(task == "regression" and share < 0.5)
+
+
+def _logarithms(x: values.Floats, unit: float) -> values.Floats:
+    """With the sign of the values; as they are where there is no unit."""
+    return np.sign(x) * np.log1p(np.abs(x) / unit) if unit else x
+
+
+def _powers(x: values.Floats, unit: float) -> values.Floats:
+    """What `_logarithms` was made from."""
+    return np.sign(x) * np.expm1(np.minimum(np.abs(x), 600.0)) * unit if unit else x
 
 
 def _is_number(text: str) -> bool:

@@ -8,21 +8,23 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import pydl
-from pydl.pipeline import crossval, stream, tuning
+from pydl.pipeline import checks, crossval, stream, tuning
 from pydl.pipeline.columns import guess
-from pydl.pipeline.contract import Frame, Outcome, Part, Watch
+from pydl.pipeline.contract import Frame, Outcome, Watch
 from pydl.pipeline.drafting import begun
 from pydl.pipeline.identity import identity
 from pydl.pipeline.image_run import train_images
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
+from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import STREAM, Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import is_text
-from pydl.pipeline.worker import fit, labelled, settings, split
+from pydl.pipeline.worker import fit, labelled, prepared, settings, split
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 
@@ -72,26 +74,30 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     frame, held_out, notes = _read(options, watch)
     rows = len(frame)
-    target = Target.fit(frame[options.target], options.task)
-    for note in target.notes:
-        watch.say(note)
+    target = Target.fit(frame[options.target], options.task, options.positive, options.log_target)
+    notes += watch.told(target.notes)
     frame, y = labelled(frame, target, options, watch)
-    columns = guess(frame, options.target, options.drop)
+    columns = guess(frame, options.target, options.drop, options.kinds)
     if held_out is None:
-        frame, y, held_out, y_test = split(frame, y, _HELD_OUT, target, options.seed)
-        watch.say(f"{len(y_test):,} of {len(y) + len(y_test):,} rows are held out to judge on")
+        notes += watch.told(checks.of_order(frame, columns))
+        frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed)
+        watch.say(f"{len(held_out):,} of {len(y) + len(held_out):,} rows are held out to judge on")
     else:
-        held_out, y_test = labelled(held_out, target, options, watch)
+        held_out, _ = labelled(held_out, target, options, watch)
+    notes += watch.told(checks.of_split(frame, held_out, target, columns))
 
     trials = None
     if options.tune:
         trials, options = tuning.search(frame, y, target, columns, options, run, watch)
     folds = crossval.folds(frame, y, target, columns, options, watch) if options.cv else None
     outcome = fit(frame, y, target, columns, options, watch, "training")
-    test = Part(held_out, outcome.fitted.preparation.transform(held_out), y_test)
+    preparation, seen = outcome.fitted.preparation, Seen()
+    assert isinstance(preparation, Preparation)
+    test = prepared(held_out, preparation, outcome.fitted.target, seen)
+    notes += watch.told([f"test rows: {note}" for note in seen.notes()])
     return Outcome(
         outcome.fitted, outcome.parts | {"test": test}, outcome.history,
-        columns=list(outcome.fitted.preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
+        columns=list(preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
         trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
     )  # fmt: skip
 
@@ -110,9 +116,7 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
         frame = read_table(path, text, options.reading)
         one_of("--target", options.target, [str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
-        for note in frame.attrs.get("notes", []):
-            watch.say(note)
-            notes.append(note)
+        notes += watch.told(frame.attrs.get("notes", []))
         frames.append(frame)
     for column in options.drop:
         one_of("--drop", column, [str(c) for c in frames[0].columns])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from decimal import Decimal
@@ -58,6 +59,8 @@ DATE_FORMATS = (
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
 _ALL_FORMATS = (*DATE_FORMATS, *_BOTH, *TIME_FORMATS)
+_YEAR_FIRST = r"[12]\d{3}-\d\d"
+_DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
 
 
@@ -87,7 +90,7 @@ def _of_objects(column: pd.Series) -> pd.Series:
         return column.astype(bool)
     if kinds and all(issubclass(k, int | float | np.number | Decimal) and k is not bool for k in kinds):
         return column.astype(np.float64)
-    words = np.array([*map(_label, levels), None], object)
+    words = np.array([*map(label, levels), None], object)
     return pd.Series(words[codes], index=column.index, name=column.name, dtype="str")
 
 
@@ -209,13 +212,15 @@ def has_multiples(levels: Collection[str]) -> bool:
     return any(match is not None and match["times"] for match in found)
 
 
-def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Floats:
+def numbers(
+    column: pd.Series, notation: str, words: Collection[str] = (), unread: Counter[str] | None = None
+) -> Floats:  # fmt: skip
     """A column as float64, NaN where missing, infinite or one of `words`.
 
     Raises
     ------
     ValueError
-        A value that is no number in this notation.
+        A value that is no number in this notation; with `unread`, it is NaN and counted there.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         raise ValueError(f'column "{column.name}": expected numbers, got dates')
@@ -228,16 +233,22 @@ def numbers(column: pd.Series, notation: str, words: Collection[str] = ()) -> Fl
         of_level = np.array([*(number(v, notation) for v in levels.astype(object)), np.nan])
         known = MISSING_AMONG_NUMBERS | {w.lower() for w in words}
         wrong = [v for v, x in zip(levels, of_level, strict=False) if np.isnan(x) and v.lower() not in known]
-        if wrong:
-            raise ValueError(_wrong_value(column, wrong[0], "a number"))
+        _note_wrong(column, wrong, "a number", unread)
         values = of_level[codes]
     return np.clip(np.where(np.isfinite(values), values, np.nan), -LARGEST, LARGEST)
 
 
-def _wrong_value(column: pd.Series, value: str, wanted: str) -> str:
-    row = int(column.index[(column == value).to_numpy()][0]) + 1  # of the file
-    return (
-        f'column "{column.name}", row {row}: expected {wanted}, got "{value[:40]}"; '
+def _note_wrong(column: pd.Series, wrong: Collection[str], wanted: str, unread: Counter[str] | None) -> None:
+    """Count the values that cannot be read, or refuse the first."""
+    if not len(wrong):
+        return
+    places = column.isin(list(wrong)).to_numpy()
+    if unread is not None:
+        unread.update(column[places])
+        return
+    row = int(column.index[places][0]) + 1  # of the file
+    raise ValueError(
+        f'column "{column.name}", row {row}: expected {wanted}, got "{column[places].iloc[0][:40]}"; '
         "mend the value, or leave it empty if it is missing"
     )
 
@@ -269,53 +280,61 @@ def unread_dates(levels: pd.Series, form: str) -> list[str]:
     return list(levels[_parsed(levels, form).isna()])
 
 
-def dates(column: pd.Series, form: str, words: Collection[str] = ()) -> pd.Series:
+def dates(
+    column: pd.Series, form: str, words: Collection[str] = (), unread: Counter[str] | None = None
+) -> pd.Series:  # fmt: skip
     """A column as times without a zone (UTC where the values name one), NaT where missing or one of `words`.
+
+    Other writers' spellings are known: eight digits as a float, `20240131.0`, and ISO dates that begin with the year.
 
     Raises
     ------
     ValueError
-        Numbers, or text that does not follow the format.
+        A value that does not follow the format; with `unread`, it is NaT and counted there.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
     if not pd.api.types.is_numeric_dtype(column):
         column = tidy(column)
-    elif form == DIGITS:
-        column = pd.Series(labels(column), index=column.index, name=column.name, dtype="str")
     if column.isna().all():
         return pd.Series(pd.NaT, index=column.index, name=column.name, dtype="datetime64[us]")
     if not is_text(column):
-        raise ValueError(f'column "{column.name}": expected dates such as {form}, got numbers')
+        column = pd.Series(labels(column), index=column.index, name=column.name, dtype="str")
     codes, levels = pd.factorize(column)
     text = pd.Series(levels, dtype="str")
     parsed = _parsed(text, form)
-    wrong = text[parsed.isna() & ~text.isin(list(words))]
-    if len(wrong):
-        raise ValueError(_wrong_value(column, wrong.iloc[0], f"a date ({form})"))
+    if parsed.isna().any():
+        parsed = parsed.fillna(_parsed(text.where(text.str.match(_YEAR_FIRST)), ISO))
+        parsed = parsed.fillna(_parsed(text.str.replace(_DIGITS_AS_FLOAT, r"\1", regex=True), DIGITS))
+    _note_wrong(column, text[parsed.isna() & ~text.isin(list(words))], f"a date ({form})", unread)
     parsed = pd.concat([parsed, pd.Series([pd.NaT], dtype=parsed.dtype)], ignore_index=True)
     return pd.Series(parsed.to_numpy()[codes], index=column.index, name=column.name)
 
 
-def flags(column: pd.Series) -> Floats:
-    """A column of yes and no as 1 and 0, NaN where missing.
+def flags(column: pd.Series, counts: bool = False, unread: Counter[str] | None = None) -> Floats:
+    """A column of yes and no as 1 and 0, NaN where missing; where they may be `counts`, 2 is 2.
 
     Raises
     ------
     ValueError
-        Any other value.
+        Any other value; with `unread`, it is NaN and counted there.
     """
-    words = labels(column)
-    codes, levels = pd.factorize(pd.Series(words, dtype=object))
-    of_level = np.array([*(1.0 if v.lower() in YES else 0.0 if v.lower() in NO else np.nan for v in levels), np.nan])
-    wrong = np.flatnonzero(np.isnan(of_level[:-1]))
-    if len(wrong):
-        raise ValueError(
-            _wrong_value(
-                pd.Series(words, column.index, name=column.name), levels[wrong[0]], "yes or no, true or false, 1 or 0"
-            )
-        )
+    words = pd.Series(labels(column), column.index, name=column.name, dtype=object)
+    codes, levels = pd.factorize(words)
+    of_level = np.array([*(_flag(v, counts) for v in levels), np.nan])
+    _note_wrong(words, levels[np.isnan(of_level[:-1])], "yes or no, true or false, 1 or 0", unread)
     return of_level[codes]
+
+
+def _flag(word: str, counts: bool) -> float:
+    value = 1.0 if word.lower() in YES else 0.0 if word.lower() in NO else number(word, POINT) if counts else np.nan
+    return value if np.isfinite(value) else np.nan
+
+
+def are_flags(words: Collection[str]) -> bool:
+    """Whether words are one for yes, one for no, or both."""
+    lower = {w.lower() for w in words}
+    return lower <= YES | NO and len(lower & YES) <= 1 and len(lower & NO) <= 1
 
 
 def labels(column: pd.Series) -> NDArray[np.object_]:
@@ -324,11 +343,11 @@ def labels(column: pd.Series) -> NDArray[np.object_]:
         column = tidy(column)
     codes, levels = pd.factorize(column)
     of_level = np.empty(len(levels) + 1, dtype=object)
-    of_level[:-1] = [_label(v) for v in levels]
+    of_level[:-1] = [label(v) for v in levels]
     return of_level[codes]
 
 
-def _label(value: Any) -> str:
+def label(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):

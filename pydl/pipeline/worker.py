@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 import pydl
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Array, Frame, Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
-from pydl.pipeline.network import build
+from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.target import Target
 
 _FEWEST = 10  # rows below which none are held out for validation
+_FEW = 200  # rows below which one part tells too little
+_PARTS = 10  # at most to hold out in turn
+_WARM = 100  # steps before which a network has learnt little, and some part is told well by chance
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
@@ -52,37 +56,91 @@ def fit(
     frame: Frame, y: Array, target: Target, columns: Sequence[Column], options: TrainOptions, watch: Watch, what: str,
     extra: Sequence[pydl.callbacks.Callback] = (),
 ) -> Outcome:  # fmt: skip
-    """Hold out a part for validation, prepare by the rest and train."""
-    parts: dict[str, Part] = {}
-    frame_val, y_val = frame.iloc[:0], y[:0]
-    if options.val and len(y) >= _FEWEST:
-        frame, y, frame_val, y_val = split(frame, y, options.val, target, options.seed)
+    """Hold out a part for validation, prepare features and target by the rest and train.
+
+    Of fewer than 200 rows a part is too small to tell when to stop, and one network too much a matter of chance: each
+    part is held out in turn, and the mean of the networks is what is learnt.
+
+    The target of the outcome is scaled by the rows that were learnt from: its codes are not those of `y`.
+    """
+    held_out = None
+    in_parts = bool(options.val) and _FEWEST <= len(y) < _FEW and not extra
+    if options.val and len(y) >= _FEWEST and not in_parts:
+        frame, _, held_out, _ = split(frame, y, options.val, target, options.seed)
     preparation = Preparation(columns, clip=options.clip).fit(frame)
-    parts["train"] = Part(frame, preparation.transform(frame), y)
-    if len(y_val):
-        parts["validation"] = Part(frame_val, preparation.transform(frame_val), y_val)
+    target = target.scaled(frame[target.name])
+    parts = {"train": prepared(frame, preparation, target)}
+    if in_parts:
+        model, history, interrupted = _fit_in_parts(preparation, parts["train"], target, options, watch, what)
+        return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
+    if held_out is not None:
+        parts["validation"] = prepared(held_out, preparation, target)
     pydl.utils.set_random_seed(options.seed)
     model = build(preparation.inputs, target, options)
     history, interrupted = fit_model(model, parts, target, options, watch, what, extra)
     return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
 
 
+def _fit_in_parts(
+    preparation: Preparation, rows: Part, target: Target, options: TrainOptions, watch: Watch, what: str
+) -> tuple[pydl.Model, dict[str, list[float]], bool]:
+    """The mean of networks that were each told by another part when to stop, and their mean history."""
+    count = int(np.clip(round(1 / options.val), 2, _PARTS))
+    watch.say(f"{len(rows.y)} rows are few: {what} {count} networks, each validated on another part, to be averaged")
+    models, histories, interrupted = [], [], False
+    for k, places in enumerate(in_turn(rows.y, count, target, options.seed)):
+        pydl.utils.set_random_seed(options.seed + k)
+        models.append(build(preparation.inputs, target, options))
+        parts = dict(zip(("train", "validation"), map(rows.some, places), strict=True))
+        history, interrupted = fit_model(models[-1], parts, target, options, Watch(), what, warm=_WARM)
+        histories.append(history)
+        if interrupted:
+            break
+    shortest = min(len(history["loss"]) for history in histories)
+    mean = {
+        name: np.mean([history[name][:shortest] for history in histories], axis=0).tolist() for name in histories[0]
+    }
+    return averaged(models, preparation.inputs), mean, interrupted
+
+
+def in_turn(y: Array, parts: int, target: Target, seed: int) -> Iterator[tuple[Array, Array]]:
+    """Rows to learn from and rows held out, each of so many parts in turn; with equal shares of classes if possible."""
+    spread = target.task == "classification" and np.unique(y, return_counts=True)[1].min() >= parts
+    kind = StratifiedKFold if spread else KFold
+    for inside, outside in kind(parts, shuffle=True, random_state=seed).split(y, y):
+        yield np.sort(inside), outside
+
+
+def prepared(frame: Frame, preparation: Preparation, target: Target, seen: Seen | None = None) -> Part:
+    """The rows that have a target, as a network takes them; `seen` as for `Preparation.transform`."""
+    y, keep = target.encode(frame[target.name])
+    frame = frame[keep]
+    return Part(frame, preparation.transform(frame, seen), y)
+
+
 def fit_model(
     model: pydl.Model, parts: dict[str, Part], target: Target, options: TrainOptions, watch: Watch, what: str,
-    extra: Sequence[pydl.callbacks.Callback] = (),
+    extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
 ) -> tuple[dict[str, list[float]], bool]:  # fmt: skip
-    """Train on "train" until "validation" gets no better; the best epoch's weights stay, after Ctrl-C as well."""
+    """Train on "train" until "validation" gets no better; the best epoch's weights stay, after Ctrl-C as well.
+
+    `warm` steps are taken before any epoch may be the best.
+    """
     train, validation = parts["train"], parts.get("validation")
     history = pydl.callbacks.History()
+    batch_size = settings(options, len(train.y))["batch_size"]
+    steps = -(-len(train.y) // batch_size)
+    epochs, patience = options.passes(steps)
     best = pydl.callbacks.EarlyStopping(
-        "loss" if validation is None else "val_loss", patience=options.patience, restore_best_weights=True
-    )
+        "loss" if validation is None else "val_loss", patience=patience, restore_best_weights=True,
+        start_from_epoch=min(warm // steps, epochs - 1),
+    )  # fmt: skip
     weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
     try:
         model.fit(
-            train.inputs, train.y, batch_size=settings(options, len(train.y))["batch_size"], epochs=options.epochs,
+            train.inputs, train.y, batch_size=batch_size, epochs=epochs,
             validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
-            callbacks=[history, best, *watch.callbacks(what, options.epochs), *extra], verbose=0,
+            callbacks=[history, best, *watch.callbacks(what, epochs), *extra], verbose=0,
         )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:

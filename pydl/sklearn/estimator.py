@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import pydl
+from pydl._base.frames import as_array
 from pydl.sklearn import sparse, state, threads
 
 Array = NDArray[Any]
@@ -33,7 +34,13 @@ class NetworkEstimator(BaseEstimator):
     def _checked(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Array | None]:
         """Data for training; sparse rows stay sparse, float32 stays float32."""
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr"], multi_output=True, dtype=(np.float64, np.float32), reset=reset
+            self,
+            unmasked(X),
+            unmasked(y),
+            accept_sparse=["csr"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
         )
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         return X, y, self._with_class_weights(y, weights)
@@ -42,7 +49,13 @@ class NetworkEstimator(BaseEstimator):
         if X_val is None or y_val is None:
             raise ValueError("fit: expected both X_val and y_val, or neither")
         found: tuple[Any, Any] = validate_data(
-            self, X_val, y_val, accept_sparse=["csr"], multi_output=True, dtype=self._model.dtype, reset=False
+            self,
+            unmasked(X_val),
+            unmasked(y_val),
+            accept_sparse=["csr"],
+            multi_output=True,
+            dtype=self._model.dtype,
+            reset=False,
         )
         return found
 
@@ -63,7 +76,7 @@ class NetworkEstimator(BaseEstimator):
         """What the network says of some rows."""
         check_is_fitted(self, "n_outputs_")
         if check:
-            X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), reset=False)
+            X = validate_data(self, unmasked(X), accept_sparse=["csr"], dtype=(np.float64, np.float32), reset=False)
         with threads.limited(self.n_jobs):
             if issparse(X):
                 return sparse.predict(self._model, X, _PREDICTED)
@@ -89,6 +102,11 @@ class NetworkEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def unmasked(x: Any) -> Any:
+    """What a mask hides as NaN, for scikit-learn's checks look at what is below it."""
+    return as_array(x) if isinstance(x, np.ma.MaskedArray) else x
 
 
 def scaled(weights: Array | None) -> Array | None:

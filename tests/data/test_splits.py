@@ -69,7 +69,19 @@ def test_folds(how: dict[str, Any]) -> None:
 
 def test_folds_in_time() -> None:
     for train, test in data.fold_rows(N, 4, time=TIMES):
-        assert TIMES[train].max() <= TIMES[test].min()
+        assert TIMES[train].max() < TIMES[test].min(), "rows of one time stay in one part"
+
+
+def test_folds_of_few_moments() -> None:
+    times = np.array([0] * 7 + [1] * 50 + [2] * 3 + [3] * 40)
+    found = [(sorted(set(times[a])), sorted(set(times[b]))) for a, b in data.fold_rows(100, 3, time=times)]
+    assert found == [([0], [1]), ([0, 1], [2]), ([0, 1, 2], [3])]
+    with pytest.raises(ValueError, match="more than 4 different times for 4 folds, got 4"):
+        data.fold_rows(100, 4, time=times)
+    for gap in (np.array([1.0, np.nan, 2.0]), np.array(["2020-01-01", "NaT", "2021-01-01"], "datetime64[D]")):
+        for split in (data.split_rows, data.fold_rows):
+            with pytest.raises(ValueError, match="expected a time for each row"):
+                split(3, time=gap)
 
 
 def test_sources(data_dir: Path) -> None:

@@ -93,6 +93,31 @@ def test_row_numbers_are_used_only_where_nothing_else_is_left() -> None:
     assert [c.kind for c in guess(frame, "x")] == ["number", "identifier"]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("x", np.arange(N)), ("x", np.arange(N)[::-1]), ("x", RNG.permutation(N) + 1.0),
+        ("column 1", RNG.permutation(N)), ("column 1", np.sort(RNG.choice(3 * N, N, replace=False))),
+        ("column 1", np.concatenate([np.arange(N // 2 + 9), np.arange(N - N // 2 - 9)])),
+        ("Unnamed: 0", RNG.permutation(N) * 2), ("Unnamed: 0.1", RNG.permutation(N) * 2),
+        ("#", RNG.permutation(N) * 2), ("S.No.", RNG.permutation(N) * 2), ("rownames", RNG.permutation(N) * 2),
+    ],
+)  # fmt: skip
+def test_an_index_is_left_out_in_any_order(name: str, values: np.ndarray) -> None:
+    frame = pd.DataFrame({name: values, "x2": RNG.normal(size=N)})
+    assert [c.kind for c in guess(frame)] == ["identifier", "number"]
+
+
+def test_years_and_files_without_a_header_have_no_index() -> None:
+    assert guess(pd.DataFrame({"year": np.arange(1900, 1900 + N), "x": RNG.normal(size=N)}))[0].kind == "number"
+    headless = pd.DataFrame({"column 1": RNG.permutation(N) * 7 + 3, "column 2": RNG.normal(size=N)})
+    assert guess(headless)[0].kind == "number"
+    last = pd.DataFrame({"x": RNG.normal(size=N), "__index_level_0__": RNG.permutation(N) * 7})
+    assert [c.kind for c in guess(last)] == ["number", "identifier"]
+    second = pd.DataFrame({"x": RNG.normal(size=N), "column 1": RNG.integers(0, 50, N)})
+    assert [c.kind for c in guess(second)] == ["number", "number"]
+
+
 def test_formats() -> None:
     def form(case: str) -> str:
         return column(*KINDS_OF[case][:2]).format

@@ -65,6 +65,20 @@ def test_classes_are_judged_as_scikit_learn_does(n: int) -> None:
     assert in_batches(target, y, found, 7) == got
 
 
+@pytest.mark.parametrize(("truth", "said"), [((0, 1, 5), (0, 1, 5)), ((0, 1, 5), (0, 1, 3)), ((2,), (2, 4))])
+def test_classes_without_a_row_are_not_averaged(truth: tuple[int, ...], said: tuple[int, ...]) -> None:
+    target, rng = classes(8), np.random.default_rng(3)
+    y, chosen = rng.choice(truth, 200).astype(np.int32), rng.choice(said, 200)
+    p = np.where(np.arange(8) == chosen[:, None], 0.65, 0.05)
+    got = judge(target, y, Predictions(np.asarray(target.decode(chosen)), p))
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, chosen, average="macro", zero_division=0)
+    assert [got[name] for name in ("precision", "recall", "f1")] == pytest.approx([precision, recall, f1], abs=1e-12)
+    for k, name in enumerate(target.classes):
+        by_class = got["per_class"][name]
+        assert (by_class["recall"] is None) == (k not in truth)
+        assert (by_class["f1"] is None) == (by_class["precision"] is None) == (k not in {*truth, *said})
+
+
 def test_numbers_are_judged_as_scikit_learn_does() -> None:
     rng = np.random.default_rng(1)
     values = 1e6 + rng.normal(size=2000)

@@ -178,8 +178,8 @@ def test_unseen_levels_and_gaps(table: pd.DataFrame, prepared: Preparation) -> N
         ({"height": "tall"}, 'column "height", row 1: expected a number, got "tall"'),
         ({"height": pd.Timestamp(0)}, 'column "height": expected numbers, got dates'),
         ({"member": "perhaps"}, 'column "member", row 1: expected yes or no'),
-        ({"joined": "2020-01-01"}, 'column "joined", row 1: expected a date'),
-        ({"joined": 7}, 'column "joined": expected dates such as %d.%m.%Y, got numbers'),
+        ({"joined": "2020/01/01"}, 'column "joined", row 1: expected a date'),
+        ({"joined": 7}, 'column "joined", row 1: expected a date (%d.%m.%Y), got "7"'),
     ],
 )
 def test_wrong_values(table: pd.DataFrame, prepared: Preparation, change: dict[str, Any], said: str) -> None:

@@ -112,7 +112,7 @@ class Sleeper:
 
     target = Target("y", "classification", ["no", "yes"])
 
-    def predict(self, frame: pd.DataFrame) -> Predictions:
+    def predict(self, frame: pd.DataFrame, seen: Any = None) -> Predictions:
         time.sleep(0.002 + 0.006 * (frame["city"] == "Oslo").mean())
         p = np.where(frame["city"] == "Rome", 0.9, 0.1)
         return Predictions(self.target.decode((p > 0.5).astype(int)), np.column_stack([1 - p, p]))
@@ -126,8 +126,7 @@ def test_the_worst_and_the_slowest_slices() -> None:
     found = slices.look(fitted, test, fitted.predict(frame), guess(frame, "y", []))
     assert found is not None
     assert [(s.values, s.rows, s.error) for s in found.worst] == [("Rome", 100, 1.0)]
-    assert [s.values for s in found.slowest[:1]] == ["Oslo"]
-    assert {s.values for s in found.slowest} == {"Oslo", "Rome", "Bonn"}, "ten rows are no slice"
+    assert [s.values for s in found.slowest] == ["Oslo"], "ten rows are no slice, the others are faster than all rows"
     assert found.everything.error == pytest.approx(100 / 540)
     assert found.slowest[0].time is not None
     assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05

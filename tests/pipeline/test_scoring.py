@@ -67,9 +67,8 @@ def test_a_wrong_value_far_down_is_named_and_nothing_is_left(
     frame.loc[12_344, "age"] = "old"
     frame.to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "p.csv").write_text("before")
-    assert (
-        cli.main(["predict", str(runs["adult-test"]), str(tmp_path / "t.csv"), "--out", str(tmp_path / "p.csv")]) == 1
-    )
+    arguments = ["predict", str(runs["adult-test"]), str(tmp_path / "t.csv"), "--out", str(tmp_path / "p.csv")]
+    assert cli.main([*arguments, "--strict"]) == 1
     assert 'column "age", row 12345: expected a number, got "old"' in capsys.readouterr().err
     assert (tmp_path / "p.csv").read_text() == "before"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.csv", "t.csv"]

@@ -40,6 +40,16 @@ def test_validation_split_takes_the_last_rows_before_shuffling() -> None:
     assert h.history["val_loss"][-1] == pytest.approx(((rows * k + b - 3 * rows)[28:] ** 2).mean(), rel=RTOL)
 
 
+@pytest.mark.parametrize(
+    ("rows", "share", "kept"), [(10, 0.8, 2), (10, 0.9, 1), (10, 0.5, 5), (100, 0.99, 1), (7, 0.3, 4), (9, 0.05, 8)]
+)
+def test_shares_that_binary_fractions_miss(rows: int, share: float, kept: int) -> None:
+    x = np.arange(float(rows))[:, None]
+    model, seen = watched()
+    model.fit(x, x, batch_size=BATCH, validation_split=share, verbose=0)
+    assert {row for batch in seen.batches for row in batch} == set(range(kept))
+
+
 def test_validation_data_and_its_weights() -> None:
     model = linear(["mae"])
     h = model.fit(X, Y, epochs=2, validation_data=(X[:9], Y[:9], W[:9]), verbose=0)

@@ -13,6 +13,7 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import figures, importance, latency, slices
 from pydl.pipeline.run import REPORT, Run
 from pydl.pipeline.stream import PARTS
+from pydl.pipeline.verdict import LINEAR
 
 _MOST = 200  # rows of a table
 _HEADLINES = {
@@ -56,7 +57,7 @@ def write_report(
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
         pictures=pictures, slices=found, rows=rows, epochs=len(history["loss"]), outcome=outcome,
         latency=latency.measure(fitted, test), parts={name: metrics[name]["rows"] for name in PARTS if name in metrics},
-        most=_MOST, timed_rows=latency.ROWS,
+        most=_MOST, timed_rows=latency.ROWS, intervals=metrics["intervals"].get("pydl", {}), linear=LINEAR[target.task],
     )  # fmt: skip
     run.write(REPORT, page)
 

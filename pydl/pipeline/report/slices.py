@@ -21,6 +21,7 @@ Array = NDArray[Any]
 
 _SHOWN = 12
 _SLOWEST = 5
+_SLOWER = 1.1  # times the time of all rows, which chance alone does not make a group
 _TIMED = 60
 _COLUMNS = 200  # that are looked into
 _FEWEST = 20  # rows of a slice: fewer say little
@@ -101,7 +102,8 @@ def look(fitted: Fitted, test: Part, predictions: Predictions, columns: Sequence
     times = latency.of_rows(fitted, frame, [each.some for each in listed])
     everything, *timed = [replace(each, time=time) for each, time in zip(listed, times, strict=True)]
     worst = [each for each in timed[:_SHOWN] if each.distance > 2]
-    slowest = sorted((s for s in timed if s.time is not None), key=lambda s: -(s.time or 0.0))[:_SLOWEST]
+    usual = (everything.time or 0.0) * _SLOWER
+    slowest = sorted((s for s in timed if (s.time or 0.0) > usual), key=lambda s: -(s.time or 0.0))[:_SLOWEST]
     return Slices(worst, slowest, everything)
 
 

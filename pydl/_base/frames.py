@@ -1,0 +1,44 @@
+"""Arrays of what has gaps or columns of several types: masked arrays, frames and series of any library."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+_NUMBERS = (Real, Decimal, np.bool_, type(None))
+
+
+def as_array(x: Any) -> np.ndarray:
+    """`x` as NumPy sees it, where that loses nothing; else the numbers in it, with NaN for those that are missing.
+
+    What a mask hides is missing. Columns of truth values beside numbers are 1 and 0. What is no number stays as it is,
+    for the caller to refuse.
+    """
+    if hasattr(x, "mask") and hasattr(x, "filled"):
+        return _unmasked(x)
+    array = np.asarray(x)
+    if array.dtype != object or isinstance(x, np.ndarray):
+        return array
+    if hasattr(x, "iloc") and array.ndim == 2:
+        columns = [as_array(x.iloc[:, i]) for i in range(array.shape[1])]
+        return np.stack(columns, axis=1) if all(c.dtype.kind in "biuf" for c in columns) else array
+    return _numbers(x, array) if hasattr(x, "to_numpy") else array
+
+
+def _unmasked(x: Any) -> np.ndarray:
+    if not x.mask.any():
+        return np.asarray(x.data)
+    if x.dtype.kind not in "biuf":
+        return np.asarray(x.data, dtype=object)
+    return np.asarray(x.filled(np.nan) if x.dtype.kind == "f" else x.astype(np.float64).filled(np.nan))
+
+
+def _numbers(series: Any, array: np.ndarray) -> np.ndarray:
+    """The values of a column, if all of them are numbers or missing."""
+    with suppress(TypeError):  # only pandas has `na_value`, and an NA that is no number
+        array = series.to_numpy(dtype=object, na_value=None)
+    return array.astype(np.float64) if all(isinstance(v, _NUMBERS) for v in array.flat) else array

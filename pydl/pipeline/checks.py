@@ -1,0 +1,208 @@
+"""What a careful colleague would say of a table and its split before any training, a sentence each.
+
+All of it takes a second or so: columns are looked at in up to 5,000 rows and up to 200 of them.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from pydl.pipeline import values
+from pydl.pipeline.columns import Column
+from pydl.pipeline.target import Target
+
+Array = NDArray[Any]
+
+_ALONE = 0.99  # area or R2 from which on a column alone tells the target
+_ROWS, _COLUMNS = 5000, 200  # to look at
+_FEWEST = 20  # rows below which a column tells a target by chance
+_LEAVES = 256  # of a tree that follows a number
+_RARE = 10  # training rows of a class that is hardly learnt
+_NAMED = 5
+_ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
+_STEPS = 8  # that tell an order
+_TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
+                   re.IGNORECASE)  # fmt: skip
+_FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them
+
+
+def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
+    """Whether rows that are to be split by chance follow each other in time."""
+    for name, time in _times(frame, columns):
+        time = time[~np.isnan(time)]
+        steps = np.diff(time)
+        up, down = int((steps > 0).sum()), int((steps < 0).sum())
+        if up + down >= _STEPS and max(up, down) >= _ORDERED * (up + down):
+            found = f'rows are in order of time ("{name}")'
+        elif len(time) >= _FEWEST and _regular(time):
+            found = f'rows are a time series ("{name}"), though not in its order'
+        else:
+            continue
+        return [
+            f"{found}, but those to judge on were drawn by chance from between the others: figures too good for a "
+            "model that is to tell the future; give the last rows with --test"
+        ]
+    return []
+
+
+def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Array]]:
+    """Columns that may be a time, as numbers: dates, and numbers by their name, years with months and days beside."""
+    found = []
+    for c in columns:
+        if c.kind == "date":
+            days = values.dates(frame[c.name], c.format, c.words)
+            found.append((c.name, days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)))
+    names = {str(name).strip().lower(): str(name) for name in frame.columns}
+    for c in columns:
+        if c.kind == "number" and _TIME.fullmatch(c.name):
+            time = values.numbers(frame[c.name], c.format or values.POINT, c.words)
+            for part in _FINER:
+                if part in names and names[part] != c.name and pd.api.types.is_numeric_dtype(frame[names[part]]):
+                    time = time * 100 + frame[names[part]].to_numpy(np.float64, na_value=np.nan)
+            found.append((c.name, time))
+    return found
+
+
+def _regular(time: Array) -> bool:
+    """Whether nearly each row has a time of its own, at steps that are mostly the same, as dates of birth are not."""
+    moments = np.unique(time)
+    steps = np.diff(moments)
+    return len(moments) > 0.9 * len(time) and bool((steps == np.median(steps)).mean() > 0.5)
+
+
+def of_split(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+    """What is odd about rows to learn from and rows to judge on; both with targets."""
+    return [
+        *_left_out(columns), *_classes(train, target), *_twice(train, test, target, columns),
+        *_alone(train, test, target, columns),
+    ]  # fmt: skip
+
+
+def _left_out(columns: Sequence[Column]) -> list[str]:
+    gone = [f'"{c.name}" ({c.treatment.removeprefix("left out: ")})' for c in columns if not c.used]
+    return [f"columns left out: {_listed(gone)}"] if gone else []
+
+
+def _classes(train: pd.DataFrame, target: Target) -> list[str]:
+    if target.task == "regression":
+        return []
+    alike: dict[str, list[str]] = {}
+    for label in map(str, target.classes):
+        alike.setdefault(" ".join(re.split(r"[\s_-]+", label.strip().casefold())), []).append(f'"{label}"')
+    groups = [" and ".join(labels) for labels in alike.values() if len(labels) > 1]
+    said = [f"classes that differ in case or blanks only: {_listed(groups)}; are they the same?"] if groups else []
+    y, _ = target.encode(train[target.name])
+    counts = np.bincount(y, minlength=len(target.classes))
+    rare = [f'"{target.classes[k]}" ({counts[k]})' for k in np.flatnonzero(counts < _RARE)]
+    if rare:
+        said.append(f"classes with fewer than {_RARE} training rows, which are hardly learnt: {_listed(rare)}")
+    return said
+
+
+def _twice(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+    told = [c.name for c in columns if (c.used or c.kind == "text") and c.name in test.columns]
+    both = int(np.isin(_hashes(test, [*told, target.name]), _hashes(train, [*told, target.name])).sum())
+    if not both:
+        return []
+    are = "is" if both == 1 else "are"
+    return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all: rows that occur "
+            "twice make figures too good; leave the copies out"]  # fmt: skip
+
+
+def _hashes(frame: pd.DataFrame, names: Sequence[str]) -> Array:
+    """A number for each row that is the same for equal rows, whatever the dtypes they were read as."""
+    found = np.zeros(len(frame), np.uint64)
+    for name in names:
+        found = found * np.uint64(0x9E3779B97F4A7C15) + pd.util.hash_array(values.labels(frame[name]))
+    return found
+
+
+def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+    train, test = train[:: max(1, len(train) // _ROWS)], test[:: max(1, len(test) // _ROWS)]
+    if len(test) < _FEWEST:
+        test = train = pd.concat([train, test])  # too few to be judged by
+    if len(train) < _FEWEST:
+        return []
+    y, y_test = target.encode(train[target.name])[0], target.encode(test[target.name])[0]
+    figure = "R2" if target.task == "regression" else "ROC AUC"
+    found = []
+    for c in [c for c in columns if c.used and c.name in test.columns][:_COLUMNS]:
+        x, x_test = (_as_one_number(frame[c.name], c) for frame in (train, test))
+        if c.kind in ("category", "many"):
+            if train is test:
+                continue  # a level tells the rows that it was learnt from
+            scores = _by_level(x, y, x_test, y_test, target)
+        else:
+            scores = _by_tree(x, y, x_test, y_test, target)
+        if scores > _ALONE:
+            found.append(f'"{c.name}" ({figure} {scores:.3f})')
+    if not found:
+        return []
+    return [f"the target is told by a column by itself: {_listed(found)}; if it is not known before the target is, it "
+            "is a leak, and --drop leaves it out"]  # fmt: skip
+
+
+def _as_one_number(column: pd.Series, c: Column) -> Array:
+    unread = Counter[str]()  # for these are missing, in rows to judge on
+    if c.kind == "number":
+        return values.numbers(column, c.format or values.POINT, c.words, unread)
+    if c.kind == "flag":
+        return values.flags(column, c.format == values.POINT, unread)
+    if c.kind == "date":
+        days = values.dates(column, c.format, c.words, unread)
+        return days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)
+    return values.labels(column)
+
+
+def _by_tree(x: Array, y: Array, x_test: Array, y_test: Array, target: Target) -> float:
+    """How well a tree on one column does: a stump for two classes, fine steps or a line for numbers."""
+    x, x_test = x[:, None], x_test[:, None]
+    if target.task == "classification":
+        stump = DecisionTreeClassifier(max_leaf_nodes=max(2, len(target.classes)), random_state=0).fit(x, y)
+        p = np.zeros((len(y_test), len(target.classes)))
+        p[:, stump.classes_] = stump.predict_proba(x_test)
+        return _area(y_test, p)
+    steps = DecisionTreeRegressor(max_leaf_nodes=min(_LEAVES, max(2, len(y) // 5)), random_state=0).fit(x, y)
+    scores = [r2_score(y_test, steps.predict(x_test))]
+    there, there_test = (np.isfinite(each[:, 0]) for each in (x, x_test))
+    if there.all() and there_test.all():
+        middle, spread = x.mean(), x.std() or 1.0
+        slope = float(((x[:, 0] - middle) / spread * (y - y.mean())).mean())
+        scores.append(r2_score(y_test, y.mean() + slope * (x_test[:, 0] - middle) / spread))
+    return float(max(scores))
+
+
+def _by_level(x: Array, y: Array, x_test: Array, y_test: Array, target: Target) -> float:
+    """How well the mean target of each level does."""
+    levels, codes = np.unique(x.astype(str), return_inverse=True)  # missing is a level as well
+    place = np.searchsorted(levels, x_test.astype(str)).clip(max=len(levels) - 1)
+    known = levels[place] == x_test.astype(str)
+    told = y[:, None] if target.task == "regression" else np.eye(len(target.classes))[y]
+    means = np.stack([np.bincount(codes, each) / np.bincount(codes) for each in told.T], axis=1)
+    said = np.where(known[:, None], means[place], told.mean(axis=0))
+    return float(r2_score(y_test, said[:, 0])) if target.task == "regression" else _area(y_test, said)
+
+
+def _area(y: Array, p: Array) -> float:
+    """The mean area of the classes that are there, each against the others; 0 where there is one only."""
+    present = np.unique(y)
+    if len(present) < 2:
+        return 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(np.mean([roc_auc_score(y == k, p[:, k]) for k in present]))
+
+
+def _listed(things: Sequence[str]) -> str:
+    more = len(things) - _NAMED
+    return ", ".join(things[:_NAMED]) + (f" and {more} more" if more > 0 else "")

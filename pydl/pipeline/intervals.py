@@ -1,0 +1,143 @@
+"""How far figures might be off: what they are when the rows to judge on are drawn anew (the bootstrap)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.target import Target
+
+Array = NDArray[Any]
+Intervals = dict[str, list[float]]
+
+FEWEST = 10  # rows below which no interval is given
+_DRAWS = 200
+_ROWS, _PROBABILITIES = 20_000, 200_000  # to keep at most: together they hold a model's draws to a second
+_ENDS = (2.5, 97.5)  # percent
+_Z = 1.959964  # of the normal distribution, for 95 %
+
+
+class Sample:
+    """Rows drawn at random from those that were judged, all of them up to 20,000, and intervals from them.
+
+    Parameters
+    ----------
+    target : Target
+    seed : int
+
+    References
+    ----------
+    B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993. E. B. Wilson: Probable inference, the law of
+    succession, and statistical inference, JASA 22, 1927.
+    """
+
+    def __init__(self, target: Target, seed: int) -> None:
+        self.target, self.rows = target, 0
+        self.most = min(_ROWS, max(500, _PROBABILITIES // max(1, len(target.classes))))
+        self.ranks, self.draws = (np.random.default_rng([seed, stream]) for stream in range(2))
+        self.pieces: list[tuple[Array, Array, Array]] = []
+
+    def add(self, y: Array, predictions: Predictions) -> None:
+        """Take some rows in; the rows of lowest rank stay, whatever the batches they come in."""
+        found = predictions.values if predictions.probabilities is None else predictions.probabilities
+        self.rows += len(y)
+        self.pieces.append((self.ranks.random(len(y)), y, found))
+        if sum(len(rank) for rank, _, _ in self.pieces) > 2 * self.most:
+            self.pieces = [self._lowest()]
+
+    def _lowest(self) -> tuple[Array, Array, Array]:
+        rank, y, found = (np.concatenate(column) for column in zip(*self.pieces, strict=True))
+        best = np.argsort(rank, kind="stable")[: self.most]
+        return rank[best], y[best], found[best]
+
+    def intervals(self, figures: dict[str, Any]) -> Intervals:
+        """For each headline of `figures` the lowest and the highest value that are to be reckoned with, at 95 %.
+
+        Percentiles of 200 draws with replacement; of a sample of the rows, brought to the width of all. The accuracy,
+        a plain share, has Wilson's interval, which does not end at 1 where all of a few rows are right. Below ten rows
+        there are none.
+        """
+        if self.rows < FEWEST:
+            return {}
+        _, y, found = self._lowest()
+        measure = _numbers(self.target, y, found) if self.target.task == "regression" else _classes(y, found)
+        n = len(y)
+        drawn = [measure(np.bincount(self.draws.integers(n, size=n), minlength=n)) for _ in range(_DRAWS)]
+        narrower = math.sqrt(n / self.rows)
+        whole = measure(np.ones(n, np.int64))
+        intervals = {}
+        for name, value in whole.items():
+            values = np.array([each[name] for each in drawn])
+            values = values[np.isfinite(values)]
+            if figures.get(name) is not None and len(values) > _DRAWS // 2:
+                low, high = np.percentile(values, _ENDS)
+                intervals[name] = [figures[name] + float(end - value) * narrower for end in (low, high)]
+        if "accuracy" in intervals:
+            intervals["accuracy"] = _wilson(figures["accuracy"], self.rows)
+        return intervals
+
+
+def _wilson(share: float, rows: int) -> list[float]:
+    middle, half = share + _Z**2 / (2 * rows), _Z * math.sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
+    return [max(0.0, (middle - half) / (1 + _Z**2 / rows)), min(1.0, (middle + half) / (1 + _Z**2 / rows))]
+
+
+def _numbers(target: Target, y: Array, values: Array) -> Any:
+    truth = np.asarray(target.decode(y), np.float64)
+    error = np.abs(values - truth)
+
+    def measure(count: Array) -> dict[str, float]:
+        n = count.sum()
+        squares = (count * error**2).sum()
+        spread = (count * (truth - (count * truth).sum() / n) ** 2).sum()
+        return {
+            "r2": 1 - squares / spread if spread > 0 else math.nan,
+            "rmse": math.sqrt(squares / n),
+            "mae": (count * error).sum() / n,
+        }
+
+    return measure
+
+
+def _classes(y: Array, p: Array) -> Any:
+    k, y = p.shape[1], y.astype(np.int64)
+    cells = y * k + p.argmax(axis=1)
+    loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-15, 1))
+    ranked = [1] if k == 2 else [c for c in range(k) if (y == c).any()]
+    areas = [_area(p[:, c], y == c) for c in ranked]
+
+    def measure(count: Array) -> dict[str, float]:
+        n = count.sum()
+        confusion = np.bincount(cells, count, k * k).reshape(k, k)
+        right, truth, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+        occurs = truth + said > 0
+        found = np.array([area(count) for area in areas])
+        found = found[np.isfinite(found)]
+        return {
+            "accuracy": right.sum() / n,
+            "balanced_accuracy": float((right[truth > 0] / truth[truth > 0]).mean()),
+            "f1": float((2 * right[occurs] / (truth + said)[occurs]).mean()),
+            "roc_auc": float(found.mean()) if len(found) else math.nan,
+            "log_loss": (count * loss).sum() / n,
+        }
+
+    return measure
+
+
+def _area(p: Array, truth: Array) -> Any:
+    """The area under the ROC curve as a function of how often each row counts; sorted once."""
+    order = np.argsort(p, kind="stable")
+    first = np.flatnonzero(np.append(True, np.diff(p[order]) > 0))  # of each group of equal probability
+
+    def area(count: Array) -> float:
+        mine = np.add.reduceat((count * truth)[order], first)
+        others = np.add.reduceat((count * ~truth)[order], first)
+        pairs = float(mine.sum()) * float(others.sum())
+        below = np.cumsum(others) - others / 2
+        return float((mine * below).sum()) / pairs if pairs else math.nan
+
+    return area

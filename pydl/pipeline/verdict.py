@@ -1,0 +1,85 @@
+"""What figures say of a model beside those it has to beat, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydl.pipeline.intervals import Intervals
+
+_NAMES = {"r2": "R2", "roc_auc": "ROC AUC", "accuracy": "accuracy"}
+_FEW = 30  # rows whose figures mean little
+LINEAR = {"regression": "ridge regression", "classification": "logistic regression"}
+
+
+def verdict(
+    task: str, figures: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Intervals]
+) -> list[str]:  # fmt: skip
+    """Sentences about the test figures of "pydl", "constant" and, where they are there, "linear" and "boosting"."""
+    mine, constant = figures["pydl"], figures["constant"]
+    rows = mine.get("rows", 0)
+    if not rows:
+        return []
+    said = []
+    if rows < _FEW:
+        said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off; --cv 5 judges on more")
+    if _no_better(task, mine, constant, intervals.get("pydl", {})):
+        said.append("no better than a constant, as far as these test rows tell: there may be nothing to learn here")
+    key = _headline(task, mine)
+    if key is None:
+        return said
+    if _beats(figures.get("linear"), mine, key):
+        chance = " (which may be chance)" if _overlap(intervals, "linear", key) else ""
+        said.append(f"a plain {LINEAR[task]} does better{chance}: {_against(key, 'linear', figures, intervals)}")
+    boosting = figures.get("boosting")
+    if boosting is None:
+        return said
+    if boosting.get(key) is None or _failed(task, boosting, constant):
+        said.append(f"boosting failed here, do not compare with it: {_against(key, 'boosting', figures, intervals)}")
+    elif _overlap(intervals, "boosting", key):
+        said.append(f"not distinguishable from boosting: {_against(key, 'boosting', figures, intervals)}")
+    elif _beats(boosting, mine, key):
+        said.append(f"boosting does better: {_against(key, 'boosting', figures, intervals)}")
+    return said
+
+
+def _headline(task: str, mine: Mapping[str, Any]) -> str | None:
+    """The figure to compare by: the area for two classes, which does not depend on where they are parted."""
+    two = len(mine.get("per_class", ())) == 2
+    keys = ["r2"] if task == "regression" else ["roc_auc", "accuracy"] if two else ["accuracy"]
+    return next((key for key in keys if mine.get(key) is not None), None)
+
+
+def _no_better(task: str, mine: Mapping[str, Any], constant: Mapping[str, Any], intervals: Intervals) -> bool:
+    """Whether no figure is beyond doubt better than the constant's."""
+    if task == "regression":
+        return bool(intervals.get("rmse", [0, mine["rmse"]])[1] >= constant["rmse"])
+    accuracy = intervals.get("accuracy", [mine["accuracy"]])[0]
+    loss = intervals.get("log_loss", [0, mine["log_loss"]])[1]
+    area = intervals.get("roc_auc", [mine["roc_auc"] or 0.0])[0]
+    return bool(accuracy <= constant["accuracy"] and loss >= constant["log_loss"] and area <= 0.5)
+
+
+def _failed(task: str, found: Mapping[str, Any], constant: Mapping[str, Any]) -> bool:
+    """Whether a constant is closer to the truth in every respect."""
+    if task == "regression":
+        return bool(found["rmse"] > constant["rmse"])
+    return bool(found["accuracy"] < constant["accuracy"] and found["log_loss"] > constant["log_loss"])
+
+
+def _beats(other: Mapping[str, Any] | None, mine: Mapping[str, Any], key: str) -> bool:
+    return other is not None and other.get(key) is not None and other[key] > mine[key]
+
+
+def _overlap(intervals: Mapping[str, Intervals], name: str, key: str) -> bool:
+    one, two = (intervals.get(each, {}).get(key) for each in ("pydl", name))
+    return one is not None and two is not None and one[0] <= two[1] and two[0] <= one[1]
+
+
+def _against(key: str, name: str, figures: Mapping[str, Any], intervals: Mapping[str, Intervals]) -> str:
+    def told(each: str) -> str:
+        value, ends = figures[each].get(key), intervals.get(each, {}).get(key)
+        between = "" if ends is None else f" ({ends[0]:.3f} to {ends[1]:.3f})"
+        return "undefined" if value is None else f"{value:.3f}{between}"
+
+    return f"{_NAMES[key]} {told(name)}, pydl {told('pydl')}"

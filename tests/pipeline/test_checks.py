@@ -1,0 +1,133 @@
+"""What is said of a table before anything is trained: once for each fault, and nothing of a table without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pydl.pipeline import checks
+from pydl.pipeline.columns import guess
+from pydl.pipeline.target import Target
+
+N = 400
+
+
+def sound(**more: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=N)
+    y = np.where(x + rng.normal(size=N) > 0, "yes", "no")
+    return pd.DataFrame({"x": x, "colour": rng.choice(["red", "green", "blue"], N), "y": y, **more})
+
+
+def said(frame: pd.DataFrame) -> list[str]:
+    """The notes on a table whose last quarter is held out."""
+    train, test, columns = frame[: 3 * N // 4], frame[3 * N // 4 :], guess(frame, "y")
+    return [*checks.of_order(frame, columns), *checks.of_split(train, test, Target.fit(frame["y"]), columns)]
+
+
+def only(frame: pd.DataFrame) -> str:
+    (note,) = said(frame)
+    assert "\n" not in note
+    return note
+
+
+def test_a_sound_table() -> None:
+    assert said(sound()) == []
+    rng = np.random.default_rng(1)
+    birth = pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.choice(20_000, N, replace=False), "D")
+    assert said(sound(birth=birth, year=rng.integers(1990, 2020, N), size=rng.integers(0, 3000, N))) == []
+
+
+DAYS = pd.date_range("2001-01-01", periods=N)
+ORDERS = {
+    "dates": {"when": DAYS.astype(str)},
+    "dates, the latest first": {"when": DAYS[::-1].strftime("%d.%m.%Y")},
+    "some dates missing": {"when": np.where(np.arange(N) % 7 == 0, None, DAYS.astype(str))},
+    "dates of eight groups": {"when": np.tile(DAYS[: N // 8].astype(str), 8)},
+    "many rows of a day": {"when": np.repeat(DAYS[: N // 10].astype(str), 10)},
+    "years": {"Year": np.repeat(np.arange(1900, 1900 + N // 4), 4)},
+    "a year for each row": {"year": np.arange(1650, 1650 + N)},
+    "years and months": {"year": 1960 + np.arange(N) // 12, "month": np.arange(N) % 12 + 1},
+    "seconds since 1970": {"timestamp": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_rows_in_order_of_time(case: str) -> None:
+    frame = sound(**ORDERS[case])
+    note = only(frame)
+    assert note.startswith(f'rows are in order of time ("{next(iter(ORDERS[case]))}"), but')
+    assert "--test" in note
+
+
+def test_a_time_series_in_another_order() -> None:
+    order = np.random.default_rng(3).permutation(N)
+    assert only(sound(when=DAYS.astype(str)[order])).startswith('rows are a time series ("when")')
+
+
+ALONE = {
+    "yes and no": lambda y, rng: np.where(y == "yes", "y", "n"),
+    "a number": lambda y, rng: np.where(y == "yes", 5.0, 1.0) + rng.normal(size=N) / 4,
+    "where it is missing": lambda y, rng: np.where(y == "yes", rng.normal(size=N), np.nan),
+    "levels": lambda y, rng: np.char.add(y.astype(str), rng.choice(["a", "b", "c"], N)),
+    "many levels": lambda y, rng: np.char.add(y.astype(str), rng.integers(0, 40, N).astype(str)),
+}
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_a_column_that_tells_the_class(case: str) -> None:
+    frame = sound()
+    frame["told"] = ALONE[case](frame["y"].to_numpy(), np.random.default_rng(4))
+    note = only(frame)
+    assert 'by a column by itself: "told" (ROC AUC ' in note
+    assert "leak" in note
+    assert "--drop" in note
+
+
+@pytest.mark.parametrize("case", ["double", "square", "word"])
+def test_a_column_that_tells_the_number(case: str) -> None:
+    rng = np.random.default_rng(5)
+    y = rng.normal(size=N) if case != "word" else rng.choice([1.25, 2.5, 30.0, 4.75], N)
+    told = {"double": 2 * y + rng.normal(size=N) / 50, "square": np.exp(y), "word": np.char.add("w", y.astype(str))}
+    frame = pd.DataFrame({"x": y + rng.normal(size=N), "told": told[case], "y": y})
+    train, test, columns = frame[:300], frame[300:], guess(frame, "y")
+    notes = checks.of_split(train, test, Target.fit(frame["y"], "regression"), columns)
+    assert len(notes) == 1
+    assert '"told" (R2 0.99' in notes[0] or '"told" (R2 1.000' in notes[0]
+
+
+def test_few_rows_tell_nothing_by_chance() -> None:
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame(rng.normal(size=(16, 5))).add_prefix("x").assign(y=["a", "b"] * 8)
+    assert not any(
+        "by itself" in n for n in checks.of_split(frame[:12], frame[12:], Target.fit(frame["y"]), guess(frame, "y"))
+    )
+
+
+def test_rows_on_both_sides_of_the_split() -> None:
+    frame = sound()
+    frame.loc[N - 7 :, :] = frame.loc[:6].to_numpy()
+    frame["key"] = [f"k{i}" for i in range(N)]
+    notes = said(frame)
+    assert notes[0].startswith('columns left out: "key" (')
+    assert notes[1].startswith("7 of 100 test rows are among the training rows too")
+    assert len(notes) == 2
+
+
+def test_classes_that_are_nearly_the_same_or_rare() -> None:
+    frame = sound()
+    frame.loc[:79, "y"] = np.repeat(["Yes", "YES ", "new york", "New_York"], 20)
+    frame.loc[80:83, "y"] = "rare"
+    notes = said(frame)
+    assert notes[0].startswith('classes that differ in case or blanks only: "New_York" and "new york", "YES" and')
+    assert notes[1] == 'classes with fewer than 10 training rows, which are hardly learnt: "rare" (4)'
+
+
+def test_columns_that_are_left_out_are_said_with_the_reason() -> None:
+    note = only(sound(same=1, key=[f"k{i}" for i in range(N)], nothing=None))
+    assert note == (
+        'columns left out: "same" (always 1), "key" (400 different values in 400 rows), "nothing" (no value in it)'
+    )
