@@ -62,7 +62,7 @@ def test_few_rows_have_trees_of_their_own() -> None:
     assert judged(pd.DataFrame({"x": x, "y": np.where(x > 0, 3.5, 1.25)}), "regression")["boosting"]["r2"] > 0.8
 
 
-@pytest.mark.parametrize("classes", [2, 3, 12])
+@pytest.mark.parametrize("classes", [2, 3, 8])
 def test_levels_and_classes_of_a_few_rows(classes: int) -> None:
     """Neither classes of one row nor levels never seen end a run."""
     frame = pd.DataFrame({"x": RNG.normal(size=24), "word": RNG.choice([*"abcdefgh"], 24)})
@@ -168,7 +168,9 @@ def test_what_is_said_of_figures(figures: dict[str, Any], ends: dict[str, Any], 
 
 
 def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
-    for seed in range(5):
+    """The intervals are of 95 %: of twenty such predictions about one may seem better."""
+    told = 0
+    for seed in range(20):
         rng = np.random.default_rng(seed)
         target, y, _ = answers(100, 3, seed)
         p = rng.dirichlet([9, 9, 9], 100)
@@ -180,5 +182,5 @@ def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
         )
         figures = {"pydl": mine.figures(), "constant": constant.figures()}
         notes = verdict("classification", figures, {"pydl": mine.intervals()})
-        assert len(notes) == 1
-        assert notes[0].startswith("no better than a constant")
+        told += len(notes) == 1 and notes[0].startswith("no better than a constant")
+    assert told >= 17
