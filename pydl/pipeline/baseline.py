@@ -27,6 +27,7 @@ Guess = Callable[[Inputs, int], Predictions]  # prepared rows, and how many they
 
 _MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
+_WORTH_THREADS = 1_000_000  # values below which threads of trees mostly wait for each other
 _MOST_LINEAR = 2e9  # products of a linear model, a few seconds
 _MOST_LEVELS, _SUPPORT = 254, 15  # levels that trees take as categories, and rows that each has on average
 _LEAF = 20  # rows of a leaf, as scikit-learn has it; a tenth of the rows where these are few
@@ -116,7 +117,9 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
         random_state=seed, early_stopping=False, categorical_features=columns.categorical,
         min_samples_leaf=min(_LEAF, max(1, len(train.y) // 10)),
     )  # fmt: skip
-    return _guess(target, trees.fit(x, train.y), columns.transform)
+    with threadpool_limits(1 if values < _WORTH_THREADS else None, "openmp"):
+        trees.fit(x, train.y)
+    return _guess(target, trees, columns.transform)
 
 
 class _Columns:

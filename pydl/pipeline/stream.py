@@ -60,7 +60,7 @@ class Streamed:
     rows : dict of str to int
         How many rows each part has.
     notes : list of str
-        What was noticed in the file.
+        What was noticed in the file and its rows.
     """
 
     preparation: Preparation
@@ -131,7 +131,8 @@ def prepare(
     preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
     if "rows" not in done:
         say(f"reading {source} to prepare its rows")
-        done["rows"] = lay_down(chunks, place, preparation, fitted, shares, seed, say)
+        done["rows"], odd = lay_down(chunks, place, preparation, fitted, shares, seed)
+        done["notes"] += odd
         _write_json(place / _DONE, done)
     width = sum(spec.width for spec in preparation.inputs)
     buffer = max(1024, min(1 << 16, _BUFFER_BYTES // (4 * width)))
@@ -206,12 +207,11 @@ def _lowest(count: int, held: list[tuple[Array, pd.DataFrame]]) -> tuple[Array, 
 
 
 def lay_down(
-    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int,
-    say: Callable[[str], None],
-) -> dict[str, int]:  # fmt: skip
-    """Prepare all rows and write them into shards by part; returns how many rows each has.
+    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int
+) -> tuple[dict[str, int], list[str]]:  # fmt: skip
+    """Prepare all rows and write them into shards by part.
 
-    `say` is told what is odd about them: the preparation has learnt from some only.
+    Returns how many rows each part has, and what is odd about them: the preparation has learnt from some only.
     """
     seen = Seen()
     writers = {part: ShardWriter(folder / part) for part in PARTS}
@@ -231,9 +231,7 @@ def lay_down(
         np.save(folder / name / _ROWS, np.concatenate(found))
     for writer in writers.values():
         writer.close()
-    for note in seen.notes():
-        say(note)
-    return {part: sum(writer.sizes) for part, writer in writers.items()}
+    return {part: sum(writer.sizes) for part, writer in writers.items()}, seen.notes()
 
 
 def hashes(numbers: Array, seed: int) -> Array:

@@ -57,7 +57,8 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
-        test_sample, held_out["test"] = _test_file(options, folder / "test", found, watch)
+        test_sample, held_out["test"], odd = _test_file(options, folder / "test", found)
+        notes += watch.told([f"test rows: {note}" for note in odd])
     samples = {"train": found.train_sample, "test": test_sample}
     columns = found.preparation.columns
     if options.test is None:
@@ -96,9 +97,9 @@ def _fit(
 
 
 def _test_file(
-    options: TrainOptions, folder: Path, found: Streamed, watch: Watch
-) -> tuple[pd.DataFrame, ShardSource]:  # fmt: skip
-    """Its first rows, and all of them prepared: what is wrong with one is to be told before the training."""
+    options: TrainOptions, folder: Path, found: Streamed
+) -> tuple[pd.DataFrame, ShardSource, list[str]]:  # fmt: skip
+    """Its first rows, all of them prepared, and what is odd: what is wrong is to be told before the training."""
     path = str(options.test)
     schema = scan(path, text=found.preparation.text_columns, reading=options.reading)
 
@@ -108,10 +109,10 @@ def _test_file(
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")
     shares = {"validation": 0.0, "test": 1.0}
-    rows = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0, watch.say)
+    rows, odd = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0)
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
-    return sample, ShardSource(folder / "test")
+    return sample, ShardSource(folder / "test"), odd
 
 
 def _samples(train: int, test: ShardSource | None, how: str) -> list[str]:
