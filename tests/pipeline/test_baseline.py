@@ -168,7 +168,7 @@ def test_what_is_said_of_figures(figures: dict[str, Any], ends: dict[str, Any], 
 
 
 def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
-    """The intervals are of 95 %: of twenty such predictions about one may seem better."""
+    """Three figures are looked at, each with its own chance: of twenty such predictions a few seem better in one."""
     told = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -183,4 +183,4 @@ def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
         figures = {"pydl": mine.figures(), "constant": constant.figures()}
         notes = verdict("classification", figures, {"pydl": mine.intervals()})
         told += len(notes) == 1 and notes[0].startswith("no better than a constant")
-    assert told >= 17
+    assert told >= 14
