@@ -75,13 +75,16 @@ def test_evaluate_predict_and_show(
 ) -> None:
     out, _ = adult
     assert cli.main(["evaluate", str(out), str(data_dir / "adult-test.csv"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((out / "metrics.json").read_text())["test"]
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("drift")[0]["column"] == "age"
+    assert found.pop("notes") == []
+    assert found == json.loads((out / "metrics.json").read_text())["test"]
     for ending in ("csv", "parquet", "jsonl"):
         file = tmp_path / f"predicted.{ending}"
         assert cli.main(["predict", str(out), str(data_dir / "adult-test.csv"), "--out", str(file)]) == 0
         assert "16,281" in capsys.readouterr().out
-    found = pd.read_parquet(tmp_path / "predicted.parquet")
-    assert list(found.columns[-3:]) == ["income predicted", "probability <=50K", "probability >50K"]
+    frame = pd.read_parquet(tmp_path / "predicted.parquet")
+    assert list(frame.columns[-3:]) == ["income predicted", "probability <=50K", "probability >50K"]
     assert cli.main(["show", str(out)]) == 0
     assert "--target income" in capsys.readouterr().out
 

@@ -149,11 +149,13 @@ def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_slices_in_the_report(reports: dict[str, Path]) -> None:
     for report in reports.values():
         text = report.read_text("utf-8")
-        assert "The slowest" in text
-        table = text.split("The slowest")[1].split("</table>")[0]
-        found = re.findall(r'<td class="n">([\d.]+)</td></tr>', table)
-        assert len(found) == 6
-        assert [float(t) for t in found[:5]] == sorted(map(float, found[:5]), reverse=True)
+        assert "Where it fails, and where it is slow" in text
+        for part in text.split("The slowest")[1:]:  # left out where no group is clearly slower than all rows
+            found = re.findall(r'<td class="n">([\d.]+)</td></tr>', part.split("</table>")[0])
+            *groups, usual = map(float, found)
+            assert 1 <= len(groups) <= 5
+            assert groups == sorted(groups, reverse=True)
+            assert groups[-1] > usual
         assert "us per row" not in (report.parent / "metrics.json").read_text()
 
 
