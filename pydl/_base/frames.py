@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 import numpy as np
-
-_NUMBERS = (Real, Decimal, np.bool_, type(None))
 
 
 def as_array(x: Any) -> np.ndarray:
@@ -39,6 +36,9 @@ def _unmasked(x: Any) -> np.ndarray:
 
 def _numbers(series: Any, array: np.ndarray) -> np.ndarray:
     """The values of a column, if all of them are numbers or missing."""
+    from decimal import Decimal  # a column of objects is rare
+
     with suppress(TypeError):  # only pandas has `na_value`, and an NA that is no number
         array = series.to_numpy(dtype=object, na_value=None)
-    return array.astype(np.float64) if all(isinstance(v, _NUMBERS) for v in array.flat) else array
+    kinds = (Real, Decimal, np.bool_, type(None))
+    return array.astype(np.float64) if all(isinstance(v, kinds) for v in array.flat) else array
