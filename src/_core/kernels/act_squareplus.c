@@ -1,6 +1,8 @@
-/* squareplus: y = (x + r) / 2, r = sqrt(x^2 + b), alpha = b >= 0;  dx = dy y^2 / (y^2 + b / 4), which is dy (1 + x / r) / 2.
- * x y dy dx [B][O]; backward reads y; in place allowed; overwrites. Below zero y = (b / 4) / ((|x| + r) / 2), so that nothing
- * cancels; nor does it backward, where both terms are positive. Error: 2 ulp forward; 2 ulp backward, and twice that of y. */
+/* squareplus: y = (x + r) / 2, r = sqrt(x^2 + b), alpha = b >= 0;  dx = dy y^2 / (y^2 + b / 4), which is dy (1 + x /
+ * r) / 2.
+ * x y dy dx [B][O]; backward reads y; in place allowed; overwrites. Below zero y = (b / 4) / ((|x| + r) / 2), so
+ * that nothing cancels; nor does it backward, where both terms are positive. Error: 2 ulp forward; 2 ulp backward,
+ * and twice that of y. */
 #include "kernel.h"
 
 #define FAR PD_R(1e18) /* y is x, or its slope is 1, long before: keeps squares in float32's range */

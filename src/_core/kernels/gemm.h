@@ -78,8 +78,8 @@ PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
 /* Tiles across one panel or packed block of width w (a power of two). */
 PD_INLINE ptrdiff_t tile_width(ptrdiff_t w) { return min_(w, TILE_WIDTH); }
 
-/* y = x w + b:  x(r, k) = x[r * rs + k * cs], or list[r] for r where there is a list (cs is 1 then), y rows ldy apart, b
- * padded or NULL, w(k, j) of panel p at w + p * next + k * ldw + j */
+/* y = x w + b:  x(r, k) = x[r * rs + k * cs], or list[r] for r where there is a list (cs is 1 then), y rows ldy
+ * apart, b padded or NULL, w(k, j) of panel p at w + p * next + k * ldw + j */
 typedef struct {
     const real *x, *w, *b;
     real *y;

@@ -1,8 +1,8 @@
 /* gemm_dw, gemm_step: dw = x^T dy, in panels; gemm_step hands dw to the optimizer, a few tiles at a time.
  * x [B][I]   dy [B][O]   dw [ceil(O/width)][I][width]   n = its elements   add: dw +=
- * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last panel
- * gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time; columns of x are copied where its rows would push
- * each other out of L1. Bound: see gemm_tile.c with K = B. */
+ * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last
+ * panel gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time; columns of x are copied where its rows
+ * would push each other out of L1. Bound: see gemm_tile.c with K = B. */
 #include "blocking.h"
 #include "rows.h"
 
@@ -35,7 +35,8 @@ static void narrow(const pd_gemm_dw_args *a, const batch_rows *x, ptrdiff_t lo, 
     }
 }
 
-/* The next batch's rows, and how many of their lines to ask for with each tile: all of this thread's in all its tiles. */
+/* The next batch's rows, and how many of their lines to ask for with each tile: all of this thread's in all its
+ * tiles. */
 typedef struct {
     next_rows rows;
     ptrdiff_t each;
@@ -85,8 +86,8 @@ enum { COPIED = 64 * 1024 / (int)sizeof(real) };
 
 PD_INLINE ptrdiff_t strip_size(ptrdiff_t rows) { return rows * TILE_ROWS + VL; }
 
-/* Inputs [i0, i1) of the rows that lie `at` offsets from x, of I inputs each. Whole vectors are stored: what is too much
- * of them is overwritten by the next row, or fills up the strip. */
+/* Inputs [i0, i1) of the rows that lie `at` offsets from x, of I inputs each. Whole vectors are stored: what is too
+ * much of them is overwritten by the next row, or fills up the strip. */
 static void copy_columns(real *to, const real *x, const ptrdiff_t *at, ptrdiff_t rows, ptrdiff_t i0, ptrdiff_t i1,
                          ptrdiff_t I) {
     for (ptrdiff_t b = 0; b < rows; b++, to += TILE_ROWS) {
@@ -108,8 +109,8 @@ typedef struct {
     ahead next;
 } job;
 
-/* Rows [b0, b0 + t->run) of the gradient of inputs [i0, i1) of panel p. t: how those rows are read; x: the first of them
- * where they lie. */
+/* Rows [b0, b0 + t->run) of the gradient of inputs [i0, i1) of panel p. t: how those rows are read; x: the first of
+ * them where they lie. */
 PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0, ptrdiff_t i1) {
     const pd_gemm_step_args *s = q->s;
     const ptrdiff_t I = q->a->I, O = q->a->O, w = panel_width(O), tw = tile_width(w), rows = t->run;
