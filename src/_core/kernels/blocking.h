@@ -11,6 +11,7 @@ enum {
     LINE = 64 / (int)sizeof(real),              /* elements of a cache line */
     STRIP = 16 * 1024 / (int)sizeof(real),      /* elements of a copied strip of rows: 16 KB of the stack */
     STRIP_DEPTH = STRIP / TILE_ROWS / LINE * LINE - LINE, /* its inner terms, at most; one line more from row to row */
+    LOOKED_AHEAD = 16, /* lines that prefetching has under way */
     STREAMS = 2 /* what streams past a tile while it reads the same lines again and again: b and c */
 };
 
@@ -37,6 +38,11 @@ PD_INLINE int rows_stay(const pd_caches *caches, ptrdiff_t rows, ptrdiff_t strid
 /* Whether tiles may read the rows of a where they lie: each reads one line of every row at a time. */
 PD_INLINE int strips_stay(const pd_caches *caches, ptrdiff_t rs, ptrdiff_t cs) {
     return cs != 1 || rows_stay(caches, TILE_ROWS, rs, STREAMS);
+}
+
+/* Whether tiles may read b where it lies, a line of each row: those fetched ahead stay until they are used. */
+PD_INLINE int rows_ahead_stay(const pd_caches *caches, ptrdiff_t ldb) {
+    return rows_stay(caches, LOOKED_AHEAD, ldb, STREAMS);
 }
 
 /* Whether tiles of dW may read columns of x where they lie: each reads a line of every row, the next one the same lines

@@ -7,7 +7,6 @@
 #include "blocking.h"
 
 enum {
-    ROWS_TO_PACK = PD_TILES_TO_PACK * TILE_ROWS,
     ROOM = PD_PACKED_BYTES / (int)sizeof(real) /* for panels of b, of K_BLOCK terms at most */
 };
 
@@ -15,6 +14,11 @@ enum {
 typedef struct {
     ptrdiff_t c, n, k, k_end;
 } part;
+
+/* Rows from which on a packed copy of b repays. */
+static ptrdiff_t rows_to_pack(const pd_matmul_args *a, const pd_step *step) {
+    return TILE_ROWS * (rows_ahead_stay(step->caches, a->ldb) ? PD_TILES_TO_PACK : PD_TILES_TO_PACK_APART);
+}
 
 static ptrdiff_t width_for(ptrdiff_t n) {
     const ptrdiff_t w = tile_width(panel_width(n));
@@ -54,7 +58,7 @@ static void activate(const pd_matmul_args *a, const pd_step *step, real *y, ptrd
 static void multiply(const pd_matmul_args *a, const pd_step *step, real *room, int copied, part p, ptrdiff_t r0,
                      ptrdiff_t r1) {
     const ptrdiff_t w = width_for(p.n), K = p.k_end - p.k;
-    const int packed = a->transposed || p.n < w || r1 - r0 >= ROWS_TO_PACK;
+    const int packed = a->transposed || p.n < w || r1 - r0 >= rows_to_pack(a, step);
     real bias[TILE_WIDTH]; /* tiles read it at full width */
     if (packed) pack(a, room, p, w);
     if (a->b && p.n < w) memcpy(bias, (const real *)a->b + p.c, (size_t)p.n * sizeof(real));
@@ -122,7 +126,8 @@ static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) 
 
     real room[ROOM] __attribute__((aligned(64)));
     const int copied = !strips_stay(step->caches, a->rs, a->cs);
-    const ptrdiff_t depth = min_(rows < ROWS_TO_PACK ? K_BLOCK : PD_PACKED_DEPTH, copied ? STRIP_DEPTH : K_BLOCK);
+    const ptrdiff_t deep = rows < rows_to_pack(a, step) ? K_BLOCK : PD_PACKED_DEPTH;
+    const ptrdiff_t depth = copied ? min_(deep, STRIP_DEPTH) : deep;
     const ptrdiff_t K = block_of(a->I, depth), columns = ROOM / K / TILE_WIDTH * TILE_WIDTH;
     const ptrdiff_t height = block_of(rows, part_of_l2(step->caches, PD_ROWS_OF_A, 1) / K);
     part p = {0};
