@@ -12,9 +12,11 @@ enum {
     PD_BATCH_BLOCK = 256, /* rows of dy for dW: 256 x 128 bytes = 32 KB, within L1 */
     PD_NARROW = 4, /* outputs at most for which gemm_dw wants rows an equal way apart, not listed */
 
-    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; and where rows of b fall into
-     * the same few sets of L1. */
+    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; where b is larger than so many
+     * times L2; and where its rows fall into the same few sets of L1. */
     PD_TILES_TO_PACK = 8,
+    PD_TILES_TO_PACK_LARGE = 4,
+    PD_LARGE = 4,
     PD_TILES_TO_PACK_APART = 3,
     /* What is packed at a time, on the stack, and its depth: the deeper, the fewer columns use a row of a in L1. */
     PD_PACKED_BYTES = 64 * 1024,

@@ -17,7 +17,9 @@ typedef struct {
 
 /* Rows from which on a packed copy of b repays. */
 static ptrdiff_t rows_to_pack(const pd_matmul_args *a, const pd_step *step) {
-    return TILE_ROWS * (rows_ahead_stay(step->caches, a->ldb) ? PD_TILES_TO_PACK : PD_TILES_TO_PACK_APART);
+    if (!rows_ahead_stay(step->caches, a->ldb)) return TILE_ROWS * PD_TILES_TO_PACK_APART;
+    const int large = a->I > part_of_l2(step->caches, PD_LARGE, 1) / a->O;
+    return TILE_ROWS * (large ? PD_TILES_TO_PACK_LARGE : PD_TILES_TO_PACK);
 }
 
 static ptrdiff_t width_for(ptrdiff_t n) {
