@@ -100,7 +100,7 @@ def load_model(
         When the file is not a model of pydl, is damaged, or names objects that are neither pydl's nor in
         `custom_objects`. A file from an untrusted source can do no worse: nothing in it is executed.
     """
-    from pydl.models import model_from_config
+    from pydl.models.configs import model_from_config
 
     with _open(path, ("model",)) as reader:
         config, state = reader.json("config"), reader.json("state")

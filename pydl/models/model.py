@@ -1,17 +1,15 @@
-"""Models: graphs of layers (`Model`) and chains of them (`Sequential`)."""
+"""A model: a graph of layers from inputs to outputs."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from pydl import layers
-from pydl._base import check, sharing
-from pydl._base.registry import custom_object_scope
+from pydl._base import check
 from pydl._engine import listing
 from pydl._engine.graph import (
     SymbolicTensor,
@@ -33,12 +31,12 @@ from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
-
-__all__ = ["Model", "Sequential", "load_model", "model_from_config"]
+from pydl.models import configs
 
 Array = np.ndarray
 
 
+@configs.kind
 class Model(Trainer):
     """A graph of layers from inputs to outputs.
 
@@ -354,175 +352,13 @@ class Model(Trainer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""
-        producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in self.inputs}
-        with sharing.written(self._shared):
-            entries = {layer.name: {**_entry(layer), "calls": []} for layer in self._layers}
-        for call in self.calls:
-            entry = entries[call.layer.name]
-            entry["calls"].append([producers[id(t)] for t in call.inputs])
-            if call.training is not None:
-                entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
-            for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
-                producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
-        keys = {"input_keys": self.input_keys, "output_keys": self.output_keys}
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            **{name: value for name, value in keys.items() if value is not None},
-            "inputs": [{"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype} for t in self.inputs],
-            "layers": list(entries.values()),
-            "order": [c.layer.name for c in self.calls],
-            "outputs": [producers[id(t)] for t in self.outputs],
-        }
-
-    def _shared(self) -> dict[int, int]:
-        """A number for each layer, by id, that stands in several places of this model and of models within it."""
-        places: Counter[int] = Counter()
-        pending: list[Model] = [self]
-        while pending:
-            for layer in pending.pop().layers:
-                places[id(layer)] += 1
-                if isinstance(layer, Model) and places[id(layer)] == 1:
-                    pending.append(layer)
-        return {key: n for n, key in enumerate(key for key, count in places.items() if count > 1)}
+        return configs.graph_config(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described."""
-        with custom_object_scope(custom_objects), sharing.read():
-            tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
-            for entry in config["inputs"]:
-                tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
-            inputs = list(tensors.values())
-            made = {e["config"]["name"]: (_layer_from(e), e) for e in config["layers"]}
-            done: Counter[str] = Counter()
-            for name in config["order"]:
-                layer, entry = made[name]
-                xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
-                training = entry.get("training", {}).get(str(done[name]))
-                ys = layer(xs if len(xs) > 1 else xs[0], training=training)
-                listed = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
-                for i, y in enumerate(listed):
-                    tensors[(name, done[name], *([i] if i else []))] = y
-                done[name] += 1
-            outputs = [tensors[tuple(place)] for place in config["outputs"]]
-        inputs, outputs = _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys"))
+        inputs, outputs = configs.graph(config, custom_objects)
         return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
-
-
-class Sequential(Model):
-    """A chain of layers.
-
-    Parameters
-    ----------
-    layers : list of Layer, optional
-        It may start with `pydl.Input(shape)`, a layer with `input_shape` or `input_dim`, or a model whose input is
-        known; otherwise the model is built from the first data it sees.
-    name : str, optional
-
-    Examples
-    --------
-    >>> model = pydl.Sequential([pydl.Input((8,)), pydl.layers.Dense(16, "relu"), pydl.layers.Dense(1)])
-    >>> model.compile("adam", "mse")
-    """
-
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True) -> None:
-        Trainer.__init__(self, name, trainable)
-        self._chain: list[Layer] = []
-        self._ends: list[SymbolicTensor] = []  # in front of the first layer that is connected, and behind each
-        self._start: InputLayer | None = None
-        self.inputs, self.outputs, self.output_names = [], [], []
-        if layers is not None and not isinstance(layers, list | tuple):
-            raise TypeError(f'Sequential "{self.name}": expected a list of layers, got {type(layers).__name__}')
-        for layer in layers or ():
-            self._append(layer)
-        self._rebuild()
-
-    def add(self, layer: Any) -> None:
-        """Append a layer; `compile` has to be called again."""
-        self._append(layer)
-        self._rebuild()
-
-    def pop(self) -> Layer:
-        """Remove the last layer and return it."""
-        if not self._chain:
-            raise ValueError(f'Sequential "{self.name}": there is no layer to remove')
-        layer = self._chain.pop()
-        self._rebuild()
-        return layer
-
-    def _append(self, layer: Any) -> None:
-        if isinstance(layer, SymbolicTensor) and layer.call is None:
-            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)
-        if isinstance(layer, type) and issubclass(layer, Layer):
-            raise TypeError(f'Sequential "{self.name}": {layer.__name__} is a class; create it, with parentheses')
-        if not isinstance(layer, Layer):
-            raise TypeError(f'Sequential "{self.name}": expected layers, got {layer!r}')
-        if isinstance(layer, InputLayer):
-            if self._chain or self._start:
-                raise ValueError(f'Sequential "{self.name}": Input must come first, and once')
-            self._start = layer
-        else:
-            if not self._chain and self._start is None:
-                self._start = _start_of(layer)
-            self._chain.append(layer)
-
-    def _rebuild(self) -> None:
-        """Connect the chain, where the input's shape is known and there is a layer."""
-        self._runner.programs.clear()
-        if self._start is None or not self._chain:
-            self.inputs, self.outputs, self._ends = [], [], []
-            return
-        self._ends = self._ends[: len(self._chain) + 1] or [self._start.tensor()]
-        for layer in self._chain[len(self._ends) - 1 :]:
-            self._ends.append(layer(self._ends[-1]))
-        self._connect([self._ends[0]], [self._ends[-1]])
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape, `(None, ...)`."""
-        if isinstance(input_shape, str) or not hasattr(input_shape, "__iter__"):
-            raise TypeError(f"build: input_shape: expected (None, ...), a tuple, got {input_shape!r}")
-        if not self.built:
-            dtype = self._chain[0].dtype if self._chain else None
-            self._start = InputLayer(tuple(input_shape)[1:], dtype=dtype)
-            self._rebuild()
-
-    def _build_from(self, method: str, x: Any) -> None:
-        if not self._chain:
-            raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
-        shape = check.numeric(method, "x", x).shape
-        if not shape:
-            raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
-        self.build((None, *(shape[1:] or (1,))))
-
-    @property
-    def layers(self) -> list[Layer]:
-        return list(self._chain)
-
-    def _build_symbolic(self, inputs: Any) -> None:
-        if isinstance(inputs, SymbolicTensor):
-            self.build(inputs.shape)
-
-    def get_config(self) -> dict[str, Any]:
-        start = None if self._start is None else layers.serialize(self._start)
-        with sharing.written(self._shared):
-            chain = [_entry(layer) for layer in self._chain]
-        return {"name": self.name, "trainable": self.trainable, "input": start, "layers": chain}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
-        with custom_object_scope(custom_objects), sharing.read():
-            chain = [_layer_from(entry) for entry in config["layers"]]
-            start = [] if config["input"] is None else [layers.deserialize(config["input"])]
-        return Sequential([*start, *chain], name=config["name"], trainable=config["trainable"])
-
-
-def _start_of(layer: Layer) -> InputLayer | None:
-    """The input of a chain that begins with this layer, if it says what comes in."""
-    shape = layer.first_shape
-    if isinstance(layer, Model) and len(layer.inputs) == 1:
-        shape = layer.inputs[0].shape[1:]
-    return None if shape is None else InputLayer(shape, dtype=layer.dtype)
 
 
 def _fits(shape: Any, wanted: Any) -> bool:
@@ -548,56 +384,5 @@ def _keys(what: str, given: Any) -> list[str] | None:
     return list(given)
 
 
-def _keyed(tensors: list[SymbolicTensor], keys: Any) -> Any:
-    """Tensors under the keys of a config, if it has any."""
-    return tensors if keys is None else dict(zip(keys, tensors, strict=True))
-
-
 def _each_once(variables: Iterable[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
-
-
-def _entry(layer: Layer) -> dict[str, Any]:
-    """What a config says of a layer, or a model used as one."""
-    return {**layers.serialize(layer), **sharing.mark(layer)}
-
-
-def _layer_from(entry: Mapping[str, Any]) -> Layer:
-    """The layer, or the model used as one, that `_entry` described."""
-
-    def make() -> Layer:
-        if entry.get("class_name") in ("Model", "Sequential"):
-            return model_from_config(entry["config"])
-        return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
-
-    layer: Layer = sharing.once(entry, make)
-    return layer
-
-
-def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """A new model from `get_config()`, whichever of the two kinds it is of."""
-    kind = Sequential if "order" not in config else Model
-    return kind.from_config(config, custom_objects)
-
-
-def load_model(
-    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
-) -> Model:
-    """Read a model that `Model.save` wrote.
-
-    Parameters
-    ----------
-    path : str or path-like
-    custom_objects : dict of str to class, optional
-        Classes of your own that the file names. Nothing else than these and pydl's own table is looked up.
-    compile : bool
-        Also restore the optimizer, with its state, and the losses and metrics.
-
-    Raises
-    ------
-    pydl.FormatError
-        When the file is damaged, hostile or of another kind.
-    """
-    from pydl import saving
-
-    return saving.load_model(path, custom_objects, compile)

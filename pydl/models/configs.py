@@ -1,0 +1,125 @@
+"""What models become in files: JSON values, and models from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydl import layers
+from pydl._base import sharing
+from pydl._base.registry import custom_object_scope
+
+if TYPE_CHECKING:
+    from pydl._engine.graph import SymbolicTensor
+    from pydl.layers.base import Layer
+    from pydl.models.model import Model
+    from pydl.models.sequential import Sequential
+
+_kinds: dict[str, Any] = {}
+Kind = TypeVar("Kind", bound=type)
+
+
+def kind(cls: Kind) -> Kind:
+    """Let a kind of model be found by its name, as configs give it."""
+    _kinds[cls.__name__] = cls
+    return cls
+
+
+def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A new model from `get_config()`, whichever of the two kinds it is of."""
+    model: Model = _kinds["Model" if "order" in config else "Sequential"].from_config(config, custom_objects)
+    return model
+
+
+def graph_config(model: Model) -> dict[str, Any]:
+    """The graph of a model; a layer in several places, such as two models within this one, has a number."""
+    producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in model.inputs}
+    with sharing.written(lambda: _places(model)):
+        entries = {layer.name: {**_entry(layer), "calls": []} for layer in model._layers}
+    for call in model.calls:
+        entry = entries[call.layer.name]
+        entry["calls"].append([producers[id(t)] for t in call.inputs])
+        if call.training is not None:
+            entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
+        for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
+            producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
+    keys = {"input_keys": model.input_keys, "output_keys": model.output_keys}
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        **{name: value for name, value in keys.items() if value is not None},
+        "inputs": [{"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype} for t in model.inputs],
+        "layers": list(entries.values()),
+        "order": [c.layer.name for c in model.calls],
+        "outputs": [producers[id(t)] for t in model.outputs],
+    }
+
+
+def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> tuple[Any, Any]:
+    """Inputs and outputs of a new graph, of new layers, that `graph_config` described."""
+    with custom_object_scope(custom_objects), sharing.read():
+        tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
+        for entry in config["inputs"]:
+            tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
+        inputs = list(tensors.values())
+        made = {e["config"]["name"]: (_layer(e), e) for e in config["layers"]}
+        done: Counter[str] = Counter()
+        for name in config["order"]:
+            layer, entry = made[name]
+            xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
+            training = entry.get("training", {}).get(str(done[name]))
+            ys = layer(xs if len(xs) > 1 else xs[0], training=training)
+            several = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
+            for i, y in enumerate(several):
+                tensors[(name, done[name], *([i] if i else []))] = y
+            done[name] += 1
+        outputs = [tensors[tuple(place)] for place in config["outputs"]]
+    return _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys"))
+
+
+def listed(model: Sequential) -> list[dict[str, Any]]:
+    """The layers of a chain, one after the other."""
+    with sharing.written(lambda: _places(model)):
+        return [_entry(layer) for layer in model.layers]
+
+
+def read_listed(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> list[Layer]:
+    """The layers of a chain, its input first if it is known."""
+    with custom_object_scope(custom_objects), sharing.read():
+        chain = [_layer(entry) for entry in config["layers"]]
+        return chain if config["input"] is None else [layers.deserialize(config["input"]), *chain]
+
+
+def _places(model: Model) -> dict[int, int]:
+    """A number for each layer, by id, that stands in several places of a model and of models within it."""
+    places: Counter[int] = Counter()
+    pending: list[Any] = [model]
+    while pending:
+        for layer in pending.pop().layers:
+            places[id(layer)] += 1
+            if isinstance(layer, tuple(_kinds.values())) and places[id(layer)] == 1:
+                pending.append(layer)
+    return {key: n for n, key in enumerate(key for key, count in places.items() if count > 1)}
+
+
+def _entry(layer: Layer) -> dict[str, Any]:
+    """What a config says of a layer, or a model used as one."""
+    return {**layers.serialize(layer), **sharing.mark(layer)}
+
+
+def _layer(entry: Mapping[str, Any]) -> Layer:
+    """The layer, or the model used as one, that `_entry` described."""
+
+    def make() -> Layer:
+        if entry.get("class_name") in list(_kinds):  # of a file: it may be anything
+            return model_from_config(entry["config"])
+        return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+
+    layer: Layer = sharing.once(entry, make)
+    return layer
+
+
+def _keyed(tensors: list[SymbolicTensor], keys: Any) -> Any:
+    """Tensors under the keys of a config, if it has any."""
+    return tensors if keys is None else dict(zip(keys, tensors, strict=True))
