@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 C_FILES := $(sort $(shell find src tests bench -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench bench-readme asan tsan wheel clean
+.PHONY: help run test test-all lint format bench bench-readme asan tsan wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ tsan: $(VENV)/.tools ## run plans on teams of threads under the thread sanitizer
 wheel: $(VENV)/.dev ## build sdist and wheel into dist/, check both, run the suite against the installed wheel
 	$(BIN)/python tests/packaging/wheel.py
 
+lock: $(VENV)/.tools ## pin all that building and testing need, by version and hash, in .ci/requirements.txt
+	$(PIP) install uv
+	printf '%s\n' $(TOOLS) > build/tools.in
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	    --custom-compile-command 'make lock' --output-file .ci/requirements.txt pyproject.toml build/tools.in
+
 clean: ## remove what was built, the environment included
 	rm -rf $(VENV) build dist
 
@@ -61,10 +67,13 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pydl needs Python >= 3.11, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-# CMake and Ninja from PyPI serve the builds to come, whatever the system has.
+# CMake and Ninja from PyPI serve the builds to come, whatever the system has. LOCK=.ci/requirements.txt: everything in the
+# versions that are pinned there, and nothing that has another hash.
+TOOLS = cmake ninja $$($(BIN)/python -c 'import tomllib; \
+    print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
-	$(PIP) install cmake ninja $$($(BIN)/python -c 'import tomllib; \
-	    print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	$(if $(LOCK),$(PIP) install --require-hashes --requirement $(LOCK))
+	$(PIP) install $(TOOLS)
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.tools pyproject.toml CMakeLists.txt $(shell find src -type f)

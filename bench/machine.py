@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def describe(setting: Setting) -> dict[str, Any]:
         "numpy": _first_line(sys.executable, "-c", _BLAS, env=rivals.environment(setting.threads)),
         "load": os.getloadavg()[0],  # of others: ratios bear with it, absolute times do not
         "platform": f"{platform.system()} {platform.machine()}",
-        "compiler": _first_line((sysconfig.get_config_var("CC") or "cc").split()[0], "--version"),
+        "compiler": facts["compiler"],
         "python": facts["python"],
         "pydl": facts["pydl"],
         "commit": _first_line("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"),

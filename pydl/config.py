@@ -142,6 +142,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         "platform": platform.platform(),
         "isa": _core.isa(),
         "isas": list(_core.isas()),
+        "compiler": _core.compiler(),
         "threads": get_num_threads(),
         "thread_limits": {**found, "openmp": _core.max_threads()},
         "floatx": floatx(),

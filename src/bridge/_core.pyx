@@ -97,6 +97,22 @@ def isas():
     return [name for name, i in _ISA_NUMBERS.items() if bits >> i & 1 and pd_isa_built(i)]
 
 
+cdef extern from *:
+    """
+    #ifdef __clang__
+    #define PD_COMPILER __VERSION__
+    #else
+    #define PD_COMPILER "GCC " __VERSION__
+    #endif
+    """
+    const char *PD_COMPILER
+
+
+def compiler():
+    """Name and version of the C compiler that this module was built with."""
+    return PD_COMPILER.decode()
+
+
 def _isa_from_environment():
     name = os.environ.get("PYDL_ISA", "")
     if not name:

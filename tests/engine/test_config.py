@@ -1,5 +1,7 @@
 """Settings: dtype, epsilon, threads, the report."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,7 @@ def test_the_environment_is_read_at_first_use(monkeypatch):
 def test_show_config(capsys):
     facts = config.show_config("dicts")
     assert facts["isa"] in facts["isas"]
+    assert re.search(r"\d+\.\d+", facts["compiler"])
     assert facts["threads"] == config.get_num_threads()
     assert config.show_config() is None
     printed = capsys.readouterr().out

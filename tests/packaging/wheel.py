@@ -7,6 +7,7 @@ else; then the suite runs against the installed wheel, in an environment and a f
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 LARGEST = 3_000_000  # bytes
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DEPENDENCIES = {"numpy", "tqdm"}
 CONTENTS = {
     "pydl/__init__.py", "pydl/_core.abi3.so", "pydl/_core.pyi", "pydl/py.typed", "pydl/datasets/digits.csv.gz",
     "pydl/datasets/README.txt",
@@ -106,6 +108,17 @@ def test_wheel(wheel: Path, folder: Path) -> None:
     print(run(python, "-m", "pytest", "-q", cwd=copy).strip().splitlines()[-1])
 
 
+def write_sbom(wheel: Path, folder: Path) -> None:
+    """A CycloneDX list of what an installed wheel brings with it, beside the wheel; what is compiled in is all ours."""
+    python = environment(folder / "plain", str(wheel))
+    run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "pip", "setuptools")
+    sbom = wheel.with_name(f"pydl-{PROJECT['project']['version']}.cdx.json")
+    options = ["--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--of", "JSON", "-o", sbom]
+    run(Path(sys.executable).parent / "cyclonedx-py", "environment", *options, python)
+    names = {component["name"] for component in json.loads(sbom.read_text())["components"]}
+    check(names - {"pydl"} == DEPENDENCIES, f"{sbom.name} lists {', '.join(sorted(names))}")
+
+
 def main() -> None:
     sdist = build_sdist()
     print(f"{sdist.relative_to(ROOT)}: {sdist.stat().st_size:,} bytes")
@@ -117,6 +130,7 @@ def main() -> None:
         shutil.copy(wheels[0], DIST)
         print(f"dist/{wheels[0].name}: built offline from the sdist, without NumPy")
         check_wheel(*wheels)
+        write_sbom(DIST / wheels[0].name, folder)
         test_wheel(wheels[0], folder)
 
 
