@@ -173,8 +173,8 @@ def _as_words(levels: Sequence[str], name: str) -> dict[str, str]:
 
     Yes and no in a column that is called `is_train` name one as well.
     """
-    words = {level: found for level in levels if (found := _WORDS.get(_plain(level)))}
-    meant = _WORDS.get(_plain(re.sub(r"^(?:is|in|for)(?=[\s_.-]|[A-Z])", "", name)))
+    words = {level: found for level in levels if (found := part_of(level))}
+    meant = part_of(re.sub(r"^(?:is|in|for)(?=[\s_.-]|[A-Z])", "", name))
     if meant and {level.lower() for level in levels} <= values.YES | values.NO:
         other = TEST if meant == TRAIN else TRAIN
         return {level: meant if level.lower() in values.YES else other for level in levels}
@@ -187,8 +187,9 @@ def _as_words(levels: Sequence[str], name: str) -> dict[str, str]:
     return words
 
 
-def _plain(word: str) -> str:
-    return re.sub(r"[\s_.-]+", "", word.casefold())
+def part_of(word: str) -> str | None:
+    """The part of the rows that a word names: train, validation or test."""
+    return _WORDS.get(re.sub(r"[\s_.-]+", "", word.casefold()))
 
 
 def _by_word(

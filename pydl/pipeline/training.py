@@ -85,6 +85,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     if held_out is None:
         if parting is None:
             notes += watch.told(checks.of_order(frame, columns))
+            notes += watch.told(checks.of_groups(frame, columns, target.name))
         frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed, parting)
         how = "" if parting is None else f": {parting.how}"
         watch.say(f"{len(held_out):,} of {len(y) + len(held_out):,} rows are held out to judge on{how}")
