@@ -18,7 +18,9 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pydl.pipeline import values
+from pydl.pipeline.asked_parting import part_of
 from pydl.pipeline.columns import Column
+from pydl.pipeline.parting import TRAIN
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -34,6 +36,15 @@ _STEPS = 8  # that tell an order
 _TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
                    re.IGNORECASE)  # fmt: skip
 _FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them
+_PARTS = 4  # words for parts of a table
+_OWNERS = (  # names of columns that say whose a row is
+    re.compile(r"(?:.*[_\s.-])?(?:id|key|uuid|guid)", re.IGNORECASE),
+    re.compile(r".*[a-z](?:ID|Id)"),
+    re.compile(r"(?:.*[_\s.-])?(?:patient|subject|participant|person|user|customer|client|member|household|family|animal|"
+               r"speaker|writer|author|session|device|machine|engine|sensor)s?"
+               r"(?:[_\s.-]?(?:id|no|nr|num|number|name|code))?", re.IGNORECASE),
+)  # fmt: skip
+_OWNED, _REPEATED = 10, 0.1  # at least so many different, and this share of the rows not the first of theirs
 
 
 def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
@@ -48,11 +59,44 @@ def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
             found = f'rows are a time series ("{name}"), though not in its order'
         else:
             continue
+        composed = any(c.name == name and c.kind == "number" for c in columns) and _finer(frame, name)
+        option = "--split time" if composed and up > down else f'--time "{name}"'
         return [
             f"{found}, but those to judge on were drawn by chance from between the others: figures too good for a "
-            "model that is to tell the future; give the last rows with --test"
+            f"model that is to tell the future; {option} holds out the latest instead, or give them with --test"
         ]
     return []
+
+
+def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str) -> list[str]:
+    """Whether rows that are to be split by chance belong together, or the file says how to split them."""
+    said, found = [], []
+    for c in columns:
+        if c.kind == "category" and c.levels <= _PARTS:
+            levels = {label for label in values.labels(frame[c.name]) if label is not None}
+            if TRAIN in (words := {part_of(level) for level in levels}) and None not in words and len(words) > 1:
+                named = " and ".join(f'"{level}"' for level in sorted(levels))
+                said.append(
+                    f'"{c.name}" says {named}, but rows were split by chance; --fold "{c.name}" does as it says'
+                )
+    for name in frame.columns:
+        if name != target and any(pattern.fullmatch(name) for pattern in _OWNERS):
+            rows, levels = int(frame[name].notna().sum()), frame[name].nunique()
+            if levels >= _OWNED and rows - levels >= _REPEATED * rows:
+                found.append((name, f'"{name}" ({levels:,} different in {rows:,} rows)'))
+    if found:
+        said.append(
+            f"rows that seem to belong together: {_listed([text for _, text in found])}; some of each may be on both "
+            f'sides of the split: if new rows will be of others, --group "{found[0][0]}" keeps each on one side'
+        )
+    return said
+
+
+def _finer(frame: pd.DataFrame, name: str) -> list[str]:
+    """Columns of numbers that say more of the time than the one of the years."""
+    names = {str(each).strip().lower(): str(each) for each in frame.columns}
+    found = [names[part] for part in _FINER if part in names and names[part] != name]
+    return [each for each in found if pd.api.types.is_numeric_dtype(frame[each])]
 
 
 def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Array]]:
@@ -62,13 +106,11 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
         if c.kind == "date":
             days = values.dates(frame[c.name], c.format, c.words)
             found.append((c.name, days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)))
-    names = {str(name).strip().lower(): str(name) for name in frame.columns}
     for c in columns:
         if c.kind == "number" and _TIME.fullmatch(c.name):
             time = values.numbers(frame[c.name], c.format or values.POINT, c.words)
-            for part in _FINER:
-                if part in names and names[part] != c.name and pd.api.types.is_numeric_dtype(frame[names[part]]):
-                    time = time * 100 + frame[names[part]].to_numpy(np.float64, na_value=np.nan)
+            for part in _finer(frame, c.name):
+                time = time * 100 + frame[part].to_numpy(np.float64, na_value=np.nan)
             found.append((c.name, time))
     return found
 

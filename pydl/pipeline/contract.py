@@ -74,6 +74,8 @@ class Outcome:
         What cross-validation and the search found; None without.
     rows : int
         Rows, or images, of the data as they were read, the test data not counted.
+    split : dict of str to JSON
+        How the rows were parted, and how many rows each part has.
     settings : dict of str to JSON
         What was chosen where the options left it open or a search decided: sizes, rate, dropout, rows of a step.
     """
@@ -89,3 +91,4 @@ class Outcome:
     trials: list[dict[str, Any]] | None = None
     rows: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)

@@ -12,14 +12,21 @@ from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.evaluation import judge
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.parting import Parting
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit, in_turn
 
 
 def folds(
-    frame: Any, y: NDArray[Any], target: Target, columns: Sequence[Column], options: TrainOptions, watch: Watch
+    frame: Any,
+    y: NDArray[Any],
+    target: Target,
+    columns: Sequence[Column],
+    options: TrainOptions,
+    watch: Watch,
+    parting: Parting | None = None,
 ) -> dict[str, Any]:
-    """Figures of `options.cv` folds: `{"folds": [...], "mean": {...}, "deviation": {...}}`.
+    """Figures of `options.cv` folds, or of those of a `parting`: `{"folds": [...], "mean": {...}, "deviation": {...}}`.
 
     Every step from the preparation on is done anew in each fold. The deviation is that of a sample (n - 1).
 
@@ -29,11 +36,13 @@ def folds(
         When there are fewer rows than folds.
     """
 
+    count = options.cv if parting is None else parting.folds or options.cv
     if len(y) < options.cv:
         raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")
     found = []
-    for k, (inside, outside) in enumerate(in_turn(y, options.cv, target, options.seed)):
-        outcome = fit(frame.iloc[inside], y[inside], target, columns, options, watch, f"fold {k + 1} of {options.cv}")
+    for k, (inside, outside) in enumerate(in_turn(y, count, target, options.seed, frame.index, parting)):
+        what = f"fold {k + 1} of {count}"
+        outcome = fit(frame.iloc[inside], y[inside], target, columns, options, watch, what, parting=parting)
         held_out = frame.iloc[outside]
         truth, _ = outcome.fitted.target.encode(held_out[target.name])
         found.append(judge(outcome.fitted.target, truth, outcome.fitted.predict(held_out)))

@@ -55,6 +55,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "started": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         "seconds": seconds,
         "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
+        "split": outcome.split or {"rows": {name: each["rows"] for name, each in figures.items() if name in judges}},
         "settings": outcome.settings,
         "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},

@@ -11,6 +11,7 @@ from pydl.pipeline.reading import Reading
 
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
+SPLITS = ("random", "time")
 KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
 _EPOCHS, _PATIENCE = 100, 10
 _STEPS = 20  # of an epoch: with fewer, epochs and patience grow
@@ -58,6 +59,14 @@ class TrainOptions:
         Numbers beyond this quantile, at either end, are brought back to it.
     image_size : int or None
         Images are brought to so many pixels a side; None: as they are.
+    split : {"random", "time"} or None
+        How rows are parted to learn from, to validate on and to judge on; None: by time where there is `time`.
+    time : str or None
+        The column by which the latest rows are held out.
+    group : str or None
+        The column whose values are each in one part only.
+    fold : str or None
+        The column that names the fold of each row, or its part: train, validation, test.
     cv, tune : int
         Folds of a cross-validation, trials of a search; 0: none.
     seed : int
@@ -102,6 +111,10 @@ class TrainOptions:
     encoding: str | None = None
     header: bool | None = None
     missing: tuple[str, ...] = ()
+    split: str | None = None
+    time: str | None = None
+    group: str | None = None
+    fold: str | None = None
 
     def __post_init__(self) -> None:
         one_of("--task", self.task, TASKS)
@@ -127,7 +140,22 @@ class TrainOptions:
                 raise ValueError(f"{option}: expected a share from 0 to below {end}, got {share}")
         if self.clip is not None and not 0 < self.clip < 0.5:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
+        self._check_parting()
         _ = self.reading  # refuses what is no way to read
+
+    def _check_parting(self) -> None:
+        """Refuse ways to part rows of which one excludes another."""
+        if self.split is not None:
+            one_of("--split", self.split, SPLITS)
+        columns = {"--time": self.time, "--group": self.group, "--fold": self.fold}
+        ways = [option for option, column in columns.items() if column is not None]
+        if (self.split == "random" and ways) or (self.split == "time" and self.time is None):
+            ways.insert(0, f"--split {self.split}")
+        if len(ways) > 1:
+            raise ValueError(f"{ways[0]} and {ways[1]} part rows in two ways; leave one of them out")
+        if ways not in ([], ["--split random"]) and (self.stream or self.task == "image"):
+            other = "--stream" if self.stream else "--task image"
+            raise ValueError(f"{ways[0]} is for tables in memory; leave it out, or {other}")
 
     @property
     def reading(self) -> Reading:

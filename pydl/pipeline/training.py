@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 import pydl
 from pydl.pipeline import checks, crossval, stream, tuning
+from pydl.pipeline.asked_parting import about, asked_parting, in_both, left_out
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Watch
 from pydl.pipeline.drafting import begun
@@ -77,28 +78,41 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     target = Target.fit(frame[options.target], options.task, options.positive, options.log_target)
     notes += watch.told(target.notes)
     frame, y = labelled(frame, target, options, watch)
-    columns = guess(frame, options.target, options.drop, options.kinds)
+    whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))
+    columns = guess(frame, options.target, options.drop, options.kinds | kinds)
+    parting = asked_parting(frame, columns, options)
+    notes += watch.told([] if parting is None else parting.notes)
     if held_out is None:
-        notes += watch.told(checks.of_order(frame, columns))
-        frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed)
-        watch.say(f"{len(held_out):,} of {len(y) + len(held_out):,} rows are held out to judge on")
+        if parting is None:
+            notes += watch.told(checks.of_order(frame, columns))
+            notes += watch.told(checks.of_groups(frame, columns, target.name))
+        frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed, parting)
+        how = "" if parting is None else f": {parting.how}"
+        watch.say(f"{len(held_out):,} of {len(y) + len(held_out):,} rows are held out to judge on{how}")
     else:
         held_out, _ = labelled(held_out, target, options, watch)
+        notes += watch.told(in_both(frame, held_out, options))
     notes += watch.told(checks.of_split(frame, held_out, target, columns))
 
     trials = None
     if options.tune:
-        trials, options = tuning.search(frame, y, target, columns, options, run, watch)
-    folds = crossval.folds(frame, y, target, columns, options, watch) if options.cv else None
-    outcome = fit(frame, y, target, columns, options, watch, "training")
+        trials, options = tuning.search(frame, y, target, columns, options, run, watch, parting)
+    folds = None
+    if parting is not None and parting.folds:  # which part all rows, those to judge on as well
+        folds = crossval.folds(whole, whole_y, target, columns, options, watch, parting)
+    elif options.cv:
+        folds = crossval.folds(frame, y, target, columns, options, watch, parting)
+    outcome = fit(frame, y, target, columns, options, watch, "training", parting=parting)
     preparation, seen = outcome.fitted.preparation, Seen()
     assert isinstance(preparation, Preparation)
     test = prepared(held_out, preparation, outcome.fitted.target, seen)
     notes += watch.told([f"test rows: {note}" for note in seen.notes()])
+    parts = outcome.parts | {"test": test}
     return Outcome(
-        outcome.fitted, outcome.parts | {"test": test}, outcome.history,
+        outcome.fitted, parts, outcome.history,
         columns=list(preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
         trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
+        split=about(parting, parts, options),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pydl
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.parting import Parting
 from pydl.pipeline.run import DRAFT, STUDY, Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit
@@ -20,7 +21,7 @@ Trials = list[dict[str, Any]]
 
 def search(
     frame: Any, y: NDArray[Any], target: Target, columns: Sequence[Column], options: TrainOptions, run: Run,
-    watch: Watch,
+    watch: Watch, parting: Parting | None = None,
 ) -> tuple[Trials, TrainOptions]:  # fmt: skip
     """Try `options.tune` settings; returns the trials, and the options with the best of them.
 
@@ -62,7 +63,7 @@ def search(
     def value(trial: optuna.Trial) -> float:
         tried = _suggested(trial, options)
         what = f"trial {trial.number + 1} of {options.tune}"
-        outcome = fit(frame, y, target, columns, tried, watch, what, [Pruned(trial)])
+        outcome = fit(frame, y, target, columns, tried, watch, what, [Pruned(trial)], parting)
         if outcome.interrupted:
             raise KeyboardInterrupt
         return min(outcome.history.get("val_loss", outcome.history["loss"]))

@@ -14,6 +14,7 @@ from pydl.pipeline.contract import Array, Frame, Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.parting import Parting, Places
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.target import Target
@@ -36,11 +37,18 @@ def labelled(frame: Frame, target: Target, options: TrainOptions, watch: Watch) 
     return frame, y
 
 
-def split(frame: Frame, y: Array, share: float, target: Target, seed: int) -> tuple[Frame, Array, Frame, Array]:
-    """Some rows and the others, at random; the share of each class is the same in both where there are enough."""
+def split(
+    frame: Frame, y: Array, share: float, target: Target, seed: int, parting: Parting | None = None
+) -> tuple[Frame, Array, Frame, Array]:
+    """Some rows and the others, at random; the share of each class is the same in both where there are enough.
+
+    With a `parting`, as it says.
+    """
     rows = max(1, round(share * len(y)))
     if len(y) < _CLASS_MEMBERS:
         raise ValueError(f"expected at least 2 rows with a target, got {len(y)}: there is nothing to hold out")
+    if parting is not None and (places := parting.split(frame.index, y, share, target, seed)) is not None:
+        return at(frame, y, parting.checked(y, places, target))
     classes = target.task == "classification"
     counts = np.unique(y, return_counts=True)[1] if classes else np.zeros(1)
     spread = classes and counts.min() >= _CLASS_MEMBERS and min(rows, len(y) - rows) >= len(counts)
@@ -49,12 +57,18 @@ def split(frame: Frame, y: Array, share: float, target: Target, seed: int) -> tu
     )
     first.sort()
     second.sort()
+    return at(frame, y, (first, second))
+
+
+def at(frame: Frame, y: Array, places: Places) -> tuple[Frame, Array, Frame, Array]:
+    """The rows at some places, and those at the others."""
+    first, second = places
     return frame.iloc[first], y[first], frame.iloc[second], y[second]
 
 
 def fit(
     frame: Frame, y: Array, target: Target, columns: Sequence[Column], options: TrainOptions, watch: Watch, what: str,
-    extra: Sequence[pydl.callbacks.Callback] = (),
+    extra: Sequence[pydl.callbacks.Callback] = (), parting: Parting | None = None,
 ) -> Outcome:  # fmt: skip
     """Hold out a part for validation, prepare features and target by the rest and train.
 
@@ -65,13 +79,15 @@ def fit(
     """
     held_out = None
     in_parts = bool(options.val) and _FEWEST <= len(y) < _FEW and not extra
+    if parting is not None:
+        in_parts = in_parts and parting.averages
     if options.val and len(y) >= _FEWEST and not in_parts:
-        frame, _, held_out, _ = split(frame, y, options.val, target, options.seed)
+        frame, _, held_out, _ = split(frame, y, options.val, target, options.seed, parting)
     preparation = Preparation(columns, clip=options.clip).fit(frame)
     target = target.scaled(frame[target.name])
     parts = {"train": prepared(frame, preparation, target)}
     if in_parts:
-        model, history, interrupted = _fit_in_parts(preparation, parts["train"], target, options, watch, what)
+        model, history, interrupted = _fit_in_parts(preparation, parts["train"], target, options, watch, what, parting)
         return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
     if held_out is not None:
         parts["validation"] = prepared(held_out, preparation, target)
@@ -82,13 +98,20 @@ def fit(
 
 
 def _fit_in_parts(
-    preparation: Preparation, rows: Part, target: Target, options: TrainOptions, watch: Watch, what: str
+    preparation: Preparation,
+    rows: Part,
+    target: Target,
+    options: TrainOptions,
+    watch: Watch,
+    what: str,
+    parting: Parting | None,
 ) -> tuple[pydl.Model, dict[str, list[float]], bool]:
     """The mean of networks that were each told by another part when to stop, and their mean history."""
     count = int(np.clip(round(1 / options.val), 2, _PARTS))
+    count = count if parting is None else parting.few(rows.frame.index, count)
     watch.say(f"{len(rows.y)} rows are few: {what} {count} networks, each validated on another part, to be averaged")
     models, histories, interrupted = [], [], False
-    for k, places in enumerate(in_turn(rows.y, count, target, options.seed)):
+    for k, places in enumerate(in_turn(rows.y, count, target, options.seed, rows.frame.index, parting)):
         pydl.utils.set_random_seed(options.seed + k)
         models.append(build(preparation.inputs, target, options))
         parts = dict(zip(("train", "validation"), map(rows.some, places), strict=True))
@@ -103,8 +126,16 @@ def _fit_in_parts(
     return averaged(models, preparation.inputs), mean, interrupted
 
 
-def in_turn(y: Array, parts: int, target: Target, seed: int) -> Iterator[tuple[Array, Array]]:
-    """Rows to learn from and rows held out, each of so many parts in turn; with equal shares of classes if possible."""
+def in_turn(
+    y: Array, parts: int, target: Target, seed: int, index: Any = None, parting: Parting | None = None
+) -> Iterator[Places]:
+    """Rows to learn from and rows held out, each of so many parts in turn; with equal shares of classes if possible.
+
+    With a `parting`, as it says of the rows with this `index`.
+    """
+    if parting is not None and (found := parting.in_turn(index, y, parts, target, seed)) is not None:
+        yield from found
+        return
     spread = target.task == "classification" and np.unique(y, return_counts=True)[1].min() >= parts
     kind = StratifiedKFold if spread else KFold
     for inside, outside in kind(parts, shuffle=True, random_state=seed).split(y, y):

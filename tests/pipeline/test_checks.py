@@ -25,7 +25,8 @@ def sound(**more: Any) -> pd.DataFrame:
 def said(frame: pd.DataFrame) -> list[str]:
     """The notes on a table whose last quarter is held out."""
     train, test, columns = frame[: 3 * N // 4], frame[3 * N // 4 :], guess(frame, "y")
-    return [*checks.of_order(frame, columns), *checks.of_split(train, test, Target.fit(frame["y"]), columns)]
+    before = [*checks.of_order(frame, columns), *checks.of_groups(frame, columns, "y")]
+    return [*before, *checks.of_split(train, test, Target.fit(frame["y"]), columns)]
 
 
 def only(frame: pd.DataFrame) -> str:
@@ -61,11 +62,34 @@ def test_rows_in_order_of_time(case: str) -> None:
     note = only(frame)
     assert note.startswith(f'rows are in order of time ("{next(iter(ORDERS[case]))}"), but')
     assert "--test" in note
+    option = "--split time" if case == "years and months" else f'--time "{next(iter(ORDERS[case]))}"'
+    assert f"; {option} holds out the latest instead" in note
 
 
 def test_a_time_series_in_another_order() -> None:
     order = np.random.default_rng(3).permutation(N)
     assert only(sound(when=DAYS.astype(str)[order])).startswith('rows are a time series ("when")')
+
+
+@pytest.mark.parametrize("name", ["patient_id", "PatientID", "userId", "Subject", "id", "session no", "machine"])
+def test_rows_that_belong_together(name: str) -> None:
+    for whose in (np.arange(N) % 40, [f"p{k % 90}" for k in range(N)], np.arange(N) // 1.5 // 1):
+        (note,) = [note for note in said(sound(**{name: whose})) if "left out" not in note]
+        assert note.startswith(f'rows that seem to belong together: "{name}" (')
+        assert f'--group "{name}" keeps each on one side' in note
+
+
+def test_names_of_what_is_not_repeated_or_has_few_values() -> None:
+    assert said(sound(type_id=np.arange(N) % 4, paid=np.arange(N) % 50, grid=np.arange(N) % 30)) == []
+    assert not any("belong together" in note for note in said(sound(user_id=np.arange(N))))
+
+
+@pytest.mark.parametrize("words", [["train", "test"], ["Train", "Val", "Test"], ["Training", "PublicTest"]])
+def test_a_column_that_says_how_to_split(words: list[str]) -> None:
+    note = only(sound(part=np.array(words)[np.random.default_rng(8).integers(0, len(words), N)]))
+    assert note.startswith('"part" says "')
+    assert '--fold "part" does as it says' in note
+    assert said(sound(part=np.random.default_rng(8).choice(["train", "bus"], N))) == []
 
 
 ALONE = {
