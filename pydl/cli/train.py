@@ -52,6 +52,7 @@ def command(
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of text, as cp1252.")] = None,
     header: Annotated[bool | None, typer.Option("--header/--no-header", help="The first row holds names.")] = None,
     missing: Annotated[str | None, typer.Option(metavar="W,W", help="More words for a missing value.")] = None,
+    loss: Annotated[str | None, typer.Option(metavar="NAME", help="What is lowered, as mae, poisson.")] = None,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import pydl
+from pydl.pipeline import losses
 from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Fitted
@@ -40,6 +41,7 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     for note in found.notes:
         watch.say(note)
     target = Target(_NAME, "classification", found.classes)
+    losses.must_suit(options.loss, target)
     preparation = ImagePreparation(found.x.shape[1:], found.top)
     parts: dict[str, Part] = {}
     rows, y = pd.DataFrame(index=range(len(found.y))), found.y

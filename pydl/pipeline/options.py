@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pydl.pipeline import losses
 from pydl.pipeline.reading import Reading
 
 TASKS = ("auto", "classification", "regression", "image")
@@ -69,6 +70,10 @@ class TrainOptions:
     header : bool or None
     missing : tuple of str
         How the data are written, as for `reading.Reading`; evaluate and predict read in the same way.
+    loss : str or None
+        What the training lowers: mse, mae, huber, log_cosh, poisson (counts, with an output that is above zero) or
+        quantile for numbers, crossentropy for classes. `huber=D` counts errors linearly from D deviations of the target
+        on (default 1), `quantile=Q` learns that quantile (default 0.5). None: mse, crossentropy.
     """
 
     data: str
@@ -102,6 +107,7 @@ class TrainOptions:
     encoding: str | None = None
     header: bool | None = None
     missing: tuple[str, ...] = ()
+    loss: str | None = None
 
     def __post_init__(self) -> None:
         one_of("--task", self.task, TASKS)
@@ -128,6 +134,8 @@ class TrainOptions:
         if self.clip is not None and not 0 < self.clip < 0.5:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
         _ = self.reading  # refuses what is no way to read
+        if self.loss is not None:
+            one_of("--loss", losses.parsed(self.loss)[0], losses.NAMES)
 
     @property
     def reading(self) -> Reading:

@@ -48,7 +48,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop,
         kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
-        reading=options.reading, say=watch.say,
+        reading=options.reading, say=watch.say, loss=options.loss,
     )  # fmt: skip
     notes = watch.told([*found.notes, *found.target.notes])
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
