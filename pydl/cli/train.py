@@ -53,6 +53,8 @@ def command(
     header: Annotated[bool | None, typer.Option("--header/--no-header", help="The first row holds names.")] = None,
     missing: Annotated[str | None, typer.Option(metavar="W,W", help="More words for a missing value.")] = None,
     loss: Annotated[str | None, typer.Option(metavar="NAME", help="What is lowered, as mae, poisson.")] = None,
+    metric: Annotated[str, typer.Option(metavar="NAME", help="What epochs are compared by.")] = DEFAULTS.metric,
+    threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,

@@ -39,6 +39,8 @@ class Target:
         0, or the size of small values, from which on the logarithm of a value is what is learnt.
     counts : bool
         Whether the values are learnt as multiples of their mean, none of them negative.
+    threshold : float or None
+        The probability from which on the second of two classes is predicted; None: the likeliest class is.
     notes : list of str
         What was noticed, a short sentence each.
     """
@@ -55,10 +57,12 @@ class Target:
         words: Sequence[str] = (),
         log: float = 0.0,
         counts: bool = False,
+        threshold: float | None = None,
     ) -> None:
         self.name, self.task, self.classes = name, task, list(classes)
         self.mean, self.scale, self.notation, self.notes = mean, scale, notation, list(notes)
         self.words, self.log, self.counts = list(words), log, counts
+        self.threshold = threshold
         self._levels = Levels(self.classes)
 
     @classmethod
@@ -220,6 +224,16 @@ class Target:
             return _powers(np.asarray(y, np.float64) * self.scale + self.mean, self.log)
         return np.array(self.classes)[np.asarray(y, np.intp)]
 
+    def parted_at(self, threshold: float) -> Target:
+        """The same two classes, the second predicted from this probability on."""
+        return Target(**(self.state() | {"threshold": threshold}))
+
+    def chosen(self, probabilities: Array) -> NDArray[np.intp]:
+        """The codes of the classes to predict, of probabilities with a column for each class."""
+        if self.threshold is None:
+            return np.asarray(probabilities.argmax(axis=1))
+        return np.asarray(probabilities[:, 1] >= self.threshold, np.intp)
+
     def linear(self, y: Array) -> Array:
         """Encoded numbers on a scale whose step is `unit` of the target's."""
         return self.decode(y) - self.decode(np.zeros(1)) if self.log else y
@@ -241,6 +255,7 @@ class Target:
         return {
             "name": self.name, "task": self.task, "classes": self.classes, "mean": self.mean, "scale": self.scale,
             "notation": self.notation, "notes": self.notes, "words": self.words, "log": self.log, "counts": self.counts,
+            "threshold": self.threshold,
         }  # fmt: skip
 
     @classmethod
@@ -259,6 +274,7 @@ class Target:
             sound &= 0 <= target.log < np.inf and isinstance(target.counts, bool)
             sound &= all(isinstance(v, str | int) for v in target.classes)
             sound &= bool(np.isfinite(target.mean)) and np.isfinite(target.scale) and target.scale > 0
+            sound &= target.threshold is None or (len(target.classes) == 2 and 0 <= target.threshold <= 1)
             sound &= (len(target.classes) >= 2) == (target.task == "classification")
         except TypeError:
             sound = False

@@ -8,7 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import pydl
-from pydl.pipeline import checks, crossval, losses, stream, tuning
+from pydl.pipeline import checks, crossval, losses, selection, stream, threshold, tuning
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Watch
 from pydl.pipeline.drafting import begun
@@ -77,6 +77,8 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     counts = losses.is_of_counts(options.loss)
     target = Target.fit(frame[options.target], options.task, options.positive, options.log_target, counts)
     losses.must_suit(options.loss, target)
+    selection.must_suit(options.metric, target)
+    target = threshold.given(target, options)
     notes += watch.told(target.notes)
     frame, y = labelled(frame, target, options, watch)
     columns = guess(frame, options.target, options.drop, options.kinds)
