@@ -75,7 +75,7 @@ def _constant(target: Target, y: Array) -> Guess:
     if target.task == "regression":
         return lambda inputs, rows: Predictions(np.asarray(target.decode(np.full(rows, y.mean()))))
     shares = np.bincount(y.astype(int), minlength=len(target.classes)) / len(y)
-    commonest = target.decode(np.array([shares.argmax()]))
+    commonest = target.decode(target.chosen(shares[None]))
     return lambda inputs, rows: Predictions(np.repeat(commonest, rows), np.tile(shares, (rows, 1)))
 
 
@@ -197,7 +197,7 @@ def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array]) -> Gue
     def classify(inputs: Inputs, rows: int) -> Predictions:
         p = np.zeros((rows, len(target.classes)))
         p[:, model.classes_.astype(int)] = model.predict_proba(matrix(inputs))
-        return Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
+        return Predictions(np.asarray(target.decode(target.chosen(p))), p)
 
     return regress if target.task == "regression" else classify
 

@@ -41,9 +41,7 @@ class Judge:
     def __init__(self, target: Target, seed: int | None = None) -> None:
         self.rows = 0
         self.sample = None if seed is None else Sample(target, seed)
-        self._kind: _Numbers | _Classes = (
-            _Numbers(target) if target.task == "regression" else _Classes([str(c) for c in target.classes])
-        )
+        self._kind: _Numbers | _Classes = _Numbers(target) if target.task == "regression" else _Classes(target)
 
     def add(self, y: Array, predictions: Predictions) -> None:
         """Take some rows in: the truth, as `Target.encode` gives it, and what was predicted."""
@@ -112,8 +110,9 @@ class _Numbers:
 class _Classes:
     """Counts and sums over the rows of a classification."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
+    def __init__(self, target: Target) -> None:
+        self.target, self.names = target, [str(c) for c in target.classes]
+        names = self.names
         self.confusion = np.zeros((len(names), len(names)), np.int64)
         self.log_loss, self.brier = ExactSum(), ExactSum()
         ranked = [1] if len(names) == 2 else range(len(names))  # against the others: the second of two, else all
@@ -122,7 +121,7 @@ class _Classes:
     def add(self, y: Array, predictions: Predictions) -> None:
         assert predictions.probabilities is not None
         p, y = predictions.probabilities, y.astype(np.int64)
-        np.add.at(self.confusion, (y, p.argmax(axis=1)), 1)
+        np.add.at(self.confusion, (y, self.target.chosen(p)), 1)
         of_truth = p[np.arange(len(y)), y]
         self.log_loss.add(-np.log(np.clip(of_truth, 1e-15, 1)))
         self.brier.add((p**2).sum(axis=1) + 1 - 2 * of_truth)

@@ -126,7 +126,7 @@ def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Pred
     if target.task == "regression":
         return Predictions(np.asarray(target.decode(y[:, 0])))
     probabilities = np.hstack([1 - y, y]) if y.shape[1] == 1 else y / y.sum(axis=1, keepdims=True)
-    return Predictions(np.asarray(target.decode(probabilities.argmax(axis=1))), probabilities)
+    return Predictions(np.asarray(target.decode(target.chosen(probabilities))), probabilities)
 
 
 def score(model: pydl.Model, target: Target, batches: Iterable[Batch]) -> Iterator[Scored]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import pydl
+from pydl.pipeline import losses, selection, threshold
 from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Fitted
@@ -14,7 +15,7 @@ from pydl.pipeline.network import compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit_model, settings, split
+from pydl.pipeline.worker import fit_model, scored, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
@@ -40,6 +41,9 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     for note in found.notes:
         watch.say(note)
     target = Target(_NAME, "classification", found.classes)
+    losses.must_suit(options.loss, target)
+    selection.must_suit(options.metric, target)
+    target = threshold.given(target, options)
     preparation = ImagePreparation(found.x.shape[1:], found.top)
     parts: dict[str, Part] = {}
     rows, y = pd.DataFrame(index=range(len(found.y))), found.y
@@ -55,6 +59,7 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     pydl.utils.set_random_seed(options.seed)
     model = build(preparation, target, options)
     history, interrupted = fit_model(model, parts, target, options, watch, "training")
+    target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
     return Outcome(
         Fitted(preparation, target, model), parts, history, notes=found.notes, interrupted=interrupted,
         rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),

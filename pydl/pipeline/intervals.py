@@ -64,7 +64,9 @@ class Sample:
         if self.rows < FEWEST:
             return {}
         _, y, found = self._lowest()
-        measure = _numbers(self.target, y, found) if self.target.task == "regression" else _classes(y, found)
+        measure = (
+            _numbers(self.target, y, found) if self.target.task == "regression" else _classes(self.target, y, found)
+        )
         n = len(y)
         drawn = [measure(np.bincount(self.draws.integers(n, size=n), minlength=n)) for _ in range(_DRAWS)]
         narrower = math.sqrt(n / self.rows)
@@ -103,9 +105,9 @@ def _numbers(target: Target, y: Array, values: Array) -> Any:
     return measure
 
 
-def _classes(y: Array, p: Array) -> Any:
+def _classes(target: Target, y: Array, p: Array) -> Any:
     k, y = p.shape[1], y.astype(np.int64)
-    cells = y * k + p.argmax(axis=1)
+    cells = y * k + target.chosen(p)
     loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-15, 1))
     ranked = [1] if k == 2 else [c for c in range(k) if (y == c).any()]
     areas = [_area(p[:, c], y == c) for c in ranked]

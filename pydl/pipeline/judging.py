@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pydl
-from pydl.pipeline import baseline, stream
+from pydl.pipeline import baseline, stream, threshold
 from pydl.pipeline import run as names
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.evaluation import Judge
@@ -28,6 +28,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
 
     fitted, target = outcome.fitted, outcome.fitted.target
     history = target.readable(outcome.history)
+    outcome.notes.extend(watch.told(threshold.said(target, options)))
     batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
     judges = {part: Judge(target, options.seed if part == "test" else None) for part in stream.PARTS if part in batches}
     for part, judge in judges.items():
@@ -56,7 +57,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "seconds": seconds,
         "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
         "split": outcome.split or {"rows": {name: each["rows"] for name, each in figures.items() if name in judges}},
-        "settings": outcome.settings,
+        "settings": outcome.settings | ({} if target.threshold is None else {"threshold": target.threshold}),
         "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
         "platform": f"{platform.system()} {platform.machine()}",

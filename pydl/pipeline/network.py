@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydl
+from pydl.pipeline import losses
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import InputSpec
 from pydl.pipeline.target import Target
@@ -21,7 +22,8 @@ def build(inputs: Sequence[InputSpec], target: Target, options: TrainOptions) ->
     inputs : sequence of InputSpec
         What `Preparation.inputs` says.
     target : Target
-        One sigmoid for two classes, a softmax for more, one plain output for a standardised number.
+        One sigmoid for two classes, a softmax for more, one plain output for a standardised number, for counts
+        the exponential of one.
     options : TrainOptions
     """
     given = _given(inputs)
@@ -49,21 +51,21 @@ def stack(h: Any, target: Target, options: TrainOptions) -> Any:
         if options.dropout:
             h = pydl.layers.Dropout(options.dropout)(h)
     classes = 0 if target.task == "regression" else len(target.classes)
-    units, activation = {0: (1, "linear"), 2: (1, "sigmoid")}.get(classes, (classes, "softmax"))
+    plain = "exponential" if losses.is_of_counts(options.loss) else "linear"
+    units, activation = {0: (1, plain), 2: (1, "sigmoid")}.get(classes, (classes, "softmax"))
     return pydl.layers.Dense(units, activation=activation, name="output")(h)
 
 
 def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
     """Loss, optimizer and a metric that people can read."""
     classes = 0 if target.task == "regression" else len(target.classes)
-    loss = {0: "mse", 2: "binary_crossentropy"}.get(classes, "sparse_categorical_crossentropy")
     try:
         optimizer = pydl.optimizers.get(options.optimizer)
     except (ValueError, TypeError) as error:
         raise ValueError(f"--optimizer: {error}") from None
     assert optimizer is not None
     optimizer.learning_rate = options.lr
-    model.compile(optimizer, loss, metrics=["accuracy" if classes else "mae"])
+    model.compile(optimizer, losses.loss_of(options.loss, target), metrics=["accuracy" if classes else "mae"])
 
 
 def _given(inputs: Sequence[InputSpec]) -> list[Any]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pydl.pipeline import losses
 from pydl.pipeline.reading import Reading
 
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
 SPLITS = ("random", "time")
 KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
+LOSS, AUTO = "loss", "auto"
+METRICS = {  # to compare epochs by, and whether more of it is better
+    "regression": {LOSS: False, "mse": False, "rmse": False, "mae": False, "mape": False, "r2": True},
+    "classification": {
+        LOSS: False, "accuracy": True, "balanced_accuracy": True, "precision": True, "recall": True, "f1": True,
+        "roc_auc": True, "average_precision": True, "log_loss": False, "brier": False,
+    },
+}  # fmt: skip
 _EPOCHS, _PATIENCE = 100, 10
 _STEPS = 20  # of an epoch: with fewer, epochs and patience grow
 
@@ -78,6 +88,17 @@ class TrainOptions:
     header : bool or None
     missing : tuple of str
         How the data are written, as for `reading.Reading`; evaluate and predict read in the same way.
+    loss : str or None
+        What the training lowers: mse, mae, huber, log_cosh, poisson (counts, with an output that is above zero) or
+        quantile for numbers, crossentropy for classes. `huber=D` counts errors linearly from D deviations of the target
+        on (default 1), `quantile=Q` learns that quantile (default 0.5). None: mse, crossentropy.
+    metric : str
+        What ends the training, tells its best epoch and compares the trials of a search, on the validation rows: the
+        loss, or a figure as `evaluation.Judge` defines it (`mse` is the square of its rmse).
+    threshold : "auto", float or None
+        The probability from which on the positive one of two classes is predicted. auto: what has the best f1 (mean of
+        both classes) on the validation rows, or the best accuracy or balanced_accuracy where `metric` is that. None:
+        the likelier class.
     """
 
     data: str
@@ -115,6 +136,9 @@ class TrainOptions:
     time: str | None = None
     group: str | None = None
     fold: str | None = None
+    loss: str | None = None
+    metric: str = LOSS
+    threshold: str | float | None = None
 
     def __post_init__(self) -> None:
         one_of("--task", self.task, TASKS)
@@ -142,6 +166,11 @@ class TrainOptions:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
         self._check_parting()
         _ = self.reading  # refuses what is no way to read
+        if self.loss is not None:
+            one_of("--loss", losses.parsed(self.loss)[0], losses.NAMES)
+        one_of("--metric", self.metric, dict.fromkeys(name for names in METRICS.values() for name in names))
+        if self.threshold not in (None, AUTO) and not 0 <= _number(self.threshold) <= 1:
+            raise ValueError(f"--threshold: expected a probability from 0 to 1, or auto, got {self.threshold}")
 
     def _check_parting(self) -> None:
         """Refuse ways to part rows of which one excludes another."""
@@ -223,6 +252,13 @@ class TrainOptions:
             else:
                 words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
         return words
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def one_of(option: str, value: str, choices: Iterable[str]) -> None:

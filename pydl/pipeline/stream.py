@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from pydl._base.replacing import replaced
 from pydl.data import ShardSource, ShardWriter, ahead
+from pydl.pipeline import losses
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
 from pydl.pipeline.preparation import Preparation
@@ -78,7 +79,7 @@ def prepare(
     path: str | os.PathLike[str], target: str, folder: str | os.PathLike[str], *, task: str = "auto",
     drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None, positive: str | None = None, log: bool = False,
     clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
-    reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None,
+    reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None, loss: str | None = None,
 ) -> Streamed:  # fmt: skip
     """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
 
@@ -99,6 +100,8 @@ def prepare(
         What is known about the file.
     say : callable
         Told what begins.
+    loss : str, optional
+        What the training is to lower, as for `TrainOptions`.
 
     Raises
     ------
@@ -106,7 +109,10 @@ def prepare(
         A file that cannot be read or learnt from.
     """
     place, source = Path(folder), Path(path)
-    key = _key(source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading))
+    counts = losses.is_of_counts(loss)
+    key = _key(
+        source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading), counts
+    )  # fmt: skip
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
     if done is None:
@@ -126,7 +132,8 @@ def prepare(
         done["notes"] = sample(chunks, place, target, shares, seed)
         _write_json(place / _DONE, done)
     frame = _read_frame(place / "train.parquet")  # as it was written: a resumed run reads the same
-    fitted = Target.fit(frame[target], task, positive, log)
+    fitted = Target.fit(frame[target], task, positive, log, counts)
+    losses.must_suit(loss, fitted)
     _, keep = fitted.encode(frame[target])
     preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
     if "rows" not in done:

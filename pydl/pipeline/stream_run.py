@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import pandas as pd
 
 import pydl
 from pydl.data import ShardSource
-from pydl.pipeline import checks, stream
+from pydl.pipeline import checks, selection, stream, threshold
 from pydl.pipeline import run as names
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Watch
-from pydl.pipeline.fitted import Fitted
+from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
@@ -48,12 +49,14 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop,
         kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
-        reading=options.reading, say=watch.say,
+        reading=options.reading, say=watch.say, loss=options.loss,
     )  # fmt: skip
     notes = watch.told([*found.notes, *found.target.notes])
+    selection.must_suit(options.metric, found.target)
     watch.say(", ".join(f"{n:,} rows for {part}" for part, n in found.rows.items() if n))
+    target = threshold.given(found.target, options)
     pydl.utils.set_random_seed(options.seed)
-    fitted = Fitted(found.preparation, found.target, build(found.preparation.inputs, found.target, options))
+    fitted = Fitted(found.preparation, target, build(found.preparation.inputs, target, options))
     test_sample, held_out = found.test_sample, {"validation": found.validation, "test": found.test}
     if options.test is not None:
         watch.say(f"reading {options.test} to prepare its rows")
@@ -68,27 +71,28 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
-    history = _fit(fitted.model, found, parts["train"], options, run, watch)
+    history = _fit(fitted, found, parts["train"], options, run, watch)
+    validation = iter(()) if found.validation is None else stream.numbered(found.validation)
+    target = threshold.settled(target, options, score(fitted.model, target, validation))
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
     return Outcome(
-        fitted, parts, history, streams, columns=list(found.preparation.columns), notes=notes,
+        replace(fitted, target=target), parts, history, streams, columns=list(found.preparation.columns), notes=notes,
         rows=sum(found.rows.values()), settings=chosen,
     )  # fmt: skip
 
 
 def _fit(
-    model: pydl.Model, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
+    fitted: Fitted, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
 ) -> dict[str, list[float]]:
     """Train from the shards until the validation rows get no better."""
     batch_size = options.batch_size or _BATCH
     epochs, patience = options.passes(-(-found.rows["train"] // batch_size))
-    best = pydl.callbacks.EarlyStopping(
-        "loss" if found.validation is None else "val_loss", patience=patience, restore_best_weights=True
-    )
+    validation = None if found.validation is None else partial(stream.numbered, found.validation)
+    best = selection.stopping(options, fitted.target, train.batches, validation, patience)
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
-    told = model.fit(
+    told = fitted.model.fit(
         found.train, batch_size=batch_size, epochs=epochs, verbose=0,
         validation_data=found.validation, class_weight=weights,
         callbacks=[best, *watch.callbacks("training", epochs), backup],

@@ -37,6 +37,10 @@ class Target:
         Values that are no numbers, among such; their rows are left out.
     log : float
         0, or the size of small values, from which on the logarithm of a value is what is learnt.
+    counts : bool
+        Whether the values are learnt as multiples of their mean, none of them negative.
+    threshold : float or None
+        The probability from which on the second of two classes is predicted; None: the likeliest class is.
     notes : list of str
         What was noticed, a short sentence each.
     """
@@ -52,14 +56,20 @@ class Target:
         notes: Sequence[str] = (),
         words: Sequence[str] = (),
         log: float = 0.0,
+        counts: bool = False,
+        threshold: float | None = None,
     ) -> None:
         self.name, self.task, self.classes = name, task, list(classes)
         self.mean, self.scale, self.notation, self.notes = mean, scale, notation, list(notes)
-        self.words, self.log = list(words), log
+        self.words, self.log, self.counts = list(words), log, counts
+        self.threshold = threshold
         self._levels = Levels(self.classes)
 
     @classmethod
-    def fit(cls, series: pd.Series, task: str = "auto", positive: str | None = None, log: bool = False) -> Target:
+    def fit(
+        cls, series: pd.Series, task: str = "auto", positive: str | None = None, log: bool = False,
+        of_counts: bool = False,
+    ) -> Target:  # fmt: skip
         """Look at a target.
 
         With ``auto``, text, yes and no, and up to 20 different whole numbers are classes; else it is a regression.
@@ -74,11 +84,14 @@ class Target:
             Which of two classes counts as the positive one; else the second by name.
         log : bool
             Whether a regression learns the logarithm of the values, with their sign.
+        of_counts : bool
+            Whether a regression learns multiples of the mean, as the Poisson loss needs them.
 
         Raises
         ------
         ValueError
-            No values, one class only, text for a regression, far too many classes; options that do not fit.
+            No values, one class only, text for a regression, far too many classes; options that do not fit; negative
+            values among counts.
         """
         if task not in TASKS:
             raise ValueError(f'task must be one of {", ".join(TASKS)}, got "{task}"')
@@ -101,7 +114,8 @@ class Target:
         if chosen == "regression":
             if positive is not None:
                 raise ValueError(f'--positive {positive}: "{name}" has no classes; it is taken for a regression')
-            return cls._regression(series, x, notation, notes, words, log)
+            found = cls._regression(series, x, notation, notes, words, log)
+            return found._as_counts(found.numbers(series)) if of_counts else found
         if log:
             raise ValueError(f'--log-target: "{name}" is taken for classes; --task regression would change that')
         return cls._classification(series, x, counts, notes)._with_positive(positive)
@@ -129,6 +143,15 @@ class Target:
         unit = float(np.quantile(np.abs(x[x != 0]), 0.1)) if log else 0.0
         x = _logarithms(x, unit)
         return cls(str(series.name), "regression", (), float(x.mean()), float(x.std()), notation, notes, words, unit)
+
+    def _as_counts(self, x: values.Floats) -> Target:
+        """The same values as multiples of their mean."""
+        if np.nanmin(x) < 0:
+            raise ValueError(
+                f'--loss poisson: "{self.name}" has negative values such as {np.nanmin(x):g}; expected counts or '
+                "other amounts from 0 on"
+            )
+        return Target(**(self.state() | {"mean": 0.0, "scale": float(np.nanmean(x)), "counts": True}))
 
     @classmethod
     def _classification(cls, series: pd.Series, x: Array | None, counts: pd.Series, notes: list[str]) -> Target:
@@ -160,8 +183,8 @@ class Target:
             return self
         x = self.numbers(series)
         x = _logarithms(x[~np.isnan(x)], self.log)
-        state = self.state() | {"mean": float(x.mean()), "scale": float(x.std()) or 1.0}
-        return Target(**state)
+        mean, scale = (0.0, float(x.mean())) if self.counts else (float(x.mean()), float(x.std()))
+        return Target(**(self.state() | {"mean": mean, "scale": scale or 1.0}))
 
     def encode(self, series: pd.Series) -> tuple[Array, NDArray[np.bool_]]:
         """The values as a network learns them, and which rows have one.
@@ -201,6 +224,16 @@ class Target:
             return _powers(np.asarray(y, np.float64) * self.scale + self.mean, self.log)
         return np.array(self.classes)[np.asarray(y, np.intp)]
 
+    def parted_at(self, threshold: float) -> Target:
+        """The same two classes, the second predicted from this probability on."""
+        return Target(**(self.state() | {"threshold": threshold}))
+
+    def chosen(self, probabilities: Array) -> NDArray[np.intp]:
+        """The codes of the classes to predict, of probabilities with a column for each class."""
+        if self.threshold is None:
+            return np.asarray(probabilities.argmax(axis=1))
+        return np.asarray(probabilities[:, 1] >= self.threshold, np.intp)
+
     def linear(self, y: Array) -> Array:
         """Encoded numbers on a scale whose step is `unit` of the target's."""
         return self.decode(y) - self.decode(np.zeros(1)) if self.log else y
@@ -221,7 +254,8 @@ class Target:
         """All of it as JSON can hold it."""
         return {
             "name": self.name, "task": self.task, "classes": self.classes, "mean": self.mean, "scale": self.scale,
-            "notation": self.notation, "notes": self.notes, "words": self.words, "log": self.log,
+            "notation": self.notation, "notes": self.notes, "words": self.words, "log": self.log, "counts": self.counts,
+            "threshold": self.threshold,
         }  # fmt: skip
 
     @classmethod
@@ -237,9 +271,10 @@ class Target:
             target = cls(**state)
             sound = target.task in TASKS[1:] and target.notation in (values.POINT, values.COMMA)
             sound &= all(isinstance(v, str) for v in [target.name, *target.notes, *target.words])
-            sound &= 0 <= target.log < np.inf
+            sound &= 0 <= target.log < np.inf and isinstance(target.counts, bool)
             sound &= all(isinstance(v, str | int) for v in target.classes)
             sound &= bool(np.isfinite(target.mean)) and np.isfinite(target.scale) and target.scale > 0
+            sound &= target.threshold is None or (len(target.classes) == 2 and 0 <= target.threshold <= 1)
             sound &= (len(target.classes) >= 2) == (target.task == "classification")
         except TypeError:
             sound = False

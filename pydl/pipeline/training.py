@@ -8,7 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import pydl
-from pydl.pipeline import checks, crossval, stream, tuning
+from pydl.pipeline import checks, crossval, losses, selection, stream, threshold, tuning
 from pydl.pipeline.asked_parting import about, asked_parting, in_both, left_out
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Watch
@@ -75,7 +75,11 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     frame, held_out, notes = _read(options, watch)
     rows = len(frame)
-    target = Target.fit(frame[options.target], options.task, options.positive, options.log_target)
+    counts = losses.is_of_counts(options.loss)
+    target = Target.fit(frame[options.target], options.task, options.positive, options.log_target, counts)
+    losses.must_suit(options.loss, target)
+    selection.must_suit(options.metric, target)
+    target = threshold.given(target, options)
     notes += watch.told(target.notes)
     frame, y = labelled(frame, target, options, watch)
     whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import pydl
+from pydl.pipeline import selection
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
@@ -25,8 +26,9 @@ def search(
 ) -> tuple[Trials, TrainOptions]:  # fmt: skip
     """Try `options.tune` settings; returns the trials, and the options with the best of them.
 
-    A trial's value is the smallest validation loss. The study is kept in the run's folder under the name of the run's
-    data and options, so that the same command after an interruption tries what is left, and no other does.
+    A trial's value is its best validation loss, or `options.metric`. The study is kept in the run's folder under the
+    name of the run's data and options, so that the same command after an interruption tries what is left, and no other
+    does.
 
     Raises
     ------
@@ -47,6 +49,7 @@ def search(
         storage=JournalStorage(JournalFileBackend(str(run.path / STUDY))), study_name=run.json(DRAFT)["run"],
         load_if_exists=True, sampler=optuna.samplers.TPESampler(seed=options.seed),
         pruner=optuna.pruners.MedianPruner(n_warmup_steps=3),
+        direction="maximize" if selection.rising(options) else "minimize",
     )  # fmt: skip
 
     class Pruned(pydl.callbacks.Callback):
@@ -56,7 +59,7 @@ def search(
             self.trial = trial
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.trial.report((logs or {})["val_loss"], epoch)
+            self.trial.report((logs or {})[selection.key(options)], epoch)
             if self.trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -66,7 +69,7 @@ def search(
         outcome = fit(frame, y, target, columns, tried, watch, what, [Pruned(trial)], parting)
         if outcome.interrupted:
             raise KeyboardInterrupt
-        return min(outcome.history.get("val_loss", outcome.history["loss"]))
+        return selection.best_value(outcome.fitted.target.readable(outcome.history), options)
 
     left = options.tune - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
     if left > 0:

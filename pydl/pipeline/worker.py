@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 import pydl
+from pydl.pipeline import selection, threshold
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Array, Frame, Outcome, Part, Watch
-from pydl.pipeline.fitted import Fitted
+from pydl.pipeline.fitted import Fitted, Scored, score
 from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting, Places
@@ -87,13 +88,17 @@ def fit(
     target = target.scaled(frame[target.name])
     parts = {"train": prepared(frame, preparation, target)}
     if in_parts:
-        model, history, interrupted = _fit_in_parts(preparation, parts["train"], target, options, watch, what, parting)
+        model, history, interrupted, held_out_of = _fit_in_parts(
+            preparation, parts["train"], target, options, watch, what, parting
+        )  # fmt: skip
+        target = threshold.settled(target, options, scored(target, held_out_of))
         return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
     if held_out is not None:
         parts["validation"] = prepared(held_out, preparation, target)
     pydl.utils.set_random_seed(options.seed)
     model = build(preparation.inputs, target, options)
     history, interrupted = fit_model(model, parts, target, options, watch, what, extra)
+    target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
     return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
 
 
@@ -105,25 +110,37 @@ def _fit_in_parts(
     watch: Watch,
     what: str,
     parting: Parting | None,
-) -> tuple[pydl.Model, dict[str, list[float]], bool]:
-    """The mean of networks that were each told by another part when to stop, and their mean history."""
+) -> tuple[pydl.Model, dict[str, list[float]], bool, list[tuple[pydl.Model, Part | None]]]:
+    """The mean of networks that were each told by another part when to stop, and their mean history.
+
+    Last, each network with the part that it was not fitted to.
+    """
     count = int(np.clip(round(1 / options.val), 2, _PARTS))
     count = count if parting is None else parting.few(rows.frame.index, count)
     watch.say(f"{len(rows.y)} rows are few: {what} {count} networks, each validated on another part, to be averaged")
     models, histories, interrupted = [], [], False
+    held_out: list[tuple[pydl.Model, Part | None]] = []
     for k, places in enumerate(in_turn(rows.y, count, target, options.seed, rows.frame.index, parting)):
         pydl.utils.set_random_seed(options.seed + k)
         models.append(build(preparation.inputs, target, options))
         parts = dict(zip(("train", "validation"), map(rows.some, places), strict=True))
         history, interrupted = fit_model(models[-1], parts, target, options, Watch(), what, warm=_WARM)
         histories.append(history)
+        held_out.append((models[-1], parts["validation"]))
         if interrupted:
             break
     shortest = min(len(history["loss"]) for history in histories)
     mean = {
         name: np.mean([history[name][:shortest] for history in histories], axis=0).tolist() for name in histories[0]
     }
-    return averaged(models, preparation.inputs), mean, interrupted
+    return averaged(models, preparation.inputs), mean, interrupted, held_out
+
+
+def scored(target: Target, held_out: Iterable[tuple[pydl.Model, Part | None]]) -> Iterator[Scored]:
+    """Truth and predictions of rows that models were not fitted to."""
+    for model, part in held_out:
+        if part is not None:
+            yield from score(model, target, part.batches())
 
 
 def in_turn(
@@ -162,16 +179,16 @@ def fit_model(
     batch_size = settings(options, len(train.y))["batch_size"]
     steps = -(-len(train.y) // batch_size)
     epochs, patience = options.passes(steps)
-    best = pydl.callbacks.EarlyStopping(
-        "loss" if validation is None else "val_loss", patience=patience, restore_best_weights=True,
-        start_from_epoch=min(warm // steps, epochs - 1),
+    best = selection.stopping(
+        options, target, train.batches, None if validation is None else validation.batches, patience,
+        min(warm // steps, epochs - 1),
     )  # fmt: skip
     weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
     try:
         model.fit(
             train.inputs, train.y, batch_size=batch_size, epochs=epochs,
             validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
-            callbacks=[history, best, *watch.callbacks(what, epochs), *extra], verbose=0,
+            callbacks=[best, history, *watch.callbacks(what, epochs), *extra], verbose=0,
         )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:

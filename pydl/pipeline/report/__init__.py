@@ -35,7 +35,7 @@ def write_report(
     )  # fmt: skip
     environment.filters |= {"figure": _figure, "brief": _brief}
     shown = {"pydl": metrics["test"], **metrics["baselines"], "pydl, training rows": metrics["train"]}
-    pictures = figures.learning_curves(history)
+    pictures = figures.learning_curves(history, options)
     if len(test.y):
         predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
         pictures += figures.judgement(target, test.y, predictions)
@@ -50,7 +50,7 @@ def write_report(
     if weights:
         pictures.append(figures.importance(weights, target.task == "classification"))
     if outcome.trials:
-        pictures.append(figures.trials(outcome.trials))
+        pictures.append(figures.trials(outcome.trials, options))
     page = environment.get_template("page.html.jinja").render(
         title=f"{options.target or 'class'} from {options.data.rpartition('/')[2]}", options=options, target=target,
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,

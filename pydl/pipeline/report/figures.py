@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
+from pydl.pipeline import selection
 from pydl.pipeline.fitted import Predictions
+from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -62,19 +64,24 @@ def _short(name: object) -> str:
     return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
 
 
-def learning_curves(history: dict[str, list[float]]) -> list[Picture]:
+def learning_curves(history: dict[str, list[float]], options: TrainOptions) -> list[Picture]:
     """Loss by epoch, of training and validation, and what else was measured."""
-    best = int(np.argmin(history.get("val_loss", history["loss"]))) + 1
-    return [_learning_curve(history, name, hint, best) for name, hint in _LEARNING.items() if name in history]
+    best = selection.best_epoch(history, options) + 1
+    hints = {options.metric: "What epochs were compared by."} | _LEARNING
+    return [
+        _learning_curve(history, name, hints[name], best, options.metric)
+        for name in dict.fromkeys([*_LEARNING, options.metric])
+        if name in history or f"val_{name}" in history
+    ]
 
 
-def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best: int) -> Picture:
+def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best: int, metric: str) -> Picture:
     what = "mean absolute error" if name == "mae" else name
     keys = {"training": name, "validation": f"val_{name}"}
     told = {label: history[key] for label, key in keys.items() if key in history}
 
     def draw(axes: Any, figure: Figure) -> None:
-        epochs = np.arange(1, 1 + len(history[name]))
+        epochs = np.arange(1, 1 + len(history["loss"]))
         for label, values in told.items():
             axes.plot(epochs, values, label=label, marker="o" if len(epochs) == 1 else None)
         axes.axvline(best, color="gray", linestyle=":", label=f"best: epoch {best}")
@@ -83,7 +90,7 @@ def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best:
         axes.legend()
 
     at_best = ", ".join(f"{values[best - 1]:,.4g} in {label}" for label, values in told.items())
-    alt = f"The {what} over {len(history[name])} epochs: at epoch {best}, whose loss is the least, {at_best}."
+    alt = f"The {what} over {len(history['loss'])} epochs: at epoch {best}, the best by {metric}, {at_best}."
     return _draw(f"Learning curves: {what}", alt, hint, draw)
 
 
@@ -108,7 +115,7 @@ def judgement(target: Target, y: Array, predictions: Predictions) -> list[Pictur
 
 def _confusion(target: Target, y: Array, p: Array) -> Picture:
     n = p.shape[1]
-    counts = metrics.confusion_matrix(y, p.argmax(axis=1), labels=np.arange(n))
+    counts = metrics.confusion_matrix(y, target.chosen(p), labels=np.arange(n))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def draw(axes: Any, figure: Figure) -> None:
@@ -238,15 +245,16 @@ def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Pi
     return _draw("Importance of columns", alt, hint, draw, max(2.4, 0.8 + 0.24 * len(shown)))
 
 
-def trials(found: Sequence[dict[str, Any]]) -> Picture:
+def trials(found: Sequence[dict[str, Any]], options: TrainOptions) -> Picture:
     """The value of each trial of a search, and the best so far."""
     done = [(t["number"] + 1, t["value"]) for t in found if t["value"] is not None]
 
     def draw(axes: Any, figure: Figure) -> None:
         numbers, values = np.array(done).T
         axes.plot(numbers, values, "o", markersize=5, label="a trial")
-        axes.step(numbers, np.minimum.accumulate(values), where="post", label="best so far")
-        axes.set(xlabel="trial", ylabel="validation loss")
+        best = np.maximum if selection.rising(options) else np.minimum
+        axes.step(numbers, best.accumulate(values), where="post", label="best so far")
+        axes.set(xlabel="trial", ylabel=f"validation {options.metric}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 

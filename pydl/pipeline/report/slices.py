@@ -128,12 +128,13 @@ def worst_rows(target: Target, test: Part, predictions: Predictions) -> list[dic
         return []
     order = np.argsort(-losses(target, test.y, predictions), kind="stable")[:10]
     truth = np.asarray(target.decode(test.y))
+    chosen = None if predictions.probabilities is None else target.chosen(predictions.probabilities)
     shown = [name for name in test.frame.columns if name != target.name][:_FIELDS]
     found = []
     for i in order:
         fields = {name: "missing" if pd.isna(v) else str(v) for name, v in test.frame[shown].iloc[i].items()}
         said = str(predictions.values[i])
-        if predictions.probabilities is not None:
-            said += f" ({predictions.probabilities[i].max():.0%})"
+        if predictions.probabilities is not None and chosen is not None:
+            said += f" ({predictions.probabilities[i, chosen[i]]:.0%})"
         found.append({"row": str(test.frame.index[i]), "truth": str(truth[i]), "predicted": said, **fields})
     return found
