@@ -15,6 +15,7 @@ from pydl.pipeline.fitted import Batch, Fitted
 
 Array = NDArray[Any]
 Frame = Any
+CTRL_C = "Ctrl-C"  # what may have ended a training
 
 
 class Watch:
@@ -28,6 +29,10 @@ class Watch:
         for note in notes:
             self.say(note)
         return notes
+
+    def silent(self) -> Watch:
+        """What follows trainings that are too many, and too brief, to be told of one by one."""
+        return Watch()
 
     def callbacks(self, what: str, epochs: int) -> list[pydl.callbacks.Callback]:
         """Callbacks for a training that is called `what`."""
@@ -54,6 +59,33 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """How the training of a network went.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Loss and metrics by epoch.
+    epochs, steps : int
+        How many were run. A `--time-budget` may end in the first epoch, which then counts though it is not whole.
+    best_epoch : int
+        The epoch whose weights are kept, counted from 1.
+    ended_by : {"epochs", "patience", "time budget", "Ctrl-C"}
+        All epochs were run; they brought no gain any more; the time, or somebody, ended it.
+    """
+
+    history: dict[str, list[float]]
+    epochs: int
+    best_epoch: int
+    steps: int
+    ended_by: str
+
+    def told(self) -> dict[str, Any]:
+        """All but the history, for `info.json`."""
+        return {"epochs": self.epochs, "best_epoch": self.best_epoch, "steps": self.steps, "ended_by": self.ended_by}
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a training gave, before it is judged.
 
@@ -76,6 +108,8 @@ class Outcome:
         Rows, or images, of the data as they were read, the test data not counted.
     settings : dict of str to JSON
         What was chosen where the options left it open or a search decided: sizes, rate, dropout, rows of a step.
+    networks : list of Trained
+        Each of those whose mean is the model.
     """
 
     fitted: Fitted
@@ -89,3 +123,4 @@ class Outcome:
     trials: list[dict[str, Any]] | None = None
     rows: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    networks: list[Trained] = field(default_factory=list)

@@ -14,7 +14,7 @@ from pydl.pipeline.network import compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit_model, settings, split
+from pydl.pipeline.worker import fit_members, mean_history, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
@@ -52,11 +52,13 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "train": Part(x, preparation.transform(x), y),
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
-    pydl.utils.set_random_seed(options.seed)
-    model = build(preparation, target, options)
-    history, interrupted = fit_model(model, parts, target, options, watch, "training")
+    model, networks, interrupted = fit_members(
+        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options, watch,
+        "training",
+    )  # fmt: skip
     return Outcome(
-        Fitted(preparation, target, model), parts, history, notes=found.notes, interrupted=interrupted,
+        Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes, networks=networks,
+        interrupted=interrupted,
         rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),
     )  # fmt: skip
 

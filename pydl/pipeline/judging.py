@@ -56,6 +56,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "seconds": seconds,
         "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
         "settings": outcome.settings,
+        "networks": [network.told() for network in outcome.networks],
         "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
         "platform": f"{platform.system()} {platform.machine()}",

@@ -60,6 +60,8 @@ class TrainOptions:
         Images are brought to so many pixels a side; None: as they are.
     cv, tune : int
         Folds of a cross-validation, trials of a search; 0: none.
+    ensemble : int or None
+        Networks of different seeds, whose mean is what predicts. None: one, or several where a table has few rows.
     seed : int
     threads : int or None
         At most; they change no bit of the result.
@@ -93,6 +95,7 @@ class TrainOptions:
     image_size: int | None = None
     cv: int = 0
     tune: int = 0
+    ensemble: int | None = None
     seed: int = 0
     threads: int | None = None
     stream: bool = False
@@ -112,7 +115,8 @@ class TrainOptions:
         for option, value, least in (
             ("--epochs", self.epochs, 1), ("--patience", self.patience, 1), ("--batch-size", self.batch_size, 1),
             ("--image-size", self.image_size, 1), ("--tune", self.tune, 0), ("--seed", self.seed, 0),
-            ("--threads", self.threads, 1), *(("--hidden", units, 1) for units in self.hidden),
+            ("--threads", self.threads, 1), ("--ensemble", self.ensemble, 1),
+            *(("--hidden", units, 1) for units in self.hidden),
         ):  # fmt: skip
             if value is not None and value < least:
                 raise ValueError(f"{option}: expected an integer of at least {least}, got {value}")

@@ -13,7 +13,7 @@ from pydl.data import ShardSource
 from pydl.pipeline import checks, stream
 from pydl.pipeline import run as names
 from pydl.pipeline.columns import must_have
-from pydl.pipeline.contract import Outcome, Part, Watch
+from pydl.pipeline.contract import Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
@@ -21,7 +21,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.worker import class_weights, prepared, settings
+from pydl.pipeline.worker import class_weights, prepared, settings, trained
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256
@@ -38,7 +38,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     ValueError
         A file that cannot be used; options that need all of it in memory.
     """
-    for option, given in (("--cv", options.cv), ("--tune", options.tune)):
+    for option, given in (("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1)):
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
     if options.target is None:
@@ -68,18 +68,16 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
-    history = _fit(fitted.model, found, parts["train"], options, run, watch)
+    network = _fit(fitted.model, found, parts["train"], options, run, watch)
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
     return Outcome(
-        fitted, parts, history, streams, columns=list(found.preparation.columns), notes=notes,
-        rows=sum(found.rows.values()), settings=chosen,
+        fitted, parts, network.history, streams, columns=list(found.preparation.columns), notes=notes,
+        rows=sum(found.rows.values()), settings=chosen, networks=[network],
     )  # fmt: skip
 
 
-def _fit(
-    model: pydl.Model, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
-) -> dict[str, list[float]]:
+def _fit(model: pydl.Model, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch) -> Trained:
     """Train from the shards until the validation rows get no better."""
     batch_size = options.batch_size or _BATCH
     epochs, patience = options.passes(-(-found.rows["train"] // batch_size))
@@ -88,12 +86,13 @@ def _fit(
     )
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
-    told = model.fit(
+    history = pydl.callbacks.History()
+    model.fit(
         found.train, batch_size=batch_size, epochs=epochs, verbose=0,
         validation_data=found.validation, class_weight=weights,
-        callbacks=[best, *watch.callbacks("training", epochs), backup],
+        callbacks=[history, best, *watch.callbacks("training", epochs), backup],
     )  # fmt: skip
-    return told.history
+    return trained(model, history, best, "patience" if best.stopped_epoch else "epochs")
 
 
 def _test_file(

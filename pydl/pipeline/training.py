@@ -98,7 +98,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     return Outcome(
         outcome.fitted, outcome.parts | {"test": test}, outcome.history,
         columns=list(preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
-        trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
+        trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)), networks=outcome.networks,
     )  # fmt: skip
 
 
