@@ -15,7 +15,7 @@ from pydl.pipeline.fitted import Batch, Fitted
 
 Array = NDArray[Any]
 Frame = Any
-CTRL_C = "Ctrl-C"  # what may have ended a training
+EPOCHS, PATIENCE, TIME, CTRL_C = "epochs", "patience", "time budget", "Ctrl-C"  # what ends a training
 
 
 class Watch:
@@ -29,6 +29,21 @@ class Watch:
         for note in notes:
             self.say(note)
         return notes
+
+    def share(self, of: int) -> Watch:
+        """What follows the next of so many trainings, where time is limited: it gets its part of what is left."""
+        return self
+
+    def over(self) -> bool:
+        """Whether no time is left."""
+        return False
+
+    def ended(self, what: str, trained: Trained) -> None:
+        """How the training that is called `what` went."""
+
+    def notes(self) -> list[str]:
+        """What is to be said of all trainings in the end."""
+        return []
 
     def silent(self) -> Watch:
         """What follows trainings that are too many, and too brief, to be told of one by one."""
@@ -67,7 +82,7 @@ class Trained:
     history : dict of str to list of float
         Loss and metrics by epoch.
     epochs, steps : int
-        How many were run. A `--time-budget` may end in the first epoch, which then counts though it is not whole.
+        How many were run, of epochs the whole ones. Where a time budget ends in the first, there is none.
     best_epoch : int
         The epoch whose weights are kept, counted from 1.
     ended_by : {"epochs", "patience", "time budget", "Ctrl-C"}

@@ -62,6 +62,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
+        "time_budget": options.time_budget,
         "notes": outcome.notes,
     }
     watch.say("writing the report")

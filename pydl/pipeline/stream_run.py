@@ -12,6 +12,7 @@ import pydl
 from pydl.data import ShardSource
 from pydl.pipeline import checks, stream
 from pydl.pipeline import run as names
+from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted
@@ -87,12 +88,15 @@ def _fit(model: pydl.Model, found: Streamed, train: Part, options: TrainOptions,
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
     history = pydl.callbacks.History()
-    model.fit(
-        found.train, batch_size=batch_size, epochs=epochs, verbose=0,
-        validation_data=found.validation, class_weight=weights,
-        callbacks=[history, best, *watch.callbacks("training", epochs), backup],
-    )  # fmt: skip
-    return trained(model, history, best, "patience" if best.stopped_epoch else "epochs")
+    callbacks = [history, best, *watch.callbacks("training", epochs), backup]
+    with within_time(callbacks):
+        model.fit(
+            found.train, batch_size=batch_size, epochs=epochs, verbose=0,
+            validation_data=found.validation, class_weight=weights, callbacks=callbacks,
+        )  # fmt: skip
+    network = trained(model, history, best)
+    watch.ended("training", network)
+    return network
 
 
 def _test_file(

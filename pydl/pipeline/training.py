@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 import pydl
 from pydl.pipeline import checks, crossval, stream, tuning
+from pydl.pipeline.budget import Budget
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Watch
 from pydl.pipeline.drafting import begun
@@ -58,7 +59,10 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
         threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
         begun(options.out, identity(options), overwrite, watch) as run,
     ):
+        if options.time_budget is not None:
+            watch = Budget(watch, options.time_budget, begin)
         outcome = _outcome(options, run, watch)
+        outcome.notes.extend(watch.told(watch.notes()))
         run.keep(outcome.fitted, options)
         conclude(run, options, outcome, begin, watch)
         stream.remove(run.path / STREAM)
@@ -88,7 +92,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 
     trials = None
     if options.tune:
-        trials, options = tuning.search(frame, y, target, columns, options, run, watch)
+        trials, options = tuning.search(frame, y, target, columns, options, run, watch.share(2))
     folds = crossval.folds(frame, y, target, columns, options, watch) if options.cv else None
     outcome = fit(frame, y, target, columns, options, watch, "training")
     preparation, seen = outcome.fitted.preparation, Seen()

@@ -11,8 +11,9 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 import pydl
 from pydl.callbacks import EarlyStopping, History
+from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import Column
-from pydl.pipeline.contract import CTRL_C, Array, Frame, Outcome, Part, Trained, Watch
+from pydl.pipeline.contract import CTRL_C, EPOCHS, PATIENCE, TIME, Array, Frame, Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
@@ -115,7 +116,7 @@ def fit_members(
         model = build()
         name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
         try:
-            networks.append(fit_model(model, parts, target, options, watch, name, extra, warm))
+            networks.append(fit_model(model, parts, target, options, watch.share(len(members) - k), name, extra, warm))
         except KeyboardInterrupt:
             if not models:
                 raise
@@ -170,26 +171,33 @@ def fit_model(
         start_from_epoch=min(warm // steps, epochs - 1),
     )  # fmt: skip
     weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
+    callbacks = [history, best, *watch.callbacks(what, epochs), *extra]
     try:
-        model.fit(
-            train.inputs, train.y, batch_size=batch_size, epochs=epochs,
-            validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
-            callbacks=[history, best, *watch.callbacks(what, epochs), *extra], verbose=0,
-        )  # fmt: skip
+        with within_time(callbacks):
+            model.fit(
+                train.inputs, train.y, batch_size=batch_size, epochs=epochs,
+                validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
+                callbacks=callbacks, verbose=0,
+            )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:
             raise
         watch.say(f"interrupted after {len(history.epoch)} epochs: going on with the best of them")
         best.on_train_end()
-        return trained(model, history, best, CTRL_C)
-    return trained(model, history, best, "patience" if best.stopped_epoch else "epochs")
+        return trained(model, history, best, interrupted=True)
+    found = trained(model, history, best)
+    watch.ended(what, found)
+    return found
 
 
-def trained(model: pydl.Model, history: History, best: EarlyStopping, ended_by: str) -> Trained:
+def trained(model: pydl.Model, history: History, best: EarlyStopping, interrupted: bool = False) -> Trained:
     """How a training went, from what its callbacks saw."""
-    epochs = len(history.epoch)
-    kept = best.best_epoch + 1 if best.best_weights else epochs  # where no epoch counted, the last weights stay
-    return Trained(history.history, epochs, kept, int(model.optimizer.iterations), ended_by)
+    assert model.optimizer is not None
+    begun, steps = len(history.epoch), int(model.optimizer.iterations)
+    kept = best.best_epoch + 1 if best.best_weights else begun  # where no epoch counted, the last weights stay
+    ended_by = PATIENCE if best.stopped_epoch else TIME if model.stop_training else EPOCHS
+    whole = begun if history.params["steps"] is None else steps // history.params["steps"]
+    return Trained(history.history, whole, kept, steps, CTRL_C if interrupted else ended_by)
 
 
 def class_weights(y: Array, target: Target) -> dict[int, float]:

@@ -140,8 +140,7 @@ def test_a_run_of_several_networks_is_used_as_one(tmp_path: Path, capsys: pytest
     info = json.loads((first / "info.json").read_text())
     assert [network["epochs"] for network in info["networks"]] == [2, 2, 2]
     assert cli.main(["train", "--config", str(first / "config.json"), "--out", str(second)]) == 0
-    for name in ("predictions.csv", "model.safetensors"):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert (first / "predictions.csv").read_bytes() == (second / "predictions.csv").read_bytes()
     capsys.readouterr()
     assert cli.main(["evaluate", str(first), str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 300
