@@ -47,6 +47,8 @@ def command(
     group: Annotated[str | None, typer.Option(metavar="COL", help="Keep rows of one COL in one part.")] = None,
     fold: Annotated[str | None, typer.Option(metavar="COL", help="COL says the fold, or train, test.")] = None,
     tune: Annotated[int, typer.Option(metavar="N", help="Search settings in N trials.")] = DEFAULTS.tune,
+    ensemble: Annotated[int | None, typer.Option(metavar="N", help="Average N networks; few rows: several.")] = None,
+    time_budget: Annotated[float | None, typer.Option(metavar="S", help="End training after S seconds.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = DEFAULTS.seed,
     threads: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,

@@ -15,6 +15,7 @@ from pydl.pipeline.fitted import Batch, Fitted
 
 Array = NDArray[Any]
 Frame = Any
+EPOCHS, PATIENCE, TIME, CTRL_C = "epochs", "patience", "time budget", "Ctrl-C"  # what ends a training
 
 
 class Watch:
@@ -28,6 +29,25 @@ class Watch:
         for note in notes:
             self.say(note)
         return notes
+
+    def share(self, of: int) -> Watch:
+        """What follows the next of so many trainings, where time is limited: it gets its part of what is left."""
+        return self
+
+    def over(self) -> bool:
+        """Whether no time is left."""
+        return False
+
+    def ended(self, what: str, trained: Trained) -> None:
+        """How the training that is called `what` went."""
+
+    def notes(self) -> list[str]:
+        """What is to be said of all trainings in the end."""
+        return []
+
+    def silent(self) -> Watch:
+        """What follows trainings that are too many, and too brief, to be told of one by one."""
+        return Watch()
 
     def callbacks(self, what: str, epochs: int) -> list[pydl.callbacks.Callback]:
         """Callbacks for a training that is called `what`."""
@@ -51,6 +71,33 @@ class Part:
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""
         yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How the training of a network went.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Loss and metrics by epoch.
+    epochs, steps : int
+        How many were run, of epochs the whole ones. Where a time budget ends in the first, there is none.
+    best_epoch : int
+        The epoch whose weights are kept, counted from 1.
+    ended_by : {"epochs", "patience", "time budget", "Ctrl-C"}
+        All epochs were run; they brought no gain any more; the time, or somebody, ended it.
+    """
+
+    history: dict[str, list[float]]
+    epochs: int
+    best_epoch: int
+    steps: int
+    ended_by: str
+
+    def told(self) -> dict[str, Any]:
+        """All but the history, for `info.json`."""
+        return {"epochs": self.epochs, "best_epoch": self.best_epoch, "steps": self.steps, "ended_by": self.ended_by}
 
 
 @dataclass(frozen=True)
@@ -78,6 +125,8 @@ class Outcome:
         How the rows were parted, and how many rows each part has.
     settings : dict of str to JSON
         What was chosen where the options left it open or a search decided: sizes, rate, dropout, rows of a step.
+    networks : list of Trained
+        Each of those whose mean is the model.
     """
 
     fitted: Fitted
@@ -92,3 +141,4 @@ class Outcome:
     rows: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
+    networks: list[Trained] = field(default_factory=list)

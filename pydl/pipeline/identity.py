@@ -10,7 +10,8 @@ from typing import Any
 from pydl.data.images import files
 from pydl.pipeline.options import TrainOptions
 
-_NO_MATTER = ("out", "threads", "tune")  # where it goes, how fast; a search goes on with more trials
+# Where it goes, how fast; a search goes on with more trials, each of one network.
+_NO_MATTER = ("out", "threads", "tune", "ensemble")
 
 
 def identity(options: TrainOptions) -> dict[str, Any]:

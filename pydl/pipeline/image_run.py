@@ -11,11 +11,11 @@ from pydl.pipeline.contract import Outcome, Part, Watch
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation, read_images, read_unlabelled
-from pydl.pipeline.network import compile_, stack
+from pydl.pipeline.network import averaged, compile_, stack
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit_model, scored, settings, split
+from pydl.pipeline.worker import fit_members, mean_history, scored, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
@@ -56,12 +56,15 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "train": Part(x, preparation.transform(x), y),
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
-    pydl.utils.set_random_seed(options.seed)
-    model = build(preparation, target, options)
-    history, interrupted = fit_model(model, parts, target, options, watch, "training")
+    models, networks, interrupted = fit_members(
+        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options, watch,
+        "training",
+    )  # fmt: skip
+    model = averaged(models)
     target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
     return Outcome(
-        Fitted(preparation, target, model), parts, history, notes=found.notes, interrupted=interrupted,
+        Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes, networks=networks,
+        interrupted=interrupted,
         rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),
     )  # fmt: skip
 

@@ -58,11 +58,13 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
         "split": outcome.split or {"rows": {name: each["rows"] for name, each in figures.items() if name in judges}},
         "settings": outcome.settings | ({} if target.threshold is None else {"threshold": target.threshold}),
+        "networks": [network.told() for network in outcome.networks],
         "versions": {"pydl": pydl.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "matplotlib")},
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
+        "time_budget": options.time_budget,
         "notes": outcome.notes,
     }
     watch.say("writing the report")

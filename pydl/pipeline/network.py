@@ -35,13 +35,13 @@ def build(inputs: Sequence[InputSpec], target: Target, options: TrainOptions) ->
     return model
 
 
-def averaged(models: Sequence[pydl.Model], inputs: Sequence[InputSpec]) -> pydl.Model:
+def averaged(models: Sequence[pydl.Model]) -> pydl.Model:
     """The mean of what some models of the same inputs say, as one model."""
-    given = _given(inputs)
+    if len(models) == 1:
+        return models[0]
+    given = [pydl.Input(x.shape[1:], name=x.name) for x in models[0].inputs]
     outputs = [model(given if len(given) > 1 else given[0]) for model in models]
-    if len(outputs) > 1:
-        return pydl.Model(given, pydl.layers.Rescaling(1 / len(outputs))(pydl.layers.Add()(outputs)))
-    return models[0]
+    return pydl.Model(given, pydl.layers.Rescaling(1 / len(outputs))(pydl.layers.Add()(outputs)))
 
 
 def stack(h: Any, target: Target, options: TrainOptions) -> Any:

@@ -79,6 +79,11 @@ class TrainOptions:
         The column that names the fold of each row, or its part: train, validation, test.
     cv, tune : int
         Folds of a cross-validation, trials of a search; 0: none.
+    ensemble : int or None
+        Networks of different seeds, whose mean is what predicts. None: one, or several where a table has few rows.
+    time_budget : float or None
+        Seconds after which trainings end, counted from the start of the run; reading, judging and the report come on
+        top. A search gets half of it, folds and networks equal parts of what is left.
     seed : int
     threads : int or None
         At most; they change no bit of the result.
@@ -123,6 +128,8 @@ class TrainOptions:
     image_size: int | None = None
     cv: int = 0
     tune: int = 0
+    ensemble: int | None = None
+    time_budget: float | None = None
     seed: int = 0
     threads: int | None = None
     stream: bool = False
@@ -149,7 +156,8 @@ class TrainOptions:
         for option, value, least in (
             ("--epochs", self.epochs, 1), ("--patience", self.patience, 1), ("--batch-size", self.batch_size, 1),
             ("--image-size", self.image_size, 1), ("--tune", self.tune, 0), ("--seed", self.seed, 0),
-            ("--threads", self.threads, 1), *(("--hidden", units, 1) for units in self.hidden),
+            ("--threads", self.threads, 1), ("--ensemble", self.ensemble, 1),
+            *(("--hidden", units, 1) for units in self.hidden),
         ):  # fmt: skip
             if value is not None and value < least:
                 raise ValueError(f"{option}: expected an integer of at least {least}, got {value}")
@@ -157,6 +165,8 @@ class TrainOptions:
             raise ValueError(f"--cv: expected 2 folds or more (0: none), got {self.cv}")
         if self.seed >= 2**32:
             raise ValueError(f"--seed: expected an integer below 2^32, got {self.seed}")
+        if self.time_budget is not None and not 0 < self.time_budget < math.inf:
+            raise ValueError(f"--time-budget: expected seconds, a number above 0, got {self.time_budget}")
         if not self.lr > 0:
             raise ValueError(f"--lr: expected a number above 0, got {self.lr}")
         for option, share, end in (("--dropout", self.dropout, 1.0), ("--val", self.val, 0.9)):

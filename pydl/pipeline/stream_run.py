@@ -13,8 +13,9 @@ import pydl
 from pydl.data import ShardSource
 from pydl.pipeline import checks, selection, stream, threshold
 from pydl.pipeline import run as names
+from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import must_have
-from pydl.pipeline.contract import Outcome, Part, Watch
+from pydl.pipeline.contract import Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
@@ -22,7 +23,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.table import read_chunks, scan
-from pydl.pipeline.worker import class_weights, prepared, settings
+from pydl.pipeline.worker import class_weights, prepared, settings, trained
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 _BATCH = 256
@@ -39,7 +40,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     ValueError
         A file that cannot be used; options that need all of it in memory.
     """
-    for option, given in (("--cv", options.cv), ("--tune", options.tune)):
+    for option, given in (("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1)):
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
     if options.target is None:
@@ -71,20 +72,18 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
-    history = _fit(fitted, found, parts["train"], options, run, watch)
+    network = _fit(fitted, found, parts["train"], options, run, watch)
     validation = iter(()) if found.validation is None else stream.numbered(found.validation)
     target = threshold.settled(target, options, score(fitted.model, target, validation))
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
     return Outcome(
-        replace(fitted, target=target), parts, history, streams, columns=list(found.preparation.columns), notes=notes,
-        rows=sum(found.rows.values()), settings=chosen,
+        replace(fitted, target=target), parts, network.history, streams, columns=list(found.preparation.columns),
+        notes=notes, rows=sum(found.rows.values()), settings=chosen, networks=[network],
     )  # fmt: skip
 
 
-def _fit(
-    fitted: Fitted, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch
-) -> dict[str, list[float]]:
+def _fit(fitted: Fitted, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch) -> Trained:
     """Train from the shards until the validation rows get no better."""
     batch_size = options.batch_size or _BATCH
     epochs, patience = options.passes(-(-found.rows["train"] // batch_size))
@@ -92,12 +91,16 @@ def _fit(
     best = selection.stopping(options, fitted.target, train.batches, validation, patience)
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
     weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
-    told = fitted.model.fit(
-        found.train, batch_size=batch_size, epochs=epochs, verbose=0,
-        validation_data=found.validation, class_weight=weights,
-        callbacks=[best, *watch.callbacks("training", epochs), backup],
-    )  # fmt: skip
-    return told.history
+    history = pydl.callbacks.History()
+    callbacks = [best, history, *watch.callbacks("training", epochs), backup]
+    with within_time(callbacks):
+        fitted.model.fit(
+            found.train, batch_size=batch_size, epochs=epochs, verbose=0,
+            validation_data=found.validation, class_weight=weights, callbacks=callbacks,
+        )  # fmt: skip
+    network = trained(fitted.model, history, best)
+    watch.ended("training", network)
+    return network
 
 
 def _test_file(

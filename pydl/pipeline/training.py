@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 import pydl
 from pydl.pipeline import checks, crossval, losses, selection, stream, threshold, tuning
 from pydl.pipeline.asked_parting import about, asked_parting, in_both, left_out
+from pydl.pipeline.budget import Budget
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Frame, Outcome, Watch
 from pydl.pipeline.drafting import begun
@@ -59,7 +60,10 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
         threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
         begun(options.out, identity(options), overwrite, watch) as run,
     ):
+        if options.time_budget is not None:
+            watch = Budget(watch, options.time_budget, begin)
         outcome = _outcome(options, run, watch)
+        outcome.notes.extend(watch.told(watch.notes()))
         run.keep(outcome.fitted, options)
         conclude(run, options, outcome, begin, watch)
         stream.remove(run.path / STREAM)
@@ -100,7 +104,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 
     trials = None
     if options.tune:
-        trials, options = tuning.search(frame, y, target, columns, options, run, watch, parting)
+        trials, options = tuning.search(frame, y, target, columns, options, run, watch.share(2), parting)
     folds = None
     if parting is not None and parting.folds:  # which part all rows, those to judge on as well
         folds = crossval.folds(whole, whole_y, target, columns, options, watch, parting)
@@ -115,7 +119,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     return Outcome(
         outcome.fitted, parts, outcome.history,
         columns=list(preparation.columns), notes=notes, interrupted=outcome.interrupted, folds=folds,
-        trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)),
+        trials=trials, rows=rows, settings=settings(options, len(outcome.parts["train"].y)), networks=outcome.networks,
         split=about(parting, parts, options),
     )  # fmt: skip
 

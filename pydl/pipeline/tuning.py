@@ -28,7 +28,7 @@ def search(
 
     A trial's value is its best validation loss, or `options.metric`. The study is kept in the run's folder under the
     name of the run's data and options, so that the same command after an interruption tries what is left, and no other
-    does.
+    does. When the time of `watch` is over, the search ends, at the earliest after a trial.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def search(
 
     left = options.tune - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
     if left > 0:
-        study.optimize(value, n_trials=left)
+        study.optimize(value, n_trials=left, callbacks=[lambda study, _: study.stop() if watch.over() else None])
     trials: Trials = [
         {"number": t.number, "value": t.value, "state": t.state.name.lower(), **t.params} for t in study.get_trials()
     ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 import pydl
+from pydl.callbacks import EarlyStopping, History
 from pydl.pipeline import selection, threshold
+from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import Column
-from pydl.pipeline.contract import Array, Frame, Outcome, Part, Watch
+from pydl.pipeline.contract import CTRL_C, EPOCHS, PATIENCE, TIME, Array, Frame, Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, Scored, score
 from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
@@ -24,6 +27,7 @@ _FEWEST = 10  # rows below which none are held out for validation
 _FEW = 200  # rows below which one part tells too little
 _PARTS = 10  # at most to hold out in turn
 _WARM = 100  # steps before which a network has learnt little, and some part is told well by chance
+_SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
@@ -74,12 +78,14 @@ def fit(
     """Hold out a part for validation, prepare features and target by the rest and train.
 
     Of fewer than 200 rows a part is too small to tell when to stop, and one network too much a matter of chance: each
-    part is held out in turn, and the mean of the networks is what is learnt.
+    part is held out in turn, and the mean of the networks is what is learnt. How many networks, `options.ensemble` can
+    say; with 200 rows or more they are all validated on the same part. With callbacks in `extra` it is always one.
 
     The target of the outcome is scaled by the rows that were learnt from: its codes are not those of `y`.
     """
     held_out = None
-    in_parts = bool(options.val) and _FEWEST <= len(y) < _FEW and not extra
+    count = 1 if extra else options.ensemble
+    in_parts = bool(options.val) and _FEWEST <= len(y) < _FEW and count != 1
     if parting is not None:
         in_parts = in_parts and parting.averages
     if options.val and len(y) >= _FEWEST and not in_parts:
@@ -87,53 +93,73 @@ def fit(
     preparation = Preparation(columns, clip=options.clip).fit(frame)
     target = target.scaled(frame[target.name])
     parts = {"train": prepared(frame, preparation, target)}
-    if in_parts:
-        model, history, interrupted, held_out_of = _fit_in_parts(
-            preparation, parts["train"], target, options, watch, what, parting
-        )  # fmt: skip
-        target = threshold.settled(target, options, scored(target, held_out_of))
-        return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
     if held_out is not None:
         parts["validation"] = prepared(held_out, preparation, target)
-    pydl.utils.set_random_seed(options.seed)
-    model = build(preparation.inputs, target, options)
-    history, interrupted = fit_model(model, parts, target, options, watch, what, extra)
-    target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
-    return Outcome(Fitted(preparation, target, model), parts, history, interrupted=interrupted)
+    members = [parts] * (count or 1)
+    if in_parts:
+        turns = int(np.clip(round(1 / options.val), 2, _PARTS))
+        turns = turns if parting is None else parting.few(parts["train"].frame.index, turns)
+        members = _in_parts(parts["train"], count or turns, turns, target, options.seed, parting)
+        ways = "each validated on another part, to be averaged"
+        watch.say(f"{len(y)} rows are few: {what} {len(members)} networks, {ways}")
+    models, networks, interrupted = fit_members(
+        lambda: build(preparation.inputs, target, options), members, target, options,
+        watch.silent() if in_parts else watch, what, extra, warm=_WARM if in_parts else 0,
+    )  # fmt: skip
+    model = averaged(models)
+    judged = zip(models, members, strict=False) if in_parts else [(model, parts)]  # each by rows it was not fitted to
+    target = threshold.settled(target, options, scored(target, ((m, p.get("validation")) for m, p in judged)))
+    return Outcome(
+        Fitted(preparation, target, model), parts, mean_history(networks), networks=networks,
+        interrupted=interrupted,
+    )  # fmt: skip
 
 
-def _fit_in_parts(
-    preparation: Preparation,
-    rows: Part,
-    target: Target,
-    options: TrainOptions,
-    watch: Watch,
-    what: str,
-    parting: Parting | None,
-) -> tuple[pydl.Model, dict[str, list[float]], bool, list[tuple[pydl.Model, Part | None]]]:
-    """The mean of networks that were each told by another part when to stop, and their mean history.
+def _in_parts(
+    rows: Part, count: int, parts: int, target: Target, seed: int, parting: Parting | None = None
+) -> list[dict[str, Part]]:
+    """What each of some networks learns from and is validated on: part after part, and then parts of another split."""
+    index = rows.frame.index
+    rounds = (in_turn(rows.y, parts, target, (seed + k) % _SEEDS, index, parting) for k in itertools.count())
+    places = itertools.islice(itertools.chain.from_iterable(rounds), count)
+    return [dict(zip(("train", "validation"), map(rows.some, each), strict=True)) for each in places]
 
-    Last, each network with the part that it was not fitted to.
+
+def fit_members(
+    build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: Target, options: TrainOptions,
+    watch: Watch, what: str, extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
+) -> tuple[list[pydl.Model], list[Trained], bool]:  # fmt: skip
+    """A network for each of `members`, from seeds of their own, how each went, and whether Ctrl-C ended it.
+
+    After Ctrl-C, those that were trained for an epoch at least.
     """
-    count = int(np.clip(round(1 / options.val), 2, _PARTS))
-    count = count if parting is None else parting.few(rows.frame.index, count)
-    watch.say(f"{len(rows.y)} rows are few: {what} {count} networks, each validated on another part, to be averaged")
-    models, histories, interrupted = [], [], False
-    held_out: list[tuple[pydl.Model, Part | None]] = []
-    for k, places in enumerate(in_turn(rows.y, count, target, options.seed, rows.frame.index, parting)):
-        pydl.utils.set_random_seed(options.seed + k)
-        models.append(build(preparation.inputs, target, options))
-        parts = dict(zip(("train", "validation"), map(rows.some, places), strict=True))
-        history, interrupted = fit_model(models[-1], parts, target, options, Watch(), what, warm=_WARM)
-        histories.append(history)
-        held_out.append((models[-1], parts["validation"]))
-        if interrupted:
-            break
-    shortest = min(len(history["loss"]) for history in histories)
-    mean = {
-        name: np.mean([history[name][:shortest] for history in histories], axis=0).tolist() for name in histories[0]
+    models: list[pydl.Model] = []
+    networks: list[Trained] = []
+    for k, parts in enumerate(members):
+        pydl.utils.set_random_seed((options.seed + k) % _SEEDS)
+        model = build()
+        name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
+        try:
+            networks.append(fit_model(model, parts, target, options, watch.share(len(members) - k), name, extra, warm))
+        except KeyboardInterrupt:
+            if not models:
+                raise
+            return models, networks, True
+        models.append(model)
+        if networks[-1].ended_by == CTRL_C:
+            return models, networks, True
+    return models, networks, False
+
+
+def mean_history(networks: Sequence[Trained]) -> dict[str, list[float]]:
+    """Loss and metrics by epoch, the mean of some networks, as long as all of them were trained."""
+    if len(networks) == 1:
+        return networks[0].history
+    shortest = min(len(each.history["loss"]) for each in networks)
+    return {
+        name: np.mean([each.history[name][:shortest] for each in networks], axis=0).tolist()
+        for name in networks[0].history
     }
-    return averaged(models, preparation.inputs), mean, interrupted, held_out
 
 
 def scored(target: Target, held_out: Iterable[tuple[pydl.Model, Part | None]]) -> Iterator[Scored]:
@@ -169,7 +195,7 @@ def prepared(frame: Frame, preparation: Preparation, target: Target, seen: Seen 
 def fit_model(
     model: pydl.Model, parts: dict[str, Part], target: Target, options: TrainOptions, watch: Watch, what: str,
     extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
-) -> tuple[dict[str, list[float]], bool]:  # fmt: skip
+) -> Trained:  # fmt: skip
     """Train on "train" until "validation" gets no better; the best epoch's weights stay, after Ctrl-C as well.
 
     `warm` steps are taken before any epoch may be the best.
@@ -184,19 +210,33 @@ def fit_model(
         min(warm // steps, epochs - 1),
     )  # fmt: skip
     weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
+    callbacks = [best, history, *watch.callbacks(what, epochs), *extra]
     try:
-        model.fit(
-            train.inputs, train.y, batch_size=batch_size, epochs=epochs,
-            validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
-            callbacks=[best, history, *watch.callbacks(what, epochs), *extra], verbose=0,
-        )  # fmt: skip
+        with within_time(callbacks):
+            model.fit(
+                train.inputs, train.y, batch_size=batch_size, epochs=epochs,
+                validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
+                callbacks=callbacks, verbose=0,
+            )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:
             raise
         watch.say(f"interrupted after {len(history.epoch)} epochs: going on with the best of them")
         best.on_train_end()
-        return history.history, True
-    return history.history, False
+        return trained(model, history, best, interrupted=True)
+    found = trained(model, history, best)
+    watch.ended(what, found)
+    return found
+
+
+def trained(model: pydl.Model, history: History, best: EarlyStopping, interrupted: bool = False) -> Trained:
+    """How a training went, from what its callbacks saw."""
+    assert model.optimizer is not None
+    begun, steps = len(history.epoch), int(model.optimizer.iterations)
+    kept = best.best_epoch + 1 if best.best_weights else begun  # where no epoch counted, the last weights stay
+    ended_by = PATIENCE if best.stopped_epoch else TIME if model.stop_training else EPOCHS
+    whole = begun if history.params["steps"] is None else steps // history.params["steps"]
+    return Trained(history.history, whole, kept, steps, CTRL_C if interrupted else ended_by)
 
 
 def class_weights(y: Array, target: Target) -> dict[int, float]:
