@@ -26,6 +26,7 @@ from pydl._base.replacing import replaced
 from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
+from pydl.pipeline.places import located, part
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
@@ -105,7 +106,7 @@ def prepare(
     ValueError
         A file that cannot be read or learnt from.
     """
-    place, source = Path(folder), Path(path)
+    place, source = Path(folder), located(path)
     key = _key(source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading))
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
@@ -256,7 +257,7 @@ def _key(path: Path, *arguments: Any) -> str:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; --stream reads one file")
     about = path.stat()
-    given = json.dumps([str(path.resolve()), about.st_size, about.st_mtime_ns, *arguments])
+    given = json.dumps([os.path.realpath(path), part(path), about.st_size, about.st_mtime_ns, *arguments])
     return hashlib.sha256(given.encode()).hexdigest()
 
 
