@@ -15,6 +15,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge the model of RUN on DATA."""
+    from pydl.pipeline.places import shown
     from pydl.pipeline.run import Run
     from pydl.pipeline.scoring import evaluate_file
 
@@ -22,7 +23,7 @@ def command(
     if as_json:
         print_json(figures)
     else:
-        print_figures({"pydl": figures}, f"on {data}")
+        print_figures({"pydl": figures}, f"on {shown(data)}")
         for note in figures.get("notes", ()):
             noticed(note)
         print_drift(figures.get("drift", ()))

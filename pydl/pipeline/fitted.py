@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Fitted:
         return predict(self.model, self.target, self.preparation.transform(frame))
 
     def read(
-        self, path: str, seen: Seen | None = None, strict: bool = False
+        self, path: str | Path, seen: Seen | None = None, strict: bool = False
     ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """A file of rows in chunks: its cells as they stand there, and its columns read as in training.
 
@@ -99,7 +100,7 @@ class Fitted:
                 seen.in_file = frame.attrs["notes"]
             yield cells, frame
 
-    def labelled(self, path: str, seen: Seen) -> Iterator[Batch]:
+    def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
         """The rows of a file that have a target, prepared, chunk by chunk.
 
         Raises

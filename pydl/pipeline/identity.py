@@ -9,6 +9,7 @@ from typing import Any
 
 from pydl.data.images import files
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.places import located, part
 
 # Where it goes, how fast; a search goes on with more trials, each of one network.
 _NO_MATTER = ("out", "threads", "tune", "ensemble")
@@ -20,14 +21,16 @@ def identity(options: TrainOptions) -> dict[str, Any]:
     Only what was left by an interrupted run of the same `run` can be gone on with.
     """
     given = {name: value for name, value in options.to_json().items() if name not in _NO_MATTER}
-    content = {name: digest(given[name]) for name in ("data", "test") if given[name] is not None}
-    given |= {name: found for name, found in content.items() if found is not None}  # wherever the files lie
+    places = {name: located(place) for name in ("data", "test") if (place := getattr(options, name)) is not None}
+    content = {name: digest(place) for name, place in places.items()}
+    # Wherever the files lie: their content, and which table of it.
+    given |= {name: found + part(places[name]) for name, found in content.items() if found is not None}
     return {"sha256": content["data"], "run": _sha256(json.dumps(given, sort_keys=True))}
 
 
-def digest(path: str) -> str | None:
+def digest(path: str | Path) -> str | None:
     """The SHA-256 of a file, or of the names and digests of the images in a folder; None for anything else."""
-    place = Path(path)
+    place = located(path)
     if place.is_dir():
         return _sha256(json.dumps([(name, digest(str(place / name))) for name in files(place)]))
     if not place.is_file():

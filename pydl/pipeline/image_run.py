@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -78,7 +80,7 @@ def build(preparation: ImagePreparation, target: Target, options: TrainOptions) 
     return model
 
 
-def predict_images(run: Run, data: str, out: str) -> int:
+def predict_images(run: Run, data: str | Path, out: str) -> int:
     """Write the file, the class and the probabilities of each image of `data` to `out`; returns how many."""
     fitted = run.fitted()
     names, x, _ = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
@@ -90,7 +92,7 @@ def predict_images(run: Run, data: str, out: str) -> int:
     return len(names)
 
 
-def evaluate_images(run: Run, data: str) -> Figures:
+def evaluate_images(run: Run, data: str | Path) -> Figures:
     """The figures of a run's model on images in folders that are called as their classes."""
     fitted = run.fitted()
     _, x, y = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])

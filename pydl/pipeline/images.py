@@ -25,7 +25,7 @@ _TEST = ("test", "val", "valid", "validation")  # what folders of images to be j
 _TEST_SHARE = 0.2  # where there is no such folder
 
 
-def looks_like_images(data: str) -> bool:
+def looks_like_images(data: str | Path) -> bool:
     """Whether DATA names a built-in set, a folder or a zip archive."""
     path = Path(data)
     return (

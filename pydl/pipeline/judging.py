@@ -17,6 +17,7 @@ from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.evaluation import Judge
 from pydl.pipeline.fitted import Scored, score
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.places import origin
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.verdict import verdict
@@ -55,7 +56,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     info = {
         "started": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         "seconds": seconds,
-        "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows},
+        "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows} | origin(options.data),
         "split": outcome.split or {"rows": {name: each["rows"] for name, each in figures.items() if name in judges}},
         "settings": outcome.settings | ({} if target.threshold is None else {"threshold": target.threshold}),
         "networks": [network.told() for network in outcome.networks],

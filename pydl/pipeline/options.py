@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from pydl.pipeline import losses
+from pydl.pipeline.places import recorded
 from pydl.pipeline.reading import Reading
 
 TASKS = ("auto", "classification", "regression", "image")
@@ -33,13 +35,14 @@ class TrainOptions:
 
     Attributes
     ----------
-    data : str
-        A file, a folder or zip of images, or the name of a built-in data set.
+    data : str or Path
+        A file, an http(s) address, `-` for standard input, `FILE::TABLE` of a database, a folder or zip of images, or
+        the name of a built-in data set.
     target : str or None
         The column to predict; images bring their classes as folder names.
     out : str
         The folder to write.
-    test : str or None
+    test : str, Path or None
         Data to judge on; without it a part of `data` is held out.
     task : {"auto", "classification", "regression", "image"}
     drop : tuple of str
@@ -106,10 +109,10 @@ class TrainOptions:
         the likelier class.
     """
 
-    data: str
+    data: str | Path
     target: str | None = None
     out: str = "run"
-    test: str | None = None
+    test: str | Path | None = None
     task: str = "auto"
     drop: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
@@ -227,7 +230,10 @@ class TrainOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `config.json`."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else recorded(value) if isinstance(value, Path) else value
+            for name, value in vars(self).items()
+        }
 
     @classmethod
     def from_json(cls, values: Any) -> TrainOptions:
@@ -249,7 +255,7 @@ class TrainOptions:
 
     def command(self) -> list[str]:
         """The command line that gives these options; defaults are left out."""
-        words = ["pydl", "train", self.data]
+        words = ["pydl", "train", recorded(self.data)]
         for f in fields(self):
             value = getattr(self, f.name)
             if f.name == "data" or value == f.default:
@@ -260,7 +266,7 @@ class TrainOptions:
             elif isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-"))
             else:
-                words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+                words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else recorded(value)]
         return words
 
 

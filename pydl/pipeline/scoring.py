@@ -11,6 +11,7 @@ from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
+from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import SUFFIXES, format_of, suffix
@@ -28,11 +29,17 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None) -> int
     ----------
     run : Run
     data, out : str
+        `data` as for `pydl train`: standard input and addresses as well.
     seen : Seen, optional
         An account of the file and its rows, to be added to. Without one, a cell that cannot be read is an error.
     """
-    if run.options().task == "image":
-        return predict_images(run, data, out)
+    with at_hand(data) as (place,):
+        if run.options().task == "image":
+            return predict_images(run, place, out)
+        return _predict_rows(run, place, out, seen)
+
+
+def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None) -> int:
     fitted, rows = run.fitted(), 0
     source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
     with table_writer(out) as file:
@@ -63,8 +70,11 @@ def _are_whole(column: pd.Series) -> bool:
 
 def evaluate_file(run: Run, data: str) -> Figures:
     """The figures of a run's model on the rows of `data` that have a target; under `drift`, how these differ."""
-    if run.options().task == "image":
-        return evaluate_images(run, data)
+    with at_hand(data) as (place,):
+        return evaluate_images(run, place) if run.options().task == "image" else _evaluate_rows(run, place)
+
+
+def _evaluate_rows(run: Run, data: str | Path) -> Figures:
     fitted = run.fitted()
     judge, seen = Judge(fitted.target), Seen()
     for each in score(fitted.model, fitted.target, fitted.labelled(data, seen)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class Sheet:
                 'a spreadsheet needs python-calamine: pip install "pydl[tables]"; or save it as CSV'
             ) from None
         try:
-            with python_calamine.CalamineWorkbook.from_path(str(self.path)) as book:
+            with python_calamine.CalamineWorkbook.from_path(os.fspath(self.path)) as book:
                 found = [book.get_sheet_by_name(name) for name in book.sheet_names]
                 sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
         except python_calamine.CalamineError as error:

@@ -27,6 +27,7 @@ from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline import losses
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
+from pydl.pipeline.places import located, part
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
@@ -108,7 +109,7 @@ def prepare(
     ValueError
         A file that cannot be read or learnt from.
     """
-    place, source = Path(folder), Path(path)
+    place, source = Path(folder), located(path)
     counts = losses.is_of_counts(loss)
     key = _key(
         source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading), counts
@@ -263,7 +264,7 @@ def _key(path: Path, *arguments: Any) -> str:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; --stream reads one file")
     about = path.stat()
-    given = json.dumps([str(path.resolve()), about.st_size, about.st_mtime_ns, *arguments])
+    given = json.dumps([os.path.realpath(path), part(path), about.st_size, about.st_mtime_ns, *arguments])
     return hashlib.sha256(given.encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -28,6 +29,8 @@ from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.memory import require_memory
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
+from pydl.pipeline.places import located
+from pydl.pipeline.places import notes as noticed
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.sheets import Sheet
 
@@ -61,9 +64,9 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     ValueError
         One line that says what is wrong with the file.
     """
-    path = Path(path)
+    path = located(path)
     kind = _kind(path)
-    notes: list[str] = []
+    notes = noticed(path)
     told: dict[str, Any] = _told(reading.notation, reading.codes)
     with _plain_errors(path):
         require_memory(path, kind)
@@ -95,7 +98,7 @@ def scan(
     A column is text if it holds text in one chunk, or something else in one than in another. Arguments as for
     `read_chunks`.
     """
-    path = Path(path)
+    path = located(path)
     seen: dict[str, set[str]] = {}
     for frame in _chunks(path, rows or chunk_rows(path), reading):
         for name in frame.columns:
@@ -142,7 +145,7 @@ def read_cells(
     reading : Reading
         As for `read_table`.
     """
-    path = Path(path)
+    path = located(path)
     rows = rows or chunk_rows(path)
     if schema is None:
         begin = list(islice(_chunks(path, rows, reading), 2))
@@ -222,7 +225,7 @@ def suffix(path: Path) -> str:
 
 def format_of(path: str | Path) -> str:
     """The format of a file: delimited, json, parquet, arrow or npz."""
-    return _kind(Path(path))
+    return _kind(located(path))
 
 
 def _kind(path: Path) -> str:
@@ -333,7 +336,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_arrow(path: Path) -> pd.DataFrame:
-    with pyarrow.memory_map(str(path)) as source:
+    with pyarrow.memory_map(os.fspath(path)) as source:
         table = _arrow_reader(source).read_all()
         table.validate(full=True)  # or offsets that point anywhere would be followed
         return table.to_pandas(ignore_metadata=True)
@@ -362,7 +365,7 @@ _FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet]] = {"delimite
 def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
     kind = _kind(path)
-    notes: list[str] = []
+    notes = noticed(path)
     first, told = 0, _told(reading.notation, reading.codes)
     file = None
     with _plain_errors(path):
@@ -388,7 +391,7 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
             for batch in file.iter_batches(batch_size=rows):
                 yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     elif kind == "arrow":
-        with pyarrow.memory_map(str(path)) as source:
+        with pyarrow.memory_map(os.fspath(path)) as source:
             reader = _arrow_reader(source)
             batches = (
                 reader

@@ -19,6 +19,7 @@ from pydl.pipeline.image_run import train_images
 from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
+from pydl.pipeline.places import at_hand
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import STREAM, Run
 from pydl.pipeline.seen import Seen
@@ -53,6 +54,11 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
     """
     watch = watch or Watch()
     begin = time.monotonic()
+    with at_hand(options.data, options.test, say=watch.say) as (data, test):
+        return _train(options.with_(data=data, test=test), watch, begin, overwrite)
+
+
+def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -> Run:
     if options.task == "auto" and options.target is None and looks_like_images(options.data):
         options = options.with_(task="image")
     with (

@@ -52,7 +52,8 @@ def write_report(
     if outcome.trials:
         pictures.append(figures.trials(outcome.trials, options))
     page = environment.get_template("page.html.jinja").render(
-        title=f"{options.target or 'class'} from {options.data.rpartition('/')[2]}", options=options, target=target,
+        title=f"{options.target or 'class'} from {str(options.data).rpartition('/')[2]}", options=options,
+        target=target,
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
         pictures=pictures, slices=found, rows=rows, epochs=len(history["loss"]), outcome=outcome,
