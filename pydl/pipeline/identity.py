@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydl.data.images import files
+from pydl.pipeline.held import Held
 from pydl.pipeline.options import TrainOptions
 
 _NO_MATTER = ("out", "threads", "tune")  # where it goes, how fast; a search goes on with more trials
@@ -19,13 +20,15 @@ def identity(options: TrainOptions) -> dict[str, Any]:
     Only what was left by an interrupted run of the same `run` can be gone on with.
     """
     given = {name: value for name, value in options.to_json().items() if name not in _NO_MATTER}
-    content = {name: digest(given[name]) for name in ("data", "test") if given[name] is not None}
+    content = {name: digest(getattr(options, name)) for name in ("data", "test") if given[name] is not None}
     given |= {name: found for name, found in content.items() if found is not None}  # wherever the files lie
     return {"sha256": content["data"], "run": _sha256(json.dumps(given, sort_keys=True))}
 
 
 def digest(path: str) -> str | None:
-    """The SHA-256 of a file, or of the names and digests of the images in a folder; None for anything else."""
+    """The SHA-256 of a file or table, or of the names and digests of the images in a folder; None for anything else."""
+    if isinstance(path, Held):
+        return path.sha256()
     place = Path(path)
     if place.is_dir():
         return _sha256(json.dumps([(name, digest(str(place / name))) for name in files(place)]))
