@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _core
+try:  # nothing of pydl comes here before this file
+    from pydl import _core
+except ImportError as error:
+    if error.name != "pydl":  # it is there, and something that it needs is not
+        raise
+    raise ImportError(
+        f"{os.path.dirname(__file__)} is pydl's source and not built: if pydl is installed, start Python in another "
+        "folder; else build it here: pip install --editable .",
+        name="pydl",
+    ) from None
 from pydl._base import threads
 from pydl._base.args import one_of, real, whole
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydl.data.images import files
+from pydl.pipeline.held import Held
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.places import located, part
 
@@ -21,15 +22,17 @@ def identity(options: TrainOptions) -> dict[str, Any]:
     Only what was left by an interrupted run of the same `run` can be gone on with.
     """
     given = {name: value for name, value in options.to_json().items() if name not in _NO_MATTER}
-    places = {name: located(place) for name in ("data", "test") if (place := getattr(options, name)) is not None}
+    places = {name: place for name in ("data", "test") if (place := getattr(options, name)) is not None}
     content = {name: digest(place) for name, place in places.items()}
     # Wherever the files lie: their content, and which table of it.
-    given |= {name: found + part(places[name]) for name, found in content.items() if found is not None}
+    given |= {name: found + part(located(places[name])) for name, found in content.items() if found is not None}
     return {"sha256": content["data"], "run": _sha256(json.dumps(given, sort_keys=True))}
 
 
 def digest(path: str | Path) -> str | None:
-    """The SHA-256 of a file, or of the names and digests of the images in a folder; None for anything else."""
+    """The SHA-256 of a file or table, or of the names and digests of the images in a folder; None for anything else."""
+    if isinstance(path, Held):
+        return path.sha256()
     place = located(path)
     if place.is_dir():
         return _sha256(json.dumps([(name, digest(str(place / name))) for name in files(place)]))

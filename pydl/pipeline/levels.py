@@ -14,6 +14,7 @@ from pydl.pipeline import values
 
 _WHOLE = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.0*)?|[1-9](?:\.\d+)?[eE]\+?\d{1,2})")
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d*)?")
+_FEW = 8  # labels that are found faster one by one
 _EXACT = 2.0**53  # up to which a float holds every whole number
 
 
@@ -35,6 +36,7 @@ class Levels:
         self.labels = list(labels)
         words = [str(label) for label in self.labels]
         self._index = pd.Index(words, dtype=object)
+        self._places = {word: code for code, word in enumerate(words)}
         widths = {len(w) for w in words if w.isdecimal()}
         padded = len(widths) == 1 and all(map(str.isdecimal, words)) and any(w[0] == "0" for w in words)
         self._width = widths.pop() if padded else 0
@@ -51,11 +53,16 @@ class Levels:
 
     def codes(self, found: NDArray[np.object_]) -> NDArray[np.intp]:
         """The code of each label, -1 for one that is not known or None."""
+        if len(found) <= _FEW:
+            return np.array([-1 if v is None else self._code(str(v)) for v in found], np.intp)
         places, words = pd.factorize(found)
         codes = np.append(self._index.get_indexer(pd.Index(words, dtype=object)), -1)
         for i in np.flatnonzero(codes[:-1] < 0):
             codes[i] = self._alike.get(self._spelling(str(words[i])), -1)
         return codes[places].astype(np.intp)
+
+    def _code(self, word: str) -> int:
+        return self._places[word] if word in self._places else self._alike.get(self._spelling(word), -1)
 
     def _spelling(self, word: str) -> str:
         """What a label and its other spellings have in common."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from pydl._base.args import optional_real
 from pydl.pipeline import trusted, values
+from pydl.pipeline.cells import FEW, PARTS, Cells, Odd, as_frame, of_frame, of_rows
 from pydl.pipeline.columns import Column
 from pydl.pipeline.levels import Levels
-from pydl.pipeline.scaling import bounds, logarithms, number_steps, units_of_logarithms
+from pydl.pipeline.scaling import Scaling, bounds, logarithms, number_steps, units_of_logarithms
 from pydl.pipeline.seen import Seen, Usual
 
 FEATURES = "features"  # the name of the array of everything but embedded columns
@@ -25,15 +26,6 @@ MISSING_LEVEL = "(missing)"
 BEYOND = 3.0  # deviations by which a number may be beyond what training saw, before it is clipped
 FARTHEST = 1e4  # deviations from the mean that runs without a record of what training saw clip at
 Floats = NDArray[np.float64]
-
-_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "year": lambda d: d.dt.year,
-    "month": lambda d: d.dt.month,
-    "day": lambda d: d.dt.day,
-    "weekday": lambda d: d.dt.day_of_week,
-    "hour": lambda d: d.dt.hour + d.dt.minute / 60 + d.dt.second / 3600,
-    "days": lambda d: d.dt.as_unit("s").astype("int64").where(d.notna()) / 86400,
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ class Preparation:
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
-        self._parts = {c.name: _varying_parts(values.dates(cells[c.name], c.format, c.words)) for c in self._of("date")}
+        self._parts = {c.name: _varying_parts(cells.dates(c)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells)
         flags = np.arange(len(names) - len(self._of("flag")), len(names))
         scaled = np.arange(flags[0] if len(flags) else len(names))
@@ -131,7 +123,9 @@ class Preparation:
         self._fitted = True
         return self
 
-    def transform(self, frame: pd.DataFrame, seen: Seen | None = None) -> dict[str, NDArray[Any]]:
+    def transform(
+        self, frame: pd.DataFrame | Sequence[Mapping[Any, Any]], seen: Seen | None = None
+    ) -> dict[str, NDArray[Any]]:  # fmt: skip
         """The arrays of some rows: ``"features"`` in float32 and, in int32, the codes of each embedded column.
 
         The latter are called as `input_of` says.
@@ -140,7 +134,8 @@ class Preparation:
 
         Parameters
         ----------
-        frame : DataFrame
+        frame : DataFrame, or sequence of mappings
+            Each mapping is a row by column.
         seen : Seen, optional
             An account of the rows, to be added to. Without one, a cell that cannot be read is an error.
 
@@ -150,28 +145,47 @@ class Preparation:
             A column that is missing, or, unless `seen` counts them, a cell of another kind than in `fit`.
         """
         self._require_fit()
-        cells = self._cells(frame)
-        if seen is not None:
-            self._begin(seen, len(frame))
+        cells, numbers = self._read(frame, seen)
         arrays: dict[str, NDArray[Any]] = {}
         if self.feature_names:
             features = np.empty((len(frame), len(self.feature_names)), np.float32)
             if len(frame):  # scikit-learn takes no table without rows
-                self._write_features(cells, features, seen)
+                self._write_features(cells, numbers, features, seen)
             arrays[FEATURES] = features
         for name, levels in self._indices.items():
-            labels = values.labels(cells[name])
+            labels = cells.labels(name)
             codes = levels.codes(labels)
             if seen is not None:
                 seen.unknown(name, labels[codes < 0])
             arrays[self.input_of(name)] = (codes + 1).astype(np.int32)
         return arrays
 
-    def _write_features(self, cells: dict[str, pd.Series], features: NDArray[np.float32], seen: Seen | None) -> None:
-        names, raw = self._raw_numbers(cells, seen)
+    def _read(self, frame: Any, seen: Seen | None) -> tuple[Cells, tuple[list[str], Floats]]:
+        """The cells of some rows, and the numbers among them: of a few rows one by one, where that can be."""
+        few = of_frame if isinstance(frame, pd.DataFrame) else of_rows
+        cells: Cells
+        try:
+            if not hasattr(frame, "__len__") or not 0 < len(frame) <= FEW:
+                raise Odd
+            cells = few(frame, self._used)
+            numbers = self._raw_numbers(cells)
+            if seen is not None:
+                self._begin(seen, len(frame))
+        except Odd:
+            frame = frame if isinstance(frame, pd.DataFrame) else as_frame(frame, self._used)
+            cells = self._cells(frame)
+            if seen is not None:
+                self._begin(seen, len(frame))
+            numbers = self._raw_numbers(cells, seen)
+        return cells, numbers
+
+    def _write_features(
+        self, cells: Cells, numbers: tuple[list[str], Floats], features: NDArray[np.float32], seen: Seen | None
+    ) -> None:  # fmt: skip
+        names, raw = numbers
         width = 0
         if names:
-            x = self._numbers.transform(logarithms(np.clip(raw, self._low, self._high), self._units))
+            x = self._scaling(logarithms(np.clip(raw, self._low, self._high), self._units))
             width, n = x.shape[1], len(names)
             low, high = self._reach
             near = np.clip(x[:, :n], low, high)
@@ -184,7 +198,7 @@ class Preparation:
             features[:, :width] = x
         features[:, width:] = 0
         for c, levels in zip(self._of("category"), self._one_hot, strict=True):
-            labels = values.labels(cells[c.name])
+            labels = cells.labels(c.name)
             gaps = labels == None  # noqa: E711  (element by element)
             codes = levels.codes(np.where(gaps, MISSING_LEVEL, labels))
             known = np.flatnonzero(codes >= 0)
@@ -301,12 +315,12 @@ class Preparation:
         """The columns of some kinds, kind by kind."""
         return [c for kind in kinds for c in self.columns if c.kind == kind]
 
-    def _cells(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
+    def _cells(self, frame: pd.DataFrame) -> Cells:
         """The columns that are used, by name."""
         if not isinstance(frame, pd.DataFrame):
             raise TypeError(f"Preparation: expected a pandas DataFrame, got {type(frame).__name__}")
         wanted = {c.name for c in self.columns if c.used}
-        found: dict[str, pd.Series] = {}
+        found = Cells()
         for i, name in enumerate(map(str, frame.columns)):
             if name in found:
                 raise ValueError(f'the table has two columns called "{name}"; rename one of them')
@@ -320,23 +334,22 @@ class Preparation:
             )
         return found
 
-    def _raw_numbers(self, cells: dict[str, pd.Series], seen: Seen | None = None) -> tuple[list[str], Floats]:
+    def _raw_numbers(self, cells: Cells, seen: Seen | None = None) -> tuple[list[str], Floats]:
         """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called."""
         found: dict[str, Floats] = {}
         for c in self._of("number", "date", "flag"):
-            column, unread = cells[c.name], None if seen is None else seen.unread(c.name)
+            unread = None if seen is None else seen.unread(c.name)
             if c.kind == "number":
-                found[c.name] = values.numbers(column, c.format or values.POINT, c.words, unread)
+                found[c.name] = cells.numbers(c, unread)
             elif c.kind == "date":
-                date = values.dates(column, c.format, c.words, unread)
-                found |= {f"{c.name} {part}": _PARTS[part](date).to_numpy(np.float64) for part in self._parts[c.name]}
+                parts = self._parts[c.name]
+                found |= {f"{c.name} {part}": x for part, x in cells.parts(c, parts, unread).items()}
             else:
-                found[c.name] = values.flags(column, c.format == values.POINT, unread)
-        rows = len(next(iter(cells.values())))
-        return list(found), np.column_stack(list(found.values())) if found else np.empty((rows, 0))
+                found[c.name] = cells.flags(c, unread)
+        return list(found), np.column_stack(list(found.values())) if found else np.empty((cells.rows, 0))
 
-    def _categories(self, cells: dict[str, pd.Series]) -> NDArray[np.object_]:
-        found = np.column_stack([values.labels(cells[c.name]) for c in self._of("category")])
+    def _categories(self, cells: Cells) -> NDArray[np.object_]:
+        found = np.column_stack([cells.labels(c.name) for c in self._of("category")])
         found[found == None] = MISSING_LEVEL  # noqa: E711  (element by element)
         return found
 
@@ -348,9 +361,11 @@ class Preparation:
         for i, name in enumerate(self._sources()):
             self._places.setdefault(name, []).append(i)
         numbers = len(self._sources())
+        self._scaling = Scaling(self._numbers if numbers else None, numbers)
+        self._used = [c.name for c in self.columns if c.used]
         self._reach: tuple[Any, Any] = (-FARTHEST, FARTHEST)
         if numbers and self._least is not None:
-            ends = self._numbers.transform(logarithms(np.stack([self._least, self._most]), self._units))[:, :numbers]
+            ends = self._scaling(logarithms(np.stack([self._least, self._most]), self._units))[:, :numbers]
             self._reach = ends[0] - BEYOND, ends[1] + BEYOND
 
     def _described(self, raw: dict[str, Floats]) -> list[Column]:
@@ -390,7 +405,7 @@ def _of_flag(treatment: str, x: Floats) -> str:
 
 def _varying_parts(dates: pd.Series) -> list[str]:
     """The parts of a date that are not the same in every row."""
-    return [part for part, take in _PARTS.items() if take(dates).nunique() > 1]
+    return [part for part, take in PARTS.items() if take(dates).nunique() > 1]
 
 
 def _frequent_levels(column: pd.Series) -> list[str]:

@@ -24,6 +24,36 @@ def number_steps(scaled: NDArray[Any], flags: NDArray[Any], missing: NDArray[Any
     return ColumnTransformer([(name, step, at.tolist()) for name, step, at in steps], sparse_threshold=0.0)
 
 
+class Scaling:
+    """What fitted `number_steps` do, in operations on the whole array: the same bits, and no time for one row.
+
+    Parameters
+    ----------
+    steps : ColumnTransformer or None
+        Fitted; None where there are no columns.
+    columns : int
+        How many it takes.
+    """
+
+    def __init__(self, steps: ColumnTransformer | None, columns: int) -> None:
+        self.fill, self.mean, self.scale = np.zeros(columns), np.zeros(columns), np.ones(columns)
+        self.marked: list[int] = []
+        for name, step, at in () if steps is None else steps.transformers_:
+            if name == "scaled" and len(at):
+                imputer, scaler = (each for _, each in step.steps)
+                self.fill[at], self.mean[at], self.scale[at] = imputer.statistics_, scaler.mean_, scaler.scale_
+            elif name == "flags" and len(at):
+                self.fill[at] = step.statistics_
+            elif name == "missing":
+                self.marked = list(at)
+
+    def __call__(self, x: Floats) -> Floats:
+        """Scaled numbers, flags and marks of some rows."""
+        gaps = np.isnan(x)
+        numbers = (np.where(gaps, self.fill, x) - self.mean) / self.scale
+        return np.hstack([numbers, gaps[:, self.marked]]) if self.marked else numbers
+
+
 def bounds(raw: Floats, scaled: NDArray[Any], clip: float | None) -> tuple[Floats, Floats]:
     low, high = np.full(raw.shape[1], -np.inf), np.full(raw.shape[1], np.inf)
     if clip is not None and len(scaled):

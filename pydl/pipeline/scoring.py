@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 
 from pydl.pipeline.evaluation import Figures, Judge
-from pydl.pipeline.fitted import score
+from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
@@ -75,8 +76,13 @@ def evaluate_file(run: Run, data: str) -> Figures:
 
 
 def _evaluate_rows(run: Run, data: str | Path) -> Figures:
-    fitted = run.fitted()
-    judge, seen = Judge(fitted.target), Seen()
-    for each in score(fitted.model, fitted.target, fitted.labelled(data, seen)):
+    fitted, seen = run.fitted(), Seen()
+    return evaluate_tables(fitted, (frame for _, frame in fitted.read(data, seen)), seen, str(data))
+
+
+def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, what: str) -> Figures:
+    """The same for tables read as `Fitted.as_read` says; `what` they are called in an error."""
+    judge = Judge(fitted.target)
+    for each in score(fitted.model, fitted.target, fitted.with_target(frames, seen, what)):
         judge.add(each.y, each.predictions)
     return judge.figures() | {"drift": seen.table(), "notes": seen.notes()}

@@ -26,6 +26,7 @@ import pyarrow.parquet
 from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
 from pydl.pipeline.delimited import Delimited
+from pydl.pipeline.held import Held
 from pydl.pipeline.memory import require_memory
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
@@ -64,6 +65,8 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     ValueError
         One line that says what is wrong with the file.
     """
+    if isinstance(path, Held):
+        return typed(path.frame, text, reading)
     path = located(path)
     kind = _kind(path)
     notes = noticed(path)
@@ -81,6 +84,11 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     if not len(frame.columns) or not len(frame):
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
     return _all_typed(_with_notes(frame, notes, told), text, reading)
+
+
+def typed(frame: pd.DataFrame, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
+    """A table in memory as `read_table` would read it from a file of typed columns; a new one."""
+    return _all_typed(_with_notes(frame, [], _told(reading.notation, reading.codes)), text, reading)
 
 
 @dataclass(frozen=True)

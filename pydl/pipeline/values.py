@@ -265,7 +265,7 @@ def date_format(levels: pd.Series) -> str | None:
 
 
 def _parsed(text: pd.Series, form: str) -> pd.Series:
-    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
 
 
 def are_digit_dates(x: Floats) -> bool:
@@ -321,12 +321,13 @@ def flags(column: pd.Series, counts: bool = False, unread: Counter[str] | None =
     """
     words = pd.Series(labels(column), column.index, name=column.name, dtype=object)
     codes, levels = pd.factorize(words)
-    of_level = np.array([*(_flag(v, counts) for v in levels), np.nan])
+    of_level = np.array([*(flag(v, counts) for v in levels), np.nan])
     _note_wrong(words, levels[np.isnan(of_level[:-1])], "yes or no, true or false, 1 or 0", unread)
     return of_level[codes]
 
 
-def _flag(word: str, counts: bool) -> float:
+def flag(word: str, counts: bool) -> float:
+    """One yes or no as 1 or 0, NaN for any other word; where they may be `counts`, 2 is 2."""
     value = 1.0 if word.lower() in YES else 0.0 if word.lower() in NO else number(word, POINT) if counts else np.nan
     return value if np.isfinite(value) else np.nan
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pydl
 from tests.process import python, says
 
 LIMIT = 1.5  # times NumPy's own import
@@ -79,6 +81,27 @@ def test_what_few_programs_need_comes_when_asked_for() -> None:
         "module 'pydl' has no attribute 'nothing'",
         "module 'pydl.callbacks' has no attribute 'nothing'",
     ]
+
+
+SOURCE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+try:
+    import pydl
+except ImportError as error:
+    print(type(error).__name__, error.name, error)
+"""
+
+
+def test_source_that_is_not_built_says_what_to_do(tmp_path: Path) -> None:
+    here = Path(pydl.__file__).parent
+    shutil.copytree(here, tmp_path / "pydl", ignore=shutil.ignore_patterns("_core.*so", "__pycache__"))
+    told = says(SOURCE, tmp_path)
+    assert told.startswith(f"ImportError pydl {tmp_path / 'pydl'} is pydl's source and not built: ")
+    assert "pip install --editable ." in told
+    assert len(told.splitlines()) == 1
+    (tmp_path / "pydl" / "_core.py").write_text("import a_library_that_is_not_there")
+    assert says(SOURCE, tmp_path).startswith("ModuleNotFoundError a_library_that_is_not_there ")
 
 
 TIMES = """
