@@ -12,8 +12,6 @@ from pathlib import Path, PosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydl.pipeline.held import Held
-
 STANDARD_INPUT = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DATABASE = re.compile(r"(.+?\.(?:db3?|sqlite3?|duckdb|ddb))::(.+)", re.IGNORECASE | re.DOTALL)
@@ -80,7 +78,8 @@ def at_hand(*names: Any, say: Callable[[str], None] = lambda line: None) -> Iter
     if names.count(STANDARD_INPUT) > 1:
         raise ValueError("standard input can be read once only; expected a file for one of DATA and --test")
     with ExitStack() as stack:
-        yield [_brought(n, stack, say) if isinstance(n, str) and not isinstance(n, Held) else n for n in names]
+        # A table in memory, `Held`, is a str of its own kind.
+        yield [_brought(name, stack, say) if type(name) is str else name for name in names]
 
 
 def shown(name: str) -> str:
