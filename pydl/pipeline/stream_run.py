@@ -13,6 +13,7 @@ import pydl
 from pydl.data import ShardSource
 from pydl.pipeline import checks, selection, stream, threshold
 from pydl.pipeline import run as names
+from pydl.pipeline.asked_parting import BY_CHANCE
 from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Trained, Watch
@@ -80,7 +81,14 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     return Outcome(
         replace(fitted, target=target), parts, network.history, streams, columns=list(found.preparation.columns),
         notes=notes, rows=sum(found.rows.values()), settings=chosen, networks=[network],
+        split={"how": BY_CHANCE, "rows": _counts(found, held_out["test"])},
     )  # fmt: skip
+
+
+def _counts(found: Streamed, test: ShardSource | None) -> dict[str, int]:
+    """The rows of each part."""
+    counts = found.rows | {"test": 0 if test is None else sum(test.sizes)}
+    return {part: rows for part, rows in counts.items() if rows}
 
 
 def _fit(fitted: Fitted, found: Streamed, train: Part, options: TrainOptions, run: Run, watch: Watch) -> Trained:

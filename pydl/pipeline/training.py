@@ -101,8 +101,11 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
             notes += watch.told(checks.of_order(frame, columns))
             notes += watch.told(checks.of_groups(frame, columns, target.name))
         frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed, parting)
-        how = "" if parting is None else f": {parting.how}"
-        watch.say(f"{len(held_out):,} of {len(y) + len(held_out):,} rows are held out to judge on{how}")
+        told = f"{len(held_out):,} of {len(whole):,} rows are held out to judge on"
+        if parting is None:
+            watch.say(told)
+        else:
+            notes += watch.told([f"{told}: {parting.how}"])
     else:
         held_out, _ = labelled(held_out, target, options, watch)
         notes += watch.told(in_both(frame, held_out, options))
