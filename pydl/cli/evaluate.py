@@ -22,7 +22,7 @@ def command(
     if as_json:
         print_json(figures)
     else:
-        print_figures({"pydl": figures}, f"on {data}")
+        print_figures({"pydl": figures}, f"on {data}" + ", weighted" * ("weight" in figures))
         for note in figures.get("notes", ()):
             noticed(note)
         print_drift(figures.get("drift", ()))

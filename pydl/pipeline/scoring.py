@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 
+from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import score
 from pydl.pipeline.image_run import evaluate_images, predict_images
@@ -68,5 +69,6 @@ def evaluate_file(run: Run, data: str) -> Figures:
     fitted = run.fitted()
     judge, seen = Judge(fitted.target), Seen()
     for each in score(fitted.model, fitted.target, fitted.labelled(data, seen)):
-        judge.add(each.y, each.predictions)
-    return judge.figures() | {"drift": seen.table(), "notes": seen.notes()}
+        judge.add(each.y, each.predictions, each.weights)
+    figures = judge.figures()
+    return figures | {"drift": seen.table(), "notes": [*seen.notes(), *weights.said(figures, fitted.weights)]}
