@@ -23,7 +23,7 @@ def command(
     if as_json:
         print_json(figures)
     else:
-        print_figures({"pydl": figures}, f"on {shown(data)}")
+        print_figures({"pydl": figures}, f"on {shown(data)}" + ", weighted" * ("weight" in figures))
         for note in figures.get("notes", ()):
             noticed(note)
         print_drift(figures.get("drift", ()))

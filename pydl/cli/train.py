@@ -59,6 +59,7 @@ def command(
     header: Annotated[bool | None, typer.Option("--header/--no-header", help="The first row holds names.")] = None,
     missing: Annotated[str | None, typer.Option(metavar="W,W", help="More words for a missing value.")] = None,
     loss: Annotated[str | None, typer.Option(metavar="NAME", help="What is lowered, as mae, poisson.")] = None,
+    weights: Annotated[str | None, typer.Option(metavar="COL", help="How much each row counts.")] = None,
     metric: Annotated[str, typer.Option(metavar="NAME", help="What epochs are compared by.")] = DEFAULTS.metric,
     threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
@@ -77,7 +78,7 @@ def command(
     if as_json:
         print_json(metrics)
     else:
-        print_figures(shown(metrics), "on the test rows")
+        print_figures(shown(metrics), "on the test rows" + ", weighted" * ("weight" in metrics["test"]))
         tell(str(run.path / names.REPORT))
     if run.json(names.INFO)["interrupted"]:
         raise SystemExit(130)

@@ -20,6 +20,7 @@ from pydl.pipeline.fitted import Batch, Predictions
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.preparation import FEATURES, Preparation
 from pydl.pipeline.target import Target
+from pydl.pipeline.weights import even
 
 Array = NDArray[Any]
 Inputs = dict[str, Array]
@@ -56,7 +57,9 @@ def baselines(
     A linear model is left out beyond 2e9 products, boosting with more than 30 classes or more than 20 million values
     to sort, classes multiplied in: both take seconds at most.
     """
-    guesses = {"constant": _constant(target, train.y)}
+    if train.weights is not None:
+        train = train.some(np.flatnonzero(train.weights > 0))
+    guesses = {"constant": _constant(target, train)}
     learners = {"linear": _linear, "boosting": _boosting}
     if len(train.y) > 1 and (target.task == "regression" or len(np.unique(train.y)) > 1):
         for name, learner in learners.items():
@@ -64,17 +67,20 @@ def baselines(
             if guess is not None:
                 guesses[name] = guess
     judges = {name: Judge(target, seed) for name in guesses}
-    for _, inputs, y in test:
+    for _, inputs, y, weights in test:
         for name, guess in guesses.items():
-            judges[name].add(y, guess(inputs, len(y)))
+            judges[name].add(y, guess(inputs, len(y)), weights)
     return {name: judge for name, judge in judges.items() if judge.rows or name == "constant"}
 
 
-def _constant(target: Target, y: Array) -> Guess:
+def _constant(target: Target, train: Part) -> Guess:
     """The mean, or the shares of the classes."""
+    y, weights = train.y, train.weights
     if target.task == "regression":
-        return lambda inputs, rows: Predictions(np.asarray(target.decode(np.full(rows, y.mean()))))
-    shares = np.bincount(y.astype(int), minlength=len(target.classes)) / len(y)
+        mean = np.average(y, weights=weights)
+        return lambda inputs, rows: Predictions(np.asarray(target.decode(np.full(rows, mean))))
+    shares = np.bincount(y.astype(int), weights, len(target.classes))
+    shares = shares / shares.sum()
     commonest = target.decode(target.chosen(shares[None]))
     return lambda inputs, rows: Predictions(np.repeat(commonest, rows), np.tile(shares, (rows, 1)))
 
@@ -100,7 +106,7 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
     model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
     with threadpool_limits(1, "blas"), warnings.catch_warnings():  # the same sums whatever the machine
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are near enough
-        model.fit(matrix(train.inputs), train.y)
+        model.fit(matrix(train.inputs), train.y, sample_weight=even(train.weights))
     return _guess(target, model, matrix)
 
 
@@ -118,7 +124,7 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
         min_samples_leaf=min(_LEAF, max(1, len(train.y) // 10)),
     )  # fmt: skip
     with threadpool_limits(1 if values < _WORTH_THREADS else None, "openmp"):
-        trees.fit(x, train.y)
+        trees.fit(x, train.y, sample_weight=even(train.weights))
     return _guess(target, trees, columns.transform)
 
 

@@ -56,21 +56,23 @@ class Watch:
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows: as read, prepared for the network, and their encoded targets."""
+    """Some rows: as read, prepared for the network, their encoded targets, and how much each counts."""
 
     frame: Frame
     inputs: dict[str, Array]
     y: Array
+    weights: Array | None = None
 
     def some(self, places: Array) -> Part:
         """The rows at some places."""
         return Part(
-            self.frame.iloc[places], {name: a[places] for name, a in self.inputs.items()}, self.y[places]
+            self.frame.iloc[places], {name: a[places] for name, a in self.inputs.items()}, self.y[places],
+            None if self.weights is None else self.weights[places],
         )  # fmt: skip
 
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""
-        yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y
+        yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y, self.weights
 
 
 @dataclass(frozen=True)

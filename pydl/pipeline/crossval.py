@@ -14,6 +14,7 @@ from pydl.pipeline.evaluation import judge
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting
 from pydl.pipeline.target import Target
+from pydl.pipeline.weights import weights_of
 from pydl.pipeline.worker import fit, in_turn
 
 
@@ -46,7 +47,9 @@ def folds(
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, share, what, parting=parting)
         held_out = frame.iloc[outside]
         truth, _ = outcome.fitted.target.encode(held_out[target.name])
-        found.append(judge(outcome.fitted.target, truth, outcome.fitted.predict(held_out)))
+        found.append(
+            judge(outcome.fitted.target, truth, outcome.fitted.predict(held_out), weights_of(held_out, options.weights))
+        )
     return {"folds": found, "mean": _over(found, np.mean), "deviation": _over(found, lambda v: np.std(v, ddof=1))}
 
 

@@ -21,9 +21,10 @@ from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
+from pydl.pipeline.weights import weights_of
 
 Array = NDArray[Any]
-Batch = tuple[Array, dict[str, Array], Array]  # row numbers, prepared rows, encoded targets
+Batch = tuple[Array, dict[str, Array], Array, Array | None]  # row numbers, prepared rows, encoded targets, weights
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
 
@@ -43,6 +44,10 @@ class Predictions:
     values: Array
     probabilities: Array | None = None
 
+    def some(self, places: Array) -> Predictions:
+        """Those of the rows at some places."""
+        return Predictions(self.values[places], None if self.probabilities is None else self.probabilities[places])
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -55,11 +60,14 @@ class Scored:
     y : ndarray (rows,)
         As `Target.encode` gives it.
     predictions : Predictions
+    weights : ndarray (rows,) or None
+        How much each row counts; None: all the same.
     """
 
     rows: Array
     y: Array
     predictions: Predictions
+    weights: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Fitted:
     target: Target
     model: pydl.Model
     reading: Reading = AS_FOUND
+    weights: str | None = None
 
     def predict(self, frame: Any, seen: Seen | None = None) -> Predictions:
         """Predictions for the rows of a table, or for an array of images.
@@ -133,7 +142,8 @@ class Fitted:
             seen.without_target += int((~keep).sum())
             if len(y):
                 found = True
-                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y
+                weights = weights_of(frame[keep], self.weights)
+                yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y, weights
         if not found:
             raise ValueError(f"{what}: no row has a usable value of {name}")
 
@@ -153,5 +163,5 @@ def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Pred
 
 def score(model: pydl.Model, target: Target, batches: Iterable[Batch]) -> Iterator[Scored]:
     """Truth and predictions, batch by batch."""
-    for rows, inputs, y in batches:
-        yield Scored(rows, y, predict(model, target, inputs))
+    for rows, inputs, y, weights in batches:
+        yield Scored(rows, y, predict(model, target, inputs), weights)

@@ -34,7 +34,7 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     for option, given in (
         ("--target", options.target), ("--drop", options.drop), ("--clip", options.clip), ("--cv", options.cv),
         ("--tune", options.tune), ("--stream", options.stream), ("--kind", options.kind),
-        ("--positive", options.positive), ("--log-target", options.log_target),
+        ("--positive", options.positive), ("--log-target", options.log_target), ("--weights", options.weights),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} is for tables; leave it out with --task image")

@@ -39,20 +39,23 @@ class Sample:
         self.target, self.rows = target, 0
         self.most = min(_ROWS, max(500, _PROBABILITIES // max(1, len(target.classes))))
         self.ranks, self.draws = (np.random.default_rng([seed, stream]) for stream in range(2))
-        self.pieces: list[tuple[Array, Array, Array]] = []
+        self.weighted = False
+        self.pieces: list[tuple[Array, Array, Array, Array]] = []
 
-    def add(self, y: Array, predictions: Predictions) -> None:
+    def add(self, y: Array, predictions: Predictions, weights: Array | None = None) -> None:
         """Take some rows in; the rows of lowest rank stay, whatever the batches they come in."""
         found = predictions.values if predictions.probabilities is None else predictions.probabilities
         self.rows += len(y)
-        self.pieces.append((self.ranks.random(len(y)), y, found))
-        if sum(len(rank) for rank, _, _ in self.pieces) > 2 * self.most:
+        self.weighted |= weights is not None
+        weights = np.ones(len(y), np.int64) if weights is None else weights
+        self.pieces.append((self.ranks.random(len(y)), y, found, weights))
+        if sum(len(rank) for rank, *_ in self.pieces) > 2 * self.most:
             self.pieces = [self._lowest()]
 
-    def _lowest(self) -> tuple[Array, Array, Array]:
-        rank, y, found = (np.concatenate(column) for column in zip(*self.pieces, strict=True))
+    def _lowest(self) -> tuple[Array, Array, Array, Array]:
+        rank, y, found, weights = (np.concatenate(column) for column in zip(*self.pieces, strict=True))
         best = np.argsort(rank, kind="stable")[: self.most]
-        return rank[best], y[best], found[best]
+        return rank[best], y[best], found[best], weights[best]
 
     def intervals(self, figures: dict[str, Any]) -> Intervals:
         """For each headline of `figures` the lowest and the highest value that are to be reckoned with, at 95 %.
@@ -63,14 +66,14 @@ class Sample:
         """
         if self.rows < FEWEST:
             return {}
-        _, y, found = self._lowest()
+        _, y, found, weights = self._lowest()
         measure = (
             _numbers(self.target, y, found) if self.target.task == "regression" else _classes(self.target, y, found)
         )
         n = len(y)
-        drawn = [measure(np.bincount(self.draws.integers(n, size=n), minlength=n)) for _ in range(_DRAWS)]
+        drawn = [measure(np.bincount(self.draws.integers(n, size=n), minlength=n) * weights) for _ in range(_DRAWS)]
         narrower = math.sqrt(n / self.rows)
-        whole = measure(np.ones(n, np.int64))
+        whole = measure(weights)
         intervals = {}
         for name, value in whole.items():
             values = np.array([each[name] for each in drawn])
@@ -79,11 +82,13 @@ class Sample:
                 low, high = np.percentile(values, _ENDS)
                 intervals[name] = [figures[name] + float(end - value) * narrower for end in (low, high)]
         if "accuracy" in intervals:
-            intervals["accuracy"] = _wilson(figures["accuracy"], self.rows)
+            # As many rows as would, each counted once, make a mean as sure (L. Kish: Survey Sampling, 1965).
+            evenness = weights.sum() ** 2 / (weights**2).sum() / n if self.weighted else 1
+            intervals["accuracy"] = _wilson(figures["accuracy"], self.rows * evenness)
         return intervals
 
 
-def _wilson(share: float, rows: int) -> list[float]:
+def _wilson(share: float, rows: float) -> list[float]:
     middle, half = share + _Z**2 / (2 * rows), _Z * math.sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
     return [max(0.0, (middle - half) / (1 + _Z**2 / rows)), min(1.0, (middle + half) / (1 + _Z**2 / rows))]
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pydl
-from pydl.pipeline import baseline, stream, threshold
+from pydl.pipeline import baseline, losses, stream, threshold, weights
 from pydl.pipeline import run as names
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.evaluation import Judge
@@ -29,7 +29,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
 
     fitted, target = outcome.fitted, outcome.fitted.target
     history = target.readable(outcome.history)
-    outcome.notes.extend(watch.told(threshold.said(target, options)))
+    outcome.notes.extend(watch.told([*losses.said(options.loss), *threshold.said(target, options)]))
     batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
     judges = {part: Judge(target, options.seed if part == "test" else None) for part in stream.PARTS if part in batches}
     for part, judge in judges.items():
@@ -39,6 +39,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         else:
             deque(scored, maxlen=0)
     figures: dict[str, Any] = {part: judge.figures() for part, judge in judges.items()}
+    outcome.notes.extend(watch.told(weights.said(figures["test"], options.weights)))
     rivals = baseline.baselines(fitted.preparation, target, outcome.parts["train"], batches["test"](), options.seed)
     figures["baselines"] = {name: judge.figures() for name, judge in rivals.items()}
     found = {name: judge.intervals() for name, judge in {"pydl": judges["test"], **rivals}.items()}
@@ -76,7 +77,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
 def _judged(scored: Iterable[Scored], judge: Judge) -> Iterator[Scored]:
     """The same, each judged as it passes."""
     for each in scored:
-        judge.add(each.y, each.predictions)
+        judge.add(each.y, each.predictions, each.weights)
         yield each
 
 

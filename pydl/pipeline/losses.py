@@ -64,6 +64,14 @@ def is_of_counts(loss: str | None) -> bool:
     return loss is not None and parsed(loss)[0] == "poisson"
 
 
+def said(loss: str | None) -> list[str]:
+    """What the figures do not tell of a training by this loss."""
+    name, number = ("", None) if loss is None else parsed(loss)
+    if name != "quantile" or number in (None, 0.5):
+        return []
+    return [f"predictions are quantiles of {number:g}: R2 and errors, which are of the middle, do not tell how good"]
+
+
 def loss_of(loss: str | None, target: Target) -> pydl.losses.Loss:
     """The loss to compile with; by default the squared error or a cross-entropy."""
     import pydl

@@ -65,7 +65,9 @@ def compile_(model: pydl.Model, target: Target, options: TrainOptions) -> None:
         raise ValueError(f"--optimizer: {error}") from None
     assert optimizer is not None
     optimizer.learning_rate = options.lr
-    model.compile(optimizer, losses.loss_of(options.loss, target), metrics=["accuracy" if classes else "mae"])
+    told = ["accuracy" if classes else "mae"]
+    plain, weighted = (told, None) if options.weights is None else (None, told)
+    model.compile(optimizer, losses.loss_of(options.loss, target), metrics=plain, weighted_metrics=weighted)
 
 
 def _given(inputs: Sequence[InputSpec]) -> list[Any]:

@@ -100,6 +100,9 @@ class TrainOptions:
         What the training lowers: mse, mae, huber, log_cosh, poisson (counts, with an output that is above zero) or
         quantile for numbers, crossentropy for classes. `huber=D` counts errors linearly from D deviations of the target
         on (default 1), `quantile=Q` learns that quantile (default 0.5). None: mse, crossentropy.
+    weights : str or None
+        A column that says how much each row counts: in the losses, the figures and the baselines. Its values are 0 or
+        more; twice the weight is as good as the row twice. No network sees it.
     metric : str
         What ends the training, tells its best epoch and compares the trials of a search, on the validation rows: the
         loss, or a figure as `evaluation.Judge` defines it (`mse` is the square of its rmse).
@@ -147,6 +150,7 @@ class TrainOptions:
     group: str | None = None
     fold: str | None = None
     loss: str | None = None
+    weights: str | None = None
     metric: str = LOSS
     threshold: str | float | None = None
 
@@ -180,7 +184,7 @@ class TrainOptions:
         self._check_parting()
         _ = self.reading  # refuses what is no way to read
         if self.loss is not None:
-            one_of("--loss", losses.parsed(self.loss)[0], losses.NAMES)
+            one_of("--loss", losses.parsed(str(self.loss))[0], losses.NAMES)
         one_of("--metric", self.metric, dict.fromkeys(name for names in METRICS.values() for name in names))
         if self.threshold not in (None, AUTO) and not 0 <= _number(self.threshold) <= 1:
             raise ValueError(f"--threshold: expected a probability from 0 to 1, or auto, got {self.threshold}")
@@ -206,6 +210,11 @@ class TrainOptions:
             self.delimiter, self.decimal, self.thousands, self.encoding, self.header, self.missing,
             wanted=() if self.target is None else (self.target,),
         )  # fmt: skip
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Columns that no network sees."""
+        return self.drop if self.weights is None else (*self.drop, self.weights)
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -96,6 +96,7 @@ class Run:
             Target.from_state(self.json(TARGET)),
             pydl.models.load_model(self.file(MODEL)),
             self.options().reading,
+            self.options().weights,
         )
 
     def options(self) -> TrainOptions:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 
+from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.image_run import evaluate_images, predict_images
@@ -84,5 +85,6 @@ def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, 
     """The same for tables read as `Fitted.as_read` says; `what` they are called in an error."""
     judge = Judge(fitted.target)
     for each in score(fitted.model, fitted.target, fitted.with_target(frames, seen, what)):
-        judge.add(each.y, each.predictions)
-    return judge.figures() | {"drift": seen.table(), "notes": seen.notes()}
+        judge.add(each.y, each.predictions, each.weights)
+    figures = judge.figures()
+    return figures | {"drift": seen.table(), "notes": [*seen.notes(), *weights.said(figures, fitted.weights)]}

@@ -88,7 +88,7 @@ class _ByFigure(pydl.callbacks.EarlyStopping):
             numbers = found.values if found.probabilities is None else found.probabilities
             if not np.isfinite(numbers).all():
                 return math.nan
-            judge.add(each.y, found)
+            judge.add(each.y, found, each.weights)
         value = figure(judge.figures(), self.metric)
         if value is None:
             raise ValueError(

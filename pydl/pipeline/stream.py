@@ -158,7 +158,7 @@ def numbered(source: ShardSource) -> Iterator[Batch]:
     """All rows of the validation or the test part in the file's order."""
     numbers, first = np.load(source.folder / _ROWS), 0
     for x, y in source.batches(_BATCH):
-        yield numbers[first : (first := first + len(y))], x, y
+        yield numbers[first : (first := first + len(y))], x, y, None
 
 
 def remove(folder: str | os.PathLike[str]) -> None:

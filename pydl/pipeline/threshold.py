@@ -52,14 +52,17 @@ def settled(target: Target, options: TrainOptions, held_out: Iterable[Scored]) -
     """
     if options.threshold != AUTO:
         return target
-    y, p = [np.zeros(0)], [np.zeros(0)]
+    y, p, weights = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for each in held_out:
         assert each.predictions.probabilities is not None
         y.append(each.y)
         p.append(each.predictions.probabilities[:, 1])
+        weights.append(np.ones(len(each.y)) if each.weights is None else each.weights)
     if sum(map(len, y)) == 0:
         raise ValueError("--threshold auto: too few rows to hold some out to choose it on; give a number, as 0.3")
-    return target.parted_at(best(np.concatenate(y) == 1, np.concatenate(p), figure(options)))
+    return target.parted_at(
+        best(np.concatenate(y) == 1, np.concatenate(p), figure(options), np.concatenate(weights))
+    )  # fmt: skip
 
 
 def figure(options: TrainOptions) -> str:
@@ -75,7 +78,7 @@ def said(target: Target, options: TrainOptions) -> list[str]:
     return [f"{target.classes[1]} is predicted from a probability of {target.threshold:.4g} on{how}; so in baselines"]
 
 
-def best(truth: NDArray[np.bool_], p: Array, name: str) -> float:
+def best(truth: NDArray[np.bool_], p: Array, name: str, weights: Array | None = None) -> float:
     """The probability from which on to predict the positive class.
 
     Parameters
@@ -86,9 +89,12 @@ def best(truth: NDArray[np.bool_], p: Array, name: str) -> float:
         Its probability.
     name : {"f1", "accuracy", "balanced_accuracy"}
         The figure to be the highest, defined as in `Judge.figures`.
+    weights : ndarray (rows,), optional
+        How much each row counts.
     """
+    weights = np.ones(len(p)) if weights is None else weights
     points, place = np.unique(p, return_inverse=True)
-    of_class, of_other = (np.bincount(place, side) for side in (truth, ~truth))
+    of_class, of_other = (np.bincount(place, side * weights) for side in (truth, ~truth))
     # The first candidate predicts all rows positive, the last none.
     tp, fp = (np.append(np.cumsum(side[::-1])[::-1], 0.0) for side in (of_class, of_other))
     cuts = np.concatenate([[0.0], (points[:-1] + points[1:]) / 2, [(points[-1] + 1) / 2]])

@@ -27,6 +27,7 @@ from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import is_text
+from pydl.pipeline.weights import even, weights_of
 from pydl.pipeline.worker import fit, labelled, prepared, settings, split
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
@@ -92,8 +93,9 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     target = threshold.given(target, options)
     notes += watch.told(target.notes)
     frame, y = labelled(frame, target, options, watch)
+    even(weights_of(frame, options.weights))  # a wrong one is told before anything is trained
     whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))
-    columns = guess(frame, options.target, options.drop, options.kinds | kinds)
+    columns = guess(frame, options.target, options.left_out, options.kinds | kinds)
     parting = asked_parting(frame, columns, options)
     notes += watch.told([] if parting is None else parting.notes)
     if held_out is None:
@@ -109,6 +111,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     else:
         held_out, _ = labelled(held_out, target, options, watch)
         notes += watch.told(in_both(frame, held_out, options))
+        weights_of(held_out, options.weights)
     notes += watch.told(checks.of_split(frame, held_out, target, columns))
 
     trials = None
@@ -122,7 +125,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     outcome = fit(frame, y, target, columns, options, watch, "training", parting=parting)
     preparation, seen = outcome.fitted.preparation, Seen()
     assert isinstance(preparation, Preparation)
-    test = prepared(held_out, preparation, outcome.fitted.target, seen)
+    test = prepared(held_out, preparation, outcome.fitted.target, seen, options.weights)
     notes += watch.told([f"test rows: {note}" for note in seen.notes()])
     parts = outcome.parts | {"test": test}
     return Outcome(
@@ -151,6 +154,9 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
         frames.append(frame)
     for column in options.drop:
         one_of("--drop", column, [str(c) for c in frames[0].columns])
-    if options.target in options.drop:
-        raise ValueError(f"--drop {options.target}: this is the target")
+    if options.weights is not None:
+        one_of("--weights", options.weights, [str(c) for c in frames[0].columns])
+    for option, names in (("--drop", options.drop), ("--weights", (options.weights,))):
+        if options.target in names:
+            raise ValueError(f"{option} {options.target}: this is the target")
     return frames[0], frames[1], notes

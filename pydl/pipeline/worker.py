@@ -22,6 +22,7 @@ from pydl.pipeline.parting import Parting, Places
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.target import Target
+from pydl.pipeline.weights import even, weights_of
 
 _FEWEST = 10  # rows below which none are held out for validation
 _FEW = 200  # rows below which one part tells too little
@@ -92,9 +93,9 @@ def fit(
         frame, _, held_out, _ = split(frame, y, options.val, target, options.seed, parting)
     preparation = Preparation(columns, clip=options.clip).fit(frame)
     target = target.scaled(frame[target.name])
-    parts = {"train": prepared(frame, preparation, target)}
+    parts = {"train": prepared(frame, preparation, target, weights=options.weights)}
     if held_out is not None:
-        parts["validation"] = prepared(held_out, preparation, target)
+        parts["validation"] = prepared(held_out, preparation, target, weights=options.weights)
     members = [parts] * (count or 1)
     if in_parts:
         turns = int(np.clip(round(1 / options.val), 2, _PARTS))
@@ -185,11 +186,16 @@ def in_turn(
         yield np.sort(inside), outside
 
 
-def prepared(frame: Frame, preparation: Preparation, target: Target, seen: Seen | None = None) -> Part:
-    """The rows that have a target, as a network takes them; `seen` as for `Preparation.transform`."""
+def prepared(
+    frame: Frame, preparation: Preparation, target: Target, seen: Seen | None = None, weights: str | None = None
+) -> Part:  # fmt: skip
+    """The rows that have a target, as a network takes them; `seen` as for `Preparation.transform`.
+
+    `weights` is the column of their weights.
+    """
     y, keep = target.encode(frame[target.name])
     frame = frame[keep]
-    return Part(frame, preparation.transform(frame, seen), y)
+    return Part(frame, preparation.transform(frame, seen), y, weights_of(frame, weights))
 
 
 def fit_model(
@@ -209,14 +215,14 @@ def fit_model(
         options, target, train.batches, None if validation is None else validation.batches, patience,
         min(warm // steps, epochs - 1),
     )  # fmt: skip
-    weights = class_weights(train.y, target) if options.class_weight == "balanced" else None
+    weights = class_weights(train.y, target, train.weights) if options.class_weight == "balanced" else None
+    held_out = None if validation is None else (validation.inputs, validation.y, even(validation.weights))
     callbacks = [best, history, *watch.callbacks(what, epochs), *extra]
     try:
         with within_time(callbacks):
             model.fit(
-                train.inputs, train.y, batch_size=batch_size, epochs=epochs,
-                validation_data=None if validation is None else (validation.inputs, validation.y), class_weight=weights,
-                callbacks=callbacks, verbose=0,
+                train.inputs, train.y, batch_size=batch_size, epochs=epochs, validation_data=held_out,
+                class_weight=weights, sample_weight=even(train.weights), callbacks=callbacks, verbose=0,
             )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:
@@ -239,12 +245,13 @@ def trained(model: pydl.Model, history: History, best: EarlyStopping, interrupte
     return Trained(history.history, whole, kept, steps, CTRL_C if interrupted else ended_by)
 
 
-def class_weights(y: Array, target: Target) -> dict[int, float]:
-    """Weights that let each class count the same: rows / (classes x rows of the class)."""
+def class_weights(y: Array, target: Target, weights: Array | None = None) -> dict[int, float]:
+    """Weights that let each class count the same: rows / (classes x rows of the class), weighted ones by weight."""
     if target.task == "regression":
         raise ValueError("--class-weight: a number has no classes; leave the option out")
-    counts = np.bincount(y.astype(int), minlength=len(target.classes))
-    return {k: len(y) / (len(counts) * n) if n else 1.0 for k, n in enumerate(counts.tolist())}
+    counts = np.bincount(y.astype(int), weights, len(target.classes))
+    total = len(y) if weights is None else float(weights.sum())
+    return {k: total / (len(counts) * n) if n else 1.0 for k, n in enumerate(counts.tolist())}
 
 
 def settings(options: TrainOptions, rows: int) -> dict[str, Any]:

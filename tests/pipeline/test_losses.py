@@ -94,6 +94,8 @@ def test_counts_are_learnt_as_multiples_of_their_mean() -> None:
 
 def test_a_quantile_is_where_it_should_be(tmp_path: Path) -> None:
     _, high = run(tmp_path, skewed(), "y", loss="quantile=0.9")
+    notes = json.loads((tmp_path / "run" / "info.json").read_text())["notes"]
+    assert any("predictions are quantiles of 0.9" in note for note in notes)
     _, median = run(tmp_path, skewed(), "y", loss="mae")
     assert 0.8 <= (high["truth"] <= high["prediction"]).mean() <= 0.98
     assert 0.36 <= (median["truth"] <= median["prediction"]).mean() <= 0.64
