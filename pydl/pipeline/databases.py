@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydl.pipeline.reading import AS_FOUND, Reading
 SQLITE = b"SQLite format 3\0"  # how files begin
 DUCKDB = (b"DUCK", 8)  # what stands in files, and where
 _QUERY = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
+_LOG_BYTE = 18  # of a file, 2 where changes go to a log beside it
 _ALL = 1 << 16  # rows at a time where all are read
 # What a query may do: look at tables, call functions. Not attach files, load extensions, or set anything.
 _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33)  # 33: WITH RECURSIVE
@@ -65,17 +66,18 @@ class Database:
     def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All rows in tables of at most `rows`, at least one."""
         with closing(self.connect(self.path)) as connection:
-            found = _run(self.path, connection, self.query)
+            found = _asked(self.path, connection.execute, self.query)
             names = [column[0] for column in found.description]
-            some = found.fetchmany(rows)
+            some = _asked(self.path, found.fetchmany, rows)
             while True:
                 yield pd.DataFrame([list(map(_plain, row)) for row in some], columns=names, dtype=object)
-                if not (some := found.fetchmany(rows)):
+                if not (some := _asked(self.path, found.fetchmany, rows)):
                     return
 
     def _table(self, asked: str) -> str:
         with closing(self.connect(self.path)) as connection:
-            names = [row[0] for row in _run(self.path, connection, _TABLES[self.connect]).fetchall()]
+            found = _asked(self.path, connection.execute, _TABLES[self.connect])
+            names = [row[0] for row in _asked(self.path, found.fetchall)]
         if asked in names:
             return asked
         shown = ", ".join(names[:8]) + " ..." * (len(names) > 8) if names else "none"
@@ -105,9 +107,11 @@ def is_duckdb(path: Path) -> bool:
 
 
 def _connect_sqlite(path: Path) -> Any:
-    # A file with a log of changes beside it is open elsewhere, or was not closed: what is in the log counts.
     name = os.path.abspath(path)
-    kept = "" if os.path.exists(f"{name}-wal") or os.path.exists(f"{name}-journal") else "&immutable=1"
+    with path.open("rb") as file:
+        has_log = file.read(_LOG_BYTE + 1)[_LOG_BYTE:] == b"\2"
+    # Nobody has a file open whose log is not there, and to read it as others would make one beside it.
+    kept = "&immutable=1" if has_log and not os.path.exists(f"{name}-wal") else ""
     try:
         connection = sqlite3.connect(f"file:{quote(name)}?mode=ro{kept}", uri=True)
         connection.text_factory = lambda text: text.decode(errors="replace")
@@ -148,9 +152,11 @@ _TABLES = {
 }
 
 
-def _run(path: Path, connection: Any, query: str) -> Any:
+def _asked(path: Path, call: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return connection.execute(query)
+        return call(*arguments)
+    except MemoryError:
+        raise
     except Exception as error:  # the classes of duckdb are known only where it is there
         raise ValueError(f"{path}: {_one_line(error)}; expected a table or a query that only reads") from None
 

@@ -96,6 +96,8 @@ def test_rows_of_a_log_beside_the_file(tmp_path: Path) -> None:
         connection.execute('INSERT INTO "people ""1""" VALUES (?, ?, ?, ?)', ("Dan", 1, 1.0, "04"))
         connection.commit()
         assert len(read_table(path)) == 4
+    assert len(read_table(path)) == 4
+    assert [p.name for p in tmp_path.iterdir()] == ["a.db"]
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:
@@ -105,6 +107,14 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     assert read_table(tmp_path / "b.db")["b"].tolist() == [2]
     assert "not a database" in refused(f"{tmp_path / 'b.db'}::a")
     assert read_table(sqlite(tmp_path / "d::e.csv"))["name"].tolist() == ["Ann", "Bob", "Cid"]
+
+
+def test_a_database_damaged_further_on(tmp_path: Path) -> None:
+    path = sqlite(tmp_path / "a.db", rows=PEOPLE * 2000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
+    path.write_bytes(content)
+    assert refused(path).startswith(f"{path}: database disk image is malformed")
 
 
 def duck(path: Path) -> Path:
