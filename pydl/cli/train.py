@@ -18,7 +18,7 @@ DEFAULTS = TrainOptions("")
 def command(
     context: typer.Context,
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="File, image folder or zip, built-in name.")
+        str | None, typer.Argument(metavar="DATA", help="File, URL, - (stdin), FILE::TABLE, images.")
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict.")] = None,
     test: Annotated[str | None, typer.Option(metavar="DATA", help="Data to judge on; else 20 % are held out.")] = None,

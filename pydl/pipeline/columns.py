@@ -123,6 +123,7 @@ def guess(
     must_have(frame, kinds, "column of --kind")
     if target is not None and target in kinds:
         raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
+    kinds = {**dict.fromkeys(frame.attrs.get("levels", ()), "category"), **kinds}  # as the file declares them
     left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
     headless = len(names) > 1 and all(name == f"column {i + 1}" for i, name in enumerate(names))
     found = [

@@ -47,7 +47,11 @@ class Delimited:
         How numbers with a comma are written in this file, None where nothing tells.
     codes : tuple of str
         The columns of codes of two letters, among which NA is one.
+    levels : tuple of str
+        The columns that the file declares to be nominal: none.
     """
+
+    levels: tuple[str, ...] = ()
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.strict, self.notes = path, reading.strict, list[str]()

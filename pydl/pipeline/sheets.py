@@ -27,7 +27,7 @@ class Sheet:
 
     Attributes
     ----------
-    notes, notation, codes
+    notes, notation, codes, levels
         As of `delimited.Delimited`.
 
     Raises
@@ -35,6 +35,8 @@ class Sheet:
     ValueError
         Without python-calamine; a file without a table.
     """
+
+    levels: tuple[str, ...] = ()
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.notes, self.notation, self.codes = path, list[str](), reading.notation, reading.codes

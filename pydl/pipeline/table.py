@@ -25,12 +25,14 @@ import pyarrow.parquet
 
 from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
+from pydl.pipeline.arff import Arff
+from pydl.pipeline.databases import Database, is_duckdb, is_sqlite
 from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.held import Held
 from pydl.pipeline.memory import require_memory
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
-from pydl.pipeline.places import located
+from pydl.pipeline.places import located, part
 from pydl.pipeline.places import notes as noticed
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.sheets import Sheet
@@ -40,10 +42,11 @@ SUFFIXES = {
     ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
     ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
 }  # fmt: skip
+_READ_ONLY = {".arff": "arff"}  # formats that are not written
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
-FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ or a spreadsheet"
+FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ, ARFF, a spreadsheet or a database"
 
 
 def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
@@ -53,7 +56,8 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     ----------
     path : str or Path
         CSV with any delimiter, TSV, JSON lines (these also packed: `.gz`, `.bz2`, `.xz`, one file in a `.zip`),
-        Parquet, Arrow, NPZ with arrays of equal length, xlsx, xls and ods with the extra `tables`.
+        Parquet, Arrow, NPZ with arrays of equal length, ARFF; xlsx, xls and ods with the extra `tables`; a table of
+        SQLite or DuckDB (with the package duckdb), as `FILE::TABLE` or `FILE::SELECT ...` or, of one table, `FILE`.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.
@@ -77,7 +81,7 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
             file = _FOUND_OUT[kind](path, reading)
             frame = file.read()
             notes += file.notes
-            told = _told(file.notation, file.codes)
+            told = _told(file.notation, file.codes, file.levels)
         else:
             frame = _READERS[kind](path)
     frame = _named(frame, notes)
@@ -221,9 +225,10 @@ def _with_notes(frame: pd.DataFrame, notes: list[str], told: dict[str, Any]) -> 
     return frame
 
 
-def _told(notation: str | None, codes: Collection[str] | None) -> dict[str, Any]:
-    """What `values` asks about a column's table: the notation of numbers, where NA is a code."""
-    return ({} if notation is None else {"notation": notation}) | ({"codes": list(codes)} if codes else {})
+def _told(notation: str | None, codes: Collection[str] | None, levels: Collection[str] = ()) -> dict[str, Any]:
+    """What others ask about a column's table: the notation of numbers, where NA is a code, what is declared nominal."""
+    found = {"notation": notation, "codes": list(codes or ()), "levels": list(levels)}
+    return {name: value for name, value in found.items() if value}
 
 
 def suffix(path: Path) -> str:
@@ -253,7 +258,11 @@ def _kind(path: Path) -> str:
     if head.startswith(ZIP):
         with _plain_errors(path):
             magic = _kind_of_archive(path)
-    kind = magic or SUFFIXES.get(inner_name(path).suffix.lower(), "delimited")
+    elif is_sqlite(path) or is_duckdb(path):
+        magic = "database"
+    if part(path) and magic != "database":
+        raise ValueError(f"{path}: not a database of SQLite or DuckDB; expected one before ::")
+    kind = magic or (SUFFIXES | _READ_ONLY).get(inner_name(path).suffix.lower(), "delimited")
     if kind in ("parquet", "arrow", "npz") and magic != kind and not (kind == "arrow" and head[:4] == b"\xff" * 4):
         raise ValueError(f"{path}: not a {suffix(path)} file, whatever its name says; expected {FORMATS}")
     return kind
@@ -270,8 +279,8 @@ def _kind_of_archive(path: Path) -> str:
         return "sheet"
     if not found or any(name.endswith(".npy") for name in found):
         return "npz"
-    kind = SUFFIXES.get(inner_name(path).suffix.lower(), "delimited")
-    if kind not in ("delimited", "json"):
+    kind = (SUFFIXES | _READ_ONLY).get(inner_name(path).suffix.lower(), "delimited")
+    if kind not in ("delimited", "json", "arff"):
         raise ValueError(f"{path}: expected CSV or JSON lines in an archive, got {found[0]}; unpack it first")
     return kind
 
@@ -367,7 +376,12 @@ _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
-_FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet]] = {"delimited": Delimited, "sheet": Sheet}
+_FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet | Arff | Database]] = {
+    "delimited": Delimited,
+    "sheet": Sheet,
+    "arff": Arff,
+    "database": Database,
+}
 
 
 def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
@@ -379,7 +393,7 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     with _plain_errors(path):
         if kind in _FOUND_OUT:
             file = _FOUND_OUT[kind](path, reading)
-            notes, told = file.notes, _told(file.notation, file.codes)
+            notes, told = file.notes, _told(file.notation, file.codes, file.levels)
         for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
                 frame = _named(frame, notes)
@@ -443,6 +457,7 @@ def _of_one_line(name: str) -> str:
 
 
 def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:
+    text = text or column.name in column.attrs.get("levels", ())
     if column.dtype == object:
         column = column.infer_objects()
     if column.dtype == object:

@@ -320,7 +320,8 @@ def _is_number(text: str) -> bool:
 
 
 def _guess_task(series: pd.Series, x: Array | None, counts: pd.Series) -> str:
-    if x is None or len(counts) == 2 or pd.api.types.is_bool_dtype(series):
+    nominal = series.name in series.attrs.get("levels", ())
+    if x is None or len(counts) == 2 or nominal or pd.api.types.is_bool_dtype(series):
         return "classification"
     present = x[~np.isnan(x)]
     whole = bool((present == np.floor(present)).all())
