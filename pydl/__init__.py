@@ -41,8 +41,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        return importlib.import_module("pydl.datasets")
+    if name in ("datasets", "pipeline"):
+        return importlib.import_module(f"pydl.{name}")
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
         from importlib.metadata import version
 

@@ -151,7 +151,10 @@ class Fitted:
 def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Predictions:
     """Predictions for prepared rows."""
     arrays = list(inputs.values())
-    if 0 < len(arrays[0]) <= FEW:  # as one batch, which is what a step of a server is
+    if not len(arrays[0]):
+        none = None if target.task == "regression" else np.empty((0, len(target.classes)))
+        return Predictions(np.asarray(target.decode(np.empty(0))), none)
+    if len(arrays[0]) <= FEW:  # as one batch, which is what a step of a server is
         y = model.predict_on_batch(arrays if len(arrays) > 1 else arrays[0]).astype(np.float64)
     else:
         y = model.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)

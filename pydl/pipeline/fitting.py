@@ -1,0 +1,233 @@
+"""`pydl train` from Python: a table in, a run out that takes and gives tables."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cached_property
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pydl.pipeline import run as names
+from pydl.pipeline.contract import Watch
+from pydl.pipeline.evaluation import Figures
+from pydl.pipeline.fitted import Fitted, Predictions
+from pydl.pipeline.held import Held, as_frame, is_table, numeric_categories, plain
+from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.run import Run
+from pydl.pipeline.scoring import evaluate_tables
+from pydl.pipeline.seen import Seen
+from pydl.pipeline.table import typed
+from pydl.pipeline.training import train
+
+_TYPES = {"str": str, "int": Integral, "float": Real, "bool": bool | np.bool_, "tuple": tuple}
+
+
+class Trained:
+    """A finished run, on tables in memory.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder; a temporary one lives as long as this object.
+    """
+
+    def __init__(self, run: Run, temporary: str | None = None) -> None:
+        self.path, self._run = run.path, run
+        if temporary is not None:
+            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds: figures by part, of baselines, and intervals."""
+        found: dict[str, Any] = self._run.json(names.METRICS)
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """What was noticed and decided in training."""
+        found: list[str] = self._run.json(names.INFO)["notes"]
+        return found
+
+    @property
+    def report(self) -> Path:
+        """The report, a page for browsers."""
+        return self.path / names.REPORT
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """Preparation, target and model."""
+        return self._run.fitted()
+
+    def predict(self, data: Any) -> pd.DataFrame:
+        """The prediction for each row, in the column `<target> predicted`.
+
+        Parameters
+        ----------
+        data : DataFrame or whatever `fit` takes; one dict is one row
+            With the columns of the training; others are ignored. Cells that cannot be read count as missing.
+
+        Returns
+        -------
+        DataFrame
+            With the index of `data`.
+
+        Raises
+        ------
+        ValueError
+            A column is missing.
+        """
+        index, found = self._predictions(data)
+        return pd.DataFrame({f"{self.fitted.target.name} predicted": found.values}, index)
+
+    def predict_proba(self, data: Any) -> pd.DataFrame:
+        """The probability of each class, a column each, called as the class is; arguments as for `predict`.
+
+        Raises
+        ------
+        ValueError
+            The run is a regression.
+        """
+        target = self.fitted.target
+        if target.task == "regression":
+            raise ValueError(f'predict_proba: "{target.name}" is a number and has no classes; use predict')
+        index, found = self._predictions(data)
+        return pd.DataFrame(found.probabilities, index, pd.Index(target.classes))
+
+    def evaluate(self, data: Any) -> Figures:
+        """Figures for rows with a target, as `pydl evaluate` gives them; arguments as for `predict`.
+
+        Raises
+        ------
+        ValueError
+            No column of the target, or no value in it.
+        """
+        seen = Seen()
+        return evaluate_tables(self.fitted, (frame for _, frame in self._tables(data, seen)), seen, "data")
+
+    def _predictions(self, data: Any) -> tuple[pd.Index, Predictions]:
+        index, found = [], []
+        for rows, frame in self._tables(data, seen := Seen()):
+            index.append(rows)
+            found.append(self.fitted.predict(frame, seen))
+        values = np.concatenate([each.values for each in found])
+        of_classes = [each.probabilities for each in found if each.probabilities is not None]
+        whole = index[0] if len(index) == 1 else index[0].append(index[1:])
+        return whole, Predictions(values, np.concatenate(of_classes) if of_classes else None)
+
+    def _tables(self, data: Any, seen: Seen) -> Iterator[tuple[pd.Index, Any]]:
+        """Tables as the preparation takes them, each behind the index of its rows."""
+        if not is_table(data):
+            yield from ((frame.index, frame) for _, frame in self.fitted.read(os.fspath(data), seen))
+            return
+        if self._run.options().task == "image":
+            yield pd.RangeIndex(len(data)), np.asarray(data)
+            return
+        frame = as_frame(data, "data")
+        yield frame.index, typed(plain(frame), *self.fitted.as_read())
+
+
+def fit(
+    data: Any, target: str | None = None, out: str | os.PathLike[str] | None = None, *, test: Any = None,
+    overwrite: bool = False, verbose: bool = False, **options: Any,
+) -> Trained:  # fmt: skip
+    """Train on a table and judge on rows held out, as `pydl train` does: the same rows give the same bits.
+
+    Parameters
+    ----------
+    data : path, DataFrame of pandas or polars, table of pyarrow, dict of columns, list of dicts
+        It is not changed. A column of categories is one, even if its levels are numbers.
+    target : str, optional
+        The column to predict; images need none.
+    out : path, optional
+        The folder to write; without it a temporary one, which goes with what is returned.
+    test : as `data`, optional
+        Rows to judge on.
+    overwrite : bool
+        Whether to replace a run in `out`.
+    verbose : bool
+        Whether to print on standard error what happens.
+    **options
+        Those of `pydl.pipeline.options.TrainOptions`: ``epochs=5``, ``hidden=(64, 32)``, ``drop=["id"]``,
+        ``kind={"zip": "category"}``.
+
+    Returns
+    -------
+    Trained
+        With `metrics`, `predict`, `predict_proba`, `evaluate`, `report` and `path`.
+
+    Raises
+    ------
+    TypeError
+        An option that does not exist, or of another type; data that are no table.
+    ValueError
+        Data that cannot be learnt from, options that do not fit them.
+
+    Examples
+    --------
+    >>> run = pydl.pipeline.fit(frame, target="price", epochs=20)
+    >>> run.metrics["test"]["r2"]
+    0.81
+    >>> frame["guess"] = run.predict(frame)["price predicted"]
+    """
+    given = _options(options)
+    for name, value in (("data", data), ("test", test)):
+        if value is not None and is_table(value):
+            frame = as_frame(value, name)
+            if name == "data":
+                told = [each.rpartition("=")[0] for each in given.get("kind", ())]
+                own = [c for c in numeric_categories(frame) if c not in (*told, *given.get("drop", ()), str(target))]
+                given["kind"] = (*given.get("kind", ()), *(f"{column}=category" for column in own))
+            given[name] = Held(f"({name} in memory)", plain(frame))
+        elif value is not None:
+            given[name] = os.fspath(value)
+    if given.get("stream") and any(isinstance(given.get(name), Held) for name in ("data", "test")):
+        raise ValueError("stream: expected files; what is in memory needs no reading in pieces")
+    target = None if target is None else str(target)
+    temporary = tempfile.mkdtemp(prefix="pydl-") if out is None else None
+    place = os.path.join(temporary or "", "run") if out is None else os.fspath(out)
+    try:
+        run = train(TrainOptions(target=target, out=place, **given), _Told() if verbose else None, overwrite)
+    except BaseException:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return Trained(run, temporary)
+
+
+class _Told(Watch):
+    """Says what happens on standard error."""
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with the types that `TrainOptions` has."""
+    known = {f.name: str(f.type) for f in fields(TrainOptions)}
+    found = {}
+    for name, value in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise TypeError(f"fit: no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if name == "kind" and isinstance(value, Mapping):
+            value = tuple(f"{column}={kind}" for column, kind in value.items())
+        if known[name].startswith("tuple") and value is not None:
+            listed = list(value) if isinstance(value, list | tuple | np.ndarray | pd.Index) else [value]
+            value = tuple(int(v) if isinstance(v, Integral) else str(v) for v in listed)
+        kind = known[name].partition("[")[0].partition(" ")[0]
+        right = isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+        if not right and not (value is None and known[name].endswith("None")):
+            raise TypeError(f"fit: {name}: expected {known[name]}, got {value!r}")
+        found[name] = value.item() if isinstance(value, np.generic) else value
+    return found
