@@ -141,8 +141,6 @@ def _picture(found: Dependence, low: float, high: float) -> Picture:
                 axes.plot(means, range(len(names)), "o", label=short(name))
         if ordered:
             axes.set(xlabel=short(found.column.name), ylabel=what, ylim=(low, high))
-            if found.column.kind == "date":
-                axes.tick_params(axis="x", rotation=30)
         else:
             axes.set(xlabel=what, xlim=(low, high), ylim=(len(names) - 0.5, -0.5))
             axes.set_yticks(range(len(names)), names)

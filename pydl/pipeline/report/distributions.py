@@ -88,7 +88,7 @@ def of_target(target: Target, parts: Mapping[str, Part]) -> Picture:
     said = [f"{name} {share:.1%}" for name, share in zip(names[:3], shares["training"], strict=False)]
     alt = f"Of {rows}. Of the training rows: {', '.join(said)}{' and others' * (len(target.classes) > 3)}."
     few = len(names) == len(target.classes)
-    hint = "" if few else f"Shown are the {_CLASSES} commonest of {len(target.classes)} classes."
+    hint = "" if few else f"Shown are {_CLASSES} of {len(target.classes)} classes, the most frequent."
     return drawn("Classes", alt, hint, draw, max(2.4, 0.9 + 0.3 * len(names)))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, ScalarFormatter
 
@@ -74,3 +75,7 @@ def _label(axes: Any) -> None:
             axis.set_major_formatter(_Ticks())
             if axis is axes.xaxis:
                 axis.get_major_locator().set_params(nbins=_TICKS)
+        elif isinstance(axis.get_major_locator(), AutoDateLocator):
+            locator = AutoDateLocator(maxticks=_TICKS)
+            axis.set_major_locator(locator)
+            axis.set_major_formatter(ConciseDateFormatter(locator))

@@ -50,8 +50,6 @@ def _picture(title: str, x: Array, off: Array, label: str, hint: str) -> Picture
         axes.plot(middles, median, color="C1", marker="o", markersize=3, label="median")
         axes.set(xlabel=label, ylabel="predicted - true", ylim=np.quantile(off, [_SPREAD, 1 - _SPREAD]))
         legend_above(axes)
-        if np.issubdtype(x.dtype, np.datetime64):
-            axes.tick_params(axis="x", rotation=30)
 
     found = figure(float(median.min())), figure(float(median.max()))
     alt = f"In {len(groups)} groups of {len(x):,} test rows the median error lies between {found[0]} and {found[1]}."
