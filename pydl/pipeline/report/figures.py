@@ -14,7 +14,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from pydl.pipeline.fitted import Predictions
-from pydl.pipeline.report.drawing import Picture, drawn, short
+from pydl.pipeline.report.drawing import Picture, drawn, legend_above, short
 from pydl.pipeline.report.wording import figure as readable
 from pydl.pipeline.target import Target
 
@@ -29,6 +29,7 @@ _CURVES = 6  # classes that get a curve of their own
 _CELLS = 15  # classes of a confusion matrix with numbers in it
 _POINTS = 3000  # of a scatter plot
 _BARS = 20
+_WORD = 13  # characters of a name above a small image
 
 
 def learning_curves(history: dict[str, list[float]]) -> list[Picture]:
@@ -49,10 +50,14 @@ def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best:
         axes.axvline(best, color="gray", linestyle=":", label=f"best: epoch {best}")
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xlim(0, 2)
         axes.legend()
 
     at_best = ", ".join(f"{readable(values[best - 1])} in {label}" for label, values in told.items())
-    alt = f"The {what} over {len(history[name])} epochs: at epoch {best}, whose loss is the least, {at_best}."
+    passes = len(history[name])
+    over = f"{passes} epoch{'s' * (passes > 1)}"
+    alt = f"The {what} over {over}: at epoch {best}, whose loss is the least, {at_best}."
     return drawn(f"Learning curves: {what}", alt, hint, draw)
 
 
@@ -119,7 +124,7 @@ def _roc(curves: Sequence[Curve]) -> Picture:
             axes.plot(*_thinned(fpr, tpr), label=f"{name}: {area:.3f}")
         axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
         axes.set(xlabel="false positive rate", ylabel="true positive rate")
-        axes.legend(loc="lower right", fontsize=9)
+        legend_above(axes)
 
     alt = "; ".join(f"{name}: area {area:.3f}" for (name, *_), area in zip(curves, areas, strict=True)) + "."
     return drawn("ROC", alt, "The area is the chance that a row of the class is ranked above one of another.", draw)
@@ -131,7 +136,7 @@ def _precision_recall(curves: Sequence[Curve]) -> Picture:
             precision, recall, _ = metrics.precision_recall_curve(truth, p)
             axes.plot(*_thinned(recall, precision), label=name)
         axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
-        axes.legend(loc="lower left", fontsize=9)
+        legend_above(axes)
 
     alt = f"Precision over recall for {len(curves)} class{'es' * (len(curves) > 1)}."
     return drawn("Precision and recall", alt, "How many false alarms each further find costs.", draw)
@@ -144,7 +149,7 @@ def _calibration(curves: Sequence[Curve]) -> Picture:
             axes.plot(mean, share, marker="o", markersize=4, label=name)
         axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
         axes.set(xlabel="predicted probability", ylabel="share that is so")
-        axes.legend(loc="upper left", fontsize=9)
+        legend_above(axes)
 
     alt = "Predicted probability against the share of rows that are of the class, in ten groups."
     return drawn("Calibration", alt, "On the dotted line, 70 % means seven times out of ten.", draw)
@@ -190,7 +195,9 @@ def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) 
         for place, i in zip(figure.subplots(2, 5).flat, worst, strict=False):
             shown = {"cmap": "gray", "vmin": 0} if x.shape[-1] == 1 else {}
             place.imshow(x[i, ..., 0] if x.shape[-1] == 1 else x[i], **shown)
-            place.set_title(f"{short(truth[i])}, taken\nfor {short(predictions.values[i])}", fontsize="small")
+            place.set_title(
+                f"{short(truth[i])[:_WORD]},\ntaken for\n{short(predictions.values[i])[:_WORD]}", fontsize="small"
+            )
         for place in figure.axes:
             place.axis("off")
 
