@@ -1,14 +1,11 @@
-"""The pictures of the report, drawn by matplotlib without its global state."""
+"""The pictures of the report: how the training went, how good predictions are, what they rest on."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -19,14 +16,12 @@ from sklearn.calibration import calibration_curve
 from pydl.pipeline import selection
 from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.report.drawing import Picture, drawn, legend_above, short
+from pydl.pipeline.report.wording import figure as readable
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
 
-_STYLE: Any = {
-    "font.size": 11, "svg.fonttype": "path", "svg.hashsalt": "pydl", "axes.grid": True, "grid.alpha": 0.25,
-    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8, "legend.frameon": False,
-}  # fmt: skip
 _LEARNING = {
     "loss": "Where validation rises while training falls, the network learns by heart: more dropout or data help.",
     "accuracy": "Training rows are counted while the weights still move, and with dropout; validation rows after it.",
@@ -36,32 +31,7 @@ _CURVES = 6  # classes that get a curve of their own
 _CELLS = 15  # classes of a confusion matrix with numbers in it
 _POINTS = 3000  # of a scatter plot
 _BARS = 20
-_NAME = 24  # characters of a name in a picture
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture with its heading, what it says in words, and what to look for in it."""
-
-    title: str
-    source: str
-    alt: str
-    hint: str
-
-
-def _draw(title: str, alt: str, hint: str, draw: Callable[[Any, Figure], None], height: float = 3.4) -> Picture:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.8, height), layout="constrained")
-        draw(figure.add_subplot(), figure)
-        svg = io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    code = base64.b64encode(svg.getvalue()).decode("ascii")
-    return Picture(title, f"data:image/svg+xml;base64,{code}", alt, hint)
-
-
-def _short(name: object) -> str:
-    text = str(name).replace("$", r"\$")
-    return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
+_WORD = 13  # characters of a name above a small image
 
 
 def learning_curves(history: dict[str, list[float]], options: TrainOptions) -> list[Picture]:
@@ -87,11 +57,15 @@ def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best:
         axes.axvline(best, color="gray", linestyle=":", label=f"best: epoch {best}")
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xlim(0, 2)
         axes.legend()
 
-    at_best = ", ".join(f"{values[best - 1]:,.4g} in {label}" for label, values in told.items())
-    alt = f"The {what} over {len(history['loss'])} epochs: at epoch {best}, the best by {metric}, {at_best}."
-    return _draw(f"Learning curves: {what}", alt, hint, draw)
+    at_best = ", ".join(f"{readable(values[best - 1])} in {label}" for label, values in told.items())
+    passes = len(history["loss"])
+    over = f"{passes} epoch{'s' * (passes > 1)}"
+    alt = f"The {what} over {over}: at epoch {best}, the best by {metric}, {at_best}."
+    return drawn(f"Learning curves: {what}", alt, hint, draw)
 
 
 def judgement(target: Target, y: Array, predictions: Predictions) -> list[Picture]:
@@ -107,10 +81,10 @@ def judgement(target: Target, y: Array, predictions: Predictions) -> list[Pictur
     if present < 2:
         return found
     classes = [1] if p.shape[1] == 2 else np.argsort(-counts, kind="stable")[:_CURVES].tolist()
-    curves = [(_short(f"{target.name} = {target.classes[k]}"), y == k, p[:, k]) for k in classes if counts[k] > 0]
+    curves = [(short(f"{target.name} = {target.classes[k]}"), y == k, p[:, k]) for k in classes if counts[k] > 0]
     left_out = f" Shown are the {_CURVES} commonest of {present} classes." if present > _CURVES else ""
-    drawn = _roc(curves), _precision_recall(curves), _calibration(curves)
-    return [*found, *(replace(picture, hint=picture.hint + left_out) for picture in drawn)]
+    more = _roc(curves), _precision_recall(curves), _calibration(curves)
+    return [*found, *(replace(picture, hint=picture.hint + left_out) for picture in more)]
 
 
 def _confusion(target: Target, y: Array, p: Array) -> Picture:
@@ -124,7 +98,7 @@ def _confusion(target: Target, y: Array, p: Array) -> Picture:
         axes.set(xlabel="predicted", ylabel="truth")
         if n > _CELLS:
             return
-        names = [_short(c) for c in target.classes]
+        names = [short(c) for c in target.classes]
         turned = 0 if max(map(len, names)) * n < 30 else 60
         axes.set_xticks(range(n), names, rotation=turned, ha="right" if turned else "center")
         axes.set_yticks(range(n), names)
@@ -136,7 +110,13 @@ def _confusion(target: Target, y: Array, p: Array) -> Picture:
     hint = "Rows are the truth, columns what was predicted; the darker, the larger the share of the row."
     if n > _CELLS:
         hint += f" Of more than {_CELLS} classes the counts stand in metrics.json only."
-    return _draw("Confusion matrix", f"{right:.1%} of the rows lie on the diagonal.", hint, draw, 3.4 if n < 6 else 4.4)
+    return drawn(
+        "Confusion matrix",
+        f"{right:.1%} of {len(y):,} test rows lie on the diagonal.",
+        hint,
+        draw,
+        3.4 if n < 6 else 4.4,
+    )
 
 
 Curve = tuple[str, Array, Array]
@@ -151,10 +131,10 @@ def _roc(curves: Sequence[Curve]) -> Picture:
             axes.plot(*_thinned(fpr, tpr), label=f"{name}: {area:.3f}")
         axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
         axes.set(xlabel="false positive rate", ylabel="true positive rate")
-        axes.legend(loc="lower right", fontsize=9)
+        legend_above(axes)
 
     alt = "; ".join(f"{name}: area {area:.3f}" for (name, *_), area in zip(curves, areas, strict=True)) + "."
-    return _draw("ROC", alt, "The area is the chance that a row of the class is ranked above one of another.", draw)
+    return drawn("ROC", alt, "The area is the chance that a row of the class is ranked above one of another.", draw)
 
 
 def _precision_recall(curves: Sequence[Curve]) -> Picture:
@@ -163,10 +143,10 @@ def _precision_recall(curves: Sequence[Curve]) -> Picture:
             precision, recall, _ = metrics.precision_recall_curve(truth, p)
             axes.plot(*_thinned(recall, precision), label=name)
         axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02))
-        axes.legend(loc="lower left", fontsize=9)
+        legend_above(axes)
 
     alt = f"Precision over recall for {len(curves)} class{'es' * (len(curves) > 1)}."
-    return _draw("Precision and recall", alt, "How many false alarms each further find costs.", draw)
+    return drawn("Precision and recall", alt, "How many false alarms each further find costs.", draw)
 
 
 def _calibration(curves: Sequence[Curve]) -> Picture:
@@ -176,10 +156,10 @@ def _calibration(curves: Sequence[Curve]) -> Picture:
             axes.plot(mean, share, marker="o", markersize=4, label=name)
         axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
         axes.set(xlabel="predicted probability", ylabel="share that is so")
-        axes.legend(loc="upper left", fontsize=9)
+        legend_above(axes)
 
     alt = "Predicted probability against the share of rows that are of the class, in ten groups."
-    return _draw("Calibration", alt, "On the dotted line, 70 % means seven times out of ten.", draw)
+    return drawn("Calibration", alt, "On the dotted line, 70 % means seven times out of ten.", draw)
 
 
 def _against(truth: Array, values: Array) -> Picture:
@@ -191,9 +171,9 @@ def _against(truth: Array, values: Array) -> Picture:
         axes.plot(ends, ends, color="gray", linestyle=":")
         axes.set(xlabel="true", ylabel="predicted")
 
-    return _draw(
+    return drawn(
         "Predicted against true",
-        f"{len(rows):,} of {len(truth):,} rows.",
+        f"{len(rows):,} of {len(truth):,} test rows.",
         "The closer to the dotted line, the better.",
         draw,
     )
@@ -208,8 +188,9 @@ def _residuals(truth: Array, values: Array) -> Picture:
         axes.axvline(0, color="gray", linestyle=":")
         axes.set(xlabel="predicted - true", ylabel="rows")
 
-    alt = f"Half of the predictions are off by less than {np.median(np.abs(off)):,.4g}."
-    return _draw("Residuals", alt, "The middle 99 % of the errors; a shift from zero is a bias.", draw)
+    half = readable(float(np.median(np.abs(off))))
+    alt = f"Half of the predictions of {len(off):,} test rows are off by less than {half}."
+    return drawn("Residuals", alt, "The middle 99 % of the errors; a shift from zero is a bias.", draw)
 
 
 def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) -> Picture:
@@ -221,13 +202,15 @@ def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) 
         for place, i in zip(figure.subplots(2, 5).flat, worst, strict=False):
             shown = {"cmap": "gray", "vmin": 0} if x.shape[-1] == 1 else {}
             place.imshow(x[i, ..., 0] if x.shape[-1] == 1 else x[i], **shown)
-            place.set_title(f"{_short(truth[i])}, taken\nfor {_short(predictions.values[i])}", fontsize="small")
+            place.set_title(
+                f"{short(truth[i])[:_WORD]},\ntaken for\n{short(predictions.values[i])[:_WORD]}", fontsize="small"
+            )
         for place in figure.axes:
             place.axis("off")
 
-    named = ", ".join(f"{truth[i]} taken for {predictions.values[i]}" for i in worst)
+    named = ", ".join(f"{short(truth[i])} taken for {short(predictions.values[i])}" for i in worst)
     hint = "Are they odd, or is their class wrong in the data?"
-    return _draw("Worst-predicted test images", f"Ten images: {named}", hint, draw)
+    return drawn("Worst-predicted test images", f"Ten images: {named}", hint, draw)
 
 
 def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Picture:
@@ -235,14 +218,14 @@ def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Pi
     shown = weights[:_BARS][::-1]
 
     def draw(axes: Any, figure: Figure) -> None:
-        axes.barh([_short(name) for name, _, _ in shown], [w for _, w, _ in shown], xerr=[d for _, _, d in shown])
+        axes.barh([short(name) for name, _, _ in shown], [w for _, w, _ in shown], xerr=[d for _, _, d in shown])
         axes.set(xlabel="log loss gained" if classes else "RMSE gained")
 
-    alt = "Most important: " + ", ".join(name for name, _, _ in weights[:5]) + "."
+    alt = "Most important: " + ", ".join(short(name) for name, _, _ in weights[:5]) + "."
     hint = "How much worse predictions of test rows become when a column's values are shuffled between them."
     if len(weights) > _BARS:
         hint += f" Shown are the first {_BARS} of {len(weights)} columns."
-    return _draw("Importance of columns", alt, hint, draw, max(2.4, 0.8 + 0.24 * len(shown)))
+    return drawn("Importance of columns", alt, hint, draw, max(2.4, 0.8 + 0.24 * len(shown)))
 
 
 def trials(found: Sequence[dict[str, Any]], options: TrainOptions) -> Picture:
@@ -259,7 +242,7 @@ def trials(found: Sequence[dict[str, Any]], options: TrainOptions) -> Picture:
         axes.legend()
 
     alt = f"{len(found)} trials, {len(done)} with a value."
-    return _draw("Search", alt, "Trials that lag behind the others are cut short.", draw)
+    return drawn("Search", alt, "Trials that lag behind the others are cut short.", draw)
 
 
 def _thinned(x: Array, y: Array) -> tuple[Array, Array]:

@@ -46,11 +46,18 @@ def _shuffled(fitted: Fitted, inputs: dict[str, Array], name: str, rng: np.rando
     """Prepared rows, with all that comes from a column in another order."""
     order = rng.permutation(len(next(iter(inputs.values()))))
     assert isinstance(fitted.preparation, Preparation)
-    own_input = fitted.preparation.input_of(name)
+    return with_column(fitted.preparation, inputs, name, {key: a[order] for key, a in inputs.items()})
+
+
+def with_column(
+    preparation: Preparation, inputs: dict[str, Array], name: str, others: dict[str, Array]
+) -> dict[str, Array]:
+    """Prepared rows, with all that comes from a column as other rows have it."""
+    own_input = preparation.input_of(name)
     if own_input in inputs:
-        return inputs | {own_input: inputs[own_input][order]}
-    features, own = inputs[FEATURES].copy(), fitted.preparation.features_of(name)
-    features[:, own] = features[order][:, own]
+        return inputs | {own_input: others[own_input]}
+    features, own = inputs[FEATURES].copy(), preparation.features_of(name)
+    features[:, own] = others[FEATURES][:, own]
     return inputs | {FEATURES: features}
 
 

@@ -15,6 +15,7 @@ from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Part
 from pydl.pipeline.fitted import Fitted, Predictions
 from pydl.pipeline.report import latency
+from pydl.pipeline.report.wording import figure
 from pydl.pipeline.target import Target
 
 Array = NDArray[Any]
@@ -132,9 +133,21 @@ def worst_rows(target: Target, test: Part, predictions: Predictions) -> list[dic
     shown = [name for name in test.frame.columns if name != target.name][:_FIELDS]
     found = []
     for i in order:
-        fields = {name: "missing" if pd.isna(v) else str(v) for name, v in test.frame[shown].iloc[i].items()}
-        said = str(predictions.values[i])
+        fields = {name: "missing" if pd.isna(v) else _cell(v) for name, v in test.frame[shown].iloc[i].items()}
+        said = figure(predictions.values[i]) if target.task == "regression" else str(predictions.values[i])
         if predictions.probabilities is not None and chosen is not None:
             said += f" ({predictions.probabilities[i, chosen[i]]:.0%})"
-        found.append({"row": str(test.frame.index[i]), "truth": str(truth[i]), "predicted": said, **fields})
+        found.append(
+            {
+                "row": str(test.frame.index[i]),
+                "truth": figure(truth[i]) if target.task == "regression" else str(truth[i]),
+                "predicted": said,
+                **fields,
+            }
+        )
     return found
+
+
+def _cell(value: Any) -> str:
+    """As a person would have written it: 25 for 25.0, no more than seven digits."""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
