@@ -30,6 +30,12 @@ _IDENTIFIER_NAME = re.compile(
 _NAMELESS = re.compile(r"column 1|row|unnamed: 0(?:\.\d+)*", re.IGNORECASE)  # how a nameless first column is called
 _INDEX_OF_PARQUET = re.compile(r"__index_level_\d+__")
 _YEARS = (1500, 2100)  # whole numbers between them, one after the other, are years
+_COUNTING_NAME = re.compile(  # of what may count up row by row and tell something: a time, or a rank
+    r"(?:.*[_\s.-])?(?:t|tm|time|trend|step|period|epoch|second|minute|hour|day|week|month|quarter|wave|rank|ranking)s?|"
+    r".*[a-z](?:Time|Rank)",
+    re.IGNORECASE,
+)
+_LETTERED = r"[A-Za-z]{0,3}\d+[A-Za-z]?"  # a code of digits and a few letters
 _CODE_NAME = re.compile(r"(?:.*[_\s.-])?(?:zip|zip_?code|postal(?:_?code)?|postcode|plz|id|code)", re.IGNORECASE)
 
 
@@ -131,6 +137,7 @@ def guess(
         for i, name in enumerate(names)
         if name not in left_out
     ]
+    found = _ranks(frame, found)
     return found if any(c.used for c in found) else [_better_than_nothing(c) for c in found]
 
 
@@ -145,6 +152,17 @@ def _is_index(column: pd.Series, name: str, place: int) -> bool:
     x = column.dropna()
     whole = len(x) > 0 and bool((x == np.floor(x)).all()) and x.min() >= 0
     return whole and x.nunique() > 0.5 * len(x)
+
+
+def _ranks(frame: pd.DataFrame, found: list[Column]) -> list[Column]:
+    """The same, but rows have one number: of several in different orders, those that go neither up nor down are ranks."""
+    counting = {c.name: frame[c.name].to_numpy(np.float64) for c in found if c.treatment == _ROW_NUMBERS and not c.note}
+    orders = {tuple(x.argsort()) for x in counting.values()}
+    ranks = {name for name, x in counting.items() if not (steps := np.sign(np.diff(x))).all() or steps.std()}
+    if len(orders) < 2 or not ranks:
+        return found
+    note = "a different number in each row, but not in order of the rows: taken for a rank"
+    return [replace(c, kind="number", treatment=_SCALED, note=note) if c.name in ranks else c for c in found]
 
 
 def _better_than_nothing(column: Column) -> Column:
@@ -215,7 +233,7 @@ class _About:
                     "identifier", "left out: a different number in each row, and the name of an identifier"
                 )
             years = x.min() >= _YEARS[0] and x.max() <= _YEARS[1]
-            if x.max() - x.min() == len(x) - 1 and not years:
+            if x.max() - x.min() == len(x) - 1 and not years and not _COUNTING_NAME.fullmatch(name):
                 return self.column("identifier", _ROW_NUMBERS)
         if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
             return self.of_levels("whole numbers, but by its name a code and not a quantity")
@@ -260,6 +278,8 @@ class _About:
             return self.column("flag", f"1 for {max(words, key=lambda w: w.lower() in values.YES)}, else 0")
         if self.values_are_digits(words):
             return self.of_levels("digits with leading zeros, or too many of them for a number: taken for a code")
+        if self.digits_have_letters(words):
+            return self.of_levels("digits, some of them with letters: taken for a code")
         notation, others = values.number_format(list(words), self.values.attrs.get("notation"))
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
@@ -276,6 +296,13 @@ class _About:
     def values_are_digits(self, words: pd.Series) -> bool:
         digits = words.str.fullmatch(r"\d+")
         return bool(digits.all() and (words.str.match(r"0\d").any() or (words.str.len() > 15).mean() > 0.5))
+
+    def digits_have_letters(self, words: pd.Series) -> bool:
+        """Whether they are codes of digits, such as 007 or 168, that have a letter here and there: 136A, C168."""
+        digits = words.str.fullmatch(r"\d+")
+        if digits.mean() < 0.5 or not words.str.fullmatch(_LETTERED).all():
+            return False
+        return bool(words[digits].str.match(r"0\d").any() or words[~digits].str.match("[A-Za-z]").sum() > 1)
 
     def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
         odd = sum(self.levels[others])

@@ -200,3 +200,39 @@ def test_real_tables(data_dir: Path) -> None:
     assert len(adult) == 14
     assert all(c.used for c in adult.values())
     assert adult["occupation"].missing == 1843
+
+
+@pytest.mark.parametrize("name", ["time", "Time", "t", "week", "trend", "elapsed_time", "Day", "step"])
+def test_a_time_that_counts_the_rows_is_a_number(name: str) -> None:
+    frame = pd.DataFrame({"id": np.arange(N), name: np.arange(N) - 5, "x": RNG.normal(size=N)})
+    assert [c.kind for c in guess(frame)] == ["identifier", "number", "number"]
+
+
+def test_ranks_are_numbers() -> None:
+    frame = pd.DataFrame({"dept": np.arange(N), "Wealth": RNG.permutation(N) + 1, "Crime": RNG.permutation(N) + 1})
+    assert [c.kind for c in guess(frame)] == ["identifier", "number", "number"]
+    assert "rank" in guess(frame)[1].note
+    alike = pd.DataFrame({"a": np.arange(N), "b": np.arange(N)[::-1], "x": RNG.normal(size=N)})
+    assert [c.kind for c in guess(alike)] == ["identifier", "identifier", "number"]
+    one = RNG.permutation(N)
+    copied = pd.DataFrame({"a": one, "b": one + 1, "x": RNG.normal(size=N)})
+    assert [c.kind for c in guess(copied)] == ["identifier", "identifier", "number"]
+    assert column(RNG.permutation(N), "world_rank").kind == "number"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [f"{i % 40:03d}" for i in range(N - 2)] + ["036A", "041A"],  # numbers with leading zeros, two with a letter
+        [f"{i % 40 + 1}" for i in range(N - 3)] + ["c168", "c203", "c168"],  # numbers of stations, some of another net
+    ],
+)
+def test_codes_of_which_some_have_letters(odd: list[str]) -> None:
+    found = column(odd)
+    assert found.kind in ("category", "many")
+    assert "code" in found.note
+
+
+@pytest.mark.parametrize("odd", [["1.5", "2", "c168", "c203"], ["12", "7", "5kg", "6kg"], ["1.5", "007", "c168"]])
+def test_words_among_numbers_are_no_codes(odd: list[str]) -> None:
+    assert column([*odd, *map(str, range(100, 100 + N))]).kind == "number"
