@@ -8,7 +8,7 @@ typedef real square_row __attribute__((vector_size(TURN * sizeof(real))));
 typedef square_row square_row_u __attribute__((aligned(sizeof(real)), may_alias));
 
 /* The first and the second half of two rows, interleaved: places in the one, then in the other. */
-#if defined(PD_ISA_avx512)
+#if PD_VBYTES == 64
 #define FIRST_HALVES 0, 8, 1, 9, 2, 10, 3, 11
 #define SECOND_HALVES 4, 12, 5, 13, 6, 14, 7, 15
 #else
