@@ -29,19 +29,19 @@ from pydl.layers import Input
 from pydl.models import Model, Sequential
 
 if TYPE_CHECKING:
-    from pydl import datasets  # by __getattr__: few programs need it
+    from pydl import datasets, saving  # by __getattr__: few programs need them
 
 __version__: str
 
 __all__ = [
     "FormatError", "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "config", "constraints",
-    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "regularizers",
+    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "regularizers", "saving",
     "show_config", "utils",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("datasets", "pipeline"):
+    if name in ("datasets", "pipeline", "saving"):
         return importlib.import_module(f"pydl.{name}")
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
         from importlib.metadata import version

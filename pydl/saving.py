@@ -28,9 +28,14 @@ import numpy as np
 
 from pydl._base import safetensors
 from pydl._base.errors import FormatError, memory_errors
+from pydl._base.missing import missing
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
+
+__all__ = [
+    "load_checkpoint", "load_model", "load_weights", "save_checkpoint", "save_model", "save_weights",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from pydl.models import Model
@@ -43,6 +48,10 @@ _T = TypeVar("_T")
 
 Weights = Mapping[str, np.ndarray]
 Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a file
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name, __all__)
 
 
 @memory_errors

@@ -8,6 +8,11 @@ NAMES = {
         initializers layers legacy losses metrics mixed_precision models name_scope ops optimizers preprocessing
         quantizers random regularizers remat saving src tree utils version visualization wrappers
     """,
+    "saving": """
+        CustomObjectScope KerasFileEditor custom_object_scope deserialize_keras_object get_custom_objects
+        get_registered_name get_registered_object load_model load_weights register_keras_serializable save_model
+        save_weights serialize_keras_object
+    """,
     "activations": """
         celu deserialize elu exponential gelu get glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu
         linear log_sigmoid log_softmax mish relu relu6 selu serialize sigmoid silu soft_shrink softmax softplus softsign

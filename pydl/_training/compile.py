@@ -129,7 +129,10 @@ def resolve_metrics(
                     raise ValueError(f"compile: {what}: expected names, classes or Metric instances, got None")
                 if any(c.metric is metric for c in compiled):
                     raise ValueError(f"compile: {what}: {metric.name!r} is given twice; make a metric for each use")
-                name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
+                output = f"{names[i]}_" if len(names) > 1 else ""
+                name = output + metric.name
+                if is_weighted and any(c.name == name for c in compiled):
+                    name = f"{output}weighted_{metric.name}"  # as in Keras
                 compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
     return compiled
 

@@ -84,6 +84,7 @@ class Trainer(Layer):
             metrics. A loss in NumPy of your own gets targets as they are, of any shape.
         metrics, weighted_metrics : list, or list of lists or dict of lists by output
             Names ("accuracy"), metrics, or functions of (y_true, y_pred). Sample and class weights count in the latter.
+            One that is in both is reported as "accuracy" and "weighted_accuracy".
         loss_weights : float, or list or dict by output
             The total loss is the sum of the losses times these (and the regularizers' penalties).
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss

@@ -110,14 +110,17 @@ class Layer(Configurable):
         shape: Sequence[int],
         initializer: Any = "glorot_uniform",
         *,
-        name: str,
+        name: str | None = None,
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
         layout: type[Layout] = Layout,
     ) -> Variable:
-        """Make a weight of this layer; call it from `build`."""
-        if any(v.name == name for v in self._variables):
+        """Make a weight of this layer; call it from `build`. Without a name it is "weight", then "weight_1" and on."""
+        taken = {v.name for v in self._variables}
+        if name is None:
+            name = next(n for n in ("weight", *(f"weight_{i + 1}" for i in range(len(taken)))) if n not in taken)
+        if name in taken:
             raise ValueError(f'layer "{self.name}": it already has a weight named {name!r}; choose another name')
         variable = Variable(
             shape, self.dtype, name, trainable=trainable, layout=layout,

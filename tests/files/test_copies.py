@@ -102,3 +102,18 @@ def test_a_copy_of_an_optimizer_that_took_steps_is_refused_by_other_models_too(w
     model.train_on_batch(X, Y)
     with pytest.raises(ValueError, match="1 steps on model"):
         chain().compile(WAYS[way](optimizer), "mse")
+
+
+def test_weights_need_no_names() -> None:
+    """Programs written for Keras leave them out; those given count as taken."""
+
+    class Nameless(pydl.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.add_weight((2,), "ones")
+            self.add_weight((2,), "ones", name="weight_2")
+            for _ in range(2):
+                self.add_weight((2,), "zeros")
+
+    layer = Nameless(name="l")
+    layer.build((None, 2))
+    assert [v.path for v in layer.weights] == ["l/weight", "l/weight_2", "l/weight_1", "l/weight_3"]

@@ -178,7 +178,7 @@ def f1(y_true: Any, y_pred: Any) -> Any:
 
 
 BETTER = [
-    ("val_accuracy_1", True, {"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}),
+    ("val_weighted_accuracy", True, {"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}),
     ("val_hits", True, {"metrics": [M.BinaryAccuracy(name="hits")]}),
     ("val_distance_to_acc", False, {"metrics": [M.MeanAbsoluteError(name="distance_to_acc")]}),
     ("accuracy_mse", False, {}),

@@ -274,3 +274,19 @@ def test_a_layer_on_arrays() -> None:
     got = layer(X)
     np.testing.assert_allclose(got, np.maximum(X @ layer.kernel.numpy() + layer.bias.numpy(), 0), rtol=1e-12)
     np.testing.assert_array_equal(L.Add()([X, X]), 2 * X)
+
+
+def test_a_metric_that_is_in_both_lists_is_named_as_keras_does() -> None:
+    inputs = pydl.Input((2,))
+    model = pydl.Model(inputs, [pydl.layers.Dense(1, name=name)(inputs) for name in "pq"])
+    model.compile(
+        "sgd",
+        "mse",
+        metrics={"p": ["mae", pydl.metrics.MeanAbsoluteError()]},
+        weighted_metrics={"p": ["mae"] * 2, "q": ["mae"]},
+    )
+    x = np.ones((3, 2))
+    figures = model.evaluate(x, [x[:, :1], x[:, :1]], verbose=0, return_dict=True)
+    assert list(figures)[3:] == [
+        "p_mae", "p_mean_absolute_error", "p_weighted_mae", "p_weighted_mae_1", "q_mae",
+    ]  # fmt: skip

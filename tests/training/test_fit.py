@@ -40,10 +40,10 @@ def test_history_is_that_of_a_numpy_loop(weights: Array | None, batch: int) -> N
     h = model.fit(X, Y, batch_size=batch, epochs=3, shuffle=False, sample_weight=weights, verbose=0)
     expected = numpy_fit(reference, X, Y, weights, epochs=3, batch=min(batch, ROWS))
     assert h.epoch == [0, 1, 2]
-    assert list(h.history) == ["loss", "mae", "mae_1"]
+    assert list(h.history) == ["loss", "mae", "weighted_mae"]
     np.testing.assert_allclose(h.history["loss"], expected["loss"], rtol=RTOL)
     np.testing.assert_allclose(h.history["mae"], expected["mae"], rtol=RTOL)
-    np.testing.assert_allclose(h.history["mae_1"], expected["weighted"], rtol=RTOL)
+    np.testing.assert_allclose(h.history["weighted_mae"], expected["weighted"], rtol=RTOL)
     assert_same_weights(model, reference)
 
 

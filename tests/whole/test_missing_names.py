@@ -15,6 +15,7 @@ import pydl
         (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "plot_model"),
         (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "reshape"),
         (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
+        (pydl.saving, "register_keras_serializable"),
     ],
 )  # fmt: skip
 def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:
