@@ -155,8 +155,13 @@ def _is_index(column: pd.Series, name: str, place: int) -> bool:
 
 
 def _ranks(frame: pd.DataFrame, found: list[Column]) -> list[Column]:
-    """The same, but rows have one number: of several in different orders, those that go neither up nor down are ranks."""
-    counting = {c.name: frame[c.name].to_numpy(np.float64) for c in found if c.treatment == _ROW_NUMBERS and not c.note}
+    """The same, but rows have one number: of several in different orders, those that go up and down are ranks."""
+    places = {str(name): i for i, name in enumerate(frame.columns)}
+    counting = {
+        c.name: frame.iloc[:, places[c.name]].to_numpy(np.float64, na_value=np.nan)
+        for c in found
+        if c.treatment == _ROW_NUMBERS and not c.note
+    }
     orders = {tuple(x.argsort()) for x in counting.values()}
     ranks = {name for name, x in counting.items() if not (steps := np.sign(np.diff(x))).all() or steps.std()}
     if len(orders) < 2 or not ranks:
