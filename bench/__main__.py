@@ -31,6 +31,7 @@ from bench import (
     predict,
     readme,
     rivals,
+    rows,
     steps,
     threads,
 )
@@ -39,7 +40,7 @@ from bench.timing import Setting
 from pydl import config
 
 PARTS: dict[str, Any] = {
-    "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "plan": plans,
+    "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "rows": rows, "plan": plans,
     "memory": memory, "import": imports, "threads": threads, "grid": grid, "estimators": estimators,
     "neighbours": neighbours,
 }  # fmt: skip

@@ -32,6 +32,7 @@ from bench import (
     predict,
     readme,
     rivals,
+    rows,
     steps,
     table,
     timing,
@@ -341,6 +342,13 @@ def test_command_line_of_a_checkout_that_is_not_built(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_rows() -> None:
+    pytest.importorskip("skops")
+    found = rows.run(INSTANT)
+    assert [row["what"] for row in found] == ["a dict", "a frame of one row", "a frame of 1,000 rows"]
+    assert all(row["ms"]["median"] > 0 for row in found)
+
+
 def test_parts_say_what_they_measure() -> None:
-    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, steps):
+    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps):
         assert len((part.__doc__ or "").partition("\n")[0]) > 40
