@@ -33,7 +33,7 @@ def folds(
         raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")
     found = []
     for k, (inside, outside) in enumerate(in_turn(y, options.cv, target, options.seed)):
-        share = watch.share(options.cv - k + 1)  # folds to come, and the training after them
+        share = watch.share(options.cv - k + 1 + options.refit)  # folds to come, and the trainings after them
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, share, f"fold {k + 1} of {options.cv}")
         held_out = frame.iloc[outside]
         truth, _ = outcome.fitted.target.encode(held_out[target.name])

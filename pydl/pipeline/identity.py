@@ -10,8 +10,8 @@ from typing import Any
 from pydl.data.images import files
 from pydl.pipeline.options import TrainOptions
 
-# Where it goes, how fast; a search goes on with more trials, each of one network.
-_NO_MATTER = ("out", "threads", "tune", "ensemble")
+# Where it goes, how fast; a search goes on with more trials, each of one network, whatever is made of them.
+_NO_MATTER = ("out", "threads", "tune", "ensemble", "refit")
 
 
 def identity(options: TrainOptions) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
     model, networks, interrupted = fit_members(
-        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options, watch,
-        "training",
+        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options,
+        watch.share(1 + options.refit), "training",
     )  # fmt: skip
     return Outcome(
         Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes, networks=networks,

@@ -39,7 +39,8 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     ValueError
         A file that cannot be used; options that need all of it in memory.
     """
-    for option, given in (("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1)):
+    for option, given in (("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1),
+                          ("--refit", options.refit)):  # fmt: skip
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
     if options.target is None:

@@ -19,6 +19,7 @@ from pydl.pipeline.images import looks_like_images
 from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.refit import refit
 from pydl.pipeline.run import STREAM, Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
@@ -62,8 +63,10 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
         if options.time_budget is not None:
             watch = Budget(watch, options.time_budget, begin)
         outcome = _outcome(options, run, watch)
-        outcome.notes.extend(watch.told(watch.notes()))
         run.keep(outcome.fitted, options)
+        if options.refit:
+            outcome = refit(run, options, outcome, watch)
+        outcome.notes.extend(watch.told(watch.notes()))
         conclude(run, options, outcome, begin, watch)
         stream.remove(run.path / STREAM)
     return Run.open(options.out)
@@ -94,7 +97,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     if options.tune:
         trials, options = tuning.search(frame, y, target, columns, options, run, watch.share(2))
     folds = crossval.folds(frame, y, target, columns, options, watch) if options.cv else None
-    outcome = fit(frame, y, target, columns, options, watch, "training")
+    outcome = fit(frame, y, target, columns, options, watch.share(1 + options.refit), "training")
     preparation, seen = outcome.fitted.preparation, Seen()
     assert isinstance(preparation, Preparation)
     test = prepared(held_out, preparation, outcome.fitted.target, seen)
