@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pydl.cli.output import print_figures, print_json, tell
-from pydl.cli.train import shown
+from pydl.cli.train import shown, title
 
 
 def command(
@@ -27,5 +27,5 @@ def command(
     tell(shlex.join(opened.options().command()))
     tell(f"{info['started']}, {info['seconds']} s, pydl {info['versions']['pydl']}")
     opened.fitted().model.summary(tell)
-    print_figures(shown(metrics), "on the test rows")
+    print_figures(shown(metrics), title(metrics))
     tell(str(opened.path / names.REPORT))

@@ -49,6 +49,7 @@ def command(
     tune: Annotated[int, typer.Option(metavar="N", help="Search settings in N trials.")] = DEFAULTS.tune,
     ensemble: Annotated[int | None, typer.Option(metavar="N", help="Average N networks; few rows: several.")] = None,
     time_budget: Annotated[float | None, typer.Option(metavar="S", help="End training after S seconds.")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Once judged, train on all rows.")] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = DEFAULTS.seed,
     threads: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,
@@ -79,9 +80,15 @@ def command(
         print_json(metrics)
     else:
         print_figures(shown(metrics), "on the test rows" + ", weighted" * ("weight" in metrics["test"]))
+        print_figures(shown(metrics), title(metrics))
         tell(str(run.path / names.REPORT))
     if run.json(names.INFO)["interrupted"]:
         raise SystemExit(130)
+
+
+def title(metrics: dict[str, Any]) -> str:
+    """What the figures are of."""
+    return "on the test rows" + (", before the model was trained again on all rows" if "of" in metrics else "")
 
 
 def shown(metrics: dict[str, Any]) -> dict[str, Any]:

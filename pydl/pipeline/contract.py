@@ -129,6 +129,8 @@ class Outcome:
         What was chosen where the options left it open or a search decided: sizes, rate, dropout, rows of a step.
     networks : list of Trained
         Each of those whose mean is the model.
+    refit : dict or None
+        What a later training on all rows was, if there was one: `rows`, `epochs` of each network and a `note`.
     """
 
     fitted: Fitted
@@ -144,3 +146,4 @@ class Outcome:
     settings: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
     networks: list[Trained] = field(default_factory=list)
+    refit: dict[str, Any] | None = None

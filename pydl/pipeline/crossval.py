@@ -43,7 +43,7 @@ def folds(
     found = []
     for k, (inside, outside) in enumerate(in_turn(y, count, target, options.seed, frame.index, parting)):
         what = f"fold {k + 1} of {count}"
-        share = watch.share(count - k + 1)  # folds to come, and the training after them
+        share = watch.share(count - k + 1 + options.refit)  # folds to come, and the trainings after them
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, share, what, parting=parting)
         held_out = frame.iloc[outside]
         truth, _ = outcome.fitted.target.encode(held_out[target.name])

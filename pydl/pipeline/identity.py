@@ -12,8 +12,8 @@ from pydl.pipeline.held import Held
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.places import located, part
 
-# Where it goes, how fast; a search goes on with more trials, each of one network.
-_NO_MATTER = ("out", "threads", "tune", "ensemble")
+# Where it goes, how fast; a search goes on with more trials, each of one network, whatever is made of them.
+_NO_MATTER = ("out", "threads", "tune", "ensemble", "refit")
 
 
 def identity(options: TrainOptions) -> dict[str, Any]:

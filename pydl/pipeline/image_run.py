@@ -59,8 +59,8 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
     models, networks, interrupted = fit_members(
-        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options, watch,
-        "training",
+        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options,
+        watch.share(1 + options.refit), "training",
     )  # fmt: skip
     model = averaged(models)
     target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))

@@ -48,6 +48,8 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     outcome.notes.extend(watch.told(verdict(target.task, both, figures["intervals"])))
     if outcome.folds is not None:
         figures["cross_validation"] = outcome.folds
+    if outcome.refit is not None:
+        figures["of"] = outcome.refit["note"]
 
     run.write_json(names.METRICS, figures)
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
@@ -67,6 +69,7 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
         "threads": pydl.config.get_num_threads(),
         "interrupted": outcome.interrupted,
         "time_budget": options.time_budget,
+        "refit": outcome.refit,
         "notes": outcome.notes,
     }
     watch.say("writing the report")

@@ -87,6 +87,9 @@ class TrainOptions:
     time_budget : float or None
         Seconds after which trainings end, counted from the start of the run; reading, judging and the report come on
         top. A search gets half of it, folds and networks equal parts of what is left.
+    refit : bool
+        After the rows held out have told how good the model is, train one like it on all rows, for the number of epochs
+        that was found best; that one is the model of the run.
     seed : int
     threads : int or None
         At most; they change no bit of the result.
@@ -136,6 +139,7 @@ class TrainOptions:
     tune: int = 0
     ensemble: int | None = None
     time_budget: float | None = None
+    refit: bool = False
     seed: int = 0
     threads: int | None = None
     stream: bool = False

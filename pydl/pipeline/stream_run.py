@@ -43,7 +43,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     """
     for option, given in (
         ("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1),
-        ("--weights", options.weights),
+        ("--weights", options.weights), ("--refit", options.refit),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")

@@ -21,6 +21,7 @@ from pydl.pipeline.judging import conclude
 from pydl.pipeline.options import TrainOptions, one_of
 from pydl.pipeline.places import at_hand
 from pydl.pipeline.preparation import Preparation
+from pydl.pipeline.refit import refit
 from pydl.pipeline.run import STREAM, Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
@@ -70,8 +71,10 @@ def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -
         if options.time_budget is not None:
             watch = Budget(watch, options.time_budget, begin)
         outcome = _outcome(options, run, watch)
-        outcome.notes.extend(watch.told(watch.notes()))
         run.keep(outcome.fitted, options)
+        if options.refit:
+            outcome = refit(run, options, outcome, watch)
+        outcome.notes.extend(watch.told(watch.notes()))
         conclude(run, options, outcome, begin, watch)
         stream.remove(run.path / STREAM)
     return Run.open(options.out)
@@ -122,7 +125,8 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         folds = crossval.folds(whole, whole_y, target, columns, options, watch, parting)
     elif options.cv:
         folds = crossval.folds(frame, y, target, columns, options, watch, parting)
-    outcome = fit(frame, y, target, columns, options, watch, "training", parting=parting)
+    share = watch.share(1 + options.refit)
+    outcome = fit(frame, y, target, columns, options, share, "training", parting=parting)
     preparation, seen = outcome.fitted.preparation, Seen()
     assert isinstance(preparation, Preparation)
     test = prepared(held_out, preparation, outcome.fitted.target, seen, options.weights)

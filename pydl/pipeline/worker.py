@@ -129,10 +129,12 @@ def _in_parts(
 def fit_members(
     build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: Target, options: TrainOptions,
     watch: Watch, what: str, extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
+    epochs: Sequence[int] | None = None,
 ) -> tuple[list[pydl.Model], list[Trained], bool]:  # fmt: skip
     """A network for each of `members`, from seeds of their own, how each went, and whether Ctrl-C ended it.
 
-    After Ctrl-C, those that were trained for an epoch at least.
+    After Ctrl-C, those that were trained for an epoch at least. `epochs` says how many each is trained for, whatever
+    they bring.
     """
     models: list[pydl.Model] = []
     networks: list[Trained] = []
@@ -140,8 +142,9 @@ def fit_members(
         pydl.utils.set_random_seed((options.seed + k) % _SEEDS)
         model = build()
         name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
+        exactly, share = None if epochs is None else epochs[k], watch.share(len(members) - k)
         try:
-            networks.append(fit_model(model, parts, target, options, watch.share(len(members) - k), name, extra, warm))
+            networks.append(fit_model(model, parts, target, options, share, name, extra, warm, exactly))
         except KeyboardInterrupt:
             if not models:
                 raise
@@ -200,20 +203,21 @@ def prepared(
 
 def fit_model(
     model: pydl.Model, parts: dict[str, Part], target: Target, options: TrainOptions, watch: Watch, what: str,
-    extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
+    extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0, exactly: int | None = None,
 ) -> Trained:  # fmt: skip
     """Train on "train" until "validation" gets no better; the best epoch's weights stay, after Ctrl-C as well.
 
-    `warm` steps are taken before any epoch may be the best.
+    `warm` steps are taken before any epoch may be the best. With `exactly`, so many epochs are run, and the last one's
+    weights stay.
     """
     train, validation = parts["train"], parts.get("validation")
     history = pydl.callbacks.History()
     batch_size = settings(options, len(train.y))["batch_size"]
     steps = -(-len(train.y) // batch_size)
-    epochs, patience = options.passes(steps)
+    epochs, patience = options.passes(steps) if exactly is None else (exactly, exactly)
     best = selection.stopping(
         options, target, train.batches, None if validation is None else validation.batches, patience,
-        min(warm // steps, epochs - 1),
+        min(warm // steps, epochs - 1) if exactly is None else epochs,
     )  # fmt: skip
     weights = class_weights(train.y, target, train.weights) if options.class_weight == "balanced" else None
     held_out = None if validation is None else (validation.inputs, validation.y, even(validation.weights))
