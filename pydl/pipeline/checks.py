@@ -51,9 +51,8 @@ def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     """Whether rows that are to be split by chance follow each other in time."""
     for name, time in _times(frame, columns):
         time = time[~np.isnan(time)]
-        steps = np.diff(time)
-        up, down = int((steps > 0).sum()), int((steps < 0).sum())
-        if up + down >= _STEPS and max(up, down) >= _ORDERED * (up + down):
+        up, down = _steps(time)
+        if _ordered(time):
             found = f'rows are in order of time ("{name}")'
         elif len(time) >= _FEWEST and _regular(time):
             found = f'rows are a time series ("{name}"), though not in its order'
@@ -113,6 +112,18 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
                 time = time * 100 + frame[part].to_numpy(np.float64, na_value=np.nan)
             found.append((c.name, time))
     return found
+
+
+def _steps(time: Array) -> tuple[int, int]:
+    """How many steps from row to row go up, and how many down."""
+    steps = np.diff(time)
+    return int((steps > 0).sum()), int((steps < 0).sum())
+
+
+def _ordered(time: Array) -> bool:
+    """Whether nearly all of the steps from row to row go one way."""
+    up, down = _steps(time)
+    return up + down >= _STEPS and max(up, down) >= _ORDERED * (up + down)
 
 
 def _regular(time: Array) -> bool:
@@ -176,9 +187,11 @@ def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Seq
     if len(train) < _FEWEST:
         return []
     y, y_test = target.encode(train[target.name])[0], target.encode(test[target.name])[0]
+    times = _times(train, columns) if target.task == "regression" else []
+    axes = {name for name, time in times if _ordered(time[~np.isnan(time)])}  # of a series, known before its values
     figure = "R2" if target.task == "regression" else "ROC AUC"
     found = []
-    for c in [c for c in columns if c.used and c.name in test.columns][:_COLUMNS]:
+    for c in [c for c in columns if c.used and c.name in test.columns and c.name not in axes][:_COLUMNS]:
         x, x_test = (_as_one_number(frame[c.name], c) for frame in (train, test))
         if c.kind in ("category", "many"):
             if train is test:

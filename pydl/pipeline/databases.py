@@ -131,7 +131,7 @@ def _connect_duckdb(path: Path) -> Any:
     except ImportError:
         raise ValueError(f"{path}: a DuckDB file needs duckdb: pip install duckdb; or save it as Parquet") from None
     # Queries must not read other files or the web, nor bring extensions; the lock keeps them from changing that.
-    safe = {
+    safe: dict[str, Any] = {
         "enable_external_access": "false", "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false", "lock_configuration": "true",
     }  # fmt: skip

@@ -52,8 +52,9 @@ def _headline(task: str, mine: Mapping[str, Any]) -> str | None:
 
 def _no_better(task: str, mine: Mapping[str, Any], constant: Mapping[str, Any], intervals: Intervals) -> bool:
     """Whether no figure is beyond doubt better than the constant's."""
-    if task == "regression":
-        return bool(intervals.get("rmse", [0, mine["rmse"]])[1] >= constant["rmse"])
+    if task == "regression":  # an R2 of 0 is the best of all constants
+        r2 = intervals.get("r2", [0.0])[0]
+        return bool(intervals.get("rmse", [0, mine["rmse"]])[1] >= constant["rmse"] and r2 <= 0)
     accuracy = intervals.get("accuracy", [mine["accuracy"]])[0]
     loss = intervals.get("log_loss", [0, mine["log_loss"]])[1]
     area = intervals.get("roc_auc", [mine["roc_auc"] or 0.0])[0]

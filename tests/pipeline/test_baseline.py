@@ -184,3 +184,10 @@ def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
         notes = verdict("classification", figures, {"pydl": mine.intervals()})
         told += len(notes) == 1 and notes[0].startswith("no better than a constant")
     assert told >= 14
+
+
+@pytest.mark.parametrize(("low", "better"), [(0.02, True), (-0.02, False)])
+def test_an_r2_beyond_doubt_above_0_is_better_than_a_constant(low: float, better: bool) -> None:
+    figures = {"constant": regression(-0.01, 1.0), "pydl": regression(0.08, 0.96)}
+    notes = verdict("regression", figures, {"pydl": {"r2": [low, 0.14], "rmse": [0.9, 1.02]}})
+    assert notes == [] if better else notes[0].startswith("no better than a constant")

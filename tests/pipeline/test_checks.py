@@ -155,3 +155,15 @@ def test_columns_that_are_left_out_are_said_with_the_reason() -> None:
     assert note == (
         'columns left out: "same" (always 1), "key" (400 different values in 400 rows), "nothing" (no value in it)'
     )
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("when", [DAYS.astype(str), 1600 + np.arange(N)], ids=["dates", "years"])
+def test_the_time_of_a_series_is_no_leak_of_its_values(task: str, when: Any) -> None:
+    rng = np.random.default_rng(7)
+    series = np.arange(N) / 10 + np.sin(np.arange(N))
+    y = series if task == "regression" else np.where(np.arange(N) < N / 2 + 2, "early", "late")
+    frame = pd.DataFrame({"year": when, "x": rng.normal(size=N), "y": y})
+    train, test = frame[np.arange(N) % 4 > 0], frame[np.arange(N) % 4 == 0]
+    notes = checks.of_split(train, test, Target.fit(frame["y"]), guess(frame, "y"))
+    assert any("by itself" in note for note in notes) == (task == "classification")

@@ -60,7 +60,7 @@ def write_report(
         predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
         pictures += figures.judgement(target, test.y, predictions)
         if target.task == "regression":
-            pictures += _residuals(outcome, predictions, getattr(options, "time", None))
+            pictures += _residuals(outcome, predictions, options.time)
         elif len(target.classes) == 2 and predictions.probabilities is not None:
             chosen = thresholds.table(test.y == 1, predictions.probabilities[:, 1])
         weights = importance.permutation(fitted, test, options.seed)

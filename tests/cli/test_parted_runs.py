@@ -1,0 +1,139 @@
+"""Runs whose rows are parted by time, by group or as the file says: what is judged, recorded and done with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pydl import cli
+from pydl.pipeline.run import REPORT
+
+SOON = ["--epochs", "2", "--hidden", "4"]
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty report: what is in it is not the matter here, and it takes most of a short run's time."""
+    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
+
+
+def train(out: Path, data: Path, target: str, *more: object) -> dict[str, Any]:
+    """A short run's info.json."""
+    assert cli.main(["train", str(data), "--target", target, *SOON, "--out", str(out), *map(str, more)]) == 0
+    info: dict[str, Any] = json.loads((out / "info.json").read_text())
+    return info
+
+
+def judged(out: Path) -> list[int]:
+    """The rows of the file that were judged on."""
+    return sorted(pd.read_csv(out / "predictions.csv")["row"])
+
+
+def visits(rows: int = 240) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=rows)
+    return pd.DataFrame({
+        "patient_id": rng.integers(100, 130, rows), "x": x, "kind": rng.choice(["a", "b"], rows),
+        "fold": np.arange(rows) % 3, "part": np.array(["train", "val", "test"])[rng.integers(0, 3, rows)],
+        "y": np.where(x + rng.normal(size=rows) > 0, "yes", "no"),
+    })  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    visits().to_csv(tmp_path / "visits.csv", index=False)
+    return tmp_path / "visits.csv"
+
+
+def test_transformers_by_time(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.read_csv(data_dir / "etth1.csv")[::5].sample(frac=1, random_state=0)
+    frame.to_csv(tmp_path / "mixed.csv", index=False)
+    info = train(tmp_path / "run", tmp_path / "mixed.csv", "OT", "--time", "date", "--cv", "2", "--tune", "2")
+    latest = np.flatnonzero(frame["date"] >= "2018-02-01 15:00:00")
+    assert judged(tmp_path / "run") == sorted(latest)
+    split = info["split"]
+    assert split["how"] == 'by time, the latest by "date"'
+    assert split["rows"] == {"train": 2369, "validation": 418, "test": 697}
+    assert split["moments"]["test"] == ["2018-02-01 15:00:00", "2018-06-26 15:00:00"]
+    assert split["moments"]["validation"][1] < split["moments"]["test"][0]
+    assert not any("time series" in note or "in order of time" in note for note in info["notes"])
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert [fold["rows"] for fold in metrics["cross_validation"]["folds"]] == [929, 929]
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(tmp_path / "run"), str(data_dir / "etth1.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 17420
+    by_chance = train(tmp_path / "chance", tmp_path / "mixed.csv", "OT")
+    assert by_chance["split"] == {"how": "by chance", "rows": {"train": 2369, "validation": 418, "test": 697}}
+    assert any('--time "date" holds out the latest' in note for note in by_chance["notes"])
+
+
+def test_passengers_of_one_fare_and_classes_as_folds(data_dir: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(data_dir / "titanic.csv")
+    info = train(tmp_path / "fare", data_dir / "titanic.csv", "survived", "--drop", "alive", "--group", "fare")
+    test = frame.index.isin(judged(tmp_path / "fare"))
+    assert not set(frame["fare"][test]) & set(frame["fare"][~test])
+    assert 150 < test.sum() < 210
+    assert sum(info["split"]["groups"].values()) == frame["fare"].nunique()
+    info = train(tmp_path / "class", data_dir / "titanic.csv", "survived", "--drop", "alive", "--fold", "pclass")
+    metrics = json.loads((tmp_path / "class" / "metrics.json").read_text())
+    assert [fold["rows"] for fold in metrics["cross_validation"]["folds"]] == [216, 184, 491]
+    assert info["split"]["folds"] == {"train": ["1"], "validation": ["2"], "test": ["3"]}
+    assert info["split"]["rows"] == {"train": 216, "validation": 184, "test": 491}
+
+
+@pytest.mark.parametrize("option", ["--group patient_id", "--fold fold", "--fold part", "--split time"])
+def test_a_run_is_reproduced_and_used(
+    option: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = train(tmp_path / "run", data, "y", *option.split())
+    assert sum(info["split"]["rows"].values()) == 240
+    assert not any("--group" in note or "--fold" in note for note in info["notes"])
+    assert cli.main(["train", "--config", str(tmp_path / "run" / "config.json"), "--out", str(tmp_path / "again")]) == 0
+    for name in ("predictions.csv", "metrics.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    column = option.split()[1]
+    visits().drop(columns=[column, "y"], errors="ignore").to_csv(tmp_path / "new.csv", index=False)
+    visits().drop(columns=column, errors="ignore").to_csv(tmp_path / "known.csv", index=False)
+    capsys.readouterr()
+    assert (
+        cli.main(["predict", str(tmp_path / "run"), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 0
+    )
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 240
+    assert cli.main(["evaluate", str(tmp_path / "run"), str(tmp_path / "known.csv"), "--json"]) == 0
+
+
+def test_notes_suggest_what_would_part_the_rows(data: Path, tmp_path: Path) -> None:
+    notes = "\n".join(train(tmp_path / "run", data, "y")["notes"])
+    assert '--group "patient_id" keeps each on one side' in notes
+    assert '--fold "part" does as it says' in notes
+
+
+def test_groups_of_the_rows_to_judge_on_are_named(data: Path, tmp_path: Path) -> None:
+    test = visits()[:60].assign(patient_id=lambda t: t["patient_id"] + 15)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    info = train(tmp_path / "run", data, "y", "--group", "patient_id", "--test", tmp_path / "test.csv")
+    known = set(test["patient_id"]) & set(visits()["patient_id"])
+    assert f'{len(known)} of the {test["patient_id"].nunique()} groups of --test ("patient_id") are' in str(
+        info["notes"]
+    )
+    assert set(info["split"]["groups"]) == {"train", "validation"}
+    assert info["split"]["rows"]["test"] == 60
+
+
+def test_rows_in_pieces_are_counted_and_not_parted(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = train(tmp_path / "run", data, "y", "--stream")["split"]
+    assert split["how"] == "by chance"
+    assert sum(split["rows"].values()) == 240
+    capsys.readouterr()
+    for option in ("--time", "--group", "--fold"):
+        assert (
+            cli.main(["train", str(data), "--target", "y", option, "x", "--stream", "--out", str(tmp_path / "r")]) == 1
+        )
+        assert capsys.readouterr().err.count("\n") == 1
