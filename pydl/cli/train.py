@@ -79,7 +79,6 @@ def command(
     if as_json:
         print_json(metrics)
     else:
-        print_figures(shown(metrics), "on the test rows" + ", weighted" * ("weight" in metrics["test"]))
         print_figures(shown(metrics), title(metrics))
         tell(str(run.path / names.REPORT))
     if run.json(names.INFO)["interrupted"]:
@@ -88,7 +87,8 @@ def command(
 
 def title(metrics: dict[str, Any]) -> str:
     """What the figures are of."""
-    return "on the test rows" + (", before the model was trained again on all rows" if "of" in metrics else "")
+    again = ", before the model was trained again on all rows" if "of" in metrics else ""
+    return "on the test rows" + ", weighted" * ("weight" in metrics["test"]) + again
 
 
 def shown(metrics: dict[str, Any]) -> dict[str, Any]:
