@@ -45,6 +45,12 @@ def test_thresholds_are_those_of_scikit_learn(rare: float) -> None:
         assert any(abs(t.share - share) < 0.003 for t in found), "about so many rows, the highest ranked"
 
 
+def test_the_threshold_in_use_is_among_them() -> None:
+    positive, p = np.array([False, True, False, True]), np.array([0.1, 0.4228, 0.42, 0.9])
+    of_this_run = [t for t in thresholds.table(positive, p, 0.4228) if t.at == 0.4228]
+    assert [(t.precision, t.recall) for t in of_this_run] == [(1.0, 1.0)]
+
+
 def test_one_class_alone_has_no_thresholds() -> None:
     assert thresholds.table(np.ones(9, bool), np.linspace(0, 1, 9)) == []
     assert thresholds.table(np.zeros(9, bool), np.linspace(0, 1, 9)) == []

@@ -56,13 +56,14 @@ def write_report(
     pictures = figures.learning_curves(history, options)
     pictures.append(distributions.of_target(target, outcome.parts))
     chosen: list[thresholds.Threshold] = []
+    used = 0.5 if target.threshold is None else target.threshold
     if len(test.y):
         predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
         pictures += figures.judgement(target, test.y, predictions)
         if target.task == "regression":
             pictures += _residuals(outcome, predictions, options.time)
         elif len(target.classes) == 2 and predictions.probabilities is not None:
-            chosen = thresholds.table(test.y == 1, predictions.probabilities[:, 1])
+            chosen = thresholds.table(test.y == 1, predictions.probabilities[:, 1], used)
         weights = importance.permutation(fitted, test, options.seed)
         found = slices.look(fitted, test, predictions, outcome.columns)
         rows = slices.worst_rows(target, test, predictions)
@@ -82,7 +83,7 @@ def write_report(
         target=target,
         command=shlex.join(options.command()), info=info, metrics=metrics, shown=shown, headlines=_HEADLINES,
         columns=outcome.columns[:_MOST], more_columns=max(0, len(outcome.columns) - _MOST), notes=outcome.notes,
-        css=css, css_hash=f"sha256-{_sha256(css)}", names=_NAMES, thresholds=chosen,
+        css=css, css_hash=f"sha256-{_sha256(css)}", names=_NAMES, thresholds=chosen, used=used,
         base=float((test.y == 1).mean()) if chosen else None,
         dependence=dependence.pictures(dependence.look(fitted, test, matter, options.seed)),
         distributions=distributions.of_columns(outcome.parts["train"].frame, outcome.columns[:_MOST]),

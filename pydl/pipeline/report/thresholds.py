@@ -41,14 +41,16 @@ class Threshold:
     lift: float | None
 
 
-def table(positive: Array, p: Array) -> list[Threshold]:
-    """Thresholds 0.1 to 0.9, and those that take about 1, 2, 5, 10 and 20 % of the rows, in order.
+def table(positive: Array, p: Array, used: float = 0.5) -> list[Threshold]:
+    """Thresholds 0.1 to 0.9, those that take about 1, 2, 5, 10 and 20 % of the rows, and the one in use, in order.
 
     Parameters
     ----------
     positive : ndarray of bool (rows,)
     p : ndarray (rows,)
         Probabilities of the positive class.
+    used : float
+        The threshold that predictions go by.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def table(positive: Array, p: Array) -> list[Threshold]:
         return []
     ranked = np.quantile(p, 1 - np.array(_RANKED), method="higher")
     found = []
-    for at in np.unique([*_EVEN, *(float(f"{value:.3g}") for value in ranked)]):  # as it is shown
+    for at in np.unique([used, *_EVEN, *(float(f"{value:.3g}") for value in ranked)]):  # as it is shown
         taken = p >= at
         predicted, hits = int(taken.sum()), int((taken & positive).sum())
         precision = hits / predicted if predicted else None
