@@ -113,8 +113,10 @@ def evidence(first: Values, below: Sequence[Values]) -> int:
 
     A word above numbers, above a few levels or above values of one make (dates, codes) is a name; a value of the same
     make, or a level that comes again, is data. Whole numbers are names if they count up or are years above other
-    numbers.
+    numbers; so is whatever stands behind an empty cell above row names.
     """
+    if not first[0].strip() and len(first) > 1 and all(first[1:MOST_COLUMNS]) and _are_row_names(below):
+        return len(first)
     votes, whole = 0, list[tuple[int, list[str]]]()
     names = Counter(value.strip() for value in first)
     below = [row for row in below if row != first] or below
@@ -134,6 +136,12 @@ def evidence(first: Values, below: Sequence[Values]) -> int:
     if whole and not (are_names and all(names[str(n)] == 1 for n, _ in whole)):
         votes -= len(whole)
     return votes
+
+
+def _are_row_names(below: Sequence[Values]) -> bool:
+    """Whether each of some rows, three at least, begins with a value of its own."""
+    named = {row[0].strip() for row in below} - {""}
+    return len(named) == len(below) >= 3
 
 
 def _vote(name: str, present: Values, numbers: bool) -> int:

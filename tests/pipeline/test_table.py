@@ -130,6 +130,14 @@ def test_row_names_without_a_header(file: Callable[..., Path]) -> None:
     assert frame.to_dict("list") == {"row": ["Mazda", "Ford"], "mpg": [21, 17], "cyl": [6, 8]}
 
 
+def test_numbers_behind_an_empty_name_are_names(file: Callable[..., Path]) -> None:
+    """As R writes a table of counts: the column of row names has none itself."""
+    frame = read_table(file('"",142.24,144.78,147.32\n"9.4",0,0,1\n"9.5",2,0,4\n"9.6",0,3,5\n'))
+    assert list(frame.columns)[1:] == ["142.24", "144.78", "147.32"]
+    assert len(frame) == 3
+    assert len(read_table(file(",1.5,2\n7,2.5,3\n7,3.5,4\n8,2.5,5\n"))) == 4, "a missing value among others"
+
+
 def test_no_header(file: Callable[..., Path]) -> None:
     frame = read_table(file("5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.2,virginica\n"))
     assert list(frame.columns) == ["column 1", "column 2", "column 3"]
