@@ -46,6 +46,12 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty report: for tests of runs that it is not the matter of, and it takes most of a short run's time."""
+    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write("report.html", ""))
+
+
+@pytest.fixture
 def float64() -> Iterator[None]:
     """Models made during the test compute in float64."""
     pydl.config.set_floatx("float64")

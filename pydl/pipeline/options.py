@@ -25,6 +25,7 @@ METRICS = {  # to compare epochs by, and whether more of it is better
         "roc_auc": True, "average_precision": True, "log_loss": False, "brier": False,
     },
 }  # fmt: skip
+RISING = {name: more for names in METRICS.values() for name, more in names.items()}
 _EPOCHS, _PATIENCE = 100, 10
 _STEPS = 20  # of an epoch: with fewer, epochs and patience grow
 
@@ -189,7 +190,7 @@ class TrainOptions:
         _ = self.reading  # refuses what is no way to read
         if self.loss is not None:
             one_of("--loss", losses.parsed(str(self.loss))[0], losses.NAMES)
-        one_of("--metric", self.metric, dict.fromkeys(name for names in METRICS.values() for name in names))
+        one_of("--metric", self.metric, RISING)
         if self.threshold not in (None, AUTO) and not 0 <= _number(self.threshold) <= 1:
             raise ValueError(f"--threshold: expected a probability from 0 to 1, or auto, got {self.threshold}")
 

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pydl.pipeline import run as names
-from pydl.pipeline.options import TrainOptions, one_of
+from pydl.pipeline.options import RISING, TrainOptions, one_of
 from pydl.pipeline.run import Run
 
 DEPTH = 2  # levels below the folder
-FIGURES = {
-    "roc_auc": True, "r2": True, "accuracy": True, "rmse": False, "log_loss": False, "mae": False, "f1": True,
-    "balanced_accuracy": True, "average_precision": True, "precision": True, "recall": True, "brier": False,
-    "mape": False,
-}  # fmt: skip
-"""Whether more of a figure is better; those that tell most come first."""
+FIGURES = (  # those that tell most first
+    "roc_auc", "r2", "accuracy", "rmse", "log_loss", "mae", "f1", "balanced_accuracy", "average_precision", "precision",
+    "recall", "brier", "mape",
+)  # fmt: skip
 _FACTS = {"name": True, "data": True, "target": True, "task": True, "rows": False, "seconds": True, "started": False}
 _SAID = ("data", "target", "task", "out")  # options that are shown as such, or are the run's place
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8,16}\.tmp")
@@ -120,7 +118,7 @@ def ordered(entries: Sequence[Entry], by: str) -> list[Entry]:
     wanted = column(by)
     if wanted not in figures and wanted not in _FACTS:
         one_of("--sort", by, [*figures, "name", "data", "target", "task", "rows", "seconds", "date"])
-    downwards = not (_FACTS[wanted] if wanted in _FACTS else not FIGURES.get(wanted, True))
+    downwards = not (_FACTS[wanted] if wanted in _FACTS else not RISING.get(wanted, True))
 
     def value(entry: Entry) -> Any:
         return getattr(entry, wanted) if wanted in _FACTS else entry.figures.get(wanted)

@@ -11,7 +11,7 @@ import numpy as np
 import pydl
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import Batch, score
-from pydl.pipeline.options import LOSS, METRICS, TrainOptions
+from pydl.pipeline.options import LOSS, METRICS, RISING, TrainOptions
 from pydl.pipeline.target import Target
 
 Batches = Callable[[], Iterable[Batch]]
@@ -32,7 +32,7 @@ def key(options: TrainOptions, held_out: bool = True) -> str:
 
 def rising(options: TrainOptions) -> bool:
     """Whether a larger value is better."""
-    return any(names.get(options.metric, False) for names in METRICS.values())
+    return RISING[options.metric]
 
 
 def best_epoch(history: History, options: TrainOptions) -> int:

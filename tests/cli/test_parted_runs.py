@@ -11,15 +11,10 @@ import pandas as pd
 import pytest
 
 from pydl import cli
-from pydl.pipeline.run import REPORT
 
 SOON = ["--epochs", "2", "--hidden", "4"]
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty report: what is in it is not the matter here, and it takes most of a short run's time."""
-    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def train(out: Path, data: Path, target: str, *more: object) -> dict[str, Any]:

@@ -18,16 +18,11 @@ from threadpoolctl import threadpool_info
 import pydl
 from pydl import cli
 from pydl.pipeline import judging
-from pydl.pipeline.run import REPORT
 
 RNG = np.random.default_rng(0)
 SOON = ["--target", "y", "--epochs", "2", "--hidden", "4"]
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty report: what is in it is not the matter here, and it takes most of a short run's time."""
-    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pydl.pipeline.budget import Budget
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.run import REPORT
 from pydl.pipeline.target import Target
 
 
@@ -124,11 +123,6 @@ def test_networks_and_shares_get_equal_parts_of_what_is_left() -> None:
     assert not watch.over()
     assert watch.share(1).end == pytest.approx(watch.end)  # type: ignore[attr-defined]
     assert Budget(Watch(), 1.0, begin - 2).share(2).over()
-
-
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
 
 
 def run(tmp_path: Path, *more: str, rows: int = 600) -> dict[str, Any]:

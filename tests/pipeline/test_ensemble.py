@@ -17,7 +17,7 @@ from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.fitted import predict
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.run import REPORT, Run
+from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 
 
@@ -122,11 +122,6 @@ def test_ctrl_c_leaves_the_mean_of_those_that_have_learnt(training: int, epoch: 
     assert len(outcome.networks) == left
     assert len(members(outcome.fitted.model)) == (left if left > 1 else 0)
     assert outcome.networks[0].ended_by == ("epochs" if training > 1 else "Ctrl-C")
-
-
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -17,14 +17,11 @@ from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import TIME, Trained, Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.run import REPORT, Run
+from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit_members, prepared
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write(REPORT, ""))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def table(rows: int = 300) -> pd.DataFrame:

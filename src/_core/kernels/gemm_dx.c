@@ -1,9 +1,9 @@
 /* gemm_dx: dx = (dy w^T) * act'(s), the derivative applied to rows that are still in cache.
  * dy [B][O]   w panels [ceil(O/width)][I][width]   dx [B][I]   s [B][I] or NULL   add: dx += (act NULL then)
- * By rows. One of two operands has to be turned: vectors run along the inputs, from a turned copy of w, where outputs or
- * rows are few; else along the batch, from a turned copy of dy, and the finished tile is turned when it is stored. Blocks
- * of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Weights that all rows meet are copied where the panels
- * they come from would push each other out of L1. Bound: see gemm_tile.c. */
+ * By rows. One of two operands has to be turned: vectors run along the inputs, from a turned copy of w, where
+ * outputs or rows are few; else along the batch, from a turned copy of dy, and the finished tile is turned when it
+ * is stored. Blocks of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Weights that all rows meet are
+ * copied where the panels they come from would push each other out of L1. Bound: see gemm_tile.c. */
 #include "blocking.h"
 #include "gemm_turn.h"
 

@@ -1,11 +1,11 @@
-/* gemm_tile_width.h: the tiles of one width. Included by gemm_tile.c once per width, with TW defined: no include guard. */
+/* gemm_tile_width.h: the tiles of one width. Included by gemm_tile.c once per width, with TW defined: no guard. */
 #define TILE_NAME_(name, w) name##_##w
 #define TILE_NAME(name, w) TILE_NAME_(name, w)
 #define TILE(name) TILE_NAME(name, TW)
 
 #if TW == 1
-/* One lane of a vector of 16 bytes: GCC 12 would keep a vector of one lane in general registers, and a loop over scalars
- * it makes a vector of products, rounded before they are added up. */
+/* One lane of a vector of 16 bytes: GCC 12 would keep a vector of one lane in general registers, and a loop over
+ * scalars it makes a vector of products, rounded before they are added up. */
 enum { TILE(LANES) = 16 / sizeof(real), TILE(VECS) = 1 };
 typedef real TILE(reg) __attribute__((vector_size(16)));
 PD_INLINE TILE(reg) TILE(load)(const real *p) { return (TILE(reg)){*p}; }
@@ -19,8 +19,8 @@ PD_INLINE void TILE(store)(real *p, TILE(reg) v) { *(TILE(vec) *)p = v; }
 #endif
 
 PD_INLINE void TILE(tile)(const tile_args *t, const int form, const int m) {
-    /* UNROLL: terms per turn of the inner loop. Where two threads share a core, each instruction less counts (4 to 17 %
-     * with `python -m bench kernels`); narrow tiles are rare, and not worth the code. */
+    /* UNROLL: terms per turn of the inner loop. Where two threads share a core, each instruction less counts (about a
+     * tenth, else 2 to 4 %); narrow tiles are rare, and not worth the code. */
     enum { V = TILE(VECS), L = TILE(LANES), UNROLL = V == 2 ? 4 : 1 };
     TILE(reg) acc[TILE_ROWS][V];
     real edge[TILE_ROWS * TW]; /* stands in for c and init where they are narrower than the tile */

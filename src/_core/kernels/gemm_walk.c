@@ -1,7 +1,7 @@
 /* gemm_walk: rows and panels of y = x w + b, block by block, for the forward pass.
  *
- * Weights that stay in L2 are one block. Larger ones are read once, in blocks of some panels that do, partial sums waiting
- * in y. */
+ * Weights that stay in L2 are one block. Larger ones are read once, in blocks of some panels that do, partial sums
+ * waiting in y. */
 #include "blocking.h"
 
 void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
