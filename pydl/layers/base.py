@@ -19,6 +19,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.layout import Layout
 from pydl._engine.masks import flags
+from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, leaves, trace
 from pydl._engine.variable import Variable
@@ -325,9 +326,31 @@ class Layer(Configurable):
             call = self.connect(inputs, training)
             self._first_call = self._first_call or call
             return call.output
+        if self._is_code():
+            return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))
+
+    def _is_code(self) -> bool:
+        """Whether it is Python code that runs on arrays, and nothing else."""
+        return type(self).call is not Layer.call and type(self).emit_forward is Layer.emit_forward
+
+    def _run_code(self, inputs: Any, training: Any) -> Any:
+        """What `call` returns for arrays, or for values with a history."""
+        listed = isinstance(inputs, list | tuple)
+        values = [self._operand(x) for x in (inputs if listed else [inputs])]
+        shapes = [(None, *np.shape(x)[1:]) for x in values]
+        self._build_once(shapes if listed else shapes[0])
+        args, flags = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        y = self.call(*args, **flags)
+        return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
+
+    def _operand(self, x: Any) -> Any:
+        if isinstance(x, Traced):
+            return x
+        array = check.numeric(f'layer "{self.name}"', "inputs", x)
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array
 
     def connect(self, inputs: Any, training: bool | None = None) -> Call:
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
