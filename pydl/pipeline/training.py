@@ -95,7 +95,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     selection.must_suit(options.metric, target)
     target = threshold.given(target, options)
     notes += watch.told(target.notes)
-    frame, y = labelled(frame, target, options, watch)
+    frame, y = labelled(frame, target, options)
     even(weights_of(frame, options.weights))  # a wrong one is told before anything is trained
     whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))
     columns = guess(frame, options.target, options.left_out, options.kinds | kinds)
@@ -112,7 +112,10 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         else:
             notes += watch.told([f"{told}: {parting.how}"])
     else:
-        held_out, _ = labelled(held_out, target, options, watch)
+        labels, _ = labelled(held_out, target, options)
+        gone, held_out = len(held_out) - len(labels), labels
+        if gone:
+            notes += watch.told([f'{gone} test row{"s" * (gone > 1)} without a value of "{target.name}" left out'])
         notes += watch.told(in_both(frame, held_out, options))
         weights_of(held_out, options.weights)
     notes += watch.told(checks.of_split(frame, held_out, target, columns))

@@ -32,12 +32,10 @@ _SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
-def labelled(frame: Frame, target: Target, options: TrainOptions, watch: Watch) -> tuple[Frame, Array]:
+def labelled(frame: Frame, target: Target, options: TrainOptions) -> tuple[Frame, Array]:
     """The rows that have a target, and it."""
     y, keep = target.encode(frame[options.target])
-    if not keep.all():
-        watch.say(f"{int((~keep).sum()):,} rows without a usable {options.target} are left out")
-        frame = frame[keep]
+    frame = frame if keep.all() else frame[keep]
     if len(y) == 0:
         raise ValueError(f"--target {options.target}: no row has a usable value; is this the column you mean?")
     return frame, y

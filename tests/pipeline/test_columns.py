@@ -70,6 +70,10 @@ KINDS_OF = {
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
     "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
     "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
+    "months": ([f"{i % 12 + 1}/{86 + i // 12 % 14:02d}" for i in range(60)], "month", "date"),
+    "months of four digits": ([f"{i % 12 + 1:02d}/{1986 + i // 12}" for i in range(60)], "x", "date"),
+    "months in words": ([f"{['Jan', 'May', 'Oct'][i % 3]}-{70 + i // 3 % 30}" for i in range(60)], "x", "date"),
+    "fractions": ([f"{i % 12 + 1}/{12 + i % 4}" for i in range(N)], "share", "category"),
     "dates long ago": ([f"{1000 + i}-01-05" for i in range(N)], "x", "date"),
     "yes in all spellings": (["True", "FALSE", "true", "False"] * 50, "x", "flag"),
     "years": ([1999, 2004, 2011, 2020] * 50, "year", "number"),
@@ -129,6 +133,9 @@ def test_formats() -> None:
     assert form("American dates") == "%m/%d/%Y"
     assert form("British dates") == "%d/%m/%Y %H:%M"
     assert form("times of day") == "%H:%M"
+    assert [form(case) for case in ("months", "months of four digits", "months in words")] == [
+        "%m/%y", "%m/%Y", "%b-%y",
+    ]  # fmt: skip
 
 
 def test_what_is_odd_is_said() -> None:
