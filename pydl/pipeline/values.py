@@ -55,6 +55,7 @@ ISO, DIGITS = "ISO8601", "%Y%m%d"
 DATE_FORMATS = (
     ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
+    "%b %d %Y", "%B %d %Y", "%d/%b/%Y", "%d-%B-%Y", "%Y-%b-%d", "%a %b %d %Y",
 )  # fmt: skip
 MONTH_FORMATS = (
     "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m",

@@ -67,6 +67,8 @@ KINDS_OF = {
     "times with zones": ([f"2024-01-{i % 28 + 1:02d}T12:00:00+02:00" for i in range(N)], "x", "date"),
     "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in range(N)], "x", "date"),
     "dates in words": ([f"{i % 28 + 1} Mar {2000 + i % 20}" for i in range(N)], "x", "date"),
+    "the month first": ([f"Mar {i % 28 + 1} {2000 + i % 20}" for i in range(N)], "x", "date"),
+    "times of web servers": ([f"{i % 28 + 1:02d}/Mar/2020 12:{i % 60:02d}:07" for i in range(N)], "x", "date"),
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
     "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
     "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
@@ -132,6 +134,8 @@ def test_formats() -> None:
     assert form("German dates") == "%d.%m.%Y"
     assert form("American dates") == "%m/%d/%Y"
     assert form("British dates") == "%d/%m/%Y %H:%M"
+    assert form("the month first") == "%b %d %Y"
+    assert form("times of web servers") == "%d/%b/%Y %H:%M:%S"
     assert form("times of day") == "%H:%M"
     assert [form(case) for case in ("months", "months of four digits", "months in words")] == [
         "%m/%y", "%m/%Y", "%b-%y",
