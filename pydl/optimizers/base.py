@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from pydl._base.args import optional_real, optional_whole, real, text, whole
 from pydl._base.live import LiveNumber
 from pydl._base.registry import Configurable, snake_case
+from pydl._engine.layout import Layout
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
@@ -59,6 +61,8 @@ class Optimizer(Configurable):
 
     #: Name of the kernel, None for optimizers written in NumPy.
     op: str | None = None
+    #: What slots begin with, by name, where not with zeros.
+    first_values: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -171,16 +175,24 @@ class Optimizer(Configurable):
             if id(variable) in self._kept["average"]:
                 variable.assign(self._kept["average"][id(variable)][1].numpy())
 
+    def slot_shape(self, slot: str, variable: Variable) -> tuple[int, ...] | None:
+        """The shape of a slot of a variable: its own, unless a subclass says otherwise; None where it needs none."""
+        return variable.shape
+
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
         slots = {}
         for i, name in enumerate(self.slots):
-            if name is not None:
-                slots[i] = self._new_slot(variable, name)
+            if name is not None and (shape := self.slot_shape(name, variable)) is not None:
+                slots[i] = self._new_slot(variable, name, shape)
         return slots
 
-    @staticmethod
-    def _new_slot(variable: Variable, name: str) -> Variable:
-        return Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
+    def _new_slot(self, variable: Variable, name: str, shape: tuple[int, ...] | None = None) -> Variable:
+        shape = variable.shape if shape is None else shape
+        layout = type(variable.layout) if shape == variable.shape else Layout
+        slot = Variable(shape, variable.dtype, name, trainable=False, layout=layout)
+        if first := self.first_values.get(name):
+            slot.assign(np.full(slot.shape, first, slot.dtype))
+        return slot
 
     @property
     def iterations(self) -> int:
