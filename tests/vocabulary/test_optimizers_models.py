@@ -145,6 +145,54 @@ def ftrl(
     return step
 
 
+def lamb(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+        s["v"] = beta_2 * s.get("v", 0) + (1 - beta_2) * g**2
+        u = s["m"] / (1 - beta_1**t) / (np.sqrt(s["v"] / (1 - beta_2**t)) + epsilon)
+        lengths = np.sqrt(np.sum(w**2)), np.sqrt(np.sum(u**2))
+        w -= rate * (lengths[0] / lengths[1] if min(lengths) > 0 else 1.0) * u
+
+    return step
+
+
+def adafactor(decay: float = -0.8, epsilon_1: float = 1e-30, epsilon_2: float = 1e-3, threshold: float = 1.0) -> Rule:
+    def rms(x: Array) -> Any:
+        return np.sqrt(np.mean(x**2))
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        b, squares = 1 - t**decay, g**2 + epsilon_1
+        if w.ndim == 1:
+            v = s["v"] = b * s.get("v", 0) + (1 - b) * squares
+        else:
+            s["r"] = b * s.get("r", 0) + (1 - b) * squares.mean(axis=1)
+            s["c"] = b * s.get("c", 0) + (1 - b) * squares.mean(axis=0)
+            v = np.outer(s["r"] / s["r"].mean(), s["c"])
+        u = g / np.sqrt(v)
+        w -= max(epsilon_2, rms(w)) * min(rate, t**-0.5) * u / max(1.0, rms(u) / threshold)
+
+    return step
+
+
+def muon(momentum: float = 0.95, nesterov: bool = True, rms_rate: float | None = 0.2, steps: int = 5) -> Rule:
+    """By singular values, which the polynomial maps one by one."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    other = adam()
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        if w.ndim == 1:
+            other(w, g, s, rate, t)
+            return
+        s["m"] = momentum * s.get("m", 0) + g
+        left, x, right = np.linalg.svd(g + momentum * s["m"] if nesterov else s["m"], full_matrices=False)
+        x = x / (np.sqrt(np.sum(x**2)) + 1e-7)
+        for _ in range(steps):
+            x = a * x + b * x**3 + c * x**5
+        w -= rate * (1.0 if rms_rate is None else np.sqrt(max(w.shape)) * rms_rate) * (left * x) @ right
+
+    return step
+
+
 def by_norm(limit: float) -> Callable[[Weights], Weights]:
     return lambda gs: {k: g * min(1, limit / np.linalg.norm(g)) for k, g in gs.items()}
 
@@ -252,6 +300,23 @@ def test_clipping_and_weight_decay(name: str, option: dict[str, float], clip: An
     optimizer = make(weight_decay=0.3, **option)
     optimizer.learning_rate = 0.05
     check(optimizer, rule, decay=0.3, clip=clip)
+
+
+def test_muon_decays_matrices_and_the_rest_each_as_told() -> None:
+    optimizer = opt.Muon(0.05, weight_decay=0.5, adam_weight_decay=None)
+    model = build(optimizer)
+    expected = trajectory(model.get_weights(), muon(), lambda i: 0.05, 0.5, None, decayed="w")
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), expected[-1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=RTOL, atol=RTOL)
+
+
+def test_muon_leaves_excluded_layers_to_adam() -> None:
+    w = pydl.Variable(np.eye(3))
+    optimizer = opt.Muon(0.05, exclude_layers=["variab"], weight_decay=None, adam_weight_decay=None)
+    g = np.arange(9.0).reshape(3, 3) - 4
+    optimizer.apply([g], [w])
+    np.testing.assert_allclose(w, np.eye(3) - 0.05 * np.sign(g), rtol=0, atol=1e-6)
 
 
 def test_adamw_decays_by_default() -> None:
