@@ -26,6 +26,7 @@ from pydl._base.missing import explain, missing
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
+from pydl.variable import Variable
 
 if TYPE_CHECKING:
     from pydl import datasets, ops, saving  # by __getattr__: few programs need them
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 __version__: str
 
 __all__ = [
-    "FormatError", "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "config", "constraints",
-    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "regularizers", "saving",
-    "show_config", "utils",
+    "FormatError", "Input", "Model", "Sequential", "Variable", "__version__", "activations", "callbacks", "config",
+    "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
+    "regularizers", "saving", "show_config", "utils",
 ]  # fmt: skip
 
 

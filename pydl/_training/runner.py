@@ -128,7 +128,7 @@ class Runner:
             self.model.name_variables()
             self._tell_of_frozen(trained)
             self._prepared = optimizer, trained
-        optimizer.build(trained)
+        optimizer.prepare(trained)
 
     def _tell_of_frozen(self, trained: list[Any]) -> None:
         """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""

@@ -8,7 +8,7 @@ set(PYDL_KERNEL_FILES
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge
     loss_bce loss_bce_logits loss_cce loss_cce_logits
     metric_accuracy metric_categorical_accuracy sum
-    opt_sgd opt_rmsprop opt_adam opt_average grad_accumulate penalty norm_parts grad_clip
+    opt_sgd opt_rmsprop opt_adam opt_nadam opt_adamax opt_adagrad opt_adadelta opt_lion opt_ftrl opt_average grad_accumulate penalty norm_parts grad_clip
     embedding masking mean_steps dropout norm_batch norm_layer
     gather put affine binary copy colsum)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
