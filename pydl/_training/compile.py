@@ -24,12 +24,18 @@ class Targets(NamedTuple):
         Whether they must be in [0, 1].
     own_shape : bool
         Whether they may be of another shape than the predictions: whoever reads them does so in NumPy.
+    names_columns : bool
+        Whether class numbers name units of the output.
+    ignored : float, optional
+        A class number that is no unit's: rows that do not count.
     """
 
     name: str
     sparse: bool
     probability_targets: bool
     own_shape: bool
+    names_columns: bool = True
+    ignored: float | None = None
 
 
 class CompiledMetric(NamedTuple):
@@ -94,6 +100,8 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     if all(loss is None for loss in resolved):
         raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
     for name, output, loss in zip(names, outputs, resolved, strict=True):
+        if loss is not None:
+            loss.check_output(output.shape)
         if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
             warnings.warn(
                 f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
@@ -156,7 +164,15 @@ def resolve_targets(
         kernels = [reader for reader in readers if reader.op is not None]
         names_of = " and ".join(dict.fromkeys(reader.name for reader in (readers[0], *kernels[:1])))
         probabilities = loss is not None and loss.probability_targets
-        found.append(Targets(names_of, readers[0].sparse, probabilities, own_shape=not kernels))
+        other = next((reader for reader in kernels if reader.sparse != readers[0].sparse), None)
+        if other is not None:
+            raise ValueError(
+                f'compile: output "{name}": {readers[0].name} and {other.name} take targets of different shapes: '
+                "one number per row, and one for each unit; leave out the latter"
+            )
+        names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
+        ignored = None if loss is None else loss.ignore_class
+        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored))
     return found
 
 
