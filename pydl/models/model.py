@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,7 +152,7 @@ class Model(Trainer):
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return _each_once(v for layer in self._layers for v in layer.trainable_weights)
+        return _each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
 
     @property
     def trainable(self) -> bool:
@@ -171,12 +171,6 @@ class Model(Trainer):
         return self.trainable_weights
 
     variables = weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The other variables."""
-        trained = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in trained]
 
     def first_nonfinite(self) -> str | None:
         """Path of the first weight that holds NaN or infinity, None where all are finite."""
@@ -212,6 +206,12 @@ class Model(Trainer):
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, None for the batch, or the list of those of several."""
+        self._require_built("output_shape")
+        return [t.shape for t in self.outputs] if len(self.outputs) > 1 else self.outputs[0].shape
 
     @property
     def input(self) -> Any:
@@ -261,10 +261,34 @@ class Model(Trainer):
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = print) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
-        self._require_built("summary")
-        print_fn(listing.summary(self))
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table; default as wide as it needs to be. What does not fit is cut off.
+        positions : list of float, optional
+            Where columns end: shares of the width, or numbers of characters.
+        print_fn : callable, optional
+            Takes the whole text; default `print`.
+        expand_nested : bool
+            Show the layers of models within this one as well.
+        show_trainable : bool
+            Add a column that says which layers are trained.
+        layer_range : list of two str, optional
+            Regular expressions for the names of the first and the last layer to show.
+        """
+        text = listing.summary(self, line_length, positions, expand_nested, show_trainable, layer_range)
+        (print if print_fn is None else print_fn)(text)
 
     def plan(self, batch_size: int = 32, kind: str | None = None, input_shape: Any = None) -> listing.PlanListing:
         """The kernel records of one step; `print(model.plan(32))` shows op, shapes, bytes, threads and ISA.
@@ -316,26 +340,33 @@ class Model(Trainer):
 
     # -- files and configs ----------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically."""
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically.
+
+        Parameters
+        ----------
+        filepath : str or path-like
+        overwrite : bool
+            False: raise FileExistsError where there is such a file.
+        """
         from pydl import saving
 
         self._require_built("save")
-        saving.save_model(self, path)
+        saving.save_model(self, filepath, overwrite)
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights to a `.safetensors` file, atomically."""
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a `.safetensors` file, atomically; `overwrite` as for `save`."""
         from pydl import saving
 
         self._require_built("save_weights")
-        saving.save_weights(self, path)
+        saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from such a file, or from that of a whole model.
 
         Parameters
         ----------
-        path : str or path-like
+        filepath : str or path-like
         skip_mismatch : bool
             Take the layers that fit, and leave the others as they are, with a warning that names them: for another
             number of classes, for instance.
@@ -348,7 +379,19 @@ class Model(Trainer):
         from pydl import saving
 
         self._require_built("load_weights")
-        saving.load_weights(self, path, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Kind and graph of the model as JSON text, without weights; `models.model_from_json` reads it.
+
+        Parameters
+        ----------
+        **kwargs
+            For `json.dumps`, such as `indent`.
+        """
+        import json
+
+        return json.dumps(configs.entry(self), **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""

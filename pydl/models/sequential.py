@@ -8,6 +8,7 @@ from typing import Any
 from pydl import layers
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
+from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
@@ -104,6 +105,15 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Layer]:
         return list(self._chain)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer; none before the model is built."""
+        return super().weights if self.built else []
+
+    def set_weights(self, weights: Any) -> None:
+        self._require_built("set_weights")
+        super().set_weights(weights)
 
     def _build_symbolic(self, inputs: Any) -> None:
         if isinstance(inputs, SymbolicTensor):

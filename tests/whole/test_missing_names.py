@@ -12,8 +12,8 @@ import pydl
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "plot_model"),
-        (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "reshape"),
+        (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "FeatureSpace"),
+        (pydl.callbacks, "OrbaxCheckpoint"), (pydl, "applications"), (pydl.ops, "reshape"),
         (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
         (pydl.saving, "register_keras_serializable"),
     ],
