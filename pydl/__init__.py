@@ -17,7 +17,6 @@ from pydl import (
     losses,
     metrics,
     models,
-    ops,
     optimizers,
     regularizers,
     utils,
@@ -29,7 +28,7 @@ from pydl.layers import Input
 from pydl.models import Model, Sequential
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
-    from pydl import backend, datasets, mixed_precision, preprocessing, random, saving, tree, wrappers
+    from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree, wrappers
     from pydl.initializers import Initializer
     from pydl.layers import Layer
     from pydl.losses import Loss
@@ -47,7 +46,8 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {
-    "backend", "datasets", "mixed_precision", "pipeline", "preprocessing", "random", "saving", "tree", "wrappers",
+    "backend", "datasets", "mixed_precision", "ops", "pipeline", "preprocessing", "random", "saving", "tree",
+    "wrappers",
 }  # fmt: skip
 _BASES = {
     "Initializer": initializers, "Layer": layers, "Loss": losses, "Metric": metrics, "Optimizer": optimizers,
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> Any:
 
 
 for _module in (
-    activations, callbacks, constraints, initializers, layers, losses, metrics, models, ops, optimizers,
+    activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
     optimizers.schedules, regularizers, utils,
 ):  # fmt: skip
     explain(_module)

@@ -111,6 +111,52 @@ def row_weights(owner: str, sample_weight: Any, rows: tuple[int, ...]) -> np.nda
     return np.broadcast_to(w.reshape(w.shape + (1,) * (len(rows) - w.ndim)), rows)
 
 
+def element_weights(owner: str, sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Sample weights in float64, one for each element of an array of `shape`; None stands for ones.
+
+    Parameters
+    ----------
+    sample_weight : float or array_like, optional
+        A number, or of the first axes of `shape`, each of which may have size one, as may one axis more.
+
+    Raises
+    ------
+    ValueError
+        Any other shape.
+    """
+    if sample_weight is None:
+        return np.ones(shape)
+    w = float_array(owner, "sample_weight", sample_weight, "float64")
+    if w.ndim > len(shape) and w.shape[-1] == 1:
+        w = w[..., 0]
+    if w.ndim > len(shape) or any(a not in (1, b) for a, b in zip(w.shape, shape, strict=False)):
+        raise ValueError(
+            f"{owner}: expected sample_weight of shape {shape}, or of its first axes, got {np.shape(sample_weight)}"
+        )
+    return np.broadcast_to(w.reshape(w.shape + (1,) * (len(shape) - w.ndim)), shape)
+
+
+def weighted_sums(owner: str, values: np.ndarray, sample_weight: Any) -> tuple[float, float]:
+    """Sum over samples of their mean weighted value, and of their mean weight (of ones without weights).
+
+    Parameters
+    ----------
+    values : array (N, ...) or a single number
+        Of samples, or of their rows or elements.
+    sample_weight
+        As for `element_weights`.
+    """
+    samples = len(values) if values.ndim else 1
+    per_sample = max(values.size // samples, 1) if samples else 1
+    if sample_weight is None:
+        return float(np.sum(values, dtype=np.float64)) / per_sample, float(samples)
+    if not values.ndim:
+        values = np.broadcast_to(values, np.shape(sample_weight) or (1,))
+        per_sample = max(values.size // len(values), 1)
+    w = element_weights(owner, sample_weight, values.shape)
+    return float(np.sum(values * w, dtype=np.float64)) / per_sample, float(np.sum(w)) / per_sample
+
+
 def sizes(y: np.ndarray) -> dict[str, int]:
     """B and O of an array of shape (..., O), for a kernel."""
     return {"B": math.prod(y.shape[:-1]), "O": y.shape[-1] if y.ndim else 1}

@@ -232,7 +232,7 @@ class Runner:
                 logs |= {f"{name}_loss": p for name, p in pairs if p is not None}
             for c, slot in zip(model.compiled_metrics, places.metrics, strict=True):
                 if slot is not None:
-                    c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
+                    c.metric.restore_state(sums[slot : slot + 2])
         elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
