@@ -29,15 +29,33 @@ import numpy as np
 from pydl._base import safetensors
 from pydl._base.errors import FormatError, memory_errors
 from pydl._base.missing import missing
+from pydl._base.registry import custom_object_scope
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
 
 __all__ = [
-    "load_checkpoint", "load_model", "load_weights", "save_checkpoint", "save_model", "save_weights",
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
+    "get_registered_object", "load_checkpoint", "load_model", "load_weights", "register_keras_serializable",
+    "save_checkpoint", "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
+CustomObjectScope = custom_object_scope
+
+_OBJECTS = (
+    "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
+    "register_keras_serializable", "serialize_keras_object",
+)  # fmt: skip
+
 if TYPE_CHECKING:
+    from pydl._keras.objects import (  # by __getattr__
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        register_keras_serializable,
+        serialize_keras_object,
+    )
     from pydl.models import Model
 
 FORMAT, VERSION = "pydl", "1"
@@ -51,6 +69,10 @@ Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OBJECTS:
+        from pydl._keras import objects
+
+        return getattr(objects, name)
     raise missing(__name__, name, __all__)
 
 

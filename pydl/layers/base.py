@@ -271,6 +271,13 @@ class Layer(Configurable):
     #: Whether it changes nothing but in training.
     only_in_training: bool = False
 
+    #: Whether `preprocess` computes it when data are opened, in NumPy, and no kernel does: see `_engine/host.py`.
+    on_host: bool = False
+
+    def preprocess(self, x: Any) -> Any:
+        """The output for an array of any dtype, text included, the batch first; of a layer with `on_host`."""
+        raise NotImplementedError(f"{type(self).__name__}: override preprocess(x)")
+
     #: Whether the mask of its input is that of its output. A layer that neither uses nor passes on masks ends them.
     supports_masking: bool = False
 
@@ -387,12 +394,8 @@ class Layer(Configurable):
         tensors: list[SymbolicTensor] = list(inputs) if listed else [inputs]
         shapes = [t.shape for t in tensors]
         shape = shapes if listed else shapes[0]
-        for t in tensors:
-            if t.dtype != self.dtype:
-                raise ValueError(
-                    f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
-                    f"the same dtype (pydl.config.set_floatx sets the default)"
-                )
+        for t in () if self.on_host else tensors:
+            self._check_dtype(t)
         self._build_once(shape)
         call = Call(self, tensors, self.output_shapes(shape), self.dtype, listed, self._several(shape), training)
         masked = [t.masked for t in tensors]
@@ -406,6 +409,18 @@ class Layer(Configurable):
         for t, flag in zip(call.outputs, found, strict=True):
             t.masked = flag
         return call
+
+    def _check_dtype(self, t: SymbolicTensor) -> None:
+        if t.dtype == "string":
+            raise ValueError(
+                f'layer "{self.name}" computes with numbers, its input "{t.name}" is text; put a layer between them '
+                "that makes numbers of it, such as StringLookup or Hashing"
+            )
+        if t.dtype.startswith("float") and t.dtype != self.dtype:  # others are cast
+            raise ValueError(
+                f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
+                f"the same dtype (pydl.config.set_floatx sets the default)"
+            )
 
     @property
     def input(self) -> Any:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from pydl import config
 from pydl._base.args import open_shape_of, optional_whole
 from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer, unique_name
+
+_FLOATS = ("float32", "float64")
+_OTHERS = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "string",
+)  # fmt: skip
 
 
 class InputLayer(Layer):
@@ -33,7 +41,9 @@ class InputLayer(Layer):
         name: str | None = None,
         **first: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, **first)
+        kind = input_dtype(dtype)
+        super().__init__(name=name, dtype=kind if kind in _FLOATS else None, **first)
+        self.dtype = kind
         owner = f'Input "{self.name}"'
         given: list[Any] = [self.first_shape] if self.first_shape is not None else []
         given += [(shape,) if isinstance(shape, int) else shape] if shape is not None else []
@@ -54,6 +64,25 @@ class InputLayer(Layer):
         return SymbolicTensor((None, *self.shape), self.dtype, self.name)
 
 
+def input_dtype(dtype: Any) -> str:
+    """The name of a dtype that inputs may have; None stands for `pydl.config.floatx()`.
+
+    Raises
+    ------
+    ValueError
+        Any other dtype.
+    """
+    if dtype is None:
+        return config.floatx()
+    try:
+        name = "string" if dtype in ("string", str) else np.dtype(dtype).name
+    except TypeError:
+        name = getattr(dtype, "name", str(dtype))  # of another library's
+    if name not in (*_FLOATS, *_OTHERS):
+        raise ValueError(f"Input: dtype must be one of {', '.join(map(repr, (*_FLOATS, *_OTHERS)))}, got {dtype!r}")
+    return name
+
+
 def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
@@ -71,7 +100,9 @@ def Input(
     batch_size : int, optional
         Taken because Keras takes it; batches have the size that the data have.
     dtype : str, optional
-        What the model computes in; default `pydl.config.floatx()`. Data of any numeric dtype are converted.
+        Default `pydl.config.floatx()`; data of any numeric dtype are converted. Of a whole-number dtype: what is behind
+        the point is cut off, unless an `Embedding` takes the values for codes, which must be whole. "bool": what is not
+        0 is 1. "string": text, for a layer that makes numbers of it. The model computes in its layers' dtype.
     batch_shape : tuple, optional
         Instead of `shape`: the same with the batch in front.
     name : str, optional

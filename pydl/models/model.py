@@ -19,6 +19,7 @@ from pydl._engine.graph import (
     order_calls,
     unique_layers,
 )
+from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
 from pydl._engine.numpy_layer import Signature
 from pydl._engine.tracing import Graph, Phase, leaves, trace
@@ -129,6 +130,12 @@ class Model(Trainer):
     # -- its graph ------------------------------------------------------------------------------------------------
 
     _graph: Graph
+    host: Host | None = None
+
+    @property
+    def computed(self) -> Graph:
+        """What kernels compute: the whole graph but for the first layers that are computed on the host."""
+        return self._graph
 
     def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
         """Take the graph between these tensors as the model's."""
@@ -136,7 +143,8 @@ class Model(Trainer):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
-        self._graph = Graph(inputs, outputs, self.calls)
+        self.host, rest = split(inputs, self.calls, outputs)
+        self._graph = Graph(inputs if self.host is None else self.host.outputs, outputs, rest)
         self.input_codes = self._graph.code_limits()
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
@@ -269,11 +277,23 @@ class Model(Trainer):
             inputs = listed if len(listed) > 1 else listed[0]
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
+            if self.host is not None:
+                return self.packed(self._replayed(inputs, training))
             outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    def _replayed(self, inputs: Any, training: bool | None) -> list[SymbolicTensor]:
+        """The outputs of the same layers, called one by one: layers of the host must stay first in an outer model."""
+        tensors = {id(t): new for t, new in zip(self.inputs, leaves(inputs), strict=True)}
+        for call in self.calls:
+            xs = [tensors[id(t)] for t in call.inputs]
+            phase = training if call.training is None else call.training
+            again = call.layer.connect(xs if call.listed else xs[0], phase)
+            tensors |= {id(old): new for old, new in zip(call.outputs, again.outputs, strict=True)}
+        return [tensors[id(t)] for t in self.outputs]
 
     @property
     def output_shape(self) -> Any:

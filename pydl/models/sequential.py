@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pydl import layers
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.variable import Variable
@@ -96,7 +98,13 @@ class Sequential(Model):
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
-        self.build(shape_of_batch(method, x))
+        if self._chain[0].on_host:
+            array = np.asarray(x)
+            kind = {"b": "bool", "i": "int64", "u": "int64", "f": None}.get(array.dtype.kind, "string")
+            self._start = InputLayer(array.shape[1:] or (1,), dtype=kind)
+            self._rebuild()
+        else:
+            self.build(shape_of_batch(method, x))
 
     @property
     def layers(self) -> list[Layer]:

@@ -15,7 +15,7 @@ import pydl
         (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "FeatureSpace"),
         (pydl.callbacks, "OrbaxCheckpoint"), (pydl, "applications"), (pydl.ops, "fft"),
         (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
-        (pydl.saving, "register_keras_serializable"),
+        (pydl.saving, "KerasFileEditor"),
     ],
 )  # fmt: skip
 def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:
