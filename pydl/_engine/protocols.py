@@ -150,6 +150,12 @@ class Layer(Protocol):
 
     def count_params(self) -> int: ...
     def get_config(self) -> dict[str, Any]: ...
+
+    on_host: bool
+
+    def preprocess(self, x: Any) -> Any:
+        """The output for an array, of a layer that is computed on the host."""
+
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
 
