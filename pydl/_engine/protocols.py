@@ -117,6 +117,9 @@ class Layer(Protocol):
     def trainable(self) -> bool: ...
     @property
     def weights(self) -> list[Variable]: ...
+    @property
+    def activity_regularizer(self) -> Any:
+        """Whose penalty of the outputs, divided by the rows of the batch, is part of the loss; None without one."""
 
     def count_params(self) -> int: ...
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
