@@ -368,6 +368,8 @@ class Layer(Configurable):
             call = self.connect(inputs, training)
             self._first_call = self._first_call or call
             return call.output
+        if self.on_host:
+            return self.preprocess(np.asarray(inputs))
         if self._is_code():
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
