@@ -13,6 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from pydl import _core
 from pydl._engine.layout import Layout, array_of
+from pydl._engine.operators import Operators, recorder
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -149,9 +150,10 @@ class Variable(NDArrayOperatorsMixin):
         return np.array(self.unpack(self.buffer))
 
     @property
-    def value(self) -> np.ndarray:
-        """A copy of the value."""
-        return self.numpy()
+    def value(self) -> Any:
+        """A copy of the value; in code that is being differentiated, or run on symbolic tensors, the weight itself."""
+        notes = recorder.get()
+        return self.numpy() if notes is None else notes.weight(self)
 
     @property
     def ndim(self) -> int:
@@ -162,6 +164,8 @@ class Variable(NDArrayOperatorsMixin):
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if recorder.get() is not None and method == "__call__" and not options:
+            return Operators.operate(ufunc.__name__, *inputs)
         if any(isinstance(x, Variable) for x in options.get("out", ())):
             if (
                 options["out"][0] is not inputs[0]
@@ -173,7 +177,7 @@ class Variable(NDArrayOperatorsMixin):
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Any:
-        return self.numpy()[index]
+        return self.numpy()[index] if recorder.get() is None else Operators.operate("get_item", self, index)
 
     def __len__(self) -> int:
         return len(self.numpy())
