@@ -14,7 +14,7 @@ import pydl
     [
         (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "plot_model"),
         (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "reshape"),
-        (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
+        (pydl.optimizers, "LossScaleOptimizer"), (pydl.losses, "KLDivergence"),
         (pydl.saving, "register_keras_serializable"),
     ],
 )  # fmt: skip
