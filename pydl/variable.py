@@ -61,7 +61,8 @@ class Variable(variable.Variable):
             if shape is None:
                 raise ValueError(f"Variable: give the shape that {initializer!r} is to fill")
             wanted = floatx() if dtype is None else np.dtype(dtype).name
-            value = np.asarray(make(shape_of("Variable", shape), dtype=wanted))
+            drawn = wanted if wanted in _TRAINED else floatx()
+            value = np.asarray(make(shape_of("Variable", shape), dtype=drawn))
         else:
             value = np.asarray(make)
             wanted = _dtype_of(value) if dtype is None else np.dtype(dtype).name

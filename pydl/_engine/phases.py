@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydl import _core
 from pydl._engine.builder import Builder
+from pydl._engine.layout import array_of
 from pydl._engine.variable import Variable
 
 if TYPE_CHECKING:
@@ -38,9 +39,26 @@ def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
     slot = b.accumulator(1)
     for parts in [_emit_norm_parts(b, y.buffer, y.buffer.size, *r.factors(b.batch)) for y, r in b.activities]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=1.0))
-    for parts in [_emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch)) for v in penalised]:
+    for parts in [_emit_penalty(b, v) for v in penalised]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot
+
+
+def _emit_penalty(b: Builder, v: Variable) -> _core.Buffer:
+    """Emit a weight's penalty, in parts that are yet to be summed."""
+    if not _in_python(v):
+        return _emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch))
+    parts = b.buffer((1,), "float64")
+
+    def run() -> None:
+        array_of(parts)[0] = float(v.regularizer(v.numpy()))
+
+    b.emit_python(type(v.regularizer).__name__, run, [v.buffer], [parts])
+    return parts
+
+
+def _in_python(v: Variable) -> bool:
+    return v.regularizer is not None and v.regularizer.in_python
 
 
 def factors(v: Variable, batch: int) -> tuple[float, float]:
@@ -54,8 +72,20 @@ class Penalties:
     def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
         for v in variables:
             l1, l2 = factors(v, b.batch)
-            if l1 or l2:
+            if _in_python(v):
+                self._emit_python(b, v)
+            elif l1 or l2:
                 b.emit("penalty_grad", w=v.buffer, g=b.weight_gradient(v), n=v.buffer.size, l1=l1, l2=l2)
+
+    @staticmethod
+    def _emit_python(b: Builder, v: Variable) -> None:
+        g = b.weight_gradient(v)
+
+        def run() -> None:
+            with v.writable_gradient():
+                v.gradient[...] += v.regularizer.gradient(v.numpy())
+
+        b.emit_python(f"{type(v.regularizer).__name__} gradient", run, [v.buffer, g], [g])
 
 
 def _emit_norm_parts(b: Builder, x: Any, n: int, l1: float, l2: float) -> _core.Buffer:
@@ -137,7 +167,7 @@ def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transfo
     steps = optimizer.gradient_accumulation_steps
     accumulation: list[Transform] = [Accumulate(optimizer, steps)] if steps else []
     between: list[Transform] = [*transforms, *clipping(optimizer)]
-    absorbed = penalised and not accumulation and not between and not optimizer.in_python
+    absorbed = penalised and not (accumulation or between or optimizer.in_python or any(map(_in_python, variables)))
     for transform in [] if absorbed else [*([Penalties()] if penalised else ()), *accumulation]:
         transform.emit(b, variables)
     with b.only("update" if steps else "always"):

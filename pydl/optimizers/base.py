@@ -273,7 +273,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if not callable(value):
+        if not callable(value) or isinstance(value, type):
             value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
         self._learning_rate = value
 

@@ -13,7 +13,8 @@ import pydl
     ("module", "name"),
     [
         (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.utils, "FeatureSpace"), (pydl, "applications"),
-        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"), (pydl.saving, "KerasFileEditor"),
+        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"),
+        (pydl.optimizers, "LossScaleOptimizer"), (pydl.saving, "KerasFileEditor"),
     ],
 )  # fmt: skip
 def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:
