@@ -106,7 +106,7 @@ class Precision(_Confusion):
     ----------
     thresholds : float or list of float, optional
         In [0, 1], default 0.5; with `top_k`, none. 0 suits logits. With a list, `result` is an array of a figure for
-        each.
+        each, which logs number: "precision_0", "precision_1".
     top_k : int, optional
         Only the k largest predictions of a row can be positive; one-dimensional predictions are one row.
     class_id : int, optional
