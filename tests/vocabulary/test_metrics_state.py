@@ -84,6 +84,38 @@ def test_a_metric_of_ones_own_in_a_model():
     assert all(type(value) is float for value in history["share_1"])
 
 
+class Simple(metrics.Metric):
+    """Takes no weights, and keeps its argument by another name."""
+
+    def __init__(self, level: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._at = level
+        self.above = self.add_variable(name="above")
+
+    def update_state(self, y_true: Any, y_pred: Any) -> None:
+        self.above.assign_add(np.sum(y_pred > self._at))
+
+    def result(self) -> Any:
+        return self.above
+
+
+class Described(Simple):
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "level": self._at}
+
+
+def test_a_metric_that_takes_no_weights_and_describes_itself():
+    net = model(Described(0.4, name="high"))
+    w = RNG.uniform(size=64)
+    logs = net.evaluate(X, Y, sample_weight=w, return_dict=True, verbose=0)
+    assert logs["high"] == (net.predict(X) > 0.4).sum()
+    assert Described(0.4, name="high").get_config() == {"name": "high", "dtype": "float32", "level": 0.4}
+    again = metrics.deserialize(metrics.serialize(Described(0.7)), {"Described": Described})
+    assert (again._at, again.name) == (0.7, "described")
+    with pytest.raises(NotImplementedError, match="'level' is not kept as an attribute"):
+        Simple(0.4).get_config()
+
+
 def test_variables_wherever_they_are_kept():
     metric = SquaresOfAll()
     metric.more = {"a": [StateVariable(1.0, "float32", "a")], "b": StateVariable([2, 3], "int64", "b")}
