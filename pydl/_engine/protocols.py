@@ -23,7 +23,14 @@ class Activation(Protocol):
     def alpha(self) -> float: ...
     @property
     def kernel(self) -> str | None:
-        """`act_<kernel>_fwd` and `act_<kernel>_bwd` are its ops; None if it changes nothing."""
+        """`act_<kernel>_fwd` and `act_<kernel>_bwd` are its ops; None if it changes nothing or is a function."""
+
+    @property
+    def function(self) -> Any:
+        """What computes it in NumPy, if there is no kernel."""
+
+    def slope(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """The gradient of the function's input, from that of its output."""
 
 
 class LossOp(Protocol):
@@ -41,10 +48,22 @@ class LossOp(Protocol):
     def sparse(self) -> bool:
         """Whether targets are class numbers."""
 
+    @property
+    def ignore_class(self) -> float | None:
+        """A class number whose rows do not count."""
+
+    @property
+    def reduction(self) -> str | None: ...
+    @property
+    def normalization(self) -> int:
+        """What weights are divided by: 0 nothing; 1 how many of a mask count; 2 their sum."""
+
     def fields(self) -> dict[str, Any]: ...
     def scale(self, rows: int) -> float: ...
-    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
-    def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
+    def values_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]: ...
+    def counted(self, y_true: np.ndarray, values: np.ndarray) -> np.ndarray | None: ...
+    def pullback(self, y_true: np.ndarray, y_pred: np.ndarray, factors: Any) -> np.ndarray: ...
+    def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
 
 
 class TargetsOp(Protocol):
@@ -73,10 +92,12 @@ class MetricOp(Protocol):
 
 
 class OptimizerOp(Protocol):
-    """An optimizer as records: by the kernel `op`, or by `update` in NumPy if that is None."""
+    """An optimizer as records: of the kernel `op`, or of `update_step` where that is `in_python`."""
 
     @property
     def op(self) -> str | None: ...
+    @property
+    def in_python(self) -> bool: ...
     @property
     def slots(self) -> Sequence[str | None]: ...
     @property
@@ -96,16 +117,19 @@ class OptimizerOp(Protocol):
     @property
     def ema_overwrite_frequency(self) -> int | None: ...
     @property
-    def iterations(self) -> int: ...
+    def iterations(self) -> Any: ...
     @property
     def batches(self) -> int: ...
 
     def companion(self, variable: Variable, name: str) -> Variable: ...
     def fields(self) -> dict[str, Any]: ...
     def slot_variables(self, variable: Variable) -> dict[int, Variable]: ...
+    def kept_for(self, variable: Variable) -> list[Variable]: ...
     def decays(self, variable: Variable) -> bool: ...
+    def decay_of(self, variable: Variable) -> float: ...
     def rates(self, iterations: int, steps: int = 1) -> np.ndarray: ...
-    def update(self, w: np.ndarray, g: np.ndarray, slots: dict[str, np.ndarray], rate: float, t: int) -> None: ...
+    def coefficients(self, iterations: np.ndarray, learning_rates: np.ndarray) -> np.ndarray: ...
+    def update_step(self, gradient: np.ndarray, variable: Variable, learning_rate: Any) -> None: ...
 
 
 class Layer(Protocol):
@@ -116,9 +140,22 @@ class Layer(Protocol):
     @property
     def trainable(self) -> bool: ...
     @property
+    def only_in_training(self) -> bool:
+        """Whether it changes nothing but in training."""
+
+    @property
     def weights(self) -> list[Variable]: ...
 
+    of_function: bool  # whether it was made for a call of a function of pydl.ops, and for nothing else
+
     def count_params(self) -> int: ...
+    def get_config(self) -> dict[str, Any]: ...
+
+    on_host: bool
+
+    def preprocess(self, x: Any) -> Any:
+        """The output for an array, of a layer that is computed on the host."""
+
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
 
@@ -131,6 +168,25 @@ class Layer(Protocol):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
         """Emit the backward pass from the gradients that `y`, as `emit_forward` returned it, has got."""
+
+
+class NumPyLayer(Layer, Protocol):
+    """A layer whose passes are written in NumPy."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def trainable_weights(self) -> list[Variable]: ...
+    @property
+    def has_backward(self) -> bool:
+        """Whether it brings its backward pass."""
+
+    @property
+    def no_graph(self) -> Exception | None:
+        """Why the layers that `call` uses are not known, if there are some."""
+
+    def call(self, *inputs: Any, **flags: Any) -> Any: ...
+    def backward(self, *args: Any) -> Any: ...
 
 
 class Judged(Protocol):

@@ -112,7 +112,7 @@ def _tell_nonfinite(model: Any, data: Rows | Batches, epoch: int, logs: dict[str
 
 def _nonfinite_rows(model: Any, data: Rows) -> str | None:
     """The first input that holds NaN or infinity, and where."""
-    for t, array in zip(model.inputs, data.arrays, strict=False):
+    for t, array in zip(model.computed.inputs, data.arrays, strict=False):
         finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if not finite.all():
             return f'input "{t.name}" holds NaN or infinity, first in row {int(np.argmin(finite))}'

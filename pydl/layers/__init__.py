@@ -12,15 +12,17 @@ from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
 from pydl.layers.embedding import Embedding
+from pydl.layers.function import Lambda
 from pydl.layers.input import Input, InputLayer
 from pydl.layers.masking import Masking
 from pydl.layers.merging import Add, Concatenate, Multiply
 from pydl.layers.normalization import BatchNormalization, LayerNormalization
+from pydl.layers.operation import Operation
 from pydl.layers.pooling import GlobalAveragePooling1D
 
 __all__ = [
     "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten",
-    "GlobalAveragePooling1D", "Input", "InputLayer", "Layer", "LayerNormalization", "Masking", "Multiply",
+    "GlobalAveragePooling1D", "Input", "InputLayer", "Lambda", "Layer", "LayerNormalization", "Masking", "Multiply",
     "Normalization", "Rescaling", "Reshape", "deserialize", "serialize",
 ]  # fmt: skip
 
@@ -29,7 +31,8 @@ _registry = Registry(
     Layer,
     [
         Activation, Add, Arithmetic, BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten,
-        GlobalAveragePooling1D, InputLayer, LayerNormalization, Masking, Multiply, Normalization, Rescaling, Reshape,
+        GlobalAveragePooling1D, InputLayer, Lambda, LayerNormalization, Masking, Multiply, Normalization, Operation,
+        Rescaling, Reshape,
     ],
 )  # fmt: skip
 

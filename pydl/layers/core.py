@@ -9,7 +9,7 @@ from pydl import activations
 from pydl._base.args import real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.facts import rowwise
-from pydl._engine.graph import Shape
+from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
@@ -38,7 +38,8 @@ class Activation(Layer):
         return input_shape
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        return x[0] if self.activation.kernel is None else b.activate(x[0], self.activation)
+        act = self.activation
+        return x[0] if act.kernel is None and act.function is None else b.activate(x[0], act)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         if y is x[0]:
@@ -46,6 +47,17 @@ class Activation(Layer):
         dx = b.gradient(y)
         if dx is not None:
             b.give_input_gradient(x[0], dx)
+
+
+def _activated(tensors: Any, others: Any) -> Any:
+    """An activation of a symbolic tensor, as a layer; along other axes than the last there is no kernel."""
+    activation = activations.Activation(others["name"], others["alpha"])
+    if others.get("axis", -1) != -1 and rowwise(activation):
+        return NotImplemented
+    return Activation(activation, dtype=tensors[0].dtype)(tensors[0])
+
+
+SymbolicTensor.forms["activate"] = _activated
 
 
 class Dropout(Layer):
@@ -61,6 +73,7 @@ class Dropout(Layer):
     """
 
     supports_masking = True
+    only_in_training = True
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -22,6 +22,7 @@ from pydl.pipeline.asked_parting import part_of
 from pydl.pipeline.columns import Column
 from pydl.pipeline.parting import TRAIN
 from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget
 
 Array = NDArray[Any]
 
@@ -35,6 +36,8 @@ _ORDERED = 0.9  # of the steps from row to row go one way: tables of several gro
 _STEPS = 8  # that tell an order
 _TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
                    re.IGNORECASE)  # fmt: skip
+_LASTING = re.compile(r"(?:.*[_\s.-])?time", re.IGNORECASE)  # what may be a span of time as well
+_SECONDS = 1e8  # since 1970: no span of time, in whatever unit, has so many
 _FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them
 _PARTS = 4  # words for parts of a table
 _OWNERS = (  # names of columns that say whose a row is
@@ -67,9 +70,10 @@ def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     return []
 
 
-def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str) -> list[str]:
+def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str | Sequence[str]) -> list[str]:
     """Whether rows that are to be split by chance belong together, or the file says how to split them."""
     said, found = [], []
+    targets = (target,) if isinstance(target, str) else target
     for c in columns:
         if c.kind == "category" and c.levels <= _PARTS:
             levels = {label for label in values.labels(frame[c.name]) if label is not None}
@@ -79,7 +83,7 @@ def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str) -> li
                     f'"{c.name}" says {named}, but rows were split by chance; --fold "{c.name}" does as it says'
                 )
     for name in frame.columns:
-        if name != target and any(pattern.fullmatch(name) for pattern in _OWNERS):
+        if name not in targets and any(pattern.fullmatch(name) for pattern in _OWNERS):
             rows, levels = int(frame[name].notna().sum()), frame[name].nunique()
             if levels >= _OWNED and rows - levels >= _REPEATED * rows:
                 found.append((name, f'"{name}" ({levels:,} different in {rows:,} rows)'))
@@ -108,10 +112,19 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
     for c in columns:
         if c.kind == "number" and _TIME.fullmatch(c.name):
             time = values.numbers(frame[c.name], c.format or values.POINT, c.words)
+            if _LASTING.fullmatch(c.name) and not _are_moments(time):
+                continue
             for part in _finer(frame, c.name):
                 time = time * 100 + frame[part].to_numpy(np.float64, na_value=np.nan)
             found.append((c.name, time))
     return found
+
+
+def _are_moments(time: Array) -> bool:
+    """Whether a "time" says when, in seconds since 1970 or in even steps, and not how long something lasted."""
+    moments = np.unique(time[~np.isnan(time)])
+    steps = np.diff(moments)
+    return len(steps) > 0 and (bool(moments[0] > _SECONDS) or bool((steps == np.median(steps)).mean() > 0.5))
 
 
 def _steps(time: Array) -> tuple[int, int]:
@@ -133,12 +146,16 @@ def _regular(time: Array) -> bool:
     return len(moments) > 0.9 * len(time) and bool((steps == np.median(steps)).mean() > 0.5)
 
 
-def of_split(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+def of_split(train: pd.DataFrame, test: pd.DataFrame, target: AnyTarget, columns: Sequence[Column]) -> list[str]:
     """What is odd about rows to learn from and rows to judge on; both with targets."""
-    return [
-        *_left_out(columns), *_classes(train, target), *_twice(train, test, target, columns),
-        *_alone(train, test, target, columns),
-    ]  # fmt: skip
+    several = len(target.each) > 1
+    of_classes, alone = [], []
+    for one in target.each:
+        mine, others = (frame[one.encode(one.of(frame))[1]] if several else frame for frame in (train, test))
+        said = f'"{one.name}": ' * several
+        of_classes += [said + note for note in _classes(mine, one)]
+        alone += [said + note for note in _alone(mine, others, one, columns)]
+    return [*_left_out(columns), *of_classes, *_twice(train, test, target.names, columns), *alone]
 
 
 def _left_out(columns: Sequence[Column]) -> list[str]:
@@ -162,9 +179,9 @@ def _classes(train: pd.DataFrame, target: Target) -> list[str]:
     return said
 
 
-def _twice(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], columns: Sequence[Column]) -> list[str]:
     told = [c.name for c in columns if (c.used or c.kind == "text") and c.name in test.columns]
-    both = int(np.isin(_hashes(test, [*told, target.name]), _hashes(train, [*told, target.name])).sum())
+    both = int(np.isin(_hashes(test, [*told, *targets]), _hashes(train, [*told, *targets])).sum())
     if not both:
         return []
     are = "is" if both == 1 else "are"
@@ -193,14 +210,16 @@ def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Seq
     found = []
     for c in [c for c in columns if c.used and c.name in test.columns and c.name not in axes][:_COLUMNS]:
         x, x_test = (_as_one_number(frame[c.name], c) for frame in (train, test))
-        if c.kind in ("category", "many"):
-            if train is test:
-                continue  # a level tells the rows that it was learnt from
-            scores = _by_level(x, y, x_test, y_test, target)
-        else:
-            scores = _by_tree(x, y, x_test, y_test, target)
-        if scores > _ALONE:
-            found.append(f'"{c.name}" ({figure} {scores:.3f})')
+        levels = c.kind in ("category", "many")
+        if levels and train is test:
+            continue  # a level tells the rows that it was learnt from
+        tell = _by_level if levels else _by_tree
+        score = tell(x, y, x_test, y_test, target)
+        if score > _ALONE and train is not test:  # few test rows may be told by chance, those learnt from as well not
+            x, y_all = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+            score = min(score, tell(x, y_all, x, y_all, target))
+        if score > _ALONE:
+            found.append(f'"{c.name}" ({figure} {score:.3f})')
     if not found:
         return []
     return [f"the target is told by a column by itself: {_listed(found)}; if it is not known before the target is, it "

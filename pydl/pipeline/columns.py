@@ -22,6 +22,7 @@ MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to b
 _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
+_MONTH_NAME = re.compile(r"(?:.*[_\s.-])?(?:month|mon|monat|mois|mes|period|time|ym)s?", re.IGNORECASE)
 _IDENTIFIER_NAME = re.compile(
     r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|(?:row|record|line)?[_\s.-]?(?:index|number|num|no|nr)\.?|#|rows?|"
     r"row[_\s.-]?names?|(?:s|sl|sr|serial)[_\s.-]*(?:no|number|num)\.?|level_\d+|unnamed: 0(?:\.\d+)*",
@@ -103,14 +104,15 @@ def must_have(frame: pd.DataFrame, wanted: Collection[str], what: str) -> None:
 
 
 def guess(
-    frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None
-) -> list[Column]:
-    """What each column is taken for, but for the target and those to drop.
+    frame: pd.DataFrame, target: str | Sequence[str] | None = None, drop: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
+) -> list[Column]:  # fmt: skip
+    """What each column is taken for, but for what is to be predicted and those to drop.
 
     Parameters
     ----------
     frame : DataFrame
-    target : str, optional
+    target : str or sequence of str, optional
     drop : sequence of str
     kinds : mapping of str to str, optional
         For some columns what they are, whatever they look like: number, category, date, text, identifier or drop.
@@ -124,13 +126,15 @@ def guess(
     names = pd.Index(map(str, frame.columns))
     if names.has_duplicates:
         raise ValueError(f'the table has two columns called "{names[names.duplicated()][0]}"; rename one of them')
-    must_have(frame, [target] if target is not None else [], "target")
+    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
+    must_have(frame, targets, "target")
     must_have(frame, drop, "column to drop")
     must_have(frame, kinds, "column of --kind")
-    if target is not None and target in kinds:
-        raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
+    for name in targets:
+        if name in kinds:
+            raise ValueError(f"--kind {name}={kinds[name]}: this is the target; --task says what it is")
     kinds = {**dict.fromkeys(frame.attrs.get("levels", ()), "category"), **kinds}  # as the file declares them
-    left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
+    left_out = {*targets, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
     headless = len(names) > 1 and all(name == f"column {i + 1}" for i, name in enumerate(names))
     found = [
         _column(frame.iloc[:, i].rename(name), kinds.get(name), not headless and _is_index(frame.iloc[:, i], name, i))
@@ -269,7 +273,7 @@ class _About:
                 note = self.about_notation(words, others, notation) if text else ""
                 return self.number(note, format=notation, words=tuple(stray))
         elif kind == "date":
-            form = values.ISO if dates else values.date_format(words) or values.DIGITS
+            form = values.ISO if dates else values.date_format(words, said=True) or values.DIGITS
             others = [] if dates else values.unread_dates(words, form)
             if len(others) < len(words):
                 return self.date(form, "said to be a date", others)
@@ -289,7 +293,8 @@ class _About:
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
-        form = values.date_format(words)
+        name = str(self.values.name)
+        form = values.date_format(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
         if form is not None:
             others = values.unread_dates(words, form)
             unread = int(self.levels[others].sum())

@@ -6,9 +6,10 @@ set(PYDL_KERNEL_FILES
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
     act_exponential act_mish act_hard_sigmoid act_squareplus act_softmax act_log_softmax
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge
-    loss_bce loss_bce_logits loss_cce loss_cce_logits
+    loss_bce loss_bce_logits loss_cce loss_cce_logits loss_categorical_hinge loss_mape loss_kl loss_cosine loss_gaussian
+    loss_focal_bce loss_focal_cce loss_gce
     metric_accuracy metric_categorical_accuracy sum
-    opt_sgd opt_rmsprop opt_adam opt_average grad_accumulate penalty norm_parts grad_clip
+    opt_sgd opt_rmsprop opt_adam opt_nadam opt_adamax opt_adagrad opt_adadelta opt_lion opt_ftrl opt_average grad_accumulate penalty norm_parts grad_clip
     embedding masking mean_steps dropout norm_batch norm_layer
     gather put affine binary copy colsum)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")

@@ -165,7 +165,7 @@ def test_names_are_those_of_keras(name):
         (lambda: metrics.AUC(num_labels=2), "AUC: num_labels is for multi_label=True"),
         (lambda: metrics.AUC(label_weights=[1.0])(TARGETS, SCORES), "expected 2 numbers"),
         (lambda: metrics.AUC(multi_label=True, num_labels=3)(TARGETS, SCORES), r"expected y_pred \(rows, 3\)"),
-        (lambda: metrics.Precision()([0, 1], [[0.1, 0.2], [0.3, 0.4]]), "targets of the shape of y_pred"),
+        (lambda: metrics.Precision()([0, 1], [[0.1, 0.2], [0.3, 0.4]]), "targets must have the same shape as y_pred"),
     ],
 )
 def test_arguments_that_are_wrong(make, message):
