@@ -31,10 +31,13 @@ class Transform(Protocol):
 
 
 def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
-    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
-    if not penalised:
+    """Emit the sum of the regularizers' penalties, of weights and of outputs, times the batch size; returns its
+    accumulator, None without any."""
+    if not penalised and not b.activities:
         return None
     slot = b.accumulator(1)
+    for parts in [_emit_norm_parts(b, y.buffer, y.buffer.size, *r.factors(b.batch)) for y, r in b.activities]:
+        b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=1.0))
     for parts in [_emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch)) for v in penalised]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot

@@ -145,6 +145,9 @@ class Layer(Protocol):
 
     @property
     def weights(self) -> list[Variable]: ...
+    @property
+    def activity_regularizer(self) -> Any:
+        """Whose penalty of the outputs, divided by the rows of the batch, is part of the loss; None without one."""
 
     of_function: bool  # whether it was made for a call of a function of pydl.ops, and for nothing else
 

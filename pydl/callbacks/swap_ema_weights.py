@@ -1,5 +1,7 @@
 """Validate, and save, the moving averages of the weights."""
 
+import numpy as np
+
 from pydl.callbacks.base import Callback, Logs
 
 
@@ -23,6 +25,7 @@ class SwapEMAWeights(Callback):
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = swap_on_epoch
         self._swapped = False
+        self._averages: list[np.ndarray] = []
 
     def _swap(self, averages: bool) -> None:
         """Have the averages in the model, or the weights."""
@@ -38,6 +41,13 @@ class SwapEMAWeights(Callback):
             average.assign(weight)
         self._swapped = averages
 
+    def _end(self) -> None:
+        """Leave the averages in the model, as `fit` does, which by now has put the weights there in their stead."""
+        for variable, value in zip(self.model.trainable_variables, self._averages, strict=True):
+            variable.assign(value)
+            self.model.optimizer.companion(variable, "average").assign(value)
+        self._swapped = False
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._swapped = False
 
@@ -47,9 +57,11 @@ class SwapEMAWeights(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.swap_on_epoch:
             self._swap(True)
+            self._averages = [variable.numpy() for variable in self.model.trainable_variables]
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._swap(False)  # `fit` itself leaves the averages in the model
+        if self._swapped:
+            self._end()
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._swap(True)

@@ -146,9 +146,14 @@
     IN(dy, R(a->B / ROWS(a->L) * a->O)) IN(m, R(a->B)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(add)
 
 /* Dropout, forward and backward alike: y = keep(i) ? x / (1 - rate) : 0, i the element's index in [B][O].
- *   x y [B][O]   stream: number of this layer in its model */
+ *   x y [B][O]   stream: number of this layer in its model   seed: of its own, or 0: that of the step */
 #define PD_FIELDS_dropout(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) REAL(rate)
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) REAL(rate)
+
+/* Gaussian noise: y = x + std z or, if `factor`, y = x (1 + std z), z a standard normal number for each element.
+ *   x y [B][O]   stream seed as for dropout */
+#define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) INT(factor) REAL(std)
 
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
@@ -167,7 +172,7 @@
     IN(bmean_low, R(a->n)) IN(brstd, R(a->n)) ALL(mask, R(a->B)) OUT(dgamma, R(a->n)) \
     OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
-/* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
+/* Layer or RMS normalization of each row (the latter about 0, the mean that it writes).  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
 #define PD_FIELDS_ln_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->B)) \
     OUT(mean_low, R(a->B)) OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
@@ -188,9 +193,23 @@
 /* y = a * x + c (Rescaling); y may be x.   x y [B][O] */
 #define PD_FIELDS_affine(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) REAL(a) REAL(c)
-/* y = x1 + x2, or y = x1 * x2; y may be either.   all [B][O] */
+/* y = x1 + x2, x1 - x2, x1 * x2, or the larger or the smaller of both; y may be either.   all [B][O] */
 #define PD_FIELDS_binary(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x1, R(a->B * a->O)) IN(x2, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O)
+/* dx = dy where x1 > x2, dy / 2 where x1 = x2, else 0; dx may be dy.   all [B][O] */
+#define PD_FIELDS_larger(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x1, R(a->B * a->O)) IN(x2, R(a->B * a->O)) IN(dy, R(a->B * a->O)) OUT(dx, R(a->B * a->O)) INT(B) INT(O)
+
+/* PReLU: y = x > 0 ? x : w x.   x y [B][O]   w [O] */
+#define PD_FIELDS_prelu_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) ALL(w, R(a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(L)
+/*   dx = x > 0 ? dy : w dy; dx may be dy */
+#define PD_FIELDS_prelu_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(dy, R(a->B * a->O)) ALL(w, R(a->O)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L)
+/*   by columns (n = O): dw = sum over rows of min(x, 0) dy   add: 1 adds to dw */
+#define PD_FIELDS_prelu_grad(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dw, R(a->n)) INT(n) INT(B) INT(add)
+
 /* Columns of a wider matrix: y[b][yo + j] = x[b][xo + j] for j < O, rows ldx and ldy apart; add: 1 adds. */
 #define PD_FIELDS_copy(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->ldx)) OUT(y, R(a->B * a->ldy)) INT(B) INT(O) INT(L) INT(ldx) INT(ldy) INT(xo) INT(yo) INT(add)
