@@ -210,8 +210,11 @@ def emit_metric(
         given = weights.fields["w"]
 
         def run() -> None:
-            sample_weight = None if given is None else array_of(given)
-            if sample_weight is not None and given.size != b.batch:
+            if given is None:  # a metric of one's own need not take weights
+                metric.update_state(t.array(), y.array())
+                return
+            sample_weight = array_of(given)
+            if given.size != b.batch:
                 sample_weight = sample_weight.reshape(b.batch, -1)
             metric.update_state(t.array(), y.array(), sample_weight=sample_weight)
 

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pydl import losses, metrics
 from pydl._base.args import real
 from pydl._base.registry import serialize
@@ -57,6 +59,16 @@ class CompiledMetric(NamedTuple):
     output: int
     weighted: bool
     name: str
+
+    def figures(self) -> dict[str, float]:
+        """The figures so far by their names in logs: those of a mapping by its keys, those of an array numbered."""
+        result = self.metric.result()
+        if isinstance(result, Mapping):
+            return {str(key): float(value) for key, value in result.items()}
+        values = np.asarray(result)
+        if values.size == 1:
+            return {self.name: float(values.item())}
+        return {f"{self.name}_{k}": float(value) for k, value in enumerate(values.flat)}
 
 
 def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = False) -> list[Any]:
@@ -166,7 +178,7 @@ def resolve_metrics(
                 name = output + metric.name
                 if is_weighted and any(c.name == name for c in compiled):
                     name = f"{output}weighted_{metric.name}"  # as in Keras
-                compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
+                compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, metric.figures, compiled)))
     return compiled
 
 
@@ -212,12 +224,17 @@ def losses_config(resolved: Sequence[Any], outputs: Sequence[str]) -> dict[str, 
     return config if config["loss"] else {"loss": None}
 
 
-def _unused(name: str, compiled: Sequence[CompiledMetric]) -> str:
-    taken = {c.name for c in compiled}
+def _unused(name: str, figures: int, compiled: Sequence[CompiledMetric]) -> str:
+    """The name, or that with a number, of a metric none of whose figures is called like one of another metric."""
+    taken = {logged for c in compiled for logged in _logged(c.name, c.metric.figures)}
     n, candidate = 1, name
-    while candidate in taken:
+    while taken.intersection(_logged(candidate, figures)):
         candidate, n = f"{name}_{n}", n + 1
     return candidate
+
+
+def _logged(name: str, figures: int) -> list[str]:
+    return [name] if figures == 1 else [f"{name}_{k}" for k in range(figures)]
 
 
 def metrics_config(compiled: Sequence[CompiledMetric], outputs: Sequence[str]) -> dict[str, Any]:

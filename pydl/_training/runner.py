@@ -236,7 +236,10 @@ class Runner:
                     c.metric.restore_state(sums[slot : slot + 2])
         elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
-        return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a metric of one's own, before any rows
+            for c in model.compiled_metrics:
+                logs |= c.figures()
+        return logs
 
 
 def _same(a: list[Any], b: list[Any]) -> bool:

@@ -310,8 +310,8 @@ COMPILE: dict[str, Case] = {
     "flat metrics for two": case(
         lambda: two_outputs().compile("sgd", "mse", ["mae", "mse", "mae"]), ValueError, "metrics", "list of 2"
     ),
-    "a metric with a mean": case(
-        lambda: fit_with("mse", [lambda t, y: np.abs(t - y).mean()]), ValueError, "one value per sample", "leave out"
+    "a metric of two figures": case(
+        lambda: fit_with("mse", [lambda t, y: np.ones(2)]), ValueError, "one value per sample", "or one number"
     ),
     "loss weight text": case(compiling("sgd", "mse", loss_weights="a"), TypeError, "loss_weights", "number", "'a'"),
     "loss weight NaN": case(compiling("sgd", "mse", loss_weights=np.nan), ValueError, "loss_weights", "finite"),
