@@ -71,6 +71,8 @@ class TrainOptions:
     dropout : float
         The share of hidden units to leave out in training.
     class_weight : {"balanced"} or None
+        Classes count the same, however many rows each has. With several targets the training accuracies by epoch are
+        of rows weighted so, too.
     val : float
         The share of the training rows to validate on.
     clip : float or None
@@ -165,6 +167,8 @@ class TrainOptions:
     threshold: str | float | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.target, tuple) and not (self.target and all(isinstance(each, str) for each in self.target)):
+            raise ValueError(f"--target: expected names of columns, got {self.target!r}")
         named = self._possible_targets()
         for task in values_of("--task", self.task, named):
             one_of("--task", task, TASKS)

@@ -381,11 +381,24 @@ def test_streams_and_images_have_one_target(frame: pd.DataFrame, tmp_path: Path)
         pydl.pipeline.fit(tmp_path, target=NAMES, task="image")
 
 
+def test_a_target_of_one_class_to_learn_from(frame: pd.DataFrame) -> None:
+    last = frame["fold"] == 3
+    late = frame.assign(sold=np.where(last, frame["sold"], np.where(frame.index % 8 == 0, None, "no")))
+    with pytest.raises(ValueError, match=r'--fold "fold": the .* rows to learn from are all of one class, "no"'):
+        pydl.pipeline.fit(late, target=NAMES, fold="fold", **SOON)
+
+
 def test_a_target_without_a_value_to_learn_from(frame: pd.DataFrame) -> None:
     last = frame["fold"] == 3
     late = frame.assign(price=frame["price"].where(last))
     with pytest.raises(ValueError, match=r"--target price: none of the .* rows to learn from has a value of it"):
         pydl.pipeline.fit(late, target=NAMES, fold="fold", **SOON)
+
+
+@pytest.mark.parametrize("target", [[], [1, 2], ["a", None]])
+def test_a_config_whose_targets_are_no_names(target: Any) -> None:
+    with pytest.raises(ValueError, match="--target: expected names of columns, got"):
+        TrainOptions.from_json({"data": "d.csv", "target": target})
 
 
 def test_states_come_back_or_are_refused(frame: pd.DataFrame) -> None:
