@@ -31,6 +31,10 @@ _SLOTS: dict[str, list[tuple[str, ...]]] = {
     "Adagrad": [("accumulator",)],
     "Adam": [("momentum", "velocity"), ("velocity_hat",)],
     "AdamW": [("momentum", "velocity"), ("velocity_hat",)],
+    "Adamax": [("momentum", "norm")],
+    "Ftrl": [("accumulator", "linear")],
+    "Lamb": [("momentum", "velocity")],
+    "Lion": [("momentum",)],
     "RMSprop": [("velocity",), ("momentum",), ("average_gradient",)],
     "SGD": [("momentum",)],
 }
