@@ -17,7 +17,6 @@ from pydl import (
     losses,
     metrics,
     models,
-    ops,
     optimizers,
     regularizers,
     utils,
@@ -29,7 +28,7 @@ from pydl.layers import Input
 from pydl.models import Model, Sequential
 
 if TYPE_CHECKING:
-    from pydl import datasets, saving  # by __getattr__: few programs need them
+    from pydl import datasets, ops, saving  # by __getattr__: few programs need them
 
 __version__: str
 
@@ -41,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("datasets", "pipeline", "saving"):
+    if name in ("datasets", "ops", "pipeline", "saving"):
         return importlib.import_module(f"pydl.{name}")
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
         from importlib.metadata import version
@@ -51,7 +50,7 @@ def __getattr__(name: str) -> Any:
 
 
 for _module in (
-    activations, callbacks, constraints, initializers, layers, losses, metrics, models, ops, optimizers,
+    activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
     optimizers.schedules, regularizers, utils,
 ):  # fmt: skip
     explain(_module)

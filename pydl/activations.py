@@ -7,7 +7,7 @@ same kernel that layers use. `get` gives layers the description they emit that k
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
-from pydl._base.registry import unknown_name
-from pydl._engine.facts import activations, rowwise, run_op
+from pydl._base.registry import custom_object, unknown_name
+from pydl._engine.facts import activations, reads_input, rowwise, run_op
+from pydl._engine.operators import Operators
+from pydl._engine.tape import Tape, differentiable
 
 __all__ = [
     "Activation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
@@ -57,6 +59,9 @@ class Activation:
         """Name in the table of kernels (`act_<kernel>_fwd`, `act_<kernel>_bwd`); None for "linear"."""
         return None if self.name == "linear" else self.name
 
+    #: What computes it, for those that are functions of a user's.
+    function: Callable[[Any], Any] | None = None
+
     def as_config(self) -> str | dict[str, Any]:
         """What `serialize` makes of it."""
         return serialize(self)
@@ -66,7 +71,38 @@ class Activation:
         return _apply(self, x)
 
 
-def _apply(activation: Activation, x: Any, axis: int = -1) -> np.ndarray:
+class FunctionActivation(Activation):
+    """A function of your own, element by element or along rows, written with `pydl.ops`, which gives its gradient."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__(getattr(function, "__name__", type(function).__name__))
+        self.function: Callable[[Any], Any] = function
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionActivation) and self.function == other.function
+
+    __hash__ = Activation.__hash__
+
+    @property
+    def kernel(self) -> None:
+        return None
+
+    def __call__(self, x: Any) -> Any:
+        return self.function(x)
+
+    def slope(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """The gradient of the input, from that of the output."""
+        tape = Tape()
+        start = tape.watch(x)
+        with tape.running():
+            y = self.function(start)
+        tape.take_back([y], [dy])
+        return np.zeros_like(x) if start.gradient is None else start.gradient
+
+
+def _apply(activation: Activation, x: Any, axis: int = -1) -> Any:
+    if isinstance(x, Operators):
+        return activate(x, activation.name, activation.alpha, axis)
     x = float_array(activation.name, "x", x)
     if activation.kernel is None:
         return x
@@ -76,6 +112,23 @@ def _apply(activation: Activation, x: Any, axis: int = -1) -> np.ndarray:
     y = np.empty_like(x)
     run_op(f"act_{activation.kernel}_fwd", x.dtype.name, x=x, y=y, alpha=activation.alpha, **sizes(x))
     return y if axis == -1 else np.moveaxis(y, -1, axis)
+
+
+def _slope(dy: np.ndarray, y: np.ndarray, x: np.ndarray, name: str, alpha: float, axis: int = -1) -> np.ndarray:
+    """By the kernel of the backward pass."""
+    activation = Activation(name, alpha)
+    if activation.kernel is None:
+        return dy
+    saved = x if reads_input(activation) else y
+    s, d = (np.array(np.moveaxis(a, axis, -1) if a.ndim else a, y.dtype, order="C") for a in (saved, dy))
+    run_op(f"act_{activation.kernel}_bwd", y.dtype.name, s=s, dy=d, dx=d, alpha=alpha, **sizes(d))
+    return np.moveaxis(d, -1, axis) if d.ndim else d
+
+
+@differentiable(_slope)
+def activate(x: Any, name: str, alpha: float, axis: int = -1) -> Any:
+    """The activation of this name and parameter, along an axis if it normalizes."""
+    return _apply(Activation(name, alpha), x, axis)
 
 
 def warn_of_one_unit(activation: Activation, units: int | None, owner: str = "") -> None:
@@ -272,14 +325,15 @@ def _parameters() -> dict[str, float]:
 def get(identifier: Any) -> Activation:
     """What a layer needs of an activation, from its name, one of this module's functions, a config or an `Activation`.
 
-    None is "linear"; a layer such as `LeakyReLU(0.1)` stands for what it computes.
+    None is "linear"; a layer such as `LeakyReLU(0.1)` stands for what it computes. A function of your own has to be
+    written with `pydl.ops` and operators, which give its gradient.
 
     Raises
     ------
     ValueError
         An unknown name (the message lists the valid ones) or a config that is none.
     TypeError
-        Anything else; a function of one's own has no gradient here.
+        Anything else.
     """
     if isinstance(identifier, Activation):
         return identifier
@@ -293,11 +347,13 @@ def get(identifier: Any) -> Activation:
     name = getattr(identifier, "__name__", None)
     if name in _parameters() and globals().get(name) is identifier:
         identifier = name
+    if callable(identifier) and not isinstance(identifier, type):
+        return FunctionActivation(identifier)
     if not isinstance(identifier, str):
-        raise TypeError(
-            f"activation: expected a name or a function of pydl.activations, got {identifier!r}; "
-            "for a function of your own, subclass pydl.layers.Layer, which has a backward pass"
-        )
+        raise TypeError(f"activation: expected a name or a function, got {identifier!r}")
+    own = custom_object(identifier)
+    if callable(own):
+        return FunctionActivation(own)
     name = _ALIASES.get(identifier, identifier)
     if name not in _parameters():
         unknown_name("activation", identifier, [*_parameters(), *_ALIASES])
@@ -307,6 +363,13 @@ def get(identifier: Any) -> Activation:
 def serialize(activation: Any) -> str | dict[str, Any]:
     """The activation's name, or with a parameter of its own `{"class_name": name, "config": {"alpha": alpha}}`."""
     activation = get(activation)
+    if activation.function is not None:
+        if activation.name == "<lambda>" or not hasattr(activation.function, "__name__"):
+            raise TypeError(
+                f"activation: cannot save {activation.function!r}: give the function a name with def, and pass it in "
+                "custom_objects when you load the model"
+            )
+        return activation.name
     if activation.alpha == _parameters()[activation.name]:
         return activation.name
     return {"class_name": activation.name, "config": {"alpha": activation.alpha}}

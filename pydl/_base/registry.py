@@ -52,10 +52,14 @@ def unknown_name(kind: str, name: Any, valid: Iterable[str]) -> NoReturn:
     raise ValueError(f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}")
 
 
+def custom_object(name: Any) -> Any:
+    """What the user has handed over under this name, None if nothing."""
+    return _custom_objects.get().get(name) if isinstance(name, str) else None
+
+
 def custom_function(name: Any) -> Callable[..., Any]:
     """The function that the user has handed over under this name; ValueError if there is none."""
-    custom = _custom_objects.get()
-    function = custom.get(name) if isinstance(name, str) else None
+    function = custom_object(name)
     if not callable(function):
         raise ValueError(f"unknown function {name!r}; pass it in custom_objects={{{name!r}: function}}")
     return function

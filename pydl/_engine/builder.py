@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from pydl import _core
 from pydl._core import Buffer as Buffer  # for layers, which do not import _core
 from pydl._engine.debug import CheckedPlan
 from pydl._engine.facts import reads_input, rowwise
+from pydl._engine.layout import array_of
 from pydl._engine.record import Record
 from pydl._engine.tensor import Tensor, Value, WeightGradient
 from pydl._engine.tuning import TAIL_FROM
@@ -155,6 +158,10 @@ class Builder:
             self.emit("copy", x=x.buffer, y=y.buffer, B=x.batch, O=n, ldx=n, ldy=n)
             y.value.pending = act
             return y
+        if act.function is not None:
+            self.emit_python(act.name, lambda: _apply(act, x, y), [x.buffer], [y.buffer])
+            self.note_activation(y, act, x.buffer)
+            return y
         self.emit(f"act_{act.kernel}_fwd", x=x.buffer, y=y.buffer, alpha=act.alpha, **_rows(x, act))
         self.note_activation(y, act, x.buffer)
         return y
@@ -163,7 +170,7 @@ class Builder:
         """Note that y = act(z), for the backward pass."""
         y.value.act = act
         y.value.act_columns = y.shape[-1]
-        y.value.saved = z if reads_input(act) else y.buffer
+        y.value.saved = z if act.function is not None or reads_input(act) else y.buffer
 
     # -- gradients of tensors -------------------------------------------------------------------------------------
 
@@ -176,7 +183,11 @@ class Builder:
         """The gradient with respect to the input of y's activation (to y, if it has none); None if none came."""
         v = y.value
         if v.grad is not None and v.act is not None and not v.grad_is_pre:
-            self.emit(f"act_{v.act.kernel}_bwd", s=v.saved, dy=v.grad, dx=v.grad, alpha=v.act.alpha, **_rows(y, v.act))
+            if v.act.function is not None:
+                self.emit_python(f"{v.act.name}, backward", lambda: _pull(y), [v.saved, v.grad], [v.grad])
+            else:
+                kernel = f"act_{v.act.kernel}_bwd"
+                self.emit(kernel, s=v.saved, dy=v.grad, dx=v.grad, alpha=v.act.alpha, **_rows(y, v.act))
             v.grad_is_pre = True
         return v.grad
 
@@ -239,6 +250,23 @@ class Builder:
         """Put off the record that writes (add 0) or adds to (1) the gradient of a weight."""
         add = self.note_weight_gradient(variable)
         self.defer_to_tail(lambda: emit(self.weight_gradient(variable), add))
+
+
+def _apply(act: Any, x: Tensor, y: Tensor) -> None:
+    """Run an activation that is a function."""
+    value = np.asarray(act(x.array()))
+    if value.shape != y.shape:
+        raise ValueError(f"activation {act.name}: expected a result of shape {y.shape}, got {value.shape}")
+    y.array()[...] = value
+
+
+def _pull(y: Tensor) -> None:
+    """Turn the gradient of the output of such an activation into that of its input."""
+    v = y.value
+    assert v.grad is not None
+    assert v.saved is not None
+    dy = array_of(v.grad).reshape(y.shape)
+    dy[...] = v.act.slope(array_of(v.saved).reshape(y.shape), dy)
 
 
 def _rows(t: Tensor, act: Any) -> dict[str, int]:

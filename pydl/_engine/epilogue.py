@@ -37,7 +37,13 @@ class Epilogue:
 def derivative(x: Tensor) -> dict[str, Any]:
     """Fields that let the only record that sends x a gradient apply the derivative of x's activation as well."""
     v = x.value
-    if v.act is None or v.readers != 1 or v.grad is not None or (rowwise(v.act) and x.shape[-1] != v.act_columns):
+    if (
+        v.act is None
+        or v.act.kernel is None
+        or v.readers != 1
+        or v.grad is not None
+        or (rowwise(v.act) and x.shape[-1] != v.act_columns)
+    ):
         return {}
     v.grad_is_pre = True
     return {"act": f"act_{v.act.kernel}_bwd", "s": v.saved, "alpha": v.act.alpha}

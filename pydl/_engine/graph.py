@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydl._engine.operators import Operators
 
 if TYPE_CHECKING:
     from pydl._engine.protocols import Layer
@@ -11,10 +13,11 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class SymbolicTensor:
+class SymbolicTensor(Operators):
     """What a layer's call will produce: a shape (batch first, None) and a dtype, no values.
 
-    `+ - * /` with another one, a number or an array, and `** number`, give the output of a layer that computes them.
+    Operators and the functions of `pydl.ops`, with other tensors, numbers and arrays, give the output of a layer that
+    computes them.
 
     Attributes
     ----------
@@ -28,10 +31,19 @@ class SymbolicTensor:
         Whether a mask says which of its steps count.
     """
 
-    #: What the operators below make of two sides: the layers set it, which stand above the graph.
-    combine: Callable[[str, Any, Any], Any]
+    #: What functions of `pydl.ops` make of tensors, some of them symbolic, and their other arguments: layers, by the
+    #: name of the function; "" is for those without an entry, or whose own gives NotImplemented. The layers set them.
+    forms: ClassVar[dict[str, Callable[..., Any]]] = {}
 
-    __array_ufunc__ = None  # of an array and a symbolic tensor, NumPy leaves the operators to the latter
+    @classmethod
+    def apply(cls, op: Any, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
+        """The output of a layer that computes a function of `pydl.ops`."""
+        form = cls.forms.get(op.name)
+        y = NotImplemented if form is None else form(tensors, others)
+        if y is NotImplemented:
+            y = cls.forms[""](op, tensors, others)
+        y.call.layer.of_function = True
+        return y
 
     def __init__(self, shape: Shape, dtype: str, name: str, call: Call | None = None) -> None:
         self.masked = False
@@ -46,39 +58,6 @@ class SymbolicTensor:
 
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
-
-    def __add__(self, other: Any) -> Any:
-        return self.combine("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.combine("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.combine("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.combine("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.combine("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.combine("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.combine("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.combine("divide", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return self.combine("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self.combine("power", other, self)
-
-    def __neg__(self) -> Any:
-        return self.combine("multiply", self, -1.0)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{self!r} has no values: build a pydl.Model from it and call that on an array")

@@ -176,7 +176,10 @@ def _emit_custom_loss(
         slope = np.asarray(loss.gradient(y_true, y_pred))
         if slope.shape != grad.shape:
             raise ValueError(f'loss "{loss.name}": gradient returned shape {slope.shape}, expected {grad.shape}')
-        factor = scale if weights is None else scale * weights[..., None]
+        if weights is None:
+            factor: Any = scale
+        else:
+            factor = scale * (weights.mean() if loss.couples_rows else weights[..., None])
         grad[...] = slope * factor
 
     reads = [y.buffer, t.buffer] + ([] if w is None else [w])

@@ -23,7 +23,14 @@ class Activation(Protocol):
     def alpha(self) -> float: ...
     @property
     def kernel(self) -> str | None:
-        """`act_<kernel>_fwd` and `act_<kernel>_bwd` are its ops; None if it changes nothing."""
+        """`act_<kernel>_fwd` and `act_<kernel>_bwd` are its ops; None if it changes nothing or is a function."""
+
+    @property
+    def function(self) -> Any:
+        """What computes it in NumPy, if there is no kernel."""
+
+    def slope(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """The gradient of the function's input, from that of its output."""
 
 
 class LossOp(Protocol):
@@ -40,6 +47,10 @@ class LossOp(Protocol):
     @property
     def sparse(self) -> bool:
         """Whether targets are class numbers."""
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether a row's value depends on the predictions of others: weights then count by their mean."""
 
     def fields(self) -> dict[str, Any]: ...
     def scale(self, rows: int) -> float: ...
@@ -116,12 +127,19 @@ class Layer(Protocol):
     @property
     def trainable(self) -> bool: ...
     @property
+    def only_in_training(self) -> bool:
+        """Whether it changes nothing but in training."""
+
+    @property
     def weights(self) -> list[Variable]: ...
     @property
     def activity_regularizer(self) -> Any:
         """Whose penalty of the outputs, divided by the rows of the batch, is part of the loss; None without one."""
 
+    of_function: bool  # whether it was made for a call of a function of pydl.ops, and for nothing else
+
     def count_params(self) -> int: ...
+    def get_config(self) -> dict[str, Any]: ...
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
 
@@ -134,6 +152,25 @@ class Layer(Protocol):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
         """Emit the backward pass from the gradients that `y`, as `emit_forward` returned it, has got."""
+
+
+class NumPyLayer(Layer, Protocol):
+    """A layer whose passes are written in NumPy."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def trainable_weights(self) -> list[Variable]: ...
+    @property
+    def has_backward(self) -> bool:
+        """Whether it brings its backward pass."""
+
+    @property
+    def no_graph(self) -> Exception | None:
+        """Why the layers that `call` uses are not known, if there are some."""
+
+    def call(self, *inputs: Any, **flags: Any) -> Any: ...
+    def backward(self, *args: Any) -> Any: ...
 
 
 class Judged(Protocol):

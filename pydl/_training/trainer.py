@@ -34,8 +34,8 @@ class Trainer(Layer):
     """What turns a graph of layers into something to train; see `Model`."""
 
     @memory_errors
-    def __init__(self, name: str | None, trainable: bool) -> None:
-        super().__init__(name=name, trainable=trainable)
+    def __init__(self, name: str | None, trainable: bool, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
         self.optimizer: Any = None
         self.losses: list[Any] = []
         self.loss_weights: list[float] = []

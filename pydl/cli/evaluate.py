@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import noticed, print_drift, print_figures, print_json
+from pydl.cli.output import noticed, of_target, print_drift, print_figures, print_json
 
 
 def command(
@@ -18,12 +18,15 @@ def command(
     from pydl.pipeline.places import shown
     from pydl.pipeline.run import Run
     from pydl.pipeline.scoring import evaluate_file
+    from pydl.pipeline.several import apart
 
     figures = evaluate_file(Run.open(run), data)
     if as_json:
         print_json(figures)
     else:
-        print_figures({"pydl": figures}, f"on {shown(data)}" + ", weighted" * ("weight" in figures))
+        for name, of_one in apart(figures).items():
+            title = f"on {shown(data)}" + ", weighted" * ("weight" in of_one)
+            print_figures({"pydl": of_one}, of_target(name, title))
         for note in figures.get("notes", ()):
             noticed(note)
         print_drift(figures.get("drift", ()))

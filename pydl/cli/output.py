@@ -33,6 +33,11 @@ def noticed(note: str) -> None:
     print(plain(f"note: {note}", None), file=sys.stderr)
 
 
+def of_target(name: str | None, title: str) -> str:
+    """A title of what is about one of several targets."""
+    return title if name is None else f"{name}, {title}"
+
+
 def print_figures(figures: dict[str, dict[str, Any]], title: str) -> None:
     """Figures side by side, a column each."""
     rows = [row for row in _SHOWN if any(row in f for f in figures.values())]

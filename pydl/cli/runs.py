@@ -98,8 +98,8 @@ def _for_a_terminal(entries: Sequence[Entry], sort: str | None) -> None:
 
     from pydl.pipeline import comparing, runs
 
-    options, facts = runs.differing(entries), {entry.name: _facts(entry) for entry in entries}
-    same = [fact for fact in next(iter(facts.values())) if all(fact in told for told in facts.values())]
+    options, facts = runs.differing(entries), [_facts(entry) for entry in entries]
+    same = [fact for fact in facts[0] if all(fact in told for told in facts)]
     if same:
         _wrapped(", ".join(same))
     figures = sorted(runs.figures_of(entries), key=lambda name: sort is None or name != runs.column(sort))
@@ -128,7 +128,7 @@ def _for_a_terminal(entries: Sequence[Entry], sort: str | None) -> None:
     for name in ends:
         table.add_column(name, justify="right", no_wrap=True)
     for i, entry in enumerate(entries):
-        own = [*(fact for fact in facts[entry.name] if fact not in same), comparing.settings(entry, options)]
+        own = [*(fact for fact in facts[i] if fact not in same), comparing.settings(entry, options)]
         about = "\n".join(plain(line) for line in (entry.name, ", ".join(own[:-1]), own[-1]) if line)
         table.add_row(Text(about), *(Text(cells[i]) for cells in (*chosen, *ends.values())))
     Console().print(table)

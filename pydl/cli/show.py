@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli.output import print_figures, print_json, tell
-from pydl.cli.train import shown, title
+from pydl.cli.output import print_json, tell
+from pydl.cli.train import print_all
 
 
 def command(
@@ -27,5 +27,5 @@ def command(
     tell(shlex.join(opened.options().command()))
     tell(f"{info['started']}, {info['seconds']} s, pydl {info['versions']['pydl']}")
     opened.fitted().model.summary(tell)
-    print_figures(shown(metrics), title(metrics))
+    print_all(metrics)
     tell(str(opened.path / names.REPORT))

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pydl.cli.output import print_figures, print_json, tell
+from pydl.cli.output import of_target, print_figures, print_json, tell
 from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.several import apart
 
 DEFAULTS = TrainOptions("")
 
@@ -20,7 +21,7 @@ def command(
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="File, URL, - (stdin), FILE::TABLE, images.")
     ] = None,
-    target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict.")] = None,
+    target: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column to predict; or A,B.")] = None,
     test: Annotated[str | None, typer.Option(metavar="DATA", help="Data to judge on; else 20 % are held out.")] = None,
     task: Annotated[str, typer.Option(metavar="T", help="classification, regression or image.")] = DEFAULTS.task,
     drop: Annotated[list[str] | None, typer.Option(metavar="COL", help="Leave a column out; may be repeated.")] = None,
@@ -79,20 +80,26 @@ def command(
     if as_json:
         print_json(metrics)
     else:
-        print_figures(shown(metrics), title(metrics))
+        print_all(metrics)
         tell(str(run.path / names.REPORT))
     if run.json(names.INFO)["interrupted"]:
         raise SystemExit(130)
 
 
+def print_all(metrics: dict[str, Any]) -> None:
+    """The figures of metrics.json, a table for each target."""
+    for name, of_one in apart(metrics).items():
+        print_figures(shown(of_one), of_target(name, title(of_one)))
+
+
 def title(metrics: dict[str, Any]) -> str:
-    """What the figures are of."""
+    """What the figures of a target are of."""
     again = ", before the model was trained again on all rows" if "of" in metrics else ""
     return "on the test rows" + ", weighted" * ("weight" in metrics["test"]) + again
 
 
 def shown(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The columns to show of metrics.json: the test part beside the baselines."""
+    """The columns to show of a target's figures: the test part beside the baselines."""
     between = metrics.get("intervals", {}).get("pydl")  # few rows have none, nor have runs of earlier versions
     columns = {"pydl": metrics["test"], **({"95 %": between} if between else {}), **metrics["baselines"]}
     if "cross_validation" in metrics:
@@ -111,6 +118,8 @@ def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptio
     }
     if "hidden" in given:
         given["hidden"] = _units(given["hidden"])
+    if "target" in given:
+        given["target"] = given["target"][0] if len(given["target"]) == 1 else tuple(given["target"])
     given |= {name: tuple(given[name]) for name in ("drop", "kind") if name in given}
     if "missing" in given:
         given["missing"] = tuple(given["missing"].split(","))

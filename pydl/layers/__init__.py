@@ -14,6 +14,7 @@ from pydl.layers.base import Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
 from pydl.layers.embedding import Embedding
+from pydl.layers.function import Lambda
 from pydl.layers.input import Input, InputLayer
 from pydl.layers.masking import Masking
 from pydl.layers.merging import (
@@ -33,6 +34,7 @@ from pydl.layers.merging import (
     subtract,
 )  # fmt: skip
 from pydl.layers.normalization import BatchNormalization, LayerNormalization
+from pydl.layers.operation import Operation
 from pydl.layers.passing import ActivityRegularization, Identity
 from pydl.layers.pooling import GlobalAveragePooling1D
 
@@ -52,18 +54,31 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
         SpatialDropout3D,
     )  # fmt: skip
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
+    from pydl.layers.positions import (
+        Cropping1D,
+        Cropping2D,
+        Cropping3D,
+        UpSampling1D,
+        UpSampling2D,
+        UpSampling3D,
+        ZeroPadding1D,
+        ZeroPadding2D,
+        ZeroPadding3D,
+    )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
     from pydl.layers.text_vectorization import TextVectorization
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization", "CategoryEncoding",
-    "Concatenate", "Dense", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten",
-    "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input",
-    "InputLayer", "IntegerLookup", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling", "Reshape",
+    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
+    "CategoryEncoding", "Concatenate", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Discretization", "Dot",
+    "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise",
+    "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup",
+    "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum", "Multiply",
+    "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling", "Reshape",
     "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
-    "TextVectorization", "UnitNormalization", "add", "average", "concatenate", "deserialize", "dot", "maximum",
-    "minimum", "multiply", "serialize", "subtract",
+    "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
+    "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
+    "multiply", "serialize", "subtract",
 ]  # fmt: skip
 
 _registry = Registry(
@@ -71,8 +86,9 @@ _registry = Registry(
     Layer,
     [
         Activation, ActivityRegularization, Add, Arithmetic, Average, BatchNormalization, Concatenate, Dense, Dropout,
-        ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, LayerNormalization, LeakyReLU, Masking,
-        Maximum, Minimum, Multiply, Normalization, PReLU, ReLU, Rescaling, Reshape, Softmax, Subtract,
+        ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda, LayerNormalization, LeakyReLU,
+        Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU, Rescaling, Reshape, Softmax,
+        Subtract,
     ],
 )  # fmt: skip
 
@@ -87,6 +103,10 @@ _LATER = {
         "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
     ],
     "normalizing": ["GroupNormalization", "RMSNormalization", "UnitNormalization"],
+    "positions": [
+        "Cropping1D", "Cropping2D", "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
+        "ZeroPadding2D", "ZeroPadding3D",
+    ],
     "reshaping": ["Permute", "RepeatVector"],
     "text_vectorization": ["TextVectorization"],
 }  # fmt: skip

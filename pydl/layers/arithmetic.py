@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -178,16 +179,22 @@ def _summed(a: Array, shape: tuple[int, ...]) -> Array:
     return a.sum(axis=axes, keepdims=True) if axes else a
 
 
-def combine(op: str, left: Any, right: Any) -> Any:
+def _form(op: str, tensors: Sequence[Any], others: Any = None) -> Any:
     """What `left op right` stands for; one side at least is a symbolic tensor."""
-    tensors = [t for t in (left, right) if isinstance(t, SymbolicTensor)]
-    if len(tensors) == 2:
-        return Arithmetic(op, dtype=left.dtype)(tensors)
-    reflected = tensors[0] is right
-    constant = np.asarray(left if reflected else right)
-    if constant.dtype.kind not in "biuf":
+    left, right = tensors
+    both = [t for t in tensors if isinstance(t, SymbolicTensor)]
+    if len(both) == 2:
+        return NotImplemented if op == "power" or left.ndim != right.ndim else Arithmetic(op, dtype=left.dtype)(both)
+    reflected = both[0] is right
+    constant = left if reflected else right
+    if not isinstance(constant, np.ndarray | np.generic | int | float | list | tuple):
         return NotImplemented
-    return Arithmetic(op, constant, reflected, dtype=tensors[0].dtype)(tensors[0])
+    constant = np.asarray(constant)
+    if constant.dtype.kind not in "biuf" or constant.ndim > both[0].ndim:
+        return NotImplemented
+    return Arithmetic(op, constant, reflected, dtype=both[0].dtype)(both[0])
 
 
-SymbolicTensor.combine = staticmethod(combine)
+SymbolicTensor.forms |= {op: partial(_form, op) for op in _FUNCTIONS}
+SymbolicTensor.forms["negative"] = lambda tensors, others: _form("multiply", [tensors[0], -1.0])
+SymbolicTensor.forms["square"] = lambda tensors, others: _form("multiply", [tensors[0], tensors[0]])

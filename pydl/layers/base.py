@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +14,14 @@ from pydl import config, constraints, initializers, regularizers
 from pydl._base import check
 from pydl._base.args import open_shape_of, whole
 from pydl._base.registry import Configurable, snake_case
+from pydl._engine import numpy_layer
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
-from pydl._engine.layout import Layout, array_of
+from pydl._engine.layout import Layout
 from pydl._engine.masks import flags
+from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
+from pydl._engine.tracing import Graph, Phase, leaves, trace
 from pydl._engine.variable import Variable
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class Layer(Configurable):
     """A function with weights.
 
     A layer of the library emits kernel records (`emit_forward`, `emit_backward`). A layer of your own overrides `call`
-    and `backward` in NumPy instead: slower, as it takes the GIL, but it takes part in every model like any other.
+    with functions of `pydl.ops` and operators, which know their gradients; or `call` and `backward(x, y, dy)` in NumPy.
+    Both are slower, as they take the GIL, but take part in every model like any other. A `call` that uses other layers,
+    held as attributes, is run once on symbolic tensors, and stands for the graph of the layers that it called.
 
     Layers that it holds as attributes, themselves or in lists, tuples and dicts, are part of it: their weights count,
     are saved and are trained with the gradients that `backward` writes for them. Those that `build` does not build are
@@ -94,6 +97,8 @@ class Layer(Configurable):
         self.first_shape = _first_shape(type(self).__name__, **first)
         self._variables: list[Variable] = []
         self._first_call: Call | None = None
+        self._graph: Graph | None = None
+        self.no_graph: Exception | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let a layer whose `build` is called by the layer that holds it know that it is built."""
@@ -104,7 +109,7 @@ class Layer(Configurable):
     _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers
 
     def __setattr__(self, name: str, value: Any) -> None:
-        holds = isinstance(value, Layer | list | dict) or (isinstance(value, tuple) and any(_layers_in(value)))
+        holds = isinstance(value, Layer | list | dict) or (isinstance(value, tuple) and any(layers_in(value)))
         if holds and name not in ("_variables", *self._holders):
             self.__dict__["_holders"] = (*self._holders, name)
         object.__setattr__(self, name, value)
@@ -161,7 +166,7 @@ class Layer(Configurable):
         """The layers that attributes hold, themselves or in lists, tuples and dicts."""
         if not self._holders:
             return []
-        return list(_layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
+        return list(layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
 
     def _set_paths(self, prefix: str) -> None:
         """Name the variables by the layers, and models, that they are in; `prefix` ends in this one."""
@@ -203,10 +208,19 @@ class Layer(Configurable):
         """Make the weights; `input_shape` (a list of them where there are several inputs) has None for the batch."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shape of the output, None for the batch; a list of shapes for several outputs. Default: that of the (first)
-        input."""
-        first = input_shape[0] if isinstance(input_shape, list) else input_shape
-        return tuple(first)
+        """Shape of the output, None for the batch; a list of shapes for several outputs.
+
+        Default: what `call` returns for zeros, or for a layer without it the shape of the (first) input.
+        """
+        several = isinstance(input_shape, list)
+        shapes = [tuple(s) for s in input_shape] if several else [tuple(input_shape)]
+        if type(self).call is Layer.call:
+            return shapes[0]
+        if self._graph is not None:
+            found = self._graph.shapes(shapes)
+        else:
+            found = numpy_layer.output_shapes(self, shapes, several)
+        return found if len(found) > 1 else found[0]
 
     def output_shapes(self, input_shape: Any) -> list[Shape]:
         """Shapes of all outputs: `compute_output_shape` returns a list of them if there are several."""
@@ -226,18 +240,26 @@ class Layer(Configurable):
                 f'layer "{self.name}": an Embedding takes its output for codes, which only an Input can bring, through '
                 "Flatten, Reshape and Concatenate at most"
             )
-        return [None] * inputs
+        return [None] * inputs if self._graph is None else self._graph.code_limits()
+
+    #: Whether it was made for a call of a function of `pydl.ops`.
+    of_function: bool = False
+
+    #: Whether it changes nothing but in training.
+    only_in_training: bool = False
 
     #: Whether the mask of its input is that of its output. A layer that neither uses nor passes on masks ends them.
     supports_masking: bool = False
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
         """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
+        if self._graph is not None:
+            return self._graph.masks(masked)
         return [self.supports_masking and masked[0]]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         """Give the outputs their masks. Default: that of the first input, if the layer supports masking."""
-        for t in y:
+        for t in () if self._graph is not None else y:  # layers inside have done so
             if t is not x[0]:
                 t.mask = x[0].mask if self.supports_masking else None
 
@@ -246,7 +268,31 @@ class Layer(Configurable):
             self.build(input_shape)
             self.input_shape = input_shape
             self.built = True
-            self._build_held(input_shape)
+            self._find_graph(input_shape)
+            if self._graph is None:
+                self._build_held(input_shape)
+
+    def _find_graph(self, input_shape: Any) -> None:
+        """The graph of the layers that `call` uses: then they run, and are trained, as in any model.
+
+        Code that cannot run on symbolic tensors stays NumPy code, which needs a `backward` to be trained.
+        """
+        if self.has_backward or type(self).call is Layer.call or not self._held_layers():
+            return
+        several = isinstance(input_shape, list)
+        inputs = [SymbolicTensor(tuple(s), self.dtype, self.name) for s in (input_shape if several else [input_shape])]
+        signature = numpy_layer.Signature(self.call)
+
+        def code(training: Phase) -> Any:
+            args, flags = signature.arguments(inputs, several, training)
+            return self.call(*args, **flags)
+
+        try:
+            outputs, calls = trace(f'layer "{self.name}"', code, inputs)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            self.no_graph = error
+            return
+        self._graph = Graph(inputs, leaves(outputs), calls)
 
     def _build_held(self, input_shape: Any) -> None:
         """Build the layers that this one holds, by a call on zeros, where `build` has not done so."""
@@ -255,37 +301,62 @@ class Layer(Configurable):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
         try:
-            self.call(*zeros, **self._training_keyword(False))
+            args, flags = numpy_layer.Signature(self.call).arguments(zeros, isinstance(input_shape, list), False)
+            self.call(*args, **flags)
         except Exception as error:
             raise ValueError(
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '
                 f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
             ) from error
 
-    def _training_keyword(self, training: bool) -> dict[str, bool]:
-        """`training` for `call`, if that takes it."""
-        return {"training": training} if "training" in inspect.signature(self.call).parameters else {}
-
-    def __call__(self, inputs: Any, *, training: bool | None = None) -> Any:
+    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
         """Connect the layer to symbolic tensors, or apply it to arrays.
 
         Parameters
         ----------
         inputs : SymbolicTensor, array, or list of them
+        *others : SymbolicTensor or array
+            Further inputs, for a layer whose `call` takes several.
         training : bool, optional
             Whether the layer behaves as in training: Dropout draws, BatchNormalization takes the batch's statistics.
             Default: on arrays not; in a model as the model does, whatever that is. Given to a call on symbolic tensors,
             it holds for that call in whatever the model does.
         """
+        if others:
+            inputs = [inputs, *others]
+        if isinstance(training, Phase):
+            training = None
         if isinstance(inputs, list | tuple) and not inputs:
             raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(inputs).__name__}')
         if is_symbolic(inputs):
             call = self.connect(inputs, training)
             self._first_call = self._first_call or call
             return call.output
+        if self._is_code():
+            return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))
+
+    def _is_code(self) -> bool:
+        """Whether it is Python code that runs on arrays, and nothing else."""
+        return type(self).call is not Layer.call and type(self).emit_forward is Layer.emit_forward
+
+    def _run_code(self, inputs: Any, training: Any) -> Any:
+        """What `call` returns for arrays, or for values with a history."""
+        listed = isinstance(inputs, list | tuple)
+        values = [self._operand(x) for x in (inputs if listed else [inputs])]
+        shapes = [(None, *np.shape(x)[1:]) for x in values]
+        self._build_once(shapes if listed else shapes[0])
+        args, flags = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        y = self.call(*args, **flags)
+        return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
+
+    def _operand(self, x: Any) -> Any:
+        if isinstance(x, Traced):
+            return x
+        array = check.numeric(f'layer "{self.name}"', "inputs", x)
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array
 
     def connect(self, inputs: Any, training: bool | None = None) -> Call:
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
@@ -343,70 +414,26 @@ class Layer(Configurable):
 
         y and dy are lists if `call` returns several arrays.
         """
-        raise NotImplementedError(
-            f'layer "{self.name}": its model cannot be trained: override {type(self).__name__}.backward(x, y, dy)'
-        )
+        raise NotImplementedError(f"{type(self).__name__}: override backward(x, y, dy)")
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether the class brings its backward pass; else gradients follow from the functions that `call` uses."""
+        return type(self).backward is not Layer.backward
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Any:
         """Emit the records of the forward pass; returns the output, or a list of several."""
-        b.note_reader(*x)
-        shapes = [(None, *t.shape[1:]) for t in x]
-        outputs = self.output_shapes(shapes if isinstance(self.input_shape, list) else shapes[0])
-        trainable = bool(self.trainable_weights)
-        ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
-        keywords = self._training_keyword(b.training)
-
-        def run() -> None:
-            values = _listed(self.call(*(t.array() for t in x), **keywords))
-            self._check_count("call", values, len(ys))
-            for value, y in zip(map(np.asarray, values), ys, strict=True):
-                if value.shape != y.shape:
-                    raise ValueError(f'layer "{self.name}": call returned shape {value.shape}, expected {y.shape}')
-                y.array()[...] = value
-
-        b.emit_python(f"{type(self).__name__}.call", run, [t.buffer for t in x], [y.buffer for y in ys])
+        if self._graph is not None:
+            return self._graph.emit_forward(b, *x)
+        ys = numpy_layer.emit_call(self, b, x, isinstance(self.input_shape, list))
         return ys if len(ys) > 1 else ys[0]
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
         """Emit the records of the backward pass; `y`: the output, or the list of several, with their gradients."""
-        ys = _listed(y)
-        grads = [b.gradient(t) for t in ys]
-        wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
-        trained = self.trainable_weights
-        again = [v for v in trained if b.note_weight_gradient(v)]
-
-        def run() -> None:
-            before = [array_of(v.gradient_buffer()).copy() for v in again]
-            outs = [t.array() for t in ys]
-            douts = [np.zeros_like(out) if g is None else array_of(g).reshape(out.shape)
-                     for out, g in zip(outs, grads, strict=True)]  # fmt: skip
-            several = len(ys) > 1
-            with ExitStack() as stack:
-                for v in trained:
-                    stack.enter_context(v.writable_gradient())
-                result = self.backward(
-                    *(t.array() for t in x), outs if several else outs[0], douts if several else douts[0]
-                )
-            found = _listed(result)
-            for i, t, buffer in wanted:
-                grad = np.asarray(found[i] if i < len(found) else None)
-                if grad.shape != t.shape:
-                    raise ValueError(
-                        f'layer "{self.name}": backward returned shape {grad.shape} for input {i}, expected {t.shape}'
-                    )
-                array_of(buffer).reshape(t.shape)[...] = grad
-            for v, old in zip(again, before, strict=True):
-                array_of(v.gradient_buffer())[...] += old
-
-        reads = [*(t.buffer for t in (*x, *ys)), *(g for g in grads if g is not None)]
-        writes = [*(buffer for *_, buffer in wanted), *(b.weight_gradient(v) for v in trained)]
-        b.emit_python(f"{type(self).__name__}.backward", run, reads, writes)
-        for _, t, buffer in wanted:
-            b.give_input_gradient(t, buffer)
-
-    def _check_count(self, method: str, values: list[Any], expected: int) -> None:
-        if len(values) != expected:
-            raise ValueError(f'layer "{self.name}": {method} returned {len(values)} arrays, expected {expected}')
+        if self._graph is not None:
+            self._graph.emit_backward(b, *x, y=y)
+        else:
+            numpy_layer.emit_backward(self, b, x, _listed(y))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values."""
@@ -434,12 +461,13 @@ def _first_shape(
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
 
 
-def _layers_in(values: Iterable[Any]) -> Iterator[Layer]:
+def layers_in(values: Iterable[Any]) -> Iterator[Layer]:
+    """The layers among some values, and in the lists, tuples and dicts among them."""
     for value in values:
         if isinstance(value, Layer):
             yield value
         elif isinstance(value, list | tuple | dict):
-            yield from _layers_in(value.values() if isinstance(value, dict) else value)
+            yield from layers_in(value.values() if isinstance(value, dict) else value)
 
 
 def _tree(layer: Layer, *, trainable: bool = False) -> list[Layer]:

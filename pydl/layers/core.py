@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pydl import activations
-from pydl._base.args import optional_whole, real, whole
+from pydl._base.args import one_of, optional_whole, real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.facts import rowwise
-from pydl._engine.graph import Shape
+from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
@@ -39,7 +39,8 @@ class Pointwise(Layer):
         return input_shape
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        return x[0] if self.activation.kernel is None else b.activate(x[0], self.activation)
+        act = self.activation
+        return x[0] if act.kernel is None and act.function is None else b.activate(x[0], act)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         if y is x[0]:
@@ -63,6 +64,17 @@ class Activation(Pointwise):
         self.activation = activations.get(activation)
 
 
+def _activated(tensors: Any, others: Any) -> Any:
+    """An activation of a symbolic tensor, as a layer; along other axes than the last there is no kernel."""
+    activation = activations.Activation(others["name"], others["alpha"])
+    if others.get("axis", -1) != -1 and rowwise(activation):
+        return NotImplemented
+    return Activation(activation, dtype=tensors[0].dtype)(tensors[0])
+
+
+SymbolicTensor.forms["activate"] = _activated
+
+
 class Noise(Layer):
     """A layer that draws in training, and then only if its `rate` is not 0.
 
@@ -73,6 +85,7 @@ class Noise(Layer):
     supports_masking = True
     rate: float
     seed: int | None = None
+    only_in_training = True
 
     def _rate(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
@@ -216,7 +229,19 @@ class View(Layer):
 
 
 class Flatten(View):
-    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape."""
+    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape.
+
+    Parameters
+    ----------
+    data_format : {"channels_last"}, optional
+        For "channels_first", put a `Permute` in front.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = one_of("Flatten", "data_format", data_format or "channels_last", ("channels_last",))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], _elements(self, input_shape))

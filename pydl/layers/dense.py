@@ -104,7 +104,7 @@ class Dense(Layer):
         op = "gemm_fwd_panels" if not by_rows and self._by_panels(b, t) else "gemm_fwd"
         b.emit(op, x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, I=t.shape[-1],
                O=self.units, **t.by_last(), **epilogue.fields)  # fmt: skip
-        return y
+        return y if self.activation.function is None else b.activate(y, self.activation)
 
     def _by_panels(self, b: Builder, x: Tensor) -> bool:
         """Whether threads had rather share out the panels of a kernel that is being trained than the rows of x.

@@ -23,6 +23,7 @@ from pydl.losses.classification import (
     hinge,
     sparse_categorical_crossentropy,
 )
+from pydl.losses.function import FunctionLoss
 from pydl.losses.regression import (
     Huber,
     LogCosh,
@@ -52,7 +53,7 @@ _registry = Registry(
     "loss",
     Loss,
     [MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, Quantile, Hinge,
-     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy],
+     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, FunctionLoss],
     {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
      "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "logcosh": LogCosh, "pinball": Quantile,
      "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy},
@@ -67,6 +68,7 @@ _FUNCTIONS = (
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
     """A loss from its name ("mse"), class, instance, config or one of this module's functions; None stays None.
 
+    Other functions of `(y_true, y_pred)`, written with `pydl.ops`, become a `FunctionLoss`, which gives their gradient.
     Always a `Loss` object, where Keras gives a function for some names.
 
     Raises
@@ -74,15 +76,12 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Los
     ValueError
         An unknown name (the message lists the valid ones) or a config that is none.
     TypeError
-        Anything else, other functions included: they have no gradient here.
+        Anything else.
     """
     if any(identifier is f for f in _FUNCTIONS):
         identifier = identifier.__name__
     elif callable(identifier) and not isinstance(identifier, type | Loss):
-        raise TypeError(
-            f"loss: {identifier!r} is a function, whose gradient is unknown; subclass pydl.losses.Loss with "
-            "call(y_true, y_pred) and gradient(y_true, y_pred)"
-        )
+        return FunctionLoss(identifier)
     return _registry.get(identifier, custom_objects)
 
 

@@ -36,6 +36,8 @@ class Loss(Configurable):
     fused: Mapping[str, str] = MappingProxyType({})
     #: Whether targets are class numbers.
     sparse: bool = False
+    #: Whether a row's value depends on the predictions of others: weights of samples then count by their mean.
+    couples_rows: bool = False
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
 

@@ -13,8 +13,6 @@ from pydl._base import check
 from pydl._engine import listing
 from pydl._engine.graph import (
     SymbolicTensor,
-    bound_shapes,
-    code_limits,
     is_open,
     is_symbolic,
     layers_by_depth,
@@ -22,14 +20,14 @@ from pydl._engine.graph import (
     unique_layers,
 )
 from pydl._engine.layout import array_of
-from pydl._engine.masks import flags_of
+from pydl._engine.numpy_layer import Signature
+from pydl._engine.tracing import Graph, Phase, leaves, trace
 from pydl._engine.variable import Variable
-from pydl._engine.walk import Walk
 from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
-from pydl.layers.base import Layer
+from pydl.layers.base import Layer, layers_in
 from pydl.layers.input import InputLayer
 from pydl.models import configs
 
@@ -48,6 +46,10 @@ class Model(Trainer):
         inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
     name : str, optional
 
+    A subclass may do without inputs and outputs: its `call` is run once, on symbolic tensors in the shape of the first
+    data (or of `build`), and the model is the graph of the layers that it called. It is saved, and loaded, as that
+    graph.
+
     Raises
     ------
     ValueError
@@ -59,12 +61,74 @@ class Model(Trainer):
     >>> h = pydl.layers.Dense(128, activation="relu")(x)
     >>> model = pydl.Model(x, pydl.layers.Dense(10, activation="softmax")(h))
     >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+
+    >>> class Net(pydl.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = pydl.layers.Dense(64, "relu")
+    ...         self.head = pydl.layers.Dense(10)
+    ...     def call(self, x):
+    ...         return self.head(self.hidden(x))
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True) -> None:
-        Trainer.__init__(self, name, trainable)
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs: Any
+    ) -> None:
+        if "input" in kwargs or "output" in kwargs:
+            raise TypeError("Model: expected inputs= and outputs=, got input= or output=")
+        Trainer.__init__(self, name, trainable, **kwargs)
+        self.inputs, self.outputs, self.output_names = [], [], []
+        if inputs is None and outputs is None and type(self).call is not Layer.call:
+            return  # built from the first data, by `call`
         self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
+
+    # -- by subclassing -------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Find the graph that `call` amounts to for inputs of this shape, `(None, ...)`, or a list or dict of them."""
+        if self.built:
+            return
+        if isinstance(input_shape, Mapping):
+            given: Any = {k: SymbolicTensor(_open(s), self.dtype, k) for k, s in input_shape.items()}
+        elif isinstance(input_shape, list) or (isinstance(input_shape, tuple) and isinstance(input_shape[0], tuple)):
+            given = [SymbolicTensor(_open(s), self.dtype, f"input_{i + 1}") for i, s in enumerate(input_shape)]
+        else:
+            given = SymbolicTensor(_open(input_shape), self.dtype, "input")
+        signature = Signature(self.call)
+
+        def code(training: Phase) -> Any:
+            inputs, flags = signature.arguments(leaves(given) if isinstance(given, list) else [given],
+                                                isinstance(given, list), training)  # fmt: skip
+            return self.call(*inputs, **flags)
+
+        outputs, _ = trace(f'model "{self.name}": {type(self).__name__}.call', code, leaves(given))
+        self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
+        self._connect(leaves(given), leaves(outputs))
+        own = {id(layer): i for i, layer in enumerate(self.layers)}
+        self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
+
+    def _attributes(self) -> list[str]:
+        return [name for name in vars(self) if not name.startswith("_") and name not in ("calls", "inputs", "outputs")]
+
+    def _build_from(self, method: str, x: Any) -> None:
+        if isinstance(x, Mapping):
+            self.build({k: shape_of_batch(method, v) for k, v in x.items()})
+        elif isinstance(x, list | tuple) and len(x) and hasattr(x[0], "shape") and np.ndim(x[0]):
+            self.build([shape_of_batch(method, v) for v in x])
+        else:
+            self.build(shape_of_batch(method, x))
+
+    def _build_symbolic(self, inputs: Any) -> None:
+        """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
+        if isinstance(inputs, Mapping):
+            self.build({k: t.shape for k, t in inputs.items()})
+        else:
+            self.build([t.shape for t in inputs] if isinstance(inputs, list | tuple) else inputs.shape)
+
+    # -- its graph ------------------------------------------------------------------------------------------------
+
+    _graph: Graph
 
     def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
         """Take the graph between these tensors as the model's."""
@@ -72,7 +136,8 @@ class Model(Trainer):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
-        self.input_codes = code_limits(inputs, self.calls)
+        self._graph = Graph(inputs, outputs, self.calls)
+        self.input_codes = self._graph.code_limits()
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
         self._ordered: list[Any] | None = None
@@ -125,6 +190,8 @@ class Model(Trainer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input."""
+        if type(self).call is not Layer.call:  # as the code names them
+            return list(layers_in(vars(self)[name] for name in self._attributes()))
         if self._ordered is None:
             made = {id(t): InputLayer(t.shape[1:], dtype=t.dtype, name=t.name) for t in self.inputs}
             self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
@@ -184,7 +251,7 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:  # type: ignore[override]
         """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another.
 
         Parameters
@@ -202,6 +269,7 @@ class Model(Trainer):
             if y is not None:
                 return y
         if isinstance(inputs, Mapping) and is_symbolic(list(inputs.values())):
+            self._build_symbolic(inputs)
             names = [t.name for t in self.inputs]
             listed = per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
             inputs = listed if len(listed) > 1 else listed[0]
@@ -225,39 +293,15 @@ class Model(Trainer):
         self._require_built("output")
         return list(self.outputs) if len(self.outputs) > 1 else self.outputs[0]
 
-    def _build_symbolic(self, inputs: Any) -> None:
-        """Learn the input's shape from a symbolic tensor, where it has been left open."""
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         given = input_shape if isinstance(input_shape, list) else [input_shape]
         wanted = [t.shape for t in self.inputs]
         if len(given) != len(wanted) or not all(_fits(s, w) for s, w in zip(given, wanted, strict=True)):
             raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
-        shapes = bound_shapes(self.inputs, self.outputs, self.calls, [tuple(s) for s in given])
+        shapes = self._graph.shapes([tuple(s) for s in given])
         return shapes if len(shapes) > 1 else shapes[0]
 
-    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
-        super().code_limits(limit, inputs)
-        return self.input_codes
-
     supports_masking = True
-
-    def output_masks(self, masked: list[bool]) -> list[bool]:
-        return flags_of(self.inputs, self.calls, self.outputs, masked)
-
-    def emit_masks(self, b: Any, x: Any, y: Any) -> None:
-        """The layers inside have done so."""
-
-    def emit_forward(self, b: Any, *x: Any) -> Any:
-        walk = Walk(b, self.calls, {id(t): given for t, given in zip(self.inputs, x, strict=True)})
-        walk.forward({} if b.claim is None else {id(self.outputs[0]): b.claim})
-        ys = [walk[t] for t in self.outputs]
-        b.notes[id(ys[0].value), id(self)] = walk
-        return ys if len(ys) > 1 else ys[0]
-
-    def emit_backward(self, b: Any, *x: Any, y: Any) -> None:
-        first = y[0] if isinstance(y, list) else y
-        b.notes[id(first.value), id(self)].backward()
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
@@ -359,6 +403,19 @@ class Model(Trainer):
         """A new model, with new weights, of the graph that `get_config` described."""
         inputs, outputs = configs.graph(config, custom_objects)
         return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
+
+
+def _open(shape: Any) -> Any:
+    """The shape of a batch of any size."""
+    return (None, *shape[1:])
+
+
+def shape_of_batch(method: str, x: Any) -> Any:
+    """The shape of an array of rows, None for their number."""
+    shape = check.numeric(method, "x", x).shape
+    if not shape:
+        raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
+    return (None, *(shape[1:] or (1,)))
 
 
 def _fits(shape: Any, wanted: Any) -> bool:

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydl import layers
-from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
 from pydl.models import configs
-from pydl.models.model import Model
+from pydl.models.model import Model, shape_of_batch
 
 
 @configs.kind
@@ -96,10 +95,7 @@ class Sequential(Model):
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
-        shape = check.numeric(method, "x", x).shape
-        if not shape:
-            raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
-        self.build((None, *(shape[1:] or (1,))))
+        self.build(shape_of_batch(method, x))
 
     @property
     def layers(self) -> list[Layer]:

@@ -38,7 +38,7 @@ def left_out(options: TrainOptions, names: Sequence[str]) -> dict[str, str]:
     for option, column in (("--time", options.time), ("--group", options.group), ("--fold", options.fold)):
         if column is not None:
             one_of(option, column, names)
-            if column == options.target:
+            if column in options.targets:
                 raise ValueError(f"{option} {column}: this is the target")
     return {column: "identifier" for column in (options.group, options.fold) if column is not None}
 

@@ -22,6 +22,7 @@ from pydl.pipeline.asked_parting import part_of
 from pydl.pipeline.columns import Column
 from pydl.pipeline.parting import TRAIN
 from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget
 
 Array = NDArray[Any]
 
@@ -67,9 +68,10 @@ def of_order(frame: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     return []
 
 
-def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str) -> list[str]:
+def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str | Sequence[str]) -> list[str]:
     """Whether rows that are to be split by chance belong together, or the file says how to split them."""
     said, found = [], []
+    targets = (target,) if isinstance(target, str) else target
     for c in columns:
         if c.kind == "category" and c.levels <= _PARTS:
             levels = {label for label in values.labels(frame[c.name]) if label is not None}
@@ -79,7 +81,7 @@ def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str) -> li
                     f'"{c.name}" says {named}, but rows were split by chance; --fold "{c.name}" does as it says'
                 )
     for name in frame.columns:
-        if name != target and any(pattern.fullmatch(name) for pattern in _OWNERS):
+        if name not in targets and any(pattern.fullmatch(name) for pattern in _OWNERS):
             rows, levels = int(frame[name].notna().sum()), frame[name].nunique()
             if levels >= _OWNED and rows - levels >= _REPEATED * rows:
                 found.append((name, f'"{name}" ({levels:,} different in {rows:,} rows)'))
@@ -133,12 +135,16 @@ def _regular(time: Array) -> bool:
     return len(moments) > 0.9 * len(time) and bool((steps == np.median(steps)).mean() > 0.5)
 
 
-def of_split(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+def of_split(train: pd.DataFrame, test: pd.DataFrame, target: AnyTarget, columns: Sequence[Column]) -> list[str]:
     """What is odd about rows to learn from and rows to judge on; both with targets."""
-    return [
-        *_left_out(columns), *_classes(train, target), *_twice(train, test, target, columns),
-        *_alone(train, test, target, columns),
-    ]  # fmt: skip
+    several = len(target.each) > 1
+    of_classes, alone = [], []
+    for one in target.each:
+        mine, others = (frame[one.encode(one.of(frame))[1]] if several else frame for frame in (train, test))
+        said = f'"{one.name}": ' * several
+        of_classes += [said + note for note in _classes(mine, one)]
+        alone += [said + note for note in _alone(mine, others, one, columns)]
+    return [*_left_out(columns), *of_classes, *_twice(train, test, target.names, columns), *alone]
 
 
 def _left_out(columns: Sequence[Column]) -> list[str]:
@@ -162,9 +168,9 @@ def _classes(train: pd.DataFrame, target: Target) -> list[str]:
     return said
 
 
-def _twice(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:
+def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], columns: Sequence[Column]) -> list[str]:
     told = [c.name for c in columns if (c.used or c.kind == "text") and c.name in test.columns]
-    both = int(np.isin(_hashes(test, [*told, target.name]), _hashes(train, [*told, target.name])).sum())
+    both = int(np.isin(_hashes(test, [*told, *targets]), _hashes(train, [*told, *targets])).sum())
     if not both:
         return []
     are = "is" if both == 1 else "are"

@@ -103,14 +103,15 @@ def must_have(frame: pd.DataFrame, wanted: Collection[str], what: str) -> None:
 
 
 def guess(
-    frame: pd.DataFrame, target: str | None = None, drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None
-) -> list[Column]:
-    """What each column is taken for, but for the target and those to drop.
+    frame: pd.DataFrame, target: str | Sequence[str] | None = None, drop: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
+) -> list[Column]:  # fmt: skip
+    """What each column is taken for, but for what is to be predicted and those to drop.
 
     Parameters
     ----------
     frame : DataFrame
-    target : str, optional
+    target : str or sequence of str, optional
     drop : sequence of str
     kinds : mapping of str to str, optional
         For some columns what they are, whatever they look like: number, category, date, text, identifier or drop.
@@ -124,13 +125,15 @@ def guess(
     names = pd.Index(map(str, frame.columns))
     if names.has_duplicates:
         raise ValueError(f'the table has two columns called "{names[names.duplicated()][0]}"; rename one of them')
-    must_have(frame, [target] if target is not None else [], "target")
+    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
+    must_have(frame, targets, "target")
     must_have(frame, drop, "column to drop")
     must_have(frame, kinds, "column of --kind")
-    if target is not None and target in kinds:
-        raise ValueError(f"--kind {target}={kinds[target]}: this is the target; --task says what it is")
+    for name in targets:
+        if name in kinds:
+            raise ValueError(f"--kind {name}={kinds[name]}: this is the target; --task says what it is")
     kinds = {**dict.fromkeys(frame.attrs.get("levels", ()), "category"), **kinds}  # as the file declares them
-    left_out = {target, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
+    left_out = {*targets, *drop, *(name for name, kind in kinds.items() if kind == "drop")}
     headless = len(names) > 1 and all(name == f"column {i + 1}" for i, name in enumerate(names))
     found = [
         _column(frame.iloc[:, i].rename(name), kinds.get(name), not headless and _is_index(frame.iloc[:, i], name, i))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 import pydl
 from pydl.pipeline.columns import Column
 from pydl.pipeline.fitted import Batch, Fitted
+from pydl.pipeline.several import apart
+from pydl.pipeline.targets import AnyTarget
 
 Array = NDArray[Any]
 Frame = Any
@@ -56,7 +58,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows: as read, prepared for the network, their encoded targets, and how much each counts."""
+    """Some rows: as read, prepared for the network, their encoded targets, and how much each counts.
+
+    Of several targets, `y` has a column for each, see `Targets`.
+    """
 
     frame: Frame
     inputs: dict[str, Array]
@@ -69,6 +74,12 @@ class Part:
             self.frame.iloc[places], {name: a[places] for name, a in self.inputs.items()}, self.y[places],
             None if self.weights is None else self.weights[places],
         )  # fmt: skip
+
+    def of_each(self, target: AnyTarget) -> list[Part]:
+        """For each target the rows that have a value of it, with this alone."""
+        return [
+            self if places is None else replace(self.some(places), y=y) for y, places in target.apart(self.y)
+        ]  # fmt: skip
 
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""
@@ -147,3 +158,18 @@ class Outcome:
     split: dict[str, Any] = field(default_factory=dict)
     networks: list[Trained] = field(default_factory=list)
     refit: dict[str, Any] | None = None
+
+    def each(self) -> list[Outcome]:
+        """What it would be for each target, were this the only one: its output, rows and history."""
+        target = self.fitted.target
+        if len(target.each) == 1:
+            return [self]
+        parts = {name: part.of_each(target) for name, part in self.parts.items()}
+        folds = {} if self.folds is None else apart(self.folds)
+        return [
+            replace(
+                self, fitted=fitted, parts={name: of_each[k] for name, of_each in parts.items()},
+                history=target.told(self.history, fitted.target), folds=folds.get(fitted.target.name),
+            )
+            for k, fitted in enumerate(self.fitted.each())
+        ]  # fmt: skip

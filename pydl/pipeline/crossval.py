@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Watch
-from pydl.pipeline.evaluation import judge
+from pydl.pipeline.evaluation import Figures, judge
+from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting
-from pydl.pipeline.target import Target
+from pydl.pipeline.several import together
+from pydl.pipeline.targets import AnyTarget
 from pydl.pipeline.weights import weights_of
 from pydl.pipeline.worker import fit, in_turn
 
@@ -21,7 +23,7 @@ from pydl.pipeline.worker import fit, in_turn
 def folds(
     frame: Any,
     y: NDArray[Any],
-    target: Target,
+    target: AnyTarget,
     columns: Sequence[Column],
     options: TrainOptions,
     watch: Watch,
@@ -29,7 +31,8 @@ def folds(
 ) -> dict[str, Any]:
     """Figures of `options.cv` folds, or of those of a `parting`: `{"folds": [...], "mean": {...}, "deviation": {...}}`.
 
-    Every step from the preparation on is done anew in each fold. The deviation is that of a sample (n - 1).
+    Of several targets such a dict for each, see `several.together`. Every step from the preparation on is done anew in
+    each fold. The deviation is that of a sample (n - 1).
 
     Raises
     ------
@@ -40,16 +43,25 @@ def folds(
     count = options.cv if parting is None else parting.folds or options.cv
     if len(y) < options.cv:
         raise ValueError(f"--cv {options.cv}: expected at least as many rows as folds, got {len(y)}")
-    found = []
+    found: list[list[Figures]] = []
     for k, (inside, outside) in enumerate(in_turn(y, count, target, options.seed, frame.index, parting)):
         what = f"fold {k + 1} of {count}"
         share = watch.share(count - k + 1 + options.refit)  # folds to come, and the trainings after them
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, share, what, parting=parting)
-        held_out = frame.iloc[outside]
-        truth, _ = outcome.fitted.target.encode(held_out[target.name])
-        found.append(
-            judge(outcome.fitted.target, truth, outcome.fitted.predict(held_out), weights_of(held_out, options.weights))
-        )
+        found.append([_judged(fitted, frame.iloc[outside], options) for fitted in outcome.fitted.each()])
+    return together(target.names, [_summary(list(each)) for each in zip(*found, strict=True)])
+
+
+def _judged(fitted: Fitted, held_out: Any, options: TrainOptions) -> Figures:
+    """The figures of one target for rows that it was not fitted to."""
+    truth, here = fitted.target.encode(fitted.target.of(held_out))
+    if not len(truth):
+        return {"rows": 0}
+    held_out = held_out[here]
+    return judge(fitted.target, truth, fitted.predict(held_out), weights_of(held_out, options.weights))
+
+
+def _summary(found: list[Figures]) -> dict[str, Any]:
     return {"folds": found, "mean": _over(found, np.mean), "deviation": _over(found, lambda v: np.std(v, ddof=1))}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from pydl.pipeline import values
 from pydl.pipeline.cells import FEW
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.images import ImagePreparation
+from pydl.pipeline.network import output_of
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget
 from pydl.pipeline.weights import weights_of
 
 Array = NDArray[Any]
@@ -43,6 +45,10 @@ class Predictions:
 
     values: Array
     probabilities: Array | None = None
+
+    def columns(self) -> list[Array]:
+        """The values, and the probabilities of each class."""
+        return [self.values, *([] if self.probabilities is None else self.probabilities.T)]
 
     def some(self, places: Array) -> Predictions:
         """Those of the rows at some places."""
@@ -72,15 +78,21 @@ class Scored:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A preparation, a target and the model between them."""
+    """A preparation, a target (a `Target`, or `Targets`) and the model between them."""
 
     preparation: Preparation | ImagePreparation
-    target: Target
+    target: Any
     model: pydl.Model
     reading: Reading = AS_FOUND
     weights: str | None = None
 
-    def predict(self, frame: Any, seen: Seen | None = None) -> Predictions:
+    def each(self) -> list[Fitted]:
+        """What was learnt of each target, as if it were the only one."""
+        return [
+            replace(self, target=one, model=output_of(self.model, k)) for k, one in enumerate(self.target.each)
+        ]  # fmt: skip
+
+    def predict(self, frame: Any, seen: Seen | None = None) -> Any:
         """Predictions for the rows of a table, or for an array of images.
 
         A table is a DataFrame or a list of rows, each a dict by column; one such dict is one row. A few rows take well
@@ -90,6 +102,8 @@ class Fitted:
         >>> fitted.predict({"age": 31, "sex": "female", "fare": 8.05}).values
         array([1])
 
+        They are `Predictions`; of several targets a dict of them by name.
+
         `seen` is an account of the rows of a table, to be added to; see `Preparation.transform`.
 
         Raises
@@ -97,10 +111,15 @@ class Fitted:
         ValueError
             When a column is missing or, without `seen`, has other values than a number where numbers are needed.
         """
+        found = self.predictions(frame, seen)
+        return found[0] if len(found) == 1 else dict(zip(self.target.names, found, strict=True))
+
+    def predictions(self, frame: Any, seen: Seen | None = None) -> list[Predictions]:
+        """`predict` as a list with an entry for each target."""
         if isinstance(self.preparation, Preparation):
             frame = [frame] if isinstance(frame, Mapping) else frame
-            return predict(self.model, self.target, self.preparation.transform(frame, seen))
-        return predict(self.model, self.target, self.preparation.transform(frame))
+            return predict_each(self.model, self.target.each, self.preparation.transform(frame, seen))
+        return predict_each(self.model, self.target.each, self.preparation.transform(frame))
 
     def read(
         self, path: str | Path, seen: Seen | None = None, strict: bool = False
@@ -119,7 +138,8 @@ class Fitted:
         """How tables are read as in training: the columns to leave as text, and the rest."""
         assert isinstance(self.preparation, Preparation)
         wanted = tuple(c.name for c in self.preparation.columns if c.used)
-        codes = (*self.preparation.codes, *[self.target.name] * (values.CODE in self.target.classes))
+        of_codes = [one.name for one in self.target.each if values.CODE in one.classes]
+        codes = (*self.preparation.codes, *of_codes)
         return self.preparation.text_columns, replace(self.reading, wanted=wanted, codes=codes)
 
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
@@ -134,30 +154,65 @@ class Fitted:
         ValueError
             No column of the target, or no row with a value in it.
         """
-        name, found = self.target.name, False
+        found = False
         assert isinstance(self.preparation, Preparation)
         for frame in frames:
-            must_have(frame, [name], "target")
-            y, keep = self.target.encode(frame[name])
+            must_have(frame, self.target.names, "target")
+            y, keep = self.target.encode(self.target.of(frame))
             seen.without_target += int((~keep).sum())
             if len(y):
                 found = True
                 weights = weights_of(frame[keep], self.weights)
                 yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y, weights
         if not found:
-            raise ValueError(f"{what}: no row has a usable value of {name}")
+            raise ValueError(f"{what}: no row has a usable value of {' or '.join(self.target.names)}")
+
+
+def apart(target: AnyTarget, batch: Batch) -> list[Batch]:
+    """For each target the rows of a batch that have a value of it, with this alone."""
+    rows, inputs, y, weights = batch
+    return [
+        batch if here is None else (
+            rows[here], {name: a[here] for name, a in inputs.items()}, own, None if weights is None else weights[here]
+        )
+        for own, here in target.apart(y)
+    ]  # fmt: skip
+
+
+def columns_of(target: Target, named: bool) -> list[str]:
+    """What the columns of predictions are called: `<target> predicted`, and `probability <class>` for classes.
+
+    Where there are several targets (`named`), it is `probability <target> = <class>`.
+    """
+    of = f"{target.name} = " * named
+    return [f"{target.name} predicted", *(f"probability {of}{name}" for name in target.classes)]
 
 
 def predict(model: pydl.Model, target: Target, inputs: dict[str, Array]) -> Predictions:
     """Predictions for prepared rows."""
+    return predict_each(model, (target,), inputs)[0]
+
+
+def predict_each(model: pydl.Model, targets: Sequence[Target], inputs: dict[str, Array]) -> list[Predictions]:
+    """Predictions for prepared rows, of a model with an output for each target."""
     arrays = list(inputs.values())
     if not len(arrays[0]):
-        none = None if target.task == "regression" else np.empty((0, len(target.classes)))
-        return Predictions(np.asarray(target.decode(np.empty(0))), none)
+        return [_none(target) for target in targets]
     if len(arrays[0]) <= FEW:  # as one batch, which is what a step of a server is
-        y = model.predict_on_batch(arrays if len(arrays) > 1 else arrays[0]).astype(np.float64)
+        found = model.predict_on_batch(arrays if len(arrays) > 1 else arrays[0])
     else:
-        y = model.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)
+        found = model.predict(inputs, batch_size=_BATCH, verbose=0)
+    outputs = [found] if len(targets) == 1 else found
+    return [_decoded(target, y.astype(np.float64)) for target, y in zip(targets, outputs, strict=True)]
+
+
+def _none(target: Target) -> Predictions:
+    none = None if target.task == "regression" else np.empty((0, len(target.classes)))
+    return Predictions(np.asarray(target.decode(np.empty(0))), none)
+
+
+def _decoded(target: Target, y: Array) -> Predictions:
+    """What an output says of a target."""
     if target.task == "regression":
         return Predictions(np.asarray(target.decode(y[:, 0])))
     probabilities = np.hstack([1 - y, y]) if y.shape[1] == 1 else y / y.sum(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from numbers import Integral, Real
@@ -30,6 +30,7 @@ from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import typed
 from pydl.pipeline.training import train
 
+_LISTS = list | tuple | np.ndarray | pd.Index
 _TYPES = {"str": str, "int": Integral, "float": Real, "bool": bool | np.bool_, "tuple": tuple}
 
 
@@ -70,7 +71,7 @@ class Trained:
         return self._run.fitted()
 
     def predict(self, data: Any) -> pd.DataFrame:
-        """The prediction for each row, in the column `<target> predicted`.
+        """The prediction for each row, in the column `<target> predicted`; a column for each target.
 
         Parameters
         ----------
@@ -88,21 +89,32 @@ class Trained:
             A column is missing.
         """
         index, found = self._predictions(data)
-        return pd.DataFrame({f"{self.fitted.target.name} predicted": found.values}, index)
+        each = zip(self.fitted.target.names, found, strict=True)
+        return pd.DataFrame({f"{name} predicted": one.values for name, one in each}, index)
 
     def predict_proba(self, data: Any) -> pd.DataFrame:
         """The probability of each class, a column each, called as the class is; arguments as for `predict`.
+
+        Of several targets those that have classes, in columns of two levels: `predict_proba(data)["survived"]` is what
+        it would be of that target alone.
 
         Raises
         ------
         ValueError
             The run is a regression.
         """
-        target = self.fitted.target
-        if target.task == "regression":
-            raise ValueError(f'predict_proba: "{target.name}" is a number and has no classes; use predict')
+        targets = self.fitted.target.each
+        if not any(one.classes for one in targets):
+            names = " and ".join(f'"{one.name}"' for one in targets)
+            are = "is a number and has" if len(targets) == 1 else "are numbers and have"
+            raise ValueError(f"predict_proba: {names} {are} no classes; use predict")
         index, found = self._predictions(data)
-        return pd.DataFrame(found.probabilities, index, pd.Index(target.classes))
+        tables = {
+            one.name: pd.DataFrame(each.probabilities, index, pd.Index(one.classes))
+            for one, each in zip(targets, found, strict=True)
+            if one.classes
+        }
+        return tables[targets[0].name] if len(targets) == 1 else pd.concat(tables, axis=1)
 
     def evaluate(self, data: Any) -> Figures:
         """Figures for rows with a target, as `pydl evaluate` gives them; arguments as for `predict`.
@@ -115,15 +127,14 @@ class Trained:
         seen = Seen()
         return evaluate_tables(self.fitted, (frame for _, frame in self._tables(data, seen)), seen, "data")
 
-    def _predictions(self, data: Any) -> tuple[pd.Index, Predictions]:
+    def _predictions(self, data: Any) -> tuple[pd.Index, list[Predictions]]:
+        """The index of all rows, and their predictions, of each target."""
         index, found = [], []
         for rows, frame in self._tables(data, seen := Seen()):
             index.append(rows)
-            found.append(self.fitted.predict(frame, seen))
-        values = np.concatenate([each.values for each in found])
-        of_classes = [each.probabilities for each in found if each.probabilities is not None]
+            found.append(self.fitted.predictions(frame, seen))
         whole = index[0] if len(index) == 1 else index[0].append(index[1:])
-        return whole, Predictions(values, np.concatenate(of_classes) if of_classes else None)
+        return whole, [_whole(pieces) for pieces in zip(*found, strict=True)]
 
     def _tables(self, data: Any, seen: Seen) -> Iterator[tuple[pd.Index, Any]]:
         """Tables as the preparation takes them, each behind the index of its rows."""
@@ -137,9 +148,16 @@ class Trained:
         yield frame.index, typed(plain(frame), *self.fitted.as_read())
 
 
+def _whole(pieces: Sequence[Predictions]) -> Predictions:
+    """Predictions for some tables as those of one."""
+    values = np.concatenate([each.values for each in pieces])
+    of_classes = [each.probabilities for each in pieces if each.probabilities is not None]
+    return Predictions(values, np.concatenate(of_classes) if of_classes else None)
+
+
 def fit(
-    data: Any, target: str | None = None, out: str | os.PathLike[str] | None = None, *, test: Any = None,
-    overwrite: bool = False, verbose: bool = False, **options: Any,
+    data: Any, target: str | Sequence[str] | None = None, out: str | os.PathLike[str] | None = None, *,
+    test: Any = None, overwrite: bool = False, verbose: bool = False, **options: Any,
 ) -> Trained:  # fmt: skip
     """Train on a table and judge on rows held out, as `pydl train` does: the same rows give the same bits.
 
@@ -147,8 +165,8 @@ def fit(
     ----------
     data : path, DataFrame of pandas or polars, table of pyarrow, dict of columns, list of dicts
         It is not changed. A column of categories is one, even if its levels are numbers.
-    target : str, optional
-        The column to predict; images need none.
+    target : str or sequence of str, optional
+        The column to predict, or several, which one network predicts; images need none.
     out : path, optional
         The folder to write; without it a temporary one, which goes with what is returned.
     test : as `data`, optional
@@ -181,23 +199,30 @@ def fit(
     >>> frame["guess"] = run.predict(frame)["price predicted"]
     """
     given = _options(options)
+    targets = [] if target is None else [target] if not isinstance(target, _LISTS) else list(target)
     for name, value in (("data", data), ("test", test)):
         if value is not None and is_table(value):
             frame = as_frame(value, name)
             if name == "data":
                 told = [each.rpartition("=")[0] for each in given.get("kind", ())]
-                own = [c for c in numeric_categories(frame) if c not in (*told, *given.get("drop", ()), str(target))]
+                own = [
+                    c for c in numeric_categories(frame) if c not in (*told, *given.get("drop", ()), *map(str, targets))
+                ]
                 given["kind"] = (*given.get("kind", ()), *(f"{column}=category" for column in own))
             given[name] = Held(f"({name} in memory)", plain(frame))
         elif value is not None:
             given[name] = os.fspath(value)
     if given.get("stream") and any(isinstance(given.get(name), Held) for name in ("data", "test")):
         raise ValueError("stream: expected files; what is in memory needs no reading in pieces")
-    target = None if target is None else str(target)
+    named = tuple(map(str, targets))
     temporary = tempfile.mkdtemp(prefix="pydl-") if out is None else None
     place = os.path.join(temporary or "", "run") if out is None else os.fspath(out)
     try:
-        run = train(TrainOptions(target=target, out=place, **given), _Told() if verbose else None, overwrite)
+        run = train(
+            TrainOptions(target=named[0] if len(named) == 1 else named or None, out=place, **given),
+            _Told() if verbose else None,
+            overwrite,
+        )
     except BaseException:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -223,7 +248,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         if name == "kind" and isinstance(value, Mapping):
             value = tuple(f"{column}={kind}" for column, kind in value.items())
         if known[name].startswith("tuple") and value is not None:
-            listed = list(value) if isinstance(value, list | tuple | np.ndarray | pd.Index) else [value]
+            listed = list(value) if isinstance(value, _LISTS) else [value]
             value = tuple(int(v) if isinstance(v, Integral) else str(v) for v in listed)
         kind = known[name].partition("[")[0].partition(" ")[0]
         right = isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))

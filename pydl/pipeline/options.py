@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pydl.pipeline import losses
 from pydl.pipeline.places import recorded
 from pydl.pipeline.reading import Reading
+from pydl.pipeline.several import values_of
 
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
@@ -39,8 +40,10 @@ class TrainOptions:
     data : str or Path
         A file, an http(s) address, `-` for standard input, `FILE::TABLE` of a database, a folder or zip of images, or
         the name of a built-in data set.
-    target : str or None
-        The column to predict; images bring their classes as folder names.
+    target : str, tuple of str or None
+        The column to predict, or several that one network predicts; `a,b` is two of them where no column is called so.
+        Images bring their classes as folder names. With several, `task`, `positive`, `loss` and `threshold` take
+        `TARGET=VALUE,TARGET=VALUE`; one value for all, `log_target` and `class_weight` go to those that they suit.
     out : str
         The folder to write.
     test : str, Path or None
@@ -117,7 +120,7 @@ class TrainOptions:
     """
 
     data: str | Path
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
     out: str = "run"
     test: str | Path | None = None
     task: str = "auto"
@@ -160,7 +163,9 @@ class TrainOptions:
     threshold: str | float | None = None
 
     def __post_init__(self) -> None:
-        one_of("--task", self.task, TASKS)
+        named = self._possible_targets()
+        for task in values_of("--task", self.task, named):
+            one_of("--task", task, TASKS)
         for name, kind in self.kinds.items():
             one_of(f"--kind {name}", kind, KINDS_TO_CHOOSE)
         if self.class_weight is not None:
@@ -188,11 +193,12 @@ class TrainOptions:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
         self._check_parting()
         _ = self.reading  # refuses what is no way to read
-        if self.loss is not None:
-            one_of("--loss", losses.parsed(str(self.loss))[0], losses.NAMES)
+        for loss in [] if self.loss is None else values_of("--loss", self.loss, named):
+            one_of("--loss", losses.parsed(str(loss))[0], losses.NAMES)
         one_of("--metric", self.metric, RISING)
-        if self.threshold not in (None, AUTO) and not 0 <= _number(self.threshold) <= 1:
-            raise ValueError(f"--threshold: expected a probability from 0 to 1, or auto, got {self.threshold}")
+        for threshold in values_of("--threshold", self.threshold, named):
+            if threshold not in (None, AUTO) and not 0 <= _number(threshold) <= 1:
+                raise ValueError(f"--threshold: expected a probability from 0 to 1, or auto, got {threshold}")
 
     def _check_parting(self) -> None:
         """Refuse ways to part rows of which one excludes another."""
@@ -209,11 +215,35 @@ class TrainOptions:
             raise ValueError(f"{ways[0]} is for tables in memory; leave it out, or {other}")
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict; of a list with commas they are known once it is `resolved`."""
+        return self.target if isinstance(self.target, tuple) else () if self.target is None else (self.target,)
+
+    def _possible_targets(self) -> tuple[str, ...]:
+        """All that may turn out to be one."""
+        return tuple(dict.fromkeys(name for each in self.targets for name in (each, *_listed(each))))
+
+    def resolved(self, columns: Collection[str]) -> TrainOptions:
+        """The same with the target, or targets, as a table with these columns has them.
+
+        Raises
+        ------
+        ValueError
+            A name that is no column, or is there twice.
+        """
+        names = [name for each in self.targets for name in ([each] if each in columns else _listed(each) or [each])]
+        for name in names:
+            one_of("--target", name, columns)
+        if len(set(names)) < len(names):
+            raise ValueError(f"--target {','.join(names)}: expected each column once")
+        return self.with_(target=names[0] if len(names) == 1 else tuple(names))
+
+    @property
     def reading(self) -> Reading:
         """How to read the files of the run."""
         return Reading(
             self.delimiter, self.decimal, self.thousands, self.encoding, self.header, self.missing,
-            wanted=() if self.target is None else (self.target,),
+            wanted=self.targets,
         )  # fmt: skip
 
     @property
@@ -275,13 +305,18 @@ class TrainOptions:
             if f.name == "data" or value == f.default:
                 continue
             option = "--" + f.name.replace("_", "-")
-            if f.name in ("drop", "kind"):
+            if f.name in ("drop", "kind") or (f.name == "target" and isinstance(value, tuple)):
                 words += [word for column in value for word in (option, column)]
             elif isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-"))
             else:
                 words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else recorded(value)]
         return words
+
+
+def _listed(text: str) -> list[str]:
+    """The parts of a list with commas; none where there is no comma."""
+    return [part.strip() for part in text.split(",") if part.strip()] if "," in text else []
 
 
 def _number(value: Any) -> float:

@@ -67,7 +67,7 @@ def _all_rows(outcome: Outcome, options: TrainOptions) -> tuple[Fitted, Part]:
         return fitted, Part(x, fitted.preparation.transform(x), np.concatenate([part.y for part in parts]))
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
     preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame)
-    target = fitted.target.scaled(frame[fitted.target.name])
+    target = fitted.target.scaled(fitted.target.of(frame))
     rows = prepared(frame, preparation, target, weights=options.weights)
     return replace(fitted, preparation=preparation, target=target), rows
 

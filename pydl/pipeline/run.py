@@ -15,7 +15,7 @@ from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.target import Target
+from pydl.pipeline.targets import from_state
 
 MODEL = "model.safetensors"
 PREPARATION = "preparation.skops"
@@ -93,7 +93,7 @@ class Run:
             ImagePreparation.load(self.file(PREPARATION_OF_IMAGES))
             if images
             else Preparation.load(self.file(PREPARATION)),
-            Target.from_state(self.json(TARGET)),
+            from_state(self.json(TARGET)),
             pydl.models.load_model(self.file(MODEL)),
             self.options().reading,
             self.options().weights,

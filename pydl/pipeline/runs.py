@@ -1,4 +1,7 @@
-"""The runs below a folder, to be compared: whole ones and, with what is wrong, those that are not."""
+"""The runs below a folder, to be compared: whole ones and, with what is wrong, those that are not.
+
+A run with several targets is an entry for each.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def find(folder: str) -> list[Entry]:
     place = Path(folder)
     if not place.is_dir():
         raise ValueError(f"{folder}: expected a folder with runs in it; pydl train ... --out {folder}/first makes one")
-    found = [entry for path in _folders(place, DEPTH) if (entry := _entry(path, place)) is not None]
+    found = [entry for path in _folders(place, DEPTH) for entry in _entries(path, place)]
     if not found:
         raise ValueError(
             f"{folder}: no run in it, nor {DEPTH} levels below; pydl train ... --out {folder}/first makes one"
@@ -157,63 +160,78 @@ def _folders(place: Path, depth: int) -> Iterator[Path]:
             yield from _folders(place / each.name, depth - 1)
 
 
-def _entry(path: Path, place: Path) -> Entry | None:
-    """What there is to say of a folder; None where it is no run's."""
+def _entries(path: Path, place: Path) -> list[Entry]:
+    """What there is to say of a folder, of each target; nothing where it is no run's."""
     name = path.relative_to(place).as_posix()
     try:
         held = set(os.listdir(path))
     except OSError as error:
-        return Entry(name, str(path), problem=f"cannot be read: {error.strerror}")
+        return [Entry(name, str(path), problem=f"cannot be read: {error.strerror}")]
     draft = _DRAFT.fullmatch(path.name)
     if draft:
         if names.DRAFT not in held:
-            return None
+            return []
         name = (path.parent / draft[1]).relative_to(place).as_posix()
-        return Entry(
-            name, str(path), problem="is being written, or was stopped: the same pydl train goes on from there"
-        )
+        problem = "is being written, or was stopped: the same pydl train goes on from there"
+        return [Entry(name, str(path), problem=problem)]
     run, said = Run(path), dict[str, Any]()
     is_one = bool(held.intersection(_MARKS))
     try:
         if not is_one and names.CONFIG not in held:
-            return None
+            return []
         config = _table(run, names.CONFIG)
         if not isinstance(config.get("data"), str):
             if not is_one:
-                return None  # many programs have a config.json
+                return []  # many programs have a config.json
             raise ValueError(f"{names.CONFIG}: expected the options of a training run")
         said = _of_config(config)
-        return Entry(name, str(path), **said | _of_results(run, said))
+        return [Entry(name, str(path), **said | of_one) for of_one in _of_results(run, said)]
     except (OSError, ValueError) as error:
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
         what = what.removeprefix(f"{path}{os.sep}").removeprefix(f"{path}: ")
-        return Entry(name, str(path), **said, problem=what)
+        return [Entry(name, str(path), **said, problem=what)]
 
 
 def _of_config(config: dict[str, Any]) -> dict[str, Any]:
     # Of an earlier version some options are not there, of a later one some are not known here.
     options = TrainOptions(config["data"]).to_json() | config
-    said = {"options": options} | {name: _text(options[name]) for name in ("data", "target", "task")}
+    names_ = options["target"]
+    plain = options | ({"target": ", ".join(map(str, names_))} if isinstance(names_, list) else {})
+    said = {"options": options} | {name: _text(plain[name]) for name in ("data", "target", "task")}
     return said | ({"task": None} if said["task"] == "auto" else {})
 
 
-def _of_results(run: Run, said: dict[str, Any]) -> dict[str, Any]:
+def _of_results(run: Run, said: dict[str, Any]) -> list[dict[str, Any]]:
     for name in (names.MODEL, names.INFO):
         run.file(name)
     target, metrics, info = (_table(run, name) for name in (names.TARGET, names.METRICS, names.INFO))
-    test, intervals = metrics.get("test"), metrics.get("intervals", {})
-    if not isinstance(test, dict) or not isinstance(intervals, dict):
-        raise ValueError(f"{names.METRICS}: expected figures of test rows; train again")
-    mine, data = intervals.get("pydl"), info.get("data")
-    return {
-        "task": "image" if said["task"] == "image" else _text(target.get("task")),
-        "figures": {name: x for name, v in test.items() if name != "rows" and (x := _number(v)) is not None},
-        "intervals": {name: ends for name, v in mine.items() if (ends := _ends(v))} if isinstance(mine, dict) else {},
+    data = info.get("data")
+    of_run = {
         "rows": _whole(data.get("rows")) if isinstance(data, dict) else None,
         "sha256": _text(data.get("sha256")) if isinstance(data, dict) else None,
         "seconds": _number(info.get("seconds")),
         "started": _text(info.get("started")),
         "problem": "was ended by Ctrl-C" if info.get("interrupted") is True else None,
+    }
+    if "targets" not in metrics:
+        task = "image" if said["task"] == "image" else _text(target.get("task"))
+        return [of_run | {"task": task} | _figures(metrics)]
+    each, states = metrics["targets"], target.get("targets")
+    if not isinstance(each, dict) or not isinstance(states, list) or not all(isinstance(s, dict) for s in states):
+        raise ValueError(f"{names.METRICS}: expected figures of each target; train again")
+    tasks = {state.get("name"): _text(state.get("task")) for state in states}
+    return [of_run | {"target": name, "task": tasks.get(name)} | _figures(found) for name, found in each.items()]
+
+
+def _figures(metrics: Any) -> dict[str, Any]:
+    """The figures of one target, and their intervals."""
+    test, intervals = (metrics.get("test"), metrics.get("intervals", {})) if isinstance(metrics, dict) else (None, {})
+    if not isinstance(test, dict) or not isinstance(intervals, dict):
+        raise ValueError(f"{names.METRICS}: expected figures of test rows; train again")
+    mine = intervals.get("pydl")
+    return {
+        "figures": {name: x for name, v in test.items() if name != "rows" and (x := _number(v)) is not None},
+        "intervals": {name: ends for name, v in mine.items() if (ends := _ends(v))} if isinstance(mine, dict) else {},
     }
 
 

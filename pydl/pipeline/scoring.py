@@ -11,11 +11,12 @@ from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
 
 from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
-from pydl.pipeline.fitted import Fitted, score
+from pydl.pipeline.fitted import Fitted, apart, columns_of, predict
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
+from pydl.pipeline.several import together
 from pydl.pipeline.table import SUFFIXES, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
@@ -23,9 +24,9 @@ from pydl.pipeline.writing import table_writer
 def predict_file(run: Run, data: str, out: str, seen: Seen | None = None) -> int:
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
-    New columns: `<target> predicted`, and for classes `probability <class>`. The others are as they were read; where
-    the cells of a delimited file go into a format with types, as numbers where they are some. A record that is no row
-    of the table is an error, so that each row has its prediction.
+    New columns: as `columns_of` says, for each target. The others are as they were read; where the cells of a delimited
+    file go into a format with types, as numbers where they are some. A record that is no row of the table is an error,
+    so that each row has its prediction.
 
     Parameters
     ----------
@@ -46,11 +47,10 @@ def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None) -> in
     source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
     with table_writer(out) as file:
         for cells, frame in fitted.read(data, seen, strict=True):
-            found = fitted.predict(frame, seen)
-            columns: dict[str, Any] = {f"{fitted.target.name} predicted": found.values}
-            if found.probabilities is not None:
-                names = [f"probability {name}" for name in fitted.target.classes]
-                columns |= dict(zip(names, found.probabilities.T, strict=True))
+            columns: dict[str, Any] = {}
+            for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
+                names = columns_of(one, len(fitted.target.each) > 1)
+                columns |= dict(zip(names, found.columns(), strict=True))
             file.write(_passed_on(cells, frame, source, goal).assign(**columns))
             rows += len(frame)
     return rows
@@ -71,7 +71,10 @@ def _are_whole(column: pd.Series) -> bool:
 
 
 def evaluate_file(run: Run, data: str) -> Figures:
-    """The figures of a run's model on the rows of `data` that have a target; under `drift`, how these differ."""
+    """The figures of a run's model on the rows of `data` that have a target; under `drift`, how these differ.
+
+    Of several targets the figures are as `several.together` has them.
+    """
     with at_hand(data) as (place,):
         return evaluate_images(run, place) if run.options().task == "image" else _evaluate_rows(run, place)
 
@@ -83,8 +86,12 @@ def _evaluate_rows(run: Run, data: str | Path) -> Figures:
 
 def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, what: str) -> Figures:
     """The same for tables read as `Fitted.as_read` says; `what` they are called in an error."""
-    judge = Judge(fitted.target)
-    for each in score(fitted.model, fitted.target, fitted.with_target(frames, seen, what)):
-        judge.add(each.y, each.predictions, each.weights)
-    figures = judge.figures()
-    return figures | {"drift": seen.table(), "notes": [*seen.notes(), *weights.said(figures, fitted.weights)]}
+    each = fitted.each()
+    judges = [Judge(one.target) for one in each]
+    for batch in fitted.with_target(frames, seen, what):
+        for one, judge, (_, inputs, y, weight) in zip(each, judges, apart(fitted.target, batch), strict=True):
+            judge.add(y, predict(one.model, one.target, inputs), weight)
+    found = [judge.figures() for judge in judges]
+    notes = [*seen.notes(), *weights.said(found[0], fitted.weights)]
+    figures: Figures = together(fitted.target.names, found)
+    return figures | {"drift": seen.table(), "notes": notes}

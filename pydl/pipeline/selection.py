@@ -12,17 +12,20 @@ import pydl
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import Batch, score
 from pydl.pipeline.options import LOSS, METRICS, RISING, TrainOptions
-from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget
 
 Batches = Callable[[], Iterable[Batch]]
 History = dict[str, list[float]]
 
 
-def must_suit(metric: str, target: Target) -> None:
-    """Refuse the metric of another task."""
-    if metric not in METRICS[target.task]:
-        choices = ", ".join(METRICS[target.task])
-        raise ValueError(f'--metric {metric}: "{target.name}" is taken for a {target.task}, which has {choices}')
+def must_suit(metric: str, target: AnyTarget) -> None:
+    """Refuse the metric of another task, and figures of one target where there are several."""
+    if len(target.each) > 1 and metric != LOSS:
+        raise ValueError(f"--metric {metric}: of {len(target.each)} targets it is the sum of their losses that counts")
+    for one in target.each:
+        if metric not in METRICS[one.task]:
+            choices = ", ".join(METRICS[one.task])
+            raise ValueError(f'--metric {metric}: "{one.name}" is taken for a {one.task}, which has {choices}')
 
 
 def key(options: TrainOptions, held_out: bool = True) -> str:
@@ -47,7 +50,7 @@ def best_value(history: History, options: TrainOptions) -> float:
 
 
 def stopping(
-    options: TrainOptions, target: Target, train: Batches | None, validation: Batches | None, patience: int,
+    options: TrainOptions, target: AnyTarget, train: Batches | None, validation: Batches | None, patience: int,
     start: int = 0,
 ) -> pydl.callbacks.EarlyStopping:  # fmt: skip
     """The callback that ends a training when it gets no better, with the weights of the best epoch.
@@ -55,7 +58,8 @@ def stopping(
     Parameters
     ----------
     options : TrainOptions
-    target : Target
+    target : Target or Targets
+        Several have no metric but the loss.
     train, validation : callable or None
         The rows that the metric is of: those held out, or else those that are learnt from.
     patience, start : int
@@ -72,7 +76,7 @@ def stopping(
 class _ByFigure(pydl.callbacks.EarlyStopping):
     """Adds a figure of some rows to what each epoch tells, and goes by it."""
 
-    def __init__(self, name: str, options: TrainOptions, target: Target, rows: Batches, about: dict[str, Any]) -> None:
+    def __init__(self, name: str, options: TrainOptions, target: Any, rows: Batches, about: dict[str, Any]) -> None:
         super().__init__(name, mode="max" if rising(options) else "min", **about)
         self.metric, self.target, self.rows = options.metric, target, rows
 

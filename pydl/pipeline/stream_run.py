@@ -44,14 +44,15 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     for option, given in (
         ("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1),
         ("--weights", options.weights), ("--refit", options.refit),
+        ("more than one --target", len(options.targets) > 1),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
-    if options.target is None:
+    if not options.targets:
         raise ValueError("--target: expected the name of the column to predict")
     test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
-        options.data, str(options.target), folder / "rows", task=options.task, drop=options.drop,
+        options.data, options.targets[0], folder / "rows", task=options.task, drop=options.drop,
         kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
         reading=options.reading, say=watch.say, loss=options.loss,

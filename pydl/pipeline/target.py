@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydl.pipeline.levels import Levels
 TASKS = ("auto", "classification", "regression")
 FEW = 20  # different whole numbers that still are classes
 MANY_CLASSES = 1000
+LEFT_OUT = "left out"  # how a note about rows without a value ends
 STRAY = 0.2  # of the rows: so many words among numbers still are no classes
 Array = NDArray[Any]
 
@@ -173,6 +174,37 @@ class Target:
         if rare:
             notes = [*notes, f"{len(rare)} class{'es' * (len(rare) > 1)} with a single row, such as {rare[0]}"]
         return cls(name, "classification", labels, notes=notes)
+
+    @property
+    def each(self) -> tuple[Target, ...]:
+        """The targets that a network has an output for: this one. See `targets.Targets` for several."""
+        return (self,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return (self.name,)
+
+    def with_each(self, each: Sequence[Target]) -> Target:
+        """The same with another target in the place of each."""
+        (one,) = each
+        return one
+
+    def of(self, frame: Any) -> pd.Series:
+        """What there is to learn in a table."""
+        return frame[self.name]
+
+    def apart(self, y: Array) -> list[tuple[Array, Array | None]]:
+        """For each target its values, and the places of the rows that have one; None: all of them."""
+        return [(y, None)]
+
+    def strata(self, y: Array) -> tuple[Target, Array]:
+        """By what rows are parted so that the parts are alike: a target, and its values."""
+        return self, y
+
+    def told(self, history: Mapping[str, list[float]], one: Target) -> dict[str, list[float]]:
+        """What a training tells of one of the targets by epoch: all of it."""
+        return dict(history)
 
     def scaled(self, series: pd.Series) -> Target:
         """The same target; for a regression with mean and deviation of these rows, to be those that are learnt from.
@@ -335,4 +367,4 @@ def _other(task: str) -> str:
 
 def _missing_note(name: str, keep: NDArray[np.bool_]) -> list[str]:
     gone = int((~keep).sum())
-    return [f'{gone} row{"s" * (gone > 1)} without a value of "{name}" left out'] if gone else []
+    return [f'{gone} row{"s" * (gone > 1)} without a value of "{name}" {LEFT_OUT}'] if gone else []

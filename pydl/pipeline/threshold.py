@@ -12,11 +12,20 @@ from numpy.typing import NDArray
 from pydl.pipeline.fitted import Scored
 from pydl.pipeline.options import AUTO, TrainOptions
 from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget, options_of
 
 Array = NDArray[Any]
 
 _DEFAULT = "f1"
 _EVEN = 0.5
+
+
+def given_to_each(target: AnyTarget, options: TrainOptions) -> AnyTarget:
+    """`given` for the target; of several for each that the option names, or else that has two classes."""
+    own = [options_of(options, one) for one in target.each]
+    if options.threshold is not None and all(each.threshold is None for each in own):
+        own[0] = options  # which suits none of them
+    return target.with_each([given(one, each) for one, each in zip(target.each, own, strict=True)])
 
 
 def given(target: Target, options: TrainOptions) -> Target:

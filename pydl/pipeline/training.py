@@ -26,7 +26,7 @@ from pydl.pipeline.run import STREAM, Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
-from pydl.pipeline.target import Target
+from pydl.pipeline.targets import look, options_of
 from pydl.pipeline.values import is_text
 from pydl.pipeline.weights import even, weights_of
 from pydl.pipeline.worker import fit, labelled, prepared, settings, split
@@ -71,6 +71,8 @@ def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -
         if options.time_budget is not None:
             watch = Budget(watch, options.time_budget, begin)
         outcome = _outcome(options, run, watch)
+        if len(names := outcome.fitted.target.names) > 1:
+            options = options.with_(target=names)  # however they were listed
         run.keep(outcome.fitted, options)
         if options.refit:
             outcome = refit(run, options, outcome, watch)
@@ -87,24 +89,24 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
 
 
 def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
-    frame, held_out, notes = _read(options, watch)
+    options, frame, held_out, notes = _read(options, watch)
     rows = len(frame)
-    counts = losses.is_of_counts(options.loss)
-    target = Target.fit(frame[options.target], options.task, options.positive, options.log_target, counts)
-    losses.must_suit(options.loss, target)
+    target = look(frame, options)
+    for one in target.each:
+        losses.must_suit(options_of(options, one).loss, one)
     selection.must_suit(options.metric, target)
-    target = threshold.given(target, options)
+    target = threshold.given_to_each(target, options)
     notes += watch.told(target.notes)
-    frame, y = labelled(frame, target, options, watch)
+    frame, y = labelled(frame, target, watch)
     even(weights_of(frame, options.weights))  # a wrong one is told before anything is trained
     whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))
-    columns = guess(frame, options.target, options.left_out, options.kinds | kinds)
+    columns = guess(frame, options.targets, options.left_out, options.kinds | kinds)
     parting = asked_parting(frame, columns, options)
     notes += watch.told([] if parting is None else parting.notes)
     if held_out is None:
         if parting is None:
             notes += watch.told(checks.of_order(frame, columns))
-            notes += watch.told(checks.of_groups(frame, columns, target.name))
+            notes += watch.told(checks.of_groups(frame, columns, target.names))
         frame, y, held_out, _ = split(frame, y, _HELD_OUT, target, options.seed, parting)
         told = f"{len(held_out):,} of {len(whole):,} rows are held out to judge on"
         if parting is None:
@@ -112,7 +114,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         else:
             notes += watch.told([f"{told}: {parting.how}"])
     else:
-        held_out, _ = labelled(held_out, target, options, watch)
+        held_out, _ = labelled(held_out, target, watch)
         notes += watch.told(in_both(frame, held_out, options))
         weights_of(held_out, options.weights)
     notes += watch.told(checks.of_split(frame, held_out, target, columns))
@@ -140,8 +142,8 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     )  # fmt: skip
 
 
-def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, list[str]]:
-    """The data, the data to judge on, and what was noticed in them."""
+def _read(options: TrainOptions, watch: Watch) -> tuple[TrainOptions, Frame, Frame | None, list[str]]:
+    """The options with the names of the targets; the data, the data to judge on, and what was noticed in them."""
     if options.target is None:
         raise ValueError("--target: expected the name of the column to predict; images need none, but --task image")
     frames: list[Any] = []
@@ -152,7 +154,7 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
             continue
         text = [name for name in frames[0] if is_text(frames[0][name])] if frames else []  # both parts alike
         frame = read_table(path, text, options.reading)
-        one_of("--target", options.target, [str(c) for c in frame.columns])
+        options = options.resolved([str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
         notes += watch.told(frame.attrs.get("notes", []))
         frames.append(frame)
@@ -161,6 +163,7 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[Frame, Frame | None, lis
     if options.weights is not None:
         one_of("--weights", options.weights, [str(c) for c in frames[0].columns])
     for option, names in (("--drop", options.drop), ("--weights", (options.weights,))):
-        if options.target in names:
-            raise ValueError(f"{option} {options.target}: this is the target")
-    return frames[0], frames[1], notes
+        for target in options.targets:
+            if target in names:
+                raise ValueError(f"{option} {target}: this is the target")
+    return options, frames[0], frames[1], notes

@@ -14,14 +14,14 @@ from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting
 from pydl.pipeline.run import DRAFT, STUDY, Run
-from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget
 from pydl.pipeline.worker import fit
 
 Trials = list[dict[str, Any]]
 
 
 def search(
-    frame: Any, y: NDArray[Any], target: Target, columns: Sequence[Column], options: TrainOptions, run: Run,
+    frame: Any, y: NDArray[Any], target: AnyTarget, columns: Sequence[Column], options: TrainOptions, run: Run,
     watch: Watch, parting: Parting | None = None,
 ) -> tuple[Trials, TrainOptions]:  # fmt: skip
     """Try `options.tune` settings; returns the trials, and the options with the best of them.

@@ -16,12 +16,13 @@ from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import CTRL_C, EPOCHS, PATIENCE, TIME, Array, Frame, Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, Scored, score
-from pydl.pipeline.network import averaged, build
+from pydl.pipeline.network import averaged, build, output_of
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting, Places
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.target import Target
+from pydl.pipeline.targets import AnyTarget, Named, options_of
 from pydl.pipeline.weights import even, weights_of
 
 _FEWEST = 10  # rows below which none are held out for validation
@@ -32,19 +33,19 @@ _SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
-def labelled(frame: Frame, target: Target, options: TrainOptions, watch: Watch) -> tuple[Frame, Array]:
+def labelled(frame: Frame, target: AnyTarget, watch: Watch) -> tuple[Frame, Array]:
     """The rows that have a target, and it."""
-    y, keep = target.encode(frame[options.target])
+    y, keep = target.encode(target.of(frame))
     if not keep.all():
-        watch.say(f"{int((~keep).sum()):,} rows without a usable {options.target} are left out")
+        watch.say(f"{int((~keep).sum()):,} rows without a usable {' or '.join(target.names)} are left out")
         frame = frame[keep]
     if len(y) == 0:
-        raise ValueError(f"--target {options.target}: no row has a usable value; is this the column you mean?")
+        raise ValueError(f"--target {','.join(target.names)}: no row has a usable value; is this the column you mean?")
     return frame, y
 
 
 def split(
-    frame: Frame, y: Array, share: float, target: Target, seed: int, parting: Parting | None = None
+    frame: Frame, y: Array, share: float, target: AnyTarget, seed: int, parting: Parting | None = None
 ) -> tuple[Frame, Array, Frame, Array]:
     """Some rows and the others, at random; the share of each class is the same in both where there are enough.
 
@@ -53,13 +54,14 @@ def split(
     rows = max(1, round(share * len(y)))
     if len(y) < _CLASS_MEMBERS:
         raise ValueError(f"expected at least 2 rows with a target, got {len(y)}: there is nothing to hold out")
-    if parting is not None and (places := parting.split(frame.index, y, share, target, seed)) is not None:
-        return at(frame, y, parting.checked(y, places, target))
-    classes = target.task == "classification"
-    counts = np.unique(y, return_counts=True)[1] if classes else np.zeros(1)
+    kind, strata = target.strata(y)
+    if parting is not None and (places := parting.split(frame.index, strata, share, kind, seed)) is not None:
+        return at(frame, y, parting.checked(strata, places, kind))
+    classes = kind.task == "classification"
+    counts = np.unique(strata, return_counts=True)[1] if classes else np.zeros(1)
     spread = classes and counts.min() >= _CLASS_MEMBERS and min(rows, len(y) - rows) >= len(counts)
     first, second = train_test_split(
-        np.arange(len(y)), test_size=rows, random_state=seed, stratify=y if spread else None
+        np.arange(len(y)), test_size=rows, random_state=seed, stratify=strata if spread else None
     )
     first.sort()
     second.sort()
@@ -73,8 +75,8 @@ def at(frame: Frame, y: Array, places: Places) -> tuple[Frame, Array, Frame, Arr
 
 
 def fit(
-    frame: Frame, y: Array, target: Target, columns: Sequence[Column], options: TrainOptions, watch: Watch, what: str,
-    extra: Sequence[pydl.callbacks.Callback] = (), parting: Parting | None = None,
+    frame: Frame, y: Array, target: AnyTarget, columns: Sequence[Column], options: TrainOptions, watch: Watch,
+    what: str, extra: Sequence[pydl.callbacks.Callback] = (), parting: Parting | None = None,
 ) -> Outcome:  # fmt: skip
     """Hold out a part for validation, prepare features and target by the rest and train.
 
@@ -92,7 +94,7 @@ def fit(
     if options.val and len(y) >= _FEWEST and not in_parts:
         frame, _, held_out, _ = split(frame, y, options.val, target, options.seed, parting)
     preparation = Preparation(columns, clip=options.clip).fit(frame)
-    target = target.scaled(frame[target.name])
+    target = target.scaled(target.of(frame))
     parts = {"train": prepared(frame, preparation, target, weights=options.weights)}
     if held_out is not None:
         parts["validation"] = prepared(held_out, preparation, target, weights=options.weights)
@@ -109,15 +111,26 @@ def fit(
     )  # fmt: skip
     model = averaged(models)
     judged = zip(models, members, strict=False) if in_parts else [(model, parts)]  # each by rows it was not fitted to
-    target = threshold.settled(target, options, scored(target, ((m, p.get("validation")) for m, p in judged)))
+    target = settled(target, options, [(model, parts.get("validation")) for model, parts in judged])
     return Outcome(
         Fitted(preparation, target, model), parts, mean_history(networks), networks=networks,
         interrupted=interrupted,
     )  # fmt: skip
 
 
+def settled(
+    target: AnyTarget, options: TrainOptions, held_out: Sequence[tuple[pydl.Model, Part | None]]
+) -> AnyTarget:  # fmt: skip
+    """`threshold.settled` for each target, by rows that models were not fitted to."""
+    found = []
+    for k, one in enumerate(target.each):
+        judged = ((output_of(model, k), None if rows is None else rows.of_each(target)[k]) for model, rows in held_out)
+        found.append(threshold.settled(one, options_of(options, one), scored(one, judged)))
+    return target.with_each(found)
+
+
 def _in_parts(
-    rows: Part, count: int, parts: int, target: Target, seed: int, parting: Parting | None = None
+    rows: Part, count: int, parts: int, target: AnyTarget, seed: int, parting: Parting | None = None
 ) -> list[dict[str, Part]]:
     """What each of some networks learns from and is validated on: part after part, and then parts of another split."""
     index = rows.frame.index
@@ -127,7 +140,7 @@ def _in_parts(
 
 
 def fit_members(
-    build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: Target, options: TrainOptions,
+    build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: AnyTarget, options: TrainOptions,
     watch: Watch, what: str, extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
     epochs: Sequence[int] | None = None,
 ) -> tuple[list[pydl.Model], list[Trained], bool]:  # fmt: skip
@@ -174,12 +187,13 @@ def scored(target: Target, held_out: Iterable[tuple[pydl.Model, Part | None]]) -
 
 
 def in_turn(
-    y: Array, parts: int, target: Target, seed: int, index: Any = None, parting: Parting | None = None
+    y: Array, parts: int, target: AnyTarget, seed: int, index: Any = None, parting: Parting | None = None
 ) -> Iterator[Places]:
     """Rows to learn from and rows held out, each of so many parts in turn; with equal shares of classes if possible.
 
     With a `parting`, as it says of the rows with this `index`.
     """
+    target, y = target.strata(y)
     if parting is not None and (found := parting.in_turn(index, y, parts, target, seed)) is not None:
         yield from found
         return
@@ -190,19 +204,19 @@ def in_turn(
 
 
 def prepared(
-    frame: Frame, preparation: Preparation, target: Target, seen: Seen | None = None, weights: str | None = None
+    frame: Frame, preparation: Preparation, target: AnyTarget, seen: Seen | None = None, weights: str | None = None
 ) -> Part:  # fmt: skip
     """The rows that have a target, as a network takes them; `seen` as for `Preparation.transform`.
 
     `weights` is the column of their weights.
     """
-    y, keep = target.encode(frame[target.name])
+    y, keep = target.encode(target.of(frame))
     frame = frame[keep]
     return Part(frame, preparation.transform(frame, seen), y, weights_of(frame, weights))
 
 
 def fit_model(
-    model: pydl.Model, parts: dict[str, Part], target: Target, options: TrainOptions, watch: Watch, what: str,
+    model: pydl.Model, parts: dict[str, Part], target: AnyTarget, options: TrainOptions, watch: Watch, what: str,
     extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0, exactly: int | None = None,
 ) -> Trained:  # fmt: skip
     """Train on "train" until "validation" gets no better; the best epoch's weights stay, after Ctrl-C as well.
@@ -219,14 +233,15 @@ def fit_model(
         options, target, train.batches, None if validation is None else validation.batches, patience,
         min(warm // steps, epochs - 1) if exactly is None else epochs,
     )  # fmt: skip
-    weights = class_weights(train.y, target, train.weights) if options.class_weight == "balanced" else None
-    held_out = None if validation is None else (validation.inputs, validation.y, even(validation.weights))
-    callbacks = [best, history, *watch.callbacks(what, epochs), *extra]
+    y, counting, weights = lesson(train, target, options.class_weight == "balanced")
+    held_out = None if validation is None else (validation.inputs, *lesson(validation, target)[:2])
+    named = [Named(target)] if len(target.each) > 1 else []
+    callbacks = [*named, best, history, *watch.callbacks(what, epochs), *extra]
     try:
         with within_time(callbacks):
             model.fit(
-                train.inputs, train.y, batch_size=batch_size, epochs=epochs, validation_data=held_out,
-                class_weight=weights, sample_weight=even(train.weights), callbacks=callbacks, verbose=0,
+                train.inputs, y, batch_size=batch_size, epochs=epochs, validation_data=held_out,
+                class_weight=weights, sample_weight=counting, callbacks=callbacks, verbose=0,
             )  # fmt: skip
     except KeyboardInterrupt:
         if not history.history:
@@ -247,6 +262,30 @@ def trained(model: pydl.Model, history: History, best: EarlyStopping, interrupte
     ended_by = PATIENCE if best.stopped_epoch else TIME if model.stop_training else EPOCHS
     whole = begun if history.params["steps"] is None else steps // history.params["steps"]
     return Trained(history.history, whole, kept, steps, CTRL_C if interrupted else ended_by)
+
+
+def lesson(part: Part, target: AnyTarget, balanced: bool = False) -> tuple[Any, Any, dict[int, float] | None]:
+    """What a network learns from some rows: values and weights of rows, lists for several targets; class weights.
+
+    A row without a value of one of several targets has some value and the weight 0 for it; class weights, which a model
+    takes for a single output only, are part of the weights then.
+    """
+    if len(target.each) == 1:
+        (one,) = target.each
+        return part.y, even(part.weights), class_weights(part.y, one, part.weights) if balanced else None
+    if balanced and not any(one.classes for one in target.each):
+        raise ValueError("--class-weight: numbers have no classes; leave the option out")
+    values, weights = [], []
+    for one, (own, here) in zip(target.each, target.apart(part.y), strict=True):
+        y, counting = np.zeros(len(part.y), own.dtype), np.zeros(len(part.y))
+        y[here] = own
+        counting[here] = 1.0 if part.weights is None else part.weights[here]
+        if balanced and one.classes:
+            of_class = class_weights(own, one, None if part.weights is None else part.weights[here])
+            counting[here] *= np.array([of_class[k] for k in range(len(one.classes))])[own]
+        values.append(y)
+        weights.append(even(counting) if counting.any() else counting)
+    return values, weights, None
 
 
 def class_weights(y: Array, target: Target, weights: Array | None = None) -> dict[int, float]:

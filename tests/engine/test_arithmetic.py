@@ -156,12 +156,11 @@ def test_masks_go_through() -> None:
     ("make", "kind", "words"),
     [
         (lambda x: x + pydl.Input((4,)), ValueError, r"cannot add shapes \(None, 3\) and \(None, 4\)"),
-        (lambda x: x * pydl.Input((2, 3)), ValueError, "expected tensors of one rank"),
+        (lambda x: x * pydl.Input((2, 3)), ValueError, "could not be broadcast"),
         (lambda x: x - np.ones(4), ValueError, "cannot subtract shapes"),
         (lambda x: x + np.ones((5, 3)), ValueError, "cannot add shapes"),
-        (lambda x: x**x, ValueError, "one tensor and a constant"),
-        (lambda x: x + "1", TypeError, "unsupported operand"),
-        (lambda x: None * x, TypeError, "unsupported operand"),
+        (lambda x: x + "1", TypeError, "multiply|add: expected tensors and numbers"),
+        (lambda x: None * x, TypeError, "multiply: expected tensors and numbers, got None"),
         (lambda x: x + pydl.Input((3,), dtype="float64"), ValueError, "the same dtype"),
     ],
 )

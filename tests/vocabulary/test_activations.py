@@ -9,6 +9,7 @@ from scipy import special
 
 from pydl import Input, Sequential, layers, ops
 from pydl import activations as a
+from pydl._base.registry import custom_object_scope
 from pydl._engine.facts import activations, run_op
 from tests.numpy_forward import ACTIVATIONS
 
@@ -175,10 +176,40 @@ def test_an_activation_object_computes():
     np.testing.assert_array_equal(a.Activation("leaky_relu", 0.5)([-1, 2]), [-0.5, 2])
 
 
-@pytest.mark.parametrize("identifier", [np.tanh, lambda x: x, 3, object()])
-def test_functions_of_ones_own_are_refused_with_the_remedy(identifier):
-    with pytest.raises(TypeError, match=r"subclass pydl\.layers\.Layer"):
+@pytest.mark.parametrize("identifier", [3, object(), a.Activation])
+def test_what_is_no_activation(identifier):
+    with pytest.raises(TypeError, match="activation: expected a name or a function"):
         a.get(identifier)
+
+
+def leak(x):
+    return ops.maximum(x, 0.25 * x)
+
+
+def test_functions_of_ones_own_train_as_the_kernel_does():
+    x = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    figures = []
+    for activation in (a.Activation("leaky_relu", 0.25), leak):
+        model = Sequential([Input((4,)), layers.Dense(5, activation), layers.Activation(activation), layers.Dense(1)])
+        model.set_weights([np.full(w.shape, 0.3 - 0.1 * i) for i, w in enumerate(model.weights)])
+        model.compile("adam", "mse")
+        figures.append(model.fit(x, x[:, :1], epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(figures[0], figures[1], rtol=1e-6)
+
+
+def test_functions_of_ones_own_are_saved_by_name():
+    assert a.serialize(a.get(leak)) == "leak"
+    with custom_object_scope({"leak": leak}):
+        assert a.get("leak") == a.get(leak)
+    with pytest.raises(TypeError, match="give the function a name with def"):
+        a.serialize(a.get(lambda x: x))
+
+
+def test_functions_of_ones_own_in_numpy_say_what_to_use():
+    model = Sequential([Input((4,)), layers.Dense(3, lambda x: np.asarray(x) * 2)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match=r"functions of pydl\.ops"):
+        model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pydl
     ("module", "name"),
     [
         (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.metrics, "F1Score"), (pydl.utils, "plot_model"),
-        (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "reshape"),
+        (pydl.callbacks, "TensorBoard"), (pydl.models, "clone_model"), (pydl, "applications"), (pydl.ops, "fft"),
         (pydl.optimizers, "Nadam"), (pydl.losses, "KLDivergence"),
         (pydl.saving, "register_keras_serializable"),
     ],

@@ -34,12 +34,18 @@ _BARS = 20
 _WORD = 13  # characters of a name above a small image
 
 
-def learning_curves(history: dict[str, list[float]], options: TrainOptions) -> list[Picture]:
-    """Loss by epoch, of training and validation, and what else was measured."""
-    best = selection.best_epoch(history, options) + 1
+def learning_curves(
+    history: dict[str, list[float]], options: TrainOptions, of_all: dict[str, list[float]] | None = None
+) -> list[Picture]:
+    """Loss by epoch, of training and validation, and what else was measured.
+
+    Of one of several targets, `of_all` is the history of them all, which says what epoch was the best.
+    """
+    best = selection.best_epoch(history if of_all is None else of_all, options) + 1
+    by = options.metric if of_all is None else "the sum of the losses"
     hints = {options.metric: "What epochs were compared by."} | _LEARNING
     return [
-        _learning_curve(history, name, hints[name], best, options.metric)
+        _learning_curve(history, name, hints[name], best, by)
         for name in dict.fromkeys([*_LEARNING, options.metric])
         if name in history or f"val_{name}" in history
     ]

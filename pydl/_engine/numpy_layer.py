@@ -1,0 +1,159 @@
+"""Layers written in NumPy, as records: `call`, and `backward` or, without one, the gradients that a tape takes back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pydl._engine.builder import Builder
+from pydl._engine.layout import array_of
+from pydl._engine.shapes import shape_by_trial
+from pydl._engine.tape import Tape, Traced, value_of
+from pydl._engine.tensor import Tensor
+
+if TYPE_CHECKING:
+    from pydl._engine.graph import Shape
+    from pydl._engine.protocols import NumPyLayer
+
+Array = np.ndarray
+
+_FLAGS = ("training", "mask")  # of `call`: no inputs
+
+
+class Signature:
+    """What `call` of a layer takes: whether several inputs come one by one, and which of `training` and `mask`."""
+
+    def __init__(self, call: Any) -> None:
+        parameters = inspect.signature(call).parameters
+        kinds = [p.kind for name, p in parameters.items() if name not in _FLAGS]
+        positional = [
+            k for k in kinds if k in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        self.spread = len(positional) != 1 or inspect.Parameter.VAR_POSITIONAL in kinds
+        self.training, self.mask = (name in parameters for name in _FLAGS)
+
+    def arguments(self, inputs: Sequence[Any], listed: bool, training: Any, mask: Any = None) -> tuple[Any, Any]:
+        """Positional and keyword arguments for some inputs."""
+        flags = {"training": training} if self.training else {}
+        if self.mask:
+            flags["mask"] = mask
+        return (tuple(inputs) if self.spread or not listed else (list(inputs),)), flags
+
+
+def listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> list[Shape]:
+    """Shapes of what `call` returns, as it does on zeros. Weights that it writes are put back."""
+    signature = Signature(layer.call)
+
+    def on_zeros(zeros: list[Any]) -> list[Any]:
+        args, flags = signature.arguments(zeros, several, False)
+        return [value_of(y) for y in listed(layer.call(*args, **flags))]
+
+    before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
+    try:
+        return shape_by_trial(f'layer "{layer.name}": {type(layer).__name__}.call', shapes, layer.dtype, on_zeros)
+    finally:
+        for v, value in before:
+            v.assign(value)
+
+
+def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool) -> list[Tensor]:
+    """The record of the forward pass; returns the outputs."""
+    b.note_reader(*x)
+    shapes: list[Any] = [(None, *t.shape[1:]) for t in x]
+    outputs = layer.output_shapes(shapes if several else shapes[0])
+    trainable = bool(layer.trainable_weights)
+    ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
+    signature, training, mask = Signature(layer.call), b.training, x[0].mask
+    history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
+    taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
+    b.notes[id(ys[0].value), id(layer)] = history
+    if taped and layer.no_graph is not None:
+        raise ValueError(
+            f'layer "{layer.name}" cannot be trained: the layers that {type(layer).__name__}.call uses could not be '
+            f"found by running it on symbolic tensors: {layer.no_graph}; or override backward(x, y, dy)"
+        ) from layer.no_graph
+
+    def run() -> None:
+        inputs: list[Any] = [t.array() for t in x]
+        tape = Tape()
+        if taped:
+            inputs = [tape.watch(a) for a in inputs]
+        args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
+        with ExitStack() as stack:
+            if taped:
+                stack.enter_context(tape.running())
+            values = listed(layer.call(*args, **flags))
+        _check_count(layer, "call", values, len(ys))
+        history[:] = [tape, inputs, values] if taped else []
+        for value, y in zip(values, ys, strict=True):
+            array = np.asarray(value_of(value))
+            if array.shape != y.shape:
+                raise ValueError(f'layer "{layer.name}": call returned shape {array.shape}, expected {y.shape}')
+            y.array()[...] = array
+
+    b.emit_python(f"{type(layer).__name__}.call", run, [t.buffer for t in x], [y.buffer for y in ys])
+    return ys
+
+
+def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequence[Tensor]) -> None:
+    """The record of the backward pass, from the gradients of the outputs."""
+    grads = [b.gradient(t) for t in ys]
+    wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
+    trained = layer.trainable_weights
+    again = [v for v in trained if b.note_weight_gradient(v)]
+    history = b.notes[id(ys[0].value), id(layer)]
+
+    def found(outs: list[Array], douts: list[Array]) -> list[Any]:
+        if layer.has_backward:
+            several = len(ys) > 1
+            arrays = (t.array() for t in x)
+            return listed(layer.backward(*arrays, outs if several else outs[0], douts if several else douts[0]))
+        tape, inputs, values = history
+        return _taken_back(tape, inputs, values, douts, trained)
+
+    def run() -> None:
+        before = [array_of(v.gradient_buffer()).copy() for v in again]
+        outs = [t.array() for t in ys]
+        douts = [np.zeros_like(out) if g is None else array_of(g).reshape(out.shape)
+                 for out, g in zip(outs, grads, strict=True)]  # fmt: skip
+        with ExitStack() as stack:
+            for v in trained:
+                stack.enter_context(v.writable_gradient())
+            slopes = found(outs, douts)
+        for i, t, buffer in wanted:
+            grad = np.asarray(slopes[i] if i < len(slopes) else None)
+            if grad.shape != t.shape:
+                raise ValueError(
+                    f'layer "{layer.name}": backward returned shape {grad.shape} for input {i}, expected {t.shape}'
+                )
+            array_of(buffer).reshape(t.shape)[...] = grad
+        for v, old in zip(again, before, strict=True):
+            array_of(v.gradient_buffer())[...] += old
+
+    reads = [*(t.buffer for t in (*x, *ys)), *(g for g in grads if g is not None)]
+    writes = [*(buffer for *_, buffer in wanted), *(b.weight_gradient(v) for v in trained)]
+    b.emit_python(f"{type(layer).__name__}.backward", run, reads, writes)
+    for _, t, buffer in wanted:
+        b.give_input_gradient(t, buffer)
+
+
+def _taken_back(tape: Tape, inputs: list[Traced], values: list[Any], douts: list[Array], trained: Any) -> list[Array]:
+    """Gradients of the inputs; those of weights are written."""
+    tape.take_back(values, douts)
+    for v in trained:
+        at = tape.weights.get(id(v))
+        v.gradient[...] = 0 if at is None or at.gradient is None else at.gradient
+    return [np.zeros_like(t.value) if t.gradient is None else t.gradient for t in inputs]
+
+
+def _check_count(layer: NumPyLayer, method: str, values: list[Any], expected: int) -> None:
+    if len(values) != expected:
+        raise ValueError(f'layer "{layer.name}": {method} returned {len(values)} arrays, expected {expected}')

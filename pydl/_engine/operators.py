@@ -1,0 +1,85 @@
+"""The operators of things that stand for arrays: symbolic tensors, values with a history, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Operators:
+    """`+ - * / // % ** @`, comparisons and indices, each as the function of `pydl.ops` that computes it."""
+
+    #: What the operators make of their sides, by the name of a function; `pydl.ops` sets it, which stands above.
+    operate: Callable[..., Any]
+
+    __array_ufunc__: Any = None  # of an array and one of these, NumPy leaves the operators to the latter
+    __iter__: Any = None  # what has indices would be taken for a sequence that never ends
+
+    def __add__(self, other: Any) -> Any:
+        return self.operate("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.operate("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.operate("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.operate("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.operate("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.operate("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self.operate("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self.operate("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self.operate("mod", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.operate("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.operate("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.operate("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self.operate("matmul", other, self)
+
+    def __neg__(self) -> Any:
+        return self.operate("negative", self)
+
+    def __abs__(self) -> Any:
+        return self.operate("absolute", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.operate("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.operate("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.operate("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.operate("greater_equal", self, other)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.operate("get_item", self, key)

@@ -1,0 +1,256 @@
+"""Differentiation of NumPy code: functions whose derivative is known, and values that remember how they came about.
+
+`differentiable` makes a function of `pydl.ops` from one on arrays. On arrays it computes; on `Traced` values it also
+notes on their tape what was computed, so that gradients can be taken back; on symbolic tensors it becomes a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import update_wrapper
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pydl import config
+from pydl._engine.graph import SymbolicTensor
+from pydl._engine.operators import Operators
+from pydl._engine.variable import Variable
+
+Array = np.ndarray
+Gradient = Callable[..., Any]
+
+_tape: ContextVar[Tape | None] = ContextVar("tape", default=None)
+
+
+class Traced(Operators):
+    """An array that knows its history: what functions of `pydl.ops` and operators compute from it is noted."""
+
+    def __init__(self, value: Array, tape: Tape, pull: Callable[[Array], Sequence[Any]] | None = None,
+                 parents: Sequence[Any] = ()) -> None:  # fmt: skip
+        self.value, self.tape, self.pull, self.parents = value, tape, pull, parents
+        self.gradient: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    @property
+    def T(self) -> Any:
+        return self.operate("transpose", self)
+
+    def astype(self, dtype: Any) -> Any:
+        return self.operate("cast", self, dtype)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self.value)))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __eq__(self, other: object) -> Any:
+        return self.operate("equal", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self.operate("not_equal", self, other)
+
+    __hash__ = object.__hash__
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            "a value that gradients are to be taken of was given to NumPy, which cannot differentiate; use the "
+            "functions of pydl.ops of the same names, or pydl.ops.stop_gradient(x) for a value without gradient"
+        )
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions, as those of `pydl.ops` with their names."""
+        return self.operate(func.__name__, *args, **kwargs)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        return self.operate(ufunc.__name__, *args)
+
+    def __repr__(self) -> str:
+        return f"<Traced {self.value!r}>"
+
+
+class Tape:
+    """What was computed, in order, between `with` and the call of `gradients`. Weights used meanwhile are on it too."""
+
+    def __init__(self) -> None:
+        self.values: list[Traced] = []
+        self.weights: dict[int, Traced] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[Tape]:
+        token = _tape.set(self)
+        try:
+            yield self
+        finally:
+            _tape.reset(token)
+
+    def watch(self, value: Array) -> Traced:
+        """The beginning of a history."""
+        return Traced(value, self)
+
+    def weight(self, variable: Variable) -> Traced:
+        """What stands for a weight."""
+        if id(variable) not in self.weights:
+            self.weights[id(variable)] = self.watch(variable.unpack(variable.buffer))
+        return self.weights[id(variable)]
+
+    def note(self, value: Array, parents: Sequence[Any], pull: Callable[[Array], Sequence[Any]]) -> Traced:
+        traced = Traced(value, self, pull, parents)
+        self.values.append(traced)
+        return traced
+
+    def take_back(self, outputs: Sequence[Any], gradients: Sequence[Array]) -> None:
+        """Leave in `gradient` of all that the outputs depend on what they send back; None where nothing came."""
+        for y, gradient in zip(outputs, gradients, strict=True):
+            if isinstance(y, Traced):
+                _send(y, gradient)
+        for node in reversed(self.values):
+            dy = node.gradient
+            if dy is None or node.pull is None:
+                continue
+            with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
+                found = node.pull(dy)
+            node.gradient = None
+            for parent, dx in zip(node.parents, found, strict=True):
+                if isinstance(parent, Traced) and dx is not None:
+                    _send(parent, dx)
+
+
+def _send(to: Traced, gradient: Any) -> None:
+    gradient = summed_to(np.asarray(gradient), to.shape).astype(to.dtype, copy=False)
+    to.gradient = gradient if to.gradient is None else to.gradient + gradient
+
+
+def summed_to(a: Array, shape: tuple[int, ...]) -> Array:
+    """What is left of a gradient for an array of `shape` that was repeated: its sum where it was, else itself."""
+    if a.shape == shape:
+        return a
+    if a.ndim > len(shape):
+        a = a.sum(axis=tuple(range(a.ndim - len(shape))))
+    axes = tuple(i for i, size in enumerate(shape) if size == 1 and i < a.ndim and a.shape[i] != 1)
+    return np.broadcast_to(a.sum(axis=axes, keepdims=True) if axes else a, shape)
+
+
+class Op:
+    """A function of `pydl.ops`.
+
+    Attributes
+    ----------
+    name : str
+    forward : callable
+        On arrays: the tensors first, then what else it takes.
+    gradient : callable or None
+        `gradient(dy, y, *tensors, **others)`: the gradient(s) of the tensors, each of its shape or to be summed to it;
+        None: all zero.
+    tensors : int
+        How many of its arguments are tensors; 0: the first argument is a list of them.
+    """
+
+    known: ClassVar[dict[str, Op]] = {}  # by name, for layers that are read from files
+
+    def __init__(self, forward: Callable[..., Any], gradient: Gradient | None, tensors: int) -> None:
+        self.name = forward.__name__
+        Op.known[self.name] = self
+        self.forward, self.gradient, self.tensors = forward, gradient, tensors
+        code = forward.__code__
+        self._names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        update_wrapper(self, forward)
+
+    def __call__(self, *args: Any, **others: Any) -> Any:
+        tensors, others = self._sorted(args, others)
+        if any(isinstance(t, SymbolicTensor) for t in tensors):
+            return SymbolicTensor.apply(self, tensors, others)
+        tape = _tape.get()
+        tensors = [tape.weight(t) if isinstance(t, Variable) and tape is not None else t for t in tensors]
+        traced = next((t for t in tensors if isinstance(t, Traced)), None)
+        values = arrays([value_of(t) for t in tensors])
+        y = self.compute(values, others)
+        if traced is None or self.gradient is None:
+            return y
+        if isinstance(y, list | tuple):
+            raise TypeError(f"pydl.ops.{self.name}: several results cannot be differentiated; take them one by one")
+        return traced.tape.note(y, tensors, lambda dy: self.pull(dy, y, values, others))
+
+    def _sorted(self, args: tuple[Any, ...], others: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The tensors, and everything else by name."""
+        n = self.tensors or 1
+        given = list(args[:n])
+        given += [others.pop(name) for name in self._names[len(given) : n] if name in others]
+        if len(given) < n or len(args) > len(self._names):
+            raise TypeError(f"pydl.ops.{self.name}: expected {', '.join(self._names)}, got {len(args)} arguments")
+        others = {**dict(zip(self._names[n:], args[n:], strict=False)), **others}
+        return (given if self.tensors else list(given[0])), others
+
+    def compute(self, values: Sequence[Any], others: dict[str, Any]) -> Any:
+        """The function of arrays; in float32 unless one of them is float64."""
+        y = self.forward(*values, **others) if self.tensors else self.forward(list(values), **others)
+        if isinstance(y, list | tuple):
+            return type(y)(_narrowed(v, values) for v in y)
+        return _narrowed(y, values)
+
+    def pull(self, dy: Array, y: Array, values: Sequence[Any], others: dict[str, Any]) -> Sequence[Any]:
+        """The gradient of each tensor, None where there is none."""
+        if self.gradient is None:
+            return [None] * len(values)
+        found = self.gradient(dy, y, *values, **others) if self.tensors else self.gradient(dy, y, values, **others)
+        return found if isinstance(found, list | tuple) else (found,)
+
+
+def differentiable(gradient: Gradient | None, tensors: int = 1) -> Callable[[Callable[..., Any]], Op]:
+    """Make a function of `pydl.ops`; see `Op`."""
+    return lambda forward: Op(forward, gradient, tensors)
+
+
+def value_of(x: Any) -> Any:
+    """What an operand stands for, in numbers."""
+    if isinstance(x, Traced):
+        return x.value
+    return x.unpack(x.buffer) if isinstance(x, Variable) else x
+
+
+def arrays(values: Sequence[Any]) -> list[Any]:
+    """Operands as arrays; a number beside an array stays one, as it takes the array's dtype."""
+    made = [v if isinstance(v, np.ndarray | np.generic | int | float) else _array(v) for v in values]
+    if any(isinstance(v, np.ndarray) for v in made):
+        return made
+    return [_array(v) for v in made]
+
+
+def _array(value: Any) -> Array:
+    """Python's floats become `floatx`, its integers int32, as in Keras; what has a dtype keeps it."""
+    array = np.asarray(value)
+    if hasattr(value, "dtype") or array.dtype.kind not in "fi":
+        return array
+    return array.astype(config.floatx() if array.dtype.kind == "f" else "int32")
+
+
+def _narrowed(y: Any, values: Sequence[Any]) -> Array:
+    y = np.asarray(y)
+    wide = y.dtype == np.float64 and not any(getattr(v, "dtype", None) == np.float64 for v in values)
+    return y.astype(config.floatx()) if wide else y

@@ -1,0 +1,110 @@
+"""The graph that Python code of layers amounts to: found by running it once on symbolic tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydl._engine.builder import Builder
+from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
+from pydl._engine.masks import flags_of
+from pydl._engine.tensor import Tensor
+from pydl._engine.walk import Walk
+
+
+class Phase:
+    """What `training` is while code runs on symbolic tensors: not known. Asked whether it is true, it notes that."""
+
+    def __init__(self, answer: bool) -> None:
+        self.answer, self.asked = answer, False
+
+    def __bool__(self) -> bool:
+        self.asked = True
+        return self.answer
+
+
+def trace(owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTensor]) -> tuple[Any, list[Call]]:
+    """What `code(training)` returns, tensors that depend on `inputs`, and the calls of layers between.
+
+    Code that asks whether it is training may then call layers that change nothing otherwise, such as Dropout.
+
+    Raises
+    ------
+    ValueError
+        No symbolic tensors came out; code that does something else in training.
+    """
+    phase = Phase(True)
+    outputs = code(phase)
+    calls = _calls(owner, inputs, outputs)
+    if phase.asked:
+        other = code(Phase(False))
+        others = _calls(owner, inputs, other)
+        if _likeness(inputs, calls, outputs) != _likeness(inputs, others, other):
+            raise ValueError(
+                f"{owner}: what it computes in training differs in more than layers that do nothing otherwise, such as "
+                "Dropout; leave the choice to layers that take `training`, as in self.dropout(x, training=training)"
+            )
+    return outputs, calls
+
+
+def _likeness(inputs: Sequence[SymbolicTensor], calls: Sequence[Call], outputs: Any) -> Any:
+    """What outputs are made of, the same for graphs that compute the same out of training."""
+    known: dict[int, Any] = {id(t): ("input", i) for i, t in enumerate(inputs)}
+    for c in calls:
+        layer = c.layer
+        given = [known[id(t)] for t in c.inputs]
+        own = (type(layer), {**layer.get_config(), "name": None}) if layer.of_function else id(layer)
+        for i, t in enumerate(c.outputs):
+            known[id(t)] = given[0] if layer.only_in_training else (own, c.training, given, i)
+    return [known[id(t)] for t in leaves(outputs)]
+
+
+def _calls(owner: str, inputs: Sequence[SymbolicTensor], outputs: Any) -> list[Call]:
+    tensors = leaves(outputs)
+    if not tensors or not all(isinstance(t, SymbolicTensor) for t in tensors):
+        raise ValueError(
+            f"{owner}: expected a tensor, or a list or dict of them, computed by layers and functions of pydl.ops from "
+            f"the inputs, got {outputs!r}"
+        )
+    return order_calls(inputs, tensors)
+
+
+def leaves(values: Any) -> list[Any]:
+    """The tensors of a list, tuple or dict, or the only one."""
+    if isinstance(values, Mapping):
+        return list(values.values())
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+class Graph:
+    """Calls between inputs and outputs that together are one layer."""
+
+    def __init__(
+        self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], calls: Sequence[Call]
+    ) -> None:
+        self.inputs, self.outputs, self.calls = inputs, outputs, calls
+
+    def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
+        """Shapes of the outputs for inputs of these shapes."""
+        return bound_shapes(self.inputs, self.outputs, self.calls, shapes)
+
+    def code_limits(self) -> list[int | None]:
+        """For each input, None, or the number of codes where its values must be codes."""
+        return code_limits(self.inputs, self.calls)
+
+    def masks(self, masked: Sequence[bool]) -> list[bool]:
+        """For each output, whether it has a mask if these inputs have."""
+        return flags_of(self.inputs, self.calls, self.outputs, masked)
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        """Emit the forward pass; returns the output, or a list of several."""
+        walk = Walk(b, self.calls, {id(t): given for t, given in zip(self.inputs, x, strict=True)})
+        walk.forward({} if b.claim is None else {id(self.outputs[0]): b.claim})
+        ys = [walk[t] for t in self.outputs]
+        b.notes[id(ys[0].value), id(self)] = walk
+        return ys if len(ys) > 1 else ys[0]
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
+        """Emit the backward pass from the gradients of the outputs."""
+        first = y[0] if isinstance(y, list) else y
+        b.notes[id(first.value), id(self)].backward()

@@ -1,0 +1,157 @@
+"""Operation: a function of `pydl.ops` in a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pydl._base.registry import unknown_name
+from pydl._engine.graph import Shape, SymbolicTensor
+from pydl._engine.operators import Operators
+from pydl._engine.shapes import shape_by_trial
+from pydl._engine.tape import Op, summed_to, value_of
+from pydl._engine.variable import Variable
+from pydl.layers.base import Layer, unique_name
+
+Array = np.ndarray
+
+#: What stands for a tensor among the operands.
+_TENSOR: dict[str, Any] = {"tensor": True}
+
+
+class Operation(Layer):
+    """`y = op(x1, x2, ..., **arguments)`, a function of `pydl.ops`, in NumPy with its gradient.
+
+    Made by calling such a function on symbolic tensors. The batch stays the first axis of whatever comes out.
+
+    Parameters
+    ----------
+    op : str
+        The function's name.
+    operands : list
+        What the function takes as tensors, in order: `{"tensor": True}` for each of the inputs; numbers, nested lists
+        and weights stand for themselves.
+    arguments : dict
+        Its other arguments.
+
+    Raises
+    ------
+    ValueError
+        No such function; operands that do not fit; a result without the batch as its first axis.
+    """
+
+    def __init__(self, op: str, operands: Sequence[Any], arguments: Mapping[str, Any] | None = None,
+                 **kwargs: Any) -> None:  # fmt: skip
+        import pydl.ops  # noqa: F401 - makes the functions known
+
+        if op not in Op.known:
+            unknown_name("operation", op, Op.known)
+        super().__init__(**{**kwargs, "name": kwargs.get("name") or unique_name(op.strip("_"))})
+        self.op = op
+        self.function = Op.known[op]
+        self.operands = [v if _is_tensor(v) or isinstance(v, Variable) else self._constant(v) for v in operands]
+        self.arguments = {name: _decoded(value) for name, value in (arguments or {}).items()}
+        self._variables = [v for v in self.operands if isinstance(v, Variable)]
+
+    def get_config(self) -> dict[str, Any]:
+        if self._variables:
+            raise NotImplementedError(
+                f'layer "{self.name}": pydl.ops.{self.op} of a weight is no layer that a file can hold; compute it in '
+                "the call of a layer that owns the weight"
+            )
+        operands = [v if _is_tensor(v) else np.asarray(v).tolist() for v in self.operands]
+        arguments = {name: _coded(value) for name, value in self.arguments.items()}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        return {"op": self.op, "operands": operands, "arguments": arguments, **base}
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        found = shape_by_trial(f"pydl.ops.{self.op}", shapes, self.dtype, lambda xs: [self.call(*xs)])
+        return found[0]
+
+    def _constant(self, value: Any) -> Any:
+        """A number, or an array of the layer's dtype, of bools or of whole numbers."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"pydl.ops.{self.op}: expected tensors and numbers, got {value!r}")
+        if array.ndim == 0:
+            return array.item()
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array
+
+    def _filled(self, x: Sequence[Array]) -> list[Any]:
+        """The operands, with the inputs in their places."""
+        inputs = iter(x)
+        return [next(inputs) if _is_tensor(v) else value_of(v) for v in self.operands]
+
+    def call(self, *inputs: Array) -> Array:
+        with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
+            y: Array = self.function.compute(self._filled(inputs), self.arguments)
+        return y
+
+    def backward(self, *args: Any) -> list[Array]:
+        *x, y, dy = args
+        values = self._filled(x)
+        with np.errstate(all="ignore"):
+            slopes = self.function.pull(dy, y, values, self.arguments)
+        found = []
+        for operand, value, slope in zip(self.operands, values, slopes, strict=True):
+            shape = np.shape(value)
+            gradient = np.zeros(shape, dy.dtype) if slope is None else summed_to(np.asarray(slope), shape)
+            if isinstance(operand, Variable):
+                operand.gradient[...] = gradient
+            elif _is_tensor(operand):
+                found.append(gradient)
+        return found
+
+
+def _is_tensor(operand: Any) -> bool:
+    return isinstance(operand, Mapping)
+
+
+def _coded(value: Any) -> Any:
+    """An argument as JSON: indices have slices and dots, dtypes are classes."""
+    if isinstance(value, slice):
+        return {"slice": [_coded(v) for v in (value.start, value.stop, value.step)]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(value, tuple | list):
+        return {"tuple" if isinstance(value, tuple) else "list": [_coded(v) for v in value]}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, type | np.dtype):
+        return np.dtype(value).name
+    return value
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if "slice" in value:
+        return slice(*(_decoded(v) for v in value["slice"]))
+    if "tuple" in value:
+        return tuple(_decoded(v) for v in value["tuple"])
+    return [_decoded(v) for v in value["list"]] if "list" in value else Ellipsis
+
+
+def _form(op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
+    symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
+    operands = [_TENSOR if isinstance(t, SymbolicTensor) else t for t in tensors]
+    layer = Operation(op.name, operands, {name: _coded(v) for name, v in others.items()}, dtype=symbolic[0].dtype)
+    return layer(symbolic if len(symbolic) > 1 else symbolic[0])
+
+
+SymbolicTensor.forms[""] = _form
+
+
+def _operate(name: str, *args: Any, **others: Any) -> Any:
+    """What an operator, or a function of NumPy that was given something else than arrays, stands for."""
+    from pydl import ops  # many, and most programs use none
+
+    if name not in ops.__all__:
+        raise TypeError(f"pydl.ops has no {name}: it cannot be computed of what is symbolic or to be differentiated")
+    return getattr(ops, name)(*args, **others)
+
+
+Operators.operate = staticmethod(_operate)

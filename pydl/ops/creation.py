@@ -1,0 +1,152 @@
+"""New arrays, and things made into arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydl import config
+from pydl._engine.graph import SymbolicTensor
+from pydl._engine.operators import Operators
+from pydl._engine.tape import Traced, arrays, differentiable, value_of
+
+Array = np.ndarray
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+    """An array: of Python's floats in `floatx`, of its integers in int32. What is symbolic or has a history stays."""
+    if isinstance(x, SymbolicTensor | Traced):
+        return x
+    array = arrays([value_of(x)])[0]
+    return np.asarray(array if dtype is None else np.asarray(array).astype(np.dtype(dtype)))
+
+
+array = convert_to_tensor
+
+
+def convert_to_numpy(x: Any) -> Array:
+    """The array that x is, or stands for."""
+    return np.asarray(value_of(x))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is an array, or stands for one."""
+    return isinstance(x, np.ndarray | Operators)
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype."""
+    return np.dtype(x.dtype).name
+
+
+def _float(dtype: Any) -> Any:
+    return config.floatx() if dtype is None else dtype
+
+
+def zeros(shape: Any, dtype: Any = None) -> Array:
+    """An array of zeros; default `floatx`."""
+    return np.zeros(shape, _float(dtype))
+
+
+def ones(shape: Any, dtype: Any = None) -> Array:
+    """An array of ones; default `floatx`."""
+    return np.ones(shape, _float(dtype))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
+    """An array of one number; default `floatx`."""
+    return np.full(shape, value_of(fill_value), _float(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Ones on a diagonal; default `floatx`."""
+    return np.eye(N, M, k, _float(dtype))
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """The square matrix that changes nothing; default `floatx`."""
+    return np.identity(n, _float(dtype))
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Array:
+    """Numbers at equal distances, without the end; whole ones in int32, others in `floatx`."""
+    array = np.arange(start, step=step) if stop is None else np.arange(start, stop, step)
+    if dtype is None:
+        dtype = config.floatx() if array.dtype.kind == "f" else "int32"
+    return array.astype(np.dtype(dtype))
+
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
+    """So many numbers at equal distances; default `floatx`."""
+    return np.linspace(start, stop, num, endpoint, axis=axis).astype(_float(dtype))
+
+
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Array]:
+    """Arrays of all combinations of coordinates."""
+    return list(np.meshgrid(*(convert_to_tensor(v) for v in x), indexing=indexing))  # type: ignore[call-overload]
+
+
+@differentiable(None)
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros in the shape of x."""
+    return np.zeros_like(x, dtype)
+
+
+@differentiable(None)
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """Ones in the shape of x."""
+    return np.ones_like(x, dtype)
+
+
+@differentiable(None)
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One number in the shape of x."""
+    return np.full_like(x, fill_value, dtype)
+
+
+@differentiable(lambda dy, y, x, k=0: np.triu(dy, k))
+def triu(x: Any, k: int = 0) -> Any:
+    """With zeros below the k-th diagonal."""
+    return np.triu(x, k)
+
+
+@differentiable(lambda dy, y, x, k=0: np.tril(dy, k))
+def tril(x: Any, k: int = 0) -> Any:
+    """With zeros above the k-th diagonal."""
+    return np.tril(x, k)
+
+
+def _diagonal_slope(dy: Array, y: Array, x: Array, k: int = 0) -> Array:
+    if x.ndim == 1:
+        return np.diagonal(dy, k)
+    dx = np.zeros_like(x)
+    rows = np.arange(len(dy))
+    dx[rows - min(k, 0), rows + max(k, 0)] = dy
+    return dx
+
+
+@differentiable(_diagonal_slope)
+def diag(x: Any, k: int = 0) -> Any:
+    """The matrix that has the elements of a vector on its k-th diagonal, or that diagonal of a matrix."""
+    return np.diag(x, k)
+
+
+@differentiable(lambda dy, y, x: dy * np.eye(len(x), dtype=dy.dtype))
+def trace(x: Any) -> Any:
+    """The sum of the diagonal of a square matrix."""
+    return np.trace(x)
+
+
+@differentiable(None)
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """A one at the place of each class number, zeros elsewhere (everywhere for numbers out of range)."""
+    codes = np.asarray(x)[..., None] == np.arange(num_classes)
+    return np.moveaxis(codes, -1, axis).astype(_float(dtype))
+
+
+@differentiable(None)
+def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """A one at the place of each class number that occurs along the last axis."""
+    codes = (np.asarray(inputs)[..., None] == np.arange(num_classes)).any(axis=-2 if np.ndim(inputs) > 1 else 0)
+    return np.moveaxis(codes, -1, axis).astype(_float(dtype))

@@ -1,0 +1,227 @@
+"""Sums, means, extremes and their kin along axes, and what is found by sorting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydl._engine.tape import differentiable
+
+Array = np.ndarray
+
+
+def _spread(a: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    """What was reduced along axes of x, in a shape that repeats along them."""
+    if keepdims or axis is None:
+        return a if keepdims else a.reshape((1,) * x.ndim)
+    return np.expand_dims(a, axis)
+
+
+def _sum_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return np.broadcast_to(_spread(dy, x, axis, keepdims), x.shape)
+
+
+@differentiable(_sum_slope)
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum along some axes, by default of everything."""
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@differentiable(lambda dy, y, x, axis=None, keepdims=False: _sum_slope(dy, y, x, axis, keepdims) * (y.size / x.size))
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean along some axes, by default of everything."""
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+average = mean
+
+
+def _extreme_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False,
+                   initial: Any = None) -> Array:  # fmt: skip
+    """To the extreme elements, in equal shares where there are several."""
+    chosen = x == _spread(y, x, axis, keepdims)
+    count = chosen.sum(axis=axis, keepdims=True)
+    return chosen * _spread(dy, x, axis, keepdims) / np.maximum(count, 1)
+
+
+@differentiable(_extreme_slope)
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The largest element."""
+    return np.max(x, axis=axis, keepdims=keepdims, **({} if initial is None else {"initial": initial}))
+
+
+amax = max
+
+
+@differentiable(_extreme_slope)
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The smallest element."""
+    return np.min(x, axis=axis, keepdims=keepdims, **({} if initial is None else {"initial": initial}))
+
+
+amin = min
+
+
+def _product_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Array:
+    """The product of the others: by division, and where there is one zero, of the others alone."""
+    zeros = (x == 0).sum(axis=axis, keepdims=True)
+    others = np.prod(np.where(x == 0, np.ones_like(x), x), axis=axis, keepdims=True)
+    slope = np.where(zeros == 0, others / np.where(x == 0, np.ones_like(x), x), 0)
+    return _spread(dy, x, axis, keepdims) * np.where((zeros == 1) & (x == 0), others, slope)
+
+
+@differentiable(_product_slope)
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The product along some axes."""
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype)
+
+
+def _variance_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    centred = x - np.mean(x, axis=axis, keepdims=True)
+    return _spread(dy, x, axis, keepdims) * centred * (2 * y.size / x.size)
+
+
+@differentiable(_variance_slope)
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean squared distance from the mean."""
+    return np.var(x, axis=axis, keepdims=keepdims)
+
+
+def _deviation_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _variance_slope(np.where(y == 0, 0, dy / (2 * y)), y, x, axis, keepdims)
+
+
+@differentiable(_deviation_slope)
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The square root of the variance; gradient 0 where it is 0."""
+    return np.std(x, axis=axis, keepdims=keepdims)
+
+
+def _logsumexp_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    return _spread(dy, x, axis, keepdims) * np.exp(x - _spread(y, x, axis, keepdims))
+
+
+@differentiable(_logsumexp_slope)
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))), without overflow."""
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):
+        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, axis=axis)
+
+
+def _cumsum_slope(dy: Array, y: Array, x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """Running sums from the end."""
+    along = axis or 0
+    return np.flip(np.cumsum(np.flip(dy, along), along), along).reshape(x.shape)
+
+
+@differentiable(_cumsum_slope)
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running sums along an axis, by default of all elements in order."""
+    return np.cumsum(x, axis=axis, dtype=dtype)
+
+
+@differentiable(None)
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running products along an axis; without a gradient."""
+    return np.cumprod(x, axis=axis, dtype=dtype)
+
+
+@differentiable(None)
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Where the largest element is, the first of several; int32."""
+    return np.argmax(x, axis=axis, keepdims=keepdims).astype("int32")
+
+
+@differentiable(None)
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Where the smallest element is, the first of several; int32."""
+    return np.argmin(x, axis=axis, keepdims=keepdims).astype("int32")
+
+
+@differentiable(None)
+def argsort(x: Any, axis: int = -1) -> Any:
+    """The indices that sort along an axis, equal elements in their order; int32."""
+    return np.argsort(x, axis=axis, kind="stable").astype("int32")
+
+
+def _sort_slope(dy: Array, y: Array, x: Array, axis: int = -1) -> Array:
+    dx = np.empty_like(dy)
+    np.put_along_axis(dx, np.argsort(x, axis=axis, kind="stable"), dy, axis)
+    return dx
+
+
+@differentiable(_sort_slope)
+def sort(x: Any, axis: int = -1) -> Any:
+    """The elements in order along an axis."""
+    return np.sort(x, axis=axis, kind="stable")
+
+
+@differentiable(None)
+def count_nonzero(x: Any, axis: Any = None) -> Any:
+    """How many elements are not 0; int32."""
+    return np.asarray(np.count_nonzero(x, axis=axis)).astype("int32")
+
+
+@differentiable(None)
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle element in order, or the mean of the two; without a gradient."""
+    return np.median(x, axis=axis, keepdims=keepdims)
+
+
+@differentiable(None)
+def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """The element below which a share q of all are; without a gradient."""
+    return np.quantile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[call-overload]
+
+
+@differentiable(None)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each whole number occurs."""
+    return np.bincount(x, weights=weights, minlength=minlength).astype("int32" if weights is None else None)
+
+
+@differentiable(None)
+def unique(x: Any) -> Any:
+    """The different elements, in order."""
+    return np.unique(x)
+
+
+def _norm_slope(dy: Array, y: Array, x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    y, dy = _spread(y, x, axis, keepdims), _spread(dy, x, axis, keepdims)
+    if ord in (None, 2, "euclidean", "fro"):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(y == 0, 0, dy * x / y)
+    if ord == 1:
+        return dy * np.sign(x)
+    raise ValueError(f"pydl.ops.norm: the gradient is known for ord None, 1 and 2, not for {ord!r}")
+
+
+@differentiable(_norm_slope)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector along an axis, or of everything (`ord` as in `numpy.linalg.norm`)."""
+    return np.linalg.norm(x, ord=None if ord == "euclidean" else ord, axis=axis, keepdims=keepdims)
+
+
+def moments(x: Any, axes: Any, keepdims: bool = False) -> tuple[Any, Any]:
+    """Mean and variance along axes."""
+    return mean(x, axis=axes, keepdims=keepdims), var(x, axis=axes, keepdims=keepdims)
+
+
+def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
+    """The k largest elements along the last axis, in falling order, and where they are (int32)."""
+    from pydl.ops.shapes import take_along_axis
+
+    indices = argsort(-x if not isinstance(x, list | tuple) else -np.asarray(x))[..., :k]
+    return take_along_axis(x, indices, axis=-1), indices
+
+
+@differentiable(None, tensors=2)
+def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+    """Whether the prediction of the target's class is among the k largest."""
+    own = np.take_along_axis(predictions, np.asarray(targets)[..., None], -1)
+    return (predictions > own).sum(axis=-1) < k

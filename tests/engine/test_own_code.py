@@ -1,0 +1,272 @@
+"""Layers, models and losses of one's own, written with pydl.ops and other layers."""
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers, ops
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+Y = (X.sum(1) > 0).astype(int) + (X[:, 0] > 0.5)
+
+
+class Linear(layers.Layer):
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1], self.units), name="w")
+        self.b = self.add_weight((self.units,), "zeros", name="b")
+
+    def call(self, inputs):
+        return ops.matmul(inputs, self.w) + self.b
+
+
+class Block(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.drop, self.last = Linear(8), layers.Dropout(0.4), layers.Dense(3, "softmax")
+
+    def call(self, x, training=False):
+        x = ops.tanh(self.first(x))
+        if training:
+            x = self.drop(x)
+        return self.last(x)
+
+
+def compiled(model, loss="mse"):
+    model.compile(pydl.optimizers.SGD(0.1), loss)
+    return model
+
+
+def same(first, second):
+    """Gradients of two models with the same weights, one by one."""
+    second.set_weights(first.get_weights())
+    t = np.random.default_rng(1).normal(size=(64, *first.outputs[0].shape[1:]))
+    pairs = zip(first.gradients(X, t).values(), second.gradients(X, t).values(), strict=True)
+    return all(np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in pairs)
+
+
+def test_a_layer_without_backward_has_the_gradients_of_dense():
+    x, z = pydl.Input((4,)), pydl.Input((4,))
+    own = compiled(pydl.Model(x, layers.Dense(2)(Linear(3)(x))))
+    assert same(own, compiled(pydl.Model(z, layers.Dense(2)(layers.Dense(3)(z)))))
+
+
+def test_a_layer_of_layers_is_the_graph_of_them():
+    pydl.utils.set_random_seed(0)
+    model = compiled(pydl.Sequential([pydl.Input((4,)), Block()]), "sparse_categorical_crossentropy")
+    z = pydl.Input((4,))
+    hidden = layers.Dropout(0.4)(layers.Dense(8, "tanh")(z))
+    wanted = compiled(pydl.Model(z, layers.Dense(3, "softmax")(hidden)), "sparse_categorical_crossentropy")
+    wanted.set_weights(model.get_weights())
+    for m in (model, wanted):
+        m.seed = 7
+    histories = [m.fit(X, Y, epochs=4, verbose=0).history["loss"] for m in (model, wanted)]
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+    np.testing.assert_allclose(model(X), wanted(X), rtol=1e-5)
+
+
+def test_what_a_layer_of_layers_weighs_and_saves(tmp_path):
+    model = compiled(pydl.Sequential([pydl.Input((4,)), Block()]))
+    assert [v.path.split("/", 1)[1].split("/")[-1] for v in model.weights] == ["w", "b", "kernel", "bias"]
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors", custom_objects={"Block": Block})
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+def test_the_shape_of_what_call_returns_is_found():
+    class Pairs(layers.Layer):
+        def call(self, inputs):
+            a, b = inputs
+            return ops.concatenate([a, a * b], axis=-1), ops.sum(a, axis=-1, keepdims=True)
+
+    x = pydl.Input((5, 2))
+    y, z = Pairs()([x, x])
+    assert (y.shape, z.shape) == ((None, 5, 4), (None, 5, 1))
+
+
+def test_random_numbers_of_a_layer_are_new_in_each_step():
+    seen = []
+
+    class Noise(layers.Layer):
+        def call(self, mean):
+            noise = np.random.default_rng(len(seen)).normal(size=ops.shape(mean))
+            seen.append(noise)
+            return mean + 0.1 * noise
+
+    x = pydl.Input((4,))
+    model = compiled(pydl.Model(x, layers.Dense(1)(Noise()(layers.Dense(4)(x)))))
+    model.fit(X, X[:, :1], batch_size=32, verbose=0)
+    assert not np.array_equal(seen[-1], seen[-2])
+
+
+def test_code_that_needs_values_says_why_it_cannot_be_trained():
+    class Branch(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.a = layers.Dense(2)
+
+        def call(self, x):
+            return self.a(np.asarray(x))
+
+    x = pydl.Input((4,))
+    model = compiled(pydl.Model(x, Branch(name="branch")(x)))
+    assert model.predict(X).shape == (64, 2)
+    with pytest.raises(ValueError, match=r'layer "branch" cannot be trained: the layers that Branch\.call uses'):
+        model.fit(X, X[:, :2], verbose=0)
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+class Net(pydl.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.head = layers.Dense(3, "softmax")
+        self.hidden = [layers.Dense(6, "relu"), layers.Dense(5, "relu")]
+        self.drop = layers.Dropout(0.5)
+
+    def call(self, x, training=False):
+        for layer in self.hidden:
+            x = layer(x)
+        if training:
+            x = self.drop(x, training=training)
+        return self.head(x)
+
+
+def test_a_model_is_the_graph_that_its_call_amounts_to(tmp_path):
+    model = compiled(Net(), "sparse_categorical_crossentropy")
+    assert not model.built
+    loss = model.fit(X, Y, epochs=5, verbose=0).history["loss"]
+    assert loss[-1] < loss[0]
+    assert [layer.units for layer in model.layers if isinstance(layer, layers.Dense)] == [3, 6, 5]
+    assert model(X[:2]).shape == (2, 3)
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_several_inputs_and_outputs(form):
+    class Two(pydl.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = layers.Dense(4), layers.Dense(1), layers.Dense(2)
+
+        def call(self, inputs):
+            u, v = inputs if form is list else (inputs["u"], inputs["v"])
+            h = self.a(u) + self.a(v)
+            return {"p": self.b(h), "q": self.c(ops.concatenate([h, u], axis=-1))}
+
+    data = [X, 2 * X] if form is list else {"v": 2 * X, "u": X}
+    model = Two()
+    model.compile("adam", {"p": "mse", "q": "mae"})
+    model.fit(data, {"q": X[:, :2], "p": X[:, :1]}, verbose=0)
+    assert {k: v.shape for k, v in model.predict(data).items()} == {"p": (64, 1), "q": (64, 2)}
+    kernel, bias = model.a.get_weights()
+    p, p_bias = model.b.get_weights()
+    np.testing.assert_allclose(model.predict(data)["p"], (3 * X @ kernel + 2 * bias) @ p + p_bias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_within_a_model():
+    x = pydl.Input((4,))
+    outer = compiled(pydl.Model(x, layers.Dense(1)(Net()(x))))
+    assert outer.count_params() == 4 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3 + 3 + 1
+    outer.fit(X, X[:, :1], verbose=0)
+
+
+def test_training_that_computes_something_else_is_refused():
+    class Odd(pydl.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = layers.Dense(2), layers.Dense(2)
+
+        def call(self, x, training=False):
+            return self.a(x) if training else self.b(x)
+
+    with pytest.raises(ValueError, match="what it computes in training differs"):
+        Odd().build((None, 4))
+
+
+def test_call_without_tensors():
+    class Empty(pydl.Model):
+        def call(self, x):
+            return None
+
+    with pytest.raises(ValueError, match="expected a tensor, or a list or dict of them"):
+        Empty().build((None, 4))
+
+
+# ---- losses and Lambda ----------------------------------------------------------------------------------------------
+def rows(t, y):
+    return ops.mean(ops.square(t - y), axis=-1)
+
+
+def whole(t, y):
+    return ops.mean(ops.square(t - y))
+
+
+def elements(t, y):
+    return (t - y) ** 2
+
+
+@pytest.mark.parametrize("loss", [rows, whole, elements])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_function_as_a_loss(loss, weighted):
+    w = np.linspace(0, 2, 64, dtype="float32") if weighted else None
+    figures = []
+    for given in ("mse", loss):
+        model = compiled(pydl.Sequential([layers.Dense(3, "tanh", input_dim=4), layers.Dense(2)]), given)
+        model.set_weights([np.full(v.shape, 0.2 + 0.1 * i) for i, v in enumerate(model.weights)])
+        figures.append(model.fit(X, X[:, :2], epochs=3, shuffle=False, verbose=0, sample_weight=w).history["loss"])
+    if weighted and loss is whole:  # one number for the batch counts as much as the batch weighs, as in Keras
+        model = compiled(pydl.Sequential([layers.Dense(2, input_dim=4)]), loss)
+        model.set_weights([np.full(v.shape, 0.2) for v in model.weights])
+        first, gradients = model.loss_and_gradients(X, X[:, :2], np.full(64, 3.0))
+        plain, wanted = model.loss_and_gradients(X, X[:, :2])
+        assert first == pytest.approx(3 * plain)
+        for name, gradient in gradients.items():
+            np.testing.assert_allclose(gradient, 3 * wanted[name], rtol=1e-5)
+    else:
+        np.testing.assert_allclose(*figures, rtol=1e-5)
+
+
+def test_a_loss_by_class_numbers_and_one_that_is_saved(tmp_path):
+    def crossentropy(t, y):
+        return ops.sparse_categorical_crossentropy(t, y, from_logits=True)
+
+    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4)]), crossentropy)
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors", custom_objects={"crossentropy": crossentropy})
+    assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+    z = model.predict(X).astype(float)
+    wanted = np.mean(np.log(np.exp(z).sum(-1)) - z[np.arange(64), Y])
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_loss_of_another_shape_and_one_without_a_name(tmp_path):
+    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4)]), lambda t, y: ops.sum(t - y, axis=0))
+    with pytest.raises(ValueError, match=r"expected a value for each row, \(32,\)"):
+        model.fit(X, X[:, :3], verbose=0)
+    with pytest.raises(TypeError, match="give the function a name with def"):
+        model.save(tmp_path / "m.safetensors")
+
+
+def double(x):
+    return x * 2 + ops.sin(x)
+
+
+def test_lambda(tmp_path):
+    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4), layers.Lambda(double)]))
+    np.testing.assert_allclose(model(X), double(X @ model.get_weights()[0]), rtol=1e-5, atol=1e-6)
+    before = model.evaluate(X, X[:, :3], verbose=0)
+    model.fit(X, X[:, :3], epochs=5, verbose=0)
+    assert model.evaluate(X, X[:, :3], verbose=0) < before
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors", custom_objects={"double": double})
+    np.testing.assert_array_equal(again(X), model(X))
+    with pytest.raises(TypeError, match="give the function a name with def"):
+        layers.Lambda(lambda x: x).get_config()
+    with pytest.raises(TypeError, match="expected a function"):
+        layers.Lambda(3)

@@ -1,0 +1,247 @@
+"""pydl.ops: NumPy's values, gradients as differences give them, and the same from layers, given symbolic tensors."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import ops
+from pydl._engine.tape import Op, Tape, Traced
+
+RNG = np.random.default_rng(3)
+A = RNG.normal(size=(3, 4))  # no two alike, none 0
+B = RNG.normal(size=(3, 4)) + 3
+POSITIVE = np.abs(A) + 0.3
+INSIDE = np.clip(A, -0.9, 0.9)
+SQUARE = RNG.normal(size=(4, 4))
+ONE_ZERO = A * (A[0, 0] != A)
+CUBE = RNG.normal(size=(2, 3, 4))
+
+#: For each function that has a gradient: tensors and other arguments of calls.
+CALLS = {
+    "add": [(A, B), (A, B[0]), (A, 2.0), (CUBE, B)], "subtract": [(A, B), (1.0, A)], "multiply": [(A, B), (A[0], B)],
+    "divide": [(A, B), (2.0, B)], "divide_no_nan": [(A, B)], "mod": [(A, np.full_like(A, 0.7))],
+    "power": [(POSITIVE, B), (A, 2), (A, 3.0)], "maximum": [(A, B - 3), (A, 0.0)], "minimum": [(A, B - 3)],
+    "arctan2": [(A, B)], "logaddexp": [(A, B)], "hypot": [(A, B)], "squared_difference": [(A, B)],
+    "negative": [(A,)], "absolute": [(A,)], "square": [(A,)], "sqrt": [(POSITIVE,)], "rsqrt": [(POSITIVE,)],
+    "reciprocal": [(B,)], "exp": [(A,)], "exp2": [(A,)], "expm1": [(A,)], "log": [(POSITIVE,)], "log2": [(POSITIVE,)],
+    "log10": [(POSITIVE,)], "log1p": [(POSITIVE,)], "sin": [(A,)], "cos": [(A,)], "tan": [(INSIDE,)],
+    "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
+    "arccosh": [(B,)], "arctanh": [(INSIDE,)], "erf": [(A,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
+    "cast": [(A, "float64")], "_choose": [(A > 0, A, B)],
+    "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
+    "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
+    "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
+    "cumsum": [(A,), (A, 1), (CUBE, 0)], "sort": [(A,), (A, 0)], "norm": [(A,), (A, None, 1), (A, 1, -1, True)],
+    "reshape": [(A, (4, 3)), (A, (2, -1)), (A, (None, 2, 2))], "transpose": [(A,), (CUBE, (1, 2, 0))],
+    "swapaxes": [(CUBE, 0, 2)], "moveaxis": [(CUBE, 0, -1), (CUBE, (0, 1), (2, 0))], "expand_dims": [(A, 1)],
+    "_squeeze": [(A[:, None], 1), (A[None], 0)], "ravel": [(A,)], "broadcast_to": [(A[0], (3, 4))],
+    "flip": [(A,), (A, 1)],
+    "roll": [(A, 1), (A, (1, -1), (0, 1))], "repeat": [(A, 2), (A, 2, 1), (A, [1, 0, 2], 0)],
+    "tile": [(A, 2), (A, (2, 3)), (A, (2, 1, 1))], "pad": [(A, 1), (A, ((0, 1), (2, 0)))],
+    "get_item": [(A, 1), (A, (slice(None), [0, 0, 2])), (A, (slice(None, None, 2), -1)), (CUBE, (Ellipsis, 1))],
+    "take": [(A, [0, 2, 0], 1), (A, 5), (CUBE, [[0, 1]], -1)], "take_along_axis": [(A, [[0], [3], [3]], 1)],
+    "concatenate": [([A, B],), ([A, B], 1)], "stack": [([A, B],), ([A, B], -1)],
+    "stacked_matmul": [(A, SQUARE), (CUBE, SQUARE), (A[0], SQUARE), (A, SQUARE[0]), (A[0], B[0]),
+                       (CUBE, CUBE.swapaxes(1, 2))],
+    "tensordot": [(A, SQUARE, 1), (CUBE, A, ((1, 2), (0, 1))), (CUBE, CUBE, ((2, 0), (2, 0)))],
+    "_einsum": [([A, SQUARE], "ij,jk->ik"), ([A, B], "ij,ij->i"), ([CUBE, A], "bij,ij->b"), ([A, B], "ij,kl->ik")],
+    "triu": [(SQUARE,), (SQUARE, 1)], "tril": [(SQUARE, -1)], "diag": [(A[0],), (SQUARE, 1), (SQUARE, -1)],
+    "trace": [(SQUARE,)],
+    "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
+}  # fmt: skip
+CASES = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
+
+
+def called(name, args, tensors):
+    """The function, with these tensors in the place of its own."""
+    op = Op.known[name]
+    if op.tensors == 0:
+        return op(list(tensors), *args[1:])
+    return op(*tensors, *args[op.tensors :])
+
+
+def tensors_of(name, args):
+    op = Op.known[name]
+    return list(args[0]) if op.tensors == 0 else list(args[: op.tensors])
+
+
+def test_every_function_with_a_gradient_is_tried():
+    assert {name for name, op in Op.known.items() if op.gradient is not None} == set(CALLS)
+
+
+@pytest.mark.parametrize(("name", "i"), CASES)
+def test_gradients(name, i):
+    args = CALLS[name][i]
+    given = [np.asarray(t, float) if np.asarray(t).dtype != bool else t for t in tensors_of(name, args)]
+    tape = Tape()
+    traced = [tape.watch(t) for t in given]
+    y = called(name, args, traced)
+    np.testing.assert_array_equal(y.value, called(name, args, given))
+    dy = np.random.default_rng(5).normal(size=y.shape)
+    tape.take_back([y], [dy])
+    for k, (tensor, start) in enumerate(zip(given, traced, strict=True)):
+        if tensor.dtype == bool or isinstance(tensors_of(name, args)[k], int | float):
+            continue
+        step = 1e-6
+        wanted = np.zeros_like(tensor)
+        for at in np.ndindex(tensor.shape):
+            sides = []
+            for sign in (1, -1):
+                moved = [t.copy() for t in given]
+                moved[k][at] += sign * step
+                sides.append(called(name, args, moved))
+            wanted[at] = ((sides[0] - sides[1]) * dy).sum() / (2 * step)
+        found = np.zeros_like(tensor) if start.gradient is None else start.gradient
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-7)
+
+
+@pytest.mark.parametrize(("name", "i"), CASES)
+def test_on_symbolic_tensors(name, i):
+    """A sample has the shape of the tensors, one axis behind the batch: what moves or joins batches is refused."""
+    args = CALLS[name][i]
+    given = [np.stack([t, t[..., ::-1]]).astype("float32") for t in map(np.asarray, tensors_of(name, args)) if t.ndim]
+    inputs = [pydl.Input(t.shape[1:]) for t in given]
+    try:
+        wanted = called(name, args, given)
+        short = called(name, args, [t[:1] for t in given])
+    except (ValueError, IndexError, TypeError, UserWarning):
+        return  # of another rank the call means nothing
+    if np.shape(wanted)[:1] != (2,) or np.shape(short)[:1] != (1,) or len(given) < len(tensors_of(name, args)):
+        with pytest.raises((ValueError, IndexError, TypeError)):
+            pydl.Model(inputs, called(name, args, inputs))(given)
+        return
+    try:
+        y = called(name, args, inputs)
+    except ValueError as error:
+        if "batch as its first axis" in str(error) or "failed on zeros" in str(error):
+            return
+        raise
+    assert y.shape == (None, *np.shape(wanted)[1:])
+    model = pydl.Model(inputs, y)
+    again = pydl.Model.from_config(json.loads(json.dumps(model.get_config())))
+    x = given if len(given) > 1 else given[0]
+    np.testing.assert_allclose(model(x), wanted, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+def test_operators():
+    x, y = A, B
+    tape = Tape()
+    a, b = tape.watch(x), tape.watch(y)
+    pairs = [
+        (a + b, x + y), (1 - a, 1 - x), (a * y, x * y), (x / b, x / y), (b // 1, y // 1), (b % 2, y % 2), (b**2, y**2),
+        (2**a, 2**x), (-a, -x), (abs(a), abs(x)), (a @ b.T, x @ y.T), (a[0], x[0]), (np.exp(a), np.exp(x)),
+        (np.mean(a, axis=1), x.mean(1)), (a < b, x < y), (a >= 0, x >= 0), (a == a, x == x), (a != b, x != y),
+    ]  # fmt: skip
+    for found, wanted in pairs:
+        np.testing.assert_allclose(found.value if isinstance(found, Traced) else found, wanted, rtol=1e-12)
+
+
+def test_numpy_is_not_given_what_it_cannot_differentiate():
+    x = Tape().watch(A)
+    with pytest.raises(TypeError, match=r"functions of pydl\.ops"):
+        np.asarray(x)
+    with pytest.raises(TypeError, match=r"pydl\.ops has no fft"):
+        np.fft.fft(x)
+
+
+def test_constants_send_nothing_back():
+    tape = Tape()
+    x = tape.watch(A)
+    y = ops.stop_gradient(x) * x + ops.floor(x)
+    tape.take_back([y], [np.ones_like(A)])
+    np.testing.assert_array_equal(x.gradient, A)
+
+
+def test_divided_by_zero_and_nothing_is_sent_back():
+    tape = Tape()
+    x, z = tape.watch(np.array([1.0, 2.0])), tape.watch(np.array([0.0, 4.0]))
+    y = ops.divide_no_nan(x, z)
+    np.testing.assert_array_equal(y.value, [0, 0.5])
+    tape.take_back([y], [np.ones(2)])
+    np.testing.assert_array_equal(x.gradient, [0, 0.25])
+    np.testing.assert_array_equal(z.gradient, [0, -0.125])
+
+
+def test_a_value_used_twice_and_one_not_used():
+    tape = Tape()
+    x, unused = tape.watch(A), tape.watch(B)
+    tape.take_back([x * x + x], [np.ones_like(A)])
+    np.testing.assert_allclose(x.gradient, 2 * A + 1)
+    assert unused.gradient is None
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [([1.0, 2], "float32"), ([1, 2], "int32"), (np.float64(1), "float64"), (np.int64([1]), "int64"), (True, "bool")],
+)
+def test_dtypes_of_what_is_converted(value, dtype):
+    assert ops.convert_to_tensor(value).dtype == dtype
+
+
+def test_float32_stays_and_whole_numbers_become_floatx():
+    x = np.arange(6, dtype="float32")
+    assert ops.sqrt(x).dtype == ops.mean(x * 2.0).dtype == ops.std(x).dtype == "float32"
+    assert ops.mean(np.arange(3)).dtype == ops.sqrt([1, 2]).dtype == ops.divide([1], [2]).dtype == "float32"
+    assert ops.argmax(x).dtype == ops.arange(3).dtype == "int32"
+    assert ops.ones(3).dtype == ops.eye(2).dtype == ops.arange(0, 1, 0.5).dtype == "float32"
+
+
+def test_values():
+    np.testing.assert_array_equal(ops.one_hot([0, 2, 5], 3), [[1, 0, 0], [0, 0, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(ops.multi_hot([[0, 2], [1, 1]], 3), [[1, 0, 1], [0, 1, 0]])
+    values, indices = ops.top_k([[1.0, 4.0, 2.0]], 2)
+    np.testing.assert_array_equal(values, [[4, 2]])
+    np.testing.assert_array_equal(indices, [[1, 2]])
+    np.testing.assert_array_equal(ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1), [True, False])
+    np.testing.assert_array_equal(ops.unique([3, 1, 3]), [1, 3])
+    parts = ops.split(np.arange(6), 3)
+    np.testing.assert_array_equal(np.stack(parts), [[0, 1], [2, 3], [4, 5]])
+    np.testing.assert_array_equal(ops.where([True, False], 1.0, 2.0), [1, 2])
+    np.testing.assert_array_equal(ops.where([False, True])[0], [1])
+    np.testing.assert_allclose(ops.normalize([[3.0, 4.0]]), [[0.6, 0.8]])
+    np.testing.assert_allclose(ops.einsum("ij,jk->ik", A, SQUARE), A @ SQUARE)
+    np.testing.assert_allclose(ops.dot(A, SQUARE), A @ SQUARE)
+    np.testing.assert_array_equal(ops.outer([1, 2], [3, 4]), [[3, 4], [6, 8]])
+    assert ops.fori_loop(0, 4, lambda i, v: v + i, 0) == 6
+    assert ops.while_loop(lambda i: i < 5, lambda i: i + 2, 0) == 6
+    carry, ys = ops.scan(lambda c, x: (c + x, c), 0.0, np.array([1.0, 2.0]))
+    assert carry == 3
+    np.testing.assert_array_equal(ys, [0, 1])
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_cross_entropies(logits):
+    z, t = A, np.eye(4)[[0, 3, 1]]
+    p = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
+    wanted = -(t * np.log(p)).sum(-1)
+    given = z if logits else p
+    np.testing.assert_allclose(ops.categorical_crossentropy(t, given, logits), wanted, rtol=1e-6)
+    np.testing.assert_allclose(ops.sparse_categorical_crossentropy([0, 3, 1], given, logits), wanted, rtol=1e-6)
+    s = 1 / (1 + np.exp(-z))
+    wanted = -t * np.log(s) - (1 - t) * np.log(1 - s)
+    np.testing.assert_allclose(ops.binary_crossentropy(t, z if logits else s, logits), wanted, rtol=1e-5)
+
+
+def test_squeezed_without_axes_a_batch_of_one_stays():
+    y = ops.squeeze(pydl.Input((1, 3, 1)))
+    assert y.shape == (None, 3)
+    assert ops.squeeze(np.ones((1, 3, 1))).shape == (3,)
+
+
+def test_samples_must_not_meet():
+    with pytest.raises(ValueError, match="batch as its first axis"):
+        ops.matmul(pydl.Input((4,)), pydl.Input((4, 4)))
+
+
+def test_errors():
+    with pytest.raises(TypeError, match=r"pydl\.ops\.add: expected x1, x2"):
+        ops.add(1)
+    with pytest.raises(ValueError, match="batch as its first axis"):
+        ops.mean(pydl.Input((3,)))
+    with pytest.raises(TypeError, match="not iterable"):
+        tuple(pydl.Input((3,)))
+    with pytest.raises(ValueError, match="unknown operation 'sinn'; did you mean 'sin'"):
+        pydl.layers.deserialize({"class_name": "Operation", "config": {"op": "sinn", "operands": []}})
