@@ -26,26 +26,50 @@ from pydl._base.missing import explain, missing
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
+from pydl.variable import Variable
 
-if TYPE_CHECKING:
-    from pydl import datasets, ops, saving  # by __getattr__: few programs need them
+if TYPE_CHECKING:  # by __getattr__: few programs need them
+    from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree, wrappers
+    from pydl.initializers import Initializer
+    from pydl.layers import Layer
+    from pydl.losses import Loss
+    from pydl.metrics import Metric
+    from pydl.optimizers import Optimizer
+    from pydl.regularizers import Regularizer
 
 __version__: str
 
 __all__ = [
-    "FormatError", "Input", "Model", "Sequential", "__version__", "activations", "callbacks", "config", "constraints",
-    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "regularizers", "saving",
-    "show_config", "utils",
+    "FormatError", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+    "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
+    "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip
+
+_MODULES = {
+    "backend", "datasets", "mixed_precision", "ops", "pipeline", "preprocessing", "random", "saving", "tree",
+    "wrappers",
+}  # fmt: skip
+_BASES = {
+    "Initializer": initializers, "Layer": layers, "Loss": losses, "Metric": metrics, "Optimizer": optimizers,
+    "Regularizer": regularizers,
+}  # fmt: skip
+
+
+def version() -> str:
+    """The version of pydl."""
+    return str(__getattr__("__version__"))
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("datasets", "ops", "pipeline", "saving"):
+    if name in _MODULES:
         return importlib.import_module(f"pydl.{name}")
+    if name in _BASES:
+        return getattr(_BASES[name], name)
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
-        from importlib.metadata import version
+        from importlib.metadata import version as installed
 
-        return version("pydl")
+        return installed("pydl")
     raise missing("pydl", name, __all__)
 
 

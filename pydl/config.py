@@ -24,8 +24,11 @@ from pydl._base import threads
 from pydl._base.args import one_of, real, whole
 
 __all__ = [
-    "epsilon", "floatx", "get_num_threads", "limit_threads", "set_epsilon", "set_floatx", "set_num_threads",
-    "show_config", "standardize_dtype",
+    "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
+    "enable_interactive_logging", "enable_traceback_filtering", "epsilon", "floatx", "get_num_threads",
+    "image_data_format", "is_interactive_logging_enabled", "is_traceback_filtering_enabled", "limit_threads",
+    "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "set_num_threads", "show_config",
+    "standardize_dtype",
 ]  # fmt: skip
 
 _DTYPES = ("float32", "float64")
@@ -33,6 +36,7 @@ _DTYPES = ("float32", "float64")
 _floatx = "float32"
 _epsilon = 1e-7
 _num_threads: int | None = None
+_interactive_logging = True
 
 
 def floatx() -> str:
@@ -74,6 +78,55 @@ def standardize_dtype(dtype: Any) -> str:
     if name not in _DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}, got {dtype!r}")
     return name
+
+
+dtype_policy = floatx  # in Keras a policy can tell weights from results; here both have one dtype
+set_dtype_policy = set_floatx
+
+
+def backend() -> str:
+    """What computes: "pydl"."""
+    return "pydl"
+
+
+def image_data_format() -> str:
+    """Where images have their channels: "channels_last"."""
+    return "channels_last"
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Raise ValueError for anything but "channels_last", which is how images lie here."""
+    one_of("set_image_data_format", "data_format", data_format, ("channels_last",))
+
+
+def disable_traceback_filtering() -> None:
+    """Nothing to do: tracebacks are whole."""
+
+
+def enable_traceback_filtering() -> None:
+    """Nothing to do: tracebacks stay whole."""
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """False: tracebacks are whole."""
+    return False
+
+
+def disable_interactive_logging() -> None:
+    """Let `verbose="auto"` mean a line per epoch rather than a bar."""
+    global _interactive_logging
+    _interactive_logging = False
+
+
+def enable_interactive_logging() -> None:
+    """Let `verbose="auto"` mean a bar in a terminal or notebook again."""
+    global _interactive_logging
+    _interactive_logging = True
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether `verbose="auto"` may mean a bar."""
+    return _interactive_logging
 
 
 def get_num_threads() -> int:

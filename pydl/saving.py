@@ -29,15 +29,33 @@ import numpy as np
 from pydl._base import safetensors
 from pydl._base.errors import FormatError, memory_errors
 from pydl._base.missing import missing
+from pydl._base.registry import custom_object_scope
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
 
 __all__ = [
-    "load_checkpoint", "load_model", "load_weights", "save_checkpoint", "save_model", "save_weights",
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
+    "get_registered_object", "load_checkpoint", "load_model", "load_weights", "register_keras_serializable",
+    "save_checkpoint", "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
+CustomObjectScope = custom_object_scope
+
+_OBJECTS = (
+    "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
+    "register_keras_serializable", "serialize_keras_object",
+)  # fmt: skip
+
 if TYPE_CHECKING:
+    from pydl._keras.objects import (  # by __getattr__
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        register_keras_serializable,
+        serialize_keras_object,
+    )
     from pydl.models import Model
 
 FORMAT, VERSION = "pydl", "1"
@@ -51,11 +69,15 @@ Pairs = list[tuple[Variable, str]]  # a variable and the name of its tensor in a
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OBJECTS:
+        from pydl._keras import objects
+
+        return getattr(objects, name)
     raise missing(__name__, name, __all__)
 
 
 @memory_errors
-def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
+def save_model(model: "Model", filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Save a model: its architecture, weights, compile arguments and optimizer state.
 
     Training a loaded model goes on as it would have without saving, bit for bit.
@@ -64,40 +86,50 @@ def save_model(model: "Model", path: str | os.PathLike[str]) -> None:
     ----------
     model : Model
         A built model.
-    path : str or path-like
-        The file to write; must end in ``.safetensors``. A file that is there is replaced in one step: after a crash at
-        any moment, the old file or the new one is there, whole.
+    filepath : str or path-like
+        The file to write. It ends in ``.safetensors``, which holds everything; or in ``.keras`` or ``.h5``, which Keras
+        reads too: these need the extra ``keras`` and hold what both have, without the seed. A file that is there is
+        replaced in one step: after a crash at any moment, the old file or the new one is there, whole.
+    overwrite : bool, default True
+        Whether a file that is there may be replaced.
 
     Raises
     ------
     ValueError
-        When `path` does not end in ``.safetensors`` or the model is not built.
+        When `filepath` has another ending or the model is not built.
     OSError
         When the file cannot be written; an old file is left as it was.
     """
+    if (keras := _keras(filepath)) is not None:
+        return keras.save_model(model, _free(filepath, overwrite))
     _build_optimizer(model)
     documents = {
         "config": model.get_config(),
         "compile": None if model.optimizer is None else model.get_compile_config(),
         "state": _state(model),
     }
-    _write(path, "model", _weights(model), _slots(model), documents)
+    _write(_free(filepath, overwrite), "model", _weights(model), _slots(model), documents)
 
 
 @memory_errors
 def load_model(
-    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> "Model":
     """Load a model that `save_model` wrote.
 
     Parameters
     ----------
-    path : str or path-like
-        A ``.safetensors`` file.
+    filepath : str or path-like
+        A ``.safetensors``, ``.keras`` or ``.h5`` file, the latter two of Keras or pydl.
     custom_objects : dict of str to class or function, optional
         Layers, losses, metrics and functions of your own, by the name under which the file mentions them.
     compile : bool, default True
         Whether to compile the model as the saved one was and restore its optimizer.
+    safe_mode : bool
+        Taken because Keras takes it: code in a file is never run.
 
     Returns
     -------
@@ -109,9 +141,12 @@ def load_model(
         When the file is not a model of pydl, is damaged, or names objects that are neither pydl's nor in
         `custom_objects`. A file from an untrusted source can do no worse: nothing in it is executed.
     """
+    if (keras := _keras(filepath)) is not None:
+        loaded: Model = keras.load_model(filepath, custom_objects, compile)
+        return loaded
     from pydl.models.configs import model_from_config
 
-    with _open(path, ("model",)) as reader:
+    with _open(filepath, ("model",)) as reader:
         config, state = reader.json("config"), reader.json("state")
         compiled = reader.json("compile") if compile else None
         with Variable.limit(sum(entry.stop - entry.start for entry in reader.tensors.values())):
@@ -130,21 +165,23 @@ def load_model(
 
 
 @memory_errors
-def save_weights(model: "Model", path: str | os.PathLike[str]) -> None:
+def save_weights(model: "Model", filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Save the weights of a built model, trainable or not, and nothing else.
 
     Raises
     ------
     ValueError
-        When `path` does not end in ``.safetensors`` (``.weights.safetensors`` does) or the model is not built.
+        When `filepath` does not end in ``.safetensors`` (``.weights.safetensors`` does) or the model is not built.
     OSError
         When the file cannot be written; an old file is left as it was.
     """
-    _write(path, "weights", _weights(model), [], {})
+    if (keras := _keras(filepath)) is not None:
+        return keras.save_weights(model, _free(filepath, overwrite))
+    _write(_free(filepath, overwrite), "weights", _weights(model), [], {})
 
 
 @memory_errors
-def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(model: "Model", filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
     Weights are matched by path; where the paths differ, because layers are numbered within a process, by order. With
@@ -156,7 +193,9 @@ def load_weights(model: "Model", path: str | os.PathLike[str], skip_mismatch: bo
         When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the
         model's. The model is then unchanged.
     """
-    with _open(path, ("weights", "model", "checkpoint")) as reader:
+    if (keras := _keras(filepath)) is not None:
+        return keras.load_weights(model, filepath, skip_mismatch)
+    with _open(filepath, ("weights", "model", "checkpoint")) as reader:
         weights = _weights(model)
         _assign(reader, _match_layers(reader, weights) if skip_mismatch else _match(reader, "weights", weights))
 
@@ -223,9 +262,28 @@ def _read_kept(reader: Reader, weights: Pairs, names: Set[str]) -> dict[str, dic
     return kept
 
 
+def _keras(path: str | os.PathLike[str]) -> Any:
+    """What reads and writes Keras's files, None for a name that is not of one."""
+    if not os.fspath(path).endswith((".keras", ".h5", ".hdf5")):
+        return None
+    from pydl._keras import files
+
+    return files
+
+
+def _free(path: str | os.PathLike[str], overwrite: bool) -> str | os.PathLike[str]:
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(
+            f'"{os.fspath(path)}" is there already; pass overwrite=True to replace it, or another name'
+        )
+    return path
+
+
 def _checked(path: str | os.PathLike[str]) -> Path:
     if not os.fspath(path).endswith(".safetensors"):
-        raise ValueError(f'expected a file name that ends in .safetensors, got "{os.fspath(path)}"; add the ending')
+        raise ValueError(
+            f'expected a file name that ends in .safetensors (or .keras, .h5), got "{os.fspath(path)}"; add the ending'
+        )
     return Path(path)
 
 
@@ -276,7 +334,7 @@ def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
 
 def _build_optimizer(model: "Model") -> None:
     if model.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
+        model.optimizer.prepare(model.trainable_variables)
 
 
 def _weights(model: "Model") -> list[Variable]:
@@ -292,9 +350,8 @@ def _slots(model: "Model") -> list[Variable]:
 def _state(model: "Model") -> dict[str, Any]:
     state: dict[str, Any] = {"seed": model._runner.seed, "iterations": 0, "learning_rate": None}
     if model.optimizer is not None:
-        rate = model.optimizer.learning_rate
         state["iterations"] = int(model.optimizer.batches)
-        state["learning_rate"] = None if callable(rate) else float(rate)
+        state["learning_rate"] = None if model.optimizer.schedule else float(model.optimizer.learning_rate)
     return state
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,21 @@ def draw_weights(model: Any, rng: np.random.Generator) -> None:
 def targets(rng: np.random.Generator, loss: Any, shape: tuple[int, ...]) -> Array:
     """Targets of a loss for outputs of this shape."""
     loss = losses.get(loss)
+    if isinstance(loss, losses.GaussianNLL):
+        return rng.normal(size=shape[:-1])
+    if isinstance(loss, losses.Circle):
+        return rng.integers(0, 2, shape[:-1]).astype(np.float64)
     if loss.sparse:
         return rng.integers(0, shape[-1], shape[:-1]).astype(np.float64)
-    if isinstance(loss, losses.CategoricalCrossentropy):
+    if isinstance(loss, losses.CategoricalCrossentropy | losses.CategoricalFocalCrossentropy | losses.KLDivergence):
         return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
-    if isinstance(loss, losses.BinaryCrossentropy):
+    if isinstance(loss, losses.BinaryCrossentropy | losses.BinaryFocalCrossentropy | losses.Dice | losses.Tversky):
         return rng.random(shape)
+    if isinstance(loss, losses.CategoricalHinge):
+        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
     if isinstance(loss, losses.Poisson | losses.MeanSquaredLogarithmicError):
         return rng.poisson(1.5, shape).astype(np.float64)
-    if isinstance(loss, losses.Hinge):
+    if isinstance(loss, losses.Hinge | losses.SquaredHinge):
         return rng.choice([-1.0, 1.0], shape)
     return rng.normal(size=shape)
 
@@ -308,6 +315,8 @@ FUSED = {
     "bce": ("sigmoid", losses.BinaryCrossentropy),
     "cce": ("softmax", losses.CategoricalCrossentropy),
     "sparse_cce": ("softmax", losses.SparseCategoricalCrossentropy),
+    "focal bce": ("sigmoid", partial(losses.BinaryFocalCrossentropy, True, 0.3)),
+    "focal cce": ("softmax", losses.CategoricalFocalCrossentropy),
 }
 
 
@@ -337,10 +346,21 @@ def loss_cases() -> dict[str, Callable[[], Case]]:
             cases[f"{name}, weighted {weighted}"] = chain(dense(4, "tanh"), dense(3), loss=name, weighted=weighted)
         cases[f"{name} of a relu"] = chain(dense(4, "tanh"), dense(5, "relu"), loss=name)
         cases[f"{name} of a softmax"] = chain(dense(4, "tanh"), dense(5, "softmax"), loss=name)
-    for loss in (losses.Huber(0.5), losses.LogCosh(), losses.Quantile(0.9), losses.Hinge()):
+    plain = (
+        losses.Huber(0.5), losses.LogCosh(), losses.Quantile(0.9), losses.Hinge(), losses.SquaredHinge(),
+        losses.CategoricalHinge(), losses.CosineSimilarity(), losses.MeanAbsolutePercentageError(),
+    )  # fmt: skip
+    for loss in plain:
         cases[f"{loss.name}"] = chain(dense(4, "tanh"), dense(3), loss=loss, weighted=True)
     for name in ("poisson", "msle"):
         cases[name] = chain(dense(4, "tanh"), dense(3, "softplus"), loss=name, weighted=True)
+    for loss in (losses.KLDivergence(), losses.CategoricalGeneralizedCrossEntropy(0.7)):
+        cases[f"{loss.name}"] = chain(dense(4, "tanh"), dense(3, "softmax"), loss=loss, weighted=True)
+    cases["gaussian"] = chain(dense(4, "tanh"), dense(2), loss=losses.GaussianNLL(), weighted=True)
+    cases["gaussian of sequences"] = chain(dense(2), shape=(3, 4), loss=losses.GaussianNLL(), weighted=True)
+    for loss in (losses.Dice(axis=-1), losses.Tversky(0.3, 0.6, axis=(1,))):
+        cases[f"{loss.name} by row"] = chain(dense(4, "tanh"), dense(3, "sigmoid"), loss=loss, weighted=True)
+    cases["another axis"] = chain(dense(3), shape=(4, 5), loss=losses.CosineSimilarity(axis=1), weighted=True)
     cases["sum"] = chain(dense(4, "tanh"), dense(3), loss=losses.MeanSquaredError(reduction="sum"), weighted=True)
     cases["custom loss"] = chain(dense(4, "tanh"), dense(3), loss=OwnLogCosh(), weighted=True)
     cases["custom loss of sequences"] = chain(dense(3, "tanh"), shape=(2, 4), loss=OwnLogCosh(), weighted=True)

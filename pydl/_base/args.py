@@ -52,6 +52,13 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
     return n
 
 
+def axis_of(owner: str, axis: Any) -> int:
+    """`axis` as an int, counted from the end where it is negative."""
+    if isinstance(axis, bool) or not isinstance(axis, Integral):
+        raise TypeError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
+    return int(axis)
+
+
 def optional_whole(owner: str, name: str, value: Any, **bounds: int) -> int | None:
     """As `whole`, but None stays None."""
     return None if value is None else whole(owner, name, value, **bounds)

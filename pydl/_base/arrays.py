@@ -29,7 +29,7 @@ def float_array(owner: str, name: str, x: Any, dtype: str | None = None) -> np.n
 
 
 def align(
-    owner: str, y_true: Any, y_pred: Any, *, sparse: bool, dtype: str | None = None
+    owner: str, y_true: Any, y_pred: Any, *, sparse: bool, dtype: str | None = None, labels: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets and predictions of one dtype and fitting shapes; the last axis of predictions is that of the outputs.
 
@@ -45,6 +45,8 @@ def align(
         Whether targets are class numbers.
     dtype : str, optional
         As for `float_array`.
+    labels : bool, default True
+        Whether `sparse` targets must name columns of `y_pred`.
 
     Raises
     ------
@@ -61,9 +63,11 @@ def align(
         t, y = of_one_rank(t, y)
         wanted = y.shape
     if y.ndim == 0 or t.shape != wanted:
-        what = "class numbers, one per row of y_pred" if sparse else "targets of the shape of y_pred"
-        raise ValueError(f"{owner}: expected {what}; got y_true {np.shape(y_true)} and y_pred {np.shape(y_pred)}")
-    if sparse:
+        what = (
+            "expected class numbers, one per row of y_pred" if sparse else "targets must have the same shape as y_pred"
+        )
+        raise ValueError(f"{owner}: {what}; got y_true {np.shape(y_true)} and y_pred {np.shape(y_pred)}")
+    if sparse and labels:
         check_labels(owner, y_true, y.shape[-1])
     return t, y
 
@@ -109,6 +113,52 @@ def row_weights(owner: str, sample_weight: Any, rows: tuple[int, ...]) -> np.nda
     if w.shape != rows[: w.ndim]:
         raise ValueError(f"{owner}: expected sample_weight of shape {rows}, got {np.shape(sample_weight)}")
     return np.broadcast_to(w.reshape(w.shape + (1,) * (len(rows) - w.ndim)), rows)
+
+
+def element_weights(owner: str, sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Sample weights in float64, one for each element of an array of `shape`; None stands for ones.
+
+    Parameters
+    ----------
+    sample_weight : float or array_like, optional
+        A number, or of the first axes of `shape`, each of which may have size one, as may one axis more.
+
+    Raises
+    ------
+    ValueError
+        Any other shape.
+    """
+    if sample_weight is None:
+        return np.ones(shape)
+    w = float_array(owner, "sample_weight", sample_weight, "float64")
+    if w.ndim > len(shape) and w.shape[-1] == 1:
+        w = w[..., 0]
+    if w.ndim > len(shape) or any(a not in (1, b) for a, b in zip(w.shape, shape, strict=False)):
+        raise ValueError(
+            f"{owner}: expected sample_weight of shape {shape}, or of its first axes, got {np.shape(sample_weight)}"
+        )
+    return np.broadcast_to(w.reshape(w.shape + (1,) * (len(shape) - w.ndim)), shape)
+
+
+def weighted_sums(owner: str, values: np.ndarray, sample_weight: Any) -> tuple[float, float]:
+    """Sum over samples of their mean weighted value, and of their mean weight (of ones without weights).
+
+    Parameters
+    ----------
+    values : array (N, ...) or a single number
+        Of samples, or of their rows or elements.
+    sample_weight
+        As for `element_weights`.
+    """
+    samples = len(values) if values.ndim else 1
+    per_sample = max(values.size // samples, 1) if samples else 1
+    if sample_weight is None:
+        return float(np.sum(values, dtype=np.float64)) / per_sample, float(samples)
+    if not values.ndim:
+        values = np.broadcast_to(values, np.shape(sample_weight) or (1,))
+        per_sample = max(values.size // len(values), 1)
+    w = element_weights(owner, sample_weight, values.shape)
+    return float(np.sum(values * w, dtype=np.float64)) / per_sample, float(np.sum(w)) / per_sample
 
 
 def sizes(y: np.ndarray) -> dict[str, int]:

@@ -88,7 +88,49 @@ def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Arr
             f'{owner}: input "{tensor.name}": its codes must be whole numbers in [0, {codes}), the input_dim of its '
             f"Embedding; got {array[bad]} in row {bad[0]}"
         )
-    return rows_contiguous(array)
+    return rows_contiguous(_cast(owner, tensor, array))
+
+
+def _cast(owner: str, tensor: Described, array: Array) -> Array:
+    """Numbers for an input of whole numbers or flags, cast as `ndarray.astype` does; others as they are."""
+    if tensor.dtype == "bool" and array.dtype.kind != "b":
+        return array != 0
+    if "int" not in tensor.dtype or array.dtype.kind != "f":
+        return array
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f'{owner}: input "{tensor.name}" is of {tensor.dtype}, got NaN or infinity; drop or impute such rows'
+        )
+    return np.trunc(array)
+
+
+def host_input(owner: str, tensor: Described, x: Any) -> Array:
+    """Rows for an input that a layer in NumPy reads: text as str, numbers in the dtype of the input."""
+    what, wanted = f'input "{tensor.name}"', tensor.shape[1:]
+    if tensor.dtype == "string":
+        array = _text(owner, what, x)
+    else:
+        array = _cast(owner, tensor, numeric(owner, what, x)).astype(tensor.dtype)
+    if array.ndim == 1 and wanted == (1,):
+        array = array[:, None]
+    elif array.shape[1:] == (1,) and wanted == ():
+        array = array[:, 0]
+    if array.ndim == 0 or not _fits(array.shape[1:], wanted):
+        raise ValueError(f"{owner}: {what}: expected {_batch(wanted)}, got {array.shape}")
+    return array
+
+
+def _text(owner: str, what: str, x: Any) -> Array:
+    """`x` as an array of str; bytes are decoded from UTF-8."""
+    if x is None:
+        raise TypeError(f"{owner}: {what} is None; expected an array of text")
+    array = np.asarray(x)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    if array.dtype.kind not in "OUT":
+        raise TypeError(f"{owner}: {what}: expected text, got {array.dtype}; use .astype(str)")
+    texts = [v.decode() if isinstance(v, bytes) else str(v) for v in array.ravel()]
+    return np.array(texts, dtype=str).reshape(array.shape)
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
@@ -144,7 +186,7 @@ def target(
 ) -> tuple[Array, tuple[int, ...] | None]:
     """Targets for one output, of shape (n, elements per row), and the shape of a row if it is none the output implies.
 
-    `expected`: with attributes name, sparse, probability_targets and own_shape.
+    `expected`: with attributes name, sparse, probability_targets, own_shape, names_columns and ignored.
     """
     what = f'targets of output "{name}"'
     array = numeric(owner, what, y)
@@ -188,6 +230,10 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
         row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
         raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
     if expected.sparse:
+        if not expected.names_columns:
+            return
+        if expected.ignored is not None:
+            array = array[array != expected.ignored]
         wrong = not_below(classes, array)
         if wrong is not None:
             raise ValueError(

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
-_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
+registered: dict[str, Any] = {}  # classes and functions that the program has registered
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=registered)
 
 
 @contextmanager

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pydl._base.args import whole
 from pydl._engine.debug import writes_nonfinite
 
 
-def _table(header: list[str], rows: list[list[str]], right: set[int]) -> str:
-    """Columns of text, those in `right` flush right."""
-    widths = [max(len(r[i]) for r in [header, *rows]) for i in range(len(header))]
+def _table(header: list[str], rows: list[list[str]], right: set[int], widths: list[int] | None = None) -> str:
+    """Columns of text, those in `right` flush right; `widths`, if they are not to follow from the text."""
+    widths = widths or [max(len(r[i]) for r in [header, *rows]) for i in range(len(header))]
 
     def line(cells: list[str]) -> str:
-        aligned = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        cut = [c if len(c) <= w else c[: max(w - 1, 0)] + "~" for c, w in zip(cells, widths, strict=True)]
+        aligned = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(cut, widths, strict=True))]
         return "  ".join(aligned).rstrip()
 
     return "\n".join([line(header), "-" * (sum(widths) + 2 * len(widths) - 2), *(line(r) for r in rows)])
@@ -28,26 +32,73 @@ def _bytes(n: float) -> str:
     return f"{n:.1f} GB"
 
 
-def summary(model: Any) -> str:
-    """The table that `Model.summary` prints."""
-    rows = [[t.name, "Input", str(t.shape), "0"] for t in model.inputs]
-    seen: set[int] = set()
-    for call in model.calls:
-        params = call.layer.count_params() if id(call.layer) not in seen else 0
-        seen.add(id(call.layer))
-        rows.append(
-            [call.layer.name, type(call.layer).__name__, " ".join(str(t.shape) for t in call.outputs), f"{params:,}"]
-        )
-    total = sum(v.size for v in model.weights)
-    trained = sum(v.size for v in model.trainable_weights)
+def summary(
+    model: Any, line_length: int | None = None, positions: Sequence[float] | None = None, expand_nested: bool = False,
+    show_trainable: bool = False, layer_range: Sequence[str] | None = None,
+) -> str:  # fmt: skip
+    """The table that `Model.summary` prints; its docstring says what the arguments mean."""
+    header = ["layer", "type", "output shape", "parameters", *(["trained"] if show_trainable else [])]
+    rows = _layer_rows(model, set(), "  " if expand_nested else None)
+    rows = [row[: len(header)] for row in _within(layer_range, rows)]
+    total, trained = _sizes(model.weights), _sizes(model.trainable_weights)
     width = np.dtype(model.dtype).itemsize
     return "\n".join(
         [
             f'Model "{model.name}", {model.dtype}',
-            _table(["layer", "type", "output shape", "parameters"], rows, {3}),
+            _table(header, rows, {3}, _widths(line_length, positions, [header, *rows])),
             f"parameters: {total:,} ({_bytes(total * width)}), trainable: {trained:,}, other: {total - trained:,}",
         ]
     )
+
+
+def _sizes(variables: Any) -> int:
+    return sum(v.size for v in variables)
+
+
+def _layer_rows(model: Any, seen: set[int], indent: str | None) -> list[list[str]]:
+    """A row of text for each input and each use of a layer; with an `indent`, those within models too."""
+    if not model.built:
+        return [[layer.name, type(layer).__name__, "?", "not built", ""] for layer in model.layers]
+    rows = [[t.name, "Input", str(t.shape), "0", ""] for t in model.inputs]
+    for call in model.calls:
+        layer, again = call.layer, id(call.layer) in seen
+        seen.add(id(layer))
+        shapes = " ".join(str(t.shape) for t in call.outputs)
+        trained = "yes" if layer.trainable_weights else "no" if layer.weights else ""
+        params = 0 if again else layer.count_params()
+        rows.append([layer.name, type(layer).__name__, shapes, f"{params:,}", trained])
+        if indent is not None and hasattr(layer, "calls") and not again:
+            rows += [[indent + name, *rest] for name, *rest in _layer_rows(layer, seen, indent)]
+    return rows
+
+
+def _within(names: Sequence[str] | None, rows: list[list[str]]) -> list[list[str]]:
+    """The rows from the first layer that the first of two expressions fits to the last that the second does."""
+    if names is None:
+        return rows
+    found = [[i for i, row in enumerate(rows) if re.fullmatch(name, row[0].strip())] for name in names]
+    if len(found) != 2 or not all(found):
+        raise ValueError(f"summary: layer_range: expected names of two layers of the model, got {list(names)}")
+    first, last = sorted((min(found[0]), max(found[1])))
+    return rows[first : last + 1]
+
+
+def _widths(
+    line_length: int | None, positions: Sequence[float] | None, table: list[list[str]]
+) -> list[int] | None:  # fmt: skip
+    """Widths of columns, as the arguments of `summary` ask; None: as wide as they need to be."""
+    if line_length is None and positions is None:
+        return None
+    natural = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    length = whole("summary", "line_length", line_length, at_least=20) if line_length is not None else 80
+    if positions is None:
+        ends = np.cumsum(natural) / sum(natural)
+    else:
+        ends = np.array(positions[: len(natural)], float)
+        if len(ends) < len(natural) or (np.diff(ends, prepend=0) <= 0).any():
+            raise ValueError(f"summary: positions: expected {len(natural)} rising numbers, got {list(positions)}")
+    ends = np.round(ends * length if ends[-1] <= 1 else ends).astype(int)
+    return [int(max(width - 2, 1)) for width in np.diff(ends, prepend=-2)]
 
 
 class PlanListing:

@@ -127,17 +127,18 @@ class Accumulate:
             b.emit("grad_accumulate", g=b.weight_gradient(v), total=total, n=v.buffer.size, steps=self.steps)
 
 
-def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform]) -> None:
+def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform], *, penalised: bool = True) -> None:
     """Emit what is between gradients and the update, the optimizer's step, moving averages and constraints.
 
-    `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance.
+    `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance. Not
+    `penalised`: gradients hold what regularizers add already.
     """
     variables = list(b.trained.values())
     steps = optimizer.gradient_accumulation_steps
     accumulation: list[Transform] = [Accumulate(optimizer, steps)] if steps else []
     between: list[Transform] = [*transforms, *clipping(optimizer)]
-    absorbed = not accumulation and not between and optimizer.op is not None
-    for transform in [] if absorbed else [Penalties(), *accumulation]:
+    absorbed = penalised and not accumulation and not between and not optimizer.in_python
+    for transform in [] if absorbed else [*([Penalties()] if penalised else ()), *accumulation]:
         transform.emit(b, variables)
     with b.only("update" if steps else "always"):
         for transform in between:
@@ -153,9 +154,10 @@ def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transfo
 
 def _emit_step(b: Builder, optimizer: OptimizerOp, v: Variable, absorbed: bool) -> None:
     """`absorbed`: the kernel adds the penalty's gradient by itself."""
-    if optimizer.op is None:
+    if optimizer.in_python:
         _emit_custom_step(b, optimizer, v)
         return
+    assert optimizer.op is not None
     slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
     l1, l2 = factors(v, b.batch) if absorbed else (0.0, 0.0)
     b.emit(optimizer.op, g=b.weight_gradient(v), w=v.buffer, n=v.buffer.size, decay=int(optimizer.decays(v)),
@@ -172,21 +174,14 @@ def _emit_average(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
 def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
     """The record of an optimizer written in NumPy; it sees arrays as the user does."""
     b.single_steps = True
-    slots = optimizer.slot_variables(v)
-    arrays = {s.name: s for s in slots.values()}
 
     def run() -> None:
-        t = optimizer.iterations + 1
         rate = float(optimizer.rates(optimizer.batches)[0])
-        w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
-        if optimizer.decays(v):
-            w -= rate * (optimizer.weight_decay or 0.0) * w
-        optimizer.update(w, v.gradient, named, rate, t)
-        v.assign(w)
-        for name, s in arrays.items():
-            s.assign(named[name])
+        if decay := optimizer.decay_of(v):
+            v.assign(v.numpy() - rate * decay * v.numpy())
+        optimizer.update_step(v.gradient, v, rate)
 
-    written = [v.buffer, *(s.buffer for s in slots.values())]
+    written = [v.buffer, *(s.buffer for s in optimizer.kept_for(v))]
     b.emit_python(type(optimizer).__name__, run, [b.weight_gradient(v)], written)
 
 

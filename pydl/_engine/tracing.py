@@ -84,6 +84,11 @@ class Graph:
     ) -> None:
         self.inputs, self.outputs, self.calls = inputs, outputs, calls
 
+    @property
+    def dtype(self) -> str:
+        """What is computed in."""
+        return self.outputs[0].dtype
+
     def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
         """Shapes of the outputs for inputs of these shapes."""
         return bound_shapes(self.inputs, self.outputs, self.calls, shapes)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydl import losses, metrics
 from pydl._base.args import real
 from pydl._base.registry import serialize
+from pydl._training.several import SeveralLosses
 
 
 class Targets(NamedTuple):
@@ -24,12 +25,18 @@ class Targets(NamedTuple):
         Whether they must be in [0, 1].
     own_shape : bool
         Whether they may be of another shape than the predictions: whoever reads them does so in NumPy.
+    names_columns : bool
+        Whether class numbers name units of the output.
+    ignored : float, optional
+        A class number that is no unit's: rows that do not count.
     """
 
     name: str
     sparse: bool
     probability_targets: bool
     own_shape: bool
+    names_columns: bool = True
+    ignored: float | None = None
 
 
 class CompiledMetric(NamedTuple):
@@ -89,11 +96,16 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
                 "Dense or Reshape((1,))"
             )
     several = isinstance(given, list | tuple | Mapping)
-    entries = per_output("loss", given, names) if several else [given] * len(names)
-    resolved = [losses.get(e) for e in entries]
-    if all(loss is None for loss in resolved):
+    if len(names) == 1 and isinstance(given, list | tuple) and len(given) > 1:  # all of them for the one output
+        entries: list[Any] = [given]
+    else:
+        entries = per_output("loss", given, names) if several else [given] * len(names)
+    resolved = [_one_loss(e) for e in entries]
+    if given is not None and all(loss is None for loss in resolved):
         raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
     for name, output, loss in zip(names, outputs, resolved, strict=True):
+        if loss is not None:
+            loss.check_output(output.shape)
         if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
             warnings.warn(
                 f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
@@ -103,8 +115,22 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     return resolved
 
 
+def _one_loss(given: Any) -> Any:
+    """The loss that is meant for an output; of several, their sum."""
+    if not isinstance(given, list | tuple):
+        return losses.get(given)
+    parts = [losses.get(part) for part in given]
+    return parts[0] if len(parts) == 1 else SeveralLosses([part for part in parts if part is not None])
+
+
 def resolve_loss_weights(given: Any, resolved_losses: Sequence[Any], names: Sequence[str]) -> list[float]:
     """A factor for each output's loss, 1 if none is given."""
+    if len(names) == 1 and isinstance(resolved_losses[0], SeveralLosses) and isinstance(given, list | tuple):
+        parts = resolved_losses[0].parts
+        if len(given) != len(parts):
+            raise ValueError(f"compile: loss_weights: expected {len(parts)} numbers, one for each loss, got {given!r}")
+        resolved_losses[0].factors = [real("compile", "loss_weights", f) for f in given]
+        return [1.0]
     factors = per_output("loss_weights", given, names)
     for name, loss, factor in zip(names, resolved_losses, factors, strict=True):
         if loss is None and factor:
@@ -121,6 +147,13 @@ def resolve_metrics(
         what = "weighted_metrics" if is_weighted else "metrics"
         if given is not None and not isinstance(given, list | tuple | Mapping):
             raise TypeError(f'compile: {what}: expected a list such as ["accuracy"], got {given!r}')
+        if (
+            len(names) == 1
+            and isinstance(given, list | tuple)
+            and len(given) == 1
+            and isinstance(given[0], list | tuple)
+        ):
+            given = given[0]  # a list of lists, one for each output
         for i, entries in enumerate(per_output(what, given, names, lists=True)):
             listed = entries if isinstance(entries, list | tuple) else [] if entries is None else [entries]
             for entry in listed:
@@ -156,8 +189,27 @@ def resolve_targets(
         kernels = [reader for reader in readers if reader.op is not None]
         names_of = " and ".join(dict.fromkeys(reader.name for reader in (readers[0], *kernels[:1])))
         probabilities = loss is not None and loss.probability_targets
-        found.append(Targets(names_of, readers[0].sparse, probabilities, own_shape=not kernels))
+        other = next((reader for reader in kernels if reader.sparse != readers[0].sparse), None)
+        if other is not None:
+            raise ValueError(
+                f'compile: output "{name}": {readers[0].name} and {other.name} take targets of different shapes: '
+                "one number per row, and one for each unit; leave out the latter"
+            )
+        names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
+        ignored = None if loss is None else loss.ignore_class
+        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored))
     return found
+
+
+def losses_config(resolved: Sequence[Any], outputs: Sequence[str]) -> dict[str, Any]:
+    """The losses of `compile` as JSON, by output; a list where an output has several."""
+    config: dict[str, Any] = {"loss": {}}
+    for loss, name in zip(resolved, outputs, strict=True):
+        if isinstance(loss, SeveralLosses):
+            config["loss"][name] = [serialize(part) for part in loss.parts]
+        elif loss is not None:
+            config["loss"][name] = serialize(loss)
+    return config if config["loss"] else {"loss": None}
 
 
 def _unused(name: str, compiled: Sequence[CompiledMetric]) -> str:

@@ -112,7 +112,7 @@ def _tell_nonfinite(model: Any, data: Rows | Batches, epoch: int, logs: dict[str
 
 def _nonfinite_rows(model: Any, data: Rows) -> str | None:
     """The first input that holds NaN or infinity, and where."""
-    for t, array in zip(model.inputs, data.arrays, strict=False):
+    for t, array in zip(model.computed.inputs, data.arrays, strict=False):
         finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if not finite.all():
             return f'input "{t.name}" holds NaN or infinity, first in row {int(np.argmin(finite))}'
@@ -243,7 +243,7 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
             state.draws = model.optimizer.batches
             state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
             logs = model._runner.figures(sums, seen, chunk.program)
-            state.totals |= {f"metric {c.name}": (c.metric.total, c.metric.count) for c in model.compiled_metrics}
+            state.totals |= {f"metric {c.name}": c.metric.saved_state() for c in model.compiled_metrics}
             state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
             if per_batch:
                 callbacks.on_train_batch_end(state.step - 1, logs)
@@ -264,5 +264,5 @@ def _restore(model: Any, state: FitState, sums: Any) -> float:
     for i in range(len(sums)):
         sums[i] = state.totals[f"sum {i}"][0]
     for c in model.compiled_metrics:
-        c.metric.total, c.metric.count = state.totals[f"metric {c.name}"]
+        c.metric.restore_state(state.totals[f"metric {c.name}"])
     return state.totals["rows"][0]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pydl._base import check
 from pydl._base.check import Array
-from pydl._engine.graph import bound_shapes, is_open
+from pydl._engine.graph import is_open
 from pydl._engine.objective import Label
 from pydl._engine.program import Arrays
 
@@ -67,8 +68,11 @@ class Rows:
         self, model: Any, owner: str, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None,
         *, targets: bool = True,
     ) -> None:  # fmt: skip
-        inputs, names = model.inputs, model.output_names
-        given = per_name(owner, "x", x, [t.name for t in inputs], keys=model.input_keys)
+        graph, names = model.computed, model.output_names
+        given = per_name(owner, "x", x, [t.name for t in model.inputs], keys=model.input_keys)
+        if model.host is not None:
+            given = model.host.run(given, partial(check.host_input, owner))
+        inputs = graph.inputs
         xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
@@ -76,7 +80,7 @@ class Rows:
         outputs: list[Any] = [t.shape for t in model.outputs]
         if is_open(inputs):
             self.shapes = tuple((None, *x.shape[1:]) for x in xs)
-            outputs = bound_shapes(inputs, model.outputs, model.calls, self.shapes)
+            outputs = graph.shapes(self.shapes)
         self.outputs = outputs  # shapes, of which none is open but that of the batch
         self.labels: tuple[Label, ...] = ()
         if targets:

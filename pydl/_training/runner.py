@@ -76,7 +76,8 @@ class Runner:
         """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
         model = self.model
         one = len(model.inputs) == len(model.outputs) == 1 and model.output_keys is None
-        if one and model.input_codes == [None] and not is_open(model.inputs):
+        plain = model.host is None and model.inputs[0].dtype == model.dtype
+        if one and plain and model.input_codes == [None] and not is_open(model.inputs):
             self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
         return self.programs.predictor
 
@@ -86,13 +87,13 @@ class Runner:
         """A new program; see `program_for`."""
         model = self.model
         if kind in ("predict", "forward"):
-            return Program(model, kind, batch, shapes=shapes)
+            return Program(model.computed, kind, batch, shapes=shapes)
         penalised = [v for v in model.trainable_weights if v.regularizer is not None]
         objective = Objective(
             model.losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
         )
         labels = (Label(),) * len(model.outputs) if labels is None else labels
-        return Program(model, kind, batch, objective, labels, model.optimizer, self.transforms, shapes)
+        return Program(model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes)
 
     def _recipe(
         self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any
@@ -128,7 +129,7 @@ class Runner:
             self.model.name_variables()
             self._tell_of_frozen(trained)
             self._prepared = optimizer, trained
-        optimizer.build(trained)
+        optimizer.prepare(trained)
 
     def _tell_of_frozen(self, trained: list[Any]) -> None:
         """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
@@ -232,7 +233,7 @@ class Runner:
                 logs |= {f"{name}_loss": p for name, p in pairs if p is not None}
             for c, slot in zip(model.compiled_metrics, places.metrics, strict=True):
                 if slot is not None:
-                    c.metric.total, c.metric.count = float(sums[slot]), float(sums[slot + 1])
+                    c.metric.restore_state(sums[slot : slot + 2])
         elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}

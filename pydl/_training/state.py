@@ -1,5 +1,6 @@
 """Where a call of fit stands: all that a resumed run needs besides weights, optimizer and data."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 
@@ -16,8 +17,8 @@ class FitState:
         Passes over the data by calls of `fit` before this one that `epoch` does not count: orders of the rows go on.
     seed, draws : int
         Seed of the model's random streams and how many steps have drawn from them.
-    totals : dict of str to (float, float)
-        For the loss and each metric, the total and the count of the running epoch.
+    totals : dict of str to sequence of float
+        What the running epoch has summed up, for the loss and each metric.
     history : dict of str to list of float
         The values of the epochs finished, as in `History.history`.
     callbacks : dict of str to dict
@@ -26,7 +27,7 @@ class FitState:
 
     def __init__(
         self, epoch: int = 0, step: int = 0, earlier: int = 0, seed: int = 0, draws: int = 0,
-        totals: dict[str, tuple[float, float]] | None = None, history: dict[str, list[float]] | None = None,
+        totals: dict[str, Sequence[float]] | None = None, history: dict[str, list[float]] | None = None,
         callbacks: dict[str, dict[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         self.epoch, self.step, self.earlier, self.seed, self.draws = epoch, step, earlier, seed, draws
@@ -48,7 +49,7 @@ class FitState:
             "earlier": int(self.earlier),
             "seed": int(self.seed),
             "draws": int(self.draws),
-            "totals": {name: [float(total), float(count)] for name, (total, count) in self.totals.items()},
+            "totals": {name: [float(x) for x in numbers] for name, numbers in self.totals.items()},
             "history": {name: [float(value) for value in values] for name, values in self.history.items()},
             "callbacks": dict(self.callbacks),
         }
@@ -73,15 +74,15 @@ class FitState:
             if not isinstance(config[name], dict):
                 raise ValueError(f"the state of fit: expected {name} as a dictionary, got {config[name]!r:.80}")
         totals, history, callbacks = (config[name] for name in tables)
-        if not all(_floats(pair) and len(pair) == 2 for pair in totals.values()):
-            raise ValueError(f"the state of fit: expected totals as pairs of numbers, got {totals!r:.80}")
+        if not all(_floats(numbers) and numbers for numbers in totals.values()):
+            raise ValueError(f"the state of fit: expected totals as lists of numbers, got {totals!r:.80}")
         if not all(_floats(values) for values in history.values()):
             raise ValueError(f"the state of fit: expected history as lists of numbers, got {history!r:.80}")
         if not all(isinstance(state, dict) for state in callbacks.values()):
             raise ValueError(f"the state of fit: expected a dictionary for each callback, got {callbacks!r:.80}")
         return cls(
             **{name: config[name] for name in counters},
-            totals={name: (float(total), float(count)) for name, (total, count) in totals.items()},
+            totals={name: [float(x) for x in numbers] for name, numbers in totals.items()},
             history={name: [float(value) for value in values] for name, values in history.items()},
             callbacks=callbacks,
         )

@@ -15,6 +15,7 @@ from pydl._training import passes
 from pydl._training.compile import (
     CompiledMetric,
     Targets,
+    losses_config,
     metrics_config,
     resolve_loss_weights,
     resolve_losses,
@@ -23,6 +24,7 @@ from pydl._training.compile import (
 )
 from pydl._training.inputs import open_inputs, open_rows
 from pydl._training.runner import Runner
+from pydl._training.several import SeveralLosses
 from pydl._training.state import FitState
 from pydl.callbacks import CallbackList, History
 from pydl.layers.base import Layer
@@ -81,12 +83,14 @@ class Trainer(Layer):
         optimizer : str or Optimizer
         loss : str, Loss, or a list or dict of them by output
             None for an output, or no entry in the dict: it is only predicted, and needs no targets unless it has
-            metrics. A loss in NumPy of your own gets targets as they are, of any shape.
+            metrics. Without any loss, a model can be evaluated, but not trained. A list of losses for one output is
+            their sum. A loss in NumPy of your own gets targets as they are, of any shape.
         metrics, weighted_metrics : list, or list of lists or dict of lists by output
             Names ("accuracy"), metrics, or functions of (y_true, y_pred). Sample and class weights count in the latter.
             One that is in both is reported as "accuracy" and "weighted_accuracy".
         loss_weights : float, or list or dict by output
-            The total loss is the sum of the losses times these (and the regularizers' penalties).
+            The total loss is the sum of the losses times these (and the regularizers' penalties). A list with a number
+            for each of several losses of the only output works too.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Taken because Keras takes them. They change no figure and no speed: steps always run on end, and nothing is
             traced or scaled.
@@ -105,8 +109,6 @@ class Trainer(Layer):
         resolved = optimizers.get(optimizer)
         if resolved is None:
             raise ValueError('compile: optimizer is None; pass "adam" or another of pydl.optimizers')
-        if loss is None:
-            raise ValueError('compile: loss is None; pass "mse" or another of pydl.losses')
         arguments = {
             "loss": loss,
             "metrics": metrics,
@@ -135,11 +137,14 @@ class Trainer(Layer):
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of `compile` as JSON."""
         self._require_compiled("get_compile_config")
-        judged = [i for i, loss in enumerate(self.losses) if loss is not None]
+        judged = {name: i for i, name in enumerate(self.output_names) if self.losses[i] is not None}
+        weights: Any = {name: self.loss_weights[i] for name, i in judged.items()}
+        if len(self.losses) == 1 and isinstance(self.losses[0], SeveralLosses):
+            weights = [self.loss_weights[0] * factor for factor in self.losses[0].factors]
         return {
             "optimizer": serialize(self.optimizer),
-            "loss": {self.output_names[i]: serialize(self.losses[i]) for i in judged},
-            "loss_weights": {self.output_names[i]: self.loss_weights[i] for i in judged},
+            **losses_config(self.losses, self.output_names),
+            "loss_weights": weights or None,
             **metrics_config(self.compiled_metrics, self.output_names),
         }
 
@@ -159,6 +164,14 @@ class Trainer(Layer):
         if self.optimizer is None:
             raise ValueError(
                 f'{method}: model "{self.name}" is not compiled; call model.compile(optimizer="adam", loss=...) first'
+            )
+
+    def _require_loss(self, method: str) -> None:
+        self._require_compiled(method)
+        if self._compile_arguments is None or self._compile_arguments["loss"] is None:
+            raise ValueError(
+                f'{method}: model "{self.name}" was compiled without a loss, so that there is nothing to lower; call '
+                'model.compile(optimizer="adam", loss="mse") or with another of pydl.losses'
             )
 
     # -- fit ------------------------------------------------------------------------------------------------------
@@ -232,7 +245,7 @@ class Trainer(Layer):
         """
         from pydl._training.fit import run_fit  # the loop is a page of its own
 
-        self._require_compiled("fit")
+        self._require_loss("fit")
         with self._runner.training("fit"):
             return run_fit(
                 self, x, y, batch_size=check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
@@ -247,7 +260,7 @@ class Trainer(Layer):
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One step on one batch; returns its loss, or a list with the metrics (`return_dict`: a dict)."""
-        self._require_compiled("train_on_batch")
+        self._require_loss("train_on_batch")
         data = open_rows(self, "train_on_batch", x, y, sample_weight, class_weight)
         runner = self._runner
         with runner.training("train_on_batch"), runner.program("train", data) as program:
@@ -282,7 +295,7 @@ class Trainer(Layer):
     @memory_errors
     def loss_and_gradients(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, dict[str, Array]]:
         """The total loss of one batch and its gradients, as `gradients` gives them."""
-        self._require_compiled("gradients")
+        self._require_loss("gradients")
         data = open_rows(self, "gradients", x, y, sample_weight)
         runner = self._runner
         with runner.training("gradients"), runner.program("gradients", data) as program:

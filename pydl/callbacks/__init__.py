@@ -14,9 +14,13 @@ from pydl.callbacks.progbar_logger import ProgbarLogger
 from pydl.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from pydl.callbacks.terminate_on_nan import TerminateOnNaN
 
-if TYPE_CHECKING:  # by __getattr__: what these two import takes longer than the rest of the package
+if TYPE_CHECKING:  # by __getattr__: few programs need them, and what they import takes longer than the rest
     from pydl.callbacks.backup import BackupAndRestore
     from pydl.callbacks.csv_logger import CSVLogger
+    from pydl.callbacks.lr_finder import LRFinder
+    from pydl.callbacks.remote_monitor import RemoteMonitor
+    from pydl.callbacks.swap_ema_weights import SwapEMAWeights
+    from pydl.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -25,15 +29,22 @@ __all__ = [
     "CallbackList",
     "EarlyStopping",
     "History",
+    "LRFinder",
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 
-_LATER = {"BackupAndRestore": "backup", "CSVLogger": "csv_logger"}
+_LATER = {
+    "BackupAndRestore": "backup", "CSVLogger": "csv_logger", "LRFinder": "lr_finder",
+    "RemoteMonitor": "remote_monitor", "SwapEMAWeights": "swap_ema_weights", "TensorBoard": "tensorboard",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,8 @@ class BackupAndRestore(Callback):
         The folder of the backup; made if it is not there. Give each model its own.
     save_freq : "epoch" or int, default "epoch"
         When to save: at the end of each epoch, or each time this many batches are finished as well.
+    double_checkpoint : bool, default False
+        Taken because Keras takes it: a backup is replaced in one step, so that no second one is needed.
     delete_checkpoint : bool, default True
         Whether to remove the backup when `fit` ends.
 
@@ -36,7 +38,11 @@ class BackupAndRestore(Callback):
     runs_last = True
 
     def __init__(
-        self, backup_dir: str | os.PathLike[str], save_freq: str | int = "epoch", delete_checkpoint: bool = True
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
     ) -> None:
         self.path = Path(backup_dir) / "backup.safetensors"
         self.delete_checkpoint = delete_checkpoint

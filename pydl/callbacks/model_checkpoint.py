@@ -15,7 +15,8 @@ class ModelCheckpoint(Callback):
     Parameters
     ----------
     filepath : str or path-like
-        Where to save; ends in ``.safetensors``. May name values of the logs in braces, with a format:
+        Where to save; ends in ``.safetensors``, or as Keras's files do: ``.keras`` or ``.h5``, ``.weights.h5`` with
+        `save_weights_only`. May name values of the logs in braces, with a format:
         ``"{epoch:02d}-{val_loss:.3f}.safetensors"``; ``epoch`` counts from 1, and ``batch`` is there with an int
         `save_freq`. If it names values of validation, nothing is saved in epochs without.
     monitor : str, default "val_loss"
@@ -52,8 +53,11 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
     ) -> None:
         self.filepath = os.fspath(filepath)
-        if not self.filepath.endswith(".safetensors"):
-            raise ValueError(f'ModelCheckpoint: expected a filepath that ends in .safetensors, got "{self.filepath}"')
+        endings = (".safetensors", ".weights.h5") if save_weights_only else (".safetensors", ".keras", ".h5")
+        if not self.filepath.endswith(endings):
+            raise ValueError(
+                f'ModelCheckpoint: expected a filepath that ends in {" or ".join(endings)}, got "{self.filepath}"'
+            )
         self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only

@@ -4,6 +4,7 @@ import sys
 import time
 from typing import Any
 
+from pydl import config
 from pydl.callbacks.base import Callback, Logs
 
 _REFRESH = 0.1  # seconds between two drawings of the bar
@@ -100,4 +101,6 @@ def _values(logs: Logs | None) -> str:
 
 
 def _interactive() -> bool:
+    if not config.is_interactive_logging_enabled():
+        return False
     return "ipykernel" in sys.modules or (sys.stdout is not None and sys.stdout.isatty())

@@ -26,6 +26,6 @@ def command(
         return
     tell(shlex.join(opened.options().command()))
     tell(f"{info['started']}, {info['seconds']} s, pydl {info['versions']['pydl']}")
-    opened.fitted().model.summary(tell)
+    opened.fitted().model.summary(print_fn=tell)
     print_all(metrics)
     tell(str(opened.path / names.REPORT))

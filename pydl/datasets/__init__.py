@@ -1,5 +1,5 @@
 """Small well-known data sets, as NumPy arrays."""
 
-from pydl.datasets import cifar10, digits, fashion_mnist, mnist
+from pydl.datasets import boston_housing, california_housing, cifar10, cifar100, digits, fashion_mnist, mnist
 
-__all__ = ["cifar10", "digits", "fashion_mnist", "mnist"]
+__all__ = ["boston_housing", "california_housing", "cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]

@@ -19,7 +19,6 @@ CHECKSUM = "md5:c32a1d4ab5d03f1284b67883e8d87530"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 _JPEG = "cifar10-jpg.zip"
-_ROW = 1 + 3 * 32 * 32  # bytes: the class, then red, green and blue planes
 
 
 def load_data() -> Split:
@@ -56,18 +55,23 @@ def load_data() -> Split:
 
 
 def _binary(tar: "tarfile.TarFile", names: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    parts = []
-    for name in names:
-        try:
-            file = tar.extractfile(f"cifar-10-batches-bin/{name}")
-        except KeyError:
-            file = None
-        raw = file.read() if file else b""
-        if not raw or len(raw) % _ROW:
-            raise ValueError(f'"{tar.name!s}": expected {name} with rows of {_ROW} bytes, got {len(raw)} bytes')
-        parts.append(np.frombuffer(raw, np.uint8).reshape(-1, _ROW))
-    rows = np.concatenate(parts)
-    return np.ascontiguousarray(rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), rows[:, :1].copy()
+    parts = [read_binary(tar, f"cifar-10-batches-bin/{name}", 1) for name in names]
+    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+def read_binary(tar: "tarfile.TarFile", name: str, labels: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images and their labels: each row has a byte for each label, then the red, green and blue planes."""
+    size = labels + 3 * 32 * 32
+    try:
+        file = tar.extractfile(name)
+    except KeyError:
+        file = None
+    raw = file.read() if file else b""
+    if not raw or len(raw) % size:
+        raise ValueError(f'"{tar.name!s}": expected {name} with rows of {size} bytes, got {len(raw)} bytes')
+    rows = np.frombuffer(raw, np.uint8).reshape(-1, size)
+    images = rows[:, labels:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, :labels].copy()
 
 
 def _jpeg(archive: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:

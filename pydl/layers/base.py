@@ -65,8 +65,9 @@ class Layer(Configurable):
         "float32" or "float64"; default `pydl.config.floatx()`. All layers of a model must agree.
     activity_regularizer : str, Regularizer, optional
         Its penalty of the output, divided by the rows of the batch, is added to the loss. See `pydl.regularizers`.
-    input_shape, input_dim : tuple of int or None, int, optional
-        Shape of a row, or its size, of the first layer of a `Sequential`: what an `Input` in front would say.
+    input_shape, input_dim, batch_input_shape : tuple of int or None, int, tuple, optional
+        Shape of a row, its size, or the shape with the batch in front, of the first layer of a `Sequential`: what an
+        `Input` in front would say. One of them at most.
 
     Examples
     --------
@@ -118,16 +119,38 @@ class Layer(Configurable):
 
     def add_weight(
         self,
-        shape: Sequence[int],
-        initializer: Any = "glorot_uniform",
-        *,
-        name: str | None = None,
+        shape: Sequence[int] | int | None = None,
+        initializer: Any = None,
+        dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
         layout: type[Layout] = Layout,
     ) -> Variable:
-        """Make a weight of this layer; call it from `build`. Without a name it is "weight", then "weight_1" and on."""
+        """Make a weight of this layer; call it from `build`. Without a name it is "weight", then "weight_1" and on.
+
+        Parameters
+        ----------
+        shape : tuple of int or int, optional
+            Default (): a single number. An int n stands for (n,).
+        initializer : optional
+            See `pydl.initializers`; default "glorot_uniform".
+        dtype : str, optional
+            That of the layer, which is the default.
+        trainable : bool
+        regularizer, constraint : optional
+            See `pydl.regularizers` and `pydl.constraints`.
+        name : str, optional
+        autocast, aggregation, overwrite_with_gradient
+            Taken because Keras takes them.
+        """
+        if dtype is not None and config.standardize_dtype(dtype) != self.dtype:
+            raise ValueError(f'layer "{self.name}", weight {name!r}: expected the dtype {self.dtype}, got {dtype!r}')
+        shape = (shape,) if isinstance(shape, int) else () if shape is None else shape
         taken = {v.name for v in self._variables}
         if name is None:
             name = next(n for n in ("weight", *(f"weight_{i + 1}" for i in range(len(taken)))) if n not in taken)
@@ -138,9 +161,8 @@ class Layer(Configurable):
             regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
         )  # fmt: skip
         variable.path = f"{self.name}/{name}"
-        make = initializers.get(initializer)
-        if make is None:
-            raise ValueError(f'layer "{self.name}", weight {name!r}: expected an initializer, got None; use "zeros"')
+        make = initializers.get("glorot_uniform" if initializer is None else initializer)
+        assert make is not None
         variable.assign(make(variable.shape, dtype=self.dtype))
         self._variables.append(variable)
         return variable
@@ -159,7 +181,14 @@ class Layer(Configurable):
             return [v for v in self._variables if v.trainable] if self.trainable else []
         return [v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable]
 
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other variables: all of them while the layer is frozen."""
+        trained = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trained]
+
     trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
     variables = weights
 
     def _held_layers(self) -> list[Layer]:
@@ -248,6 +277,13 @@ class Layer(Configurable):
     #: Whether it changes nothing but in training.
     only_in_training: bool = False
 
+    #: Whether `preprocess` computes it when data are opened, in NumPy, and no kernel does: see `_engine/host.py`.
+    on_host: bool = False
+
+    def preprocess(self, x: Any) -> Any:
+        """The output for an array of any dtype, text included, the batch first; of a layer with `on_host`."""
+        raise NotImplementedError(f"{type(self).__name__}: override preprocess(x)")
+
     #: Whether the mask of its input is that of its output. A layer that neither uses nor passes on masks ends them.
     supports_masking: bool = False
 
@@ -332,6 +368,8 @@ class Layer(Configurable):
             call = self.connect(inputs, training)
             self._first_call = self._first_call or call
             return call.output
+        if self.on_host:
+            return self.preprocess(np.asarray(inputs))
         if self._is_code():
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
@@ -364,12 +402,8 @@ class Layer(Configurable):
         tensors: list[SymbolicTensor] = list(inputs) if listed else [inputs]
         shapes = [t.shape for t in tensors]
         shape = shapes if listed else shapes[0]
-        for t in tensors:
-            if t.dtype != self.dtype:
-                raise ValueError(
-                    f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
-                    f"the same dtype (pydl.config.set_floatx sets the default)"
-                )
+        for t in () if self.on_host else tensors:
+            self._check_dtype(t)
         self._build_once(shape)
         call = Call(self, tensors, self.output_shapes(shape), self.dtype, listed, self._several(shape), training)
         masked = [t.masked for t in tensors]
@@ -383,6 +417,18 @@ class Layer(Configurable):
         for t, flag in zip(call.outputs, found, strict=True):
             t.masked = flag
         return call
+
+    def _check_dtype(self, t: SymbolicTensor) -> None:
+        if t.dtype == "string":
+            raise ValueError(
+                f'layer "{self.name}" computes with numbers, its input "{t.name}" is text; put a layer between them '
+                "that makes numbers of it, such as StringLookup or Hashing"
+            )
+        if t.dtype.startswith("float") and t.dtype != self.dtype:  # others are cast
+            raise ValueError(
+                f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
+                f"the same dtype (pydl.config.set_floatx sets the default)"
+            )
 
     @property
     def input(self) -> Any:
@@ -447,15 +493,18 @@ class Layer(Configurable):
 
 
 def _first_shape(
-    owner: str, input_shape: Any = None, input_dim: Any = None, **unknown: Any
+    owner: str, input_shape: Any = None, input_dim: Any = None, batch_input_shape: Any = None, **unknown: Any
 ) -> tuple[int | None, ...] | None:
     """The shape of a row that a layer's constructor was given, if any."""
     if unknown:
         raise TypeError(f"{owner}.__init__() got an unexpected keyword argument {next(iter(unknown))!r}")
-    if input_shape is not None and input_dim is not None:
+    if sum(given is not None for given in (input_shape, input_dim, batch_input_shape)) > 1:
         raise TypeError(
-            f"{owner}: expected input_shape or input_dim, not both; input_dim=n stands for input_shape=(n,)"
+            f"{owner}: expected input_shape, input_dim or batch_input_shape, not both; input_dim=n stands for "
+            "input_shape=(n,), and batch_input_shape has the batch in front"
         )
+    if batch_input_shape is not None:
+        return open_shape_of(f"{owner}: batch_input_shape", batch_input_shape)[1:]
     if input_dim is not None:
         return (whole(owner, "input_dim", input_dim, at_least=1),)
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pydl import config
-from pydl._base.args import open_shape_of
+from pydl._base.args import open_shape_of, optional_whole
 from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer, unique_name
+
+_FLOATS = ("float32", "float64")
+_OTHERS = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "string",
+)  # fmt: skip
 
 
 class InputLayer(Layer):
@@ -18,40 +25,92 @@ class InputLayer(Layer):
     ----------
     shape : tuple of int or None
         Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
-        that may differ from batch to batch, such as the length of a sequence.
+        that may differ from batch to batch, such as the length of a sequence. An int n stands for (n,).
+    batch_size : int, optional
+        Taken because Keras takes it; batches have the size that the data have.
+    batch_shape : tuple, optional
+        Instead of `shape`: the same with the batch in front.
     """
 
-    def __init__(self, shape: Sequence[int | None], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.shape = open_shape_of(f'Input "{self.name}"', shape)
+    def __init__(
+        self,
+        shape: Sequence[int | None] | int | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **first: Any,
+    ) -> None:
+        kind = input_dtype(dtype)
+        super().__init__(name=name, dtype=kind if kind in _FLOATS else None, **first)
+        self.dtype = kind
+        owner = f'Input "{self.name}"'
+        given: list[Any] = [self.first_shape] if self.first_shape is not None else []
+        given += [(shape,) if isinstance(shape, int) else shape] if shape is not None else []
+        given += [open_shape_of(f"{owner}: batch_shape", batch_shape)[1:]] if batch_shape is not None else []
+        if len(given) != 1:
+            raise ValueError(f"{owner}: expected either shape, as in (784,), or batch_shape, as in (None, 784)")
+        self.shape = open_shape_of(owner, given[0])
+        optional_whole(owner, "batch_size", batch_size, at_least=1)
         if 0 in self.shape:
-            raise ValueError(
-                f'Input "{self.name}": expected a shape such as (784,), without the batch, got {self.shape}'
-            )
+            raise ValueError(f"{owner}: expected a shape such as (784,), without the batch, got {self.shape}")
         self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "shape": list(self.shape)}
 
     def tensor(self) -> SymbolicTensor:
         """The symbolic tensor `(None, *shape)`."""
         return SymbolicTensor((None, *self.shape), self.dtype, self.name)
 
 
-def Input(shape: Sequence[int | None], dtype: str | None = None, name: str | None = None) -> SymbolicTensor:
+def input_dtype(dtype: Any) -> str:
+    """The name of a dtype that inputs may have; None stands for `pydl.config.floatx()`.
+
+    Raises
+    ------
+    ValueError
+        Any other dtype.
+    """
+    if dtype is None:
+        return config.floatx()
+    try:
+        name = "string" if dtype in ("string", str) else np.dtype(dtype).name
+    except TypeError:
+        name = getattr(dtype, "name", str(dtype))  # of another library's
+    if name not in (*_FLOATS, *_OTHERS):
+        raise ValueError(f"Input: dtype must be one of {', '.join(map(repr, (*_FLOATS, *_OTHERS)))}, got {dtype!r}")
+    return name
+
+
+def Input(
+    shape: Sequence[int | None] | int | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> SymbolicTensor:
     """A symbolic tensor `(batch, *shape)` to build a model from.
 
     Parameters
     ----------
     shape : tuple of int or None
         Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
-        that may differ from batch to batch, such as the length of a sequence.
+        that may differ from batch to batch, such as the length of a sequence. An int n stands for (n,).
+    batch_size : int, optional
+        Taken because Keras takes it; batches have the size that the data have.
     dtype : str, optional
-        What the model computes in; default `pydl.config.floatx()`. Data of any numeric dtype are converted.
+        Default `pydl.config.floatx()`; data of any numeric dtype are converted. Of a whole-number dtype: what is behind
+        the point is cut off, unless an `Embedding` takes the values for codes, which must be whole. "bool": what is not
+        0 is 1. "string": text, for a layer that makes numbers of it. The model computes in its layers' dtype.
+    batch_shape : tuple, optional
+        Instead of `shape`: the same with the batch in front.
     name : str, optional
         Default `input`, numbered.
 
     Raises
     ------
     ValueError
-        Sizes that are not positive.
+        Sizes that are not positive; neither `shape` nor `batch_shape`, or both.
     """
-    layer = InputLayer(shape, dtype=config.standardize_dtype(dtype), name=name or unique_name("input"))
-    return layer.tensor()
+    return InputLayer(shape, batch_size, dtype, batch_shape, name or unique_name("input")).tensor()

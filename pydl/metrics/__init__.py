@@ -11,6 +11,18 @@ from typing import Any
 
 from pydl import losses
 from pydl._base.registry import Registry, custom_object_scope, serialize
+from pydl.losses import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    hinge,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+)
 from pydl.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -18,48 +30,101 @@ from pydl.metrics.accuracy import (
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
 from pydl.metrics.auc import AUC
-from pydl.metrics.base import Mean, MeanMetricWrapper, Metric
+from pydl.metrics.base import MeanMetricWrapper, Metric
 from pydl.metrics.confusion import (
     FalseNegatives,
     FalsePositives,
     Precision,
+    PrecisionAtRecall,
     Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
     TrueNegatives,
     TruePositives,
 )
-from pydl.metrics.probabilistic import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from pydl.metrics.correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+    concordance_correlation,
+    pearson_correlation,
+)
+from pydl.metrics.f_score import F1Score, FBetaScore
+from pydl.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, squared_hinge
+from pydl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pydl.metrics.probabilistic import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+    kl_divergence,
+)
+from pydl.metrics.r2 import R2Score
+from pydl.metrics.reduction import Mean, Sum
 from pydl.metrics.regression import (
-    Hinge,
+    CosineSimilarity,
     LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
     RootMeanSquaredError,
+    mean_absolute_percentage_error,
 )
 
+_CLASSES: list[type[Metric]] = [
+    Mean, Sum, MeanMetricWrapper, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
+    TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
+    MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity, LogCoshError, R2Score, Poisson,
+    KLDivergence, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Hinge, SquaredHinge,
+    CategoricalHinge, AUC, Precision, Recall, TruePositives, TrueNegatives, FalsePositives, FalseNegatives,
+    SensitivityAtSpecificity, SpecificityAtSensitivity, PrecisionAtRecall, RecallAtPrecision, F1Score, FBetaScore, IoU,
+    BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU, PearsonCorrelation, ConcordanceCorrelation,
+]  # fmt: skip
+# Functions whose values a class averages, which is then made in their place.
+_FUNCTIONS = (
+    binary_accuracy, binary_crossentropy, categorical_accuracy, categorical_crossentropy, categorical_hinge,
+    concordance_correlation, hinge, kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error,
+    mean_squared_error, mean_squared_logarithmic_error, pearson_correlation, poisson, sparse_categorical_accuracy,
+    sparse_categorical_crossentropy, sparse_top_k_categorical_accuracy, squared_hinge, top_k_categorical_accuracy,
+)  # fmt: skip
+
 __all__ = [
-    "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
-    "FalseNegatives", "FalsePositives", "Hinge", "LogCoshError", "Mean", "MeanAbsoluteError", "MeanMetricWrapper",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall",
-    "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "deserialize", "get",
-    "serialize",
+    "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
+    "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity", "F1Score",
+    "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "Mean",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Metric", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation", "Poisson", "Precision",
+    "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives",
+    "binary_accuracy", "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy",
+    "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "concordance_correlation",
+    "deserialize", "get", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "pearson_correlation",
+    "poisson", "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
 ]  # fmt: skip
 
 _registry = Registry(
     "metric",
     Metric,
-    [Mean, MeanMetricWrapper, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
-     TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
-     MeanSquaredLogarithmicError, LogCoshError, Poisson, Hinge, AUC, Precision, Recall, TruePositives, TrueNegatives,
-     FalsePositives, FalseNegatives,
-     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy],
+    _CLASSES,
     {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
+     "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError,
      "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "log_cosh": LogCoshError,
-     "logcosh": LogCoshError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError},
+     "logcosh": LogCoshError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError,
+     "kld": KLDivergence, "KLD": KLDivergence, "cosine": CosineSimilarity, "fbeta_score": FBetaScore},
 )  # fmt: skip
 
 _ACCURACIES = (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
@@ -74,7 +139,7 @@ def get(
     output_shape: tuple[int | None, ...] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Metric | None:
-    """A metric from its name ("accuracy"), class, instance, config, loss, or a function of per-sample values.
+    """A metric from its name ("accuracy"), class, instance, config, loss, or a function, of this module or your own.
 
     A metric made from a name is called by that name. With `output_shape`, "accuracy" (or "acc") stands for the binary
     one where the last axis has size one, for the sparse one where the loss takes class numbers, else for the
@@ -102,6 +167,8 @@ def get(
         Anything else.
     """
     metric: Metric | None
+    if any(identifier is f for f in _FUNCTIONS):
+        identifier = identifier.__name__
     if isinstance(identifier, losses.Loss) or (callable(identifier) and not isinstance(identifier, type | Metric)):
         return MeanMetricWrapper(identifier)
     logits = getattr(loss, "from_logits", False)
@@ -114,6 +181,8 @@ def get(
         metric = _registry.get(identifier, custom_objects)
         if logits and isinstance(identifier, Metric):
             _warn_of_logits(identifier)
+    if output_shape is not None and metric is not None:
+        metric.build(output_shape)
     if output_shape is not None and metric is not None and metric.figures != 1:
         raise ValueError(
             f"metric {metric.name!r} gives {metric.figures} figures; a model logs one of each metric: make one metric "

@@ -1,35 +1,41 @@
-"""What all metrics share: sums over rows, kept in double, and the call of a kernel or a function that fills them."""
+"""What all metrics share: variables, kept in double, and the call of a kernel or a function that adds to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 
-from pydl import losses
+from pydl import initializers, losses
 from pydl._base.args import text
-from pydl._base.arrays import align, float_array, of_one_rank, row_weights, sizes
+from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_sums
 from pydl._base.registry import Configurable, custom_function, serialize, snake_case
+from pydl._base.state import StateVariable
 from pydl._engine.facts import run_op
-from pydl.config import standardize_dtype
+from pydl.config import floatx, standardize_dtype
 
 
 class Metric(Configurable):
-    """Base class of metrics: `total / count`, a weighted mean over rows.
+    """Base class of metrics.
 
-    A user's own metric leaves `op` at None and overrides `update_state`, and `result` and `reset_state` as needed.
+    A user's own metric makes its variables in the constructor, `self.hits = self.add_variable(shape=(),
+    initializer="zeros", name="hits")`, and overrides `update_state` and `result`, all in NumPy.
 
     Parameters
     ----------
     name : str, optional
-    dtype : {"float32", "float64"}, optional
-        Of direct calls, default `pydl.config.floatx()`; training uses the model's.
+    dtype : str, optional
+        Of direct calls, default `pydl.config.floatx()`; training uses the model's. Sums are kept in double in any case.
 
     Attributes
     ----------
+    variables : list of StateVariable
+        What the metric keeps: those made by `add_variable`, in order, then others that attributes, lists and
+        dictionaries of it hold, then those of metrics among them.
     total, count : float
-        Sum of the weighted values and of the weights (of ones, without weights) so far.
+        For metrics without variables: what `result` divides.
     """
 
     #: Name of the kernel that gives one value per row, None for metrics written in NumPy.
@@ -47,16 +53,179 @@ class Metric(Configurable):
     #: The constructor's argument that says what suits predictions which are logits, and its value then.
     on_logits: tuple[str, Any] | None = None
 
+    total: Any = 0.0
+    count: Any = 0.0
+
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
+        self._made: list[StateVariable] = []
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
-        self.dtype = standardize_dtype(dtype)
-        self.total = 0.0
-        self.count = 0.0
+        self._dtype = _dtype_name(dtype)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self._dtype
+
+    # -- state ----------------------------------------------------------------------------------------------------
+
+    def add_variable(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, aggregation: str = "sum", name: str = ""
+    ) -> StateVariable:
+        """A variable of this metric, which `reset_state` sets to zero.
+
+        Parameters
+        ----------
+        shape : tuple of int, default ()
+        initializer : str, Initializer, array or number, optional
+            Default zeros.
+        dtype : str, optional
+            Floating-point numbers are kept in double.
+        aggregation
+            Without meaning here.
+        name : str
+        """
+        self._check_made()
+        if isinstance(initializer, np.ndarray | float | int):
+            value = np.broadcast_to(initializer, shape)
+        else:
+            made = initializers.get("zeros" if initializer is None else initializer)
+            assert made is not None
+            value = made(tuple(shape), "float64")
+        variable = StateVariable(value, "float64" if dtype is None else _dtype_name(dtype), name)
+        self._made.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str = "", **kwargs: Any
+    ) -> StateVariable:
+        """`add_variable` by an older name, which takes further arguments and leaves them out of account."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Any]:
+        """See the class."""
+        self._check_made()
+        found = list(_held(vars(self)))
+        own = [v for v in found if not isinstance(v, Metric)]
+        inner = [v for metric in found if isinstance(metric, Metric) for v in metric.variables]
+        return list({id(v): v for v in (*own, *inner)}.values())
 
     def fields(self) -> dict[str, Any]:
         """Constants of the kernel, by field."""
         return {}
+
+    def build(self, y_pred_shape: tuple[int | None, ...]) -> None:
+        """Make the variables whose shapes depend on that of the predictions; `update_state` does if nobody has."""
+
+    def saved_state(self) -> np.ndarray:
+        """All that the metric has summed up so far, as numbers that `restore_state` takes."""
+        return np.concatenate([np.ravel(v) for v in self.variables or (self.total, self.count)]).astype(np.float64)
+
+    def restore_state(self, numbers: Any) -> None:
+        """Go on from what `saved_state` gave."""
+        if not self.variables:
+            self.total, self.count = numbers
+            return
+        values = np.asarray(numbers)
+        ends = np.cumsum([np.size(v) for v in self.variables])
+        if len(values) != ends[-1]:
+            raise ValueError(f'Metric "{self.name}": expected a state of {ends[-1]} numbers, got {len(values)}')
+        for v, part in zip(self.variables, np.split(values, ends[:-1]), strict=True):
+            v.assign(part.reshape(v.shape))
+
+    def _check_made(self) -> None:
+        if "_made" not in vars(self):
+            raise RuntimeError(
+                f"{type(self).__name__}: call super().__init__(name=name) at the beginning of its constructor"
+            )
+
+    # -- use ------------------------------------------------------------------------------------------------------
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch: `update_state(y_true, y_pred, sample_weight=None)`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
+
+    def result(self) -> Any:
+        """The figure so far; 0 before any."""
+        count = float(self.count)
+        return np.float64(float(self.total) / count if count else 0.0)
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        variables = self.variables
+        for v in variables:
+            v.assign(np.zeros(v.shape))
+        if not variables:
+            self.total = self.count = 0.0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`update_state`, then `result`."""
+        self._check_made()
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    @contextmanager
+    def _holding(self, values: Sequence[Any]) -> Iterator[None]:
+        """Within the `with` block, the variables have these values."""
+        variables = self.variables
+        if len(values) != len(variables):
+            raise ValueError(
+                f'Metric "{self.name}": expected {len(variables)} arrays, one for each of its variables, got '
+                f"{len(values)}"
+            )
+        before = [v.numpy() for v in variables]
+        try:
+            for v, value in zip(variables, values, strict=True):
+                v.assign(np.asarray(value))
+            yield
+        finally:
+            for v, value in zip(variables, before, strict=True):
+                v.assign(value)
+
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[np.ndarray]:
+        """The values that the variables would have after `update_state`, from those given; the metric stays as it is.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many values as variables.
+        """
+        with self._holding(metric_variables):
+            self.update_state(*args, **kwargs)
+            return [v.numpy() for v in self.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """`result` where the variables have these values; raises as `stateless_update_state` does."""
+        with self._holding(metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[np.ndarray]:
+        """The values that the variables would have after `reset_state`; the metric stays as it is."""
+        with self._holding([v.numpy() for v in self.variables]):
+            self.reset_state()
+            return [v.numpy() for v in self.variables]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class MeanMetric(Metric):
+    """`total / count`, the weighted mean over samples of values that a kernel gives for each row.
+
+    Attributes
+    ----------
+    total, count : StateVariable
+        Sum of the weighted values and of the weights (of ones, without weights) so far.
+    """
+
+    #: Whether there is a value for each element, each with a weight of its own if need be.
+    by_element: bool = False
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch.
@@ -68,7 +237,8 @@ class Metric(Configurable):
         y_pred : array_like, shape (..., O)
             One-dimensional ones are taken as (N, 1).
         sample_weight : array_like, optional
-            One weight per row, or per sample where a sample has several rows.
+            One weight per sample, per row where a sample has several, or, for metrics that judge each element by
+            itself, per element; axes of size one are for all.
 
         Raises
         ------
@@ -77,73 +247,48 @@ class Metric(Configurable):
         """
         if self.op is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
-        y_pred = float_array(self.name, "y_pred", y_pred, self.dtype)
+        y_pred = float_array(self.name, "y_pred", y_pred, "float64" if self.dtype == "float64" else floatx())
         if y_pred.ndim == 1 and not self.sparse:
             y_pred = y_pred[:, np.newaxis]
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
-        if self.counts_nan:  # element by element, so that those which are no numbers can be left out
+        if self.by_element:
             y, t = y[..., np.newaxis], t[..., np.newaxis]
         values = np.empty(y.shape[:-1], y.dtype)
         outputs = {self.output: values}
         run_op(self.op, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
         if self.counts_nan:
-            values = (values * ~np.isnan(y[..., 0])).mean(axis=-1, dtype=np.float64)
+            values = values * ~np.isnan(y[..., 0])
         self._add(values, sample_weight)
 
-    def result(self) -> float:
-        """The figure so far; 0 before any."""
-        return self.total / self.count if self.count else 0.0
-
-    def reset_state(self) -> None:
-        """Forget all batches."""
-        self.total = 0.0
-        self.count = 0.0
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """`update_state`, then `result`."""
-        self.update_state(y_true, y_pred, sample_weight)
-        return self.result()
-
     def _add(self, values: np.ndarray, sample_weight: Any) -> None:
-        if sample_weight is None:
-            self.total += float(np.sum(values, dtype=np.float64))
-            self.count += values.size
-        else:
-            w = row_weights(self.name, sample_weight, values.shape)
-            self.total += float(np.sum(values * w, dtype=np.float64))
-            self.count += float(np.sum(w))
+        total, count = weighted_sums(self.name, values, sample_weight)
+        self.total.assign_add(total)
+        self.count.assign_add(count)
 
 
-class LossMetric(Metric):
+class LossMetric(MeanMetric):
     """The (weighted) mean of a loss over rows, by the loss's kernel."""
 
     output = "loss"
 
 
-class Mean(Metric):
-    """The (weighted) mean of values: `update_state(values, sample_weight=None)`.
+class RowMetric(MeanMetric):
+    """The (weighted) mean of what a function in NumPy gives for each row.
 
-    Parameters
-    ----------
-    name : str, default "mean"
-    dtype
-        As for `Metric`.
+    Targets and predictions come to it in double and in one shape.
     """
 
-    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
+    def rows(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """A value for each row."""
+        raise NotImplementedError
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take in values of any shape, with weights of the same shape or of its beginning."""
-        self._add(float_array(self.name, "values", values, "float64"), sample_weight)
-
-    def __call__(self, values: Any, sample_weight: Any = None) -> float:  # type: ignore[override]
-        """`update_state`, then `result`."""
-        self.update_state(values, sample_weight)
-        return self.result()
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y = float_array(self.name, "y_pred", y_pred, "float64")
+        t, y = align(self.name, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
+        self._add(self.rows(t, y), sample_weight)
 
 
-class MeanMetricWrapper(Metric):
+class MeanMetricWrapper(MeanMetric):
     """The (weighted) mean of the values of a function or of a loss.
 
     A file holds only the function's name; who loads it hands the function over in `custom_objects`.
@@ -151,8 +296,8 @@ class MeanMetricWrapper(Metric):
     Parameters
     ----------
     fn : callable (y_true, y_pred, **kwargs) -> array_like, or Loss
-        One value per sample: an array whose first axis is that of the batch. A mean over the batch would make the
-        result depend on the size of the batches.
+        One value per sample, an array whose first axis is that of the batch, or one figure for the whole batch, which
+        counts for each of its samples.
     name : str, optional
         Default that of `fn`.
     dtype
@@ -172,12 +317,14 @@ class MeanMetricWrapper(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         t, y = of_one_rank(np.asarray(y_true), np.asarray(y_pred))
         values = float_array(self.name, "values", self._values(t, y, **self.kwargs), "float64")
+        if values.size == 1 and y.ndim:
+            values = np.broadcast_to(values.reshape(1), y.shape[:1])
         if values.shape[:1] != y.shape[:1]:
             raise ValueError(
                 f'Metric "{self.name}": the function must return one value per sample, an array of shape '
-                f"({len(y)}, ...), got shape {values.shape}; leave out the mean over the batch"
+                f"({len(y)}, ...), or one number, got shape {values.shape}"
             )
-        if not any(_begins(values.shape, a.shape) for a in (y, t)):
+        if values.size > max(y.size, t.size) or (values.shape[1:2] == values.shape[:1] and not _begins(values, y, t)):
             raise ValueError(
                 f'Metric "{self.name}": the function returned shape {values.shape} for y_true {t.shape} and y_pred '
                 f"{y.shape}; expected one value per sample or per element: bring both to one shape before they meet"
@@ -202,14 +349,27 @@ class MeanMetricWrapper(Metric):
         return cls(losses.deserialize(fn) if isinstance(fn, Mapping) else custom_function(fn), **config)
 
 
-def _begins(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
-    """Whether a shape is the beginning of another one, but for a last axis of size one."""
-    return shape == whole[: len(shape)] or (shape[-1:] == (1,) and shape[:-1] == whole[: len(shape) - 1])
+def _begins(values: np.ndarray, *given: np.ndarray) -> bool:
+    """Whether the shape of some values is the beginning of that of an array given."""
+    return any(values.shape == array.shape[: values.ndim] for array in given)
 
 
-def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether targets are positive (not 0), predictions, and float64 weights: all of shape (..., O)."""
-    y = float_array(owner, "y_pred", y_pred)
-    t, y = align(owner, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
-    rows = np.ones(y.shape[:-1]) if sample_weight is None else row_weights(owner, sample_weight, y.shape[:-1])
-    return t != 0, y, np.broadcast_to(rows[..., np.newaxis], y.shape)
+def _held(value: Any) -> Iterator[Any]:
+    """Variables and metrics in a value, and in what it is made of."""
+    if isinstance(value, Metric) or (hasattr(value, "assign") and hasattr(value, "numpy")):
+        yield value
+    elif isinstance(value, list | tuple | Mapping):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _held(part)
+
+
+def _dtype_name(dtype: Any) -> str:
+    """The name of a dtype, by default `floatx()`; of a policy, that of its computations."""
+    dtype = getattr(dtype, "compute_dtype", dtype)
+    if isinstance(dtype, str) and dtype in ("bfloat16", "int"):  # Keras's names that NumPy does not have, or not so
+        return "int32" if dtype == "int" else dtype
+    try:
+        known = dtype is not None and np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        known = False
+    return np.dtype(dtype).name if known else standardize_dtype(dtype)

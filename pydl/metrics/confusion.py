@@ -1,13 +1,16 @@
-"""Metrics that compare predictions with thresholds: counts of right and wrong ones, Precision and Recall."""
+"""Metrics that compare predictions with thresholds: counts of right and wrong ones, and shares of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from pydl._base.args import optional_whole, real
-from pydl.metrics.base import Metric, judged
+from pydl._base.args import optional_whole, real, whole
+from pydl._base.confusion import Confusion, confusion, judged, ratio
+from pydl.metrics.base import Metric
 
 Array = np.ndarray
 
@@ -15,10 +18,10 @@ Array = np.ndarray
 class _Confusion(Metric):
     """Weighted counts, for each threshold, of elements by target and by `y_pred > threshold`."""
 
-    on_logits = ("thresholds", 0.0)
+    on_logits: tuple[str, Any] | None = ("thresholds", 0.0)
 
-    #: Whether a count is of positive targets, and whether of positive predictions.
-    counted: tuple[tuple[bool, bool], ...]
+    #: Names of the variables, and which of the four counts each is.
+    counted: Mapping[str, str]
 
     def __init__(
         self,
@@ -32,41 +35,58 @@ class _Confusion(Metric):
         owner = type(self).__name__
         several = isinstance(thresholds, list | tuple | np.ndarray)
         given = [] if thresholds is None else list(thresholds) if several else [thresholds]
-        numbers = [real(owner, "thresholds", v) for v in given]
+        numbers = [_threshold(owner, v) for v in given]
         if several and not numbers:
             raise ValueError(f"{owner}: thresholds must be a number or a list of some, got {thresholds!r}")
-        self.thresholds = None if thresholds is None else numbers if several else numbers[0]
+        self.init_thresholds = None if thresholds is None else numbers if several else numbers[0]
         self.top_k = optional_whole(owner, "top_k", top_k, at_least=1)
         self.class_id = optional_whole(owner, "class_id", class_id)
-        self._thresholds = numbers or [0.5 if top_k is None else -np.inf]
-        self.figures = len(self._thresholds)
-        self.reset_state()
-
-    def reset_state(self) -> None:
-        self._counts = np.zeros((len(self.counted), self.figures))
+        #: One for each figure; with `top_k` and none given, one that everything is above.
+        self.thresholds = numbers or [0.5 if top_k is None else -np.inf]
+        self.figures = len(self.thresholds)
+        for variable in self.counted:
+            setattr(self, variable, self.add_variable((self.figures,), "zeros", name=variable))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like of one shape
+        sample_weight : array_like, optional
+            One weight per element, row or sample; axes of size one are for all.
+        """
         t, y, w = judged(self.name, y_true, y_pred, sample_weight)
         if self.top_k is not None:
             y = _best(y, self.top_k)
         if self.class_id is not None:
-            if self.class_id >= y.shape[-1]:
-                raise ValueError(f"{self.name}: class_id {self.class_id}: y_pred has {y.shape[-1]} classes")
+            if y.ndim < 2 or self.class_id >= y.shape[-1]:
+                classes = y.shape[-1] if y.ndim > 1 else "no"
+                raise ValueError(f"{self.name}: class_id {self.class_id}: y_pred has {classes} classes")
             t, y, w = (a[..., self.class_id] for a in (t, y, w))
-        for k, threshold in enumerate(self._thresholds):
-            above = y > y.dtype.type(threshold)  # as the predictions are rounded, so that 0.3 is not above 0.3
-            for i, (target, prediction) in enumerate(self.counted):
-                self._counts[i, k] += w[(t == target) & (above == prediction)].sum()
+        found = confusion(t, y, w, np.array(self.thresholds))
+        for variable, count in self.counted.items():
+            getattr(self, variable).assign_add(getattr(found, count))
 
     def result(self) -> Any:
-        """The figure so far, one for each threshold if a list was given."""
-        figures = self._figures()
-        return figures if isinstance(self.thresholds, list) and self.figures > 1 else float(figures[0])
+        """The figure so far, one for each threshold if several were given."""
+        figures = self._figures(*(getattr(self, variable).numpy() for variable in self.counted))
+        return figures if self.figures > 1 else figures[0]
 
-    def _figures(self) -> Array:
+    def _figures(self, *counts: Array) -> Array:
         """The first count's share of all, 0 of none."""
-        total = self._counts.sum(axis=0)
-        return np.divide(self._counts[0], total, out=np.zeros(self.figures), where=total != 0)
+        return ratio(counts[0], sum(counts))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain JSON values."""
+        config = super().get_config()
+        return config | {"thresholds": self.init_thresholds} if "thresholds" in config else config
+
+
+def _threshold(owner: str, value: Any) -> float:
+    if value is None:
+        raise ValueError(f"{owner}: thresholds must be numbers in [0, 1], got None among them")
+    return real(owner, "thresholds", value, at_least=0, at_most=1)
 
 
 def _best(y: Array, k: int) -> Array:
@@ -85,10 +105,10 @@ class Precision(_Confusion):
     Parameters
     ----------
     thresholds : float or list of float, optional
-        Default 0.5; with `top_k`, none. 0 suits logits. With a list, `result` is an array of a figure for each, which
-        `compile` does not take.
+        In [0, 1], default 0.5; with `top_k`, none. 0 suits logits. With a list, `result` is an array of a figure for
+        each.
     top_k : int, optional
-        Only the k largest predictions of a row can be positive.
+        Only the k largest predictions of a row can be positive; one-dimensional predictions are one row.
     class_id : int, optional
         Look at this column only.
     name : str, default "precision"
@@ -96,7 +116,7 @@ class Precision(_Confusion):
         As for `Metric`.
     """
 
-    counted = ((True, True), (False, True))
+    counted = MappingProxyType({"true_positives": "true_positives", "false_positives": "false_positives"})
 
 
 class Recall(_Confusion):
@@ -109,7 +129,7 @@ class Recall(_Confusion):
     name : str, default "recall"
     """
 
-    counted = ((True, True), (True, False))
+    counted = MappingProxyType({"true_positives": "true_positives", "false_negatives": "false_negatives"})
 
 
 class _Count(_Confusion):
@@ -118,8 +138,8 @@ class _Count(_Confusion):
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(thresholds, name=name, dtype=dtype)
 
-    def _figures(self) -> Array:
-        return self._counts[0].copy()
+    def _figures(self, *counts: Array) -> Array:
+        return counts[0]
 
 
 class TruePositives(_Count):
@@ -132,22 +152,160 @@ class TruePositives(_Count):
     name : str, default "true_positives"
     """
 
-    counted = ((True, True),)
+    counted = MappingProxyType({"accumulator": "true_positives"})
 
 
 class TrueNegatives(_Count):
     """How many elements with the target 0 are not predicted positive, weighted; arguments as for `TruePositives`."""
 
-    counted = ((False, False),)
+    counted = MappingProxyType({"accumulator": "true_negatives"})
 
 
 class FalsePositives(_Count):
     """How many elements with the target 0 are predicted positive, weighted; arguments as for `TruePositives`."""
 
-    counted = ((False, True),)
+    counted = MappingProxyType({"accumulator": "false_positives"})
 
 
 class FalseNegatives(_Count):
     """How many elements with a positive target are not predicted positive, weighted; as for `TruePositives`."""
 
-    counted = ((True, False),)
+    counted = MappingProxyType({"accumulator": "false_negatives"})
+
+
+_RATES = {
+    "sensitivity": ("true_positives", "false_negatives"),
+    "specificity": ("true_negatives", "false_positives"),
+    "precision": ("true_positives", "false_positives"),
+}
+
+
+class _BestUnder(_Confusion):
+    """The largest of one rate among the thresholds at which another one is as high as asked for."""
+
+    rising = True
+    on_logits = None
+    counted = MappingProxyType({count: count for count in Confusion._fields})
+
+    #: The rate that is wanted and the one that is bound.
+    rates: tuple[str, str]
+
+    def __init__(self, least: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+        self.num_thresholds = n = whole(type(self).__name__, "num_thresholds", num_thresholds, at_least=1)
+        super().__init__([i / (n - 1) for i in range(n)] if n > 1 else [0.5], None, class_id, name, dtype)
+        self.figures = 1
+        self._least = least
+
+    def result(self) -> Any:
+        """The figure so far; 0 before any."""
+        wanted, bound = (ratio(*self._parts(rate)) for rate in self.rates)
+        return np.max(np.where(bound >= self._least, wanted, 0), initial=0)
+
+    def _parts(self, rate: str) -> tuple[Array, Array]:
+        part, rest = (getattr(self, count).numpy() for count in _RATES[rate])
+        return part, part + rest
+
+
+class SensitivityAtSpecificity(_BestUnder):
+    """The highest sensitivity TP / (TP + FN) at a threshold with TN / (TN + FP) >= `specificity`, 0 if there is none.
+
+    Parameters
+    ----------
+    specificity : float in [0, 1]
+    num_thresholds : int, default 200
+        At equal distances from 0 to 1; a single one is 0.5.
+    class_id : int, optional
+        Look at this column only.
+    name : str, default "sensitivity_at_specificity"
+    dtype
+        As for `Metric`.
+    """
+
+    rates = ("sensitivity", "specificity")
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.specificity = _share(self, "specificity", specificity)
+        super().__init__(self.specificity, num_thresholds, class_id, name, dtype)
+
+
+class SpecificityAtSensitivity(_BestUnder):
+    """The highest specificity TN / (TN + FP) at a threshold with TP / (TP + FN) >= `sensitivity`, 0 if there is none.
+
+    Parameters
+    ----------
+    sensitivity : float in [0, 1]
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    rates = ("specificity", "sensitivity")
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.sensitivity = _share(self, "sensitivity", sensitivity)
+        super().__init__(self.sensitivity, num_thresholds, class_id, name, dtype)
+
+
+class PrecisionAtRecall(_BestUnder):
+    """The highest precision TP / (TP + FP) at a threshold with TP / (TP + FN) >= `recall`, 0 if there is none.
+
+    Parameters
+    ----------
+    recall : float in [0, 1]
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    rates = ("precision", "sensitivity")
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.recall = _share(self, "recall", recall)
+        super().__init__(self.recall, num_thresholds, class_id, name, dtype)
+
+
+class RecallAtPrecision(_BestUnder):
+    """The highest recall TP / (TP + FN) at a threshold with TP / (TP + FP) >= `precision`, 0 if there is none.
+
+    Parameters
+    ----------
+    precision : float in [0, 1]
+    num_thresholds, class_id, name, dtype
+        As for `SensitivityAtSpecificity`.
+    """
+
+    rates = ("sensitivity", "precision")
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.precision = _share(self, "precision", precision)
+        super().__init__(self.precision, num_thresholds, class_id, name, dtype)
+
+
+def _share(metric: Metric, name: str, value: Any) -> float:
+    return real(type(metric).__name__, name, value, at_least=0, at_most=1)

@@ -2,31 +2,76 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from pydl.metrics.base import LossMetric, Metric
+import numpy as np
+
+from pydl._base.args import axis_of
+from pydl._base.arrays import align
+from pydl.config import epsilon
+from pydl.metrics.base import LossMetric, MeanMetric, RowMetric
 
 
-class MeanSquaredError(Metric):
+class MeanSquaredError(MeanMetric):
     """mean((y_true - y_pred)^2)."""
 
     op = "metric_mse"
 
 
-class RootMeanSquaredError(Metric):
+class RootMeanSquaredError(MeanMetric):
     """sqrt(mean((y_true - y_pred)^2)), the mean being that of all rows so far."""
 
     op = "metric_mse"
+    by_element = True
 
-    def result(self) -> float:
-        return math.sqrt(super().result())
+    def result(self) -> Any:
+        return np.sqrt(super().result())
 
 
-class MeanAbsoluteError(Metric):
+class MeanAbsoluteError(MeanMetric):
     """mean(|y_true - y_pred|)."""
 
     op = "metric_mae"
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
+    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7)) of each row, shape y_pred.shape[:-1]."""
+    t, y = align("mean_absolute_percentage_error", y_true, y_pred, sparse=False)
+    return 100 * np.mean(np.abs(t - y) / np.maximum(np.abs(t), epsilon()), axis=-1)
+
+
+class MeanAbsolutePercentageError(RowMetric):
+    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))."""
+
+    rising = False
+
+    def rows(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return mean_absolute_percentage_error(t, y)
+
+
+class CosineSimilarity(RowMetric):
+    """Mean of the cosines of the angles between targets and predictions: 1 for one direction, -1 for opposite ones.
+
+    A vector of length 0 counts as at right angles to everything.
+
+    Parameters
+    ----------
+    name : str, default "cosine_similarity"
+    dtype
+        As for `Metric`.
+    axis : int, default -1
+        That of the vectors.
+    """
+
+    rising = True
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(name, dtype)
+        self.axis = axis_of("CosineSimilarity", axis)
+
+    def rows(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        lengths = [np.maximum(np.linalg.norm(v, axis=self.axis), 1e-12) for v in (t, y)]
+        return np.sum(t * y, axis=self.axis) / (lengths[0] * lengths[1])
 
 
 class MeanSquaredLogarithmicError(LossMetric):
@@ -55,9 +100,3 @@ class Poisson(LossMetric):
     """mean(y_pred - y_true log(y_pred + 1e-7))."""
 
     op = "loss_poisson"
-
-
-class Hinge(LossMetric):
-    """mean(max(1 - y_true y_pred, 0)) for targets -1 and 1, or 0 and 1: 0 stands for -1."""
-
-    op = "loss_hinge"

@@ -6,25 +6,32 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pydl._base.registry import custom_object_scope
+from pydl.models.cloning import clone_model
 from pydl.models.configs import model_from_config
 from pydl.models.model import Model
 from pydl.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model", "model_from_config"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json", "save_model"]
 
 
 def load_model(
-    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Model:
     """Read a model that `Model.save` wrote.
 
     Parameters
     ----------
-    path : str or path-like
+    filepath : str or path-like
     custom_objects : dict of str to class, optional
         Classes of your own that the file names. Nothing else than these and pydl's own table is looked up.
     compile : bool
         Also restore the optimizer, with its state, and the losses and metrics.
+    safe_mode : bool
+        Taken because Keras takes it: code in a file is never run.
 
     Raises
     ------
@@ -33,4 +40,31 @@ def load_model(
     """
     from pydl import saving
 
-    return saving.load_model(path, custom_objects, compile)
+    return saving.load_model(filepath, custom_objects, compile, safe_mode)
+
+
+def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """The same as `model.save(filepath, overwrite)`."""
+    model.save(filepath, overwrite)
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A new model, with new weights, from what `Model.to_json` returned, here or in Keras.
+
+    Raises
+    ------
+    ValueError
+        Text that is not such JSON, or that names classes which are neither pydl's nor in `custom_objects`.
+    """
+    import json
+
+    document = json.loads(json_string)
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise ValueError("model_from_json: expected the JSON text of Model.to_json, got another document")
+    if "order" in config or "input" in config:  # as pydl writes graphs and chains
+        return model_from_config(config, custom_objects)
+    from pydl._keras import configs
+
+    with custom_object_scope(custom_objects):
+        return model_from_config(configs.read_model(document))

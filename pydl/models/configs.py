@@ -32,6 +32,18 @@ def model_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
     return model
 
 
+def kind_of(layer: Any) -> str | None:
+    """The kind of a model, None of any other layer."""
+    if not isinstance(layer, _kinds["Model"]):
+        return None
+    return "Sequential" if isinstance(layer, _kinds["Sequential"]) else "Model"
+
+
+def entry(model: Model) -> dict[str, Any]:
+    """The kind of a model and its config."""
+    return {"class_name": kind_of(model), "config": model.get_config()}
+
+
 def graph_config(model: Model) -> dict[str, Any]:
     """The graph of a model; a layer in several places, such as two models within this one, has a number."""
     producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in model.inputs}
@@ -61,7 +73,7 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
     with custom_object_scope(custom_objects), sharing.read():
         tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
         for entry in config["inputs"]:
-            tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), entry["dtype"], entry["name"])
+            tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
         inputs = list(tensors.values())
         made = {e["config"]["name"]: (_layer(e), e) for e in config["layers"]}
         done: Counter[str] = Counter()

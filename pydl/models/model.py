@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pydl._engine.graph import (
     order_calls,
     unique_layers,
 )
+from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
 from pydl._engine.numpy_layer import Signature
 from pydl._engine.tracing import Graph, Phase, leaves, trace
@@ -129,6 +130,12 @@ class Model(Trainer):
     # -- its graph ------------------------------------------------------------------------------------------------
 
     _graph: Graph
+    host: Host | None = None
+
+    @property
+    def computed(self) -> Graph:
+        """What kernels compute: the whole graph but for the first layers that are computed on the host."""
+        return self._graph
 
     def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
         """Take the graph between these tensors as the model's."""
@@ -136,7 +143,8 @@ class Model(Trainer):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
         self.inputs, self.outputs = inputs, outputs
         self.calls = order_calls(inputs, outputs)
-        self._graph = Graph(inputs, outputs, self.calls)
+        self.host, rest = split(inputs, self.calls, outputs)
+        self._graph = Graph(inputs if self.host is None else self.host.outputs, outputs, rest)
         self.input_codes = self._graph.code_limits()
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
@@ -219,7 +227,7 @@ class Model(Trainer):
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return _each_once(v for layer in self._layers for v in layer.trainable_weights)
+        return _each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
 
     @property
     def trainable(self) -> bool:
@@ -238,12 +246,6 @@ class Model(Trainer):
         return self.trainable_weights
 
     variables = weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The other variables."""
-        trained = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in trained]
 
     def first_nonfinite(self) -> str | None:
         """Path of the first weight that holds NaN or infinity, None where all are finite."""
@@ -275,11 +277,29 @@ class Model(Trainer):
             inputs = listed if len(listed) > 1 else listed[0]
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
+            if self.host is not None:
+                return self.packed(self._replayed(inputs, training))
             outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    def _replayed(self, inputs: Any, training: bool | None) -> list[SymbolicTensor]:
+        """The outputs of the same layers, called one by one: layers of the host must stay first in an outer model."""
+        tensors = {id(t): new for t, new in zip(self.inputs, leaves(inputs), strict=True)}
+        for call in self.calls:
+            xs = [tensors[id(t)] for t in call.inputs]
+            phase = training if call.training is None else call.training
+            again = call.layer.connect(xs if call.listed else xs[0], phase)
+            tensors |= {id(old): new for old, new in zip(call.outputs, again.outputs, strict=True)}
+        return [tensors[id(t)] for t in self.outputs]
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, None for the batch, or the list of those of several."""
+        self._require_built("output_shape")
+        return [t.shape for t in self.outputs] if len(self.outputs) > 1 else self.outputs[0].shape
 
     @property
     def input(self) -> Any:
@@ -305,10 +325,34 @@ class Model(Trainer):
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = print) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
-        self._require_built("summary")
-        print_fn(listing.summary(self))
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Width of the table; default as wide as it needs to be. What does not fit is cut off.
+        positions : list of float, optional
+            Where columns end: shares of the width, or numbers of characters.
+        print_fn : callable, optional
+            Takes the whole text; default `print`.
+        expand_nested : bool
+            Show the layers of models within this one as well.
+        show_trainable : bool
+            Add a column that says which layers are trained.
+        layer_range : list of two str, optional
+            Regular expressions for the names of the first and the last layer to show.
+        """
+        text = listing.summary(self, line_length, positions, expand_nested, show_trainable, layer_range)
+        (print if print_fn is None else print_fn)(text)
 
     def plan(self, batch_size: int = 32, kind: str | None = None, input_shape: Any = None) -> listing.PlanListing:
         """The kernel records of one step; `print(model.plan(32))` shows op, shapes, bytes, threads and ISA.
@@ -360,26 +404,33 @@ class Model(Trainer):
 
     # -- files and configs ----------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically."""
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically.
+
+        Parameters
+        ----------
+        filepath : str or path-like
+        overwrite : bool
+            False: raise FileExistsError where there is such a file.
+        """
         from pydl import saving
 
         self._require_built("save")
-        saving.save_model(self, path)
+        saving.save_model(self, filepath, overwrite)
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights to a `.safetensors` file, atomically."""
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a `.safetensors` file, atomically; `overwrite` as for `save`."""
         from pydl import saving
 
         self._require_built("save_weights")
-        saving.save_weights(self, path)
+        saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from such a file, or from that of a whole model.
 
         Parameters
         ----------
-        path : str or path-like
+        filepath : str or path-like
         skip_mismatch : bool
             Take the layers that fit, and leave the others as they are, with a warning that names them: for another
             number of classes, for instance.
@@ -392,7 +443,19 @@ class Model(Trainer):
         from pydl import saving
 
         self._require_built("load_weights")
-        saving.load_weights(self, path, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Kind and graph of the model as JSON text, without weights; `models.model_from_json` reads it.
+
+        Parameters
+        ----------
+        **kwargs
+            For `json.dumps`, such as `indent`.
+        """
+        import json
+
+        return json.dumps(configs.entry(self), **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""

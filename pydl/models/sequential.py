@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pydl import layers
 from pydl._engine.graph import SymbolicTensor
+from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
@@ -95,11 +98,26 @@ class Sequential(Model):
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
             raise ValueError(f'{method}: Sequential "{self.name}" has no layers; add some first')
-        self.build(shape_of_batch(method, x))
+        if self._chain[0].on_host:
+            array = np.asarray(x)
+            kind = {"b": "bool", "i": "int64", "u": "int64", "f": None}.get(array.dtype.kind, "string")
+            self._start = InputLayer(array.shape[1:] or (1,), dtype=kind)
+            self._rebuild()
+        else:
+            self.build(shape_of_batch(method, x))
 
     @property
     def layers(self) -> list[Layer]:
         return list(self._chain)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer; none before the model is built."""
+        return super().weights if self.built else []
+
+    def set_weights(self, weights: Any) -> None:
+        self._require_built("set_weights")
+        super().set_weights(weights)
 
     def _build_symbolic(self, inputs: Any) -> None:
         if isinstance(inputs, SymbolicTensor):

@@ -36,6 +36,8 @@ _ORDERED = 0.9  # of the steps from row to row go one way: tables of several gro
 _STEPS = 8  # that tell an order
 _TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
                    re.IGNORECASE)  # fmt: skip
+_LASTING = re.compile(r"(?:.*[_\s.-])?time", re.IGNORECASE)  # what may be a span of time as well
+_SECONDS = 1e8  # since 1970: no span of time, in whatever unit, has so many
 _FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them
 _PARTS = 4  # words for parts of a table
 _OWNERS = (  # names of columns that say whose a row is
@@ -110,10 +112,19 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
     for c in columns:
         if c.kind == "number" and _TIME.fullmatch(c.name):
             time = values.numbers(frame[c.name], c.format or values.POINT, c.words)
+            if _LASTING.fullmatch(c.name) and not _are_moments(time):
+                continue
             for part in _finer(frame, c.name):
                 time = time * 100 + frame[part].to_numpy(np.float64, na_value=np.nan)
             found.append((c.name, time))
     return found
+
+
+def _are_moments(time: Array) -> bool:
+    """Whether a "time" says when, in seconds since 1970 or in even steps, and not how long something lasted."""
+    moments = np.unique(time[~np.isnan(time)])
+    steps = np.diff(moments)
+    return len(steps) > 0 and (bool(moments[0] > _SECONDS) or bool((steps == np.median(steps)).mean() > 0.5))
 
 
 def _steps(time: Array) -> tuple[int, int]:
@@ -199,14 +210,16 @@ def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Seq
     found = []
     for c in [c for c in columns if c.used and c.name in test.columns and c.name not in axes][:_COLUMNS]:
         x, x_test = (_as_one_number(frame[c.name], c) for frame in (train, test))
-        if c.kind in ("category", "many"):
-            if train is test:
-                continue  # a level tells the rows that it was learnt from
-            scores = _by_level(x, y, x_test, y_test, target)
-        else:
-            scores = _by_tree(x, y, x_test, y_test, target)
-        if scores > _ALONE:
-            found.append(f'"{c.name}" ({figure} {scores:.3f})')
+        levels = c.kind in ("category", "many")
+        if levels and train is test:
+            continue  # a level tells the rows that it was learnt from
+        tell = _by_level if levels else _by_tree
+        score = tell(x, y, x_test, y_test, target)
+        if score > _ALONE and train is not test:  # few test rows may be told by chance, those learnt from as well not
+            x, y_all = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+            score = min(score, tell(x, y_all, x, y_all, target))
+        if score > _ALONE:
+            found.append(f'"{c.name}" ({figure} {score:.3f})')
     if not found:
         return []
     return [f"the target is told by a column by itself: {_listed(found)}; if it is not known before the target is, it "

@@ -22,6 +22,7 @@ MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to b
 _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
+_MONTH_NAME = re.compile(r"(?:.*[_\s.-])?(?:month|mon|monat|mois|mes|period|time|ym)s?", re.IGNORECASE)
 _IDENTIFIER_NAME = re.compile(
     r"(?:.*[_\s.-])?(?:id|uuid|guid|key)|.*[a-z]I[Dd]|(?:row|record|line)?[_\s.-]?(?:index|number|num|no|nr)\.?|#|rows?|"
     r"row[_\s.-]?names?|(?:s|sl|sr|serial)[_\s.-]*(?:no|number|num)\.?|level_\d+|unnamed: 0(?:\.\d+)*",
@@ -272,7 +273,7 @@ class _About:
                 note = self.about_notation(words, others, notation) if text else ""
                 return self.number(note, format=notation, words=tuple(stray))
         elif kind == "date":
-            form = values.ISO if dates else values.date_format(words) or values.DIGITS
+            form = values.ISO if dates else values.date_format(words, said=True) or values.DIGITS
             others = [] if dates else values.unread_dates(words, form)
             if len(others) < len(words):
                 return self.date(form, "said to be a date", others)
@@ -292,7 +293,8 @@ class _About:
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
             return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
-        form = values.date_format(words)
+        name = str(self.values.name)
+        form = values.date_format(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
         if form is not None:
             others = values.unread_dates(words, form)
             unread = int(self.levels[others].sum())

@@ -55,6 +55,8 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     """
     rows = [r for r in found if any(r.values) and not _is_remark(r.values)] or list(found)
     width = _commonest(rows)
+    if len(rows) > 1 and _are_sizes(rows[0].values, [r.values for r in rows[1:] if len(r.values) == width]):
+        rows = rows[1:]
     first = next(i for i, r in enumerate(rows) if len(r.values) == width)
     named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if is_there is False:
@@ -106,6 +108,19 @@ def _above(found: Sequence[Record], rows: Sequence[Record], first: int, width: i
         names.pop()
     fitting = len(names) == width - 1 or (len(names) >= width and likeness < 0)
     return _at(row, names) if all(names) and fitting and (likeness < 0 or first == 1) else None
+
+
+def _are_sizes(first: Values, below: Sequence[Values]) -> bool:
+    """Whether a first record tells how many rows and columns follow, and then the classes: 150,4,setosa,versicolor.
+
+    It is of another width than they are, or has words above numbers behind the two.
+    """
+    if len(first) < 2 or not (below and all(value.strip().isdigit() for value in first[:2])):
+        return False
+    width = len(below[0])
+    if int(first[0]) < len(below) - 1 or int(first[1]) not in (width - 1, width):
+        return False
+    return len(first) != width or (width > 2 and evidence(first[2:], [row[2:] for row in below]) > 0)
 
 
 def evidence(first: Values, below: Sequence[Values]) -> int:

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+_END = "\x1a"  # what DOS wrote at the end of a text
 BLANKS = r"\s+"  # the delimiter of columns that any number of blanks part
 _BLOCK = 1 << 16
 _LINES_OF_A_VALUE = 2000  # a quotation mark that nothing closes within so many lines is text
@@ -41,7 +42,7 @@ class Splitter:
 
     def line(self, line: str) -> str:
         """A line without its end, its values parted by `delimiter`."""
-        line = line.rstrip("\n")
+        line = line.rstrip("\n" + _END)
         return "\t".join(_OF_BLANKS.findall(line)) if self.blanks else line
 
     def split(self, record: str) -> tuple[Values, bool]:
@@ -226,7 +227,8 @@ class Regular(io.TextIOBase):
         d = self.splitter.delimiter
         while block := self.text.readlines(_BLOCK):
             whole = "".join(block)
-            if self.width > 1 and not self.splitter.blanks and '"' not in whole and whole.endswith("\n"):
+            plain = '"' not in whole and _END not in whole and whole.endswith("\n")
+            if self.width > 1 and not self.splitter.blanks and plain:
                 widths = [line.count(d) for line in block]
                 if widths.count(self.width - 1) == len(block):
                     self.count += len(block)

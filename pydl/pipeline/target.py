@@ -73,7 +73,8 @@ class Target:
     ) -> Target:  # fmt: skip
         """Look at a target.
 
-        With ``auto``, text, yes and no, and up to 20 different whole numbers are classes; else it is a regression.
+        With ``auto``, text, yes and no, and up to 20 different whole numbers are classes, where none of more than
+        three is in a single row only; else it is a regression.
         Words among more than 20 different numbers are no classes: their rows are left out, where they are a fifth of
         all at most.
 
@@ -358,6 +359,7 @@ def _guess_task(series: pd.Series, x: Array | None, counts: pd.Series) -> str:
     present = x[~np.isnan(x)]
     whole = bool((present == np.floor(present)).all())
     few = len(counts) <= FEW and len(counts) <= max(3, len(present) / 5)
+    few &= len(counts) <= 3 or counts.min() > 1  # counts trail off in single rows, which no class can be learnt from
     return "classification" if whole and few else "regression"
 
 

@@ -97,7 +97,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     selection.must_suit(options.metric, target)
     target = threshold.given_to_each(target, options)
     notes += watch.told(target.notes)
-    frame, y = labelled(frame, target, watch)
+    frame, y = labelled(frame, target)
     even(weights_of(frame, options.weights))  # a wrong one is told before anything is trained
     whole, whole_y, kinds = frame, y, left_out(options, list(map(str, frame.columns)))
     columns = guess(frame, options.targets, options.left_out, options.kinds | kinds)
@@ -114,7 +114,11 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         else:
             notes += watch.told([f"{told}: {parting.how}"])
     else:
-        held_out, _ = labelled(held_out, target, watch)
+        labels, _ = labelled(held_out, target)
+        gone, held_out = len(held_out) - len(labels), labels
+        if gone:
+            of = " or ".join(f'"{name}"' for name in target.names)
+            notes += watch.told([f"{gone:,} test row{'s' * (gone > 1)} without a value of {of} left out"])
         notes += watch.told(in_both(frame, held_out, options))
         weights_of(held_out, options.weights)
     notes += watch.told(checks.of_split(frame, held_out, target, columns))

@@ -55,10 +55,15 @@ ISO, DIGITS = "ISO8601", "%Y%m%d"
 DATE_FORMATS = (
     ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
+    "%b %d %Y", "%B %d %Y", "%d/%b/%Y", "%d-%B-%Y", "%Y-%b-%d", "%a %b %d %Y",
 )  # fmt: skip
+MONTH_FORMATS = (
+    "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m",
+)  # fmt: skip
+MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the column says so
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
-_ALL_FORMATS = (*DATE_FORMATS, *_BOTH, *TIME_FORMATS)
+_ALL_FORMATS = (*DATE_FORMATS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
 _YEAR_FIRST = r"[12]\d{3}-\d\d"
 _DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
@@ -253,12 +258,16 @@ def _note_wrong(column: pd.Series, wrong: Collection[str], wanted: str, unread: 
     )
 
 
-def date_format(levels: pd.Series) -> str | None:
-    """The format that at least 95 % of the values follow, None if there is none; 1/2/2020 is January the second."""
+def date_format(levels: pd.Series, said: bool = False) -> str | None:
+    """The format that at least 95 % of the values follow, None if there is none; 1/2/2020 is January the second.
+
+    `said` tells that they are dates: then 1/86 is a month.
+    """
     sample = levels.iloc[:: max(1, len(levels) // 200)]
     if sum(bool(_DATE_LIKE.fullmatch(v)) for v in sample) < 0.9 * len(sample):
         return None
-    candidates = [f for f in _ALL_FORMATS if _parsed(sample, f).notna().mean() >= 0.9]
+    formats = _ALL_FORMATS + MONTHS_OR_FRACTIONS if said else _ALL_FORMATS
+    candidates = [f for f in formats if _parsed(sample, f).notna().mean() >= 0.9]
     read = {f: _parsed(levels, f).notna().mean() for f in candidates}
     best = max(read, key=lambda f: read[f], default="")
     return best if read.get(best, 0.0) >= 0.95 else None

@@ -33,12 +33,10 @@ _SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
-def labelled(frame: Frame, target: AnyTarget, watch: Watch) -> tuple[Frame, Array]:
+def labelled(frame: Frame, target: AnyTarget) -> tuple[Frame, Array]:
     """The rows that have a target, and it."""
     y, keep = target.encode(target.of(frame))
-    if not keep.all():
-        watch.say(f"{int((~keep).sum()):,} rows without a usable {' or '.join(target.names)} are left out")
-        frame = frame[keep]
+    frame = frame if keep.all() else frame[keep]
     if len(y) == 0:
         raise ValueError(f"--target {','.join(target.names)}: no row has a usable value; is this the column you mean?")
     return frame, y

@@ -65,12 +65,12 @@
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
- *   for sparse_*   w [B / per] weights or NULL   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
+ *   for sparse_*, [B] numbers for gaussian   w [B / per] weights or NULL   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
  *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
- *   a: the loss's parameter   smooth: label smoothing */
+ *   a b: the loss's parameters   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(PARTS(a->B, WEIGHTED(a->per, a->L)))) OUT(loss, R(a->B)) \
-    OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(smooth)
+    OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(b) REAL(smooth)
 
 /* Metric of a batch: one figure per row.
  *   y t w as for losses   m [B] weighted figure of each row   k: top-k   a: threshold */
@@ -83,7 +83,7 @@
 #define PD_FIELDS_sum(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->n)) IN(w, R(a->n / WEIGHTED(a->per, a->L))) INT(n) INT(L) INT(per) INT(slot) REAL(factor)
 
-/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale and, if normalize, * B / sum(mask).
+/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale * B / sum(mask) if normalize is 1, * B / sum(mask * w) if 2.
  *   mask [B] or NULL (1)   w [B / L] or NULL (1)   r [B] */
 #define PD_FIELDS_mask_weights(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(mask, R(a->B)) IN(w, R(PARTS(a->B, ROWS(a->L)))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)

@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pydl.datasets import cifar10, digits, fashion_mnist, mnist
+from pydl.datasets import (
+    _housing,
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    digits,
+    fashion_mnist,
+    mnist,
+)
 
 # Of x_train, y_train, x_test, y_test: the split may never change, results quoted for it would.
 DIGITS_SHA256 = "136e1678387012f883abcaabd5412d51630a09ef5e0a3ff68e96bc4ad379763b"
@@ -210,3 +219,55 @@ def test_cifar10_jpeg_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pydl\[image\]"):
         cifar10.load_data()
+
+
+@pytest.mark.parametrize(("module", "rows"), [(boston_housing, 20), (california_housing, 700)])
+def test_housing(
+    cache: Path, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, module: Any, rows: int
+) -> None:
+    folder, url = served
+    x, y = np.arange(rows * 2.0).reshape(rows, 2), np.arange(rows)
+    name = f"{module.__name__.rpartition('.')[2]}.npz"
+    np.savez(folder / name, x=x, y=y)
+    monkeypatch.setattr(_housing, "_FOLDER", url)
+    monkeypatch.setattr(module, "CHECKSUM", md5((folder / name).read_bytes()))
+    (x_train, y_train), (x_test, y_test) = module.load_data(test_split=0.25)
+    order = np.random.RandomState(113).permutation(rows)  # shuffles the numbers as Keras does
+    assert np.array_equal(np.concatenate([y_train, y_test]), order)
+    assert np.array_equal(np.concatenate([x_train, x_test]), x[order])
+    assert len(y_test) == rows // 4
+    assert (cache / name).is_file()
+    assert len(module.load_data(path=folder / name, test_split=0.0)[0][0]) == rows
+    with pytest.raises(ValueError, match="test_split"):
+        module.load_data(test_split=1.0)
+
+
+def test_small_california_housing(tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=np.arange(1400.0).reshape(700, 2), y=np.arange(700))
+    (_, y_train), (_, y_test) = california_housing.load_data("small", path=tmp_path / "c.npz")
+    assert sorted([*y_train, *y_test]) == list(range(600))
+    with pytest.raises(ValueError, match="version"):
+        california_housing.load_data("tiny", path=tmp_path / "c.npz")
+
+
+def test_cifar100(cache: Path, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, url = served
+    random = np.random.default_rng(0)
+    images = random.integers(256, size=(5, 32, 32, 3), dtype=np.uint8)
+    labels = random.integers(100, size=(5, 2), dtype=np.uint8)
+    rows = np.hstack([labels, images.transpose(0, 3, 1, 2).reshape(5, -1)])
+    name = "cifar-100-binary.tar.gz"
+    with tarfile.open(folder / name, "w:gz") as tar:
+        for part, chosen in (("train", rows[:3]), ("test", rows[3:])):
+            entry = tarfile.TarInfo(f"cifar-100-binary/{part}.bin")
+            entry.size = chosen.size
+            tar.addfile(entry, io.BytesIO(chosen.tobytes()))
+    monkeypatch.setattr(cifar100, "URL", url + name)
+    monkeypatch.setattr(cifar100, "CHECKSUM", md5((folder / name).read_bytes()))
+    for mode, column in (("fine", 1), ("coarse", 0)):
+        (x_train, y_train), (x_test, y_test) = cifar100.load_data(mode)
+        assert np.array_equal(np.concatenate([x_train, x_test]), images)
+        assert np.array_equal(np.concatenate([y_train, y_test])[:, 0], labels[:, column])
+        assert y_train.shape == (3, 1)
+    with pytest.raises(ValueError, match="label_mode"):
+        cifar100.load_data("rough")

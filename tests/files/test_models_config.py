@@ -328,3 +328,35 @@ def test_a_trace_is_a_step() -> None:
     assert [op for op, _ in trace.records] == [r["op"] for r in traced.plan(30).records]
     assert trace.first_nonfinite is None
     assert "gemm_fwd" in str(trace)
+
+
+def told(model: pydl.Model, **arguments: object) -> list[str]:
+    lines: list[str] = []
+    model.summary(print_fn=lines.append, **arguments)  # type: ignore[arg-type]
+    return lines[0].splitlines()[1:-1]
+
+
+def test_summary_as_it_is_asked_for() -> None:
+    inner = pydl.Sequential([pydl.Input((3,), name="y"), pydl.layers.Dense(2, name="deep")], name="inner")
+    model = pydl.Sequential([pydl.Input((3,), name="x"), inner, pydl.layers.Dense(1, name="last")])
+    inner.trainable = False
+
+    def names(**arguments: object) -> list[str]:
+        return [
+            row.split("  Input")[0].split("  Dense")[0].split("  Seq")[0].rstrip()
+            for row in told(model, **arguments)[2:]
+        ]
+
+    assert names() == ["x", "inner", "last"]
+    assert names(expand_nested=True) == ["x", "inner", "  y", "  deep", "last"]
+    assert names(layer_range=["inner", "la.*"]) == ["inner", "last"]
+    shown = told(model, show_trainable=True)
+    assert [row.split()[-1] for row in (shown[0], *shown[2:])] == ["trained", "0", "no", "yes"]
+    assert len(told(model, line_length=50)[1]) == 50
+    assert told(model, positions=[10, 30, 50, 70])[1] == "-" * 70
+    assert told(model, line_length=40, positions=[0.25, 0.5, 0.75, 1.0])[3].startswith(
+        "inner       Sequent~  (None, ~  "
+    )
+    for wrong in ({"layer_range": ["a", "b"]}, {"positions": [3, 2, 1, 0]}, {"line_length": 3}):
+        with pytest.raises(ValueError, match="summary"):
+            model.summary(**wrong)  # type: ignore[arg-type]

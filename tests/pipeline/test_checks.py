@@ -52,6 +52,8 @@ ORDERS = {
     "years": {"Year": np.repeat(np.arange(1900, 1900 + N // 4), 4)},
     "a year for each row": {"year": np.arange(1650, 1650 + N)},
     "years and months": {"year": 1960 + np.arange(N) // 12, "month": np.arange(N) % 12 + 1},
+    "times in even steps": {"time": np.arange(N) // 40},
+    "moments": {"time": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
     "seconds since 1970": {"timestamp": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
 }
 
@@ -64,6 +66,11 @@ def test_rows_in_order_of_time(case: str) -> None:
     assert "--test" in note
     option = "--split time" if case == "years and months" else f'--time "{next(iter(ORDERS[case]))}"'
     assert f"; {option} holds out the latest instead" in note
+
+
+def test_rows_in_order_of_how_long_something_lasted() -> None:
+    survival = np.sort(np.random.default_rng(9).exponential(900, N).round())
+    assert said(sound(time=survival)) == said(sound(survival_time=survival)) == []
 
 
 def test_a_time_series_in_another_order() -> None:
@@ -129,6 +136,19 @@ def test_few_rows_tell_nothing_by_chance() -> None:
     assert not any(
         "by itself" in n for n in checks.of_split(frame[:12], frame[12:], Target.fit(frame["y"]), guess(frame, "y"))
     )
+
+
+def test_few_test_rows_that_a_column_tells_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 2
+    x = y + rng.normal(size=150) / 4
+    x[:110] += np.where(rng.random(110) < 0.1, 1 - 2 * y[:110], 0)  # one in ten of those to learn from looks otherwise
+    frame = pd.DataFrame({"x": x, "y": np.where(y, "a", "b")})
+    target, columns = Target.fit(frame["y"]), guess(frame, "y")
+    assert (x[110:] > 0.5).tolist() == y[110:].astype(bool).tolist()
+    assert checks.of_split(frame[:110], frame[110:], target, columns) == []
+    frame["x"] = y + rng.normal(size=150) / 20
+    assert "by itself" in checks.of_split(frame[:110], frame[110:], target, columns)[0]
 
 
 def test_rows_on_both_sides_of_the_split() -> None:

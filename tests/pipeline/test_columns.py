@@ -67,9 +67,15 @@ KINDS_OF = {
     "times with zones": ([f"2024-01-{i % 28 + 1:02d}T12:00:00+02:00" for i in range(N)], "x", "date"),
     "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in range(N)], "x", "date"),
     "dates in words": ([f"{i % 28 + 1} Mar {2000 + i % 20}" for i in range(N)], "x", "date"),
+    "the month first": ([f"Mar {i % 28 + 1} {2000 + i % 20}" for i in range(N)], "x", "date"),
+    "times of web servers": ([f"{i % 28 + 1:02d}/Mar/2020 12:{i % 60:02d}:07" for i in range(N)], "x", "date"),
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
     "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
     "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
+    "months": ([f"{i % 12 + 1}/{86 + i // 12 % 14:02d}" for i in range(60)], "month", "date"),
+    "months of four digits": ([f"{i % 12 + 1:02d}/{1986 + i // 12}" for i in range(60)], "x", "date"),
+    "months in words": ([f"{['Jan', 'May', 'Oct'][i % 3]}-{70 + i // 3 % 30}" for i in range(60)], "x", "date"),
+    "fractions": ([f"{i % 12 + 1}/{12 + i % 4}" for i in range(N)], "share", "category"),
     "dates long ago": ([f"{1000 + i}-01-05" for i in range(N)], "x", "date"),
     "yes in all spellings": (["True", "FALSE", "true", "False"] * 50, "x", "flag"),
     "years": ([1999, 2004, 2011, 2020] * 50, "year", "number"),
@@ -128,7 +134,12 @@ def test_formats() -> None:
     assert form("German dates") == "%d.%m.%Y"
     assert form("American dates") == "%m/%d/%Y"
     assert form("British dates") == "%d/%m/%Y %H:%M"
+    assert form("the month first") == "%b %d %Y"
+    assert form("times of web servers") == "%d/%b/%Y %H:%M:%S"
     assert form("times of day") == "%H:%M"
+    assert [form(case) for case in ("months", "months of four digits", "months in words")] == [
+        "%m/%y", "%m/%Y", "%b-%y",
+    ]  # fmt: skip
 
 
 def test_what_is_odd_is_said() -> None:

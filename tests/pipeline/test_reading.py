@@ -165,6 +165,27 @@ def test_lines_above(file: Callable[..., Path], above: str, columns: int) -> Non
     assert frame.shape == (20, columns)
 
 
+def test_sizes_above_rows(file: Callable[..., Path]) -> None:
+    rows = "".join(f"{i + 0.5},{i % 7}.25,{i % 3}\n" for i in range(30))
+    for sizes in ("30,2,red,green,blue\n", "30,2,red\n", "30,3\n"):
+        frame = both(file(sizes + rows))
+        assert list(frame.columns) == ["column 1", "column 2", "column 3"], sizes
+        assert frame.shape == (30, 3)
+        assert "1 line above the header left out" in notes(frame)
+        assert list(both(file(sizes + "x,y,class\n" + rows)).columns) == ["x", "y", "class"]
+    for names in ("30,31,red\n", "3,2,red\n", "30,price,red\n"):
+        assert list(both(file(names + rows)).columns) == names.strip().split(",")
+    numbers = "300,2,5\n" + "".join(f"{200 + i},{i % 4},{i}\n" for i in range(250))
+    assert len(both(file(numbers))) == 251
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\n\x1a\n"])
+def test_the_mark_that_dos_ends_a_file_with(file: Callable[..., Path], end: str) -> None:
+    frame = both(file("a,b\n" + "\n".join(f"{i},{i + 1}" for i in range(9)) + end))
+    assert frame.to_dict("list") == {"a": list(range(9)), "b": list(range(1, 10))}
+    assert frame.attrs["notes"] == []
+
+
 def test_names_in_a_remark(file: Callable[..., Path]) -> None:
     rows = "1.5 2.5 3.5\n" * 20
     assert list(both(file("# made in May\n# x y z\n" + rows)).columns) == ["x", "y", "z"]

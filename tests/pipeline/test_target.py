@@ -29,6 +29,7 @@ TASKS = {
     "negative classes": ([-1, 1] * 20, "classification", [-1, 1]),
     "codes": (["01", "02", "10"] * 20, "classification", ["01", "02", "10"]),
     "reals": (np.linspace(0, 1, 90), "regression", []),
+    "counts that trail off": ([0] * 60 + [1] * 30 + [2] * 9 + [3] * 2 + [4, 6], "regression", []),
     "counts": (np.arange(90) % 40, "regression", []),
     "money": ([f"${i},{i:03d}.50" for i in range(1, 90)], "regression", []),
     "decimal commas": ([f"{i},5" for i in range(90)], "regression", []),
@@ -83,6 +84,7 @@ def test_rows_without_a_target_are_dropped_and_said() -> None:
 
 def test_rare_classes_are_said() -> None:
     assert "1 class with a single row, such as z" in Target.fit(series(["a", "b"] * 20 + ["z"])).notes
+    assert Target.fit(series([1, 2] * 20 + [3])).classes == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

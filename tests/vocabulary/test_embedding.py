@@ -24,7 +24,7 @@ THREADS = (1, 2, 3, 7)
 def net(shape: tuple[int, ...] = (2,), dtype: str = "float32", **options: Any) -> Any:
     """A model of one input, called "words"."""
     pydl.utils.set_random_seed(3)
-    x = pydl.Input(shape, dtype, "words")
+    x = pydl.Input(shape, dtype=dtype, name="words")
     h = L.Flatten(dtype=dtype)(L.Embedding(ROWS, WIDTH, dtype=dtype, **options)(x))
     model = pydl.Model(x, L.Dense(1, dtype=dtype)(h))
     model.compile("sgd", "mse")

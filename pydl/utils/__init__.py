@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pydl._base.args import whole
 from pydl._base.random import set_seed
 from pydl._base.registry import custom_object_scope
+from pydl._engine.graph import SymbolicTensor
+from pydl.config import standardize_dtype
 from pydl.layers.base import reset_names
 
-__all__ = ["PyDataset", "clear_session", "custom_object_scope", "normalize", "set_random_seed", "to_categorical"]
+if TYPE_CHECKING:  # by __getattr__: few programs need them
+    from pydl.utils import np_utils
+    from pydl.utils.drawing import model_to_dot, plot_model
+    from pydl.utils.files import get_file
+    from pydl.utils.images import array_to_img, img_to_array, load_img, save_img
+    from pydl.utils.installing import install_as_keras
+    from pydl.utils.sequences import pad_sequences, timeseries_dataset_from_array
+    from pydl.utils.splitting import split_dataset
+
+__all__ = [
+    "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
+    "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
+    "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot", "normalize", "np_utils",
+    "pad_sequences", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object",
+    "set_random_seed", "split_dataset", "standardize_dtype", "timeseries_dataset_from_array", "to_categorical",
+]  # fmt: skip
+
+CustomObjectScope = custom_object_scope
+
+_LATER = {
+    "array_to_img": "images", "get_file": "files", "img_to_array": "images", "install_as_keras": "installing",
+    "load_img": "images",
+    "model_to_dot": "drawing", "pad_sequences": "sequences", "plot_model": "drawing", "save_img": "images",
+    "split_dataset": "splitting", "timeseries_dataset_from_array": "sequences",
+}  # fmt: skip
+
+
+_OF_FILES = (
+    "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
+    "register_keras_serializable", "serialize_keras_object",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"pydl.utils.{_LATER[name]}"), name)
+    if name in _OF_FILES:
+        return getattr(importlib.import_module("pydl.saving"), name)
+    if name == "np_utils":
+        return importlib.import_module("pydl.utils.np_utils")
+    raise AttributeError(f"module 'pydl.utils' has no attribute {name!r}")
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor: what `pydl.Input` makes and layers make of it."""
+    return isinstance(x, SymbolicTensor)
 
 
 def set_random_seed(seed: int) -> None:
@@ -130,3 +178,6 @@ class PyDataset:
 
     def on_epoch_end(self) -> None:
         """Called after each epoch."""
+
+
+Sequence = PyDataset  # its name in Keras 2

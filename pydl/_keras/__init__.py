@@ -1,0 +1,1 @@
+"""Keras's own files: their configs and weights, and what they are here."""

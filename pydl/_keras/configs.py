@@ -1,0 +1,303 @@
+"""Configs as pydl and as Keras write them: JSON values of one form made of those of the other.
+
+Both describe a layer by its class and the arguments of its constructor, so most of them pass as they are. Graphs
+differ: pydl lists calls in order, Keras notes at each layer where the inputs of its calls come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from pydl import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from pydl._base.errors import FormatError
+from pydl._base.registry import _arguments, _custom_objects
+
+Config = dict[str, Any]
+
+_MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
+_MODULES: list[tuple[str, Any]] = [
+    ("keras.layers", layers), ("keras.initializers", initializers), ("keras.regularizers", regularizers),
+    ("keras.constraints", constraints), ("keras.losses", losses), ("keras.metrics", metrics),
+    ("keras.optimizers", optimizers), ("keras.optimizers.schedules", optimizers.schedules),
+]  # fmt: skip
+_KINDS = ("Sequential", "Functional", "Model")
+_OURS = {"Arithmetic", "Quantile"}  # what Keras does not have
+# Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
+_NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
+_IDLE = {
+    "renorm_momentum",
+    "seed",
+    "name",
+    "jit_compile",
+    "run_eagerly",
+    "steps_per_execution",
+    "dtype",
+    "is_legacy_optimizer",
+}
+
+
+def refuse(what: str) -> NoReturn:
+    raise FormatError(f"{what}; save it as .safetensors, which holds all that pydl has, or change the model")
+
+
+# -- from pydl to Keras -----------------------------------------------------------------------------------------------
+def written(entry: Mapping[str, Any]) -> Config:
+    """Keras's form of `{"class_name": ..., "config": ...}`, of a layer, a model or anything that they are made of."""
+    name, config = entry["class_name"], entry["config"]
+    if name in ("Model", "Sequential"):
+        return _written_graph(config) if name == "Model" else _written_chain(config)
+    if name == "InputLayer":
+        config = {"batch_shape": [None, *config["shape"]], "dtype": config["dtype"], "name": config["name"]}
+    if name in _OURS:
+        refuse(f"Keras has no {name}")
+    module = next((where for where, ours in _MODULES if hasattr(ours, name)), None)
+    named = None if module else name
+    shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
+    return {"module": module, "class_name": name, "config": _written_values(config), "registered_name": named, **shared}
+
+
+def _written_values(config: Mapping[str, Any]) -> Config:
+    return {key: written_value(key, value) for key, value in config.items()}
+
+
+def written_value(key: str, value: Any) -> Any:
+    """Keras's form of an argument."""
+    if isinstance(value, Mapping) and "class_name" in value and "config" in value:
+        if key == "activation":
+            refuse(f"in a Keras file, activations are names, not {value['class_name']} with arguments of its own")
+        return written(value)
+    if isinstance(value, list | tuple):
+        return [written_value(key, v) for v in value]
+    return {k: written_value(k, v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _model(name: str, config: Config) -> Config:
+    return {"module": _MODELS[name], "class_name": name, "config": config, "registered_name": None}
+
+
+def _written_chain(config: Mapping[str, Any]) -> Config:
+    entries = [*([config["input"]] if config["input"] else []), *config["layers"]]
+    made: Config = {"name": config["name"], "trainable": config["trainable"], "layers": [written(e) for e in entries]}
+    if config["input"]:
+        made["build_input_shape"] = [None, *config["input"]["config"]["shape"]]
+    return _model("Sequential", made)
+
+
+def _written_graph(config: Mapping[str, Any]) -> Config:
+    shapes = {t["name"]: t for t in config["inputs"]}
+
+    def tensor(place: list[Any]) -> Config:
+        layer, call, output = (*place, 0)[:3]
+        source = shapes.get(layer, {"shape": [], "dtype": "float32"})
+        known = {"shape": [None, *source["shape"]], "dtype": source["dtype"], "keras_history": [layer, call, output]}
+        return {"class_name": "__keras_tensor__", "config": known}
+
+    entries = [
+        {**written({"class_name": "InputLayer", "config": t}), "name": t["name"], "inbound_nodes": []}
+        for t in config["inputs"]
+    ]
+    for entry in config["layers"]:
+        nodes = []
+        for i, places in enumerate(entry["calls"]):
+            training = entry.get("training", {}).get(str(i))
+            tensors: Any = [tensor(place) for place in places]
+            several = len(tensors) > 1 or (entry["class_name"] in _LISTED)
+            keywords = {} if training is None else {"training": training}
+            nodes.append({"args": [tensors if several else tensors[0]], "kwargs": keywords})
+        entries.append({**written(entry), "name": entry["config"]["name"], "inbound_nodes": nodes})
+    made = {"name": config["name"], "trainable": config["trainable"], "layers": entries}
+    made["input_layers"] = _ends([[t["name"], 0, 0] for t in config["inputs"]], config.get("input_keys"))
+    made["output_layers"] = _ends([[*place, 0][:3] for place in config["outputs"]], config.get("output_keys"))
+    return _model("Functional", made)
+
+
+_LISTED = {"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"}
+
+
+def _ends(places: list[Any], keys: Any) -> Any:
+    """The ends of a graph: under keys, in a list, or the only one."""
+    return dict(zip(keys, places, strict=True)) if keys is not None else places if len(places) > 1 else places[0]
+
+
+# -- from Keras to pydl -----------------------------------------------------------------------------------------------
+def read_model(entry: Any) -> Config:
+    """pydl's config of a model that Keras described; FormatError for anything else."""
+    if not isinstance(entry, Mapping) or entry.get("class_name") not in _KINDS:
+        raise FormatError(f"expected the config of a Keras model, got {entry!r:.80}")
+    config: Config = read(entry)["config"]
+    return config
+
+
+def read(entry: Any) -> Config:
+    """pydl's form of what Keras wrote.
+
+    Raises
+    ------
+    FormatError
+        What is no config; arguments that have no meaning here.
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
+        raise FormatError(f"expected the config of a Keras object, got {entry!r:.80}")
+    name, config = entry["class_name"], entry.get("config")
+    if name in _KINDS:
+        if isinstance(config, list):  # as early versions of Keras wrote chains
+            config = {"name": "sequential", "layers": config}
+        if not isinstance(config, Mapping):
+            raise FormatError(f"expected the config of a Keras model, got {config!r:.80}")
+        made = read_chain(config) if name == "Sequential" else read_graph(config)
+        made = {"class_name": "Sequential" if name == "Sequential" else "Model", "config": made}
+    elif not isinstance(config, Mapping):
+        raise FormatError(f"expected the config of a Keras {name}, got {config!r:.80}")
+    else:
+        made = {"class_name": name, "config": _read_arguments(name, config)}
+    shared = entry.get("shared_object_id")
+    return made if shared is None else {**made, "shared": shared}
+
+
+def read_value(value: Any) -> Any:
+    """pydl's form of an argument."""
+    if isinstance(value, Mapping) and "class_name" in value:
+        name, config = value["class_name"], value.get("config")
+        if name == "function":  # an activation or loss by its name
+            return config
+        if name == "DTypePolicy":
+            return config.get("name") if isinstance(config, Mapping) else None
+        if name == "__tuple__":
+            return [read_value(v) for v in value.get("items", [])]
+        return read(value)
+    if isinstance(value, list):
+        return [read_value(v) for v in value]
+    return {k: read_value(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
+    """The arguments that pydl's class takes; FormatError for others that would change what it does."""
+    values = {key: read_value(value) for key, value in config.items()}
+    axis = values.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:
+        values["axis"] = axis[0]
+    if name == "InputLayer":
+        shape = values.get("batch_shape") or values.get("batch_input_shape")
+        if not isinstance(shape, list):
+            raise FormatError(f"expected the batch_shape of an InputLayer, got {shape!r:.80}")
+        return {"name": values.get("name"), "dtype": values.get("dtype"), "shape": shape[1:]}
+    cls = _class(name)
+    if cls is None:
+        return values
+    known = _arguments(cls)
+    lost = [
+        k
+        for k, v in values.items()
+        if k not in known and k not in _IDLE and not any(v is n or v == n for n in _NEUTRAL)
+    ]
+    lost = [k for k in lost if k not in ("batch_input_shape", "input_length")]
+    if lost:
+        raise FormatError(
+            f"{name} {values.get('name', '')!r}: {lost[0]}={values[lost[0]]!r:.60} is Keras's; pydl's {name} lacks it"
+        )
+    return {key: value for key, value in values.items() if key in known}
+
+
+def _class(name: str) -> Any:
+    """pydl's class of this name, unless the user has given one."""
+    if name in _custom_objects.get():
+        return None
+    return next((getattr(ours, name) for _, ours in _MODULES if hasattr(ours, name)), None)
+
+
+def _layers(config: Mapping[str, Any]) -> list[Any]:
+    entries = config.get("layers")
+    if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
+        raise FormatError(f"expected the layers of a Keras model, got {entries!r:.80}")
+    return entries
+
+
+def read_chain(config: Mapping[str, Any]) -> Config:
+    """pydl's config of a Sequential."""
+    entries = [read(e) for e in _layers(config)]
+    start = entries.pop(0) if entries and entries[0]["class_name"] == "InputLayer" else None
+    if start is None:
+        first = _layers(config)[0].get("config", {}) if entries else {}
+        shape = config.get("build_input_shape") or (
+            first.get("batch_input_shape") if isinstance(first, Mapping) else None
+        )
+        if isinstance(shape, list):
+            start = {"class_name": "InputLayer", "config": {"shape": shape[1:], "name": None, "dtype": None}}
+    return {
+        "name": config.get("name"), "trainable": config.get("trainable", True), "input": start, "layers": entries,
+    }  # fmt: skip
+
+
+def read_graph(config: Mapping[str, Any]) -> Config:
+    """pydl's config of a Functional model, its calls in an order in which they can be made."""
+    inputs: list[Config] = []
+    entries: dict[str, Config] = {}
+    pending: dict[str, list[list[list[Any]]]] = {}
+    for given in _layers(config):
+        entry, name = read(given), given.get("name", given.get("config", {}).get("name"))
+        if entry["class_name"] == "InputLayer":
+            inputs.append({**entry["config"], "name": name})
+            continue
+        nodes = [_node(name, node) for node in given.get("inbound_nodes", [])]
+        training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None}
+        entries[name] = {**entry, "calls": [], **({"training": training} if training else {})}
+        pending[name] = [places for places, _ in nodes]
+    known = {(t["name"], 0) for t in inputs}
+    order: list[str] = []
+    while any(pending.values()):
+        ready = [n for n, calls in pending.items() if calls and all(tuple(p[:2]) in known for p in calls[0])]
+        if not ready:
+            raise FormatError(
+                f"expected a graph from its inputs, got layers that wait for each other: {sorted(pending)}"
+            )
+        for name in ready:
+            places = pending[name].pop(0)
+            known.add((name, len(entries[name]["calls"])))
+            entries[name]["calls"].append([p if p[2] else p[:2] for p in places])
+            order.append(name)
+    ends = {which: _read_ends(config.get(which)) for which in ("input_layers", "output_layers")}
+    by_name = {t["name"]: t for t in inputs}
+    places, input_keys = ends["input_layers"]
+    outputs, output_keys = ends["output_layers"]
+    keys = {"input_keys": input_keys, "output_keys": output_keys}
+    return {
+        "name": config.get("name"), "trainable": config.get("trainable", True),
+        **{which: found for which, found in keys.items() if found is not None},
+        "inputs": [by_name[p[0]] for p in places], "layers": list(entries.values()), "order": order,
+        "outputs": [p if p[2] else p[:2] for p in outputs],
+    }  # fmt: skip
+
+
+def _node(name: str, node: Any) -> tuple[list[list[Any]], bool | None]:
+    """Where the inputs of a call come from, and its `training`, as Keras 3 or Keras 2 wrote them."""
+    if isinstance(node, Mapping):
+        keywords = node.get("kwargs") or {}
+        places = _histories(node.get("args"))
+        other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
+    else:
+        parts = [node] if node and isinstance(node[0], str) else node
+        places = [list(part[:3]) for part in parts]
+        keywords = next((part[3] for part in parts if len(part) > 3), {})
+        other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
+    if other or not places:
+        raise FormatError(f'layer "{name}": expected calls on tensors, got arguments {other}')
+    return places, keywords.get("training")
+
+
+def _histories(value: Any) -> list[list[Any]]:
+    """The places of all tensors among some arguments."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            return [list(value["config"]["keras_history"])]
+        return [place for v in value.values() for place in _histories(v)]
+    return [place for v in value for place in _histories(v)] if isinstance(value, list) else []
+
+
+def _read_ends(ends: Any) -> tuple[list[list[Any]], list[str] | None]:
+    """The ends of a graph, and their keys if they have any."""
+    if isinstance(ends, Mapping):
+        return [list(p) for p in ends.values()], list(ends)
+    if not isinstance(ends, list) or not ends:
+        raise FormatError(f"expected the ends of a graph, got {ends!r:.80}")
+    return ([ends] if isinstance(ends[0], str) else [list(p) for p in ends]), None

@@ -1,0 +1,254 @@
+"""Weights as Keras stores them in HDF5: in the form of Keras 3 (`.keras`, `.weights.h5`) and in the older one (`.h5`).
+
+Keras 3 numbers the weights of each layer, and names layers by class and place: `layers/dense_1/vars/0`. The older form
+lists the names of layers and, at each of them, those of its weights.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from pydl._base.errors import FormatError
+from pydl._base.registry import snake_case
+from pydl._engine.variable import Variable
+from pydl.layers import Normalization
+from pydl.layers.base import Layer
+from pydl.models import configs
+
+if TYPE_CHECKING:
+    from pydl.models.model import Model
+
+Array = np.ndarray
+
+# Slots of an optimizer, by class, in the order in which Keras makes them: those of a group variable by variable.
+_SLOTS: dict[str, list[tuple[str, ...]]] = {
+    "Adadelta": [("accumulated_grad", "accumulated_delta_var")],
+    "Adagrad": [("accumulator",)],
+    "Adam": [("momentum", "velocity"), ("velocity_hat",)],
+    "AdamW": [("momentum", "velocity"), ("velocity_hat",)],
+    "RMSprop": [("velocity",), ("momentum",), ("average_gradient",)],
+    "SGD": [("momentum",)],
+}
+
+
+# -- where they are ---------------------------------------------------------------------------------------------------
+def placed(model: Model, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Layer]]:
+    """The layers of a model, models within it taken apart, each once with its group in a file of Keras 3."""
+    seen = set() if seen is None else seen
+    counts: Counter[str] = Counter()
+    for layer in model.layers:
+        stem = _kind(layer)
+        group = f"{prefix}layers/{stem}" + (f"_{counts[stem]}" if counts[stem] else "")
+        counts[stem] += 1
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if configs.kind_of(layer):
+            yield from placed(cast("Model", layer), f"{group}/", seen)
+        else:
+            yield group, layer
+
+
+def _kind(layer: Layer) -> str:
+    kind = configs.kind_of(layer)
+    return {"Sequential": "sequential", "Model": "functional"}.get(kind or "", snake_case(type(layer).__name__))
+
+
+def _variables(layer: Layer) -> list[Variable | None]:
+    """A layer's variables in Keras's order; None for a number that Keras keeps and pydl does not need."""
+    if isinstance(layer, Normalization):
+        return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
+    if layer._held_layers():
+        raise FormatError(
+            f'layer "{layer.name}" holds layers, whose places in a Keras file are not known; use .safetensors'
+        )
+    return [v for wanted in (True, False) for v in layer._variables if v.trainable == wanted]
+
+
+def _slots(model: Model) -> list[Variable] | None:
+    """The slots of a model's optimizer in Keras's order; None where that is not known."""
+    optimizer = model.optimizer
+    groups = _SLOTS.get(type(optimizer).__name__)
+    if optimizer is None or groups is None or optimizer.use_ema or optimizer.gradient_accumulation_steps:
+        return None
+    optimizer.build(model.trainable_variables)
+    found: list[Variable] = []
+    for group in groups:
+        for variable in model.trainable_variables:
+            kept = optimizer.slot_variables(variable)
+            names = {name: kept[i] for i, name in enumerate(optimizer.slots) if i in kept}
+            found += [names[name] for name in group if name in names]
+    return found
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+def write(file: Any, model: Model, *, optimizer: bool) -> None:
+    """Write the weights of a model, and the optimizer's state, in the form of Keras 3."""
+    file.create_group("vars").attrs["name"] = model.name
+    for group, layer in placed(model):
+        store = file.create_group(f"{group}/vars")
+        store.attrs["name"] = layer.name
+        for i, variable in enumerate(_variables(layer)):
+            store[str(i)] = np.zeros((), np.int32) if variable is None else variable.numpy()
+    slots = _slots(model) if optimizer else None
+    if slots is not None:
+        rate = model.optimizer.learning_rate
+        store = file.create_group("optimizer/vars")
+        store.attrs["name"] = model.optimizer.name
+        head = [np.asarray(model.optimizer.iterations, np.int32)]
+        head += [] if callable(rate) else [np.asarray(float(rate), np.float32)]
+        for i, value in enumerate([*head, *(slot.numpy() for slot in slots)]):
+            store[str(i)] = value
+
+
+def write_by_name(file: Any, model: Model) -> None:
+    """Write the weights of a model in the older form."""
+    file.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
+    for layer in model.layers:
+        store = file.create_group(layer.name)
+        variables = _flat(layer)
+        names = [f"{model.name}/{v.path}" if v else f"{model.name}/{layer.name}/count" for v in variables]
+        store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
+        for name, variable in zip(names, variables, strict=True):
+            store[name] = np.zeros((), np.int32) if variable is None else variable.numpy()
+    file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,), "S1")
+
+
+def _flat(layer: Layer) -> list[Variable | None]:
+    """All variables of a layer, or of a model as a layer: the trainable ones come first."""
+    if configs.kind_of(layer) is None:
+        return _variables(layer)
+    found = [v for _, inner in placed(cast("Model", layer)) for v in _variables(inner)]
+    return sorted(found, key=lambda v: v is None or not v.trainable)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+def load(file: Any, model: Model, *, optimizer: bool = False, skip_mismatch: bool = False) -> None:
+    """Read weights, and the optimizer's state, in either form; nothing is changed unless all of them fit.
+
+    `skip_mismatch`: layers that do not fit stay as they are, with a warning that names them.
+    """
+    file = file.get("model_weights", file)
+    layers = _by_name(file, model) if "layer_names" in file.attrs else _by_place(file, model)
+    pairs: list[tuple[Variable, Array]] = []
+    skipped = []
+    for layer, variables, arrays in layers:
+        try:
+            pairs += _fitted(layer.name, variables, arrays)
+        except FormatError:
+            if not skip_mismatch:
+                raise
+            skipped.append(layer.name)
+    state = _optimizer_state(file, model) if optimizer else None
+    for variable, array in pairs:
+        variable.assign(array)
+    for _, layer in placed(model):
+        if isinstance(layer, Normalization) and layer._rest is not None and layer.name not in skipped:
+            layer._rest.assign(np.zeros(layer._rest.shape))
+    if skipped:
+        warnings.warn(f"left as they were, as the file has nothing that fits: {', '.join(skipped)}", stacklevel=4)
+    if state is not None:
+        state()
+
+
+Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
+
+
+def _by_place(file: Any, model: Model) -> Found:
+    for group, layer in placed(model):
+        store = _group(file, f"{group}/vars")
+        yield layer, _variables(layer), [_dataset(store, str(i)) for i in range(len(store))]
+
+
+def _by_name(file: Any, model: Model) -> Found:
+    stored = [(name, _listed(_group(file, name), "weight_names")) for name in _listed(file, "layer_names")]
+    stored = [(name, names) for name, names in stored if names]
+    wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer))]
+    named = dict(stored)
+    if {layer.name for layer, _ in wanted} != set(named):
+        if len(stored) != len(wanted):
+            raise FormatError(f"expected weights of {len(wanted)} layers, got those of {len(stored)}")
+        named = {layer.name: names for (layer, _), (_, names) in zip(wanted, stored, strict=True)}
+    places = {layer.name: name for (layer, _), (name, _) in zip(wanted, stored, strict=True)}
+    for layer, variables in wanted:
+        group = _group(file, layer.name if layer.name in file else places[layer.name])
+        yield layer, variables, [_dataset(group, name) for name in named[layer.name]]
+
+
+def _fitted(name: str, variables: Sequence[Variable | None], arrays: list[Any]) -> list[tuple[Variable, Array]]:
+    if len(arrays) != len(variables):
+        raise FormatError(f'layer "{name}": expected {len(variables)} weights, got {len(arrays)}')
+    pairs = []
+    for variable, array in zip(variables, arrays, strict=True):
+        if variable is None:
+            continue
+        if array.shape != variable.shape or array.dtype.kind not in "fiu":
+            raise FormatError(
+                f'layer "{name}": expected numbers of shape {variable.shape} for {variable.name}, got '
+                f"{array.dtype} of shape {array.shape}"
+            )
+        pairs.append((variable, array[...]))
+    return pairs
+
+
+def _optimizer_state(file: Any, model: Model) -> Callable[[], None] | None:
+    """What restores the optimizer, if the file has a state that fits it; else a warning."""
+    slots = _slots(model)
+    if "optimizer/vars" not in file:
+        return None
+    store = _group(file, "optimizer/vars")
+    rated = not callable(model.optimizer.learning_rate)
+    arrays = [_dataset(store, str(i)) for i in range(len(store))]
+    head, rest = arrays[: 1 + rated], arrays[1 + rated :]
+    if slots is None or [a.shape for a in rest] != [s.shape for s in slots]:
+        warnings.warn("the optimizer starts anew: the file has no state that fits it", stacklevel=5)
+        return None
+
+    def restore() -> None:
+        model.optimizer.iterations = int(head[0][()])
+        if rated:
+            model.optimizer.learning_rate = float(head[1][()])
+        for slot, array in zip(slots, values, strict=True):
+            slot.assign(array)
+
+    values = [a[...] for a in rest]
+    return restore
+
+
+def _group(file: Any, name: str) -> Any:
+    found = _own(file, name)
+    if not hasattr(found, "keys"):
+        raise FormatError(f"expected the group {name!r} in the file, got none")
+    return found
+
+
+def _dataset(group: Any, name: str) -> Any:
+    """An array that lies in this very file."""
+    found = _own(group, name)
+    if not hasattr(found, "dtype") or found.external or found.is_virtual:
+        raise FormatError(f"expected the array {name!r} in {group.name}, got none")
+    return found
+
+
+def _own(group: Any, name: str) -> Any:
+    """What is under a path, if no link on the way leads elsewhere: a file might name others by links."""
+    import h5py
+
+    for part in name.split("/"):
+        if part not in group or not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise FormatError(f"expected {name!r} in the file, got no {part!r} in {group.name}")
+        group = group[part]
+    return group
+
+
+def _listed(group: Any, name: str) -> list[str]:
+    """A list of names, which is in parts where it is long."""
+    parts = [group.attrs[name]] if name in group.attrs else []
+    while f"{name}{len(parts)}" in group.attrs:
+        parts.append(group.attrs[f"{name}{len(parts)}"])
+    return [n.decode() if isinstance(n, bytes) else str(n) for part in parts for n in part]

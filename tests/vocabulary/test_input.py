@@ -1,0 +1,88 @@
+"""What an Input may be given, and what a model says of its shapes before and after it is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+
+L = pydl.layers
+X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("made", "shape"),
+    [
+        (lambda: pydl.Input((8,)), (None, 8)),
+        (lambda: pydl.Input(8), (None, 8)),
+        (lambda: pydl.Input(shape=(4, None)), (None, 4, None)),
+        (lambda: pydl.Input((8,), batch_size=5), (None, 8)),
+        (lambda: pydl.Input(batch_shape=(None, 8)), (None, 8)),
+        (lambda: pydl.Input(batch_shape=(32, 2, 3)), (None, 2, 3)),
+        (lambda: L.InputLayer(input_shape=(8,)).tensor(), (None, 8)),
+        (lambda: L.InputLayer(batch_shape=(7, 8)).tensor(), (None, 8)),
+    ],
+)
+def test_shapes_of_inputs(made: Any, shape: Any) -> None:
+    assert made().shape == shape
+
+
+@pytest.mark.parametrize(
+    ("made", "error", "told"),
+    [
+        (pydl.Input, ValueError, "either shape"),
+        (lambda: pydl.Input((3,), batch_shape=(None, 3)), ValueError, "either shape"),
+        (lambda: pydl.Input((3,), batch_size=0), ValueError, "batch_size"),
+        (lambda: pydl.Input("3"), TypeError, "shape must be a tuple"),
+        (lambda: L.Dense(2, input_shape=(3,), batch_input_shape=(None, 3)), TypeError, "not both"),
+    ],
+)
+def test_inputs_that_cannot_be(made: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        made()
+
+
+def test_a_first_layer_may_say_the_shape_with_its_batch() -> None:
+    model = pydl.Sequential([L.Dense(2, batch_input_shape=(None, 3)), L.Dense(1)])
+    assert (model.input_shape, model.output_shape) == ((None, 3), (None, 1))
+
+
+def test_an_input_is_made_anew_from_its_config() -> None:
+    layer = L.InputLayer(batch_shape=(2, None, 3), name="steps")
+    again = L.deserialize(L.serialize(layer))
+    assert (again.name, again.tensor().shape) == ("steps", (None, None, 3))
+
+
+def test_output_shapes() -> None:
+    a, b = pydl.Input((3,), name="a"), pydl.Input((3,), name="b")
+    model = pydl.Model([a, b], [L.Dense(1)(L.Add()([a, b])), L.Reshape((3, 1))(a)])
+    assert model.input_shape == [(None, 3), (None, 3)]
+    assert model.output_shape == [(None, 1), (None, 3, 1)]
+    assert pydl.Model(a, L.Dense(2)(a)).output_shape == (None, 2)
+
+
+def test_a_chain_without_an_input_is_built_by_its_first_data() -> None:
+    model = pydl.Sequential([L.Dense(2), L.Dense(1)], name="late")
+    told: list[str] = []
+    assert (model.built, model.weights, model.layers[0].weights) == (False, [], [])
+    model.summary(print_fn=told.append)
+    assert model(X).shape == (4, 1)
+    model.summary(print_fn=told.append)
+    assert [v.shape for v in model.weights] == [(3, 2), (2,), (2, 1), (1,)]
+    before, after = (text.splitlines() for text in told)
+    assert before[3].split() == ["dense", "Dense", "?", "not", "built"] or "not built" in before[3]
+    assert before[-1].startswith("parameters: 0 ")
+    assert "(None, 2)" in "\n".join(after)
+    assert after[-1].startswith("parameters: 11 ")
+
+
+def test_weights_of_a_frozen_layer_are_not_trainable() -> None:
+    layer = L.BatchNormalization()
+    layer.build((None, 3))
+    assert [v.name for v in layer.non_trainable_weights] == ["moving_mean", "moving_variance"]
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    assert layer.non_trainable_variables == layer.weights
