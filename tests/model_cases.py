@@ -108,7 +108,7 @@ class Scale(L.Layer):
         return dy * self.factor.numpy()
 
 
-class Subtract(L.Layer):
+class LessSine(L.Layer):
     """Two inputs, two gradients."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -231,7 +231,7 @@ def custom_layers() -> tuple[Any, Any]:
     x = pydl.Input((3, 4))
     scale = Scale()
     h = scale(L.Dense(4, "tanh")(scale(x)))
-    return x, Noisy()(L.Dense(2)(Subtract()([h, L.Dense(4)(h)])))
+    return x, Noisy()(L.Dense(2)(LessSine()([h, L.Dense(4)(h)])))
 
 
 def towers_of_different_rank() -> tuple[Any, Any]:
@@ -466,6 +466,20 @@ CASES: dict[str, Callable[[], Case]] = {
             "EinsumDense over steps": lambda: L.EinsumDense("abc,bd->adc", (3, None), bias_axes="dc"),
             "EinsumDense of the rest": lambda: L.EinsumDense("...x,xyz->...yz", (2, 3), "softmax"),
         }.items()
+    },
+    **{
+        f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
+        for name, make, shape in (
+            ("Cropping1D", lambda: L.Cropping1D((1, 2)), (5, 2)),
+            ("Cropping2D", lambda: L.Cropping2D(((1, 0), (0, 2))), (3, 4, 2)),
+            ("Cropping3D", lambda: L.Cropping3D(1, "channels_first"), (2, 3, 4, 3)),
+            ("ZeroPadding1D", lambda: L.ZeroPadding1D((0, 2)), (2, 3)),
+            ("ZeroPadding2D", lambda: L.ZeroPadding2D((1, 2), "channels_first"), (2, 3, 2)),
+            ("ZeroPadding3D", L.ZeroPadding3D, (1, 2, 1, 2)),
+            ("UpSampling1D", lambda: L.UpSampling1D(3), (2, 4)),
+            ("UpSampling2D", lambda: L.UpSampling2D((1, 2)), (2, 3, 4)),
+            ("UpSampling3D", lambda: L.UpSampling3D(2, "channels_first"), (2, 2, 2, 2)),
+        )
     },
     "repeated": chain(dense(5), lambda: L.RepeatVector(3), dense(2)),
     "einsum with a softmax last": chain(

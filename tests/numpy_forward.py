@@ -52,6 +52,13 @@ def dotted(layer: Any, a: Array, b: Array) -> Array:
     return np.stack(rows).reshape(len(a), *(rows[0].shape or (1,)))
 
 
+def edges(layer: Any, given: Any) -> list[tuple[int, int]]:
+    """What is cut off, or added, at the ends of all axes."""
+    pairs = [given] if isinstance(given[0], int) else list(given)
+    first = layer.data_format == "channels_first"
+    return [(0, 0), (0, 0), *pairs] if first else [(0, 0), *pairs, (0, 0)]
+
+
 def merged(layer: Any, xs: list[Array]) -> Array:
     rank = max(x.ndim for x in xs)
     shown = np.broadcast_arrays(*(x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs))
@@ -102,6 +109,16 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return x.reshape(len(x), *layer.target_shape)
         case L.Dropout() | L.GaussianDropout() | L.GaussianNoise() | L.Identity():
             return x
+        case L.Cropping1D() | L.Cropping2D() | L.Cropping3D():
+            ends = zip(x.shape, edges(layer, layer.cropping), strict=True)
+            return x[tuple(slice(a, size - b) for size, (a, b) in ends)]
+        case L.ZeroPadding1D() | L.ZeroPadding2D() | L.ZeroPadding3D():
+            return np.pad(x, edges(layer, layer.padding))
+        case L.UpSampling1D():
+            return np.kron(x, np.ones((1, layer.size, 1)))
+        case L.UpSampling2D() | L.UpSampling3D():
+            ones = (1, *layer.size, 1) if layer.data_format == "channels_last" else (1, 1, *layer.size)
+            return np.kron(x, np.ones(ones))
         case L.RepeatVector():
             return np.stack([x] * layer.n, axis=1)
         case L.Permute():

@@ -246,8 +246,9 @@ class Softmax(Layer):
         self._axes = axes
         self.activation = Activation("softmax")
 
-    def __call__(self, inputs: Any, mask: Any = None, *, training: bool | None = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: Any, *others: Any, mask: Any = None, training: Any = None) -> Any:
         """Connect the layer to symbolic tensors, or apply it to arrays; see Notes for the mask."""
+        mask = others[0] if others else mask
         if mask is None:
             return super().__call__(inputs, training=training)
         shape, of_mask = np.shape(inputs) if not is_symbolic(inputs) else inputs.shape, np.shape(mask)

@@ -51,8 +51,9 @@ class CategoryEncoding(HostLayer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return encoded_shape(tuple(input_shape), self.output_mode, self.num_tokens)
 
-    def __call__(self, inputs: Any, count_weights: Any = None, *, training: bool | None = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: Any, *others: Any, count_weights: Any = None, training: Any = None) -> Any:
         """Connect the layer to a symbolic tensor, or apply it to codes; see Notes for the weights."""
+        count_weights = others[0] if others else count_weights
         if count_weights is None:
             return super().__call__(inputs, training=training)
         if self.output_mode != "count" or is_symbolic(inputs):

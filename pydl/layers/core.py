@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl import activations
-from pydl._base.args import optional_whole, real, whole
+from pydl._base.args import one_of, optional_whole, real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.facts import rowwise
 from pydl._engine.graph import Shape, SymbolicTensor
@@ -83,9 +83,9 @@ class Noise(Layer):
     """
 
     supports_masking = True
-    only_in_training = True
     rate: float
     seed: int | None = None
+    only_in_training = True
 
     def _rate(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
@@ -229,7 +229,19 @@ class View(Layer):
 
 
 class Flatten(View):
-    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape."""
+    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape.
+
+    Parameters
+    ----------
+    data_format : {"channels_last"}, optional
+        For "channels_first", put a `Permute` in front.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = one_of("Flatten", "data_format", data_format or "channels_last", ("channels_last",))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], _elements(self, input_shape))

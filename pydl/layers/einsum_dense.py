@@ -136,7 +136,7 @@ class EinsumDense(Layer):
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         y: Tensor = super().emit_forward(b, *x)
-        if self.activation.kernel is None:
+        if self.activation.kernel is None and self.activation.function is None:
             return y
         out = b.activate(y, self.activation)
         b.notes[id(out.value), id(self)] = y

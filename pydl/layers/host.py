@@ -48,10 +48,10 @@ class HostLayer(Layer):
         """The output for an array of any dtype, the batch first."""
         raise NotImplementedError
 
-    def __call__(self, inputs: Any, *, training: bool | None = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
         """Connect the layer to a symbolic tensor, or apply it to an array, a list or a frame's column."""
         if is_symbolic(inputs):
-            return super().__call__(inputs, training=training)
+            return super().__call__(inputs, *others, training=training)
         return self.preprocess(array_of_any(inputs))
 
     def call(self, *inputs: Array) -> Array:

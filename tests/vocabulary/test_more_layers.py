@@ -37,8 +37,6 @@ def test_a_layer_as_the_activation_of_another() -> None:
     assert activations.get(L.Activation("tanh")) == activations.get("tanh")
     with pytest.raises(ValueError, match="put it behind"):
         L.Dense(3, activation=L.ReLU(threshold=1.0))
-    with pytest.raises(TypeError, match="activation"):
-        L.Dense(3, activation=L.Dense(3, "relu"))
 
 
 def test_the_old_name_of_a_slope() -> None:
@@ -237,6 +235,11 @@ def test_unit_normalization_leaves_zero_alone() -> None:
         (lambda: L.PReLU(shared_axes=[2]), (2, 6), "no axis 2"),
         (lambda: L.Permute((1, 3)), (2, 6, 3), "each of 1 to 2"),
         (lambda: L.Permute((1, 2)), (2, 6), "2 axes"),
+        (lambda: L.Cropping1D((2, 4)), (2, 6, 3), "more positions"),
+        (lambda: L.Cropping2D((1,)), (2, 6, 3, 1), "cropping must be"),
+        (lambda: L.ZeroPadding1D((1, 2, 3)), (2, 6, 3), "padding must be"),
+        (lambda: L.ZeroPadding2D(1), (2, 6, 3), "rank 4"),
+        (lambda: L.UpSampling2D(2, interpolation="bilinear"), (2, 6, 3, 1), "interpolation"),
         (lambda: L.RepeatVector(2), (2, 6, 3), "features"),
         (lambda: L.RepeatVector(0), (2, 6), "n must be"),
         (lambda: L.EinsumDense("ab,bc->cd", 3), (2, 6), "EinsumDense"),
@@ -247,4 +250,4 @@ def test_unit_normalization_leaves_zero_alone() -> None:
 )
 def test_what_is_refused(layer: Any, shape: tuple[int, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        layer()(np.ones(shape))
+        layer()(pydl.Input(shape[1:]))

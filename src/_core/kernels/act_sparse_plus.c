@@ -1,4 +1,4 @@
-/* sparse_plus: y = 0 where x <= -1, ((x + 1) / 2)^2 up to 1, x beyond;  dx = 0 where y = 0, dy sqrt(y) up to 1, dy beyond.
+/* sparse_plus: y = 0 where x <= -1, ((x + 1) / 2)^2 up to 1, x beyond;  dx = dy sqrt(min(y, 1)).
  * x y dy dx [B][O]; backward reads y; in place allowed; overwrites. Error: 2 ulp of (x + 1)^2 rounded; 2 ulp. */
 #include "kernel.h"
 

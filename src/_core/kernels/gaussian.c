@@ -2,9 +2,9 @@
  * pass is the same with dy for x.  x y [B][O]; y may be x; overwrites.
  *
  * Box and Muller (1958): in each group of 64 elements of the whole batch, elements k and k + 32 are r cos(t) and
- * r sin(t), r = sqrt(-2 log(u)), of words k and k + 32 (rng.h): u is the upper 24 bits of the first one, plus one, times
- * 2^-24; of the second, the upper 2 bits are a quadrant and the next 24 a place in it. All of that is exact in float, so
- * z is the same in float and double up to rounding. |z| <= 5.77. Error: 8 eps (1 + |z|) of z. */
+ * r sin(t), r = sqrt(-2 log(u)), of words k and k + 32 (rng.h): u is the upper 24 bits of the first one, plus one,
+ * times 2^-24; of the second, the upper 2 bits are a quadrant and the next 24 a place in it. All of that is exact in
+ * float, so z is the same in float and double up to rounding. |z| <= 5.77. Error: 8 eps (1 + |z|) of z. */
 #include "kernel.h"
 #include "vmath.h"
 #include "../rng.h"

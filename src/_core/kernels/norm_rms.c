@@ -1,6 +1,7 @@
 /* RMS normalization: y = gamma x rstd of each row, rstd = 1 / sqrt(mean(x^2) + eps) (Zhang and Sennrich 2019).
  * With g = gamma dy and x^ = x rstd: dx = rstd (g - x^ mean(g x^)); dgamma by ln_grad, with the mean of 0 written here.
- * x y dy dx [B][O], gamma [O] or NULL (beta too: 0), mean mean_low rstd [B]; y may be x, dx may be dy. Sums in double. */
+ * x y dy dx [B][O], gamma [O] or NULL (beta too: 0), mean mean_low rstd [B]; y may be x, dx may be dy. Sums in
+ * double. */
 #include "reduce.h"
 
 PD_KERNEL(rms_fwd) {
