@@ -45,7 +45,9 @@ def test_get_takes_none_names_classes_instances_and_configs(table):
 def test_every_class_survives_the_way_through_json(table):
     module, _, _, _ = table
     for cls in module._registry.classes.values():
-        if cls in (metrics.MeanMetricWrapper, FunctionLoss) or issubclass(cls, FromFunction):  # made from functions, see below
+        if cls in (metrics.MeanMetricWrapper, FunctionLoss) or issubclass(
+            cls, FromFunction
+        ):  # made from functions, see below
             continue
         instance = module.get(cls.__name__)
         config = json.loads(json.dumps(serialize(instance)))
