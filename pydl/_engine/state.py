@@ -21,6 +21,8 @@ class StateVariable(Variable):
     name : str
     """
 
+    buffer: Any = None
+
     def __init__(self, value: Any, dtype: str, name: str) -> None:
         real = dtype.startswith(("float", "bfloat"))
         self._value = np.array(value, dtype=np.float64 if real else dtype)
@@ -36,6 +38,10 @@ class StateVariable(Variable):
 
     def numpy(self) -> np.ndarray:
         return self._value.copy()
+
+    def unpack(self, buffer: Any) -> np.ndarray:
+        """The value, whatever the buffer: there is none. Nobody writes to it, as `assign` puts another in its place."""
+        return self._value
 
     def assign(self, value: Any) -> Self:  # type: ignore[override]  # as Keras's does
         """Set the value.

@@ -85,6 +85,30 @@ def test_a_metric_of_ones_own_in_a_model():
     assert all(type(value) is float for value in history["share_1"])
 
 
+class WithOps(metrics.Metric):
+    """As Keras programs write them, with the library's operations."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.errors = self.add_variable(shape=(3,), initializer="zeros", name="errors")
+        self.rows = self.add_variable(shape=(), initializer="zeros", name="rows")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        ops = pydl.ops
+        t = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
+        self.errors.assign(self.errors + ops.sum(ops.square(t - y_pred), axis=0))
+        self.rows.assign_add(ops.shape(t)[0])
+
+    def result(self) -> Any:
+        return pydl.ops.sqrt(pydl.ops.mean(self.errors) / self.rows)
+
+
+def test_a_metric_written_with_operations():
+    net = model(WithOps(name="rmse"))
+    logs = net.evaluate(X, Y, batch_size=20, return_dict=True, verbose=0)
+    assert logs["rmse"] == pytest.approx(np.sqrt(((net.predict(X) - Y) ** 2).mean()), rel=1e-5)
+
+
 class Simple(metrics.Metric):
     """Takes no weights, and keeps its argument by another name."""
 
