@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,10 @@ class Part:
             self.frame.iloc[places], {name: a[places] for name, a in self.inputs.items()}, self.y[places],
             None if self.weights is None else self.weights[places],
         )  # fmt: skip
+
+    def with_inputs(self, inputs: dict[str, Array]) -> Part:
+        """The same rows, prepared in another way."""
+        return replace(self, inputs=inputs)
 
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""
