@@ -32,6 +32,11 @@ class LiveNumber(NDArrayOperatorsMixin):
         """The number as it is now."""
         return np.float64(float(self))
 
+    @property
+    def value(self) -> float:
+        """The number as it is now."""
+        return float(self)
+
     def as_config(self) -> float:
         """The number in a config."""
         return float(self)
