@@ -26,6 +26,7 @@ from pydl._base.missing import explain, missing
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
+from pydl.variable import Variable
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree, wrappers
@@ -40,7 +41,7 @@ __version__: str
 
 __all__ = [
     "FormatError", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-    "Sequential", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
+    "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
     "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing",
     "random", "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip

@@ -18,15 +18,16 @@ from pydl._base.arrays import float_array, sizes
 from pydl._base.registry import custom_object, unknown_name
 from pydl._engine.facts import activations, reads_input, rowwise, run_op
 from pydl._engine.operators import Operators
-from pydl._engine.tape import Tape, differentiable
+from pydl._engine.tape import differentiable, gradient_of
 
 __all__ = [
-    "Activation", "deserialize", "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear",
-    "log_softmax", "mish", "relu", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign",
-    "squareplus", "swish", "tanh",
+    "Activation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu",
+    "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
-_ALIASES = {"swish": "silu"}
+_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 class Activation:
@@ -91,12 +92,7 @@ class FunctionActivation(Activation):
 
     def slope(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """The gradient of the input, from that of the output."""
-        tape = Tape()
-        start = tape.watch(x)
-        with tape.running():
-            y = self.function(start)
-        tape.take_back([y], [dy])
-        return np.zeros_like(x) if start.gradient is None else start.gradient
+        return gradient_of(self.function, x, dy)
 
 
 def _apply(activation: Activation, x: Any, axis: int = -1) -> Any:
@@ -232,6 +228,79 @@ def squareplus(x: Any, b: float = 4) -> np.ndarray:
     return _apply(Activation("squareplus", b), x)
 
 
+def relu6(x: Any) -> np.ndarray:
+    """min(max(x, 0), 6)."""
+    return _apply(Activation("relu6", 6.0), x)
+
+
+def celu(x: Any, alpha: float = 1.0) -> np.ndarray:
+    """x where x > 0, else alpha * (exp(x / alpha) - 1): elu with a slope of 1 at 0. Barron 2017."""
+    return _apply(Activation("celu", alpha), x)
+
+
+def hard_tanh(x: Any) -> np.ndarray:
+    """clip(x, -1, 1)."""
+    return _apply(Activation("hard_tanh"), x)
+
+
+def hard_silu(x: Any) -> np.ndarray:
+    """x * hard_sigmoid(x), also called hard_swish. Howard et al. 2019."""
+    return _apply(Activation("hard_silu"), x)
+
+
+hard_swish = hard_silu
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
+    """x where |x| > threshold, else 0."""
+    return _apply(Activation("hard_shrink", threshold), x)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> np.ndarray:
+    """sign(x) * max(|x| - threshold, 0)."""
+    return _apply(Activation("soft_shrink", threshold), x)
+
+
+def tanh_shrink(x: Any) -> np.ndarray:
+    """x - tanh(x)."""
+    return _apply(Activation("tanh_shrink"), x)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
+    """x where x > threshold, else default_value."""
+    x = float_array("threshold", "x", x)
+    return np.where((x > threshold) | np.isnan(x), x, x.dtype.type(default_value))
+
+
+def log_sigmoid(x: Any) -> np.ndarray:
+    """log(sigmoid(x))."""
+    return _apply(Activation("log_sigmoid"), x)
+
+
+def sparse_plus(x: Any) -> np.ndarray:
+    """0 where x <= -1, (x + 1)^2 / 4 up to 1, x beyond."""
+    return _apply(Activation("sparse_plus"), x)
+
+
+def sparse_sigmoid(x: Any) -> np.ndarray:
+    """clip((x + 1) / 2, 0, 1)."""
+    return _apply(Activation("sparse_sigmoid"), x)
+
+
+def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
+    """The nearest probabilities to x along `axis`: max(x - t, 0), summing to 1. Martins and Astudillo 2016."""
+    return _apply(Activation("sparsemax"), x, axis)
+
+
+def glu(x: Any, axis: int = -1) -> np.ndarray:
+    """a * sigmoid(b), a and b the halves of x along `axis`, whose size must be even. Dauphin et al. 2017."""
+    x = float_array("glu", "x", x)
+    if x.ndim == 0 or x.shape[axis] % 2:
+        raise ValueError(f"glu: expected an even size along axis {axis}, got an array of shape {x.shape}")
+    a, b = np.split(x, 2, axis=axis)
+    return np.asarray(a * sigmoid(b))
+
+
 def softmax(x: Any, axis: int = -1) -> np.ndarray:
     """exp(x) / sum(exp(x)) along `axis`."""
     return _apply(Activation("softmax"), x, axis)
@@ -251,7 +320,8 @@ def _parameters() -> dict[str, float]:
 def get(identifier: Any) -> Activation:
     """What a layer needs of an activation, from its name, one of this module's functions, a config or an `Activation`.
 
-    None is "linear". A function of your own has to be written with `pydl.ops` and operators, which give its gradient.
+    None is "linear"; a layer such as `LeakyReLU(0.1)` stands for what it computes. A function of your own has to be
+    written with `pydl.ops` and operators, which give its gradient.
 
     Raises
     ------
@@ -266,6 +336,9 @@ def get(identifier: Any) -> Activation:
         return Activation("linear")
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
+    of_layer = getattr(identifier, "as_activation", None)
+    if isinstance(of_layer, Activation):
+        return of_layer
     name = getattr(identifier, "__name__", None)
     if name in _parameters() and globals().get(name) is identifier:
         identifier = name
@@ -282,8 +355,9 @@ def get(identifier: Any) -> Activation:
     return Activation(name, _parameters()[name])
 
 
-def serialize(activation: Activation) -> str | dict[str, Any]:
+def serialize(activation: Any) -> str | dict[str, Any]:
     """The activation's name, or with a parameter of its own `{"class_name": name, "config": {"alpha": alpha}}`."""
+    activation = get(activation)
     if activation.function is not None:
         if activation.name == "<lambda>" or not hasattr(activation.function, "__name__"):
             raise TypeError(

@@ -8,27 +8,30 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real, whole
-from pydl._base.registry import Configurable, Registry, serialize
+from pydl._base.registry import Configurable, FromFunction, Registry, serialize
 from pydl.config import epsilon
 
-__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]
+__all__ = [
+    "Constraint", "FunctionConstraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
+    "maxnorm", "min_max_norm", "minmaxnorm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
+]  # fmt: skip
 
 Axis = int | Sequence[int]
 
 
 class Constraint(Configurable):
-    """Base class; a user's own constraint overrides `__call__`."""
+    """Base class, which leaves weights as they are; a user's own constraint overrides `__call__`."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         """The projection of the weight `w`, in the layout users see, as a new array of the same shape."""
-        raise NotImplementedError(f"{type(self).__name__} must implement __call__(w)")
+        return np.array(w)
 
 
 class NonNeg(Constraint):
     """max(w, 0); NaN stays NaN."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
-        return np.maximum(w, 0)
+        return np.maximum(np.asarray(w), 0)
 
 
 class _NormConstraint(Constraint):
@@ -108,17 +111,36 @@ class MinMaxNorm(_NormConstraint):
         return self.rate * np.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
 
 
+class FunctionConstraint(FromFunction, Constraint):
+    """What a user's own ``function(w)`` returns; what `get` makes of a function."""
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        return np.asarray(self.function(w))
+
+
+max_norm = maxnorm = MaxNorm
+min_max_norm = minmaxnorm = MinMaxNorm
+non_neg = nonneg = NonNeg
+unit_norm = unitnorm = UnitNorm
+
+
 def _axis(owner: str, axis: Axis) -> int | tuple[int, ...]:
     if isinstance(axis, Sequence):
         return tuple(whole(owner, "axis", a, at_least=-32) for a in axis)
     return whole(owner, "axis", axis, at_least=-32)
 
 
-_registry = Registry("constraint", Constraint, [MaxNorm, NonNeg, UnitNorm, MinMaxNorm])
+_registry = Registry(
+    "constraint",
+    Constraint,
+    [MaxNorm, NonNeg, UnitNorm, MinMaxNorm],
+    {"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm, "minmaxnorm": MinMaxNorm},
+    of_function=FunctionConstraint,
+)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint | None:
-    """A constraint from its name ("max_norm"), class, instance or config; None stays None.
+    """A constraint from its name ("max_norm"), class, instance, function or config; None stays None.
 
     Raises
     ------

@@ -8,20 +8,23 @@ made; one instance gives the same values on every call for the same shape, as in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl._base.args import one_of, real, shape_of, whole
 from pydl._base.random import generator, next_seed
-from pydl._base.registry import Configurable, Registry, serialize
+from pydl._base.registry import Configurable, FromFunction, Registry, serialize
 from pydl.config import standardize_dtype
 
 __all__ = [
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer", "LecunNormal",
-    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomInitializer", "RandomNormal", "RandomUniform",
-    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "deserialize", "get", "serialize",
+    "Constant", "FunctionInitializer", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
+    "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer",
+    "RandomInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans",
+    "constant", "deserialize", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
+    "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize",
+    "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
 
 # Standard deviation of a standard normal variable cut at +-2: sqrt(1 - 4 pdf(2) / (2 cdf(2) - 1)).
@@ -182,6 +185,8 @@ class RandomUniform(RandomInitializer):
 class VarianceScaling(RandomInitializer):
     """Zero mean and variance `scale / n`, n being the fan of the shape (see `compute_fans`).
 
+    `input_axes` and `output_axes`, of this and of its subclasses, are as for `compute_fans`.
+
     Parameters
     ----------
     scale : float, default 1.0
@@ -200,16 +205,20 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(seed)
         owner = type(self).__name__
+        self.input_axes = _axes(owner, "input_axes", input_axes)
+        self.output_axes = _axes(owner, "output_axes", output_axes)
         self.scale = real(owner, "scale", scale, above=0)
         self.mode = one_of(owner, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         choices = ("truncated_normal", "untruncated_normal", "uniform")
         self.distribution = one_of(owner, "distribution", distribution, choices)
 
     def values(self, shape: tuple[int, ...]) -> np.ndarray:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1.0, fan))
         if self.distribution == "truncated_normal":
@@ -223,43 +232,73 @@ class VarianceScaling(RandomInitializer):
 class GlorotUniform(VarianceScaling):
     """Uniform on +-sqrt(6 / (fan_in + fan_out)). Glorot and Bengio 2010."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 class GlorotNormal(VarianceScaling):
     """Truncated normal of variance 2 / (fan_in + fan_out). Glorot and Bengio 2010."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 class HeUniform(VarianceScaling):
     """Uniform on +-sqrt(6 / fan_in). He et al. 2015."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class HeNormal(VarianceScaling):
     """Truncated normal of variance 2 / fan_in. He et al. 2015."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class LecunUniform(VarianceScaling):
     """Uniform on +-sqrt(3 / fan_in). LeCun et al. 1998."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class LecunNormal(VarianceScaling):
     """Truncated normal of variance 1 / fan_in. LeCun et al. 1998."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class Orthogonal(RandomInitializer):
@@ -292,15 +331,50 @@ class Orthogonal(RandomInitializer):
         return self.gain * (q.T if rows < columns else q).reshape(shape)
 
 
-OrthogonalInitializer = Orthogonal
+class FunctionInitializer(FromFunction, Initializer):
+    """What a user's own ``function(shape, dtype=None)`` returns; what `get` makes of a function.
+
+    Raises
+    ------
+    ValueError
+        When called: the function returns another shape.
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+        shape, dtype = shape_of("FunctionInitializer", shape), standardize_dtype(dtype)
+        values = np.asarray(self.function(shape, dtype=dtype))
+        if values.shape != shape:
+            raise ValueError(f"initializer {self.function!r}: expected values of shape {shape}, got {values.shape}")
+        return np.ascontiguousarray(values, dtype=dtype)
 
 
-def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight of `shape`: its last two axes are inputs and outputs, others a receptive field."""
+IdentityInitializer = identity = Identity
+OrthogonalInitializer = orthogonal = Orthogonal
+constant, ones, zeros = Constant, Ones, Zeros
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
+
+
+def compute_fans(
+    shape: tuple[int, ...], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of `shape`: its last two axes are inputs and outputs, others a receptive field.
+
+    Where both `input_axes` and `output_axes` are given, they are the products of the sizes of those.
+    """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])
     return shape[-2] * field, shape[-1] * field
+
+
+def _axes(owner: str, name: str, axes: Sequence[int] | None) -> list[int] | None:
+    return None if axes is None else [whole(owner, name, axis, at_least=-32) for axis in axes]
 
 
 def _truncated_standard_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -319,12 +393,14 @@ _registry = Registry(
     [Zeros, Ones, Constant, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
      GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal],
     {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform,
-     "OrthogonalInitializer": Orthogonal, "orthogonal_initializer": Orthogonal},
+     "OrthogonalInitializer": Orthogonal, "orthogonal_initializer": Orthogonal, "IdentityInitializer": Identity,
+     "identity_initializer": Identity},
+    of_function=FunctionInitializer,
 )  # fmt: skip
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer | None:
-    """An initializer from its name ("he_normal"), class, instance or config; None stays None.
+    """An initializer from its name ("he_normal"), class, instance, array, function or config; None stays None.
 
     Raises
     ------
@@ -333,6 +409,8 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Ini
     TypeError
         Anything else.
     """
+    if isinstance(identifier, np.ndarray | np.generic):
+        return Constant(identifier)
     return _registry.get(identifier, custom_objects)
 
 

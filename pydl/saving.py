@@ -334,7 +334,7 @@ def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
 
 def _build_optimizer(model: "Model") -> None:
     if model.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
+        model.optimizer.prepare(model.trainable_variables)
 
 
 def _weights(model: "Model") -> list[Variable]:
@@ -350,9 +350,8 @@ def _slots(model: "Model") -> list[Variable]:
 def _state(model: "Model") -> dict[str, Any]:
     state: dict[str, Any] = {"seed": model._runner.seed, "iterations": 0, "learning_rate": None}
     if model.optimizer is not None:
-        rate = model.optimizer.learning_rate
         state["iterations"] = int(model.optimizer.batches)
-        state["learning_rate"] = None if callable(rate) else float(rate)
+        state["learning_rate"] = None if model.optimizer.schedule else float(model.optimizer.learning_rate)
     return state
 
 

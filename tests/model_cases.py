@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,21 @@ def draw_weights(model: Any, rng: np.random.Generator) -> None:
 def targets(rng: np.random.Generator, loss: Any, shape: tuple[int, ...]) -> Array:
     """Targets of a loss for outputs of this shape."""
     loss = losses.get(loss)
+    if isinstance(loss, losses.GaussianNLL):
+        return rng.normal(size=shape[:-1])
+    if isinstance(loss, losses.Circle):
+        return rng.integers(0, 2, shape[:-1]).astype(np.float64)
     if loss.sparse:
         return rng.integers(0, shape[-1], shape[:-1]).astype(np.float64)
-    if isinstance(loss, losses.CategoricalCrossentropy):
+    if isinstance(loss, losses.CategoricalCrossentropy | losses.CategoricalFocalCrossentropy | losses.KLDivergence):
         return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
-    if isinstance(loss, losses.BinaryCrossentropy):
+    if isinstance(loss, losses.BinaryCrossentropy | losses.BinaryFocalCrossentropy | losses.Dice | losses.Tversky):
         return rng.random(shape)
+    if isinstance(loss, losses.CategoricalHinge):
+        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
     if isinstance(loss, losses.Poisson | losses.MeanSquaredLogarithmicError):
         return rng.poisson(1.5, shape).astype(np.float64)
-    if isinstance(loss, losses.Hinge):
+    if isinstance(loss, losses.Hinge | losses.SquaredHinge):
         return rng.choice([-1.0, 1.0], shape)
     return rng.normal(size=shape)
 
@@ -101,7 +108,7 @@ class Scale(L.Layer):
         return dy * self.factor.numpy()
 
 
-class Subtract(L.Layer):
+class LessSine(L.Layer):
     """Two inputs, two gradients."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -224,7 +231,7 @@ def custom_layers() -> tuple[Any, Any]:
     x = pydl.Input((3, 4))
     scale = Scale()
     h = scale(L.Dense(4, "tanh")(scale(x)))
-    return x, Noisy()(L.Dense(2)(Subtract()([h, L.Dense(4)(h)])))
+    return x, Noisy()(L.Dense(2)(LessSine()([h, L.Dense(4)(h)])))
 
 
 def towers_of_different_rank() -> tuple[Any, Any]:
@@ -253,12 +260,63 @@ def embedding_in_a_model() -> tuple[Any, Any]:
     return x, L.Dense(2)(L.Concatenate()([inner(x), x]))
 
 
+def of_different_shapes(merge: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
+    """Axes of size 1, and one that is missing."""
+
+    def build() -> tuple[Any, Any]:
+        x = pydl.Input((3, 4))
+        wide, one = L.Dense(5, "tanh")(x), L.Dense(1)(x)
+        row = L.Dense(5)(L.Flatten()(x))
+        return x, L.Dense(2)(merge()([one, wide, row] if merge is not L.Subtract else [one, row]))
+
+    return build
+
+
+def dotted(axes: Any, left: Any = (), right: Any = (), **options: Any) -> Callable[[], tuple[Any, Any]]:
+    """A Dot of two tensors of these shapes of a row."""
+
+    def build() -> tuple[Any, Any]:
+        x = pydl.Input((4,))
+        one, other = (L.Reshape(s)(L.Dense(int(np.prod(s)), "tanh")(x)) for s in (left, right))
+        return x, L.Dot(axes, **options)([one, other])
+
+    return build
+
+
+def joined(axis: int) -> Callable[[], tuple[Any, Any]]:
+    def build() -> tuple[Any, Any]:
+        x = pydl.Input((2, 3, 4))
+        h = L.Dense(4, "tanh")(x)
+        return x, L.Dense(2)(L.Concatenate(axis)([x, h, L.Dense(4)(h)]))
+
+    return build
+
+
+def maxima_of_one() -> tuple[Any, Any]:
+    """Among the inputs, the same twice: they share the gradient."""
+    x = pydl.Input((4,))
+    h = L.Dense(5)(x)
+    return x, [L.Maximum()([h, L.Dense(5)(x), h]), L.Minimum()([h, h, L.Dense(5)(x)])]
+
+
+def penalised() -> tuple[Any, Any]:
+    """Penalties of outputs: in the middle, before a view, at the end, of a layer used twice, in a model within."""
+    x = pydl.Input((4,))
+    inner = inner_model(L.Dense(4, "relu", activity_regularizer="l2"), L.ActivityRegularization(0.1, 0.2))
+    h = L.Dense(4, "tanh", activity_regularizer=pydl.regularizers.L1L2(0.3, 0.4))(inner(x))
+    twice = L.Activation("sigmoid", activity_regularizer="l1")
+    h = L.Flatten()(twice(L.Dense(4)(twice(h))))
+    return x, L.Dense(3, "softmax", activity_regularizer="l2")(h)
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 FUSED = {
     "bce": ("sigmoid", losses.BinaryCrossentropy),
     "cce": ("softmax", losses.CategoricalCrossentropy),
     "sparse_cce": ("softmax", losses.SparseCategoricalCrossentropy),
+    "focal bce": ("sigmoid", partial(losses.BinaryFocalCrossentropy, True, 0.3)),
+    "focal cce": ("softmax", losses.CategoricalFocalCrossentropy),
 }
 
 
@@ -288,10 +346,21 @@ def loss_cases() -> dict[str, Callable[[], Case]]:
             cases[f"{name}, weighted {weighted}"] = chain(dense(4, "tanh"), dense(3), loss=name, weighted=weighted)
         cases[f"{name} of a relu"] = chain(dense(4, "tanh"), dense(5, "relu"), loss=name)
         cases[f"{name} of a softmax"] = chain(dense(4, "tanh"), dense(5, "softmax"), loss=name)
-    for loss in (losses.Huber(0.5), losses.LogCosh(), losses.Quantile(0.9), losses.Hinge()):
+    plain = (
+        losses.Huber(0.5), losses.LogCosh(), losses.Quantile(0.9), losses.Hinge(), losses.SquaredHinge(),
+        losses.CategoricalHinge(), losses.CosineSimilarity(), losses.MeanAbsolutePercentageError(),
+    )  # fmt: skip
+    for loss in plain:
         cases[f"{loss.name}"] = chain(dense(4, "tanh"), dense(3), loss=loss, weighted=True)
     for name in ("poisson", "msle"):
         cases[name] = chain(dense(4, "tanh"), dense(3, "softplus"), loss=name, weighted=True)
+    for loss in (losses.KLDivergence(), losses.CategoricalGeneralizedCrossEntropy(0.7)):
+        cases[f"{loss.name}"] = chain(dense(4, "tanh"), dense(3, "softmax"), loss=loss, weighted=True)
+    cases["gaussian"] = chain(dense(4, "tanh"), dense(2), loss=losses.GaussianNLL(), weighted=True)
+    cases["gaussian of sequences"] = chain(dense(2), shape=(3, 4), loss=losses.GaussianNLL(), weighted=True)
+    for loss in (losses.Dice(axis=-1), losses.Tversky(0.3, 0.6, axis=(1,))):
+        cases[f"{loss.name} by row"] = chain(dense(4, "tanh"), dense(3, "sigmoid"), loss=loss, weighted=True)
+    cases["another axis"] = chain(dense(3), shape=(4, 5), loss=losses.CosineSimilarity(axis=1), weighted=True)
     cases["sum"] = chain(dense(4, "tanh"), dense(3), loss=losses.MeanSquaredError(reduction="sum"), weighted=True)
     cases["custom loss"] = chain(dense(4, "tanh"), dense(3), loss=OwnLogCosh(), weighted=True)
     cases["custom loss of sequences"] = chain(dense(3, "tanh"), shape=(2, 4), loss=OwnLogCosh(), weighted=True)
@@ -356,5 +425,79 @@ CASES: dict[str, Callable[[], Case]] = {
     "a model as the last layer": graph(model_as_last_layer, loss="binary_crossentropy"),
     "models in models": graph(model_of_models),
     "custom layers": graph(custom_layers),
+    **{
+        f"layer of {name}": chain(dense(5), make, dense(3))
+        for name, make in {
+            "ReLU": L.ReLU,
+            "ReLU with slope": lambda: L.ReLU(negative_slope=0.3),
+            "ReLU with maximum": lambda: L.ReLU(0.7),
+            "ReLU with everything": lambda: L.ReLU(0.8, 0.2, 0.1),
+            "LeakyReLU": L.LeakyReLU,
+            "ELU": lambda: L.ELU(0.7),
+            "PReLU": L.PReLU,
+            "Softmax": L.Softmax,
+            "Identity": L.Identity,
+            "RMSNormalization": L.RMSNormalization,
+            "UnitNormalization": L.UnitNormalization,
+            "GroupNormalization": lambda: L.GroupNormalization(1),
+            "GaussianNoise": lambda: L.GaussianNoise(0.5),
+            "GaussianDropout": lambda: L.GaussianDropout(0.4, seed=3),
+            "AlphaDropout": lambda: L.AlphaDropout(0.3),
+            "seeded Dropout": lambda: L.Dropout(0.3, seed=5),
+        }.items()
+    },
+    **{
+        f"layer of {name} on sequences": chain(dense(6, "tanh"), make, dense(2), shape=(4, 5))
+        for name, make in {
+            "PReLU": L.PReLU,
+            "PReLU over steps": lambda: L.PReLU(shared_axes=[1]),
+            "PReLU over features": lambda: L.PReLU(shared_axes=[2]),
+            "Softmax over steps": lambda: L.Softmax(1),
+            "Softmax over both": lambda: L.Softmax([1, 2]),
+            "RMSNormalization": L.RMSNormalization,
+            "RMSNormalization of both": lambda: L.RMSNormalization([1, 2]),
+            "UnitNormalization over steps": lambda: L.UnitNormalization(1),
+            "GroupNormalization": lambda: L.GroupNormalization(3),
+            "GroupNormalization of steps": lambda: L.GroupNormalization(-1, axis=1, scale=False),
+            "SpatialDropout1D": lambda: L.SpatialDropout1D(0.4),
+            "AlphaDropout of steps": lambda: L.AlphaDropout(0.4, (None, None, 1)),
+            "Permute": lambda: L.Permute((2, 1)),
+            "EinsumDense": lambda: L.EinsumDense("abc,cd->abd", (None, 3), "tanh", bias_axes="d"),
+            "EinsumDense over steps": lambda: L.EinsumDense("abc,bd->adc", (3, None), bias_axes="dc"),
+            "EinsumDense of the rest": lambda: L.EinsumDense("...x,xyz->...yz", (2, 3), "softmax"),
+        }.items()
+    },
+    **{
+        f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
+        for name, make, shape in (
+            ("Cropping1D", lambda: L.Cropping1D((1, 2)), (5, 2)),
+            ("Cropping2D", lambda: L.Cropping2D(((1, 0), (0, 2))), (3, 4, 2)),
+            ("Cropping3D", lambda: L.Cropping3D(1, "channels_first"), (2, 3, 4, 3)),
+            ("ZeroPadding1D", lambda: L.ZeroPadding1D((0, 2)), (2, 3)),
+            ("ZeroPadding2D", lambda: L.ZeroPadding2D((1, 2), "channels_first"), (2, 3, 2)),
+            ("ZeroPadding3D", L.ZeroPadding3D, (1, 2, 1, 2)),
+            ("UpSampling1D", lambda: L.UpSampling1D(3), (2, 4)),
+            ("UpSampling2D", lambda: L.UpSampling2D((1, 2)), (2, 3, 4)),
+            ("UpSampling3D", lambda: L.UpSampling3D(2, "channels_first"), (2, 2, 2, 2)),
+        )
+    },
+    "repeated": chain(dense(5), lambda: L.RepeatVector(3), dense(2)),
+    "einsum with a softmax last": chain(
+        lambda: L.EinsumDense("ab,bc->ac", 3, "softmax", bias_axes="c"), loss="categorical_crossentropy"
+    ),
+    "softmax layer with its loss": chain(dense(3), L.Softmax, loss="categorical_crossentropy"),
+    **{f"merged by {m.__name__}": graph(merged(m)) for m in (L.Average, L.Maximum, L.Minimum)},  # type: ignore[attr-defined]
+    **{
+        f"{m.__name__} of different shapes": graph(of_different_shapes(m))  # type: ignore[attr-defined]
+        for m in (L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum)
+    },
+    "merged by Subtract": graph(merged(lambda: lambda h: L.Subtract()(h[:2]))),
+    **{f"joined along axis {axis}": graph(joined(axis)) for axis in (1, 2, -1)},
+    "maxima of one tensor": graph(maxima_of_one),
+    "dot": graph(dotted(1, (5,), (5,))),
+    "dot, normalized": graph(dotted(-1, (5,), (5,), normalize=True)),
+    "dot of matrices": graph(dotted((1, 2), (3, 2), (4, 3))),
+    "dot of matrices, normalized": graph(dotted(2, (3, 2), (4, 2), normalize=True)),
+    "penalties of outputs": graph(penalised, loss="categorical_crossentropy"),
     "towers of different rank": graph(towers_of_different_rank),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from pydl import layers as L
 from tests.specs.activations import SPECS, Forward
@@ -22,14 +23,75 @@ def activate(activation: Any, x: Array) -> Array:
     return ACTIVATIONS[activation.name](x, activation.alpha)
 
 
-def apply(layer: Any, xs: list[Array]) -> Array:
+EINSUM: dict[str, Callable[[Array, Array], Array]] = {
+    "ab,bc->ac": lambda x, w: x @ w,
+    "abc,cd->abd": lambda x, w: x @ w,
+    "abc,bd->adc": lambda x, w: w.T @ x,
+    "...x,xyz->...yz": lambda x, w: np.tensordot(x, w, 1),
+}
+
+
+def group_normalized(layer: Any, x: Array, w: dict[str, Array]) -> Array:
+    """Group by group and row by row."""
+    last = np.moveaxis(x, layer.axis, -1)
+    y = np.empty_like(last)
+    size = 1 if layer.groups == -1 else last.shape[-1] // layer.groups
+    for row, out in zip(last, y, strict=True):
+        for at in range(0, last.shape[-1], size):
+            group = row[..., at : at + size]
+            out[..., at : at + size] = (group - group.mean()) / np.sqrt(group.var() + layer.epsilon)
+    return np.moveaxis(y * w.get("gamma", 1) + w.get("beta", 0), -1, layer.axis)
+
+
+def dotted(layer: Any, a: Array, b: Array) -> Array:
+    """Row by row of the batch."""
+    p, q = layer.axes if isinstance(layer.axes, list) else (layer.axes, layer.axes)
+    if layer.normalize:
+        a, b = (t / np.linalg.norm(t, axis=axis, keepdims=True) for t, axis in ((a, p), (b, q)))
+    rows = [np.tensordot(r, s, ([p - 1 if p > 0 else p], [q - 1 if q > 0 else q])) for r, s in zip(a, b, strict=True)]
+    return np.stack(rows).reshape(len(a), *(rows[0].shape or (1,)))
+
+
+def edges(layer: Any, given: Any) -> list[tuple[int, int]]:
+    """What is cut off, or added, at the ends of all axes."""
+    pairs = [given] if isinstance(given[0], int) else list(given)
+    first = layer.data_format == "channels_first"
+    return [(0, 0), (0, 0), *pairs] if first else [(0, 0), *pairs, (0, 0)]
+
+
+def merged(layer: Any, xs: list[Array]) -> Array:
+    rank = max(x.ndim for x in xs)
+    shown = np.broadcast_arrays(*(x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs))
+    functions: dict[str, Callable[[Array], Array]] = {
+        "Add": lambda a: a.sum(0), "Average": lambda a: a.mean(0), "Maximum": lambda a: a.max(0),
+        "Minimum": lambda a: a.min(0), "Multiply": lambda a: a.prod(0), "Subtract": lambda a: a[0] - a[1],
+    }  # fmt: skip
+    return functions[type(layer).__name__](np.stack(shown))
+
+
+def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> Array:
     """The output of one layer in inference mode."""
     x, w = xs[0], {v.name: v.numpy() for v in getattr(layer, "_variables", ())}
     match layer:
         case L.Dense():
             return activate(layer.activation, x @ w["kernel"] + w.get("bias", 0))
-        case L.Activation():
+        case L.Activation() | L.LeakyReLU() | L.ELU():
             return activate(layer.activation, x)
+        case L.ReLU():
+            y = np.where(x < layer.threshold, layer.negative_slope * (x - layer.threshold), x)
+            return y if layer.max_value is None else np.minimum(y, layer.max_value)
+        case L.PReLU():
+            return np.maximum(x, 0) + w["alpha"] * np.minimum(x, 0)
+        case L.Softmax():
+            axis = tuple(layer.axis) if isinstance(layer.axis, list) else layer.axis
+            return special.softmax(x, axis=axis)
+        case L.RMSNormalization():
+            axis = tuple(layer.axis) if isinstance(layer.axis, list) else layer.axis
+            return w["scale"] * x / np.sqrt((x**2).mean(axis=axis, keepdims=True) + layer.epsilon)
+        case L.UnitNormalization():
+            return x / np.linalg.norm(x, axis=layer.axis, keepdims=True)
+        case L.GroupNormalization():
+            return group_normalized(layer, x, w)
         case L.BatchNormalization():
             scaled = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
             return scaled * w.get("gamma", 1) + w.get("beta", 0)
@@ -45,22 +107,41 @@ def apply(layer: Any, xs: list[Array]) -> Array:
             return x.reshape(len(x), -1)
         case L.Reshape():
             return x.reshape(len(x), *layer.target_shape)
-        case L.Dropout():
+        case L.Dropout() | L.GaussianDropout() | L.GaussianNoise() | L.Identity():
             return x
-        case L.Add():
-            return sum(xs[1:], x)
-        case L.Multiply():
-            return np.prod(xs, axis=0)
+        case L.Cropping1D() | L.Cropping2D() | L.Cropping3D():
+            ends = zip(x.shape, edges(layer, layer.cropping), strict=True)
+            return x[tuple(slice(a, size - b) for size, (a, b) in ends)]
+        case L.ZeroPadding1D() | L.ZeroPadding2D() | L.ZeroPadding3D():
+            return np.pad(x, edges(layer, layer.padding))
+        case L.UpSampling1D():
+            return np.kron(x, np.ones((1, layer.size, 1)))
+        case L.UpSampling2D() | L.UpSampling3D():
+            ones = (1, *layer.size, 1) if layer.data_format == "channels_last" else (1, 1, *layer.size)
+            return np.kron(x, np.ones(ones))
+        case L.RepeatVector():
+            return np.stack([x] * layer.n, axis=1)
+        case L.Permute():
+            return np.moveaxis(x, layer.dims, range(1, x.ndim))
+        case L.EinsumDense():
+            return activate(layer.activation, EINSUM[layer.equation](x, w["kernel"]) + w.get("bias", 0))
+        case L.Dot():
+            return dotted(layer, *xs)
+        case L.Average() | L.Add() | L.Subtract() | L.Maximum() | L.Minimum() | L.Multiply():
+            return merged(layer, xs)
         case L.Concatenate():
-            return np.concatenate(xs, axis=-1)
+            return np.concatenate(xs, axis=layer.axis)
     if hasattr(layer, "calls"):
-        return forward(layer, xs)[0]
+        return forward(layer, xs, penalties)[0]
     return layer.call(*xs)
 
 
-def forward(model: Any, xs: list[Array]) -> list[Array]:
-    """The outputs of a model."""
+def forward(model: Any, xs: list[Array], penalties: list[float] | None = None) -> list[Array]:
+    """The outputs of a model; to `penalties` goes what regularizers of outputs say, per row."""
     tensors = {id(t): x for t, x in zip(model.inputs, xs, strict=True)}
     for call in model.calls:
-        tensors[id(call.outputs[0])] = apply(call.layer, [tensors[id(t)] for t in call.inputs])
+        y = tensors[id(call.outputs[0])] = apply(call.layer, [tensors[id(t)] for t in call.inputs], penalties)
+        regularizer = call.layer.activity_regularizer
+        if regularizer is not None and penalties is not None:
+            penalties.append(regularizer(y) / len(y))
     return [tensors[id(t)] for t in model.outputs]

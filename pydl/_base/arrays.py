@@ -29,7 +29,7 @@ def float_array(owner: str, name: str, x: Any, dtype: str | None = None) -> np.n
 
 
 def align(
-    owner: str, y_true: Any, y_pred: Any, *, sparse: bool, dtype: str | None = None
+    owner: str, y_true: Any, y_pred: Any, *, sparse: bool, dtype: str | None = None, labels: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets and predictions of one dtype and fitting shapes; the last axis of predictions is that of the outputs.
 
@@ -45,6 +45,8 @@ def align(
         Whether targets are class numbers.
     dtype : str, optional
         As for `float_array`.
+    labels : bool, default True
+        Whether `sparse` targets must name columns of `y_pred`.
 
     Raises
     ------
@@ -61,9 +63,11 @@ def align(
         t, y = of_one_rank(t, y)
         wanted = y.shape
     if y.ndim == 0 or t.shape != wanted:
-        what = "class numbers, one per row of y_pred" if sparse else "targets of the shape of y_pred"
-        raise ValueError(f"{owner}: expected {what}; got y_true {np.shape(y_true)} and y_pred {np.shape(y_pred)}")
-    if sparse:
+        what = (
+            "expected class numbers, one per row of y_pred" if sparse else "targets must have the same shape as y_pred"
+        )
+        raise ValueError(f"{owner}: {what}; got y_true {np.shape(y_true)} and y_pred {np.shape(y_pred)}")
+    if sparse and labels:
         check_labels(owner, y_true, y.shape[-1])
     return t, y
 

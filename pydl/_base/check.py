@@ -186,7 +186,7 @@ def target(
 ) -> tuple[Array, tuple[int, ...] | None]:
     """Targets for one output, of shape (n, elements per row), and the shape of a row if it is none the output implies.
 
-    `expected`: with attributes name, sparse, probability_targets and own_shape.
+    `expected`: with attributes name, sparse, probability_targets, own_shape, names_columns and ignored.
     """
     what = f'targets of output "{name}"'
     array = numeric(owner, what, y)
@@ -230,6 +230,10 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
         row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
         raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
     if expected.sparse:
+        if not expected.names_columns:
+            return
+        if expected.ignored is not None:
+            array = array[array != expected.ignored]
         wrong = not_below(classes, array)
         if wrong is not None:
             raise ValueError(

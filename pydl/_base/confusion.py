@@ -27,25 +27,22 @@ def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Ar
 
 
 def confusion(positive: Array, y: Array, w: Array, thresholds: Array, *, by_column: bool = False) -> Confusion:
-    """The counts at each of some thresholds, in any order; a prediction that is NaN is above none.
+    """The counts at each of some thresholds, in rising order; a prediction that is NaN is above none.
 
     Every prediction is counted once, between the two thresholds that enclose it: the cost hardly depends on how many
     thresholds there are. They are compared as the predictions are rounded, so that 0.3 is not above 0.3.
     """
     n, columns = len(thresholds), y.shape[-1] if by_column else 1
-    order = np.argsort(thresholds, kind="stable")
-    below = np.searchsorted(thresholds[order].astype(y.dtype), y)  # how many of them a prediction is above
-    below[np.isnan(y)] = 0
-    place = (below * 2 + positive) * columns
+    place = np.searchsorted(thresholds.astype(y.dtype), y)  # how many of them a prediction is above
+    nan = np.isnan(y)
+    if nan.any():
+        place[nan] = 0
+    place = place * 2 + positive
     if by_column:
-        place += np.arange(columns)
-    counts = np.bincount(place.ravel(), w.ravel(), minlength=2 * (n + 1) * columns).reshape(n + 1, 2, columns)
-    not_above = np.empty((n, 2, columns))
-    above = np.empty((n, 2, columns))
-    not_above[order] = counts.cumsum(axis=0)[:-1]
-    above[order] = counts[::-1].cumsum(axis=0)[::-1][1:]
-    if not by_column:
-        not_above, above = not_above[..., 0], above[..., 0]
+        place = place * columns + np.arange(columns)
+    counts = np.bincount(place.ravel(), w.ravel(), minlength=2 * (n + 1) * columns)
+    sums = counts.reshape((n + 1, 2, columns) if by_column else (n + 1, 2)).cumsum(axis=0)
+    not_above, above = sums[:-1], sums[-1] - sums[:-1]
     return Confusion(above[:, 1], above[:, 0], not_above[:, 0], not_above[:, 1])
 
 

@@ -92,6 +92,36 @@ class Configurable:
         return cls(**config)
 
 
+class FromFunction(Configurable):
+    """An object that calls a function; in a config it is the function's name, found again among `custom_objects`.
+
+    Parameters
+    ----------
+    function : callable
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def get_config(self) -> dict[str, Any]:
+        """The function's name.
+
+        Raises
+        ------
+        TypeError
+            A lambda, which has none.
+        """
+        name = getattr(self.function, "__name__", "<lambda>")
+        if name == "<lambda>":
+            raise TypeError(f"cannot save {self.function!r}: it has no name to find it by; write it with def")
+        return {"function": name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The object of the function that `custom_objects` holds under this name."""
+        return cls(custom_function(config["function"]))
+
+
 def _arguments(cls: type) -> list[str]:
     """Names of the constructor's arguments; `**kwargs` stands for those of the next class with a constructor."""
     names: list[str] = []
@@ -148,6 +178,8 @@ class Registry(Generic[T]):
         Further names.
     spelling : callable
         Class name -> the name users write.
+    of_function : type, optional
+        What makes an object of a user's own function, where functions are taken; a `FromFunction` of the base.
     """
 
     def __init__(
@@ -157,10 +189,12 @@ class Registry(Generic[T]):
         classes: Iterable[type[T]],
         aliases: Mapping[str, type[T]] | None = None,
         spelling: Callable[[str], str] = snake_case,
+        of_function: type | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
-        self.classes = {c.__name__: c for c in classes}
+        self.of_function = of_function
+        self.classes = {c.__name__: c for c in [*classes, *([of_function] if of_function else ())]}
         self._names = {spelling(name): c for name, c in self.classes.items()} | dict(aliases or {})
 
     def find(self, name: str) -> type[T]:
@@ -185,6 +219,12 @@ class Registry(Generic[T]):
             return identifier
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier, custom_objects)
+        if self.of_function is not None:
+            own = {**_custom_objects.get(), **(custom_objects or {})}
+            function = own.get(identifier) if isinstance(identifier, str) else identifier
+            if callable(function) and not isinstance(function, type):
+                made: T = self.of_function(function)
+                return made
         if isinstance(identifier, str):
             return self.deserialize({"class_name": identifier, "config": {}}, custom_objects)
         return self._own_class(identifier, f"{self.kind} identifier")()

@@ -58,6 +58,7 @@ class Builder:
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
+        self.activities: list[tuple[Tensor, Any]] = []  # outputs with the regularizers of their layers
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
         self._when = "always"
         self._nbytes = 0
@@ -216,6 +217,22 @@ class Builder:
         """Copy (or add) a gradient of x's shape."""
         n = x.columns
         self.emit("copy", x=grad, y=buffer, B=x.batch, O=n, ldx=n, ldy=n, add=add)
+
+    def penalise(self, y: Tensor, regularizer: Any) -> None:
+        """Note that a regularizer's penalty of an output, divided by the rows of the batch, adds to the loss."""
+        self.note_reader(y)
+        self.activities.append((y, regularizer))
+
+    def add_penalty_gradient(self, y: Tensor, regularizer: Any) -> None:
+        """Send an output the gradient of its penalty."""
+        v = y.value
+        if not v.needs_grad:
+            return
+        l1, l2 = (factor / self.batch for factor in regularizer.factors(self.batch))
+        if v.grad is None:
+            v.grad = self.buffer(y.shape)
+            self.emit("affine", x=y.buffer, y=v.grad, a=0.0, c=0.0, B=y.batch, O=y.columns)
+        self.emit("penalty_grad", w=y.buffer, g=v.grad, n=v.grad.size, l1=l1, l2=l2)
 
     # -- gradients of weights -------------------------------------------------------------------------------------
 

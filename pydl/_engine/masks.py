@@ -51,6 +51,10 @@ class RowWeights:
         Weights of samples, or of steps.
     average : bool
         Whether a step weighs 1 / steps, so that batches of other lengths can be added up.
+    normalize : int
+        What weights are divided by: 0 nothing; 1 the share of a mask that counts; 2 their mean.
+    counts : Buffer, optional
+        1 for each row that counts, 0 for each that does not.
 
     Attributes
     ----------
@@ -58,16 +62,37 @@ class RowWeights:
         What a record gets that weighs rows: w and, where rows share a weight, how many (`per`).
     """
 
-    def __init__(self, b: Builder, y: Tensor, w: _core.Buffer | None, *, average: bool, normalize: bool) -> None:
+    def __init__(
+        self,
+        b: Builder,
+        y: Tensor,
+        w: _core.Buffer | None,
+        *,
+        average: bool,
+        normalize: int,
+        counts: _core.Buffer | None = None,
+    ) -> None:
         self.fields: dict[str, Any] = {"w": w}
         rows = y.rows_of_last
         if w is not None and w.size != b.batch:
             self.fields["per"] = rows // w.size
-        if y.mask is None and not average:
+        mask = None if y.mask is None else y.mask.buffer
+        if mask is None and counts is None and not average and not (normalize == 2 and w is not None):
             return
         steps = rows if y.mask is None else y.mask.batch * y.mask.columns
+        if counts is not None:
+            mask, steps = both(b, counts, mask, rows, steps), rows
         each = b.buffer((steps,))
         per_weight = 1 if w is None else steps // w.size
-        b.emit("mask_weights", mask=y.mask and y.mask.buffer, w=w, r=each, B=steps, L=per_weight,
-               normalize=int(normalize), scale=b.batch / steps if average else 1.0)  # fmt: skip
+        b.emit("mask_weights", mask=mask, w=w, r=each, B=steps, L=per_weight, normalize=normalize,
+               scale=b.batch / steps if average else 1.0)  # fmt: skip
         self.fields = {"w": each, "per": rows // steps}
+
+
+def both(b: Builder, counts: _core.Buffer, mask: _core.Buffer | None, rows: int, steps: int) -> _core.Buffer:
+    """Rows that count and whose step does: `mask` has one number for each of `steps`."""
+    if mask is None:
+        return counts
+    out = b.buffer((rows,))
+    b.emit("mask_weights", mask=counts, w=mask, r=out, B=rows, L=rows // steps, normalize=0, scale=1.0)
+    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pydl import _core
+from pydl._base.reductions import of_what_counts
 from pydl._engine.builder import Builder
 from pydl._engine.graph import is_open
 from pydl._engine.layout import array_of
@@ -125,15 +127,20 @@ def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | 
 
     Divided by the samples it was collected over, that sum is the mean of the batches' losses weighted by their size.
     """
-    rows, per_sample = y.rows_of_last, y.rows_of_last // y.batch
+    shape = y.shape[:-1] if loss.op is not None else loss.values_shape(y.shape)
+    rows = math.prod(shape)
     values = b.buffer((rows,))
     scale = loss.scale(rows)
-    weights = RowWeights(b, y, w, average=False, normalize=loss.scale(2) != 1)
+    counts = None
+    if loss.op is not None and loss.ignore_class is not None:
+        counts = b.buffer((rows,))
+        b.emit("mask_steps", x=t.buffer, m=counts, O=1, value=loss.ignore_class, **y.by_last())
+    weights = RowWeights(b, y, w, average=False, normalize=loss.normalization, counts=counts)
     pending, y.value.pending = y.value.pending, None
 
     def emit(dy: _core.Buffer | None) -> None:
         if loss.op is None:
-            _emit_custom_loss(b, loss, y, t, weights.fields["w"], values, dy, scale * weight)
+            _emit_custom_loss(b, loss, y, t, weights.fields["w"], values, shape, dy, scale * weight)
             return
         op = loss.op if pending is None else loss.fused[pending.name]
         p = None if pending is None else y.buffer
@@ -152,51 +159,62 @@ def emit_loss(b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | 
         emit(None)
     slot = b.accumulator(2)
     factor = scale * b.batch
-    b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=factor))
+    b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=1, slot=slot, factor=factor))
     return slot
 
 
 def _emit_custom_loss(
     b: Builder, loss: LossOp, y: Tensor, t: Tensor, w: _core.Buffer | None, values: _core.Buffer,
-    dy: _core.Buffer | None, scale: float,
+    shape: tuple[int, ...], dy: _core.Buffer | None, scale: float,
 ) -> None:  # fmt: skip
-    """The record of a loss written in NumPy."""
+    """The record of a loss written in NumPy, whose values have this shape."""
 
     def run() -> None:
         y_true, y_pred = t.array(), y.array()
-        out = array_of(values).reshape(y_pred.shape[:-1])
-        weights = None if w is None else np.repeat(array_of(w), out.size // w.size).reshape(out.shape)
+        out = array_of(values).reshape(shape)
         grad = None if dy is None else array_of(dy).reshape(y_pred.shape)
-        result = np.asarray(loss.call(y_true, y_pred))
-        if result.shape != out.shape:
-            raise ValueError(f'loss "{loss.name}": call returned shape {result.shape}, expected {out.shape}')
+        result = loss.values(y_true, y_pred)
+        weights = None if w is None else _value_weights(loss, array_of(w), shape)
+        counted = loss.counted(y_true, result)
+        if counted is not None:
+            counted = of_what_counts(counted, loss.reduction).astype(out.dtype)
+            weights = counted if weights is None else weights * counted
         out[...] = result if weights is None else result * weights
         if grad is None:
             return
-        slope = np.asarray(loss.gradient(y_true, y_pred))
+        slope = np.asarray(loss.pullback(y_true, y_pred, scale if weights is None else scale * weights))
         if slope.shape != grad.shape:
             raise ValueError(f'loss "{loss.name}": gradient returned shape {slope.shape}, expected {grad.shape}')
-        if weights is None:
-            factor: Any = scale
-        else:
-            factor = scale * (weights.mean() if loss.couples_rows else weights[..., None])
-        grad[...] = slope * factor
+        grad[...] = slope
 
     reads = [y.buffer, t.buffer] + ([] if w is None else [w])
     b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
+
+
+def _value_weights(loss: LossOp, w: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Weights of samples or steps, one for each value; a single value counts once for each of them."""
+    if shape == ():
+        return np.asarray(w.mean() if loss.normalization else w.sum(), w.dtype)
+    size = math.prod(shape)
+    if size % w.size:
+        raise ValueError(f'loss "{loss.name}": {w.size} weights do not fit its values, of shape {shape}')
+    return np.repeat(w, size // w.size).reshape(shape)
 
 
 def emit_metric(
     b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None, *, average: bool
 ) -> int | None:
     """Emit a metric; returns the accumulators of its total and count, None if it keeps them itself (in NumPy)."""
-    weights = RowWeights(b, y, w, average=average, normalize=False)
+    weights = RowWeights(b, y, w, average=average, normalize=0)
     if metric.op is None:
         given = weights.fields["w"]
 
         def run() -> None:
-            sample_weight = None if given is None else array_of(given)
-            if sample_weight is not None and given.size != b.batch:
+            if given is None:  # a metric of one's own need not take weights
+                metric.update_state(t.array(), y.array())
+                return
+            sample_weight = array_of(given)
+            if given.size != b.batch:
                 sample_weight = sample_weight.reshape(b.batch, -1)
             metric.update_state(t.array(), y.array(), sample_weight=sample_weight)
 

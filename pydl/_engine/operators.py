@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+
+#: What notes the functions of `pydl.ops` that are computed with weights at the moment: a tape, a graph in the making,
+#: or nothing.
+recorder: ContextVar[Any] = ContextVar("recorder", default=None)
+
+
+@contextmanager
+def recording(by: Any) -> Iterator[None]:
+    """Within the `with` block, this notes functions of weights; None: nothing does."""
+    token = recorder.set(by)
+    try:
+        yield
+    finally:
+        recorder.reset(token)
 
 
 class Operators:

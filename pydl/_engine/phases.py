@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydl import _core
 from pydl._engine.builder import Builder
+from pydl._engine.layout import array_of
 from pydl._engine.variable import Variable
 
 if TYPE_CHECKING:
@@ -31,13 +32,33 @@ class Transform(Protocol):
 
 
 def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
-    """Emit the sum of the regularizers' penalties times the batch size; returns its accumulator, None without any."""
-    if not penalised:
+    """Emit the sum of the regularizers' penalties, of weights and of outputs, times the batch size; returns its
+    accumulator, None without any."""
+    if not penalised and not b.activities:
         return None
     slot = b.accumulator(1)
-    for parts in [_emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch)) for v in penalised]:
+    for parts in [_emit_norm_parts(b, y.buffer, y.buffer.size, *r.factors(b.batch)) for y, r in b.activities]:
+        b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=1.0))
+    for parts in [_emit_penalty(b, v) for v in penalised]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
     return slot
+
+
+def _emit_penalty(b: Builder, v: Variable) -> _core.Buffer:
+    """Emit a weight's penalty, in parts that are yet to be summed."""
+    if not _in_python(v):
+        return _emit_norm_parts(b, v.buffer, v.buffer.size, *factors(v, b.batch))
+    parts = b.buffer((1,), "float64")
+
+    def run() -> None:
+        array_of(parts)[0] = float(v.regularizer(v.numpy()))
+
+    b.emit_python(type(v.regularizer).__name__, run, [v.buffer], [parts])
+    return parts
+
+
+def _in_python(v: Variable) -> bool:
+    return v.regularizer is not None and v.regularizer.in_python
 
 
 def factors(v: Variable, batch: int) -> tuple[float, float]:
@@ -51,8 +72,20 @@ class Penalties:
     def emit(self, b: Builder, variables: Sequence[Variable]) -> None:
         for v in variables:
             l1, l2 = factors(v, b.batch)
-            if l1 or l2:
+            if _in_python(v):
+                self._emit_python(b, v)
+            elif l1 or l2:
                 b.emit("penalty_grad", w=v.buffer, g=b.weight_gradient(v), n=v.buffer.size, l1=l1, l2=l2)
+
+    @staticmethod
+    def _emit_python(b: Builder, v: Variable) -> None:
+        g = b.weight_gradient(v)
+
+        def run() -> None:
+            with v.writable_gradient():
+                v.gradient[...] += v.regularizer.gradient(v.numpy())
+
+        b.emit_python(f"{type(v.regularizer).__name__} gradient", run, [v.buffer, g], [g])
 
 
 def _emit_norm_parts(b: Builder, x: Any, n: int, l1: float, l2: float) -> _core.Buffer:
@@ -124,17 +157,18 @@ class Accumulate:
             b.emit("grad_accumulate", g=b.weight_gradient(v), total=total, n=v.buffer.size, steps=self.steps)
 
 
-def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform]) -> None:
+def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transform], *, penalised: bool = True) -> None:
     """Emit what is between gradients and the update, the optimizer's step, moving averages and constraints.
 
-    `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance.
+    `transforms` come behind accumulation and before clipping: an exchange with other processes, for instance. Not
+    `penalised`: gradients hold what regularizers add already.
     """
     variables = list(b.trained.values())
     steps = optimizer.gradient_accumulation_steps
     accumulation: list[Transform] = [Accumulate(optimizer, steps)] if steps else []
     between: list[Transform] = [*transforms, *clipping(optimizer)]
-    absorbed = not accumulation and not between and optimizer.op is not None
-    for transform in [] if absorbed else [Penalties(), *accumulation]:
+    absorbed = penalised and not (accumulation or between or optimizer.in_python or any(map(_in_python, variables)))
+    for transform in [] if absorbed else [*([Penalties()] if penalised else ()), *accumulation]:
         transform.emit(b, variables)
     with b.only("update" if steps else "always"):
         for transform in between:
@@ -150,9 +184,10 @@ def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transfo
 
 def _emit_step(b: Builder, optimizer: OptimizerOp, v: Variable, absorbed: bool) -> None:
     """`absorbed`: the kernel adds the penalty's gradient by itself."""
-    if optimizer.op is None:
+    if optimizer.in_python:
         _emit_custom_step(b, optimizer, v)
         return
+    assert optimizer.op is not None
     slots = {f"s{i}": s.buffer for i, s in optimizer.slot_variables(v).items()}
     l1, l2 = factors(v, b.batch) if absorbed else (0.0, 0.0)
     b.emit(optimizer.op, g=b.weight_gradient(v), w=v.buffer, n=v.buffer.size, decay=int(optimizer.decays(v)),
@@ -169,21 +204,14 @@ def _emit_average(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
 def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
     """The record of an optimizer written in NumPy; it sees arrays as the user does."""
     b.single_steps = True
-    slots = optimizer.slot_variables(v)
-    arrays = {s.name: s for s in slots.values()}
 
     def run() -> None:
-        t = optimizer.iterations + 1
         rate = float(optimizer.rates(optimizer.batches)[0])
-        w, named = v.numpy(), {name: s.numpy() for name, s in arrays.items()}
-        if optimizer.decays(v):
-            w -= rate * (optimizer.weight_decay or 0.0) * w
-        optimizer.update(w, v.gradient, named, rate, t)
-        v.assign(w)
-        for name, s in arrays.items():
-            s.assign(named[name])
+        if decay := optimizer.decay_of(v):
+            v.assign(v.numpy() - rate * decay * v.numpy())
+        optimizer.update_step(v.gradient, v, rate)
 
-    written = [v.buffer, *(s.buffer for s in slots.values())]
+    written = [v.buffer, *(s.buffer for s in optimizer.kept_for(v))]
     b.emit_python(type(optimizer).__name__, run, [b.weight_gradient(v)], written)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl._engine.graph import Shape
+from pydl._engine.operators import recording
 
 #: Sizes that stand for the batch, and for other open axes, in three trials: what differs between the first two depends
 #: on the batch, what differs between the last two on what is open.
@@ -29,7 +30,8 @@ def shape_by_trial(
         sizes = [[(batch if i == 0 else other) if d is None else d for i, d in enumerate(s)] for s in shapes]
         zeros = [np.broadcast_to(np.zeros((), dtype), s) for s in sizes]
         try:
-            found.append([np.shape(y) for y in function(zeros)])
+            with recording(None):
+                found.append([np.shape(y) for y in function(zeros)])
         except Exception as error:
             raise ValueError(
                 f"{owner}: failed on zeros of {'shape' if len(sizes) == 1 else 'shapes'} "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import update_wrapper
 from typing import Any, ClassVar
 
@@ -16,13 +15,11 @@ import numpy as np
 
 from pydl import config
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.operators import Operators
+from pydl._engine.operators import Operators, recorder, recording
 from pydl._engine.variable import Variable
 
 Array = np.ndarray
 Gradient = Callable[..., Any]
-
-_tape: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
 
 class Traced(Operators):
@@ -104,11 +101,8 @@ class Tape:
 
     @contextmanager
     def running(self) -> Iterator[Tape]:
-        token = _tape.set(self)
-        try:
+        with recording(self):
             yield self
-        finally:
-            _tape.reset(token)
 
     def watch(self, value: Array) -> Traced:
         """The beginning of a history."""
@@ -119,6 +113,13 @@ class Tape:
         if id(variable) not in self.weights:
             self.weights[id(variable)] = self.watch(variable.unpack(variable.buffer))
         return self.weights[id(variable)]
+
+    def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
+        """A function of weights alone."""
+        return op(*(self._weights(tensors) if op.tensors else [self._weights(tensors)]), **others)
+
+    def _weights(self, tensors: Sequence[Any]) -> list[Any]:
+        return [self.weight(t) if isinstance(t, Variable) else t for t in tensors]
 
     def note(self, value: Array, parents: Sequence[Any], pull: Callable[[Array], Sequence[Any]]) -> Traced:
         traced = Traced(value, self, pull, parents)
@@ -140,6 +141,16 @@ class Tape:
             for parent, dx in zip(node.parents, found, strict=True):
                 if isinstance(parent, Traced) and dx is not None:
                     _send(parent, dx)
+
+
+def gradient_of(function: Callable[[Any], Any], x: Array, dy: Array | None = None) -> Array:
+    """What a function of an array sends back to it: its gradient, if it gives one number and there is no `dy`."""
+    tape = Tape()
+    start = tape.watch(x)
+    with tape.running():
+        y = function(start)
+    tape.take_back([y], [np.ones(np.shape(value_of(y)), x.dtype) if dy is None else dy])
+    return np.zeros_like(x) if start.gradient is None else start.gradient
 
 
 def _send(to: Traced, gradient: Any) -> None:
@@ -186,8 +197,9 @@ class Op:
         tensors, others = self._sorted(args, others)
         if any(isinstance(t, SymbolicTensor) for t in tensors):
             return SymbolicTensor.apply(self, tensors, others)
-        tape = _tape.get()
-        tensors = [tape.weight(t) if isinstance(t, Variable) and tape is not None else t for t in tensors]
+        notes = recorder.get()
+        if notes is not None and any(isinstance(t, Variable | Expression) for t in tensors):
+            return notes.of_weights(self, tensors, others)
         traced = next((t for t in tensors if isinstance(t, Traced)), None)
         values = arrays([value_of(t) for t in tensors])
         y = self.compute(values, others)
@@ -220,6 +232,49 @@ class Op:
             return [None] * len(values)
         found = self.gradient(dy, y, *values, **others) if self.tensors else self.gradient(dy, y, values, **others)
         return found if isinstance(found, list | tuple) else (found,)
+
+
+class Expression(Operators):
+    """What functions of `pydl.ops` make of weights alone, in code that is run on symbolic tensors: computed when the
+    layer runs that it becomes an operand of."""
+
+    def __init__(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> None:
+        self.op, self.tensors, self.others = op, list(tensors), others
+
+    def compute(self) -> Any:
+        """The value now: an array, or what a tape that is running knows of."""
+        tensors = [t.compute() if isinstance(t, Expression) else t for t in self.tensors]
+        return self.op(*(tensors if self.op.tensors else [tensors]), **self.others)
+
+    def weights(self) -> list[Variable]:
+        """Those that it is computed from, each once."""
+        found: dict[int, Variable] = {}
+        for t in self.tensors:
+            found |= {
+                id(v): v for v in (t.weights() if isinstance(t, Expression) else [t] if isinstance(t, Variable) else [])
+            }
+        return list(found.values())
+
+    def _now(self) -> Array:
+        with recording(None):
+            return np.asarray(self.compute())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._now().shape
+
+    @property
+    def ndim(self) -> int:
+        return self._now().ndim
+
+    @property
+    def dtype(self) -> Any:
+        return self._now().dtype
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            "weights change: what is computed from them in a model's code has to be by functions of pydl.ops"
+        )
 
 
 def differentiable(gradient: Gradient | None, tensors: int = 1) -> Callable[[Callable[..., Any]], Op]:

@@ -8,7 +8,10 @@ from typing import Any
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
 from pydl._engine.masks import flags_of
+from pydl._engine.operators import recording
+from pydl._engine.tape import Expression, Op
 from pydl._engine.tensor import Tensor
+from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 
 
@@ -34,10 +37,10 @@ def trace(owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTenso
         No symbolic tensors came out; code that does something else in training.
     """
     phase = Phase(True)
-    outputs = code(phase)
+    outputs = _traced(code, phase)
     calls = _calls(owner, inputs, outputs)
     if phase.asked:
-        other = code(Phase(False))
+        other = _traced(code, Phase(False))
         others = _calls(owner, inputs, other)
         if _likeness(inputs, calls, outputs) != _likeness(inputs, others, other):
             raise ValueError(
@@ -45,6 +48,21 @@ def trace(owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTenso
                 "Dropout; leave the choice to layers that take `training`, as in self.dropout(x, training=training)"
             )
     return outputs, calls
+
+
+def _traced(code: Callable[[Any], Any], phase: Phase) -> Any:
+    with recording(_Later()):
+        return code(phase)
+
+
+class _Later:
+    """Notes functions of weights, to be computed whenever the graph runs."""
+
+    def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Expression:
+        return Expression(op, tensors, others)
+
+    def weight(self, variable: Variable) -> Variable:
+        return variable
 
 
 def _likeness(inputs: Sequence[SymbolicTensor], calls: Sequence[Call], outputs: Any) -> Any:

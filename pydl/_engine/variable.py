@@ -9,9 +9,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from pydl import _core
 from pydl._engine.layout import Layout, array_of
+from pydl._engine.operators import Operators, recorder
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
 _budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left
 
 
-class Variable:
+class Variable(NDArrayOperatorsMixin):
     """A weight.
+
+    It computes as its value does: operators, comparisons, indexing and NumPy functions give arrays, `==` included,
+    which compares elements; only `assign`, `assign_add` and `assign_sub` change it. As a key it is itself, whatever
+    its value.
 
     Parameters
     ----------
@@ -143,8 +149,53 @@ class Variable:
         """A copy of the value."""
         return np.array(self.unpack(self.buffer))
 
+    @property
+    def value(self) -> Any:
+        """A copy of the value; in code that is being differentiated, or run on symbolic tensors, the weight itself."""
+        notes = recorder.get()
+        return self.numpy() if notes is None else notes.weight(self)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if recorder.get() is not None and method == "__call__" and not options:
+            return Operators.operate(ufunc.__name__, *inputs)
+        if any(isinstance(x, Variable) for x in options.get("out", ())):
+            if (
+                options["out"][0] is not inputs[0]
+            ):  # as it is where += asks: then the result takes its name, as an array
+                raise TypeError(f'{ufunc.__name__}: a variable cannot be out=; use variable "{self.path}".assign')
+            del options["out"]
+        return getattr(ufunc, method)(*(x.numpy() if isinstance(x, Variable) else x for x in inputs), **options)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.numpy()[index] if recorder.get() is None else Operators.operate("get_item", self, index)
+
+    def __len__(self) -> int:
+        return len(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self._only())
+
+    def __int__(self) -> int:
+        return int(self._only())
+
+    def __bool__(self) -> bool:
+        """True: it is there, for code that asks `self.bias and ...`, whatever its value."""
+        return True
+
+    def _only(self) -> Any:
+        if self.size != 1:
+            raise TypeError(f'variable "{self.path}" of shape {self.shape}: one number is expected, it has {self.size}')
+        return self.numpy().item()
 
     def assign(self, value: ArrayLike) -> None:
         """Set the value.
@@ -155,6 +206,14 @@ class Variable:
             When the shape differs.
         """
         self.pack(value, self.buffer)
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Add to the value, as `assign` sets it."""
+        self.assign(self.numpy() + np.asarray(value))
+
+    def assign_sub(self, value: ArrayLike) -> None:
+        """Subtract from the value, as `assign` sets it."""
+        self.assign(self.numpy() - np.asarray(value))
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

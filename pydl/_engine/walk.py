@@ -34,10 +34,15 @@ class Walk:
 
     def _forward(self, call: Call, claims: Mapping[int, Any]) -> None:
         b, xs = self.builder, self._inputs(call)
-        b.claim = claims.get(id(call.outputs[0])) if len(call.outputs) == 1 else None
+        penalty = call.layer.activity_regularizer
+        alone = len(call.outputs) == 1 and penalty is None  # a penalty reads the output, too
+        b.claim = claims.get(id(call.outputs[0])) if alone else None
         result = call.layer.emit_forward(b, *xs)
         ys = list(result) if isinstance(result, list | tuple) else [result]
         call.layer.emit_masks(b, xs, ys)
+        if penalty is not None:
+            for y in ys:
+                b.penalise(y, penalty)
         for symbol, y in zip(call.outputs, ys, strict=True):
             self.tensors[id(symbol)] = y
 
@@ -45,6 +50,8 @@ class Walk:
         """Emit the backward pass, from the gradients that the losses sent to the outputs."""
         for call in reversed(self.calls):
             ys = [self.tensors[id(t)] for t in call.outputs]
+            for y in ys if call.layer.activity_regularizer is not None else []:
+                self.builder.add_penalty_gradient(y, call.layer.activity_regularizer)
             if any(y.value.needs_grad and y.value.grad is not None for y in ys):
                 call.layer.emit_backward(self.builder, *self._inputs(call), y=ys[0] if len(ys) == 1 else ys)
                 self.builder.release()

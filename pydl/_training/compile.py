@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pydl import losses, metrics
 from pydl._base.args import real
 from pydl._base.registry import serialize
@@ -25,12 +27,18 @@ class Targets(NamedTuple):
         Whether they must be in [0, 1].
     own_shape : bool
         Whether they may be of another shape than the predictions: whoever reads them does so in NumPy.
+    names_columns : bool
+        Whether class numbers name units of the output.
+    ignored : float, optional
+        A class number that is no unit's: rows that do not count.
     """
 
     name: str
     sparse: bool
     probability_targets: bool
     own_shape: bool
+    names_columns: bool = True
+    ignored: float | None = None
 
 
 class CompiledMetric(NamedTuple):
@@ -51,6 +59,16 @@ class CompiledMetric(NamedTuple):
     output: int
     weighted: bool
     name: str
+
+    def figures(self) -> dict[str, float]:
+        """The figures so far by their names in logs: those of a mapping by its keys, those of an array numbered."""
+        result = self.metric.result()
+        if isinstance(result, Mapping):
+            return {str(key): float(value) for key, value in result.items()}
+        values = np.asarray(result)
+        if values.size == 1:
+            return {self.name: float(values.item())}
+        return {f"{self.name}_{k}": float(value) for k, value in enumerate(values.flat)}
 
 
 def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = False) -> list[Any]:
@@ -98,6 +116,8 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     if given is not None and all(loss is None for loss in resolved):
         raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
     for name, output, loss in zip(names, outputs, resolved, strict=True):
+        if loss is not None:
+            loss.check_output(output.shape)
         if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
             warnings.warn(
                 f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
@@ -158,7 +178,7 @@ def resolve_metrics(
                 name = output + metric.name
                 if is_weighted and any(c.name == name for c in compiled):
                     name = f"{output}weighted_{metric.name}"  # as in Keras
-                compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, compiled)))
+                compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, metric.figures, compiled)))
     return compiled
 
 
@@ -181,7 +201,15 @@ def resolve_targets(
         kernels = [reader for reader in readers if reader.op is not None]
         names_of = " and ".join(dict.fromkeys(reader.name for reader in (readers[0], *kernels[:1])))
         probabilities = loss is not None and loss.probability_targets
-        found.append(Targets(names_of, readers[0].sparse, probabilities, own_shape=not kernels))
+        other = next((reader for reader in kernels if reader.sparse != readers[0].sparse), None)
+        if other is not None:
+            raise ValueError(
+                f'compile: output "{name}": {readers[0].name} and {other.name} take targets of different shapes: '
+                "one number per row, and one for each unit; leave out the latter"
+            )
+        names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
+        ignored = None if loss is None else loss.ignore_class
+        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored))
     return found
 
 
@@ -196,12 +224,17 @@ def losses_config(resolved: Sequence[Any], outputs: Sequence[str]) -> dict[str, 
     return config if config["loss"] else {"loss": None}
 
 
-def _unused(name: str, compiled: Sequence[CompiledMetric]) -> str:
-    taken = {c.name for c in compiled}
+def _unused(name: str, figures: int, compiled: Sequence[CompiledMetric]) -> str:
+    """The name, or that with a number, of a metric none of whose figures is called like one of another metric."""
+    taken = {logged for c in compiled for logged in _logged(c.name, c.metric.figures)}
     n, candidate = 1, name
-    while candidate in taken:
+    while taken.intersection(_logged(candidate, figures)):
         candidate, n = f"{name}_{n}", n + 1
     return candidate
+
+
+def _logged(name: str, figures: int) -> list[str]:
+    return [name] if figures == 1 else [f"{name}_{k}" for k in range(figures)]
 
 
 def metrics_config(compiled: Sequence[CompiledMetric], outputs: Sequence[str]) -> dict[str, Any]:

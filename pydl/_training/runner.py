@@ -129,7 +129,7 @@ class Runner:
             self.model.name_variables()
             self._tell_of_frozen(trained)
             self._prepared = optimizer, trained
-        optimizer.build(trained)
+        optimizer.prepare(trained)
 
     def _tell_of_frozen(self, trained: list[Any]) -> None:
         """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
@@ -236,7 +236,10 @@ class Runner:
                     c.metric.restore_state(sums[slot : slot + 2])
         elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
-        return logs | {c.name: float(c.metric.result()) for c in model.compiled_metrics}
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a metric of one's own, before any rows
+            for c in model.compiled_metrics:
+                logs |= c.figures()
+        return logs
 
 
 def _same(a: list[Any], b: list[Any]) -> bool:

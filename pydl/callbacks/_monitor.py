@@ -121,10 +121,10 @@ class Monitor:
 
 def plain_rate(owner: Callback) -> float:
     """The learning rate of the owner's model, where it is a number that may be set."""
-    rate = owner.model.optimizer.learning_rate
-    if callable(rate):
+    optimizer = owner.model.optimizer
+    if optimizer.schedule is not None:
         raise TypeError(
-            f"{type(owner).__name__}: expected an optimizer with a number as learning_rate, got the schedule {rate!r}; "
-            "give the optimizer a number or leave the callback out"
+            f"{type(owner).__name__}: expected an optimizer with a number as learning_rate, got the schedule "
+            f"{optimizer.schedule!r}; give the optimizer a number or leave the callback out"
         )
-    return float(rate)
+    return float(optimizer.learning_rate)

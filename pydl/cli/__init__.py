@@ -6,6 +6,8 @@ import io
 import sys
 from collections.abc import Sequence
 
+from pydl.cli import at_once
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -20,6 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code: 0, 1 after an error whose message was printed, 2 after wrong usage, 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is shown as \\uXXXX
+            stream.reconfigure(errors="backslashreplace")
+    if at_once.answered(sys.argv[1:] if arguments is None else arguments):
+        return 0
     try:
         from pydl.cli.app import app
     except ModuleNotFoundError as missing:
@@ -27,9 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f'pydl: the command line needs {missing.name}: pip install "pydl[cli]"', file=sys.stderr)
         return 1
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is shown as \\uXXXX
-            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=None if arguments is None else list(arguments), prog_name="pydl")
     except SystemExit as end:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli import bench, datasets, evaluate, info, predict, runs, show, train
+from pydl.cli import at_once, bench, datasets, evaluate, info, predict, runs, show, train
 from pydl.cli.errors import told
 
 app = typer.Typer(
@@ -19,9 +19,7 @@ for module in (train, predict, evaluate, show, runs, datasets, info, bench):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import pydl
-
-        print(f"pydl {pydl.__version__}")
+        at_once.version()
         raise typer.Exit
 
 

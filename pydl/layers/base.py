@@ -63,6 +63,8 @@ class Layer(Configurable):
         which nothing is left to train, or of which something is that was frozen at `compile`, warns.
     dtype : str, optional
         "float32" or "float64"; default `pydl.config.floatx()`. All layers of a model must agree.
+    activity_regularizer : str, Regularizer, optional
+        Its penalty of the output, divided by the rows of the batch, is added to the loss. See `pydl.regularizers`.
     input_shape, input_dim, batch_input_shape : tuple of int or None, int, tuple, optional
         Shape of a row, its size, or the shape with the batch in front, of the first layer of a `Sequential`: what an
         `Input` in front would say. One of them at most.
@@ -79,14 +81,18 @@ class Layer(Configurable):
     ...         return dy * self.factor.numpy()
     """
 
+    activity_regularizer: regularizers.Regularizer | None = None
+
     def __init__(
-        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None, **first: Any
-    ) -> None:
+        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None,
+        activity_regularizer: Any = None, **first: Any,
+    ) -> None:  # fmt: skip
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = config.standardize_dtype(dtype)
         self.trainable = trainable
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.input_shape: Any = None
         self.first_shape = _first_shape(type(self).__name__, **first)
@@ -479,7 +485,10 @@ class Layer(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values."""
-        return super().get_config()
+        config = super().get_config()
+        if config.get("activity_regularizer", "") is None:  # as files say that were written before there was one
+            del config["activity_regularizer"]
+        return config
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

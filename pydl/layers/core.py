@@ -1,40 +1,41 @@
-"""Layers without weights: activation, dropout, shapes, rescaling."""
+"""Layers without weights: activation, dropout, shapes, rescaling; and what others of their kind are made from."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
 from pydl import activations
-from pydl._base.args import real, whole
+from pydl._base.args import one_of, optional_whole, real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.facts import rowwise
 from pydl._engine.graph import Shape, SymbolicTensor
+from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
 
-class Activation(Layer):
-    """`y = activation(x)`, element by element (softmax: over the last axis).
-
-    Parameters
-    ----------
-    activation : str or function
-        See `pydl.activations`.
-    """
+class Pointwise(Layer):
+    """A layer that is an activation: `activation`, which its constructor sets."""
 
     supports_masking = True
+    activation: activations.Activation
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+    @property
+    def as_activation(self) -> activations.Activation:
+        """What it stands for where a layer is given as another one's activation."""
+        return self.activation
 
     def build(self, input_shape: Shape) -> None:
-        activations.warn_of_one_unit(self.activation, input_shape[-1], f'Activation "{self.name}": ')
+        activations.warn_of_one_unit(self.activation, input_shape[-1], f'{type(self).__name__} "{self.name}": ')
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) < 2 and rowwise(self.activation):
-            raise ValueError(f'Activation "{self.name}": expected input (batch, ..., classes), got {input_shape}')
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected input (batch, ..., classes), got {input_shape}'
+            )
         return input_shape
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
@@ -49,6 +50,20 @@ class Activation(Layer):
             b.give_input_gradient(x[0], dx)
 
 
+class Activation(Pointwise):
+    """`y = activation(x)`, element by element (softmax: over the last axis).
+
+    Parameters
+    ----------
+    activation : str or function
+        See `pydl.activations`.
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+
 def _activated(tensors: Any, others: Any) -> Any:
     """An activation of a symbolic tensor, as a layer; along other axes than the last there is no kernel."""
     activation = activations.Activation(others["name"], others["alpha"])
@@ -60,26 +75,25 @@ def _activated(tensors: Any, others: Any) -> Any:
 SymbolicTensor.forms["activate"] = _activated
 
 
-class Dropout(Layer):
-    """In training, each element is 0 with probability `rate`, else `x / (1 - rate)`; else `y = x`.
+class Noise(Layer):
+    """A layer that draws in training, and then only if its `rate` is not 0.
 
-    The mask is a function of the model's seed, the step and the element's index, so it depends on no thread count and
-    is recomputed, not stored, for the backward pass. Source: Srivastava et al., JMLR 15, 2014.
-
-    Parameters
-    ----------
-    rate : float
-        In [0, 1).
+    What it draws is a function of a seed, the step and the element's index, so it depends on no thread count and is
+    drawn again, not stored, for the backward pass. The seed is the model's, or the layer's own, `seed`.
     """
 
     supports_masking = True
+    rate: float
+    seed: int | None = None
     only_in_training = True
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-            raise ValueError(f'Dropout "{self.name}": expected 0 <= rate < 1, got {rate!r}')
-        self.rate = float(rate)
+    def _rate(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise ValueError(f'{type(self).__name__} "{self.name}": expected 0 <= rate < 1, got {value!r}')
+        return float(value)
+
+    def _seed(self, value: Any) -> int | None:
+        return optional_whole(type(self).__name__, "seed", value, below=2**62)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
@@ -88,17 +102,88 @@ class Dropout(Layer):
         b.note_reader(t)
         y = b.tensor(t.shape, t)
         stream = b.stream()
-        b.notes[id(y.value)] = stream
-        b.emit("dropout", x=t.buffer, y=y.buffer, B=t.batch, O=t.columns, stream=stream, rate=self.rate)
+        draw = {"stream": stream} if self.seed is None else {"stream": 0, "seed": self.seed + 1}
+        b.notes[id(y.value)] = draw
+        self._emit(b, t, t.buffer, y.buffer, draw)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         if y is x[0]:
             return
-        t, dy, stream = x[0], b.gradient(y), b.notes[id(y.value)]
-        b.emit("dropout", x=dy, y=dy, B=t.batch, O=t.columns, stream=stream, rate=self.rate)
+        dy = b.gradient(y)
         assert dy is not None
-        b.give_input_gradient(t, dy)
+        self._emit_slope(b, x[0], dy, b.notes[id(y.value)])
+        b.give_input_gradient(x[0], dy)
+
+    def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
+        """y = what becomes of x, of the shape of t."""
+        raise NotImplementedError
+
+    def _emit_slope(self, b: Builder, t: Tensor, dy: Any, draw: dict[str, int]) -> None:
+        """The gradient with respect to x in place of that with respect to y. Default: where y is a multiple of x."""
+        self._emit(b, t, dy, dy, draw)
+
+
+class Dropout(Noise):
+    """In training, each element is 0 with probability `rate`, else `x / (1 - rate)`; else `y = x`.
+
+    The mask is a function of a seed, the step and the element's index, so it depends on no thread count and is
+    recomputed, not stored, for the backward pass. Source: Srivastava et al., JMLR 15, 2014.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+    noise_shape : tuple of int or None, optional
+        Shape of the mask, batch first: 1 for an axis along which all elements are kept or dropped together, None for
+        the input's size. Such as (None, 1, None): whole features of a sequence.
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = self._rate(rate)
+        self.seed = self._seed(seed)
+        self.noise_shape = _noise_shape(f'Dropout "{self.name}"', noise_shape)
+
+    def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
+        shape = t.shape if self.noise_shape is None else _drawn(self, t.shape)
+        if shape == t.shape:
+            b.emit("dropout", x=x, y=y, B=t.batch, O=t.columns, rate=self.rate, **draw)
+            return
+        one, kept = b.zeros(shape), b.buffer(shape)
+        array_of(one)[...] = 1
+        b.emit("dropout", x=one, y=kept, B=shape[0], O=math.prod(shape[1:]), rate=self.rate, **draw)
+
+        def run() -> None:
+            np.multiply(_seen(x, t.shape), _seen(kept, shape), out=_seen(y, t.shape))
+
+        b.emit_python("Dropout.noise_shape", run, [x, kept], [y])
+
+
+def _noise_shape(owner: str, shape: Any) -> tuple[int | None, ...] | None:
+    if shape is None:
+        return None
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
+    if not sizes or any(d is not None and (isinstance(d, bool) or not isinstance(d, int) or d < 1) for d in sizes):
+        raise ValueError(f"{owner}: expected a noise_shape of integers >= 1 and None, batch first, got {shape!r}")
+    return sizes
+
+
+def _drawn(layer: Dropout, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the mask for an input of this shape."""
+    wanted = layer.noise_shape or shape
+    drawn = tuple(s if d is None else d for s, d in zip(shape, wanted, strict=False))
+    if len(wanted) != len(shape) or any(d not in (1, s) for s, d in zip(shape, drawn, strict=True)):
+        raise ValueError(
+            f'Dropout "{layer.name}": expected a noise_shape that repeats to the input {shape}, got {wanted}'
+        )
+    return drawn
+
+
+def _seen(buffer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    return array_of(buffer).reshape(shape)
 
 
 class Rescaling(Layer):
@@ -129,7 +214,7 @@ class Rescaling(Layer):
         )
 
 
-class _View(Layer):
+class View(Layer):
     """A layer that shows its input with another shape: no record at all."""
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
@@ -143,14 +228,26 @@ class _View(Layer):
         """The gradient is the same buffer."""
 
 
-class Flatten(_View):
-    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape."""
+class Flatten(View):
+    """`(batch, a, b, ...)` -> `(batch, a * b * ...)`. Costs nothing: the same memory under another shape.
+
+    Parameters
+    ----------
+    data_format : {"channels_last"}, optional
+        For "channels_first", put a `Permute` in front.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = one_of("Flatten", "data_format", data_format or "channels_last", ("channels_last",))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], _elements(self, input_shape))
 
 
-class Reshape(_View):
+class Reshape(View):
     """`(batch, ...)` -> `(batch, *target_shape)`. Costs nothing: the same memory under another shape.
 
     Parameters

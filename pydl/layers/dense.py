@@ -32,8 +32,8 @@ class Dense(Layer):
     use_bias : bool
     kernel_initializer, bias_initializer
         See `pydl.initializers`.
-    kernel_regularizer, bias_regularizer
-        See `pydl.regularizers`.
+    kernel_regularizer, bias_regularizer, activity_regularizer
+        See `pydl.regularizers`; the last one is of the output.
     kernel_constraint, bias_constraint
         See `pydl.constraints`.
     **kwargs
@@ -56,11 +56,12 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole("Dense", "units", units, at_least=1)
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -11,7 +11,7 @@ from pydl._base.registry import unknown_name
 from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.operators import Operators
 from pydl._engine.shapes import shape_by_trial
-from pydl._engine.tape import Op, summed_to, value_of
+from pydl._engine.tape import Expression, Op, summed_to
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer, unique_name
 
@@ -51,9 +51,15 @@ class Operation(Layer):
         super().__init__(**{**kwargs, "name": kwargs.get("name") or unique_name(op.strip("_"))})
         self.op = op
         self.function = Op.known[op]
-        self.operands = [v if _is_tensor(v) or isinstance(v, Variable) else self._constant(v) for v in operands]
+        kept = Mapping | Variable | Expression
+        self.operands = [v if isinstance(v, kept) else self._constant(v) for v in operands]
         self.arguments = {name: _decoded(value) for name, value in (arguments or {}).items()}
-        self._variables = [v for v in self.operands if isinstance(v, Variable)]
+        found = [
+            v.weights() if isinstance(v, Expression) else [v]
+            for v in self.operands
+            if isinstance(v, Variable | Expression)
+        ]
+        self._variables = list({id(v): v for weights in found for v in weights}.values())
 
     def get_config(self) -> dict[str, Any]:
         if self._variables:
@@ -80,15 +86,21 @@ class Operation(Layer):
             return array.item()
         return array.astype(self.dtype) if array.dtype.kind == "f" else array
 
-    def _filled(self, x: Sequence[Array]) -> list[Any]:
+    def _filled(self, x: Sequence[Any]) -> list[Any]:
         """The operands, with the inputs in their places."""
         inputs = iter(x)
-        return [next(inputs) if _is_tensor(v) else value_of(v) for v in self.operands]
+        filled = [next(inputs) if _is_tensor(v) else v for v in self.operands]
+        return [v.compute() if isinstance(v, Expression) else v for v in filled]
 
-    def call(self, *inputs: Array) -> Array:
+    @property
+    def has_backward(self) -> bool:
+        """Of weights, a tape knows better."""
+        return not self._variables
+
+    def call(self, *inputs: Any) -> Any:
+        operands = self._filled(inputs)
         with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
-            y: Array = self.function.compute(self._filled(inputs), self.arguments)
-        return y
+            return self.function(*(operands if self.function.tensors else [operands]), **self.arguments)
 
     def backward(self, *args: Any) -> list[Array]:
         *x, y, dy = args
@@ -97,12 +109,9 @@ class Operation(Layer):
             slopes = self.function.pull(dy, y, values, self.arguments)
         found = []
         for operand, value, slope in zip(self.operands, values, slopes, strict=True):
-            shape = np.shape(value)
-            gradient = np.zeros(shape, dy.dtype) if slope is None else summed_to(np.asarray(slope), shape)
-            if isinstance(operand, Variable):
-                operand.gradient[...] = gradient
-            elif _is_tensor(operand):
-                found.append(gradient)
+            if _is_tensor(operand):
+                shape = np.shape(value)
+                found.append(np.zeros(shape, dy.dtype) if slope is None else summed_to(np.asarray(slope), shape))
         return found
 
 

@@ -1,4 +1,4 @@
-"""Losses. Names, signatures, defaults and formulas are those of Keras 3; `Quantile` is one more.
+"""Losses. Names, signatures, defaults and formulas are those of Keras 3; `Quantile` and `GaussianNLL` are two more.
 
 Each row of the predictions gives one value; `reduction` makes one number of them. In training, value and gradient come
 from one kernel, and a sigmoid or softmax output is folded into its cross-entropy, which then works on logits; so is an
@@ -11,8 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydl._base.arrays import check_labels
-from pydl._base.registry import Registry, serialize
+from pydl._base.registry import Registry
+from pydl._base.registry import serialize as _serialize
 from pydl.losses.base import Loss
+from pydl.losses.batches import (
+    Circle,
+    Dice,
+    Tversky,
+    circle,
+    dice,
+    tversky,
+)
 from pydl.losses.classification import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -23,18 +32,42 @@ from pydl.losses.classification import (
     hinge,
     sparse_categorical_crossentropy,
 )
+from pydl.losses.distributions import (
+    GaussianNLL,
+    KLDivergence,
+    gaussian_nll,
+    kl_divergence,
+)
+from pydl.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+)
 from pydl.losses.function import FunctionLoss
+from pydl.losses.margins import (
+    CategoricalHinge,
+    SquaredHinge,
+    categorical_hinge,
+    squared_hinge,
+)
 from pydl.losses.regression import (
+    CosineSimilarity,
     Huber,
     LogCosh,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
     Quantile,
+    cosine_similarity,
     huber,
     log_cosh,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
     poisson,
@@ -42,26 +75,61 @@ from pydl.losses.regression import (
 )
 
 __all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "Hinge", "Huber", "LogCosh", "Loss", "MeanAbsoluteError",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson", "Quantile", "SparseCategoricalCrossentropy",
-    "binary_crossentropy", "categorical_crossentropy", "check_labels", "deserialize", "get", "hinge", "huber",
-    "log_cosh", "mean_absolute_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson", "quantile",
-    "serialize", "sparse_categorical_crossentropy",
+    "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle",
+    "CosineSimilarity", "Dice", "GaussianNLL", "Hinge", "Huber", "KLD", "KLDivergence", "LogCosh", "Loss", "MAE",
+    "MAPE", "MSE", "MSLE", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
+    "MeanSquaredLogarithmicError", "Poisson", "Quantile", "SparseCategoricalCrossentropy", "SquaredHinge",
+    "Tversky", "bce", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "check_labels",
+    "circle", "cosine_similarity", "deserialize", "dice", "gaussian_nll", "get", "hinge", "huber", "kl_divergence",
+    "kld", "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle",
+    "poisson", "quantile", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 ]  # fmt: skip
+
+_FUNCTIONS = (
+    binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy, categorical_hinge, circle, cosine_similarity, dice, gaussian_nll, hinge,
+    huber, kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
+    mean_squared_logarithmic_error, poisson, quantile, sparse_categorical_crossentropy, squared_hinge, tversky,
+)  # fmt: skip
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+bce = BCE = binary_crossentropy
+kld = KLD = kl_divergence
+kullback_leibler_divergence, logcosh = kl_divergence, log_cosh
+
+_ALIASES: dict[str, type[Loss]] = {
+    name: cls
+    for names, cls in (
+        ("mse MSE", MeanSquaredError),
+        ("mae MAE", MeanAbsoluteError),
+        ("mape MAPE", MeanAbsolutePercentageError),
+        ("msle MSLE", MeanSquaredLogarithmicError),
+        ("bce BCE", BinaryCrossentropy),
+        ("kld KLD kullback_leibler_divergence", KLDivergence),
+        ("logcosh", LogCosh),
+        ("huber_loss", Huber),
+        ("cosine_proximity", CosineSimilarity),
+        ("pinball", Quantile),
+    )
+    for name in names.split()
+}
 
 _registry = Registry(
     "loss",
     Loss,
-    [MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, Huber, LogCosh, Poisson, Quantile, Hinge,
-     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, FunctionLoss],
-    {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
-     "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "logcosh": LogCosh, "pinball": Quantile,
-     "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy},
-)  # fmt: skip
-
-_FUNCTIONS = (
-    mean_squared_error, mean_absolute_error, mean_squared_logarithmic_error, huber, log_cosh, poisson, quantile, hinge,
-    binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
+    [
+        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy, CategoricalHinge, Circle, CosineSimilarity, Dice, FunctionLoss, GaussianNLL,
+        Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+        MeanSquaredLogarithmicError, Poisson, Quantile, SparseCategoricalCrossentropy, SquaredHinge, Tversky,
+    ],
+    _ALIASES,
 )  # fmt: skip
 
 
@@ -85,4 +153,17 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Los
     return _registry.get(identifier, custom_objects)
 
 
-deserialize = _registry.deserialize
+def serialize(loss: Any) -> Any:
+    """`{"class_name": ..., "config": ...}` of a loss, the name of one of this module's functions.
+
+    Raises
+    ------
+    TypeError
+        Any other function: a file holds names and numbers, never code.
+    """
+    return loss.__name__ if any(loss is f for f in _FUNCTIONS) else _serialize(loss)
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """The loss that `serialize` described, by its config or name. Raises ValueError as `get` does."""
+    return _registry.deserialize({"class_name": name} if isinstance(name, str) else name, custom_objects)

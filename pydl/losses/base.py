@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from pydl._base.args import one_of, text
-from pydl._base.arrays import align, float_array, row_weights, sizes
+from pydl._base.args import one_of, real, text
+from pydl._base.arrays import align, float_array, sizes
+from pydl._base.reductions import REDUCTIONS, reduced
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.facts import run_op
+from pydl._engine.tape import Tape, Traced, value_of
 from pydl.config import standardize_dtype
 
 
 class Loss(Configurable):
     """Base class of losses.
 
-    A user's own loss leaves `op` at None and implements `call` and `gradient` on NumPy arrays.
+    A user's own loss leaves `op` at None and implements `call` with functions of `pydl.ops` and operators, which give
+    its gradient; or `call` and `gradient` on NumPy arrays.
 
     Parameters
     ----------
     name : str, optional
-    reduction : {"sum_over_batch_size", "mean", "sum", "none", None}, default "sum_over_batch_size"
-        The mean of the weighted values (the first two: divided by their number, not by the sum of weights), their sum,
-        or the values themselves.
+    reduction : {"sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None}
+        Default "sum_over_batch_size". What becomes of the weighted values: their mean (the first two: divided by their
+        number), their sum divided by that of the weights, their sum, or themselves.
     dtype : {"float32", "float64"}, optional
         Of direct calls, default `pydl.config.floatx()`; training uses the model's.
     """
@@ -34,10 +37,12 @@ class Loss(Configurable):
     op: str | None = None
     #: Activation of the output layer -> name of the kernel that takes its inputs (logits, logarithms) instead.
     fused: Mapping[str, str] = MappingProxyType({})
-    #: Whether targets are class numbers.
+    #: Whether targets are class numbers, or other numbers of which a row has one.
     sparse: bool = False
-    #: Whether a row's value depends on the predictions of others: weights of samples then count by their mean.
-    couples_rows: bool = False
+    #: Whether those name columns of the predictions.
+    names_columns: bool = True
+    #: A class whose rows do not count.
+    ignore_class: float | None = None
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
 
@@ -46,9 +51,9 @@ class Loss(Configurable):
     ) -> None:
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
-        choices = ("sum_over_batch_size", "mean", "sum", "none", None)
-        self.reduction = one_of(owner, "reduction", reduction, choices)
+        self.reduction = one_of(owner, "reduction", reduction, REDUCTIONS)
         self.dtype = standardize_dtype(dtype)
+        self._own_dtype = dtype is not None
 
     def fields(self) -> dict[str, Any]:
         """Constants of the kernel, by field."""
@@ -66,15 +71,73 @@ class Loss(Configurable):
             raise ValueError(f'Loss "{self.name}": reduction={self.reduction!r} gives no single number; use "sum"')
         return 1.0 if self.reduction == "sum" else 1.0 / rows
 
-    def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    @property
+    def normalization(self) -> int:
+        """What weights are divided by: 0 nothing; 1 how many of a mask count; 2 their sum."""
+        return {"sum_over_batch_size": 1, "mean": 1, "mean_with_sample_weight": 2}.get(str(self.reduction), 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain JSON values; dtype only where one was given."""
+        config = super().get_config()
+        if not self._own_dtype:
+            config.pop("dtype", None)
+        return config
+
+    def check_output(self, shape: tuple[int | None, ...]) -> None:
+        """Raise ValueError if predictions of this shape cannot be judged."""
+
+    def values_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the values that `call` returns for predictions of this shape."""
+        return shape[:-1]
+
+    def counted(self, y_true: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+        """Which of the values count, None if all do: a mean is one over these."""
+        return None
+
+    def call(self, y_true: np.ndarray, y_pred: Any) -> Any:
         """One value per row: shape y_pred.shape[:-1]."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
+    def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        """A value for each row, where `call` may return one for each element, for each sample or for the batch."""
+        shape = self.values_shape(y_pred.shape)
+        values = np.asarray(value_of(self.call(y_true, y_pred)))
+        if values.shape != shape and values.shape == y_pred.shape:
+            return np.asarray(values.mean(axis=-1))
+        if values.shape != shape[: values.ndim]:
+            raise ValueError(
+                f'loss "{self.name}": expected a value for each row, {shape}, for each element, {y_pred.shape}, or one '
+                f"number, got shape {values.shape}"
+            )
+        return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
+
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Derivative of each row's value by that row's predictions: the shape of y_pred."""
-        raise NotImplementedError(f"{type(self).__name__} must implement gradient(y_true, y_pred) to be trained with")
+        return self.pullback(y_true, y_pred, 1.0)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float | np.ndarray:
+    def pullback(self, y_true: np.ndarray, y_pred: np.ndarray, factors: Any) -> np.ndarray:
+        """Derivative of the sum of factors times values by the predictions; factors: a number, or one for each value.
+
+        To be overridden, instead of `gradient`, where a value depends on more than one row.
+        """
+        if type(self).gradient is not Loss.gradient:
+            slope = np.asarray(self.gradient(y_true, y_pred))
+            return slope * (factors[..., np.newaxis] if np.ndim(factors) else factors)
+        tape = Tape()
+        y = tape.watch(y_pred)
+        with tape.running():
+            result = self.call(y_true, y)
+        if isinstance(result, Traced):
+            shape = self.values_shape(y_pred.shape)
+            each = np.broadcast_to(np.asarray(factors, y_pred.dtype), shape)
+            if result.shape != shape and result.shape == y_pred.shape:
+                shares = np.broadcast_to(each[..., np.newaxis] / result.shape[-1], result.shape)
+            else:  # a value that several rows share counts for all of them
+                shares = each.sum(axis=tuple(range(result.ndim, each.ndim)))
+            tape.take_back([result], [shares])
+        return np.zeros_like(y_pred) if y.gradient is None else y.gradient
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
 
         Parameters
@@ -87,28 +150,32 @@ class Loss(Configurable):
 
         Returns
         -------
-        float, or with reduction "none" an array of shape y_pred.shape[:-1].
+        A number of `dtype`, or with reduction "none" an array of shape y_pred.shape[:-1].
 
         Raises
         ------
         ValueError
             Shapes that do not fit, class numbers out of range, no rows at all.
         """
-        y_true = y_true if self.sparse else float_array(self.name, "y_true", y_true, self.dtype)
-        values = np.asarray(self.call(y_true, float_array(self.name, "y_pred", y_pred, self.dtype)))
-        if sample_weight is not None:
-            values = values * row_weights(self.name, sample_weight, values.shape)
-        if self.reduction in (None, "none"):
-            return values.astype(self.dtype, copy=False)
-        if values.size == 0:
+        t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self.dtype)
+        values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self.dtype))))
+        mask = getattr(y_pred, "_keras_mask", None)
+        counted = self.counted(t, values)
+        if counted is not None:
+            mask = counted if mask is None else counted * np.reshape(mask, counted.shape)
+        if self.reduction not in (None, "none") and values.size == 0:
             raise ValueError(f'Loss "{self.name}": expected at least one row, got y_pred {np.shape(y_pred)}')
-        return float(np.sum(values, dtype=np.float64) * self.scale(values.size))
+        result = reduced(self.name, values, sample_weight, mask, self.reduction).astype(self.dtype)
+        return result if result.ndim else result[()]
 
 
 class KernelLoss(Loss):
     """A loss computed by the kernel `op`."""
 
-    op: str
+    op: str | None
+    _kernel: str = ""
+    #: Axis of the predictions over which a value is taken.
+    axis: int = -1
 
     def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
         return self._run(y_true, y_pred, gradient=False)
@@ -116,8 +183,81 @@ class KernelLoss(Loss):
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
         return self._run(y_true, y_pred, gradient=True)
 
+    def _along(self, axis: Any) -> None:
+        """Take values over this axis of the predictions. Kernels know the last one only: over another one, training
+        calls `call` and `gradient`, which turn the arrays."""
+        owner = type(self).__name__
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+            raise ValueError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
+        self.axis = int(axis)
+        self._kernel = str(self.op)
+        if self.axis != -1:
+            self.op, self.fused = None, {}
+
+    def pullback(self, y_true: np.ndarray, y_pred: np.ndarray, factors: Any) -> np.ndarray:
+        return self.gradient(y_true, y_pred) * (np.expand_dims(factors, self.axis) if np.ndim(factors) else factors)
+
+    def values_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        at = range(len(shape))[self.axis]
+        return shape[:at] + shape[at + 1 :]
+
     def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
-        t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
+        turned = self.axis != -1
+        if turned:
+            y_true, y_pred = _turned(self, y_true, y_pred)
+        t, y = align(self.name, y_true, y_pred, sparse=self.sparse, labels=self.sparse and self.names_columns)
         values, dy = np.empty(y.shape[:-1], y.dtype), np.empty_like(y) if gradient else None
-        run_op(self.op, y.dtype.name, y=y, t=t, loss=values, dy=dy, L=1, scale=1.0, **sizes(y), **self.fields())
-        return values if dy is None else dy
+        run_op(
+            self.op or self._kernel,
+            y.dtype.name,
+            y=y,
+            t=t,
+            loss=values,
+            dy=dy,
+            L=1,
+            scale=1.0,
+            **sizes(y),
+            **self.fields(),
+        )
+        if dy is None:
+            return values
+        return np.moveaxis(dy, -1, self.axis) if turned else dy
+
+
+def _turned(loss: KernelLoss, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions with the loss's axis last."""
+    y, t = np.asarray(y_pred), np.asarray(y_true)
+    if not -y.ndim <= loss.axis < y.ndim:
+        raise ValueError(f"{loss.name}: axis={loss.axis} is none of y_pred {y.shape}")
+    if t.ndim == y.ndim:
+        t = np.moveaxis(t, loss.axis, -1)
+    return t, np.moveaxis(y, loss.axis, -1)
+
+
+class Crossentropy(KernelLoss):
+    """A cross-entropy, from probabilities by the kernel `probabilities`, from logits by the one in `logits`."""
+
+    probabilities: str
+    logits: ClassVar[Mapping[str, str]]
+
+    def __init__(self, from_logits: bool, axis: int, reduction: str | None, name: str, dtype: Any) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits = bool(from_logits)
+        self.op = next(iter(self.logits.values())) if self.from_logits else self.probabilities
+        self.fused = {} if self.from_logits else self.logits
+        self._along(axis)
+
+
+class SmoothedCrossentropy(Crossentropy):
+    """A cross-entropy whose targets are shares, mixed with the uniform distribution by `label_smoothing`."""
+
+    probability_targets = True
+
+    def __init__(
+        self, from_logits: bool, label_smoothing: float, axis: int, reduction: str | None, name: str, dtype: Any
+    ) -> None:
+        super().__init__(from_logits, axis, reduction, name, dtype)
+        self.label_smoothing = real(type(self).__name__, "label_smoothing", label_smoothing, at_least=0, at_most=1)
+
+    def fields(self) -> dict[str, Any]:
+        return {"smooth": self.label_smoothing}

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pydl._base.args import real
-from pydl.losses.base import KernelLoss
+from pydl._base.args import optional_real
+from pydl.losses.base import Crossentropy, KernelLoss, SmoothedCrossentropy
 
 
-class _Crossentropy(KernelLoss):
-    """A cross-entropy, from probabilities by the kernel `probabilities`, from logits by the one in `logits`."""
-
-    probabilities: str
-    logits: ClassVar[Mapping[str, str]]
-
-    def __init__(self, from_logits: bool, reduction: str | None, name: str, dtype: Any) -> None:
-        super().__init__(name, reduction, dtype)
-        self.from_logits = bool(from_logits)
-        self.op = next(iter(self.logits.values())) if self.from_logits else self.probabilities
-        self.fused = {} if self.from_logits else self.logits
-
-
-class _SmoothedCrossentropy(_Crossentropy):
-    """A cross-entropy whose targets are shares, mixed with the uniform distribution by `label_smoothing`."""
-
-    probability_targets = True
-
-    def __init__(self, from_logits: bool, label_smoothing: float, reduction: str | None, name: str, dtype: Any) -> None:
-        super().__init__(from_logits, reduction, name, dtype)
-        self.label_smoothing = real(type(self).__name__, "label_smoothing", label_smoothing, at_least=0, at_most=1)
-
-    def fields(self) -> dict[str, Any]:
-        return {"smooth": self.label_smoothing}
-
-
-class BinaryCrossentropy(_SmoothedCrossentropy):
+class BinaryCrossentropy(SmoothedCrossentropy):
     """-mean(t log(p) + (1 - t) log(1 - p)) over the last axis, with t = y_true (1 - s) + s / 2.
 
     Parameters
@@ -47,6 +20,8 @@ class BinaryCrossentropy(_SmoothedCrossentropy):
         [1e-7, 1 - 1e-7].
     label_smoothing : float in [0, 1], default 0.0
         s above.
+    axis : int, default -1
+        Axis of the predictions to use in place of the last one. In training, another one costs a call of NumPy code.
     reduction, name, dtype
         As for `Loss`.
     """
@@ -58,14 +33,15 @@ class BinaryCrossentropy(_SmoothedCrossentropy):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, reduction, name, dtype)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
 
 
-class CategoricalCrossentropy(_SmoothedCrossentropy):
+class CategoricalCrossentropy(SmoothedCrossentropy):
     """-sum(t log(p)) over the last axis, with t = y_true (1 - s) + s / O, for one-hot targets of O classes.
 
     Parameters
@@ -75,6 +51,8 @@ class CategoricalCrossentropy(_SmoothedCrossentropy):
         clipped to [1e-7, 1 - 1e-7].
     label_smoothing : float in [0, 1], default 0.0
         s above.
+    axis : int, default -1
+        Axis of the predictions to use in place of the last one. In training, another one costs a call of NumPy code.
     reduction, name, dtype
         As for `Loss`.
     """
@@ -86,22 +64,27 @@ class CategoricalCrossentropy(_SmoothedCrossentropy):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(from_logits, label_smoothing, reduction, name, dtype)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
 
 
-class SparseCategoricalCrossentropy(_Crossentropy):
+class SparseCategoricalCrossentropy(Crossentropy):
     """-log(p[y_true]) over the last axis, for targets that are class numbers.
 
     Parameters
     ----------
     from_logits : bool, default False
         As for `CategoricalCrossentropy`.
+    ignore_class : int, optional
+        A class number, such as -1, of rows that do not count: their value is 0, and a mean is one over the others.
     reduction, name, dtype
         As for `Loss`.
+    axis : int, default -1
+        As for `CategoricalCrossentropy`.
     """
 
     sparse = True
@@ -111,11 +94,27 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     def __init__(
         self,
         from_logits: bool = False,
+        ignore_class: float | None = None,
         reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(from_logits, reduction, name, dtype)
+        super().__init__(from_logits, axis, reduction, name, dtype)
+        self.ignore_class = optional_real(type(self).__name__, "ignore_class", ignore_class)
+
+    def counted(self, y_true: Any, values: np.ndarray) -> np.ndarray | None:
+        if self.ignore_class is None:
+            return None
+        return np.reshape(np.asarray(y_true) != self.ignore_class, values.shape)
+
+    def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
+        if self.ignore_class is None:
+            return super()._run(y_true, y_pred, gradient=gradient)
+        labels = np.asarray(y_true)
+        found = super()._run(np.where(labels == self.ignore_class, 0, labels), y_pred, gradient=gradient)
+        kept = np.reshape(labels != self.ignore_class, self.values_shape(np.shape(y_pred)))
+        return np.where(np.expand_dims(kept, self.axis) if gradient else kept, found, found.dtype.type(0))
 
 
 class Hinge(KernelLoss):
@@ -134,22 +133,24 @@ class Hinge(KernelLoss):
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """`BinaryCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return BinaryCrossentropy(from_logits, label_smoothing).call(y_true, y_pred)
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """`CategoricalCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return CategoricalCrossentropy(from_logits, label_smoothing).call(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> np.ndarray:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: float | None = None, axis: int = -1
+) -> np.ndarray:
     """`SparseCategoricalCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return SparseCategoricalCrossentropy(from_logits).call(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
 
 
 def hinge(y_true: Any, y_pred: Any) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 
 from pydl._base.registry import custom_function
-from pydl._engine.tape import Tape, Traced, value_of
 from pydl.losses.base import Loss
 
 Array = np.ndarray
@@ -37,33 +36,8 @@ class FunctionLoss(Loss):
         super().__init__(name or getattr(fn, "__name__", "function_loss").strip("<>"), reduction, dtype)
         self.fn = fn
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        return self._rows(np.asarray(value_of(self.fn(y_true, y_pred))), y_pred)
-
-    def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        tape = Tape()
-        y = tape.watch(y_pred)
-        with tape.running():
-            result = self.fn(y_true, y)
-        if not isinstance(result, Traced):
-            return np.zeros_like(y_pred)
-        rows = self._rows(result.value, y_pred)
-        self.couples_rows = result.ndim == 0
-        shares = np.full(result.shape, rows.size / max(result.size, 1), y_pred.dtype)
-        tape.take_back([result], [shares])
-        return np.zeros_like(y_pred) if y.gradient is None else y.gradient
-
-    def _rows(self, values: Array, y_pred: Array) -> Array:
-        """A value for each row: the mean of those of its elements, that of its sample, that of the batch."""
-        rows = y_pred.shape[:-1]
-        if values.shape == y_pred.shape and values.shape != rows:
-            return np.asarray(values.mean(axis=-1))
-        if values.shape != rows[: values.ndim]:
-            raise ValueError(
-                f'loss "{self.name}": expected a value for each row, {rows}, for each element, {y_pred.shape}, or one '
-                f"number, got shape {values.shape}"
-            )
-        return np.broadcast_to(values.reshape(values.shape + (1,) * (len(rows) - values.ndim)), rows)
+    def call(self, y_true: Array, y_pred: Array) -> Any:
+        return self.fn(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:
         name = getattr(self.fn, "__name__", "<lambda>")

@@ -65,6 +65,52 @@ class MeanSquaredLogarithmicError(KernelLoss):
         super().__init__(name, reduction, dtype)
 
 
+class MeanAbsolutePercentageError(KernelLoss):
+    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7)) over the last axis.
+
+    Parameters
+    ----------
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    op = "loss_mape"
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+class CosineSimilarity(KernelLoss):
+    """-sum(y_true y_pred) / (|y_true| |y_pred|) over the last axis: -1 for one direction, 1 for opposite ones.
+
+    Lengths are those of rows, at least 1e-7.
+
+    Parameters
+    ----------
+    axis : int, default -1
+        Axis of the predictions to use in place of the last one. In training, another one costs a call of NumPy code.
+    reduction, name, dtype
+        As for `Loss`.
+    """
+
+    op = "loss_cosine"
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cosine_similarity",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self._along(axis)
+
+
 class Huber(KernelLoss):
     """Squared error near zero, absolute error beyond: the mean over the last axis of e^2 / 2, or, where |e| > delta,
     of delta |e| - delta^2 / 2, with e = y_true - y_pred.
@@ -172,6 +218,16 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """`MeanSquaredLogarithmicError` of each row, shape y_pred.shape[:-1]."""
     return MeanSquaredLogarithmicError().call(y_true, y_pred)
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`MeanAbsolutePercentageError` of each row, shape y_pred.shape[:-1]."""
+    return MeanAbsolutePercentageError().call(y_true, y_pred)
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
+    """`CosineSimilarity` of each row, shape y_pred.shape[:-1]."""
+    return CosineSimilarity(axis).call(y_true, y_pred)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:

@@ -57,8 +57,8 @@ from pydl.metrics.correlation import (
     pearson_correlation,
 )
 from pydl.metrics.f_score import F1Score, FBetaScore
-from pydl.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, squared_hinge
 from pydl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from pydl.metrics.margins import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, squared_hinge
 from pydl.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -161,8 +161,7 @@ def get(
     Raises
     ------
     ValueError
-        An unknown name (the message lists the valid ones) or a config that is none; with `output_shape`, a metric of
-        several figures.
+        An unknown name (the message lists the valid ones) or a config that is none.
     TypeError
         Anything else.
     """
@@ -183,11 +182,6 @@ def get(
             _warn_of_logits(identifier)
     if output_shape is not None and metric is not None:
         metric.build(output_shape)
-    if output_shape is not None and metric is not None and metric.figures != 1:
-        raise ValueError(
-            f"metric {metric.name!r} gives {metric.figures} figures; a model logs one of each metric: make one metric "
-            "for each threshold"
-        )
     return metric
 
 

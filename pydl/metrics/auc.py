@@ -123,7 +123,9 @@ class AUC(Metric):
                 )
             if not self.multi_label:
                 w = w * np.array(self.label_weights)
-        w = np.where(np.isnan(y), np.nan, w)
+        nan = np.isnan(y)
+        if nan.any():
+            w = np.where(nan, np.nan, w)
         found = confusion(t, np.clip(y, 0, 1), w, self._thresholds, by_column=self.multi_label)
         for variable, counts in found._asdict().items():
             getattr(self, variable).assign_add(counts)

@@ -206,6 +206,15 @@ class Metric(Configurable):
             self.reset_state()
             return [v.numpy() for v in self.variables]
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments as plain JSON values; for a class that overrides this, at least name and dtype."""
+        try:
+            return super().get_config()
+        except NotImplementedError:
+            if type(self).get_config is Metric.get_config:
+                raise
+            return {"name": self.name, "dtype": self.dtype}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
 

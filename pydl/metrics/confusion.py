@@ -44,6 +44,8 @@ class _Confusion(Metric):
         #: One for each figure; with `top_k` and none given, one that everything is above.
         self.thresholds = numbers or [0.5 if top_k is None else -np.inf]
         self.figures = len(self.thresholds)
+        order = np.argsort(self.thresholds)
+        self._rising, self._places = np.array(self.thresholds)[order], np.argsort(order)
         for variable in self.counted:
             setattr(self, variable, self.add_variable((self.figures,), "zeros", name=variable))
 
@@ -64,9 +66,9 @@ class _Confusion(Metric):
                 classes = y.shape[-1] if y.ndim > 1 else "no"
                 raise ValueError(f"{self.name}: class_id {self.class_id}: y_pred has {classes} classes")
             t, y, w = (a[..., self.class_id] for a in (t, y, w))
-        found = confusion(t, y, w, np.array(self.thresholds))
+        found = confusion(t, y, w, self._rising)
         for variable, count in self.counted.items():
-            getattr(self, variable).assign_add(getattr(found, count))
+            getattr(self, variable).assign_add(getattr(found, count)[self._places])
 
     def result(self) -> Any:
         """The figure so far, one for each threshold if several were given."""
@@ -106,7 +108,7 @@ class Precision(_Confusion):
     ----------
     thresholds : float or list of float, optional
         In [0, 1], default 0.5; with `top_k`, none. 0 suits logits. With a list, `result` is an array of a figure for
-        each.
+        each, which logs number: "precision_0", "precision_1".
     top_k : int, optional
         Only the k largest predictions of a row can be positive; one-dimensional predictions are one row.
     class_id : int, optional

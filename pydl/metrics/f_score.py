@@ -22,8 +22,8 @@ class FBetaScore(Metric):
     Parameters
     ----------
     average : {None, "micro", "macro", "weighted"}, default None
-        None: a figure for each class; "micro": that of all classes' counts together; "macro": the mean over classes;
-        "weighted": their mean by how often each is a target.
+        None: a figure for each class, which logs number, "f1_score_0"; "micro": that of all classes' counts together;
+        "macro": the mean over classes; "weighted": their mean by how often each is a target.
     beta : float, default 1.0
         How many times as much recall weighs as precision.
     threshold : float in (0, 1], optional

@@ -77,7 +77,7 @@ class R2Score(Metric):
     def result(self) -> Any:
         """The score so far; 0 before any."""
         if not self.num_samples:
-            return np.float64(0)
+            return np.zeros(self.figures) if self.figures > 1 else np.float64(0)
         squares, total, residual, count = (getattr(self, name).numpy() for name in _SUMS)
         variance = squares - total * ratio(total, count)
         scores = np.where(variance == 0, residual == 0, 1 - ratio(residual, variance))

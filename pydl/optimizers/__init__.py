@@ -7,14 +7,31 @@ from typing import Any
 
 from pydl._base.registry import Registry, serialize
 from pydl.optimizers import schedules
+from pydl.optimizers.adadelta import Adadelta
+from pydl.optimizers.adafactor import Adafactor
+from pydl.optimizers.adagrad import Adagrad
 from pydl.optimizers.adam import Adam, AdamW
+from pydl.optimizers.adamax import Adamax
 from pydl.optimizers.base import Optimizer
+from pydl.optimizers.ftrl import Ftrl
+from pydl.optimizers.lamb import Lamb
+from pydl.optimizers.lion import Lion
+from pydl.optimizers.muon import Muon
+from pydl.optimizers.nadam import Nadam
 from pydl.optimizers.rmsprop import RMSprop
 from pydl.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam",
+    "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize",
+]  # fmt: skip
 
-_registry = Registry("optimizer", Optimizer, [SGD, RMSprop, Adam, AdamW], spelling=str.lower)
+_registry = Registry(
+    "optimizer",
+    Optimizer,
+    [SGD, RMSprop, Adam, AdamW, Nadam, Adamax, Adagrad, Adadelta, Lion, Ftrl, Lamb, Muon, Adafactor],
+    spelling=str.lower,
+)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer | None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import is_
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
+from pydl import initializers
 from pydl._base.args import optional_real, optional_whole, real, text, whole
-from pydl._base.live import LiveNumber
-from pydl._base.registry import Configurable, snake_case
+from pydl._base.live import LiveCount, LiveNumber
+from pydl._base.registry import Configurable, serialize, snake_case
+from pydl._engine.applying import Applies, take_step
+from pydl._engine.layout import Layout
+from pydl._engine.own_variables import OwnVariables
 from pydl._engine.variable import Variable
 from pydl.optimizers import schedules
 from pydl.optimizers.schedules import LearningRateSchedule
@@ -19,19 +27,21 @@ from pydl.optimizers.schedules import LearningRateSchedule
 N_COEFFICIENTS = 8
 
 
-class Optimizer(Configurable):
+class Optimizer(Applies, OwnVariables, Configurable):
     """Base class of optimizers.
 
     In each step, gradients are clipped, then decayed weights become `w -= lr * weight_decay * w`, then the optimizer
-    takes its own step.
+    takes its own step. `fit` uses it, and so may programs that have gradients: `apply`, `apply_gradients`.
 
-    A user's own optimizer leaves `op` at None, names the arrays it keeps per weight in `slots`, and implements
-    `update`, which works on NumPy arrays in place: slow next to the built-in ones, but complete.
+    A user's own optimizer leaves `op` at None and is written in NumPy, slow next to the built-in ones, but complete.
+    Either it names the arrays it keeps per weight in `slots` and implements `update`, which changes arrays in place; or
+    it does as in Keras: `build(variables)` makes variables with `add_variable_from_reference`, and
+    `update_step(gradient, variable, learning_rate)` assigns.
 
     Parameters
     ----------
-    learning_rate : float or LearningRateSchedule
-        A schedule gets the number of steps taken before this one.
+    learning_rate : float, LearningRateSchedule or callable
+        A schedule gets the number of steps taken before this one; a function of no argument is asked in every step.
     weight_decay : float, optional
     clipnorm : float, optional
         Each gradient longer than this is scaled to this length (Euclidean norm).
@@ -59,6 +69,9 @@ class Optimizer(Configurable):
 
     #: Name of the kernel, None for optimizers written in NumPy.
     op: str | None = None
+    #: What slots begin with, by name, where not with zeros.
+    first_values: Mapping[str, float] = MappingProxyType({})
+    find_initializer = staticmethod(initializers.get)
 
     def __init__(
         self,
@@ -73,8 +86,11 @@ class Optimizer(Configurable):
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
+        loss_scale_factor: float | None = None,
+        **old: Any,
     ) -> None:
         owner = type(self).__name__
+        learning_rate = _understood(owner, old, learning_rate)
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
@@ -95,6 +111,11 @@ class Optimizer(Configurable):
         self.gradient_accumulation_steps = optional_whole(
             owner, "gradient_accumulation_steps", gradient_accumulation_steps or None, at_least=2
         )
+        self.loss_scale_factor = optional_real(owner, "loss_scale_factor", loss_scale_factor, above=0)
+        self.built = False
+        self._trained = []  # what it is built with
+        self._own = []
+        self._update = None
         self._kept: dict[str, dict[int, tuple[Variable, Variable]]] = {"average": {}, "gradient_accumulator": {}}
         self._slots: dict[int, tuple[Variable, dict[int, Variable]]] = {}  # by id, which the variable kept keeps valid
         self._served: tuple[Callable[[], Any], str] | None = None  # the model whose steps were counted, and its name
@@ -129,15 +150,26 @@ class Optimizer(Configurable):
         """What a copy or a pickle takes along; it serves no model that could train on, unless a model comes with it."""
         kept = {name: list(made.values()) for name, made in self._kept.items()}
         served = None if self._served is None else (_nobody, self._served[1])
-        return vars(self) | {"_slots": list(self._slots.values()), "_kept": kept, "_served": served}
+        state = vars(self) | {"_slots": list(self._slots.values()), "_kept": kept, "_served": served}
+        return state | {"_update": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._slots = {id(pair[0]): pair for pair in state["_slots"]}
         self._kept = {name: {id(pair[0]): pair for pair in pairs} for name, pairs in state["_kept"].items()}
 
+    def prepare(self, variables: Sequence[Variable]) -> None:
+        """Be built with these variables: `build` unless it is."""
+        if self.built and len(variables) == len(self._trained) and all(map(is_, variables, self._trained)):
+            return
+        self.built = False
+        self.build(variables)
+
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of these variables, and forget those of others."""
+        self.built, self._trained = True, list(variables)
+        known = {id(v) for v in variables}
+        self._own = [pair for pair in self._own if pair[0] is None or id(pair[0]) in known]
         self._slots = {id(v): self._slots.get(id(v)) or (v, self._new_slots(v)) for v in variables}
         for name, wanted in (("average", self.use_ema), ("gradient_accumulator", self.gradient_accumulation_steps)):
             made = {id(v): (v, self.companion(v, name)) for v in variables} if wanted else {}
@@ -152,11 +184,17 @@ class Optimizer(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All slots, averages and accumulators, under the path `optimizer/<slot>/<path of the weight>`."""
-        pairs = [(weight, slot) for weight, slots in self._slots.values() for slot in slots.values()]
+        pairs: list[tuple[Variable | None, Variable]] = []
+        pairs += [(weight, slot) for weight, slots in self._slots.values() for slot in slots.values()]
         pairs += [pair for made in self._kept.values() for pair in made.values()]
+        pairs += self._own
         for weight, slot in pairs:
-            slot.path = f"optimizer/{slot.name}/{weight.path}"
+            slot.path = f"optimizer/{slot.name}" + ("" if weight is None else f"/{weight.path}")
         return [slot for _, slot in pairs]
+
+    def kept_for(self, variable: Variable) -> list[Variable]:
+        """What a step on this variable may change beside it: its slots, and all variables made by `add_variable`."""
+        return [*self.slot_variables(variable).values(), *(own for _, own in self._own)]
 
     def companion(self, variable: Variable, name: str) -> Variable:
         """The "average" or "gradient_accumulator" of a variable, made when first asked for."""
@@ -171,26 +209,40 @@ class Optimizer(Configurable):
             if id(variable) in self._kept["average"]:
                 variable.assign(self._kept["average"][id(variable)][1].numpy())
 
+    def slot_shape(self, slot: str, variable: Variable) -> tuple[int, ...] | None:
+        """The shape of a slot of a variable: its own, unless a subclass says otherwise; None where it needs none."""
+        return variable.shape
+
     def _new_slots(self, variable: Variable) -> dict[int, Variable]:
         slots = {}
         for i, name in enumerate(self.slots):
-            if name is not None:
-                slots[i] = self._new_slot(variable, name)
+            if name is not None and (shape := self.slot_shape(name, variable)) is not None:
+                slots[i] = self._new_slot(variable, name, shape)
         return slots
 
-    @staticmethod
-    def _new_slot(variable: Variable, name: str) -> Variable:
-        return Variable(variable.shape, variable.dtype, name, trainable=False, layout=type(variable.layout))
+    def _new_slot(self, variable: Variable, name: str, shape: tuple[int, ...] | None = None) -> Variable:
+        shape = variable.shape if shape is None else shape
+        layout = type(variable.layout) if shape == variable.shape else Layout
+        slot = Variable(shape, variable.dtype, name, trainable=False, layout=layout)
+        if first := self.first_values.get(name):
+            slot.assign(np.full(slot.shape, first, slot.dtype))
+        return slot
 
     @property
-    def iterations(self) -> int:
-        """Updates of the weights so far, for each of which `gradient_accumulation_steps` batches are needed."""
-        return self.batches // (self.gradient_accumulation_steps or 1)
+    def iterations(self) -> Any:
+        """Updates of the weights so far, for each of which `gradient_accumulation_steps` batches are needed.
+
+        It computes and prints as an int does, is read anew whenever it is used, and `assign` sets it.
+        """
+        return LiveCount(self._updates, partial(setattr, self, "iterations"))
 
     @iterations.setter
     def iterations(self, value: int) -> None:
         updates = whole(type(self).__name__, "iterations", value, below=2**63)
         self.batches = updates * (self.gradient_accumulation_steps or 1)
+
+    def _updates(self) -> int:
+        return self.batches // (self.gradient_accumulation_steps or 1)
 
     @property
     def batches(self) -> int:
@@ -210,20 +262,25 @@ class Optimizer(Configurable):
 
     @property
     def learning_rate(self) -> Any:
-        """The rate, or the schedule that gives it; either may be set at any time.
+        """The rate of the next step, of a schedule too; a number, a schedule or a function may be set at any time.
 
-        The rate computes and prints as a float does. It is read anew whenever it is used; `assign` sets it, `numpy`
-        and `float` read it.
+        It computes and prints as a float does. It is read anew whenever it is used; `assign` sets it, `numpy` and
+        `float` read it. What was set is `schedule` if it is no number.
         """
-        if isinstance(self._learning_rate, LearningRateSchedule):
-            return self._learning_rate
-        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"))
+        rate = self._learning_rate
+        config = None if isinstance(rate, float) else partial(serialize, rate)
+        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"), config)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if not isinstance(value, LearningRateSchedule):
+        if not callable(value) or isinstance(value, type):
             value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
         self._learning_rate = value
+
+    @property
+    def schedule(self) -> Any:
+        """The schedule or function that gives the learning rate; None where that is a number."""
+        return self._learning_rate if callable(self._learning_rate) else None
 
     def _rate(self) -> float:
         """The learning rate of the next step."""
@@ -234,7 +291,7 @@ class Optimizer(Configurable):
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
             return rate.rates(np.arange(iterations, iterations + steps, dtype=np.int64))
-        return np.full(steps, rate)
+        return np.array([float(rate()) for _ in range(steps)]) if callable(rate) else np.full(steps, rate)
 
     def coefficients(self, iterations: np.ndarray, learning_rates: np.ndarray) -> np.ndarray:
         """What the kernel needs of each step: column 0 the rate, column 1 lr * weight_decay, then its own.
@@ -258,6 +315,23 @@ class Optimizer(Configurable):
         """Constants of the kernel, by field."""
         return {}
 
+    @property
+    def in_python(self) -> bool:
+        """Whether steps are taken in Python: by a subclass's `update_step`, or by `update` where there is no `op`."""
+        return self.op is None or type(self).update_step is not Optimizer.update_step
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """One step on one variable by its gradient, behind clipping and weight decay; subclasses may override it."""
+        if self.op is not None:
+            take_step(self, variable, gradient, float(learning_rate))
+            return
+        slots = {s.name: s for s in self.slot_variables(variable).values()}
+        w, arrays = variable.numpy(), {name: s.numpy() for name, s in slots.items()}
+        self.update(w, np.asarray(gradient), arrays, float(learning_rate), int(self.iterations) + 1)
+        variable.assign(w)
+        for name, s in slots.items():
+            s.assign(arrays[name])
+
     def update(self, w: np.ndarray, g: np.ndarray, slots: dict[str, np.ndarray], rate: float, t: int) -> None:
         """One step on one weight, in place; for optimizers written in NumPy.
 
@@ -274,7 +348,10 @@ class Optimizer(Configurable):
         t : int
             Number of this step, counted from 1.
         """
-        raise NotImplementedError(f"{type(self).__name__} must implement update(w, g, slots, rate, t)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement update(w, g, slots, rate, t), or "
+            "update_step(gradient, variable, learning_rate)"
+        )
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
@@ -285,20 +362,26 @@ class Optimizer(Configurable):
         ----------
         var_list : sequence of Variable, optional
         var_names : sequence of str, optional
-            Any weight whose name contains one of these, such as "bias".
+            Any weight in whose name one of these regular expressions is found, such as "bias".
         """
         if isinstance(var_names, str):
             raise TypeError(f"exclude_from_weight_decay: var_names must be a list of strings, got {var_names!r}")
         self._undecayed = list(var_list or ())
         self._undecayed_names = list(var_names or ())
+        self._update = None
 
     def decays(self, variable: Variable) -> bool:
         """Whether weight decay applies to `variable`."""
-        return (
-            bool(self.weight_decay)
-            and not any(v is variable for v in self._undecayed)
-            and not any(part in variable.name for part in self._undecayed_names)
-        )
+        return bool(self.decay_of(variable))
+
+    def decay_of(self, variable: Variable) -> float:
+        """The weight decay of `variable`, 0 for none."""
+        return 0.0 if self.spares(variable) else self.weight_decay or 0.0
+
+    def spares(self, variable: Variable) -> bool:
+        """Whether `exclude_from_weight_decay` names `variable`."""
+        named = any(re.search(part, variable.name) for part in self._undecayed_names)
+        return named or any(v is variable for v in self._undecayed)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -307,6 +390,21 @@ class Optimizer(Configurable):
         if isinstance(config.get("learning_rate"), Mapping):
             config["learning_rate"] = schedules.deserialize(config["learning_rate"])
         return cls(**config)
+
+
+def _understood(owner: str, old: dict[str, Any], learning_rate: Any) -> Any:
+    """The learning rate, where arguments of earlier Kerases are given: `lr`, which says it, and `decay`, ignored."""
+    if "decay" in old:
+        warnings.warn(
+            f"{owner}: `decay` is no longer supported and is ignored; use learning_rate=InverseTimeDecay(...) of "
+            "optimizers.schedules",
+            stacklevel=4,
+        )
+    if "lr" in old:
+        warnings.warn(f"{owner}: `lr` is an old name; use learning_rate", stacklevel=4)
+    if unknown := sorted(old.keys() - {"lr", "decay"}):
+        raise ValueError(f"{owner}: Argument(s) not recognized: {', '.join(unknown)}")
+    return old.get("lr", learning_rate)
 
 
 def _nobody() -> None:

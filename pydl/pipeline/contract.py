@@ -131,7 +131,8 @@ class Outcome:
     interrupted : bool
         Whether Ctrl-C ended the training.
     folds, trials
-        What cross-validation and the search found; None without.
+        What cross-validation and the search found; None without. Of several targets `folds` are as
+        `several.together` has them.
     rows : int
         Rows, or images, of the data as they were read, the test data not counted.
     split : dict of str to JSON

@@ -250,8 +250,9 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         if known[name].startswith("tuple") and value is not None:
             listed = list(value) if isinstance(value, _LISTS) else [value]
             value = tuple(int(v) if isinstance(v, Integral) else str(v) for v in listed)
-        kind = known[name].partition("[")[0].partition(" ")[0]
-        right = isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+        kinds = [kind.partition("[")[0] for kind in known[name].split(" | ") if kind != "None"]
+        right = any(isinstance(value, _TYPES[kind]) for kind in kinds)
+        right &= "bool" in kinds or not isinstance(value, bool)
         if not right and not (value is None and known[name].endswith("None")):
             raise TypeError(f"fit: {name}: expected {known[name]}, got {value!r}")
         found[name] = value.item() if isinstance(value, np.generic) else value

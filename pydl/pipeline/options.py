@@ -43,7 +43,8 @@ class TrainOptions:
     target : str, tuple of str or None
         The column to predict, or several that one network predicts; `a,b` is two of them where no column is called so.
         Images bring their classes as folder names. With several, `task`, `positive`, `loss` and `threshold` take
-        `TARGET=VALUE,TARGET=VALUE`; one value for all, `log_target` and `class_weight` go to those that they suit.
+        `TARGET=VALUE,TARGET=VALUE`; one value for all, `log_target` and `class_weight` go to those that they suit. A
+        row that lacks some of the targets is learnt from and judged by the others.
     out : str
         The folder to write.
     test : str, Path or None
@@ -70,6 +71,8 @@ class TrainOptions:
     dropout : float
         The share of hidden units to leave out in training.
     class_weight : {"balanced"} or None
+        Classes count the same, however many rows each has. With several targets the training accuracies by epoch are
+        of rows weighted so, too.
     val : float
         The share of the training rows to validate on.
     clip : float or None
@@ -112,7 +115,8 @@ class TrainOptions:
         more; twice the weight is as good as the row twice. No network sees it.
     metric : str
         What ends the training, tells its best epoch and compares the trials of a search, on the validation rows: the
-        loss, or a figure as `evaluation.Judge` defines it (`mse` is the square of its rmse).
+        loss, of several targets the sum of theirs, or a figure as `evaluation.Judge` defines it (`mse` is the square of
+        its rmse).
     threshold : "auto", float or None
         The probability from which on the positive one of two classes is predicted. auto: what has the best f1 (mean of
         both classes) on the validation rows, or the best accuracy or balanced_accuracy where `metric` is that. None:
@@ -163,6 +167,8 @@ class TrainOptions:
     threshold: str | float | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.target, tuple) and not (self.target and all(isinstance(each, str) for each in self.target)):
+            raise ValueError(f"--target: expected names of columns, got {self.target!r}")
         named = self._possible_targets()
         for task in values_of("--task", self.task, named):
             one_of("--task", task, TASKS)

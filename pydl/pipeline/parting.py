@@ -68,21 +68,20 @@ class Parting:
         """So many parts, each held out once."""
         raise NotImplementedError
 
-    def checked(self, y: Array, places: Places, target: Target) -> Places:
-        """The same, if there is something to learn from.
+    def check(self, y: Array, places: Places, target: Target) -> None:
+        """Refuse rows to learn from that are all of one of several classes; those without a value (NaN) do not count.
 
         Raises
         ------
         ValueError
-            When only one of several classes is left.
         """
-        left = np.unique(y[places[0]])
+        y, left = y[~np.isnan(y)], np.unique(y[places[0]])
+        left = left[~np.isnan(left)]
         if target.task == "classification" and len(left) == 1 < len(np.unique(y)):
             raise ValueError(
                 f"{self.option}: the {len(places[0]):,} rows to learn from are all of one class, "
                 f'"{target.classes[int(left[0])]}"; hold out less (--val, --cv), or part the rows otherwise'
             )
-        return places
 
     def few(self, index: Any, parts: int) -> int:
         """In how many parts to hold out few rows in turn, where so many are wanted."""

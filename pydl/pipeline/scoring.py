@@ -92,6 +92,7 @@ def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, 
         for one, judge, (_, inputs, y, weight) in zip(each, judges, apart(fitted.target, batch), strict=True):
             judge.add(y, predict(one.model, one.target, inputs), weight)
     found = [judge.figures() for judge in judges]
-    notes = [*seen.notes(), *weights.said(found[0], fitted.weights)]
+    judged = next((each for each in found if each["rows"]), found[0])
+    notes = [*seen.notes(), *weights.said(judged, fitted.weights)]
     figures: Figures = together(fitted.target.names, found)
     return figures | {"drift": seen.table(), "notes": notes}

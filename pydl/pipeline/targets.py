@@ -47,7 +47,7 @@ class Targets:
     @property
     def notes(self) -> list[str]:
         """What was noticed in each; rows that lack one of them are left out of its loss and figures alone."""
-        found = [note for one in self.each for note in one.notes]
+        found = [note.replace("--task ", f"--task {one.name}=") for one in self.each for note in one.notes]
         return [f"{note}, for this target only" if note.endswith(LEFT_OUT) else note for note in found]
 
     def with_each(self, each: Sequence[Target]) -> Targets:

@@ -50,7 +50,7 @@ def even(weights: Array | None) -> Array | None:
 
 def said(figures: dict[str, Any], name: str | None) -> list[str]:
     """A sentence about what figures of some rows are weighted by."""
-    if name is None:
+    if name is None or not figures["rows"]:
         return []
     if "weight" in figures:
         return [f"figures are weighted by {name}"]

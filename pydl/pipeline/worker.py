@@ -54,7 +54,9 @@ def split(
         raise ValueError(f"expected at least 2 rows with a target, got {len(y)}: there is nothing to hold out")
     kind, strata = target.strata(y)
     if parting is not None and (places := parting.split(frame.index, strata, share, kind, seed)) is not None:
-        return at(frame, y, parting.checked(strata, places, kind))
+        for one, own in zip(target.each, y.reshape(len(y), -1).T, strict=True):
+            parting.check(own, places, one)
+        return at(frame, y, places)
     classes = kind.task == "classification"
     counts = np.unique(strata, return_counts=True)[1] if classes else np.zeros(1)
     spread = classes and counts.min() >= _CLASS_MEMBERS and min(rows, len(y) - rows) >= len(counts)

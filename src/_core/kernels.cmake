@@ -5,12 +5,16 @@ set(PYDL_KERNEL_FILES
     gemm_tile gemm_pack gemm_few gemm_block gemm_walk gemm_fwd gemm_dx gemm_dw matmul
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
     act_exponential act_mish act_hard_sigmoid act_squareplus act_softmax act_log_softmax
+    act_celu act_relu6 act_hard_tanh act_hard_silu act_hard_shrink act_soft_shrink act_tanh_shrink act_log_sigmoid
+    act_sparse_plus act_sparse_sigmoid act_sparsemax
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge
-    loss_bce loss_bce_logits loss_cce loss_cce_logits
+    loss_bce loss_bce_logits loss_cce loss_cce_logits loss_categorical_hinge loss_mape loss_kl loss_cosine loss_gaussian
+    loss_focal_bce loss_focal_cce loss_gce
     metric_accuracy metric_categorical_accuracy sum
-    opt_sgd opt_rmsprop opt_adam opt_average grad_accumulate penalty norm_parts grad_clip
-    embedding masking mean_steps dropout norm_batch norm_layer
-    gather put affine binary copy colsum)
+    opt_sgd opt_rmsprop opt_adam opt_nadam opt_adamax opt_adagrad opt_adadelta opt_lion opt_ftrl opt_average
+    grad_accumulate penalty norm_parts grad_clip
+    embedding masking mean_steps dropout gaussian prelu norm_batch norm_layer norm_rms
+    gather put affine binary larger copy colsum)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
 

@@ -65,12 +65,12 @@
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
- *   for sparse_*   w [B / per] weights or NULL   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
+ *   for sparse_*, [B] numbers for gaussian   w [B / per] weights or NULL   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
  *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
- *   a: the loss's parameter   smooth: label smoothing */
+ *   a b: the loss's parameters   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(PARTS(a->B, WEIGHTED(a->per, a->L)))) OUT(loss, R(a->B)) \
-    OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(smooth)
+    OUT(dy, R(a->B * a->O)) OUT(p, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(per) REAL(scale) REAL(a) REAL(b) REAL(smooth)
 
 /* Metric of a batch: one figure per row.
  *   y t w as for losses   m [B] weighted figure of each row   k: top-k   a: threshold */
@@ -83,7 +83,7 @@
 #define PD_FIELDS_sum(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->n)) IN(w, R(a->n / WEIGHTED(a->per, a->L))) INT(n) INT(L) INT(per) INT(slot) REAL(factor)
 
-/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale and, if normalize, * B / sum(mask).
+/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale * B / sum(mask) if normalize is 1, * B / sum(mask * w) if 2.
  *   mask [B] or NULL (1)   w [B / L] or NULL (1)   r [B] */
 #define PD_FIELDS_mask_weights(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(mask, R(a->B)) IN(w, R(PARTS(a->B, ROWS(a->L)))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)
@@ -146,9 +146,14 @@
     IN(dy, R(a->B / ROWS(a->L) * a->O)) IN(m, R(a->B)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(add)
 
 /* Dropout, forward and backward alike: y = keep(i) ? x / (1 - rate) : 0, i the element's index in [B][O].
- *   x y [B][O]   stream: number of this layer in its model */
+ *   x y [B][O]   stream: number of this layer in its model   seed: of its own, or 0: that of the step */
 #define PD_FIELDS_dropout(IN, ALL, OUT, SCR, FN, INT, REAL) \
-    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) REAL(rate)
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) REAL(rate)
+
+/* Gaussian noise: y = x + std z or, if `factor`, y = x (1 + std z), z a standard normal number for each element.
+ *   x y [B][O]   stream seed as for dropout */
+#define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) INT(factor) REAL(std)
 
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
@@ -167,7 +172,7 @@
     IN(bmean_low, R(a->n)) IN(brstd, R(a->n)) ALL(mask, R(a->B)) OUT(dgamma, R(a->n)) \
     OUT(dbeta, R(a->n)) INT(n) INT(B) INT(add)
 
-/* Layer normalization of each row.  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
+/* Layer or RMS normalization of each row (the latter about 0, the mean that it writes).  x y [B][O]   gamma beta [O] or NULL   mean mean_low rstd [B]: mean + mean_low */
 #define PD_FIELDS_ln_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->B)) \
     OUT(mean_low, R(a->B)) OUT(rstd, R(a->B)) INT(B) INT(O) INT(L) REAL(eps)
@@ -188,9 +193,23 @@
 /* y = a * x + c (Rescaling); y may be x.   x y [B][O] */
 #define PD_FIELDS_affine(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) REAL(a) REAL(c)
-/* y = x1 + x2, or y = x1 * x2; y may be either.   all [B][O] */
+/* y = x1 + x2, x1 - x2, x1 * x2, or the larger or the smaller of both; y may be either.   all [B][O] */
 #define PD_FIELDS_binary(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x1, R(a->B * a->O)) IN(x2, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O)
+/* dx = dy where x1 > x2, dy / 2 where x1 = x2, else 0; dx may be dy.   all [B][O] */
+#define PD_FIELDS_larger(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x1, R(a->B * a->O)) IN(x2, R(a->B * a->O)) IN(dy, R(a->B * a->O)) OUT(dx, R(a->B * a->O)) INT(B) INT(O)
+
+/* PReLU: y = x > 0 ? x : w x.   x y [B][O]   w [O] */
+#define PD_FIELDS_prelu_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) ALL(w, R(a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(L)
+/*   dx = x > 0 ? dy : w dy; dx may be dy */
+#define PD_FIELDS_prelu_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(dy, R(a->B * a->O)) ALL(w, R(a->O)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L)
+/*   by columns (n = O): dw = sum over rows of min(x, 0) dy   add: 1 adds to dw */
+#define PD_FIELDS_prelu_grad(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dw, R(a->n)) INT(n) INT(B) INT(add)
+
 /* Columns of a wider matrix: y[b][yo + j] = x[b][xo + j] for j < O, rows ldx and ldy apart; add: 1 adds. */
 #define PD_FIELDS_copy(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->ldx)) OUT(y, R(a->B * a->ldy)) INT(B) INT(O) INT(L) INT(ldx) INT(ldy) INT(xo) INT(yo) INT(add)

@@ -33,8 +33,8 @@ static const struct {
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},    {"bn_fwd", "O"},
-              {"bn_bwd", "O"},  {"ln_grad", "O"},   {"colsum", "O"}, {"embed_bwd", "VO"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},    {"bn_bwd", "O"},
+              {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}};
 
 enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
 
@@ -97,6 +97,8 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"in_place", dense && c->variant > 0},
         {"slot", 1},
         {"stream", 3},
+        {"seed", flag},
+        {"factor", flag},
         {"ldx", c->O},
         {"ldy", c->O},
         {"xo", 0},

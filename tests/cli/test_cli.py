@@ -57,10 +57,20 @@ def test_datasets_and_bench(capsys: pytest.CaptureFixture[str]) -> None:
 def test_as_a_module_and_without_the_extra() -> None:
     command = [sys.executable, "-m", "pydl", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"pydl {pydl.__version__}\n"
-    hidden = "import sys; sys.modules['typer'] = None; from pydl.cli import main; sys.exit(main(['info']))"
+    hidden = "import sys; sys.modules['typer'] = None; from pydl.cli import main; sys.exit(main(['show', 'run']))"
     done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == 'pydl: the command line needs typer: pip install "pydl[cli]"\n'
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["info"], ["info", "--json"]])
+def test_answers_that_need_no_typer_do_not_wait_for_it(arguments: list[str]) -> None:
+    code = f"import sys; from pydl.cli import main; assert main({arguments}) == 0; assert 'typer' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    code = f"from pydl.cli.app import app; app({arguments})"  # where something stands beside them, typer answers alike
+    through_typer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    command = [sys.executable, "-m", "pydl", *arguments]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == through_typer
 
 
 def test_shell_completion() -> None:

@@ -8,9 +8,11 @@ import io
 import json
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,55 @@ def host(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def open_document(path: Path, frame: pd.DataFrame) -> None:
+    """A table as LibreOffice stores it: the least that makes a spreadsheet, with a title and an empty row above."""
+
+    def row(cells: list[object]) -> str:
+        return f"<table:table-row>{''.join(map(cell, cells))}</table:table-row>"
+
+    def cell(value: object) -> str:
+        if value is None or value != value:
+            return "<table:table-cell/>"
+        kind = f'"float" office:value="{value!r}"' if isinstance(value, float) else '"string"'
+        return f"<table:table-cell office:value-type={kind}><text:p>{escape(str(value))}</text:p></table:table-cell>"
+
+    rows = [row(["Some measurements"]), row([None]), row(list(frame.columns)), *map(row, frame.to_numpy().tolist())]
+    of = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{of}:{name}:1.0"' for name in ("office", "table", "text"))
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names} office:version="1.3"><office:body>'
+        f'<office:spreadsheet><table:table table:name="Sheet1">{"".join(rows)}</table:table></office:spreadsheet>'
+        "</office:body></office:document-content>"
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = (
+        f'<manifest:manifest xmlns:manifest="{of}:manifest:1.0" manifest:version="1.3"><manifest:file-entry '
+        f'manifest:full-path="/" manifest:media-type="{kind}"/><manifest:file-entry '
+        'manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", manifest)
+
+
+def test_open_document_spreadsheets(data: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(data)
+    frame.loc[3, "a"] = np.nan
+    frame.loc[5, "b"] = "né & <ü>"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    open_document(tmp_path / "t.ods", frame)
+    for name in ("csv", "ods"):
+        run = tmp_path / name
+        assert cli.main(["train", str(tmp_path / f"t.{name}"), *SOON, "--out", str(run)]) == 0
+        command = ["predict", str(run), str(tmp_path / f"t.{name}"), "--out", str(tmp_path / f"{name}.csv")]
+        assert cli.main(command) == 0
+    assert outcome(tmp_path / "ods") == outcome(tmp_path / "csv")
+    found, expected = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("ods", "csv"))
+    pd.testing.assert_frame_equal(found, expected)
+    assert found["b"][5] == "né & <ü>"
 
 
 def piped(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

@@ -245,7 +245,11 @@ def test_a_class_ruled_out_by_minus_infinity_costs_nothing(isa: str, dtype: str)
 @pytest.mark.parametrize("where", ["y", "t"])
 def test_nan_spreads(op: str, where: str, isa: str, dtype: str) -> None:
     y, t = [0.2, 0.5, 0.3], [0.0] if "sparse" in op else [0.0, 1.0, 0.0]
+    if op == "loss_gaussian":
+        y, t = [0.2, 0.5], [1.0]
+    parameter = 0.5  # of the losses that have one
+    assert not np.isnan(evaluate(op, dtype, isa, y, t, a=parameter)[0])
     {"y": y, "t": t}[where][0] = np.nan
-    loss, dy = evaluate(op, dtype, isa, y, t)
+    loss, dy = evaluate(op, dtype, isa, y, t, a=parameter)
     assert np.isnan(loss)
     assert np.isnan(dy[0])

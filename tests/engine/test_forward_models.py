@@ -23,7 +23,8 @@ def trains_as_it_predicts(model: object) -> bool:
     """Whether no layer, however deep, behaves differently in training."""
     layers = getattr(model, "layers", ())
     return all(
-        not isinstance(layer, L.Dropout | L.BatchNormalization | Noisy) and trains_as_it_predicts(layer)
+        not isinstance(layer, L.Dropout | L.GaussianNoise | L.GaussianDropout | L.BatchNormalization | Noisy)
+        and trains_as_it_predicts(layer)
         for layer in layers
     )
 
@@ -37,7 +38,9 @@ def expected_loss(c: Case, outputs: list[np.ndarray]) -> float:
         per_row = loss.call(t, y)
         scaled = per_row if w is None else per_row * w.reshape(-1, *[1] * (per_row.ndim - 1))
         total += share * (scaled.sum() if loss.reduction == "sum" else scaled.mean())
-    return total + sum(v.regularizer(v.numpy()) for v in model.weights if v.regularizer)
+    penalties: list[float] = []
+    forward(model, listed(c.x), penalties)
+    return total + sum(penalties) + sum(v.regularizer(v.numpy()) for v in model.weights if v.regularizer)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -270,3 +270,65 @@ def test_lambda(tmp_path):
         layers.Lambda(lambda x: x).get_config()
     with pytest.raises(TypeError, match="expected a function"):
         layers.Lambda(3)
+
+
+# ---- weights in code ------------------------------------------------------------------------------------------------
+WAYS = {
+    "a function": lambda y, s: y * ops.exp(s),
+    "NumPy's function": lambda y, s: y * np.exp(s),
+    "minus": lambda y, s: y * (-s),
+    "a number first": lambda y, s: 2 * s * y,
+    "the weight first": lambda y, s: s * 2 + y,
+    "an index": lambda y, s: y + s[0],
+    "its value": lambda y, s: y * s.value,
+    "several steps": lambda y, s: y * ops.sum(ops.square(s)) + ops.concatenate([s[:1], -s[1:]]),
+}
+
+
+class Mixed(layers.Layer):
+    """Of a layer and a weight of its own."""
+
+    def __init__(self, way, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.way = layers.Dense(3), way
+
+    def build(self, input_shape):
+        self.s = self.add_weight((3,), "ones", name="s")
+
+    def call(self, x):
+        return WAYS[self.way](self.inner(x), self.s)
+
+
+class Alone(Mixed):
+    """Of weights only."""
+
+    def __init__(self, way, **kwargs):
+        layers.Layer.__init__(self, **kwargs)
+        self.way = way
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.k = self.add_weight((4, 3), name="k")
+
+    def call(self, x):
+        return WAYS[self.way](ops.matmul(x, self.k), self.s)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cls", [Mixed, Alone])
+def test_no_gradient_of_a_weight_gets_lost(cls, way, float64):
+    model = pydl.Sequential([pydl.Input((4,)), cls(way)])
+    model.compile("sgd", "mse")
+    t = np.random.default_rng(1).normal(size=(64, 3))
+    gradients = model.gradients(X, t)
+    assert len(gradients) == len(model.weights)
+    for v in model.weights:
+        value, at, step = v.numpy(), (0,) * v.ndim, np.zeros(v.shape)
+        step[at] = 1e-6
+        losses = []
+        for moved in (value + step, value - step):
+            v.assign(moved)
+            losses.append(model.test_on_batch(X, t))
+        v.assign(value)
+        wanted = (losses[0] - losses[1]) / 2e-6
+        assert gradients[v.path][at] == pytest.approx(wanted, rel=1e-4, abs=1e-8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pydl import activations, constraints, initializers, losses, metrics, optimizers, regularizers
-from pydl._base.registry import Configurable, custom_object_scope, serialize, snake_case, unknown_name
+from pydl._base.registry import Configurable, FromFunction, custom_object_scope, serialize, snake_case, unknown_name
 from pydl.losses.function import FunctionLoss
 from pydl.optimizers import schedules
 
@@ -45,7 +45,9 @@ def test_get_takes_none_names_classes_instances_and_configs(table):
 def test_every_class_survives_the_way_through_json(table):
     module, _, _, _ = table
     for cls in module._registry.classes.values():
-        if cls in (metrics.MeanMetricWrapper, FunctionLoss):  # made from functions, see below
+        if cls in (metrics.MeanMetricWrapper, FunctionLoss) or issubclass(
+            cls, FromFunction
+        ):  # made from functions, see below
             continue
         instance = module.get(cls.__name__)
         config = json.loads(json.dumps(serialize(instance)))
@@ -57,7 +59,7 @@ def test_every_class_survives_the_way_through_json(table):
     [
         (initializers.get, "he_norml", "he_normal"),
         (regularizers.get, "l3", "l1"),
-        (constraints.get, "maxnorm", "max_norm"),
+        (constraints.get, "maxnrm", "max_norm"),
         (optimizers.get, "adamm", "adam"),
         (losses.get, "binary_crosentropy", "binary_crossentropy"),
         (metrics.get, "binary_acuracy", "binary_accuracy"),
@@ -79,7 +81,7 @@ def test_malformed_config_is_a_value_error(config):
         initializers.get(config)
 
 
-@pytest.mark.parametrize("identifier", [3, 3.5, object(), ["zeros"], int, lambda shape: shape])
+@pytest.mark.parametrize("identifier", [3, 3.5, object(), ["zeros"], int])
 def test_anything_else_is_a_type_error(identifier):
     with pytest.raises(TypeError, match="expected a name"):
         initializers.get(identifier)

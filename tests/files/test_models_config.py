@@ -12,9 +12,9 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from tests.model_cases import CASES, Case, Noisy, Scale, Subtract
+from tests.model_cases import CASES, Case, LessSine, Noisy, Scale
 
-CUSTOM = {c.__name__: c for c in (Scale, Subtract, Noisy)}
+CUSTOM = {c.__name__: c for c in (Scale, LessSine, Noisy)}
 WITHOUT_CONFIG = ("custom loss", "custom loss of sequences")  # they name a loss that is not pydl's
 
 X = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)

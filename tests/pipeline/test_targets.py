@@ -276,7 +276,9 @@ def test_one_target_is_one_however_it_is_given(frame: pd.DataFrame) -> None:
     assert json.loads((listed.path / "config.json").read_text())["target"] == "sold,price"
 
 
-@pytest.mark.parametrize("more", [{"refit": True}, {"ensemble": 2}, {"cv": 2}, {"tune": 1}, {"threshold": "auto"}])
+@pytest.mark.parametrize(
+    "more", [{"refit": True}, {"ensemble": 2}, {"cv": 2}, {"tune": 1}, {"threshold": "auto"}, {"threshold": 0.3}]
+)
 def test_what_else_a_run_may_do(frame: pd.DataFrame, more: dict[str, Any]) -> None:
     if "tune" in more:
         pytest.importorskip("optuna")
@@ -293,6 +295,7 @@ def test_what_else_a_run_may_do(frame: pd.DataFrame, more: dict[str, Any]) -> No
         assert sum(f["rows"] for f in folds[1]) == frame["price"].notna().sum() - found["price"]["test"]["rows"]
     if "threshold" in more:
         assert [one.threshold is None for one in done.fitted.target.each] == [True, True, False]
+        assert more["threshold"] in ("auto", done.fitted.target.each[2].threshold)
         settings = json.loads((done.path / "info.json").read_text())["settings"]
         assert settings["threshold"] == {"sold": done.fitted.target.each[2].threshold}
 
@@ -378,11 +381,24 @@ def test_streams_and_images_have_one_target(frame: pd.DataFrame, tmp_path: Path)
         pydl.pipeline.fit(tmp_path, target=NAMES, task="image")
 
 
+def test_a_target_of_one_class_to_learn_from(frame: pd.DataFrame) -> None:
+    last = frame["fold"] == 3
+    late = frame.assign(sold=np.where(last, frame["sold"], np.where(frame.index % 8 == 0, None, "no")))
+    with pytest.raises(ValueError, match=r'--fold "fold": the .* rows to learn from are all of one class, "no"'):
+        pydl.pipeline.fit(late, target=NAMES, fold="fold", **SOON)
+
+
 def test_a_target_without_a_value_to_learn_from(frame: pd.DataFrame) -> None:
     last = frame["fold"] == 3
     late = frame.assign(price=frame["price"].where(last))
     with pytest.raises(ValueError, match=r"--target price: none of the .* rows to learn from has a value of it"):
         pydl.pipeline.fit(late, target=NAMES, fold="fold", **SOON)
+
+
+@pytest.mark.parametrize("target", [[], [1, 2], ["a", None]])
+def test_a_config_whose_targets_are_no_names(target: Any) -> None:
+    with pytest.raises(ValueError, match="--target: expected names of columns, got"):
+        TrainOptions.from_json({"data": "d.csv", "target": target})
 
 
 def test_states_come_back_or_are_refused(frame: pd.DataFrame) -> None:
@@ -399,6 +415,7 @@ def test_states_come_back_or_are_refused(frame: pd.DataFrame) -> None:
 def test_notes_say_which_target_they_are_about(run: Any) -> None:
     assert any(n.endswith('140 rows without a value of "price" left out, for this target only') for n in run.notes)
     assert any(n.startswith('"price": ') for n in run.notes)
+    assert '"price" is taken for a regression; --task price=classification would change that' in run.notes
     assert not any("by itself" in n and "kind" in n.partition(":")[2] for n in run.notes)
 
 

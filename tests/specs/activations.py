@@ -144,6 +144,57 @@ def squareplus(x: Array, b: float) -> Array:
     return np.where(x < 0, b / 4 / larger, larger)
 
 
+def celu(x: Array, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def relu6(x: Array, alpha: float) -> Array:
+    return np.clip(x, 0, alpha)
+
+
+def hard_tanh(x: Array, alpha: float) -> Array:
+    return np.clip(x, -1, 1)
+
+
+def hard_silu(x: Array, alpha: float) -> Array:
+    return x * hard_sigmoid(x, 0)
+
+
+def hard_shrink(x: Array, alpha: float) -> Array:
+    return np.where(np.abs(x) > alpha, x, 0)
+
+
+def soft_shrink(x: Array, alpha: float) -> Array:
+    return np.sign(x) * np.maximum(np.abs(x) - alpha, 0)
+
+
+def tanh_shrink(x: Array, alpha: float) -> Array:
+    return x - np.tanh(x)
+
+
+def log_sigmoid(x: Array, alpha: float) -> Array:
+    return -softplus(-x, 0)
+
+
+def sparse_plus(x: Array, alpha: float) -> Array:
+    return np.where(x >= 1, x, (np.clip(x, -1, 1) + 1) ** 2 / 4)
+
+
+def sparse_sigmoid(x: Array, alpha: float) -> Array:
+    return np.clip((x + 1) / 2, 0, 1)
+
+
+def sparsemax(x: Array, alpha: float) -> Array:
+    """From the sorted numbers: the last k for which 1 + k z_k exceeds the sum of the first k (Martins, Astudillo)."""
+    if not x.size:
+        return x
+    z = np.sort(x, axis=-1)[..., ::-1]
+    sums, k = z.cumsum(axis=-1), np.arange(1, x.shape[-1] + 1)
+    last = (1 + k * z > sums).sum(axis=-1, keepdims=True)
+    t = (np.take_along_axis(sums, last - 1, axis=-1) - 1) / last
+    return np.maximum(x - t, 0)
+
+
 def softmax(x: Array, alpha: float) -> Array:
     return special.softmax(x, axis=-1) if x.size else x
 
@@ -223,6 +274,47 @@ def d_squareplus(y: Array, dy: Array, b: float) -> Array:
     return dy * y / (y + b / 4 / y)
 
 
+def d_celu(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.where(y >= 0, 1, y / alpha + 1)
+
+
+def d_relu6(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * ((y > 0) & (y < alpha))
+
+
+def d_hard_tanh(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * (np.abs(y) < 1)
+
+
+def d_hard_silu(x: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.where(np.abs(x) < 3, (2 * x + 3) / 6, x > 0)
+
+
+def d_shrink(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * (y != 0)
+
+
+def d_tanh_shrink(x: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.tanh(x) ** 2
+
+
+def d_log_sigmoid(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * -np.expm1(y)
+
+
+def d_sparse_plus(y: Array, dy: Array, alpha: float) -> Array:
+    return dy * np.sqrt(np.minimum(y, 1))
+
+
+def d_sparse_sigmoid(y: Array, dy: Array, alpha: float) -> Array:
+    return dy / 2 * ((y > 0) & (y < 1))
+
+
+def d_sparsemax(y: Array, dy: Array, alpha: float) -> Array:
+    on = y > 0
+    return on * (dy - (on * dy).sum(axis=1, keepdims=True) / np.maximum(on.sum(axis=1, keepdims=True), 1))
+
+
 def d_softmax(y: Array, dy: Array, alpha: float) -> Array:
     return y * (dy - (dy * y).sum(axis=1, keepdims=True))
 
@@ -264,6 +356,28 @@ SPECS: list[Spec] = [
     forward("squareplus", squareplus, 4, alpha=4),
     backward("squareplus", d_squareplus, stored=squareplus, alpha=4, scale=0),
     # exp's argument is a difference of up to 24 that rounds to 24/2 eps
+    forward("celu", celu, 4, alpha=0.7, kinks=(0.0,), limits=(-0.7, np.inf)),
+    backward("celu", d_celu, stored=celu, alpha=0.7),
+    forward("relu6", relu6, 0, alpha=6.0, kinks=(0.0, 6.0), limits=(0, 6)),
+    backward("relu6", d_relu6, stored=relu6, ulps=0, alpha=6.0),
+    forward("hard_tanh", hard_tanh, 0, kinks=(-1.0, 1.0), limits=(-1, 1)),
+    backward("hard_tanh", d_hard_tanh, stored=hard_tanh, ulps=0),
+    forward("hard_silu", hard_silu, 4, scale=1, kinks=(-3.0, 3.0)),
+    backward("hard_silu", d_hard_silu, stored=the_input),
+    forward("hard_shrink", hard_shrink, 0, alpha=0.5, kinks=(-0.5, 0.5), limits=(-np.inf, np.inf)),
+    backward("hard_shrink", d_shrink, stored=hard_shrink, ulps=0, alpha=0.5),
+    forward("soft_shrink", soft_shrink, 1, alpha=0.3, kinks=(-0.3, 0.3), scale=1, limits=(-np.inf, np.inf)),
+    backward("soft_shrink", d_shrink, stored=soft_shrink, ulps=0, alpha=0.3),
+    forward("tanh_shrink", tanh_shrink, 4, scale=1, limits=(-np.inf, np.inf)),
+    backward("tanh_shrink", d_tanh_shrink, stored=the_input, ulps=8, scale=0),  # twice tanh's 3, and two products
+    forward("log_sigmoid", log_sigmoid, 4, limits=(-np.inf, 0)),
+    backward("log_sigmoid", d_log_sigmoid, stored=log_sigmoid, scale=0),
+    forward("sparse_plus", sparse_plus, 4, kinks=(-1.0, 1.0)),
+    backward("sparse_plus", d_sparse_plus, stored=sparse_plus, scale=0),
+    forward("sparse_sigmoid", sparse_sigmoid, 1, scale=1, kinks=(-1.0, 1.0), limits=(0, 1)),
+    backward("sparse_sigmoid", d_sparse_sigmoid, stored=sparse_sigmoid, ulps=0),
+    forward("sparsemax", sparsemax, 4, scale=24, limits=(0, 1)),  # x - max x, which reaches 24, is rounded
+    backward("sparsemax", d_sparsemax, stored=sparsemax, scale=2),  # of dy less a mean
     forward("softmax", softmax, 16),
     backward("softmax", d_softmax, stored=softmax),
     forward("log_softmax", log_softmax, 4, scale=1),

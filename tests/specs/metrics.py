@@ -79,14 +79,15 @@ def mask_weights(weighted: bool, normalize: int) -> Spec:
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        rows = a["mask"] * (1.0 if a["w"] is None else np.repeat(a["w"], 2)) * 0.25
-        return {"r": rows * (len(rows) / max(a["mask"].sum(), 1)) if normalize else rows}
+        rows = a["mask"] * (1.0 if a["w"] is None else np.repeat(a["w"], 2))
+        whole = {0: len(rows), 1: a["mask"].sum(), 2: rows.sum()}[normalize]
+        return {"r": 0.25 * rows * (len(rows) / whole if whole else 1)}
 
     return Spec("mask_weights", args, ("r",), reference, in_place=(("mask", "r"),))
 
 
 SPECS = [
-    *(mask_weights(weighted, normalize) for weighted in (False, True) for normalize in (0, 1)),
+    *(mask_weights(weighted, normalize) for weighted in (False, True) for normalize in (0, 1, 2)),
     *(
         metric(op, formula, y, t, shape, group=group, k=k)
         for op, formula, y, t, k in (

@@ -147,6 +147,17 @@ def ln_fwd(shape: Shape, given: bool, far: bool = False) -> Spec:
     return Spec("ln_fwd", args, outputs, reference, scale=32.0, in_place=(("x", "y"),))  # as bn_fwd
 
 
+def rms_fwd(shape: Shape, given: bool) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        return ln_fwd(shape, given).args(rng, dtype, n)
+
+    def reference(a: Fields) -> Fields:
+        rstd, zero = 1 / np.sqrt((a["x"] ** 2).mean(1) + EPS), np.zeros(a["B"])
+        return {"y": scaled(a, a["x"] * rstd[:, None]), "mean": zero, "mean_low": zero, "rstd": rstd}
+
+    return Spec("rms_fwd", args, ("y", "mean", "mean_low", "rstd"), reference, scale=32.0, in_place=(("x", "y"),))
+
+
 def layer_args(rng: np.random.Generator, dtype: str, B: int, O: int) -> Fields:
     return {
         "x": normal(rng, dtype, B, O), "dy": normal(rng, dtype, B, O), "mean": normal(rng, dtype, B),
@@ -186,6 +197,18 @@ def ln_grad(shape: Shape, add: int) -> Spec:
     return Spec("ln_grad", args, ("dgamma", "dbeta"), reference, scale=32.0)  # as bn_bwd
 
 
+def rms_bwd(shape: Shape, given: bool) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        return ln_bwd(shape, given).args(rng, dtype, n)
+
+    def reference(a: Fields) -> Fields:
+        g = a["dy"] if a["gamma"] is None else a["dy"] * a["gamma"]
+        x = a["x"] * a["rstd"][:, None]
+        return {"dx": a["rstd"][:, None] * (g - x * (g * x).mean(1, keepdims=True))}
+
+    return Spec("rms_bwd", args, ("dx",), reference, scale=32.0, in_place=(("dy", "dx"),))  # as bn_bwd
+
+
 def philox(counter: list[int], key: list[int]) -> list[int]:
     """One block of Philox4x32-10, written from the paper."""
     c, (k0, k1), mask = counter, key, 0xFFFFFFFF
@@ -203,21 +226,48 @@ def random_words(n: int, seed: int, stream: int, count: int) -> NDArray:
     return np.array(blocks, np.uint64).reshape(-1)[:n]
 
 
-def dropout(shape: Shape, rate: float) -> Spec:
-    step = {"seed": 0x123456789ABCDEF, "count": 2**32 + 5}
+STEP = {"seed": 0x123456789ABCDEF, "count": 2**32 + 5}
+
+
+def dropout(shape: Shape, rate: float, seed: int = 0) -> Spec:
+    step = STEP
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
             "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "B": B, "O": O, "stream": 3, "rate": rate,
-            "step": step,
+            "step": step, "seed": seed,
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        keep = random_words(a["B"] * a["O"], step["seed"], 3, step["count"]) >= np.uint64(round(rate * 2**32))
+        keep = random_words(a["B"] * a["O"], seed or step["seed"], 3, step["count"]) >= np.uint64(round(rate * 2**32))
         return {"y": np.where(keep.reshape(a["x"].shape), a["x"] / (1 - rate), 0)}
 
     return Spec("dropout", args, ("y",), reference, in_place=(("x", "y"),))
+
+
+def normal_numbers(n: int, seed: int, stream: int, count: int) -> NDArray:
+    """The first n numbers of a draw of standard normal ones, as gaussian.c defines them (Box and Muller)."""
+    words = random_words(-(-n // 64) * 64, seed, stream, count).reshape(-1, 2, 32)
+    u, place = ((words[:, 0] >> np.uint64(8)) + 1) / 2**24, (words[:, 1] >> np.uint64(6)) & np.uint64(0xFFFFFF)
+    angle = np.pi / 2 * ((words[:, 1] >> np.uint64(30)) + (2 * place + 1) / 2**25 - 0.5)
+    r = np.sqrt(-2 * np.log(u))
+    return np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1).reshape(-1)[:n]
+
+
+def gaussian(shape: Shape, factor: int, seed: int = 0) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        return {
+            "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "B": B, "O": O, "stream": 3, "std": 0.5,
+            "factor": factor, "step": STEP, "seed": seed,
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        z = normal_numbers(a["B"] * a["O"], seed or STEP["seed"], 3, STEP["count"]).reshape(a["x"].shape)
+        return {"y": a["x"] * (1 + 0.5 * z) if factor else a["x"] + 0.5 * z}
+
+    return Spec("gaussian", args, ("y",), reference, scale=16.0, in_place=(("x", "y"),))  # x (1 + std z) reaches that
 
 
 SPECS = [
@@ -248,5 +298,8 @@ SPECS = [
     *(ln_fwd(*case) for case in ((wide, True), (tall, True), (wide, False), (wide, True, True))),
     *(ln_bwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(ln_grad(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),
-    *(dropout(*case) for case in ((wide, 0.3), (tall, 0.5), (wide, 0.0))),
+    *(rms_fwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
+    *(rms_bwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
+    *(dropout(*case) for case in ((wide, 0.3), (tall, 0.5), (wide, 0.0), (wide, 0.3, 77))),
+    *(gaussian(*case) for case in ((wide, 0), (tall, 1), (wide, 1, 77))),
 ]

@@ -47,6 +47,51 @@ def adam(a: Fields) -> Fields:
     return out | {"w": decayed(a) - a["step"]["coef"][0] * m / (np.sqrt(v) + a["eps"])}
 
 
+def nadam(a: Fields) -> Fields:
+    coef = a["step"]["coef"]
+    m = a["s0"] + (a["g"] - a["s0"]) * (1 - a["a"])
+    v = a["s1"] + (a["g"] ** 2 - a["s1"]) * (1 - a["b"])
+    move = (coef[2] * m + coef[3] * a["g"]) / (np.sqrt(coef[4] * v) + a["eps"])
+    return {"s0": m, "s1": v, "w": decayed(a) - move}
+
+
+def adamax(a: Fields) -> Fields:
+    m = a["s0"] + (a["g"] - a["s0"]) * (1 - a["a"])
+    u = np.maximum(a["b"] * a["s1"], np.abs(a["g"]))
+    return {"s0": m, "s1": u, "w": decayed(a) - a["step"]["coef"][0] * m / (u + a["eps"])}
+
+
+def adagrad(a: Fields) -> Fields:
+    s = a["s0"] + a["g"] ** 2
+    return {"s0": s, "w": decayed(a) - a["step"]["coef"][0] * a["g"] / np.sqrt(s + a["eps"])}
+
+
+def adadelta(a: Fields) -> Fields:
+    s = a["a"] * a["s0"] + (1 - a["a"]) * a["g"] ** 2
+    move = np.sqrt(a["s1"] + a["eps"]) / np.sqrt(s + a["eps"]) * a["g"]
+    return {
+        "s0": s,
+        "s1": a["a"] * a["s1"] + (1 - a["a"]) * move**2,
+        "w": decayed(a) - a["step"]["coef"][0] * move,
+    }
+
+
+def lion(a: Fields) -> Fields:
+    way = np.sign(a["a"] * a["s0"] + (1 - a["a"]) * a["g"])
+    return {"s0": a["b"] * a["s0"] + (1 - a["b"]) * a["g"], "w": decayed(a) - a["step"]["coef"][0] * way}
+
+
+def ftrl(a: Fields) -> Fields:
+    rate, _, ridge, l1, pull = a["step"]["coef"]
+    w, n = decayed(a), a["s0"] + a["g"] ** 2
+    z = a["s1"] + a["g"] + pull * w - (n ** a["a"] - a["s0"] ** a["a"]) / rate * w
+    rest, scale = np.clip(z, -l1, l1) - z, n ** a["a"] / rate + ridge
+    return {"s0": n, "s1": z, "w": np.divide(rest, scale, out=np.zeros_like(z), where=rest != 0)}
+
+
+# what the kernels of some get behind rate and decay
+EXTRA = {"opt_nadam_step": [0.03, 0.02, 1.5], "opt_ftrl_step": [0.7, 0.4, 0.1]}
+
 # kernel: formula, constants, and the choices of slots (the first ones are always there)
 OPTIMIZERS: dict[str, tuple[Callable[[Fields], Fields], dict[str, float], tuple[tuple[str, ...], ...]]] = {
     "opt_sgd_step": (sgd, {"a": 0.9}, ((), ("s0",))),
@@ -54,6 +99,17 @@ OPTIMIZERS: dict[str, tuple[Callable[[Fields], Fields], dict[str, float], tuple[
         rmsprop, {"a": 0.9, "b": 0.8, "eps": 1e-7}, (("s0",), ("s0", "s1"), ("s0", "s2"), ("s0", "s1", "s2")),
     ),
     "opt_adam_step": (adam, {"a": 0.9, "b": 0.999, "eps": 1e-7}, (("s0", "s1"), ("s0", "s1", "s2"))),
+    "opt_nadam_step": (nadam, {"a": 0.9, "b": 0.999, "eps": 1e-7}, (("s0", "s1"),)),
+    "opt_adamax_step": (adamax, {"a": 0.9, "b": 0.99, "eps": 1e-7}, (("s0", "s1"),)),
+    "opt_adagrad_step": (adagrad, {"eps": 1e-7}, (("s0",),)),
+    "opt_adadelta_step": (adadelta, {"a": 0.9, "eps": 0.1}, (("s0", "s1"),)),
+    "opt_lion_step": (lion, {"a": 0.9, "b": 0.99}, (("s0",),)),
+    "opt_ftrl_step": (ftrl, {"a": 0.5}, (("s0", "s1"),)),
+}  # fmt: skip
+POSITIVE = {
+    ("opt_rmsprop_step", "s0"), ("opt_adam_step", "s1"), ("opt_adam_step", "s2"), ("opt_nadam_step", "s1"),
+    ("opt_adamax_step", "s1"), ("opt_adagrad_step", "s0"), ("opt_adadelta_step", "s0"), ("opt_adadelta_step", "s1"),
+    ("opt_ftrl_step", "s0"),
 }  # fmt: skip
 VARIANTS = [
     (op, slots, decay, nesterov)
@@ -66,7 +122,7 @@ VARIANTS = [
 
 def slot(rng: np.random.Generator, dtype: str, op: str, name: str, n: int) -> NDArray:
     """A slot as after some steps: second moments are positive and well above the squares of first ones."""
-    if (op, name) in (("opt_rmsprop_step", "s0"), ("opt_adam_step", "s1"), ("opt_adam_step", "s2")):
+    if (op, name) in POSITIVE:
         return uniform(rng, dtype, 1, 2, n)
     return uniform(rng, dtype, -0.5, 0.5, n)
 
@@ -79,10 +135,12 @@ def optimizer(op: str, slots: tuple[str, ...], decay: int, nesterov: int, penalt
         return {
             "w": sparse(rng, dtype, n), "g": normal(rng, dtype, n), **{s: slot(rng, dtype, op, s, n) for s in slots},
             "n": n, "decay": decay, "nesterov": nesterov, "l1": l1, "l2": l2, **constants,
-            "step": {"coef": [0.05, 0.01]},
+            "step": {"coef": [0.05, 0.01, *EXTRA.get(op, ())]},
         }  # fmt: skip
 
-    return Spec(op, args, ("w", *slots), lambda a: formula(a | penalty_gradient(a)))
+    # FTRL subtracts rounded roots of up to 3 and multiplies what is left by a weight of up to 3 over a rate of 0.05.
+    scale = 100.0 if op == "opt_ftrl_step" else 1.0
+    return Spec(op, args, ("w", *slots), lambda a: formula(a | penalty_gradient(a)), scale=scale)
 
 
 def sparse(rng: np.random.Generator, dtype: str, n: int) -> NDArray:

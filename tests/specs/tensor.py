@@ -62,9 +62,62 @@ def binary(op: str, shape: Shape) -> Spec:
         return {"x1": x1, "x2": x2, "y": blank(dtype, B, O), "B": B, "O": O}
 
     def reference(a: Fields) -> Fields:
-        return {"y": a["x1"] + a["x2"] if op == "add" else a["x1"] * a["x2"]}
+        return {"y": BINARY[op](a["x1"], a["x2"])}
 
     return Spec(op, args, ("y",), reference, in_place=(("x1" if shape is wide else "x2", "y"),))
+
+
+BINARY = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
+}  # fmt: skip
+
+
+def larger(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        x1, x2 = (rng.integers(-2, 3, (B, O)).astype(dtype) for _ in range(2))
+        return {"x1": x1, "x2": x2, "dy": normal(rng, dtype, B, O), "dx": blank(dtype, B, O), "B": B, "O": O}
+
+    def reference(a: Fields) -> Fields:
+        return {"dx": a["dy"] * ((a["x1"] > a["x2"]) + 0.5 * (a["x1"] == a["x2"]))}
+
+    return Spec("larger", args, ("dx",), reference, ulps=0.0, in_place=(("dy", "dx"),))
+
+
+def prelu_fwd(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        return {"x": normal(rng, dtype, B, O), "w": normal(rng, dtype, O), "y": blank(dtype, B, O), "B": B, "O": O}
+
+    def reference(a: Fields) -> Fields:
+        return {"y": np.where(a["x"] > 0, a["x"], a["w"] * a["x"])}
+
+    return Spec("prelu_fwd", args, ("y",), reference, ulps=1.0, in_place=(("x", "y"),))
+
+
+def prelu_bwd(shape: Shape) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        x, dy, w = normal(rng, dtype, B, O), normal(rng, dtype, B, O), normal(rng, dtype, O)
+        return {"x": x, "dy": dy, "w": w, "dx": blank(dtype, B, O), "B": B, "O": O}
+
+    def reference(a: Fields) -> Fields:
+        return {"dx": np.where(a["x"] > 0, a["dy"], a["w"] * a["dy"])}
+
+    return Spec("prelu_bwd", args, ("dx",), reference, ulps=1.0, in_place=(("dy", "dx"),))
+
+
+def prelu_grad(shape: Shape, add: int) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        x, dy = normal(rng, dtype, B, O), normal(rng, dtype, B, O)
+        return {"x": x, "dy": dy, "dw": normal(rng, dtype, O), "n": O, "B": B, "add": add}
+
+    def reference(a: Fields) -> Fields:
+        return {"dw": add * a["dw"] + (np.minimum(a["x"], 0) * a["dy"]).sum(0)}
+
+    # Products reach 10, each rounded to the dtype, a thousand of them.
+    return Spec("prelu_grad", args, ("dw",), reference, scale=32.0)
 
 
 def copy(shape: Shape, add: int) -> Spec:
@@ -147,7 +200,9 @@ SPECS = [
     gather("uint8", wide, True, in_place=1),
     *(put(shape) for shape in (wide, tall)),
     *(affine(shape) for shape in (wide, tall)),
-    *(binary(op, shape) for op in ("add", "multiply") for shape in (wide, tall)),
+    *(binary(op, shape) for op in BINARY for shape in (wide, tall)),
+    *(make(shape) for make in (larger, prelu_fwd, prelu_bwd) for shape in (wide, tall)),
+    *(prelu_grad(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),
     *(copy(shape, add) for shape in (wide, tall) for add in (0, 1)),
     *(colsum(*case) for case in ((columns, 0), (rows, 0), (columns, 1))),
 ]

@@ -141,16 +141,16 @@ LAYERS: dict[str, Case] = {
         "(None, 4)",
         "(None, 3)",
     ),
-    "add of one": case(lambda: L.Add(name="sum")(pydl.Input((4,))), ValueError, "Add", "sum", "two tensors"),
+    "add of one": case(lambda: L.Add(name="sum")(pydl.Input((4,))), ValueError, "Add", "sum", "at least one tensor"),
     "concatenate axis": case(
-        lambda: L.Concatenate(axis=1)([pydl.Input((2, 3)), pydl.Input((2, 3))]),
+        lambda: L.Concatenate(axis=0)([pydl.Input((2, 3)), pydl.Input((2, 3))]),
         ValueError,
         "Concatenate",
-        "axis -1",
-        "1",
+        "axis behind the batch",
+        "axis 0",
     ),
     "concatenate of shapes": case(
-        lambda: L.Concatenate()([pydl.Input((2, 3)), pydl.Input((3, 3))]), ValueError, "equal but for the last axis"
+        lambda: L.Concatenate()([pydl.Input((2, 3)), pydl.Input((3, 3))]), ValueError, "equal but for axis -1"
     ),
     "dense of two": case(
         lambda: L.Dense(1, name="d")([pydl.Input((4,)), pydl.Input((4,))]), ValueError, "Dense", '"d"', "one input"
@@ -310,8 +310,8 @@ COMPILE: dict[str, Case] = {
     "flat metrics for two": case(
         lambda: two_outputs().compile("sgd", "mse", ["mae", "mse", "mae"]), ValueError, "metrics", "list of 2"
     ),
-    "a metric with a mean": case(
-        lambda: fit_with("mse", [lambda t, y: np.abs(t - y).mean()]), ValueError, "one value per sample", "leave out"
+    "a metric of two figures": case(
+        lambda: fit_with("mse", [lambda t, y: np.ones(2)]), ValueError, "one value per sample", "or one number"
     ),
     "loss weight text": case(compiling("sgd", "mse", loss_weights="a"), TypeError, "loss_weights", "number", "'a'"),
     "loss weight NaN": case(compiling("sgd", "mse", loss_weights=np.nan), ValueError, "loss_weights", "finite"),

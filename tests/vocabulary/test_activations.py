@@ -24,6 +24,10 @@ CALLS = {
     "swish": (a.swish, "silu", 0.0),
     "leaky_relu 0.5": (lambda x: a.leaky_relu(x, negative_slope=0.5), "leaky_relu", 0.5),
     "elu 2": (lambda x: a.elu(x, alpha=2.0), "elu", 2.0),
+    "celu 2": (lambda x: a.celu(x, alpha=2.0), "celu", 2.0),
+    "hard_shrink 1": (lambda x: a.hard_shrink(x, threshold=1.0), "hard_shrink", 1.0),
+    "soft_shrink 1": (lambda x: a.soft_shrink(x, threshold=1.0), "soft_shrink", 1.0),
+    "hard_swish": (a.hard_swish, "hard_silu", 0.0),
 }
 
 
@@ -85,6 +89,30 @@ def test_the_slope_of_squareplus_keeps_its_digits_as_y_falls_to_zero(dtype):
     r = np.sqrt(x.astype(np.longdouble) ** 2 + 4)
     exact = 2 / (r * (r - x))
     np.testing.assert_allclose(dx, exact.astype(np.float64), rtol=8 * np.finfo(dtype).eps)
+
+
+def test_threshold_and_glu():
+    np.testing.assert_array_equal(a.threshold([-1.0, 0.5, 2.0], 0.5, -7.0), [-7, -7, 2])
+    np.testing.assert_array_equal(np.isnan(a.threshold([np.nan], 0.0, 1.0)), [True])
+    x = np.arange(12.0).reshape(2, 2, 3) - 6
+    for axis in (0, 1):
+        one, other = np.split(x, 2, axis=axis)
+        np.testing.assert_allclose(a.glu(x, axis=axis), one / (1 + np.exp(-other)), rtol=1e-13)
+    with pytest.raises(ValueError, match="even size along axis -1"):
+        a.glu(x)
+
+
+def test_sparsemax():
+    np.testing.assert_allclose(a.sparsemax([[3.0, 2.9, -1], [0, 0, 0]]), [[0.55, 0.45, 0], [1 / 3] * 3], rtol=1e-6)
+    np.testing.assert_allclose(a.sparsemax(np.array([[9.0, 1], [1, 1]]), axis=0), [[1, 0.5], [0, 0.5]], rtol=1e-13)
+    y = a.sparsemax(np.random.default_rng(0).normal(size=(50, 300)) * 3)
+    np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_functions_by_name_and_back():
+    for name in ("celu", "hard_tanh", "log_sigmoid", "relu6", "sparse_plus", "sparsemax", "tanh_shrink"):
+        assert a.serialize(getattr(a, name)) == name
+        assert a.deserialize(name) == a.get(getattr(a, name))
 
 
 def test_nan_stays():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import pydl
 from pydl import constraints
 from pydl.config import epsilon
 
@@ -65,9 +66,39 @@ def test_zero_weights_stay_finite():
         lambda: constraints.MinMaxNorm(2.0, 1.0),
         lambda: constraints.MinMaxNorm(rate=1.5),
         lambda: constraints.UnitNorm(axis=2)(W),
-        lambda: constraints.get(abs),
+        lambda: constraints.get(3),
     ],
 )
 def test_errors(call):
     with pytest.raises((TypeError, ValueError), match=r"Norm|Constraint"):
         call()
+
+
+def halved(w):
+    return w / 2
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_function_is_called_after_every_step(tmp_path):
+    model = pydl.Sequential([pydl.Input((2,)), pydl.layers.Dense(1, kernel_constraint=halved, use_bias=False)])
+    model.compile(pydl.optimizers.SGD(0.0), "mse")
+    (w,) = model.get_weights()
+    model.fit(np.ones((3, 2)), np.ones((3, 1)), batch_size=1, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], w / 8)
+    model.save(tmp_path / "model.safetensors")
+    again = pydl.models.load_model(tmp_path / "model.safetensors", custom_objects={"halved": halved})
+    assert again.layers[0].kernel.constraint.function is halved
+    assert constraints.get("halved", {"halved": halved}).function is halved
+
+
+def test_the_base_leaves_weights_as_they_are():
+    w = np.array([-1.0, 2.0])
+    np.testing.assert_array_equal(constraints.Constraint()(w), w)
+
+
+def test_variables_are_taken_and_old_names_known():
+    w = pydl.Variable([[3.0, -1.0], [4.0, 0.0]])
+    np.testing.assert_allclose(constraints.maxnorm(1.0)(w), [[0.6, -1.0], [0.8, 0.0]], rtol=1e-6)
+    np.testing.assert_array_equal(constraints.nonneg()(w), [[3.0, 0.0], [4.0, 0.0]])
+    assert constraints.unitnorm is constraints.unit_norm is constraints.UnitNorm
+    assert constraints.get("min_max_norm").__class__ is constraints.minmaxnorm

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import pydl
 from pydl import config, initializers
 from pydl._base.random import set_seed
 from pydl.initializers import compute_fans
@@ -170,3 +171,40 @@ def test_errors(call, message):
 )  # fmt: skip
 def test_keras_spellings(name, cls):
     assert type(initializers.get(name)).__name__ == cls
+
+
+def ramp(shape, dtype=None):
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+def test_a_function_fills_weights(tmp_path):
+    model = pydl.Sequential([pydl.Input((2,)), pydl.layers.Dense(3, kernel_initializer=ramp)])
+    np.testing.assert_array_equal(model.get_weights()[0], [[0, 1, 2], [3, 4, 5]])
+    model.save(tmp_path / "model.safetensors")
+    again = pydl.models.load_model(tmp_path / "model.safetensors", custom_objects={"ramp": ramp})
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+    with pytest.raises(ValueError, match=r"expected values of shape \(2,\), got \(3,\)"):
+        initializers.get(lambda shape, dtype: np.zeros(3))((2,))
+
+
+def test_an_array_fills_weights_of_its_shape():
+    np.testing.assert_array_equal(initializers.get(np.eye(2))((2, 2)), np.eye(2))
+
+
+def test_axes_that_are_inputs_and_outputs():
+    assert initializers.compute_fans((8, 3, 5), [0], [1, 2]) == (8, 15)
+    assert initializers.compute_fans((8, 3, 5), [0, 1], [2]) == (24, 5)
+    assert initializers.compute_fans((8, 3, 5)) == (24, 40)
+    made = initializers.GlorotUniform(seed=1, input_axes=[0], output_axes=[1, 2])
+    limit = np.sqrt(6 / (400 + 50))
+    values = made((400, 10, 5))
+    assert limit * 0.99 < np.abs(values).max() <= limit
+    again = initializers.deserialize(initializers.serialize(made))
+    assert (again.input_axes, again.output_axes) == ([0], [1, 2])
+    np.testing.assert_array_equal(again((400, 10, 5)), values)
+
+
+def test_names_of_keras():
+    for name in ("constant", "glorot_normal", "he_uniform", "lecun_normal", "orthogonal", "truncated_normal", "zeros"):
+        assert getattr(initializers, name) is type(initializers.get(name))
+    assert initializers.get("IdentityInitializer").__class__ is initializers.identity

@@ -65,9 +65,48 @@ def test_what_is_no_rate_is_refused(value: Any, kind: type[Exception]) -> None:
     assert optimizer.learning_rate == 0.25
 
 
-def test_a_schedule_comes_back_as_one() -> None:
+def test_a_schedule_gives_the_rate_of_the_next_step() -> None:
     schedule = schedules.ExponentialDecay(0.1, 10, 0.5)
-    assert SGD(schedule).learning_rate is schedule
+    optimizer = SGD(schedule)
+    assert optimizer.schedule is schedule
+    assert float(optimizer.learning_rate) == 0.1
+    optimizer.iterations = 10
+    assert float(optimizer.learning_rate) == 0.05
+    assert optimizer.get_config()["learning_rate"] == schedules.serialize(schedule)
+    optimizer.learning_rate = 0.25
+    assert optimizer.schedule is None
+    assert optimizer.learning_rate == optimizer.get_config()["learning_rate"] == 0.25
+
+
+def test_a_function_is_asked_for_the_rate_in_every_step() -> None:
+    asked = iter([0.5, 0.25])
+    v = pydl.Variable([1.0])
+    optimizer = SGD(lambda: next(asked))
+    for _ in range(2):
+        optimizer.apply([[1.0]], [v])
+    assert float(v) == 0.25
+
+
+def test_iterations_count_as_an_int_does() -> None:
+    optimizer = SGD(1.0)
+    count = optimizer.iterations
+    optimizer.apply([[1.0]], [pydl.Variable([1.0])])
+    assert count == 1
+    assert range(count) == range(1)
+    assert f"{count:03}" == "001"
+    assert 0.5**count == 0.5
+    count.assign(7)
+    assert optimizer.iterations == 7
+    assert count.numpy().dtype == np.int64
+
+
+def test_old_names() -> None:
+    with pytest.warns(UserWarning, match="use learning_rate"):
+        assert SGD(lr=0.5).learning_rate == 0.5
+    with pytest.warns(UserWarning, match="no longer supported"):
+        assert SGD(0.5, decay=1e-6).learning_rate == 0.5
+    with pytest.raises(ValueError, match="not recognized: speed"):
+        SGD(speed=1)
 
 
 KEYWORDS = {"run_eagerly": True, "steps_per_execution": 8, "jit_compile": "auto", "auto_scale_loss": False}

@@ -12,6 +12,7 @@ RNG = np.random.default_rng(3)
 N, O = 7, 5
 Y = RNG.normal(size=(N, O))
 P = special.softmax(Y, axis=-1)
+Q = special.softmax(RNG.normal(size=(N, O)), axis=-1)
 S = special.expit(Y)
 T = RNG.normal(size=(N, O))
 HITS = (RNG.random((N, O)) < 0.5).astype(float)
@@ -30,6 +31,26 @@ def bce(t, p, smooth=0.0):
 def cce(t, p, smooth=0.0):
     t = t * (1 - smooth) + smooth / t.shape[-1]
     return -(t * np.log(np.clip(p / p.sum(-1, keepdims=True), 1e-7, 1 - 1e-7))).sum(-1)
+
+
+def focal_bce(t, p, gamma=2.0, alpha=None, smooth=0.0):
+    t = t * (1 - smooth) + smooth / 2
+    weight = 1 if alpha is None else t * alpha + (1 - t) * (1 - alpha)
+    entropy = -(t * np.log(p) + (1 - t) * np.log(1 - p))
+    return (weight * (t * (1 - p) + (1 - t) * p) ** gamma * entropy).mean(-1)
+
+
+def focal_cce(t, p, alpha=0.25, gamma=2.0, smooth=0.0):
+    t = t * (1 - smooth) + smooth / t.shape[-1]
+    return -(alpha * (1 - p) ** gamma * t * np.log(p)).sum(-1)
+
+
+def cosine(t, y):
+    return -(t * y).sum(-1) / np.sqrt((t**2).sum(-1) * (y**2).sum(-1))
+
+
+def categorical_hinge(t, y):
+    return np.maximum(((1 - t) * y).max(-1) - (t * y).sum(-1) + 1, 0)
 
 
 def huber(e, delta):
@@ -65,6 +86,31 @@ CASES = {
                    {"from_logits": True, "label_smoothing": FRACTION}, ONE_HOT, Y, cce(ONE_HOT, P, FRACTION)),
     "sparse": (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy, {}, LABELS, P,
                cce(ONE_HOT, P)),
+    "mape": (losses.MeanAbsolutePercentageError, losses.mean_absolute_percentage_error, {}, T, Y,
+             100 * np.abs((T - Y) / T).mean(-1)),
+    "cosine": (losses.CosineSimilarity, losses.cosine_similarity, {}, T, Y, cosine(T, Y)),
+    "squared hinge": (losses.SquaredHinge, losses.squared_hinge, {}, HITS, Y,
+                      (np.maximum(1 - (2 * HITS - 1) * Y, 0) ** 2).mean(-1)),
+    "categorical hinge": (losses.CategoricalHinge, losses.categorical_hinge, {}, ONE_HOT, Y,
+                          categorical_hinge(ONE_HOT, Y)),
+    "kl": (losses.KLDivergence, losses.kl_divergence, {}, Q, P, (Q * np.log(Q / P)).sum(-1)),
+    "focal bce": (losses.BinaryFocalCrossentropy, losses.binary_focal_crossentropy, {}, HITS, S, focal_bce(HITS, S)),
+    "focal bce balanced": (losses.BinaryFocalCrossentropy, losses.binary_focal_crossentropy,
+                           {"apply_class_balancing": True, "alpha": 0.2, "gamma": 3.0, "label_smoothing": FRACTION},
+                           HITS, S, focal_bce(HITS, S, 3.0, 0.2, FRACTION)),
+    "focal bce logits": (losses.BinaryFocalCrossentropy, losses.binary_focal_crossentropy,
+                         {"from_logits": True, "gamma": 0.5}, HITS, Y, focal_bce(HITS, S, 0.5)),
+    "focal bce without focus": (losses.BinaryFocalCrossentropy, losses.binary_focal_crossentropy, {"gamma": 0.0},
+                                HITS, S, bce(HITS, S)),
+    "focal cce": (losses.CategoricalFocalCrossentropy, losses.categorical_focal_crossentropy, {"gamma": 1.5}, ONE_HOT,
+                  3 * P, focal_cce(ONE_HOT, P, gamma=1.5)),
+    "focal cce logits": (losses.CategoricalFocalCrossentropy, losses.categorical_focal_crossentropy,
+                         {"from_logits": True, "alpha": 2.0, "label_smoothing": FRACTION}, ONE_HOT, Y,
+                         focal_cce(ONE_HOT, P, 2.0, 2.0, FRACTION)),
+    "focal cce without focus": (losses.CategoricalFocalCrossentropy, losses.categorical_focal_crossentropy,
+                                {"alpha": 1.0, "gamma": 0.0}, ONE_HOT, P, cce(ONE_HOT, P)),
+    "generalized": (losses.CategoricalGeneralizedCrossEntropy, losses.categorical_generalized_cross_entropy,
+                    {"q": 0.7}, LABELS, P, (1 - P[range(N), LABELS] ** 0.7) / 0.7),
     "sparse logits": (losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy,
                       {"from_logits": True}, LABELS, Y, cce(ONE_HOT, P)),
 }  # fmt: skip
@@ -85,12 +131,17 @@ def test_values_reductions_and_weights(case, dtype, rtol):
     def loss(**more):
         return cls(**arguments, **more, dtype=dtype)
 
-    assert isinstance(loss()(t, y), float)
+    assert loss()(t, y).dtype == dtype
+    assert np.ndim(loss()(t, y)) == 0
     assert loss()(t, y) == pytest.approx(expected.mean(), rel=rtol)
     assert loss(reduction="mean")(t, y) == pytest.approx(expected.mean(), rel=rtol)
     assert loss(reduction="sum")(t, y) == pytest.approx(expected.sum(), rel=rtol)
     assert loss()(t, y, w) == pytest.approx((expected * w).mean(), rel=rtol)
     assert loss(reduction="sum")(t, y, w[:, None]) == pytest.approx((expected * w).sum(), rel=rtol)
+    weighed = loss(reduction="mean_with_sample_weight")
+    assert weighed(t, y, w) == pytest.approx((expected * w).sum() / w.sum(), rel=rtol)
+    assert weighed(t, y) == pytest.approx(expected.mean(), rel=rtol)
+    assert weighed(t, y, 0.0) == 0.0
     assert loss()(t, y, 2.0) == pytest.approx(2 * expected.mean(), rel=rtol)
     for none in ("none", None):
         values = loss(reduction=none)(t, y, w)
@@ -191,7 +242,6 @@ def test_labels_are_checked_for_other_modules():
         (lambda: losses.Quantile([0.1, 0.9]), "Quantile: quantile"),
         (lambda: losses.MeanSquaredError(reduction=None).scale(3), "no single number"),
         (lambda: losses.Loss()(T, Y), "call"),
-        (lambda: losses.Loss().gradient(T, Y), "gradient"),
     ],
 )
 def test_errors(call, message):

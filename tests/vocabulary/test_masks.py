@@ -140,13 +140,13 @@ def test_layers_that_end_a_mask_say_so() -> None:
     with pytest.warns(UserWarning, match=r'layer "flatten\w*" \(Flatten\) does not support masking: the mask of its'):
         assert not L.Flatten()(x).masked
     with pytest.warns(UserWarning, match="does not support masking"):
-        L.Multiply()([x, x])
+        L.Reshape((12,))(x)
 
 
 def test_merging() -> None:
     a, b = pydl.Input((4, 3)), pydl.Input((4, 3))
     one, two = L.Masking()(a), L.Masking()(b)
-    for layer in (L.Add(), L.Concatenate()):
+    for layer in (L.Add(), L.Multiply(), L.Maximum(), L.Average(), L.Concatenate()):
         assert layer([one, two]).masked
         assert not type(layer)()([one, b]).masked
     model = pydl.Model([a, b], L.GlobalAveragePooling1D()(L.Add()([one, two])))
@@ -184,7 +184,7 @@ def test_gradients_of_batch_normalization(isa: str) -> None:
     a = pydl.Input((5, 2))
     masked = L.BatchNormalization()(L.Dense(4)(L.Masking()(a)))
     with pytest.warns(UserWarning, match="does not support masking"):  # so that masked steps have gradients, too
-        model = pydl.Model(a, L.Multiply()([masked, masked]))
+        model = pydl.Model(a, L.Reshape((5, 4))(L.Multiply()([masked, masked])))
     model.compile("sgd", "mse")
     _, gradients = model.loss_and_gradients(x, y)
     for v in model.trainable_weights:

@@ -109,9 +109,12 @@ def test_precision_recall_curve_is_near_average_precision():
 def test_several_thresholds_give_several_figures():
     precision = metrics.Precision([0.2, 0.5])
     np.testing.assert_allclose(precision(T, P), [precision_score(T, P > 0.2), precision_score(T, P > 0.5)], rtol=1e-12)
-    model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"2 figures.*one metric for each"):
-        model.compile("sgd", "mse", metrics=[precision])
+    model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse", metrics=[precision, metrics.Precision(0.3), metrics.Precision(name="precision_1")])
+    logs = model.evaluate(P[:, None], T, return_dict=True, verbose=0)
+    assert list(logs)[1:] == model.metrics_names[1:] == ["precision_0", "precision_1", "precision", "precision_1_1"]
+    cuts = (0.2, 0.5, 0.3, 0.5)
+    np.testing.assert_allclose(list(logs.values())[1:], [precision_score(T, c < P) for c in cuts], rtol=1e-12)
 
 
 def test_one_class_of_several():
@@ -154,12 +157,106 @@ def test_names_are_those_of_keras(name):
         (lambda: metrics.AUC(1), "AUC: num_thresholds"),
         (lambda: metrics.AUC(curve="rock"), "AUC: curve"),
         (lambda: metrics.AUC(thresholds=[2.0]), "AUC: thresholds"),
+        (lambda: metrics.Precision([0.5, None]), r"numbers in \[0, 1\], got None"),
+        (lambda: metrics.Recall(1.5), "Recall: thresholds must be a finite number >= 0 and <= 1"),
+        (lambda: metrics.Recall(class_id=0)([1], [1]), "class_id 0: y_pred has no classes"),
+        (lambda: metrics.SensitivityAtSpecificity(1.5), "SensitivityAtSpecificity: specificity"),
+        (lambda: metrics.PrecisionAtRecall(0.5, num_thresholds=0), "PrecisionAtRecall: num_thresholds"),
         (lambda: metrics.AUC(num_labels=2), "AUC: num_labels is for multi_label=True"),
         (lambda: metrics.AUC(label_weights=[1.0])(TARGETS, SCORES), "expected 2 numbers"),
         (lambda: metrics.AUC(multi_label=True, num_labels=3)(TARGETS, SCORES), r"expected y_pred \(rows, 3\)"),
-        (lambda: metrics.Precision()([0, 1], [[0.1, 0.2], [0.3, 0.4]]), "targets of the shape of y_pred"),
+        (lambda: metrics.Precision()([0, 1], [[0.1, 0.2], [0.3, 0.4]]), "targets must have the same shape as y_pred"),
     ],
 )
 def test_arguments_that_are_wrong(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+# Shares at every threshold, by hand: targets 0 0 0 1 1, predictions 0, 0.3, 0.6, 0.4, 0.8.
+STEPS = np.array([0, 0, 0, 1, 1]), np.array([0.0, 0.3, 0.6, 0.4, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (metrics.SensitivityAtSpecificity(0.6), 1.0),  # above 0.3: two of three negatives are not
+        (metrics.SensitivityAtSpecificity(0.9), 0.5),  # above 0.6
+        (metrics.SpecificityAtSensitivity(0.9), 2 / 3),
+        (metrics.SpecificityAtSensitivity(0.5), 1.0),
+        (metrics.PrecisionAtRecall(0.9), 2 / 3),
+        (metrics.PrecisionAtRecall(0.5), 1.0),
+        (metrics.RecallAtPrecision(0.6), 1.0),
+        (metrics.RecallAtPrecision(0.9), 0.5),
+        (metrics.RecallAtPrecision(0.6, num_thresholds=1), 0.0),  # above 0.5 one of two is right
+        (metrics.SensitivityAtSpecificity(0.6, num_thresholds=1), 0.5),
+    ],
+)
+def test_the_best_rate_where_another_one_is_high_enough(metric, expected):
+    assert metric.result() == 0
+    t, y = STEPS
+    for part in (slice(0, 2), slice(2, 5)):
+        metric.update_state(t[part], y[part])
+    assert metric.result() == pytest.approx(expected)
+    again = metrics.deserialize(metrics.serialize(metric))
+    columns = np.stack([1 - t, t], 1), np.stack([y * 0, y], 1)
+    again.class_id = 1
+    assert again(*columns) == pytest.approx(expected)
+
+
+def test_the_best_rate_with_weights():
+    metric = metrics.SensitivityAtSpecificity(0.7)
+    t, y = STEPS
+    assert metric(t, y, [1, 1, 0.5, 1, 3]) == 1.0  # 2 / 2.5 of the negatives lie below 0.4
+    metric.reset_state()
+    assert metric(t, y, [1, 1, 2, 1, 3]) == 0.75
+
+
+def test_weights_of_elements_and_of_all():
+    t, y = np.array([[1, 0], [1, 1]]), np.array([[0.9, 0.8], [0.7, 0.1]])
+    w = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert metrics.Precision()(t, y, w) == pytest.approx(4 / 6)
+    assert metrics.Recall()(t, y, [[1.0, 2.0]]) == pytest.approx(2 / 4)
+    assert metrics.Recall()(t, y, w[:, :1]) == metrics.Recall()(t, y, w[:, 0]) == pytest.approx(4 / 7)
+    assert metrics.TruePositives()(t, y, 3) == 6
+    assert metrics.AUC()(t, y, w) == pytest.approx(
+        roc_auc_score(t.ravel(), y.ravel(), sample_weight=w.ravel()), abs=1e-6
+    )
+    with pytest.raises(ValueError, match=r"sample_weight of shape \(2, 2\).*got \(3,\)"):
+        metrics.Recall()(t, y, [1, 2, 3])
+
+
+def test_thresholds_in_any_order():
+    metric = metrics.FalsePositives([0.6, 0.2, 0.4])
+    assert metric(T, P).tolist() == [((c < P) & (T == 0)).sum() for c in (0.6, 0.2, 0.4)]
+    assert metric.thresholds == [0.6, 0.2, 0.4]
+
+
+def test_the_best_of_one_row():
+    assert metrics.Precision(top_k=2)([0, 1, 1, 0], [0.2, 0.1, 0.5, 0]) == 0.5
+
+
+def test_precision_gain_over_recall_gain():
+    """By hand: above 0.5 three of five positives and one of five negatives."""
+    t = [0, 0, 0, 1, 0, 1, 0, 1, 1, 1]
+    y = [0.1, 0.2, 0.3, 0.3, 0.4, 0.4, 0.6, 0.6, 0.8, 0.9]
+    assert metrics.AUC(3, curve="prgain")(t, y) == pytest.approx(2 / 3 * 1 / 3 + 1 / 3 * 5 / 6)
+    assert metrics.AUC(3, curve="PRGAIN", summation_method="Majoring")(t, y) == pytest.approx(2 / 3 * 2 / 3 + 1 / 3)
+    assert metrics.AUC(3, curve="PRGAIN", summation_method="minoring")(t, y) == pytest.approx(1 / 3 * 2 / 3)
+
+
+def test_the_counts_of_auc_are_its_variables():
+    auc = metrics.AUC(thresholds=[0.5])
+    auc(T, P)
+    assert [v.name for v in auc.variables] == ["true_positives", "false_positives", "true_negatives", "false_negatives"]
+    assert auc.true_positives[1] == ((P > 0.5) & (T == 1)).sum()
+    assert auc.true_negatives[1] == ((P <= 0.5) & (T == 0)).sum()
+    np.testing.assert_allclose(auc.thresholds, [0, 0.5, 1], atol=1e-6)
+    assert "thresholds" not in metrics.AUC(7).get_config()
+    assert auc.get_config()["thresholds"] == [0.5]
+    several = metrics.AUC(multi_label=True)
+    assert several.result() == 0
+    several(TARGETS, SCORES)
+    assert several.false_negatives.shape == (200, 2)
+    several.reset_state()
+    assert several.result() == 0

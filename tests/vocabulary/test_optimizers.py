@@ -208,7 +208,8 @@ def test_learning_rate_is_settable():
     assert sgd.learning_rate == 0.5
     np.testing.assert_array_equal(sgd.rates(7, 3), [0.5, 0.5, 0.5])
     sgd.learning_rate = schedules.InverseTimeDecay(1.0, 1, 1.0)
-    assert isinstance(sgd.learning_rate, schedules.InverseTimeDecay)
+    assert isinstance(sgd.schedule, schedules.InverseTimeDecay)
+    assert sgd.learning_rate == 1.0
     np.testing.assert_array_equal(sgd.rates(3, 2), [0.25, 0.2])
     sgd.learning_rate = 0.125
     np.testing.assert_array_equal(sgd.rates(3), [0.125])
@@ -219,7 +220,7 @@ def test_learning_rate_is_settable():
     [
         (lambda: optimizers.SGD(-0.1), "SGD: learning_rate"),
         (lambda: optimizers.SGD("fast"), "SGD: learning_rate"),
-        (lambda: optimizers.SGD(lambda: 0.1), "SGD: learning_rate"),
+        (lambda: optimizers.SGD(schedules.ExponentialDecay), "SGD: learning_rate"),
         (lambda: optimizers.SGD(float("nan")), "SGD: learning_rate"),
         (lambda: optimizers.SGD(momentum=1.5), "SGD: momentum"),
         (lambda: optimizers.RMSprop(rho=1.0), "RMSprop: rho"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,116 @@ def adam(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsg
     return step
 
 
+def nadam(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> Rule:
+    def u(t: int) -> float:
+        return beta_1 * (1 - 0.5 * 0.96**t)
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+        s["v"] = beta_2 * s.get("v", 0) + (1 - beta_2) * g**2
+        before = math.prod(u(i) for i in range(1, t + 1))
+        hat = u(t + 1) * s["m"] / (1 - before * u(t + 1)) + (1 - u(t)) * g / (1 - before)
+        w -= rate * hat / (np.sqrt(s["v"] / (1 - beta_2**t)) + epsilon)
+
+    return step
+
+
+def adamax(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+        s["u"] = np.maximum(beta_2 * s.get("u", 0), np.abs(g))
+        w -= rate * s["m"] / ((1 - beta_1**t) * (s["u"] + epsilon))
+
+    return step
+
+
+def adagrad(first: float = 0.1, epsilon: float = 1e-7) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["sum"] = s.get("sum", first) + g**2
+        w -= rate * g / np.sqrt(s["sum"] + epsilon)
+
+    return step
+
+
+def adadelta(rho: float = 0.95, epsilon: float = 1e-7) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["g"] = rho * s.get("g", 0) + (1 - rho) * g**2
+        d = g * np.sqrt(s.get("d", 0) + epsilon) / np.sqrt(s["g"] + epsilon)
+        s["d"] = rho * s.get("d", 0) + (1 - rho) * d**2
+        w -= rate * d
+
+    return step
+
+
+def lion(beta_1: float = 0.9, beta_2: float = 0.99) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        m = s.get("m", np.zeros_like(w))
+        w -= rate * np.sign(beta_1 * m + (1 - beta_1) * g)
+        s["m"] = beta_2 * m + (1 - beta_2) * g
+
+    return step
+
+
+def ftrl(
+    power: float = 0.5, first: float = 0.1, l1: float = 0.0, l2: float = 0.0, shrinkage: float = 0.0, beta: float = 0.0
+) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        old = s.get("n", np.full_like(w, first))
+        s["n"] = old + g**2
+        s["z"] = s.get("z", 0) + g + 2 * shrinkage * w - (s["n"] ** power - old**power) / rate * w
+        w[...] = (np.clip(s["z"], -l1, l1) - s["z"]) / (s["n"] ** power / rate + 2 * (l2 + beta / (2 * rate)))
+
+    return step
+
+
+def lamb(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7) -> Rule:
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+        s["v"] = beta_2 * s.get("v", 0) + (1 - beta_2) * g**2
+        u = s["m"] / (1 - beta_1**t) / (np.sqrt(s["v"] / (1 - beta_2**t)) + epsilon)
+        lengths = np.sqrt(np.sum(w**2)), np.sqrt(np.sum(u**2))
+        w -= rate * (lengths[0] / lengths[1] if min(lengths) > 0 else 1.0) * u
+
+    return step
+
+
+def adafactor(decay: float = -0.8, epsilon_1: float = 1e-30, epsilon_2: float = 1e-3, threshold: float = 1.0) -> Rule:
+    def rms(x: Array) -> Any:
+        return np.sqrt(np.mean(x**2))
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        b, squares = 1 - t**decay, g**2 + epsilon_1
+        if w.ndim == 1:
+            v = s["v"] = b * s.get("v", 0) + (1 - b) * squares
+        else:
+            s["r"] = b * s.get("r", 0) + (1 - b) * squares.mean(axis=1)
+            s["c"] = b * s.get("c", 0) + (1 - b) * squares.mean(axis=0)
+            v = np.outer(s["r"] / s["r"].mean(), s["c"])
+        u = g / np.sqrt(v)
+        w -= max(epsilon_2, rms(w)) * min(rate, t**-0.5) * u / max(1.0, rms(u) / threshold)
+
+    return step
+
+
+def muon(momentum: float = 0.95, nesterov: bool = True, rms_rate: float | None = 0.2, steps: int = 5) -> Rule:
+    """By singular values, which the polynomial maps one by one."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    other = adam()
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        if w.ndim == 1:
+            other(w, g, s, rate, t)
+            return
+        s["m"] = momentum * s.get("m", 0) + g
+        left, x, right = np.linalg.svd(g + momentum * s["m"] if nesterov else s["m"], full_matrices=False)
+        x = x / (np.sqrt(np.sum(x**2)) + 1e-7)
+        for _ in range(steps):
+            x = a * x + b * x**3 + c * x**5
+        w -= rate * (1.0 if rms_rate is None else np.sqrt(max(w.shape)) * rms_rate) * (left * x) @ right
+
+    return step
+
+
 def by_norm(limit: float) -> Callable[[Weights], Weights]:
     return lambda gs: {k: g * min(1, limit / np.linalg.norm(g)) for k, g in gs.items()}
 
@@ -149,6 +260,21 @@ RULES: dict[str, tuple[Callable[..., Any], Rule]] = {
     "adam": (opt.Adam, adam()),
     "adam, other betas": (lambda **k: opt.Adam(beta_1=0.5, beta_2=0.7, epsilon=0.01, **k), adam(0.5, 0.7, 0.01)),
     "adam, amsgrad": (lambda **k: opt.Adam(beta_2=0.5, amsgrad=True, **k), adam(0.9, 0.5, amsgrad=True)),
+    "nadam": (opt.Nadam, nadam()),
+    "nadam, other betas": (lambda **k: opt.Nadam(beta_1=0.5, beta_2=0.7, epsilon=0.01, **k), nadam(0.5, 0.7, 0.01)),
+    "adamax": (opt.Adamax, adamax()),
+    "adamax, other betas": (lambda **k: opt.Adamax(beta_1=0.5, beta_2=0.7, epsilon=0.01, **k), adamax(0.5, 0.7, 0.01)),
+    "adagrad": (opt.Adagrad, adagrad()),
+    "adagrad, from 0.5": (lambda **k: opt.Adagrad(0.1, 0.5, 0.01, **k), adagrad(0.5, 0.01)),
+    "adadelta": (lambda **k: opt.Adadelta(epsilon=0.01, **k), adadelta(0.95, 0.01)),
+    "adadelta, other rho": (lambda **k: opt.Adadelta(1.0, 0.5, 0.1, **k), adadelta(0.5, 0.1)),
+    "lion": (opt.Lion, lion()),
+    "lion, other betas": (lambda **k: opt.Lion(beta_1=0.5, beta_2=0.7, **k), lion(0.5, 0.7)),
+    "ftrl": (opt.Ftrl, ftrl()),
+    "ftrl, all": (
+        lambda **k: opt.Ftrl(0.1, -0.3, 0.2, 0.01, 0.1, 0.05, 0.5, **k),
+        ftrl(0.3, 0.2, 0.01, 0.1, 0.05, 0.5),
+    ),
 }
 
 
@@ -160,7 +286,7 @@ def test_the_rule(name: str) -> None:
     check(optimizer, rule)
 
 
-@pytest.mark.parametrize("name", ["sgd, nesterov", "rmsprop, both", "adam, amsgrad"])
+@pytest.mark.parametrize("name", ["sgd, nesterov", "rmsprop, both", "adam, amsgrad", "nadam", "adagrad", "lion"])
 @pytest.mark.parametrize(
     ("option", "clip"),
     [
@@ -174,6 +300,23 @@ def test_clipping_and_weight_decay(name: str, option: dict[str, float], clip: An
     optimizer = make(weight_decay=0.3, **option)
     optimizer.learning_rate = 0.05
     check(optimizer, rule, decay=0.3, clip=clip)
+
+
+def test_muon_decays_matrices_and_the_rest_each_as_told() -> None:
+    optimizer = opt.Muon(0.05, weight_decay=0.5, adam_weight_decay=None)
+    model = build(optimizer)
+    expected = trajectory(model.get_weights(), muon(), lambda i: 0.05, 0.5, None, decayed="w")
+    model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), expected[-1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=RTOL, atol=RTOL)
+
+
+def test_muon_leaves_excluded_layers_to_adam() -> None:
+    w = pydl.Variable(np.eye(3))
+    optimizer = opt.Muon(0.05, exclude_layers=["variab"], weight_decay=None, adam_weight_decay=None)
+    g = np.arange(9.0).reshape(3, 3) - 4
+    optimizer.apply([g], [w])
+    np.testing.assert_allclose(w, np.eye(3) - 0.05 * np.sign(g), rtol=0, atol=1e-6)
 
 
 def test_adamw_decays_by_default() -> None:
@@ -235,7 +378,7 @@ def test_a_rate_set_between_batches_holds_from_the_next_on() -> None:
 # -- written in NumPy -------------------------------------------------------------------------------------------------
 
 
-class Lion(opt.Optimizer):
+class OwnLion(opt.Optimizer):
     """The sign of an interpolated momentum (Chen et al. 2023), by its formula."""
 
     @property
@@ -248,16 +391,10 @@ class Lion(opt.Optimizer):
         m[...] = 0.99 * m + 0.01 * g
 
 
-def lion(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
-    m = s.get("m", np.zeros_like(w))
-    w -= rate * np.sign(0.9 * m + 0.1 * g)
-    s["m"] = 0.99 * m + 0.01 * g
-
-
 @pytest.mark.parametrize("rate", ["constant", "exponential"])
 def test_an_optimizer_in_numpy(rate: str) -> None:
     given, of_step = (0.01, 0.01) if rate == "constant" else SCHEDULES[rate]
-    check(Lion(given, weight_decay=0.3, clipvalue=0.05), lion, of_step, decay=0.3, clip=by_value(0.05))
+    check(OwnLion(given, weight_decay=0.3, clipvalue=0.05), lion(), of_step, decay=0.3, clip=by_value(0.05))
 
 
 def test_a_constraint_holds_after_every_step() -> None:

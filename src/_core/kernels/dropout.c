@@ -19,7 +19,7 @@ PD_KERNEL(dropout) {
     ireal kept[PD_RANDOM_GROUP + VL] = {0}; /* masks; the last vector may begin at any of them */
     for (ptrdiff_t first = lo - lo % PD_RANDOM_GROUP; first < hi; first += PD_RANDOM_GROUP) {
         const ptrdiff_t begin = first < lo ? lo : first, next = first + PD_RANDOM_GROUP, end = next < hi ? next : hi;
-        pd_random(words, (uint64_t)first, step->seed, (uint32_t)a->stream, step->count);
+        pd_random(words, (uint64_t)first, a->seed ? (uint64_t)a->seed : step->seed, (uint32_t)a->stream, step->count);
         for (int k = 0; k < PD_RANDOM_GROUP; k++) kept[k] = words[k] >= threshold ? -1 : 0;
         PD_FOR_VECTORS (i, m, begin, end) {
             vint mask;

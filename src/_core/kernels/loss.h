@@ -22,19 +22,19 @@ PD_INLINE real row_weight(const real *w, ptrdiff_t per, ptrdiff_t L, ptrdiff_t b
 typedef struct {
     vreal value, slope, p;
 } point;
-typedef point (*point_fn)(vreal y, vreal t, vreal a);
+typedef point (*point_fn)(vreal y, vreal t, vreal a, vreal b);
 
 /* The points of elements i .. i + m - 1, whose gradient is `factor` times their slope; lanes past m are zero. */
 PD_INLINE vreal loss_points(const pd_loss_args *a, point_fn f, ptrdiff_t i, ptrdiff_t m, vreal factor) {
     const vreal t = vload_m((const real *)a->t + i, m) * (real)(1 - a->smooth) + (real)(a->smooth / 2);
-    const point q = f(vload_m((const real *)a->y + i, m), t, vset((real)a->a));
+    const point q = f(vload_m((const real *)a->y + i, m), t, vset((real)a->a), vset((real)a->b));
     if (a->p) vstore_m((real *)a->p + i, q.p, m);
     if (a->dy) vstore_m((real *)a->dy + i, q.slope * factor, m);
     return vand(vfirst(m), q.value);
 }
 
-/* loss[b] = w[b] * mean of the points of row b */
-PD_INLINE void loss_rows(pd_loss_args a, point_fn f, pd_share share) {
+/* loss[b] = w[b] * share_of_point * the sum of the points of row b: 1 / O for their mean */
+PD_INLINE void loss_rows(pd_loss_args a, point_fn f, double share_of_point, pd_share share) {
     const real *w = a.w;
     real *loss = a.loss;
     ptrdiff_t lo, hi;
@@ -48,27 +48,41 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, pd_share share) {
         return;
     }
     for (ptrdiff_t b = lo; b < hi; b++) {
-        const double weight = row_weight(w, a.per, a.L, b), mean = 1 / (double)a.O;
-        const vreal factor = vset((real)(weight * a.scale * mean));
+        const double weight = row_weight(w, a.per, a.L, b);
+        const vreal factor = vset((real)(weight * a.scale * share_of_point));
         vwide sum = {0};
         PD_FOR_VECTORS (j, m, 0, a.O) vwide_add(&sum, loss_points(&a, f, b * a.O + j, m, factor));
-        loss[b] = (real)(weight * (vwide_sum(sum) * mean));
+        loss[b] = (real)(weight * (vwide_sum(sum) * share_of_point));
     }
 }
 
-#define PD_LOSS(name, f)         \
-    PD_KERNEL(loss_##name) {     \
-        PD_ARGS(loss);           \
-        loss_rows(*a, f, share); \
+#define PD_LOSS_ROWS(name, f, share_of_point)      \
+    PD_KERNEL(loss_##name) {                       \
+        PD_ARGS(loss);                             \
+        loss_rows(*a, f, (share_of_point), share); \
     }
+/* f of y and t and the parameter a: the mean over a row, or the sum; PD_LOSS_AB: the mean of an f that takes b too. */
+#define PD_WITHOUT_B(name, f)                                  \
+    PD_INLINE point name(vreal y, vreal t, vreal a, vreal b) { \
+        (void)b;                                               \
+        return f(y, t, a);                                     \
+    }
+#define PD_LOSS(name, f)                 \
+    PD_WITHOUT_B(loss_##name##_point, f) \
+    PD_LOSS_ROWS(name, loss_##name##_point, 1 / (double)a->O)
+#define PD_LOSS_SUM(name, f)             \
+    PD_WITHOUT_B(loss_##name##_point, f) \
+    PD_LOSS_ROWS(name, loss_##name##_point, 1)
+#define PD_LOSS_AB(name, f) PD_LOSS_ROWS(name, f, 1 / (double)a->O)
 
 /* A metric of that form is the loss without its gradient. */
 #define PD_METRIC(name, f)                                                                                             \
+    PD_WITHOUT_B(metric_##name##_point, f)                                                                             \
     PD_KERNEL(metric_##name) {                                                                                         \
         PD_ARGS(metric);                                                                                               \
         const pd_loss_args l = {                                                                                       \
             .y = a->y, .t = a->t, .w = a->w, .loss = a->m, .B = a->B, .O = a->O, .L = a->L, .per = a->per, .a = a->a}; \
-        loss_rows(l, f, share);                                                                                        \
+        loss_rows(l, metric_##name##_point, 1 / (double)l.O, share);                                                   \
     }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row

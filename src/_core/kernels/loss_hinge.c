@@ -1,5 +1,7 @@
-/* Hinge loss of a row: mean over O of max(1 - s y, 0), s = t, but -1 where t = 0;  dy = w scale (-s or, where s y >= 1,
- * 0) / O. Shapes in op_args.h; dy may be y; overwrites. Value within 2 ulp of the row's largest term. */
+/* Hinge losses of a row, with h = max(1 - s y, 0), s = t, but -1 where t = 0:
+ *   loss_hinge           mean over O of h;    dy = w scale (-s or, where h = 0, 0) / O
+ *   loss_squared_hinge   mean over O of h^2;  dy = w scale (-2 s h) / O
+ * Shapes in op_args.h; dy may be y; overwrites. Value within 2 ulp of the row's largest term. */
 #include "loss.h"
 
 PD_INLINE point f(vreal y, vreal t, vreal a) {
@@ -8,3 +10,10 @@ PD_INLINE point f(vreal y, vreal t, vreal a) {
     return (point){.value = vatleast(gap, 0), .slope = vsel((vint)(gap <= 0), (vreal){0}, vsel(visnan(gap), gap, -s))};
 }
 PD_LOSS(hinge, f)
+
+PD_INLINE point squared(vreal y, vreal t, vreal a) {
+    (void)a;
+    const vreal s = vsel((vint)(t == 0), vset(-1), t), gap = vatleast(1 - s * y, 0);
+    return (point){.value = gap * gap, .slope = -2 * s * gap};
+}
+PD_LOSS(squared_hinge, squared)

@@ -43,6 +43,11 @@ PD_INLINE void vwide_add_square(vwide *sum, vreal v) {
     const vwide w = vwiden(v);
     for (int i = 0; i < VWIDE; i++) sum->part[i] += w.part[i] * w.part[i];
 }
+/* adds u v, in double */
+PD_INLINE void vwide_add_product(vwide *sum, vreal u, vreal v) {
+    const vwide x = vwiden(u), y = vwiden(v);
+    for (int i = 0; i < VWIDE; i++) sum->part[i] += x.part[i] * y.part[i];
+}
 PD_INLINE double vwide_sum(vwide w) {
     vdouble v = w.part[0];
     for (int i = 1; i < VWIDE; i++) v += w.part[i];
