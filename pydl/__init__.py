@@ -29,7 +29,7 @@ from pydl.models import Model, Sequential
 from pydl.variable import Variable
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
-    from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree, wrappers
+    from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
     from pydl.initializers import Initializer
     from pydl.layers import Layer
     from pydl.losses import Loss

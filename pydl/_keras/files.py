@@ -90,12 +90,15 @@ def _now() -> str:
 
 
 def save_weights(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the weights alone."""
-    if not _weights_only(path):
-        raise ValueError(f'expected a file name that ends in .weights.h5, got "{os.fspath(path)}"; change the ending')
+    """Write the weights alone: in the form of Keras 3 if the name ends in `.weights.h5`, else in the older one."""
+    if os.fspath(path).endswith(".keras"):
+        raise ValueError(f'"{os.fspath(path)}": .keras files hold whole models; use save, or end in .weights.h5')
     raw = io.BytesIO()
     with _h5py().File(raw, "w") as file:
-        weights.write(file, model, optimizer=False)
+        if _weights_only(path):
+            weights.write(file, model, optimizer=False)
+        else:
+            weights.write_by_name(file, model)
     with replaced(Path(path)) as target:
         target.write(raw.getvalue())
 

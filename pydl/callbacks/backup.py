@@ -1,5 +1,6 @@
 """Go on after a crash where the run was."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -25,12 +26,12 @@ class BackupAndRestore(Callback):
     double_checkpoint : bool, default False
         Taken because Keras takes it: a backup is replaced in one step, so that no second one is needed.
     delete_checkpoint : bool, default True
-        Whether to remove the backup when `fit` ends.
+        Whether to remove the backup when `fit` ends, and its folder if there is nothing else in it.
 
     Raises
     ------
     ValueError
-        When `save_freq` is neither "epoch" nor an int >= 1.
+        When `save_freq` is neither "epoch" nor an int >= 1, or `backup_dir` is empty.
     FormatError
         At the start of `fit`, when the backup does not fit the model or its callbacks.
     """
@@ -44,6 +45,8 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
+        if backup_dir is None or not os.fspath(backup_dir):
+            raise ValueError("BackupAndRestore: backup_dir: expected the path of a folder, got an empty one")
         self.path = Path(backup_dir) / "backup.safetensors"
         self.delete_checkpoint = delete_checkpoint
         self._interval = BatchInterval(self, save_freq)
@@ -68,6 +71,8 @@ class BackupAndRestore(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint:
             self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is something else in it
+                self.path.parent.rmdir()
 
     def _save(self, epoch: int, step: int) -> None:
         """Save with the next batch to run as position: batch `step` of `epoch`."""

@@ -66,7 +66,7 @@ class EarlyStopping(Callback):
         self.stopped_epoch = 0
         self.best: float | None = None
         self.best_epoch = 0
-        self.best_weights: dict[str, np.ndarray] = {}
+        self.best_weights: dict[str, np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._monitor.check()
@@ -76,7 +76,7 @@ class EarlyStopping(Callback):
         value = self._monitor.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
-        if self.restore_best_weights and not self.best_weights:
+        if self.restore_best_weights and self.best_weights is None:
             self._keep(epoch)
         self.wait += 1
         if self._monitor.better(value, self.best):
@@ -94,7 +94,7 @@ class EarlyStopping(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch and self.verbose:
             say(f"Epoch {self.stopped_epoch + 1}: early stopping")
-        if self.best_weights:
+        if self.best_weights is not None:
             if self.verbose:
                 say(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
             for variable in self.model.weights:
@@ -112,7 +112,7 @@ class EarlyStopping(Callback):
             setattr(self, name, number(state, name))
 
     def kept_weights(self) -> Mapping[str, np.ndarray]:
-        return self.best_weights
+        return self.best_weights or {}
 
     def set_kept_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.best_weights = dict(weights)
+        self.best_weights = dict(weights) or None

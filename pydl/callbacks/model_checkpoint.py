@@ -15,8 +15,8 @@ class ModelCheckpoint(Callback):
     Parameters
     ----------
     filepath : str or path-like
-        Where to save; ends in ``.safetensors``, or as Keras's files do: ``.keras`` or ``.h5``, ``.weights.h5`` with
-        `save_weights_only`. May name values of the logs in braces, with a format:
+        Where to save; ends in ``.safetensors``, or as Keras's files do: in ``.keras`` or ``.h5``, with
+        `save_weights_only` in ``.weights.h5`` or ``.h5``. May name values of the logs in braces, with a format:
         ``"{epoch:02d}-{val_loss:.3f}.safetensors"``; ``epoch`` counts from 1, and ``batch`` is there with an int
         `save_freq`. If it names values of validation, nothing is saved in epochs without.
     monitor : str, default "val_loss"
@@ -53,7 +53,7 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
     ) -> None:
         self.filepath = os.fspath(filepath)
-        endings = (".safetensors", ".weights.h5") if save_weights_only else (".safetensors", ".keras", ".h5")
+        endings = (".safetensors", ".h5", ".hdf5", *(() if save_weights_only else (".keras",)))
         if not self.filepath.endswith(endings):
             raise ValueError(
                 f'ModelCheckpoint: expected a filepath that ends in {" or ".join(endings)}, got "{self.filepath}"'

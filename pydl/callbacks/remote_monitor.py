@@ -7,6 +7,8 @@ import urllib.request
 import warnings
 from collections.abc import Mapping
 
+import numpy as np
+
 from pydl.callbacks.base import Callback, Logs
 
 _SECONDS = 10  # to wait for an answer
@@ -44,7 +46,7 @@ class RemoteMonitor(Callback):
         self.send_as_json = send_as_json
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        text = json.dumps({"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}})
+        text = json.dumps({"epoch": epoch, **{k: np.asarray(v).tolist() for k, v in (logs or {}).items()}})
         kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
         body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})
         headers = {"Content-Type": kind, **(self.headers or {})}

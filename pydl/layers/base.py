@@ -169,6 +169,8 @@ class Layer(Configurable):
         self._variables.append(variable)
         return variable
 
+    add_variable = add_weight  # another name of Keras's
+
     @property
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, in order of creation, then those of the layers that it holds."""

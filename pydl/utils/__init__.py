@@ -80,8 +80,11 @@ def set_random_seed(seed: int) -> None:
     set_seed(seed)
 
 
-def clear_session() -> None:
-    """Number automatic names anew: the next `Dense` is called "dense". There is nothing else to clear."""
+def clear_session(free_memory: bool = True) -> None:
+    """Number automatic names anew: the next `Dense` is called "dense". There is nothing else to clear.
+
+    `free_memory` is taken because Keras takes it.
+    """
     reset_names()
 
 

@@ -156,8 +156,12 @@ def test_weights_alone(tmp_path: Path) -> None:
     other = pydl.models.clone_model(model)
     other.load_weights(tmp_path / "m.keras")
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
-    with pytest.raises(ValueError, match=r"\.weights\.h5"):
-        model.save_weights(tmp_path / "m.h5")
+    model.save_weights(tmp_path / "m.h5")  # as Keras 2 did
+    other = pydl.models.clone_model(model)
+    other.load_weights(tmp_path / "m.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    with pytest.raises(ValueError, match=r"end in \.weights\.h5"):
+        model.save_weights(tmp_path / "m.keras")
     with pytest.raises(ValueError, match="save_weights"):
         model.save(path)
     with pytest.raises(pydl.FormatError, match="no model"):
@@ -266,5 +270,7 @@ def test_checkpoints_in_the_form_of_keras(tmp_path: Path) -> None:
     model.fit(X, np.ones(6), epochs=2, verbose=0, callbacks=[saved, weights])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m1.keras", "m2.keras", "w.weights.h5"]
     assert np.array_equal(pydl.models.load_model(tmp_path / "m2.keras").predict(X), model.predict(X))
-    with pytest.raises(ValueError, match=r"\.weights\.h5"):
-        pydl.callbacks.ModelCheckpoint("w.h5", save_weights_only=True)
+    pydl.callbacks.ModelCheckpoint("w.hdf5")
+    for name, options in (("w.keras", {"save_weights_only": True}), ("w.txt", {})):
+        with pytest.raises(ValueError, match=r"ends in \.safetensors or \.h5"):
+            pydl.callbacks.ModelCheckpoint(name, **options)

@@ -203,8 +203,10 @@ def test_a_monitor_gets_each_epoch(posted: tuple[list[Any], str]) -> None:
     assert (path, kind) == ("/publish/epoch/end/", "application/x-www-form-urlencoded")
     assert json.loads(urllib.parse.parse_qs(body)["data"][0]) == {"epoch": 1, "loss": history["loss"][1]}
     monitor = cb.RemoteMonitor(url, "/x", headers={"X-Run": "7"}, send_as_json=True)
+    monitor.on_epoch_end(4, {"counts": np.array([1.0, 2.0])})  # type: ignore[dict-item]
+    assert json.loads(found[2][3]) == {"epoch": 4, "counts": [1, 2]}
     history = model().fit(X, Y, verbose=0, callbacks=[monitor]).history
-    assert found[2] == ("/x", "application/json", "7", json.dumps({"epoch": 0, "loss": history["loss"][0]}))
+    assert found[3] == ("/x", "application/json", "7", json.dumps({"epoch": 0, "loss": history["loss"][0]}))
 
 
 def test_a_monitor_that_nobody_hears() -> None:

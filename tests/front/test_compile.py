@@ -77,7 +77,7 @@ def test_weights_of_a_layer_by_the_arguments_of_keras() -> None:
         def build(self, input_shape: Any) -> None:
             self.a = self.add_weight((2,), "ones", "float32", False)
             self.b = self.add_weight(shape=3, name="b", regularizer="l2", autocast=False, aggregation="mean")
-            self.c = self.add_weight(initializer="zeros", trainable=True)
+            self.c = self.add_variable((), "zeros", trainable=True)
 
     layer = Own(name="own")
     layer.build((None, 1))
