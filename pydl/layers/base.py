@@ -43,6 +43,16 @@ def reset_names() -> None:
     _names.clear()
 
 
+class _Penalties:
+    """`Layer.losses`. No property: a model has an attribute of this name, for the losses that it is compiled with."""
+
+    def __get__(self, layer: Layer | None, owner: type) -> Any:
+        if layer is None:
+            return self
+        of_weights = [v.regularizer(v.numpy()) for v in layer.trainable_weights if v.regularizer is not None]
+        return [*of_weights, *layer._output_penalties]
+
+
 class Layer(Configurable):
     """A function with weights.
 
@@ -190,6 +200,10 @@ class Layer(Configurable):
         """The other variables: all of them while the layer is frozen."""
         trained = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trained]
+
+    #: Penalties as they are now, numbers: of weights, and of the output of the last call on arrays.
+    losses: Any = _Penalties()
+    _output_penalties: tuple[float, ...] = ()
 
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
@@ -374,6 +388,14 @@ class Layer(Configurable):
             return call.output
         if self.on_host:
             return self.preprocess(np.asarray(inputs))
+        y = self._applied(inputs, training)
+        if self.activity_regularizer is not None:
+            outputs = y if isinstance(y, list | tuple) else [y]
+            self._output_penalties = tuple(self.activity_regularizer(out) / len(out) for out in outputs)
+        return y
+
+    def _applied(self, inputs: Any, training: Any) -> Any:
+        """What comes out for arrays."""
         if self._is_code():
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
