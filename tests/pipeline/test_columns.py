@@ -139,9 +139,9 @@ def test_formats() -> None:
     assert form("British dates") == "%d/%m/%Y %H:%M"
     assert form("the month first") == "%b %d %Y"
     assert form("quarters") == form("quarters first") == "%YQ%q"
-    assert list(dates(pd.Series(["1974Q2", "Q4 1974", "1974-q1", "1974"]), "%YQ%q", ["1974"]).dt.strftime("%F")[:3]) == [
-        "1974-04-01", "1974-10-01", "1974-01-01",
-    ]  # fmt: skip
+    quarters = dates(pd.Series(["1974Q2", "Q4 1974", "1974-q1", "1974"]), "%YQ%q", ["1974"])
+    assert list(quarters.dt.strftime("%F")[:3]) == ["1974-04-01", "1974-10-01", "1974-01-01"]
+    assert quarters.isna()[3]
     assert form("times of web servers") == "%d/%b/%Y %H:%M:%S"
     assert form("times of day") == "%H:%M"
     assert [form(case) for case in ("months", "months of four digits", "months in words")] == [
