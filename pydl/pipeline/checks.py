@@ -31,6 +31,7 @@ _ROWS, _COLUMNS = 5000, 200  # to look at
 _FEWEST = 20  # rows below which a column tells a target by chance
 _LEAVES = 256  # of a tree that follows a number
 _RARE = 10  # training rows of a class that is hardly learnt
+_CHANCE = 3  # times as many equal rows as chance gives are copies
 _NAMED = 5
 _ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
 _STEPS = 8  # that tell an order
@@ -187,12 +188,25 @@ def _classes(train: pd.DataFrame, target: Target) -> list[str]:
 
 def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], columns: Sequence[Column]) -> list[str]:
     told = [c.name for c in columns if (c.used or c.kind == "text") and c.name in test.columns]
-    both = int(np.isin(_hashes(test, [*told, *targets]), _hashes(train, [*told, *targets])).sum())
-    if not both:
+    told += targets
+    both = int(np.isin(_hashes(test, told), _hashes(train, told)).sum())
+    if both <= _CHANCE * len(test) * _equal_by_chance(train, told):
         return []
     are = "is" if both == 1 else "are"
     return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all: rows that occur "
             "twice make figures too good; leave the copies out"]  # fmt: skip
+
+
+def _equal_by_chance(train: pd.DataFrame, names: Sequence[str]) -> float:
+    """How likely a row is to equal one of the training rows if its values have nothing to do with each other.
+
+    Where columns have few values, rows are equal and yet not the same.
+    """
+    alike, pairs = 1.0, len(train) * (len(train) - 1)
+    for name in names:
+        counts = train[name].value_counts(dropna=False)
+        alike *= float((counts * (counts - 1)).sum()) / max(1, pairs)
+    return float(-np.expm1(-len(train) * alike))
 
 
 def _hashes(frame: pd.DataFrame, names: Sequence[str]) -> Array:

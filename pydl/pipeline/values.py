@@ -56,17 +56,20 @@ DATE_FORMATS = (
     ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y.%m.%d", "%a, %d %b %Y",
     "%b %d %Y", "%B %d %Y", "%d/%b/%Y", "%d-%B-%Y", "%Y-%b-%d", "%a %b %d %Y",
+    "%b-%d-%Y",
 )  # fmt: skip
 MONTH_FORMATS = (
     "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m",
 )  # fmt: skip
+QUARTERS = "%YQ%q"  # 1974Q1, 1974-Q1, Q1 1974: the first day of each
 MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the column says so
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
-_ALL_FORMATS = (*DATE_FORMATS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
+_ALL_FORMATS = (*DATE_FORMATS, QUARTERS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
 _YEAR_FIRST = r"[12]\d{3}-\d\d"
 _DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
-_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ])[\w\s/.:,+-]{4,40}")
+_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ]|\d{4}[Qq]\d)[\w\s/.:,+-]{4,40}")
+_QUARTER = (r"^([12]\d{3})[- ]?[Qq]([1-4])$", r"^[Qq]([1-4])[- ]?([12]\d{3})$")
 
 
 def is_text(column: pd.Series) -> bool:
@@ -274,6 +277,10 @@ def date_format(levels: pd.Series, said: bool = False) -> str | None:
 
 
 def _parsed(text: pd.Series, form: str) -> pd.Series:
+    if form == QUARTERS:
+        found = text.str.replace(_QUARTER[1], r"\2Q\1", regex=True).str.extract(_QUARTER[0])
+        months = 3 * pd.to_numeric(found[1]) - 2
+        text, form = found[0] + "-" + months.astype("Int64").astype("str").str.zfill(2), "%Y-%m"
     return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
 
 

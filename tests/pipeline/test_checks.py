@@ -161,6 +161,17 @@ def test_rows_on_both_sides_of_the_split() -> None:
     assert len(notes) == 2
 
 
+def test_rows_of_few_values_are_no_copies() -> None:
+    rng = np.random.default_rng(10)
+    frame = pd.DataFrame(
+        {"size": rng.integers(0, 6, N), "colour": rng.choice(["red", "blue"], N), "y": ["a", "b"] * 200}
+    )
+    assert said(frame) == []
+    frame["x"] = rng.integers(0, 1000, N)
+    frame.loc[300:] = frame.loc[:99].to_numpy()
+    assert only(frame).startswith("100 of 100 test rows are among the training rows too")
+
+
 def test_classes_that_are_nearly_the_same_or_rare() -> None:
     frame = sound()
     frame.loc[:79, "y"] = np.repeat(["Yes", "YES ", "new york", "New_York"], 20)

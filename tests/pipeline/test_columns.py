@@ -14,6 +14,7 @@ import pytest
 
 from pydl.pipeline.columns import KINDS, Column, guess
 from pydl.pipeline.table import read_table
+from pydl.pipeline.values import dates
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -69,6 +70,8 @@ KINDS_OF = {
     "dates in words": ([f"{i % 28 + 1} Mar {2000 + i % 20}" for i in range(N)], "x", "date"),
     "the month first": ([f"Mar {i % 28 + 1} {2000 + i % 20}" for i in range(N)], "x", "date"),
     "times of web servers": ([f"{i % 28 + 1:02d}/Mar/2020 12:{i % 60:02d}:07" for i in range(N)], "x", "date"),
+    "quarters": ([f"{1950 + i // 4}Q{i % 4 + 1}" for i in range(N)], "x", "date"),
+    "quarters first": ([f"Q{i % 4 + 1} {1950 + i // 4}" for i in range(N)], "x", "date"),
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
     "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
     "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
@@ -135,6 +138,10 @@ def test_formats() -> None:
     assert form("American dates") == "%m/%d/%Y"
     assert form("British dates") == "%d/%m/%Y %H:%M"
     assert form("the month first") == "%b %d %Y"
+    assert form("quarters") == form("quarters first") == "%YQ%q"
+    quarters = dates(pd.Series(["1974Q2", "Q4 1974", "1974-q1", "1974"]), "%YQ%q", ["1974"])
+    assert list(quarters.dt.strftime("%F")[:3]) == ["1974-04-01", "1974-10-01", "1974-01-01"]
+    assert quarters.isna()[3]
     assert form("times of web servers") == "%d/%b/%Y %H:%M:%S"
     assert form("times of day") == "%H:%M"
     assert [form(case) for case in ("months", "months of four digits", "months in words")] == [
