@@ -43,16 +43,6 @@ def reset_names() -> None:
     _names.clear()
 
 
-class _Penalties:
-    """`Layer.losses`. No property: a model has an attribute of this name, for the losses that it is compiled with."""
-
-    def __get__(self, layer: Layer | None, owner: type) -> Any:
-        if layer is None:
-            return self
-        of_weights = [v.regularizer(v.numpy()) for v in layer.trainable_weights if v.regularizer is not None]
-        return [*of_weights, *layer._output_penalties]
-
-
 class Layer(Configurable):
     """A function with weights.
 
@@ -201,8 +191,6 @@ class Layer(Configurable):
         trained = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trained]
 
-    #: Penalties as they are now, numbers: of weights, and of the output of the last call on arrays.
-    losses: Any = _Penalties()
     _output_penalties: tuple[float, ...] = ()
 
     trainable_variables = trainable_weights
@@ -494,9 +482,10 @@ class Layer(Configurable):
 
     @property
     def losses(self) -> list[Any]:
-        """What `call` added to the loss when it last ran on arrays, and the penalties of the weights."""
-        penalties = [v.regularizer(v.numpy()) for v in self.weights if v.regularizer is not None]
-        return [value_of(term) for term in self.added_losses] + penalties
+        """Terms of the loss as they are now: penalties of weights, and, of the last call on arrays, that of the output
+        and what `call` added."""
+        of_weights = [v.regularizer(v.numpy()) for v in self.trainable_weights if v.regularizer is not None]
+        return [*of_weights, *self._output_penalties, *(value_of(term) for term in self.added_losses)]
 
     # -- the NumPy escape hatch -----------------------------------------------------------------------------------
 

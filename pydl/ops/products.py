@@ -83,6 +83,8 @@ def matmul(
     shape = outer if y.ndim == 1 else (*outer, columns)
     result = _result(out, shape, dtype, (left, right))
     act = activations.get(activation)
+    if act.function is not None:
+        raise TypeError(f"matmul: activation: expected a name or a function of pydl.activations, got {activation!r}")
     if result.size:
         matrix = result.reshape(rows, columns)
         multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, matrix)

@@ -339,7 +339,7 @@ ONES = np.ones((3, 4), np.float32)
         ((ONES, np.array([[object()]])), {}, TypeError, ("object", "array of numbers")),
         (([[1, 2], [3]], ONES), {}, TypeError, ("a", "array of numbers")),
         ((np.float32(2), ONES), {}, ValueError, ("expected a (..., K)", "()")),
-        ((ONES, np.ones((2, 4, 3))), {}, ValueError, ("(2, 4, 3)", "b (K, N) or (K,)")),
+        ((ONES, np.ones((2, 4, 3))), {"bias": np.ones(3)}, TypeError, ("bias", "for arrays, b a matrix")),
         ((np.ones((2, 3, 4)), ONES), {"transpose_a": True}, ValueError, ("matrices where transposed",)),
         ((ONES, ONES.T), {"bias": np.ones(4)}, ValueError, ("bias", "(3,)", "(4,)")),
         ((ONES, ONES.T), {"activation": "rellu"}, ValueError, ("unknown activation 'rellu'", "'relu'")),

@@ -114,9 +114,6 @@ LAYERS: dict[str, Case] = {
     "units a bool": case(lambda: L.Dense(True), TypeError, "units", "True"),
     "activation": case(lambda: L.Dense(1, "rellu"), ValueError, "activation 'rellu'", "'relu'", "gelu"),
     "initializer": case(lambda: L.Dense(1, kernel_initializer="he"), ValueError, "initializer 'he'", "he_normal"),
-    "initializer None": case(
-        lambda: built_with(L.Dense(1, kernel_initializer=None)), ValueError, "kernel", "initializer", "None"
-    ),
     "regularizer": case(lambda: L.Dense(1, kernel_regularizer="l3"), ValueError, "regularizer 'l3'", "l2"),
     "constraint": case(lambda: L.Dense(1, kernel_constraint="positive"), ValueError, "constraint 'positive'"),
     "unknown argument": case(lambda: L.Dense(1, unit=3), TypeError, "unit"),
