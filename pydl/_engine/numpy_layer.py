@@ -75,7 +75,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     signature, training, mask = Signature(layer.call), b.training, x[0].mask
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
     taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
-    b.notes[id(ys[0].value), id(layer)] = history
+    b.notes[id(ys[0].value), "history"] = history
     added = b.buffer((1,), "float64") if layer.added_losses else None  # in the trial that showed the shapes
     if added is not None:
         b.added.append(added)
@@ -118,7 +118,7 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
     trained = layer.trainable_weights
     again = [v for v in trained if b.note_weight_gradient(v)]
-    history = b.notes[id(ys[0].value), id(layer)]
+    history = b.notes[id(ys[0].value), "history"]
 
     def found(outs: list[Array], douts: list[Array]) -> list[Any]:
         if layer.has_backward:

@@ -33,6 +33,10 @@ class FakeVariable:
 
 
 class FakeOptimizer:
+    @property
+    def schedule(self) -> Any:
+        return self.learning_rate if callable(self.learning_rate) else None
+
     def __init__(self, learning_rate: Any = 0.5) -> None:
         self.batches = 0
         self.learning_rate = learning_rate
