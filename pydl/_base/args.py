@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -89,3 +90,18 @@ def shape_of(owner: str, shape: Any) -> tuple[int, ...]:
     if isinstance(shape, str) or not hasattr(shape, "__iter__"):
         raise TypeError(f"{owner}: shape must be a tuple of integers, got {shape!r}")
     return tuple(whole(owner, f"shape[{i}]", size) for i, size in enumerate(shape))
+
+
+def rate_by_old_names(owner: str, old: dict[str, Any], learning_rate: Any) -> Any:
+    """The learning rate, where arguments of earlier Kerases are given: `lr`, which says it, and `decay`, ignored."""
+    if "decay" in old:
+        warnings.warn(
+            f"{owner}: `decay` is no longer supported and is ignored; use learning_rate=InverseTimeDecay(...) of "
+            "optimizers.schedules",
+            stacklevel=4,
+        )
+    if "lr" in old:
+        warnings.warn(f"{owner}: `lr` is an old name; use learning_rate", stacklevel=4)
+    if unknown := sorted(old.keys() - {"lr", "decay"}):
+        raise ValueError(f"{owner}: Argument(s) not recognized: {', '.join(unknown)}")
+    return old.get("lr", learning_rate)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pydl import _core, config
+from pydl._base.live import LiveCount
 from pydl._engine.builder import Builder
 from pydl._engine.phases import clipping, emit_update
-from pydl._engine.protocols import OptimizerOp
 from pydl._engine.team import choose_threads
 from pydl._engine.variable import Variable
 
@@ -73,9 +74,8 @@ def _dtype_of(array: np.ndarray) -> str:
     return array.dtype.name if array.dtype.name in _DTYPES else config.floatx()
 
 
-def take_step(optimizer: OptimizerOp, variable: Variable, gradient: Any, rate: float) -> None:
+def take_step(optimizer: Any, variable: Variable, gradient: Any, rate: float) -> None:
     """The step of the optimizer's kernel alone, without clipping, weight decay, accumulation or averages."""
-    assert optimizer.op is not None
     grad = variable.storage()
     variable.pack(gradient, grad)
     t = np.array([optimizer.iterations + 1], dtype=np.int64)
@@ -88,8 +88,18 @@ def take_step(optimizer: OptimizerOp, variable: Variable, gradient: Any, rate: f
 class Applies:
     """An optimizer's methods for programs that compute gradients by themselves."""
 
+    op: str | None
     built: bool
+    batches: int
+    iterations: Any
+    learning_rate: Any
+    use_ema: bool
+    variables: Any
     loss_scale_factor: float | None
+    build: Callable[[Sequence[Variable]], None]
+    companion: Callable[[Variable, str], Variable]
+    slot_variables: Callable[[Variable], dict[int, Variable]]
+    update: Callable[..., None]
     _trained: list[Variable]
     _update: Update | None
 
@@ -97,7 +107,7 @@ class Applies:
         """Update variables by gradients, given in pairs; see `apply`. Returns the number of calls so far."""
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
-        return self.batches  # type: ignore[attr-defined]
+        return self._iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Update variables by their gradients, as a batch of `fit` does, with the same numbers.
@@ -124,7 +134,7 @@ class Applies:
         if trainable_variables is None and not self.built:
             raise ValueError(f"{owner}.apply: give the variables, or build(variables) first")
         if not self.built:
-            self.build(variables)  # type: ignore[attr-defined]
+            self.build(variables)
         if len(grads) != len(variables):
             raise ValueError(f"{owner}.apply: {len(grads)} gradients for {len(variables)} variables; give one for each")
         known = {id(v) for v in self._trained}
@@ -149,6 +159,62 @@ class Applies:
         if update is None or [id(v) for v in update.variables] != [id(v) for v in given]:
             update = self._update = Update(self, given)
         update.run([g for g, _ in pairs])
+
+    @property
+    def in_python(self) -> bool:
+        """Whether steps are taken in Python: by a subclass's `update_step`, or by `update` where there is no `op`."""
+        return self.op is None or type(self).update_step is not Applies.update_step
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """One step on one variable by its gradient, behind clipping and weight decay; subclasses may override it."""
+        if self.op is not None:
+            take_step(self, variable, gradient, float(learning_rate))
+            return
+        slots = {s.name: s for s in self.slot_variables(variable).values()}
+        w, arrays = variable.numpy(), {name: s.numpy() for name, s in slots.items()}
+        self.update(w, np.asarray(gradient), arrays, float(learning_rate), int(self.iterations) + 1)
+        variable.assign(w)
+        for name, s in slots.items():
+            s.assign(arrays[name])
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set `variables`, in their order.
+
+        Raises
+        ------
+        ValueError
+            When it is not built, or numbers or shapes differ.
+        """
+        owner, variables = type(self).__name__, self.variables
+        if not self.built:
+            raise ValueError(f"{owner}: You are calling `set_weights()` before build(variables), which makes them")
+        if len(weights) != len(variables):
+            raise ValueError(f"{owner}.set_weights: expected {len(variables)} arrays, got {len(weights)}")
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    @property
+    def lr(self) -> Any:
+        """`learning_rate`, by its old name."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        self.learning_rate = value
+
+    # -- names by which programs for Keras reach further in --
+
+    @property
+    def _iterations(self) -> LiveCount:
+        return LiveCount(lambda: self.batches, partial(setattr, self, "batches"))
+
+    @property
+    def _model_variables_moving_average(self) -> list[Variable]:
+        return [self.companion(v, "average") for v in self._trained] if self.use_ema else []
+
+    @property
+    def _accumulated_gradients(self) -> list[Variable]:
+        return [self.companion(v, "gradient_accumulator") for v in self._trained]
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times `loss_scale_factor`, by which `apply` divides the gradients."""

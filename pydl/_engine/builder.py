@@ -59,6 +59,7 @@ class Builder:
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
         self.activities: list[tuple[Tensor, Any]] = []  # outputs with the regularizers of their layers
+        self.added: list[Buffer] = []  # what layers add to the loss times the batch size, one number each
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
         self._when = "always"
         self._nbytes = 0
@@ -232,7 +233,10 @@ class Builder:
         if v.grad is None:
             v.grad = self.buffer(y.shape)
             self.emit("affine", x=y.buffer, y=v.grad, a=0.0, c=0.0, B=y.batch, O=y.columns)
-        self.emit("penalty_grad", w=y.buffer, g=v.grad, n=v.grad.size, l1=l1, l2=l2)
+        if regularizer.in_python:
+            self.emit_python("penalty, backward", lambda: _add_slope(regularizer, y), [y.buffer, v.grad], [v.grad])
+        else:
+            self.emit("penalty_grad", w=y.buffer, g=v.grad, n=v.grad.size, l1=l1, l2=l2)
 
     # -- gradients of weights -------------------------------------------------------------------------------------
 
@@ -258,6 +262,13 @@ def _apply(act: Any, x: Tensor, y: Tensor) -> None:
     if value.shape != y.shape:
         raise ValueError(f"activation {act.name}: expected a result of shape {y.shape}, got {value.shape}")
     y.array()[...] = value
+
+
+def _add_slope(regularizer: Any, y: Tensor) -> None:
+    """Add the gradient of a penalty of an output, divided by the rows of the batch."""
+    grad = y.value.grad
+    assert grad is not None
+    array_of(grad).reshape(y.shape)[...] += regularizer.gradient(y.array()) / y.batch
 
 
 def _pull(y: Tensor) -> None:

@@ -54,6 +54,7 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
         args, flags = signature.arguments(zeros, several, False)
+        layer.added_losses = []
         return [value_of(y) for y in listed(layer.call(*args, **flags))]
 
     before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
@@ -75,6 +76,9 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
     taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
     b.notes[id(ys[0].value), id(layer)] = history
+    added = b.buffer((1,), "float64") if layer.added_losses else None  # in the trial that showed the shapes
+    if added is not None:
+        b.added.append(added)
     if taped and layer.no_graph is not None:
         raise ValueError(
             f'layer "{layer.name}" cannot be trained: the layers that {type(layer).__name__}.call uses could not be '
@@ -87,19 +91,24 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         if taped:
             inputs = [tape.watch(a) for a in inputs]
         args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
+        layer.added_losses = []
         with ExitStack() as stack:
             if taped:
                 stack.enter_context(tape.running())
             values = listed(layer.call(*args, **flags))
         _check_count(layer, "call", values, len(ys))
-        history[:] = [tape, inputs, values] if taped else []
+        terms = list(layer.added_losses)
+        if added is not None:
+            array_of(added)[0] = b.batch * sum(float(np.mean(value_of(term))) for term in terms)
+        history[:] = [tape, inputs, values + terms] if taped else []
         for value, y in zip(values, ys, strict=True):
             array = np.asarray(value_of(value))
             if array.shape != y.shape:
                 raise ValueError(f'layer "{layer.name}": call returned shape {array.shape}, expected {y.shape}')
             y.array()[...] = array
 
-    b.emit_python(f"{type(layer).__name__}.call", run, [t.buffer for t in x], [y.buffer for y in ys])
+    written = [y.buffer for y in ys] + ([] if added is None else [added])
+    b.emit_python(f"{type(layer).__name__}.call", run, [t.buffer for t in x], written)
     return ys
 
 
@@ -146,8 +155,9 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
 
 
 def _taken_back(tape: Tape, inputs: list[Traced], values: list[Any], douts: list[Array], trained: Any) -> list[Array]:
-    """Gradients of the inputs; those of weights are written."""
-    tape.take_back(values, douts)
+    """Gradients of the inputs; those of weights are written. Behind the outputs stand terms of the loss."""
+    terms = [np.full(np.shape(value_of(t)), 1 / np.size(value_of(t))) for t in values[len(douts) :]]
+    tape.take_back(values, [*douts, *terms])
     for v in trained:
         at = tape.weights.get(id(v))
         v.gradient[...] = 0 if at is None or at.gradient is None else at.gradient

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydl import _core
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
+from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ class Transform(Protocol):
 def emit_penalties(b: Builder, penalised: Sequence[Variable]) -> int | None:
     """Emit the sum of the regularizers' penalties, of weights and of outputs, times the batch size; returns its
     accumulator, None without any."""
-    if not penalised and not b.activities:
+    if not penalised and not b.activities and not b.added:
         return None
     slot = b.accumulator(1)
-    for parts in [_emit_norm_parts(b, y.buffer, y.buffer.size, *r.factors(b.batch)) for y, r in b.activities]:
+    for parts in [*b.added, *(_emit_activity(b, y, r) for y, r in b.activities)]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=1.0))
     for parts in [_emit_penalty(b, v) for v in penalised]:
         b.defer_to_tail(partial(b.emit, "sum_parts", parts=parts, n=parts.size, slot=slot, factor=float(b.batch)))
@@ -59,6 +60,19 @@ def _emit_penalty(b: Builder, v: Variable) -> _core.Buffer:
 
 def _in_python(v: Variable) -> bool:
     return v.regularizer is not None and v.regularizer.in_python
+
+
+def _emit_activity(b: Builder, y: Tensor, regularizer: Any) -> _core.Buffer:
+    """Emit the penalty of an output, in parts that are yet to be summed."""
+    if not regularizer.in_python:
+        return _emit_norm_parts(b, y.buffer, y.buffer.size, *regularizer.factors(b.batch))
+    value = b.buffer((1,), "float64")
+
+    def run() -> None:
+        array_of(value)[0] = regularizer(y.array())
+
+    b.emit_python("penalty", run, [y.buffer], [value])
+    return value
 
 
 def factors(v: Variable, batch: int) -> tuple[float, float]:

@@ -188,6 +188,8 @@ class NumPyLayer(Layer, Protocol):
     def no_graph(self) -> Exception | None:
         """Why the layers that `call` uses are not known, if there are some."""
 
+    added_losses: list[Any]  # what `call` added to the loss when it last ran
+
     def call(self, *inputs: Any, **flags: Any) -> Any: ...
     def backward(self, *args: Any) -> Any: ...
 

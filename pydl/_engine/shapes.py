@@ -16,9 +16,11 @@ _TRIALS = ((2, 5), (3, 5), (3, 7))
 
 
 def shape_by_trial(
-    owner: str, shapes: Sequence[Shape], dtype: str, function: Callable[[list[Any]], Any]
+    owner: str, shapes: Sequence[Shape], dtype: str, function: Callable[[list[Any]], Any], *, whole: bool = False
 ) -> list[Shape]:
     """Shapes of the arrays that `function` returns for inputs of these shapes, None for the batch and what is open.
+
+    `whole`: a single number for the whole batch will do as well, of shape ().
 
     Raises
     ------
@@ -39,6 +41,9 @@ def shape_by_trial(
             ) from error
     result: list[Shape] = []
     for first, second, third in zip(*found, strict=True):
+        if whole and first == second == third == ():
+            result.append(())
+            continue
         by_batch = [i for i, (p, q) in enumerate(zip(first, second, strict=True)) if p != q]
         if by_batch != [0] or (first[0], third[0]) != (_TRIALS[0][0], _TRIALS[2][0]):
             raise ValueError(

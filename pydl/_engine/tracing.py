@@ -26,8 +26,11 @@ class Phase:
         return self.answer
 
 
-def trace(owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTensor]) -> tuple[Any, list[Call]]:
-    """What `code(training)` returns, tensors that depend on `inputs`, and the calls of layers between.
+def trace(
+    owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTensor]
+) -> tuple[Any, list[Call], list[SymbolicTensor]]:
+    """What `code(training)` returns, tensors that depend on `inputs`; the calls of layers between; what it added to the
+    loss meanwhile.
 
     Code that asks whether it is training may then call layers that change nothing otherwise, such as Dropout.
 
@@ -37,26 +40,30 @@ def trace(owner: str, code: Callable[[Any], Any], inputs: Sequence[SymbolicTenso
         No symbolic tensors came out; code that does something else in training.
     """
     phase = Phase(True)
-    outputs = _traced(code, phase)
-    calls = _calls(owner, inputs, outputs)
+    outputs, added = _traced(code, phase)
+    calls = _calls(owner, inputs, outputs, added)
     if phase.asked:
-        other = _traced(code, Phase(False))
-        others = _calls(owner, inputs, other)
+        other, _ = _traced(code, Phase(False))
+        others = _calls(owner, inputs, other, [])
         if _likeness(inputs, calls, outputs) != _likeness(inputs, others, other):
             raise ValueError(
                 f"{owner}: what it computes in training differs in more than layers that do nothing otherwise, such as "
                 "Dropout; leave the choice to layers that take `training`, as in self.dropout(x, training=training)"
             )
-    return outputs, calls
+    return outputs, calls, added
 
 
-def _traced(code: Callable[[Any], Any], phase: Phase) -> Any:
-    with recording(_Later()):
-        return code(phase)
+def _traced(code: Callable[[Any], Any], phase: Phase) -> tuple[Any, list[SymbolicTensor]]:
+    later = _Later()
+    with recording(later):
+        return code(phase), later.added
 
 
 class _Later:
-    """Notes functions of weights, to be computed whenever the graph runs."""
+    """Notes functions of weights, to be computed whenever the graph runs, and what is added to the loss."""
+
+    def __init__(self) -> None:
+        self.added: list[SymbolicTensor] = []
 
     def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Expression:
         return Expression(op, tensors, others)
@@ -77,14 +84,14 @@ def _likeness(inputs: Sequence[SymbolicTensor], calls: Sequence[Call], outputs: 
     return [known[id(t)] for t in leaves(outputs)]
 
 
-def _calls(owner: str, inputs: Sequence[SymbolicTensor], outputs: Any) -> list[Call]:
+def _calls(owner: str, inputs: Sequence[SymbolicTensor], outputs: Any, added: Sequence[SymbolicTensor]) -> list[Call]:
     tensors = leaves(outputs)
     if not tensors or not all(isinstance(t, SymbolicTensor) for t in tensors):
         raise ValueError(
             f"{owner}: expected a tensor, or a list or dict of them, computed by layers and functions of pydl.ops from "
             f"the inputs, got {outputs!r}"
         )
-    return order_calls(inputs, tensors)
+    return order_calls(inputs, [*tensors, *added])
 
 
 def leaves(values: Any) -> list[Any]:

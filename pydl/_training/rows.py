@@ -129,7 +129,7 @@ class Rows:
         ]
         for i, table in _tables(model, owner, class_weight).items():
             classes = int(model.outputs[i].shape[-1])
-            factor = check.class_weights(owner, table, ys[i], classes, model.losses[i].sparse)
+            factor = check.class_weights(owner, table, ys[i], classes, model.compiled_losses[i].sparse)
             ws[i] = factor if ws[i] is None else (factor * ws[i].T).T
         return ws
 
@@ -156,7 +156,7 @@ def _tables(model: Any, owner: str, class_weight: Any) -> dict[int, Any]:
     if class_weight is None:
         return {}
     names = model.output_names
-    judged = {names[i]: i for i, loss in enumerate(model.losses) if loss is not None}
+    judged = {names[i]: i for i, loss in enumerate(model.compiled_losses) if loss is not None}
     if isinstance(class_weight, Mapping) and class_weight and all(k in judged for k in class_weight):
         return {judged[name]: table for name, table in class_weight.items()}
     if len(judged) > 1:

@@ -90,7 +90,7 @@ class Runner:
             return Program(model.computed, kind, batch, shapes=shapes)
         penalised = [v for v in model.trainable_weights if v.regularizer is not None]
         objective = Objective(
-            model.losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
+            model.compiled_losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
         )
         labels = (Label(),) * len(model.outputs) if labels is None else labels
         return Program(model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes)
@@ -234,7 +234,7 @@ class Runner:
             for c, slot in zip(model.compiled_metrics, places.metrics, strict=True):
                 if slot is not None:
                     c.metric.restore_state(sums[slot : slot + 2])
-        elif len(judged := [i for i, loss in enumerate(model.losses) if loss is not None]) > 1:
+        elif len(judged := [i for i, loss in enumerate(model.compiled_losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         with np.errstate(divide="ignore", invalid="ignore"):  # of a metric of one's own, before any rows
             for c in model.compiled_metrics:

@@ -39,7 +39,7 @@ class Trainer(Layer):
     def __init__(self, name: str | None, trainable: bool, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self.optimizer: Any = None
-        self.losses: list[Any] = []
+        self.compiled_losses: list[Any] = []
         self.loss_weights: list[float] = []
         self.compiled_metrics: list[CompiledMetric] = []
         self.expected_targets: list[Targets | None] = []
@@ -127,23 +127,23 @@ class Trainer(Layer):
             return
         given, names = self._compile_arguments, self.output_names
         self.compiled_trainable = self.trainable_variables
-        self.losses = resolve_losses(given["loss"], self.outputs, names)
-        self.loss_weights = resolve_loss_weights(given["loss_weights"], self.losses, names)
+        self.compiled_losses = resolve_losses(given["loss"], self.outputs, names)
+        self.loss_weights = resolve_loss_weights(given["loss_weights"], self.compiled_losses, names)
         self.compiled_metrics = resolve_metrics(
-            given["metrics"], given["weighted_metrics"], self.outputs, self.losses, names
+            given["metrics"], given["weighted_metrics"], self.outputs, self.compiled_losses, names
         )
-        self.expected_targets = resolve_targets(self.losses, self.compiled_metrics, names)
+        self.expected_targets = resolve_targets(self.compiled_losses, self.compiled_metrics, names)
 
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of `compile` as JSON."""
         self._require_compiled("get_compile_config")
-        judged = {name: i for i, name in enumerate(self.output_names) if self.losses[i] is not None}
+        judged = {name: i for i, name in enumerate(self.output_names) if self.compiled_losses[i] is not None}
         weights: Any = {name: self.loss_weights[i] for name, i in judged.items()}
-        if len(self.losses) == 1 and isinstance(self.losses[0], SeveralLosses):
-            weights = [self.loss_weights[0] * factor for factor in self.losses[0].factors]
+        if len(self.compiled_losses) == 1 and isinstance(self.compiled_losses[0], SeveralLosses):
+            weights = [self.loss_weights[0] * factor for factor in self.compiled_losses[0].factors]
         return {
             "optimizer": serialize(self.optimizer),
-            **losses_config(self.losses, self.output_names),
+            **losses_config(self.compiled_losses, self.output_names),
             "loss_weights": weights or None,
             **metrics_config(self.compiled_metrics, self.output_names),
         }

@@ -19,9 +19,10 @@ _INDEX = "index.json"
 
 
 class ShardWriter:
-    """Write batches `(x, y)` into a folder, a file each; `close` makes it a whole that `ShardSource` reads.
+    """Write batches into a folder, a file each; `close` makes it a whole that `ShardSource` reads.
 
-    Inputs may be one array or a dict of arrays; the target is one array.
+    They are `(x, y)` or `(x, y, sample_weight)`, all of them alike. Inputs may be one array or a dict of arrays; the
+    target is one array.
 
     Parameters
     ----------
@@ -35,12 +36,13 @@ class ShardWriter:
         (self.folder / _INDEX).unlink(missing_ok=True)
         self.sizes: list[int] = []
 
-    def write(self, x: Any, y: Any) -> None:
+    def write(self, x: Any, y: Any, weights: Any = None) -> None:
         """Append some rows."""
         rows = nested.length("ShardWriter", (x, y))
         if rows:
             inputs = {f"x {name}": part for name, part in x.items()} if isinstance(x, dict) else {"x": x}
-            np.savez(self.folder / f"{len(self.sizes)}.npz", y=y, **inputs)
+            more = {} if weights is None else {"w": weights}
+            np.savez(self.folder / f"{len(self.sizes)}.npz", y=y, **more, **inputs)
             self.sizes.append(rows)
 
     def close(self) -> None:
@@ -52,14 +54,23 @@ class ShardWriter:
 class ShardSource(ChunkedSource):
     """Rows that a `ShardWriter` has put into a folder.
 
+    Parameters
+    ----------
+    folder : str or path-like
+    buffer : int
+        Rows to shuffle at a time.
+    unit : float
+        What their weights are divided by.
+
     Raises
     ------
     ValueError
         A folder without an index: it is not one of shards, or its writer did not finish.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], buffer: int = BUFFER) -> None:
+    def __init__(self, folder: str | os.PathLike[str], buffer: int = BUFFER, unit: float = 1.0) -> None:
         super().__init__(buffer)
+        self.unit = unit
         self.folder = Path(folder)
         try:
             self.sizes = [int(n) for n in json.loads((self.folder / _INDEX).read_text())["sizes"]]
@@ -72,4 +83,5 @@ class ShardSource(ChunkedSource):
     def group(self, number: int) -> Iterator[Batch]:
         with np.load(self.folder / f"{number}.npz", allow_pickle=False) as arrays:
             inputs = {name.removeprefix("x "): arrays[name] for name in arrays.files if name.startswith("x ")}
-            yield inputs or arrays["x"], arrays["y"]
+            weights = (arrays["w"] / self.unit,) if "w" in arrays.files else ()
+            yield inputs or arrays["x"], arrays["y"], *weights

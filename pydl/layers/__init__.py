@@ -10,7 +10,7 @@ from pydl._base.registry import Registry, serialize
 from pydl.layers.activating import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from pydl.layers.adapting import Normalization
 from pydl.layers.arithmetic import Arithmetic
-from pydl.layers.base import Layer
+from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
 from pydl.layers.embedding import Embedding
@@ -85,7 +85,7 @@ _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, ActivityRegularization, Add, Arithmetic, Average, BatchNormalization, Concatenate, Dense, Dropout,
+        Activation, ActivityRegularization, Add, AddedLoss, Arithmetic, Average, BatchNormalization, Concatenate, Dense, Dropout,
         ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda, LayerNormalization, LeakyReLU,
         Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU, Rescaling, Reshape, Softmax,
         Subtract,

@@ -19,6 +19,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.layout import Layout
 from pydl._engine.masks import flags
+from pydl._engine.operators import recorder
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, leaves, trace
@@ -40,6 +41,16 @@ def unique_name(stem: str) -> str:
 def reset_names() -> None:
     """Start automatic names anew (`pydl.utils.clear_session`)."""
     _names.clear()
+
+
+class _Penalties:
+    """`Layer.losses`. No property: a model has an attribute of this name, for the losses that it is compiled with."""
+
+    def __get__(self, layer: Layer | None, owner: type) -> Any:
+        if layer is None:
+            return self
+        of_weights = [v.regularizer(v.numpy()) for v in layer.trainable_weights if v.regularizer is not None]
+        return [*of_weights, *layer._output_penalties]
 
 
 class Layer(Configurable):
@@ -99,6 +110,7 @@ class Layer(Configurable):
         self._variables: list[Variable] = []
         self._first_call: Call | None = None
         self._graph: Graph | None = None
+        self.added_losses: list[Any] = []  # by `add_loss` in the last run of `call`
         self.no_graph: Exception | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -188,6 +200,10 @@ class Layer(Configurable):
         """The other variables: all of them while the layer is frozen."""
         trained = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trained]
+
+    #: Penalties as they are now, numbers: of weights, and of the output of the last call on arrays.
+    losses: Any = _Penalties()
+    _output_penalties: tuple[float, ...] = ()
 
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
@@ -326,7 +342,7 @@ class Layer(Configurable):
             return self.call(*args, **flags)
 
         try:
-            outputs, calls = trace(f'layer "{self.name}"', code, inputs)
+            outputs, calls, _ = trace(f'layer "{self.name}"', code, inputs)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             self.no_graph = error
             return
@@ -372,6 +388,14 @@ class Layer(Configurable):
             return call.output
         if self.on_host:
             return self.preprocess(np.asarray(inputs))
+        y = self._applied(inputs, training)
+        if self.activity_regularizer is not None:
+            outputs = y if isinstance(y, list | tuple) else [y]
+            self._output_penalties = tuple(self.activity_regularizer(out) / len(out) for out in outputs)
+        return y
+
+    def _applied(self, inputs: Any, training: Any) -> Any:
+        """What comes out for arrays."""
         if self._is_code():
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
@@ -389,6 +413,7 @@ class Layer(Configurable):
         shapes = [(None, *np.shape(x)[1:]) for x in values]
         self._build_once(shapes if listed else shapes[0])
         args, flags = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        self.added_losses = []
         y = self.call(*args, **flags)
         return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
 
@@ -451,6 +476,28 @@ class Layer(Configurable):
             )
         return self._first_call
 
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss of the model: a number for the batch, or several, whose mean counts; call it in `call`.
+
+        It is trained with, and reported as part of the loss, in `evaluate` too.
+        """
+        for term in _listed(loss):
+            if isinstance(term, SymbolicTensor):
+                notes = recorder.get()
+                if notes is None or not hasattr(notes, "added"):
+                    raise ValueError(f'layer "{self.name}": add_loss: call it in call, where {term!r} comes about')
+                notes.added.append(AddedLoss()(term))
+            else:
+                self.added_losses.append(term)
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `call` added to the loss when it last ran on arrays, and the penalties of the weights."""
+        penalties = [v.regularizer(v.numpy()) for v in self.weights if v.regularizer is not None]
+        return [value_of(term) for term in self.added_losses] + penalties
+
     # -- the NumPy escape hatch -----------------------------------------------------------------------------------
 
     def call(self, *inputs: np.ndarray) -> np.ndarray:
@@ -492,6 +539,33 @@ class Layer(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+class AddedLoss(Layer):
+    """What a layer adds to the loss: the mean of a tensor, which nothing else needs."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=_MeanOfSamples(), **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its name and dtype."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        return x[0]
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
+        """The gradient is the same buffer."""
+
+
+class _MeanOfSamples(regularizers.Regularizer):
+    """The sum over the samples of what is then divided by their number."""
+
+    def __call__(self, x: Any) -> float:
+        return float(np.mean(x, dtype=np.float64) * len(x))
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        return np.full(x.shape, len(x) / x.size, x.dtype)
 
 
 def _first_shape(

@@ -73,6 +73,9 @@ class Dot(Layer):
         shape = (*one, *other[1:])
         return shape if len(shape) > 1 else (*shape, 1)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """There is none."""
+
     def output_masks(self, masked: list[bool]) -> list[bool]:
         return [False]
 

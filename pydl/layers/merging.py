@@ -20,6 +20,26 @@ Array = np.ndarray
 
 
 class _Merge(Layer):
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, for arrays of those of the inputs; None where one of these has none."""
+        masks = self._listed_masks(inputs, mask)
+        if any(m is None for m in masks):
+            return None
+        return reduce(np.logical_or, masks)
+
+    def _listed_masks(self, inputs: Any, mask: Any) -> list[Any]:
+        if mask is None:
+            return [None]
+        for name, given in (("mask", mask), ("inputs", inputs)):
+            if not isinstance(given, list | tuple):
+                raise ValueError(f'{type(self).__name__} "{self.name}": {name} should be a list, one for each input')
+        if len(mask) != len(inputs):
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": the lists of inputs and masks should have the same length, got '
+                f"{len(inputs)} and {len(mask)}"
+            )
+        return [None if m is None else np.asarray(m) for m in mask]
+
     least, most = 1, 2**31  # so many tensors
 
     def build(self, input_shape: Any) -> None:
@@ -280,6 +300,18 @@ class Concatenate(_Merge):
         sizes = [s[axis] for s in shapes]
         total = None if None in sizes else sum(int(d or 0) for d in sizes)
         return (*first[:axis], total, *first[axis + 1 :])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, for arrays of those of the inputs; what has none counts. None where all have none."""
+        masks = self._listed_masks(inputs, mask)
+        if all(m is None for m in masks):
+            return None
+        shown = [
+            np.ones(np.shape(x), bool) if m is None else m if m.ndim == np.ndim(x) else
+            np.broadcast_to(m[..., None], np.shape(x))
+            for x, m in zip(inputs, masks, strict=True)
+        ]  # fmt: skip
+        return np.concatenate(shown, axis=self.axis).any(axis=-1)
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         return [limit] * inputs

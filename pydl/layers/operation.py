@@ -24,7 +24,8 @@ _TENSOR: dict[str, Any] = {"tensor": True}
 class Operation(Layer):
     """`y = op(x1, x2, ..., **arguments)`, a function of `pydl.ops`, in NumPy with its gradient.
 
-    Made by calling such a function on symbolic tensors. The batch stays the first axis of whatever comes out.
+    Made by calling such a function on symbolic tensors. The batch stays the first axis of whatever comes out; one
+    number for the whole batch comes out as often as there are samples: something to add to the loss.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ class Operation(Layer):
             for v in self.operands
             if isinstance(v, Variable | Expression)
         ]
+        self._repeated = False
         self._variables = list({id(v): v for weights in found for v in weights}.values())
 
     def get_config(self) -> dict[str, Any]:
@@ -74,8 +76,9 @@ class Operation(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        found = shape_by_trial(f"pydl.ops.{self.op}", shapes, self.dtype, lambda xs: [self.call(*xs)])
-        return found[0]
+        once = shape_by_trial(f"pydl.ops.{self.op}", shapes, self.dtype, lambda xs: [self._once(*xs)], whole=True)[0]
+        self._repeated = once == ()
+        return (None,) if self._repeated else once
 
     def _constant(self, value: Any) -> Any:
         """A number, or an array of the layer's dtype, of bools or of whole numbers."""
@@ -98,12 +101,20 @@ class Operation(Layer):
         return not self._variables
 
     def call(self, *inputs: Any) -> Any:
+        from pydl.ops import broadcast_to
+
+        y = self._once(*inputs)
+        return broadcast_to(y, inputs[0].shape[:1]) if self._repeated else y
+
+    def _once(self, *inputs: Any) -> Any:
         operands = self._filled(inputs)
         with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
             return self.function(*(operands if self.function.tensors else [operands]), **self.arguments)
 
     def backward(self, *args: Any) -> list[Array]:
         *x, y, dy = args
+        if self._repeated:
+            y, dy = y[0], dy.sum()
         values = self._filled(x)
         with np.errstate(all="ignore"):
             slopes = self.function.pull(dy, y, values, self.arguments)

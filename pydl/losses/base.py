@@ -29,8 +29,9 @@ class Loss(Configurable):
     reduction : {"sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None}
         Default "sum_over_batch_size". What becomes of the weighted values: their mean (the first two: divided by their
         number), their sum divided by that of the weights, their sum, or themselves.
-    dtype : {"float32", "float64"}, optional
-        Of direct calls, default `pydl.config.floatx()`; training uses the model's.
+    dtype : {"float32", "float64", "float16", "bfloat16"}, optional
+        Of direct calls, default `pydl.config.floatx()`; training uses the model's. The latter two are computed in
+        float32 and rounded; "bfloat16" is known to NumPy once `ml_dtypes` has been imported.
     """
 
     #: Name of the kernel that takes predictions, None for losses written in NumPy.
@@ -52,8 +53,13 @@ class Loss(Configurable):
         owner = type(self).__name__
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.reduction = one_of(owner, "reduction", reduction, REDUCTIONS)
-        self.dtype = standardize_dtype(dtype)
+        self._dtype, self._computes_in = _precision(dtype)
         self._own_dtype = dtype is not None
+
+    @property
+    def dtype(self) -> str:
+        """Of the results of direct calls."""
+        return self._dtype
 
     def fields(self) -> dict[str, Any]:
         """Constants of the kernel, by field."""
@@ -157,8 +163,8 @@ class Loss(Configurable):
         ValueError
             Shapes that do not fit, class numbers out of range, no rows at all.
         """
-        t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self.dtype)
-        values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self.dtype))))
+        t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
+        values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self._computes_in))))
         mask = getattr(y_pred, "_keras_mask", None)
         counted = self.counted(t, values)
         if counted is not None:
@@ -167,6 +173,15 @@ class Loss(Configurable):
             raise ValueError(f'Loss "{self.name}": expected at least one row, got y_pred {np.shape(y_pred)}')
         result = reduced(self.name, values, sample_weight, mask, self.reduction).astype(self.dtype)
         return result if result.ndim else result[()]
+
+
+def _precision(dtype: Any) -> tuple[str, str]:
+    """The dtype of results, and that of the arithmetic behind them."""
+    try:
+        name = np.dtype(dtype).name if dtype is not None else ""
+    except TypeError:
+        name = ""
+    return (name, "float32") if name in ("float16", "bfloat16") else (standardize_dtype(dtype),) * 2
 
 
 class KernelLoss(Loss):

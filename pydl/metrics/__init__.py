@@ -13,15 +13,21 @@ from pydl import losses
 from pydl._base.registry import Registry, custom_object_scope, serialize
 from pydl.losses import (
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
     hinge,
     huber,
+    kl_divergence,
     log_cosh,
     mean_absolute_error,
+    mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
     poisson,
     sparse_categorical_crossentropy,
+    squared_hinge,
 )
 from pydl.metrics.accuracy import (
     Accuracy,
@@ -58,15 +64,12 @@ from pydl.metrics.correlation import (
 )
 from pydl.metrics.f_score import F1Score, FBetaScore
 from pydl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from pydl.metrics.margins import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, squared_hinge
+from pydl.metrics.margins import CategoricalHinge, Hinge, SquaredHinge
 from pydl.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     KLDivergence,
     SparseCategoricalCrossentropy,
-    binary_focal_crossentropy,
-    categorical_focal_crossentropy,
-    kl_divergence,
 )
 from pydl.metrics.r2 import R2Score
 from pydl.metrics.reduction import Mean, Sum
@@ -79,7 +82,6 @@ from pydl.metrics.regression import (
     MeanSquaredLogarithmicError,
     Poisson,
     RootMeanSquaredError,
-    mean_absolute_percentage_error,
 )
 
 _CLASSES: list[type[Metric]] = [

@@ -9,7 +9,7 @@ import numpy as np
 from pydl import activations
 from pydl._base.args import one_of, optional_whole, real, whole
 from pydl._base.confusion import Confusion, confusion, judged, ratio
-from pydl._base.state import StateVariable
+from pydl._engine.state import StateVariable
 from pydl.metrics.base import Metric
 
 Array = np.ndarray

@@ -12,8 +12,8 @@ from pydl import initializers, losses
 from pydl._base.args import text
 from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_sums
 from pydl._base.registry import Configurable, custom_function, serialize, snake_case
-from pydl._base.state import StateVariable
 from pydl._engine.facts import run_op
+from pydl._engine.state import StateVariable
 from pydl.config import floatx, standardize_dtype
 
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import axis_of
-from pydl._base.arrays import align
-from pydl.config import epsilon
 from pydl.metrics.base import LossMetric, MeanMetric, RowMetric
 
 
@@ -34,19 +32,11 @@ class MeanAbsoluteError(MeanMetric):
     op = "metric_mae"
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
-    """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7)) of each row, shape y_pred.shape[:-1]."""
-    t, y = align("mean_absolute_percentage_error", y_true, y_pred, sparse=False)
-    return 100 * np.mean(np.abs(t - y) / np.maximum(np.abs(t), epsilon()), axis=-1)
-
-
-class MeanAbsolutePercentageError(RowMetric):
+class MeanAbsolutePercentageError(LossMetric):
     """100 mean(|y_true - y_pred| / max(|y_true|, 1e-7))."""
 
+    op = "loss_mape"
     rising = False
-
-    def rows(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return mean_absolute_percentage_error(t, y)
 
 
 class CosineSimilarity(RowMetric):

@@ -84,8 +84,11 @@ def _graph(model: Model, given: Any, copy: Callable[[Any], Any], call: Callable[
         several = list(found.values()) if isinstance(found, Mapping) else found if isinstance(found, list) else [found]
         tensors |= {id(old): new for old, new in zip(use.outputs, several, strict=True)}
     outputs = [tensors[id(t)] for t in model.outputs]
-    return Model(
+    clone = Model(
         inputs if model.input_keys is None else dict(zip(model.input_keys, inputs, strict=True)),
         outputs if model.output_keys is None else dict(zip(model.output_keys, outputs, strict=True)),
         name=model.name, trainable=model.trainable,
     )  # fmt: skip
+    if model.added:
+        clone._connect(clone.inputs, clone.outputs, [tensors[id(t)] for t in model.added])
+    return clone

@@ -65,11 +65,12 @@ def graph_config(model: Model) -> dict[str, Any]:
         "layers": list(entries.values()),
         "order": [c.layer.name for c in model.calls],
         "outputs": [producers[id(t)] for t in model.outputs],
+        **({"added": [producers[id(t)] for t in model.added]} if model.added else {}),
     }
 
 
-def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> tuple[Any, Any]:
-    """Inputs and outputs of a new graph, of new layers, that `graph_config` described."""
+def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> tuple[Any, Any, list[Any]]:
+    """Inputs and outputs of a new graph, of new layers, that `graph_config` described, and terms of its loss."""
     with custom_object_scope(custom_objects), sharing.read():
         tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
         for entry in config["inputs"]:
@@ -87,7 +88,8 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
                 tensors[(name, done[name], *([i] if i else []))] = y
             done[name] += 1
         outputs = [tensors[tuple(place)] for place in config["outputs"]]
-    return _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys"))
+        added = [tensors[tuple(place)] for place in config.get("added", ())]
+    return _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys")), added
 
 
 def listed(model: Sequential) -> list[dict[str, Any]]:

@@ -103,9 +103,9 @@ class Model(Trainer):
                                                 isinstance(given, list), training)  # fmt: skip
             return self.call(*inputs, **flags)
 
-        outputs, _ = trace(f'model "{self.name}": {type(self).__name__}.call', code, leaves(given))
+        outputs, _, added = trace(f'model "{self.name}": {type(self).__name__}.call', code, leaves(given))
         self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
-        self._connect(leaves(given), leaves(outputs))
+        self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
 
@@ -137,12 +137,15 @@ class Model(Trainer):
         """What kernels compute: the whole graph but for the first layers that are computed on the host."""
         return self._graph
 
-    def _connect(self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]) -> None:
-        """Take the graph between these tensors as the model's."""
+    def _connect(
+        self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor], added: Sequence[SymbolicTensor] = ()
+    ) -> None:
+        """Take the graph between these tensors as the model's; `added` ones are terms of its loss."""
         if any(t.call is not None for t in inputs):
             raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
         self.inputs, self.outputs = inputs, outputs
-        self.calls = order_calls(inputs, outputs)
+        self.added = list(added)
+        self.calls = order_calls(inputs, [*outputs, *added])
         self.host, rest = split(inputs, self.calls, outputs)
         self._graph = Graph(inputs if self.host is None else self.host.outputs, outputs, rest)
         self.input_codes = self._graph.code_limits()
@@ -464,8 +467,11 @@ class Model(Trainer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described."""
-        inputs, outputs = configs.graph(config, custom_objects)
-        return Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
+        inputs, outputs, added = configs.graph(config, custom_objects)
+        model = Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
+        if added:
+            model._connect(model.inputs, model.outputs, added)
+        return model
 
 
 def _open(shape: Any) -> Any:

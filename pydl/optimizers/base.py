@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,10 +14,10 @@ from typing import Any, Self
 import numpy as np
 
 from pydl import initializers
-from pydl._base.args import optional_real, optional_whole, real, text, whole
+from pydl._base.args import optional_real, optional_whole, rate_by_old_names, real, text, whole
 from pydl._base.live import LiveCount, LiveNumber
 from pydl._base.registry import Configurable, serialize, snake_case
-from pydl._engine.applying import Applies, take_step
+from pydl._engine.applying import Applies
 from pydl._engine.layout import Layout
 from pydl._engine.own_variables import OwnVariables
 from pydl._engine.variable import Variable
@@ -72,6 +72,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
     #: What slots begin with, by name, where not with zeros.
     first_values: Mapping[str, float] = MappingProxyType({})
     find_initializer = staticmethod(initializers.get)
+    __signature__: inspect.Signature
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
         **old: Any,
     ) -> None:
         owner = type(self).__name__
-        learning_rate = _understood(owner, old, learning_rate)
+        learning_rate = rate_by_old_names(owner, old, learning_rate)
         self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
@@ -121,6 +122,16 @@ class Optimizer(Applies, OwnVariables, Configurable):
         self._served: tuple[Callable[[], Any], str] | None = None  # the model whose steps were counted, and its name
         self._undecayed: list[Variable] = []
         self._undecayed_names: list[str] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let `help` and `inspect.signature` show what a constructor's **kwargs may hold as well."""
+        super().__init_subclass__(**kwargs)
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        if own and own[-1].kind is own[-1].VAR_KEYWORD:
+            named = {"self", "old", *(p.name for p in own)}
+            options = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.name not in named]
+            own[-1:] = [p.replace(kind=p.KEYWORD_ONLY) for p in options]
+        cls.__signature__ = inspect.Signature(own)
 
     @property
     def slots(self) -> tuple[str | None, ...]:
@@ -315,23 +326,6 @@ class Optimizer(Applies, OwnVariables, Configurable):
         """Constants of the kernel, by field."""
         return {}
 
-    @property
-    def in_python(self) -> bool:
-        """Whether steps are taken in Python: by a subclass's `update_step`, or by `update` where there is no `op`."""
-        return self.op is None or type(self).update_step is not Optimizer.update_step
-
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """One step on one variable by its gradient, behind clipping and weight decay; subclasses may override it."""
-        if self.op is not None:
-            take_step(self, variable, gradient, float(learning_rate))
-            return
-        slots = {s.name: s for s in self.slot_variables(variable).values()}
-        w, arrays = variable.numpy(), {name: s.numpy() for name, s in slots.items()}
-        self.update(w, np.asarray(gradient), arrays, float(learning_rate), int(self.iterations) + 1)
-        variable.assign(w)
-        for name, s in slots.items():
-            s.assign(arrays[name])
-
     def update(self, w: np.ndarray, g: np.ndarray, slots: dict[str, np.ndarray], rate: float, t: int) -> None:
         """One step on one weight, in place; for optimizers written in NumPy.
 
@@ -390,21 +384,6 @@ class Optimizer(Applies, OwnVariables, Configurable):
         if isinstance(config.get("learning_rate"), Mapping):
             config["learning_rate"] = schedules.deserialize(config["learning_rate"])
         return cls(**config)
-
-
-def _understood(owner: str, old: dict[str, Any], learning_rate: Any) -> Any:
-    """The learning rate, where arguments of earlier Kerases are given: `lr`, which says it, and `decay`, ignored."""
-    if "decay" in old:
-        warnings.warn(
-            f"{owner}: `decay` is no longer supported and is ignored; use learning_rate=InverseTimeDecay(...) of "
-            "optimizers.schedules",
-            stacklevel=4,
-        )
-    if "lr" in old:
-        warnings.warn(f"{owner}: `lr` is an old name; use learning_rate", stacklevel=4)
-    if unknown := sorted(old.keys() - {"lr", "decay"}):
-        raise ValueError(f"{owner}: Argument(s) not recognized: {', '.join(unknown)}")
-    return old.get("lr", learning_rate)
 
 
 def _nobody() -> None:

@@ -92,13 +92,13 @@ class Muon(Optimizer):
         return "momentum", "velocity"
 
     def slot_shape(self, slot: str, variable: Variable) -> tuple[int, ...] | None:
-        return variable.shape if slot == "momentum" or self._takes_adam(variable) else None
+        return variable.shape if slot == "momentum" or self._should_use_adamw(variable) else None
 
     def decay_of(self, variable: Variable) -> float:
-        decay = self.adam_weight_decay if self._takes_adam(variable) else self.weight_decay
+        decay = self.adam_weight_decay if self._should_use_adamw(variable) else self.weight_decay
         return 0.0 if self.spares(variable) else decay or 0.0
 
-    def _takes_adam(self, variable: Variable) -> bool:
+    def _should_use_adamw(self, variable: Variable) -> bool:
         path = variable.path
         embedding = self.exclude_embeddings and "embedding" in path.lower()
         return variable.ndim != 2 or embedding or any(re.search(part, path) for part in self.exclude_layers)
@@ -107,21 +107,24 @@ class Muon(Optimizer):
         m, v = slots["momentum"], slots.get("velocity")
         if v is None:
             m += g + m * (self.momentum - 1)
-            x = self.orthogonalized(g + self.momentum * m if self.nesterov else m)
-            scale = 1.0 if self.rms_rate is None else math.sqrt(max(w.shape)) * self.rms_rate
-            w -= rate * scale * x
+            x = self.zeropower_via_newtonschulz5(g + self.momentum * m if self.nesterov else m, self.ns_steps)
+            w -= rate * self.lr_adjust(x)
             return
         m += (1 - self.adam_beta_1) * (g - m)
         v += (1 - self.adam_beta_2) * (np.square(g) - v)
         rate *= self.adam_lr_ratio * math.sqrt(1 - self.adam_beta_2**t) / (1 - self.adam_beta_1**t)
         w -= rate * m / (np.sqrt(v) + self.epsilon)
 
-    def orthogonalized(self, x: np.ndarray) -> np.ndarray:
+    def lr_adjust(self, x: np.ndarray) -> np.ndarray:
+        """A step, scaled by the size of the matrix."""
+        return x if self.rms_rate is None else x * (math.sqrt(max(x.shape)) * self.rms_rate)
+
+    def zeropower_via_newtonschulz5(self, x: np.ndarray, steps: int) -> np.ndarray:
         """A matrix with x's singular vectors and singular values near 1, by Newton and Schulz's iteration."""
         if x.shape[0] > x.shape[1]:
-            return self.orthogonalized(x.T).T
+            return self.zeropower_via_newtonschulz5(x.T, steps).T
         x = x / (np.linalg.norm(x) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             y = x @ x.T
             x = self.muon_a * x + (self.muon_b * y + self.muon_c * y @ y) @ x
         return x

@@ -16,7 +16,7 @@ from pydl._base.args import optional_real, real, text, whole
 from pydl._base.registry import Configurable, Registry, serialize
 
 __all__ = [
-    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "OneCycle",
     "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
 ]  # fmt: skip
 
@@ -276,6 +276,51 @@ class CosineDecayRestarts(_Formula):
         return self.initial_learning_rate * _half_cosine(passed, self.m_mul**period, self.alpha)
 
 
+class OneCycle(_Formula):
+    """Up to `max_learning_rate` in a half cosine, then down to nearly nothing in another; Keras has none like it.
+
+    From max_learning_rate / div_factor at step 0 to max_learning_rate at step warmup_share * total_steps, then to
+    max_learning_rate / final_div_factor at step total_steps, where it stays.
+
+    Parameters
+    ----------
+    max_learning_rate : float
+    total_steps : int
+        Batches of the whole training: batches per epoch times epochs.
+    warmup_share : float in (0, 1), default 0.3
+    div_factor : float, default 25.0
+    final_div_factor : float, default 10000.0
+    name : str
+
+    References
+    ----------
+    Smith and Topin 2018, "Super-convergence".
+    """
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        warmup_share: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        name: str = "OneCycle",
+    ) -> None:
+        super().__init__(name)
+        self.max_learning_rate = real("OneCycle", "max_learning_rate", max_learning_rate, at_least=0)
+        self.total_steps = _steps(self, total_steps, "total_steps")
+        self.warmup_share = real("OneCycle", "warmup_share", warmup_share, above=0, below=1)
+        self.div_factor = real("OneCycle", "div_factor", div_factor, at_least=1)
+        self.final_div_factor = real("OneCycle", "final_div_factor", final_div_factor, at_least=1)
+
+    def _at(self, t: np.ndarray) -> np.ndarray:
+        top = self.warmup_share * self.total_steps
+        up = _half_cosine(1 - t / top, 1.0, 1 / self.div_factor)
+        passed = (np.minimum(t, self.total_steps) - top) / (self.total_steps - top)
+        down = _half_cosine(passed, 1.0, 1 / self.final_div_factor)
+        return self.max_learning_rate * np.where(t < top, up, down)
+
+
 def _half_cosine(passed: np.ndarray, height: Any, floor: float) -> np.ndarray:
     return (1 - floor) * height * 0.5 * (1 + np.cos(math.pi * passed)) + floor
 
@@ -293,7 +338,15 @@ def _steps(schedule: _Formula, value: float, name: str = "decay_steps") -> float
 _registry = Registry(
     "learning rate schedule",
     LearningRateSchedule,
-    [ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay, CosineDecayRestarts],
+    [
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+        CosineDecay,
+        CosineDecayRestarts,
+        OneCycle,
+    ],
 )
 
 

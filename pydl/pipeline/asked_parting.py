@@ -125,6 +125,11 @@ def _no_times(option: str, column: pd.Series) -> ValueError:
     return ValueError(f'{option}: expected dates or numbers, got "{example}"; name another column')
 
 
+def by_group(name: str) -> str:
+    """How rows are parted by a column of groups."""
+    return f'by group, all rows of one "{name}" in one part'
+
+
 def _by_group(frame: pd.DataFrame, name: str) -> Parting:
     option, labels = f'--group "{name}"', values.labels(frame[name])
     codes, names = pd.factorize(labels)
@@ -137,8 +142,7 @@ def _by_group(frame: pd.DataFrame, name: str) -> Parting:
         notes.append(f'{_rows(int(alone.sum()))} without a value in "{name}": each taken as a group of its own')
     if len(names) + alone.sum() == len(frame):
         notes.append(f'"{name}" is another in each row: to part rows by it is to part them by chance')
-    how = f'by group, all rows of one "{name}" in one part'
-    return ByGroup(option, how, codes, frame, [*names, *[None] * int(alone.sum())], notes)
+    return ByGroup(option, by_group(name), codes, frame, [*names, *[None] * int(alone.sum())], notes)
 
 
 def _by_fold(frame: pd.DataFrame, name: str, options: TrainOptions) -> Parting:

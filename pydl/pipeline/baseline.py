@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -18,6 +19,7 @@ from pydl.pipeline.contract import Part
 from pydl.pipeline.evaluation import Judge
 from pydl.pipeline.fitted import Batch, Predictions
 from pydl.pipeline.images import ImagePreparation
+from pydl.pipeline.ngrams import UNIT
 from pydl.pipeline.preparation import FEATURES, Preparation
 from pydl.pipeline.target import Target
 from pydl.pipeline.weights import even
@@ -30,6 +32,7 @@ _MOST_CLASSES = 30  # each has trees of its own
 _MOST_VALUES = 20_000_000  # rows x columns x classes beyond which trees would take minutes
 _WORTH_THREADS = 1_000_000  # values below which threads of trees mostly wait for each other
 _MOST_LINEAR = 2e9  # products of a linear model, a few seconds
+_OF_TEXTS = 0.25  # of these, where columns of texts have more
 _MOST_LEVELS, _SUPPORT = 254, 15  # levels that trees take as categories, and rows that each has on average
 _LEAF = 20  # rows of a leaf, as scikit-learn has it; a tenth of the rows where these are few
 
@@ -55,7 +58,8 @@ def baselines(
     Notes
     -----
     A linear model is left out beyond 2e9 products, boosting with more than 30 classes or more than 20 million values
-    to sort, classes multiplied in: both take seconds at most.
+    to sort, classes multiplied in: both take seconds at most. Of the n-grams of texts, boosting and the ridge
+    regression get the commonest, so many as stay below a quarter of that; the logistic regression gets all.
     """
     if train.weights is not None:
         train = train.some(np.flatnonzero(train.weights > 0))
@@ -87,21 +91,36 @@ def _constant(target: Target, train: Part) -> Guess:
 
 def _linear(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
     """A ridge or logistic regression on features and, one-hot, embedded categories."""
-    codes = [name for name in train.inputs if isinstance(preparation, Preparation) and name != FEATURES]
+    texts = _texts(preparation)
+    codes = [name for name in train.inputs if isinstance(preparation, Preparation) and name not in (FEATURES, *texts)]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    width = sum(_flat(a).shape[1] if name not in codes else int(a.max()) + 1 for name, a in train.inputs.items())
+    width = sum(
+        _flat(a).shape[1] if name not in codes else int(a.max()) + 1
+        for name, a in train.inputs.items() if name not in texts
+    )  # fmt: skip
     rows, classes = len(train.y), len(target.classes)
-    products = rows * width * (min(rows, width) if target.task == "regression" else 100 * classes)
+    if target.task == "regression":
+        most = int((_OF_TEXTS * _MOST_LINEAR / rows) ** 0.5) // max(1, len(texts))
+        width += sum(min(most, train.inputs[name].shape[1]) for name in texts)
+        products = rows * width * min(rows, width)
+    else:
+        most = None
+        products = (rows * width + sum(np.count_nonzero(train.inputs[name]) for name in texts)) * 100 * classes
     if products > _MOST_LINEAR:
         return None
     if codes:
         one_hot.fit(np.column_stack([train.inputs[name] for name in codes]))
 
-    def matrix(inputs: Inputs) -> Array:
-        parts = [_flat(a) for name, a in inputs.items() if name not in codes]
+    def matrix(inputs: Inputs) -> Any:
+        parts = [_flat(a) for name, a in inputs.items() if name not in codes and name not in texts]
         if codes:
             parts.append(one_hot.transform(np.column_stack([inputs[name] for name in codes])))
-        return np.hstack(parts).astype(np.float64)
+        parts = [part.astype(np.float64) for part in parts]
+        if not texts:
+            return np.hstack(parts)
+        found = [csr_array(inputs[name][:, :most]).astype(np.float64) * UNIT for name in texts]
+        both = hstack([csr_array(part) for part in parts] + found, "csr")
+        return both if most is None else both.toarray()
 
     model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
     with threadpool_limits(1, "blas"), warnings.catch_warnings():  # the same sums whatever the machine
@@ -114,6 +133,9 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
     """Boosted trees, where they take seconds."""
     columns = _Columns(preparation, target, seed)
     classes = len(target.classes) if target.task == "classification" else 1
+    texts = _texts(preparation)
+    most = int(_OF_TEXTS * _MOST_VALUES / max(1, classes - 1) / len(train.y)) // max(1, len(texts))
+    train = train.with_inputs(_cut(train.inputs, texts, most))
     values = sum(_flat(a).shape[1] for a in train.inputs.values()) * len(train.y)
     if classes > _MOST_CLASSES or values * max(1, classes - 1) > _MOST_VALUES:
         return None
@@ -125,7 +147,16 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
     )  # fmt: skip
     with threadpool_limits(1 if values < _WORTH_THREADS else None, "openmp"):
         trees.fit(x, train.y, sample_weight=even(train.weights))
-    return _guess(target, trees, columns.transform)
+    return _guess(target, trees, lambda inputs: columns.transform(_cut(inputs, texts, most)))
+
+
+def _texts(preparation: Preparation | ImagePreparation) -> list[str]:
+    return preparation.texts if isinstance(preparation, Preparation) else []
+
+
+def _cut(inputs: Inputs, texts: list[str], most: int) -> Inputs:
+    """Prepared rows with the commonest n-grams of texts only."""
+    return inputs | {name: inputs[name][:, :most] for name in texts}
 
 
 class _Columns:
@@ -175,12 +206,13 @@ class _Columns:
         rows = len(next(iter(inputs.values())))
         features = inputs.get(FEATURES, np.empty((rows, 0), np.float32))
         one_hot = [i for c in self.table.columns if c.kind == "category" for i in self.table.features_of(c.name)]
-        return np.delete(features, one_hot, axis=1)
+        return np.hstack([np.delete(features, one_hot, axis=1), *(inputs[name] for name in self.table.texts)])
 
     def _codes(self, inputs: Inputs) -> dict[str, Array]:
         if self.table is None:
             return {}
-        found = {name: np.where(codes > 0, codes, np.nan) for name, codes in inputs.items() if name != FEATURES}
+        numbers = (FEATURES, *self.table.texts)
+        found = {name: np.where(codes > 0, codes, np.nan) for name, codes in inputs.items() if name not in numbers}
         for c in self.table.columns:
             if c.kind == "category":
                 levels = inputs[FEATURES][:, self.table.features_of(c.name)]

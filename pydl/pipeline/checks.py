@@ -155,12 +155,18 @@ def of_split(train: pd.DataFrame, test: pd.DataFrame, target: AnyTarget, columns
         said = f'"{one.name}": ' * several
         of_classes += [said + note for note in _classes(mine, one)]
         alone += [said + note for note in _alone(mine, others, one, columns)]
-    return [*_left_out(columns), *of_classes, *_twice(train, test, target.names, columns), *alone]
+    found = [*_left_out(columns), *_read_as_text(columns), *of_classes]
+    return [*found, *_twice(train, test, target.names, columns), *alone]
 
 
 def _left_out(columns: Sequence[Column]) -> list[str]:
     gone = [f'"{c.name}" ({c.treatment.removeprefix("left out: ")})' for c in columns if not c.used]
     return [f"columns left out: {_listed(gone)}"] if gone else []
+
+
+def _read_as_text(columns: Sequence[Column]) -> list[str]:
+    read = [f'"{c.name}"' for c in columns if c.used and c.kind == "text"]
+    return [f"columns read as free text: {_listed(read)}; --kind COLUMN=drop leaves one out"] if read else []
 
 
 def _classes(train: pd.DataFrame, target: Target) -> list[str]:
@@ -208,7 +214,8 @@ def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Seq
     axes = {name for name, time in times if _ordered(time[~np.isnan(time)])}  # of a series, known before its values
     figure = "R2" if target.task == "regression" else "ROC AUC"
     found = []
-    for c in [c for c in columns if c.used and c.name in test.columns and c.name not in axes][:_COLUMNS]:
+    looked_at = [c for c in columns if c.used and c.kind != "text" and c.name in test.columns and c.name not in axes]
+    for c in looked_at[:_COLUMNS]:
         x, x_test = (_as_one_number(frame[c.name], c) for frame in (train, test))
         levels = c.kind in ("category", "many")
         if levels and train is test:

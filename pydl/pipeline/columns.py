@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pydl.pipeline import values
+from pydl.pipeline import ngrams, values
 
 KINDS = ("number", "category", "many", "flag", "date", "text", "identifier", "constant", "empty")
 USED = ("number", "category", "many", "flag", "date")
@@ -19,6 +19,7 @@ USED = ("number", "category", "many", "flag", "date")
 ONE_HOT = 50  # a category of more levels is embedded
 FEW_ROWS = 20  # with fewer rows, values that are all different prove nothing
 MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to be one of numbers or dates
+_SAMPLE = 1000  # texts that are looked at
 _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
@@ -50,7 +51,7 @@ class Column:
         Its name.
     kind : str
         ``number``, ``category`` (one-hot), ``many`` (levels, embedded), ``flag`` (yes or no) and ``date`` are used;
-        ``text``, ``identifier``, ``constant`` and ``empty`` are left out.
+        So is ``text`` with a `format`; without one it is left out, as ``identifier``, ``constant`` and ``empty`` are.
     missing : int
         How many of its values are missing.
     levels : int
@@ -60,7 +61,7 @@ class Column:
     note : str
         What is odd about it, or nothing.
     format : str
-        How its numbers or dates are written.
+        How its numbers or dates are written, or what its texts are made of: words or characters.
     words : tuple of str
         Values that are no numbers, or dates, among such, and count as missing.
     """
@@ -77,7 +78,7 @@ class Column:
     @property
     def used(self) -> bool:
         """Whether a network gets to see it."""
-        return self.kind in USED
+        return self.kind in USED or (self.kind == "text" and bool(self.format))
 
     def state(self) -> dict[str, Any]:
         """The column as JSON can hold it."""
@@ -259,8 +260,10 @@ class _About:
     def of_kind(self, kind: str) -> Column:
         """What somebody says that it is."""
         dates, text = pd.api.types.is_datetime64_any_dtype(self.values), values.is_text(self.values)
-        if kind in ("text", "identifier"):
-            return self.column(kind, f"left out: said to be {'free text' if kind == 'text' else 'an identifier'}")
+        if kind == "text":
+            return self.of_sentences()
+        if kind == "identifier":
+            return self.column(kind, "left out: said to be an identifier")
         if kind == "category":
             return self.levels_by_number("said to be a category")
         words = pd.Series([values.label(v) for v in self.levels.index], dtype="str")
@@ -330,11 +333,18 @@ class _About:
         count, name = len(self.levels), str(self.values.name)
         if self.present >= FEW_ROWS and count > 0.5 * self.present:
             words = pd.Series(self.levels.index.map(str), dtype="str")
+            if ngrams.are_sentences(list(words.iloc[:: -(-count // _SAMPLE)])):
+                return self.of_sentences(note)
             if words.str.count(" ").mean() >= 2 or words.str.len().mean() > 40:
-                return self.column("text", "left out: free text, which pydl does not read", note)
+                return self.column("text", f"left out: short texts; --kind {name}=text learns from their words", note)
             if count > 0.9 * self.present or _IDENTIFIER_NAME.fullmatch(name):
                 return self.column("identifier", f"left out: {count} different values in {self.present} rows", note)
         return self.levels_by_number(note)
+
+    def of_sentences(self, note: str = "") -> Column:
+        sample = self.levels.index[:: -(-len(self.levels) // _SAMPLE)]
+        of = ngrams.made_of([values.label(v) for v in sample])
+        return self.column("text", f"free text: {ngrams.described(of)}", note, format=of)
 
     def levels_by_number(self, note: str) -> Column:
         count = len(self.levels)

@@ -81,6 +81,10 @@ class Part:
             self if places is None else replace(self.some(places), y=y) for y, places in target.apart(self.y)
         ]  # fmt: skip
 
+    def with_inputs(self, inputs: dict[str, Array]) -> Part:
+        """The same rows, prepared in another way."""
+        return replace(self, inputs=inputs)
+
     def batches(self) -> Iterator[Batch]:
         """All of it at once, its rows as the file numbers them."""
         yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y, self.weights

@@ -28,7 +28,7 @@ def build(inputs: Sequence[InputSpec], target: AnyTarget, options: TrainOptions)
     options : TrainOptions
     """
     given = _given(inputs)
-    parts = [x if spec.levels is None else _embedded(x, spec.levels) for x, spec in zip(given, inputs, strict=True)]
+    parts = [_part(x, spec) for x, spec in zip(given, inputs, strict=True)]
     h = parts[0] if len(parts) == 1 else pydl.layers.Concatenate()(parts)
     outputs = stack(h, target, options)
     model = pydl.Model(given, outputs)
@@ -98,6 +98,12 @@ def _as_list(found: Any) -> list[Any]:
 
 def _given(inputs: Sequence[InputSpec]) -> list[Any]:
     return [pydl.Input((spec.width,) if spec.levels is None else (), name=spec.name) for spec in inputs]
+
+
+def _part(x: Any, spec: InputSpec) -> Any:
+    if spec.levels is not None:
+        return _embedded(x, spec.levels)
+    return x if spec.unit == 1 else pydl.layers.Rescaling(spec.unit)(x)
 
 
 def _embedded(x: Any, levels: int) -> Any:

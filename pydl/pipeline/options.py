@@ -101,7 +101,9 @@ class TrainOptions:
     threads : int or None
         At most; they change no bit of the result.
     stream : bool
-        Read the data in pieces, again for each epoch, rather than into memory.
+        Read the data in pieces, again for each epoch, rather than into memory. Then rows are parted one by one: by
+        chance, or by `group`, but neither by `time` nor by `fold`, for which rows are the latest, or which folds there
+        are, only all of them together tell.
     delimiter, decimal, thousands, encoding : str or None
     header : bool or None
     missing : tuple of str
@@ -216,7 +218,9 @@ class TrainOptions:
             ways.insert(0, f"--split {self.split}")
         if len(ways) > 1:
             raise ValueError(f"{ways[0]} and {ways[1]} part rows in two ways; leave one of them out")
-        if ways not in ([], ["--split random"]) and (self.stream or self.task == "image"):
+        anywhere = [[], ["--split random"], ["--group"]] if self.stream else [[], ["--split random"]]
+        if ways not in anywhere and (self.stream or self.task == "image"):
+            # Which rows are the latest, or the folds, only all of them together tell; a row's group tells its part.
             other = "--stream" if self.stream else "--task image"
             raise ValueError(f"{ways[0]} is for tables in memory; leave it out, or {other}")
 

@@ -18,6 +18,7 @@ from pydl.pipeline import trusted, values
 from pydl.pipeline.cells import FEW, PARTS, Cells, Odd, as_frame, of_frame, of_rows
 from pydl.pipeline.columns import Column
 from pydl.pipeline.levels import Levels
+from pydl.pipeline.ngrams import UNIT, NGrams, described
 from pydl.pipeline.scaling import Scaling, bounds, logarithms, number_steps, units_of_logarithms
 from pydl.pipeline.seen import Seen, Usual
 
@@ -40,11 +41,14 @@ class InputSpec:
         How many values a row has.
     levels : int or None
         For an embedded column, how many codes there are, 0 included: ``input_dim`` of its Embedding.
+    unit : float
+        What its numbers are multiplied by.
     """
 
     name: str
     width: int
     levels: int | None = None
+    unit: float = 1.0
 
 
 class Preparation:
@@ -55,7 +59,8 @@ class Preparation:
     most that `fit` saw; what is farther is clipped. Each number, flag or part of a date with missing values gets a
     feature that says so. Categories: one feature per level, one of them for "missing" where that occurred; a level
     never seen has 0 in all of them. Categories of many levels: a code from 1 on, to be embedded; 0 stands for a level
-    that is missing, was never seen, or once only. `levels.Levels` says which spellings are one level.
+    that is missing, was never seen, or once only. `levels.Levels` says which spellings are one level. Texts: numbers of
+    their words and pairs of words, or of runs of characters, see `ngrams.NGrams`.
 
     Parameters
     ----------
@@ -80,6 +85,7 @@ class Preparation:
             raise ValueError(f"no column is left to learn from: {why}")
         self.feature_names: list[str] = []
         self._usual: dict[str, Usual] = {}
+        self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
 
     def fit(self, frame: pd.DataFrame) -> Preparation:
@@ -107,6 +113,8 @@ class Preparation:
             for c, levels in zip(self._of("category"), self._encoder.categories_, strict=True):
                 self.feature_names += [f"{c.name}={level}" for level in levels]
         self._levels = {c.name: _frequent_levels(cells[c.name]) for c in self._of("many")}
+        texts = {c.name: cells.labels(c.name) for c in self._texts()}
+        self._ngrams = {c.name: NGrams(c.format).fit(texts[c.name]) for c in self._texts()}
         self._set_up()
         self.columns = self._described(dict(zip(names, raw.T, strict=True)))
         seen = Seen()
@@ -119,16 +127,20 @@ class Preparation:
             seen.unknown(name, labels[levels.codes(labels) < 0])
         for c in self._of("category"):
             seen.missing(c.name, sum(label is None for label in values.labels(cells[c.name])))
+        for name, ngrams in self._ngrams.items():
+            seen.words(name, texts[name], ngrams.words(texts[name]))
         self._usual = seen.shares()
         self._fitted = True
+        if self._ngrams and not self.inputs:
+            raise ValueError("no column is left to learn from: no text has a word, or a character, in it")
         return self
 
     def transform(
         self, frame: pd.DataFrame | Sequence[Mapping[Any, Any]], seen: Seen | None = None
     ) -> dict[str, NDArray[Any]]:  # fmt: skip
-        """The arrays of some rows: ``"features"`` in float32 and, in int32, the codes of each embedded column.
+        """The arrays of some rows: ``"features"`` in float32, in int32 the codes of each embedded column.
 
-        The latter are called as `input_of` says.
+        And in uint8, in 255ths, the numbers of each column of texts. All but the first are called as `input_of` says.
 
         Columns that the preparation does not know are ignored.
 
@@ -158,6 +170,13 @@ class Preparation:
             if seen is not None:
                 seen.unknown(name, labels[codes < 0])
             arrays[self.input_of(name)] = (codes + 1).astype(np.int32)
+        for name, ngrams in self._ngrams.items():
+            texts = cells.labels(name)
+            weights, words = ngrams.transform(texts)
+            if seen is not None:
+                seen.words(name, texts, words)
+            if ngrams.width:
+                arrays[self.input_of(name)] = weights
         return arrays
 
     def _read(self, frame: Any, seen: Seen | None) -> tuple[Cells, tuple[list[str], Floats]]:
@@ -233,10 +252,12 @@ class Preparation:
         """The arrays that `transform` gives."""
         self._require_fit()
         features = [InputSpec(FEATURES, len(self.feature_names))] if self.feature_names else []
-        return features + [InputSpec(self.input_of(n), 1, len(levels) + 1) for n, levels in self._levels.items()]
+        embedded = [InputSpec(self.input_of(n), 1, len(levels) + 1) for n, levels in self._levels.items()]
+        texts = [InputSpec(self.input_of(n), g.width, unit=UNIT) for n, g in self._ngrams.items() if g.width]
+        return features + embedded + texts
 
     def input_of(self, name: str) -> str:
-        """The array that an embedded column becomes: called by its place, for a layer has not every name."""
+        """The array that an embedded column, or one of texts, becomes: called by its place, as a layer can be."""
         return f"column {1 + [c.name for c in self.columns].index(name)}"
 
     def features_of(self, name: str) -> list[int]:
@@ -251,8 +272,13 @@ class Preparation:
         ]  # fmt: skip
 
     @property
+    def texts(self) -> list[str]:
+        """The arrays of texts, the commonest n-grams first."""
+        return [self.input_of(name) for name, each in self._ngrams.items() if each.width]
+
+    @property
     def text_columns(self) -> list[str]:
-        """Columns that `table.read_table` should leave as text, because they are written in a way of their own."""
+        """Columns that `table.read_table` should leave as text: texts, and what is written in a way of its own."""
         own = [c for c in self.columns if c.kind in ("category", "many") or c.format not in ("", values.POINT)]
         return [c.name for c in own if c.used]
 
@@ -276,6 +302,11 @@ class Preparation:
         arrays = {
             "low": self._low, "high": self._high, "units": self._units, "least": self._least, "most": self._most
         }  # fmt: skip
+        for name, each in self._ngrams.items():
+            arrays |= {
+                f"n-grams of {self.input_of(name)}": each.places,
+                f"rarity of {self.input_of(name)}": each.rarity,
+            }
         trusted.dump({"state": json.dumps(state), "numbers": self._numbers, "encoder": self._encoder, **arrays}, path)
 
     @classmethod
@@ -300,6 +331,9 @@ class Preparation:
             loaded._least, loaded._most = content.get("least"), content.get("most")  # earlier runs have neither
             loaded._usual = {name: Usual(*shares) for name, shares in state.get("usual", {}).items()}
             loaded._numbers, loaded._encoder = content["numbers"], content["encoder"]
+            for c in loaded._texts():
+                kept = (content[f"{what} of {loaded.input_of(c.name)}"] for what in ("n-grams", "rarity"))
+                loaded._ngrams[c.name] = NGrams(c.format, *kept)
             loaded._set_up()
             loaded._fitted = True
             loaded.transform(pd.DataFrame({c.name: [None] for c in loaded.columns}, dtype=object))
@@ -314,6 +348,10 @@ class Preparation:
     def _of(self, *kinds: str) -> list[Column]:
         """The columns of some kinds, kind by kind."""
         return [c for kind in kinds for c in self.columns if c.kind == kind]
+
+    def _texts(self) -> list[Column]:
+        """The columns of texts that are read."""
+        return [c for c in self._of("text") if c.used]
 
     def _cells(self, frame: pd.DataFrame) -> Cells:
         """The columns that are used, by name."""
@@ -380,6 +418,8 @@ class Preparation:
                 c, treatment=f"taken apart: {', '.join(self._parts[c.name]) or 'nothing, it is always the same'}"
             )
             if c.kind == "date"
+            else replace(c, treatment=f"free text: {described(c.format, self._ngrams[c.name].width)}")
+            if c.name in self._ngrams
             else c
             for c in self.columns
         ]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+_NEW_WORDS, _FEW_WORDS = 0.1, 20  # a share beyond twice the usual one, and words below which a share tells nothing
 _STEP = 2.0**-20  # deviations: a sum of so many whole steps is exact, in whatever order the rows come
 
 
@@ -22,8 +23,14 @@ class _Cells:
     outside: int = 0
     unread: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
+    words: int = 0  # of texts
+    unknown_words: int = 0
     example: float = 0.0  # one that is far outside
     sum: int | None = None  # of prepared numbers, in steps of `_STEP`
+
+    def share_unknown(self, rows: int) -> float:
+        """Of the cells; of texts, of their words."""
+        return self.unknown_words / max(self.words, 1) if self.kind == "text" else self.unknown.total() / rows
 
 
 class Usual(NamedTuple):
@@ -32,7 +39,7 @@ class Usual(NamedTuple):
     Attributes
     ----------
     missing, unknown : float
-        Shares of its cells without a value, and with a level too rare to be learnt.
+        Shares of its cells without a value, and with a level too rare to be learnt; of texts, of such words.
     middle : float
         The mean of its prepared numbers; that of a flag is the share of yes.
     """
@@ -78,6 +85,13 @@ class Seen:
         cells.missing += sum(label is None for label in labels)
         cells.unknown.update(str(label) for label in labels if label is not None)
 
+    def words(self, name: str, texts: NDArray[np.object_], counts: NDArray[np.int64]) -> None:
+        """Texts, and how many words each has: all, and unknown."""
+        cells = self.columns[name]
+        cells.missing += sum(text is None for text in texts)
+        cells.words += int(counts[:, 0].sum())
+        cells.unknown_words += int(counts[:, 1].sum())
+
     def outside(self, name: str, rows: int, example: float) -> None:
         """Rows whose number was brought nearer, and such a number as it stands in the table."""
         cells = self.columns[name]
@@ -92,7 +106,7 @@ class Seen:
         """What is usual, if these rows are."""
         rows = max(self.rows, 1)
         return {
-            name: Usual(cells.missing / rows, cells.unknown.total() / rows, (cells.sum or 0) * _STEP / rows)
+            name: Usual(cells.missing / rows, cells.share_unknown(rows), (cells.sum or 0) * _STEP / rows)
             for name, cells in self.columns.items()
         }
 
@@ -116,6 +130,11 @@ class Seen:
             yield f'"{name}": {cells.missing / self.rows:.0%} is missing; in training {usual.missing:.0%} was'
         if unknown > 2 * usual.unknown * self.rows:
             yield f'"{name}": {unknown:,} {of}: {_shown(cells.unknown)} did not occur in training, or too rarely'
+        if (share := cells.share_unknown(self.rows)) > 2 * usual.unknown + _NEW_WORDS and cells.words >= _FEW_WORDS:
+            yield (
+                f'"{name}": {share:.0%} of {cells.words:,} words did not occur in training, or too rarely; in training '
+                f"{usual.unknown:.0%}"
+            )
         if cells.outside:
             plural = "lies" if cells.outside == 1 else "lie"
             yield (
@@ -129,8 +148,9 @@ class Seen:
         Returns
         -------
         list of dict
-            ``column``, ``kind``; shares of its cells: ``missing`` and ``missing_in_training``, ``unknown`` (levels)
-            and ``unknown_in_training``, ``unreadable``, ``outside`` (clipped); ``shift``, how far the mean is
+            ``column``, ``kind``; shares of its cells: ``missing`` and ``missing_in_training``, ``unknown`` (levels; of
+            texts, the share of their words) and ``unknown_in_training``, ``unreadable``, ``outside`` (clipped);
+            ``shift``, how far the mean is
             from that of the training: for numbers in deviations of the training, for flags in shares, else None.
         """
         rows = max(self.rows, 1)
@@ -139,7 +159,7 @@ class Seen:
             usual = self.usual.get(name, Usual())
             found.append({
                 "column": name, "kind": cells.kind, "missing": cells.missing / rows,
-                "missing_in_training": usual.missing, "unknown": cells.unknown.total() / rows,
+                "missing_in_training": usual.missing, "unknown": cells.share_unknown(rows),
                 "unknown_in_training": usual.unknown, "unreadable": cells.unread.total() / rows,
                 "outside": cells.outside / rows,
                 "shift": None if cells.sum is None else cells.sum * _STEP / rows - usual.middle,

@@ -1,9 +1,9 @@
 """Tables larger than memory: laid down as shards of prepared rows in three passes, then trained on from disk.
 
 The first pass finds what the columns hold; the second keeps a random sample, from which the preparation learns; the
-third prepares every row and writes it into the shards of its part. They go by the row's number in the file, so that
-neither the size of the chunks nor a restart changes anything. `pydl.data.ShardSource` then feeds `fit`, and
-`BackupAndRestore` resumes it.
+third prepares every row and writes it into the shards of its part. They go by the row's number in the file, or by its
+group, so that neither the size of the chunks nor a restart changes anything. `pydl.data.ShardSource` then feeds `fit`,
+and `BackupAndRestore` resumes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pydl._base.replacing import replaced
 from pydl.data import ShardSource, ShardWriter, ahead
-from pydl.pipeline import losses
+from pydl.pipeline import losses, values
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
 from pydl.pipeline.places import located, part
@@ -33,6 +33,7 @@ from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
+from pydl.pipeline.weights import weights_of
 
 Array = NDArray[Any]
 Chunks = Callable[[], Iterator[pd.DataFrame]]
@@ -81,6 +82,7 @@ def prepare(
     drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None, positive: str | None = None, log: bool = False,
     clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
     reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None, loss: str | None = None,
+    group: str | None = None, weights: str | None = None,
 ) -> Streamed:  # fmt: skip
     """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
 
@@ -103,6 +105,10 @@ def prepare(
         Told what begins.
     loss : str, optional
         What the training is to lower, as for `TrainOptions`.
+    group : str, optional
+        A column whose values are each in one part only; rows without one are parted by themselves.
+    weights : str, optional
+        A column that says how much each row counts.
 
     Raises
     ------
@@ -112,7 +118,8 @@ def prepare(
     place, source = Path(folder), located(path)
     counts = losses.is_of_counts(loss)
     key = _key(
-        source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading), counts
+        source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading), counts,
+        group, weights,
     )  # fmt: skip
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
@@ -130,23 +137,33 @@ def prepare(
         _write_json(place / _DONE, done)
     if "notes" not in done:
         say(f"reading {source} for a sample of its rows")
-        done["notes"] = sample(chunks, place, target, shares, seed)
+        done["notes"] = sample(chunks, place, target, shares, seed, group, weights)
         _write_json(place / _DONE, done)
     frame = _read_frame(place / "train.parquet")  # as it was written: a resumed run reads the same
     fitted = Target.fit(frame[target], task, positive, log, counts)
     losses.must_suit(loss, fitted)
     _, keep = fitted.encode(frame[target])
+    kinds = {**(kinds or {}), **({} if group is None else {group: "identifier"})}
+    drop = [*drop, *([] if weights is None else [weights])]
     preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
     if "rows" not in done:
         say(f"reading {source} to prepare its rows")
-        done["rows"], odd = lay_down(chunks, place, preparation, fitted, shares, seed)
+        done["rows"], done["units"], odd = lay_down(chunks, place, preparation, fitted, shares, seed, group, weights)
         done["notes"] += odd
         _write_json(place / _DONE, done)
     width = sum(spec.width for spec in preparation.inputs)
     buffer = max(1024, min(1 << 16, _BUFFER_BYTES // (4 * width)))
-    found = {part: ShardSource(place / part, buffer) for part in PARTS}
+    found = {part: ShardSource(place / part, buffer, done["units"][part] or 1.0) for part in PARTS}
     if not found["train"].rows:
         raise ValueError(f"{source}: no row is left to train on; expected more rows, or smaller parts to hold out")
+    if not done["units"]["train"]:
+        raise ValueError(f"--weights: expected some above 0 among {found['train'].rows} rows to learn from, all are 0")
+    for name, share in shares.items():
+        if group is not None and share and not found[name].rows:
+            raise ValueError(
+                f'--group "{group}": there are too few groups to put one into each part; leave --stream out, which '
+                "draws a part by itself for each group"
+            )
     validating, testing = (found[p] if found[p].rows else None for p in PARTS[1:])
     return Streamed(
         preparation, fitted, found["train"], validating, testing, _read_frame(place / "train.parquet"),
@@ -155,10 +172,10 @@ def prepare(
 
 
 def numbered(source: ShardSource) -> Iterator[Batch]:
-    """All rows of the validation or the test part in the file's order."""
+    """All rows of the validation or the test part in the file's order, with the weights that the file gives them."""
     numbers, first = np.load(source.folder / _ROWS), 0
-    for x, y in source.batches(_BATCH):
-        yield numbers[first : (first := first + len(y))], x, y, None
+    for x, y, *weights in ShardSource(source.folder).batches(_BATCH):
+        yield numbers[first : (first := first + len(y))], x, y, weights[0] if weights else None
 
 
 def remove(folder: str | os.PathLike[str]) -> None:
@@ -166,7 +183,10 @@ def remove(folder: str | os.PathLike[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], seed: int) -> list[str]:
+def sample(
+    chunks: Chunks, folder: Path, target: str, shares: dict[str, float], seed: int, group: str | None = None,
+    weights: str | None = None,
+) -> list[str]:  # fmt: skip
     """Write samples of the training and test rows as Parquet files; return what was noticed in the file.
 
     The rows whose numbers have the smallest hashes, and the first training row of each class: a class must be known.
@@ -179,10 +199,12 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
     with closing(ahead(chunks())) as frames:
         for frame in frames:
             must_have(frame, [target], "target")
+            must_have(frame, [] if group is None else [group], "column of --group")
+            must_have(frame, [] if weights is None else [weights], "column of --weights")
             notes = frame.attrs["notes"]
             told = {name: value for name, value in frame.attrs.items() if name != "notes"}
             numbers = frame.index.to_numpy()
-            part, rank = parts(numbers, shares, seed), hashes(numbers, seed + 1)
+            part, rank = parts(_units(frame, group), shares, seed), hashes(numbers, seed + 1)
             for name, held in kept.items():
                 mine = np.flatnonzero(part == PARTS.index(name))
                 held.append(_lowest(SAMPLE_ROWS, [(rank[mine], frame.iloc[mine])]))
@@ -190,8 +212,8 @@ def sample(chunks: Chunks, folder: Path, target: str, shares: dict[str, float], 
                     held[:] = [_lowest(SAMPLE_ROWS, held)]
             if len(seen) <= _FEW_VALUES:
                 mine = np.flatnonzero(part == 0)
-                values = frame[target].iloc[mine].drop_duplicates().dropna()
-                fresh = values[~values.isin(seen)]
+                found = frame[target].iloc[mine].drop_duplicates().dropna()
+                fresh = found[~found.isin(seen)]
                 seen |= set(fresh)
                 firsts.append(frame.loc[fresh.index])
     if not kept["train"]:
@@ -215,31 +237,52 @@ def _lowest(count: int, held: list[tuple[Array, pd.DataFrame]]) -> tuple[Array, 
 
 
 def lay_down(
-    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int
-) -> tuple[dict[str, int], list[str]]:  # fmt: skip
+    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int,
+    group: str | None = None, weights: str | None = None,
+) -> tuple[dict[str, int], dict[str, float], list[str]]:  # fmt: skip
     """Prepare all rows and write them into shards by part.
 
-    Returns how many rows each part has, and what is odd about them: the preparation has learnt from some only.
+    Returns how many rows each part has, their mean weight (1 where nobody asked for any), and what is odd about them:
+    the preparation has learnt from some only.
     """
     seen = Seen()
     writers = {part: ShardWriter(folder / part) for part in PARTS}
     numbers: dict[str, list[Array]] = {part: [] for part in PARTS[1:]}
+    sums, alone = dict.fromkeys(PARTS, 0.0), 0
     with closing(ahead(chunks())) as frames:
         for frame in frames:
             y, keep = target.encode(frame[target.name])
-            rows = frame.index.to_numpy()[keep]
-            part = parts(rows, shares, seed)
-            x = preparation.transform(frame[keep], seen)
+            frame = frame[keep]
+            rows, part = frame.index.to_numpy(), parts(_units(frame, group), shares, seed)
+            alone += 0 if group is None else sum(label is None for label in values.labels(frame[group]))
+            x, w = preparation.transform(frame, seen), weights_of(frame, weights)
             for number, name in enumerate(PARTS):
                 mine = np.flatnonzero(part == number)
-                writers[name].write({n: a[mine] for n, a in x.items()}, y[mine])
+                writers[name].write({n: a[mine] for n, a in x.items()}, y[mine], None if w is None else w[mine])
+                sums[name] += len(mine) if w is None else float(w[mine].sum())
                 if name in numbers:
                     numbers[name].append(rows[mine])
     for name, found in numbers.items():
         np.save(folder / name / _ROWS, np.concatenate(found))
     for writer in writers.values():
         writer.close()
-    return {part: sum(writer.sizes) for part, writer in writers.items()}, seen.notes()
+    counts = {part: sum(writer.sizes) for part, writer in writers.items()}
+    notes = (
+        [f'{alone:,} row{"s" * (alone > 1)} without a value in "{group}": each taken as a group of its own']
+        if alone
+        else []
+    )
+    return counts, {part: sums[part] / rows if rows else 1.0 for part, rows in counts.items()}, notes + seen.notes()
+
+
+def _units(frame: pd.DataFrame, group: str | None) -> Array:
+    """What decides on the part of each row: its number in the file or, as a number, what its group is called."""
+    units = frame.index.to_numpy().astype(np.uint64)
+    if group is not None:
+        labels = values.labels(frame[group])
+        known = np.array([label is not None for label in labels], bool)
+        units[known] = pd.util.hash_array(labels[known])
+    return units
 
 
 def hashes(numbers: Array, seed: int) -> Array:

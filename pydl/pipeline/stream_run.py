@@ -13,7 +13,7 @@ import pydl
 from pydl.data import ShardSource
 from pydl.pipeline import checks, selection, stream, threshold
 from pydl.pipeline import run as names
-from pydl.pipeline.asked_parting import BY_CHANCE
+from pydl.pipeline.asked_parting import BY_CHANCE, by_group
 from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import must_have
 from pydl.pipeline.contract import Outcome, Part, Trained, Watch
@@ -43,19 +43,21 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     """
     for option, given in (
         ("--cv", options.cv), ("--tune", options.tune), ("--ensemble", (options.ensemble or 1) > 1),
-        ("--weights", options.weights), ("--refit", options.refit),
-        ("more than one --target", len(options.targets) > 1),
+        ("--refit", options.refit), ("more than one --target", len(options.targets) > 1),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} needs the data in memory; leave it out, or --stream")
     if not options.targets:
         raise ValueError("--target: expected the name of the column to predict")
+    for option, column in (("--group", options.group), ("--weights", options.weights)):
+        if column in options.targets:
+            raise ValueError(f"{option} {column}: this is the target")
     test, folder = 0.0 if options.test else _HELD_OUT, run.path / names.STREAM
     found = stream.prepare(
         options.data, options.targets[0], folder / "rows", task=options.task, drop=options.drop,
         kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
-        reading=options.reading, say=watch.say, loss=options.loss,
+        reading=options.reading, say=watch.say, loss=options.loss, group=options.group, weights=options.weights,
     )  # fmt: skip
     notes = watch.told([*found.notes, *found.target.notes])
     selection.must_suit(options.metric, found.target)
@@ -70,9 +72,12 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         notes += watch.told([f"test rows: {note}" for note in odd])
     samples = {"train": found.train_sample, "test": test_sample}
     columns = found.preparation.columns
-    if options.test is None:
+    if options.test is None and options.group is None:
         notes += watch.told(checks.of_order(found.train_sample, columns))
-    parts = {name: prepared(frame, found.preparation, found.target, Seen()) for name, frame in samples.items()}
+    parts = {
+        name: prepared(frame, found.preparation, found.target, Seen(), options.weights)
+        for name, frame in samples.items()
+    }
     notes += watch.told(checks.of_split(parts["train"].frame, parts["test"].frame, found.target, columns))
     notes += _samples(
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
@@ -82,10 +87,11 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     target = threshold.settled(target, options, score(fitted.model, target, validation))
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
+    how = BY_CHANCE if options.group is None else by_group(options.group)
     return Outcome(
         replace(fitted, target=target), parts, network.history, streams, columns=list(found.preparation.columns),
         notes=notes, rows=sum(found.rows.values()), settings=chosen, networks=[network],
-        split={"how": BY_CHANCE, "rows": _counts(found, held_out["test"])},
+        split={"how": how, "rows": _counts(found, held_out["test"])},
     )  # fmt: skip
 
 
@@ -102,7 +108,7 @@ def _fit(fitted: Fitted, found: Streamed, train: Part, options: TrainOptions, ru
     validation = None if found.validation is None else partial(stream.numbered, found.validation)
     best = selection.stopping(options, fitted.target, train.batches, validation, patience)
     backup = pydl.callbacks.BackupAndRestore(run.path / names.STREAM / "backup", save_freq=_SAVE_FREQ)
-    weights = class_weights(train.y, found.target) if options.class_weight == "balanced" else None
+    weights = class_weights(train.y, found.target, train.weights) if options.class_weight == "balanced" else None
     history = pydl.callbacks.History()
     callbacks = [best, history, *watch.callbacks("training", epochs), backup]
     with within_time(callbacks):
@@ -128,7 +134,7 @@ def _test_file(
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")
     shares = {"validation": 0.0, "test": 1.0}
-    rows, odd = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0)
+    rows, _, odd = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0, weights=options.weights)
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
     return sample, ShardSource(folder / "test"), odd

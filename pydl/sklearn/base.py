@@ -101,7 +101,7 @@ class BaseMLP(NetworkEstimator, ABC):
         with threads.limited(self.n_jobs):
             if self.solver == "lbfgs":
                 self._compile(weights, rows=X.shape[0])
-                y = self._for_loss(y, self._model.losses[0])
+                y = self._for_loss(y, self._model.compiled_losses[0])
                 self.loss_, self.n_iter_ = lbfgs.fit(
                     self._model, X, y, scaled(weights), max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
                     verbose=bool(self.verbose),
@@ -181,7 +181,7 @@ class BaseMLP(NetworkEstimator, ABC):
         score = None if validation is None else lambda: self._score_rows(*validation)
         progress = Progress(self, rows, score)
         model, w = self._model, scaled(weights)
-        y = self._for_loss(y, model.losses[0])
+        y = self._for_loss(y, model.compiled_losses[0])
         model.seed = int(self._random_state.randint(2**31))
         data: dict[str, Any] = {"x": X, "y": y, "sample_weight": w}
         if issparse(X):

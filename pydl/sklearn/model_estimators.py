@@ -87,7 +87,7 @@ class _ModelEstimator(NetworkEstimator, ABC):
         if first:
             self._model = self._built(X, seed)
             self.history_: dict[str, list[float]] = {}
-        y = self._for_loss(y, self._model.losses[0])
+        y = self._for_loss(y, self._model.compiled_losses[0])
         rows = X.shape[0]
         size = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
         weights = scaled(weights)
@@ -98,7 +98,7 @@ class _ModelEstimator(NetworkEstimator, ABC):
         validation = None
         if X_val is not None or y_val is not None:
             x_val, y_val = self._checked_validation(X_val, y_val)
-            y_val = self._for_loss(self._targets(y_val, False, True, None), self._model.losses[0])
+            y_val = self._for_loss(self._targets(y_val, False, True, None), self._model.compiled_losses[0])
             validation = sparse.SparseBatches(x_val, y_val, None, size, None) if issparse(x_val) else (x_val, y_val)
         self._model.seed = seed
         with threads.limited(self.n_jobs):

@@ -29,7 +29,7 @@ def from_bytes(content: bytes, custom_objects: dict[str, Any] | None = None) -> 
 
 def custom_objects(model: pydl.Model) -> dict[str, Any]:
     """Classes and functions that the file of a model mentions and pydl does not know, by name."""
-    parts = [*_layers(model), model.optimizer, *model.losses, *(m.metric for m in model.compiled_metrics)]
+    parts = [*_layers(model), model.optimizer, *model.compiled_losses, *(m.metric for m in model.compiled_metrics)]
     parts += [value for part in parts for value in getattr(part, "__dict__", {}).values()]
     named = [p if isinstance(p, FunctionType) else type(p) for p in parts if _has_config(p)]
     return {n.__name__: n for n in named if n.__module__.startswith("pydl.sklearn.") or not _is_pydl(n.__module__)}

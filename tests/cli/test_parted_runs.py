@@ -120,15 +120,35 @@ def test_groups_of_the_rows_to_judge_on_are_named(data: Path, tmp_path: Path) ->
     assert info["split"]["rows"]["test"] == 60
 
 
-def test_rows_in_pieces_are_counted_and_not_parted(
+def test_rows_in_pieces_are_parted_by_chance_or_by_group(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     split = train(tmp_path / "run", data, "y", "--stream")["split"]
     assert split["how"] == "by chance"
     assert sum(split["rows"].values()) == 240
     capsys.readouterr()
-    for option in ("--time", "--group", "--fold"):
+    for option in ("--time", "--fold"):
         assert (
             cli.main(["train", str(data), "--target", "y", option, "x", "--stream", "--out", str(tmp_path / "r")]) == 1
         )
         assert capsys.readouterr().err.count("\n") == 1
+    info = train(tmp_path / "groups", data, "y", "--stream", "--group", "patient_id")
+    assert info["split"]["how"] == 'by group, all rows of one "patient_id" in one part'
+    assert sum(info["split"]["rows"].values()) == 240
+    test = judged(tmp_path / "groups")
+    whose = visits()["patient_id"]
+    assert 0 < len(test) < 240
+    assert not {*whose[test]} & {*whose.drop(test)}
+    # The part of a group is that of its name, whatever stands around it and however it is written.
+    frame = visits().assign(patient_id=lambda t: t["patient_id"].astype(float).where(t.index != 7))[::-1]
+    frame.to_csv(data, index=False)
+    info = train(tmp_path / "again", data, "y", "--stream", "--group", "patient_id")
+    same = {239 - row for row in judged(tmp_path / "again")} - {7}
+    assert same == {*test} - {7}
+    assert '1 row without a value in "patient_id": each taken as a group of its own' in info["notes"]
+    capsys.readouterr()
+    for name, said in (("kind", "there are too few groups"), ("y", "--group y: this is the target"),
+                       ("none", 'column of --group "none" is not in the table')):  # fmt: skip
+        out = str(tmp_path / "r")
+        assert cli.main(["train", str(data), "--target", "y", "--stream", "--group", name, "--out", out]) == 1
+        assert said in capsys.readouterr().err

@@ -34,7 +34,8 @@ def expected_loss(c: Case, outputs: list[np.ndarray]) -> float:
     model = c.model
     weights = [None] * len(outputs) if c.w is None else listed(c.w)
     total = 0.0
-    for loss, share, t, y, w in zip(model.losses, model.loss_weights, listed(c.y), outputs, weights, strict=True):
+    each = zip(model.compiled_losses, model.loss_weights, listed(c.y), outputs, weights, strict=True)
+    for loss, share, t, y, w in each:
         per_row = loss.call(t, y)
         scaled = per_row if w is None else per_row * w.reshape(-1, *[1] * (per_row.ndim - 1))
         total += share * (scaled.sum() if loss.reduction == "sum" else scaled.mean())

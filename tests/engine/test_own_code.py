@@ -332,3 +332,72 @@ def test_no_gradient_of_a_weight_gets_lost(cls, way, float64):
         v.assign(value)
         wanted = (losses[0] - losses[1]) / 2e-6
         assert gradients[v.path][at] == pytest.approx(wanted, rel=1e-4, abs=1e-8)
+
+
+# ---- terms of the loss ----------------------------------------------------------------------------------------------
+class Spread(layers.Layer):
+    """Adds the mean square of its input to the loss, from code on arrays."""
+
+    def call(self, x):
+        self.add_loss(0.5 * ops.mean(ops.square(x)))
+        return x
+
+
+class Holder(pydl.Model):
+    """Adds it from the graph of its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Dense(5, "tanh"), layers.Dense(2)
+
+    def call(self, x):
+        h = self.a(x)
+        self.add_loss(0.5 * ops.mean(ops.square(h)))
+        return self.b(h)
+
+
+def test_what_is_added_to_the_loss_is_trained_and_reported(tmp_path):
+    x, t = pydl.Input((4,)), X[:, :2]
+    regular = layers.Dense(5, "tanh", activity_regularizer=pydl.regularizers.L2(0.5 / 5))  # a sum over units, no mean
+    of_layer = pydl.Sequential([pydl.Input((4,)), layers.Dense(5, "tanh"), Spread(), layers.Dense(2)])
+    wanted = compiled(pydl.Model(x, layers.Dense(2)(regular(x))))
+    holder = Holder()
+    holder.build((None, 4))
+    for model in (compiled(of_layer), compiled(holder)):
+        model.set_weights(wanted.get_weights())
+        loss, gradients = model.loss_and_gradients(X, t)
+        expected, right = wanted.loss_and_gradients(X, t)
+        assert loss == pytest.approx(expected, rel=1e-5)
+        for a, b in zip(gradients.values(), right.values(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        assert model.evaluate(X, t, verbose=0) == pytest.approx(expected, rel=1e-5)
+        model.save(tmp_path / "m.safetensors")
+        again = pydl.models.load_model(tmp_path / "m.safetensors", custom_objects={"Spread": Spread})
+        assert again.evaluate(X, t, verbose=0) == pytest.approx(expected, rel=1e-5)
+    copy = compiled(pydl.models.clone_model(holder))
+    copy.set_weights(holder.get_weights())
+    assert copy.evaluate(X, t, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_a_layer_on_arrays_adds():
+    layer = Spread()
+    layer(np.full((3, 2), 2.0))
+    assert [float(v) for v in layer.losses] == [2.0]
+    with pytest.raises(ValueError, match="call it in call"):
+        layer.add_loss(pydl.Input((3,)))
+
+
+def test_a_penalty_of_an_output_by_a_function():
+    def cube(x):
+        return ops.sum(ops.abs(x) ** 3)
+
+    model = compiled(pydl.Sequential([pydl.Input((4,)), layers.Dense(2, activity_regularizer=cube)]))
+    plain = compiled(pydl.Sequential([pydl.Input((4,)), layers.Dense(2)]))
+    plain.set_weights(model.get_weights())
+    added = np.mean(np.sum(np.abs(plain.predict(X).astype(float)) ** 3, axis=1))
+    t = X[:, :2]
+    assert model.test_on_batch(X, t) == pytest.approx(plain.test_on_batch(X, t) + added, rel=1e-5)
+    y, kernel = plain.predict(X), model.gradients(X, t)
+    (name, first), (_, second) = next(iter(kernel.items())), next(iter(plain.gradients(X, t).items()))
+    assert name.endswith("kernel")
+    np.testing.assert_allclose(first - second, X.T @ (3 * y * np.abs(y)) / 64, rtol=1e-3, atol=1e-5)

@@ -77,7 +77,7 @@ GOES_ON = ["residual", "dropout", "batch normalization", "two outputs", "a share
 def test_a_loaded_model_goes_on_with_the_same_bits(name: str, optimizer: str, tmp_path: Path) -> None:
     pydl.utils.set_random_seed(1)
     c = CASES[name]()
-    c.model.compile(optimizer, c.model.losses, loss_weights=c.model.loss_weights)
+    c.model.compile(optimizer, c.model.compiled_losses, loss_weights=c.model.loss_weights)
     c.model.fit(c.x, c.y, batch_size=2, epochs=3, verbose=0)
     c.model.save(tmp_path / "m.safetensors")
     loaded = pydl.models.load_model(tmp_path / "m.safetensors")

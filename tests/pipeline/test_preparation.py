@@ -79,6 +79,7 @@ def test_arrays_and_their_description(table: pd.DataFrame, prepared: Preparation
     assert prepared.inputs == [
         InputSpec("features", len(prepared.feature_names)),
         InputSpec(prepared.input_of("zip"), 1, int((repeated > 1).sum()) + 1),
+        InputSpec(prepared.input_of("note"), arrays[prepared.input_of("note")].shape[1], unit=1 / 255),
     ]
     assert zips.max() == prepared.inputs[1].levels - 1
     assert (zips == 0).sum() == (repeated == 1).sum()

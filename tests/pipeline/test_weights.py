@@ -261,5 +261,50 @@ def test_a_run_with_weights_and_files_with_and_without(tmp_path: Path, capsys: p
         arguments[3] = wrong
         assert cli.main(["train", str(data), *arguments, "--out", str(tmp_path / "other")]) != 0
         assert said in capsys.readouterr().err.replace("\n", " ")
-    assert cli.main(["train", str(data), "--target", "y", "--weights", "w", "--stream", "--out", str(out) + "s"]) != 0
-    assert "--weights needs the data in memory" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_table_in_pieces_with_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame, data = table(), tmp_path / "t.csv"
+    frame.to_csv(data, index=False)
+    command = [
+        "train",
+        str(data),
+        "--target",
+        "y",
+        "--stream",
+        "--epochs",
+        "3",
+        "--hidden",
+        "8",
+        "--lr",
+        "0.03",
+        "--out",
+    ]
+    weighted = [*command, str(tmp_path / "run"), "--weights", "w"]
+    assert cli.main(weighted) == 0, capsys.readouterr().err
+    run = Run.open(str(tmp_path / "run"))
+    rows, test = pd.read_csv(run.path / "predictions.csv"), run.json("metrics.json")["test"]
+    w = frame["w"].to_numpy()[rows["row"]]
+    assert test["accuracy"] == pytest.approx(np.average(rows["truth"] == rows["prediction"], weights=w))
+    assert test["weight"] == pytest.approx(w.sum())
+    assert [c.name for c in Preparation.load(run.path / "preparation.skops").columns] == ["x"]
+    # Weights that are all alike change no bit, whatever they are: they count by their mean.
+    frame.assign(w=0.25).to_csv(data, index=False)
+    assert cli.main([*command, str(tmp_path / "even"), "--weights", "w"]) == 0
+    assert cli.main([*command, str(tmp_path / "none"), "--drop", "w"]) == 0
+    even, none = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("even", "none"))
+    pd.testing.assert_frame_equal(even, none)
+    assert not np.allclose(even.iloc[:, -1], rows.iloc[:, -1], atol=1e-4)
+    capsys.readouterr()
+    for wrong, said in (
+        (0.0, "expected some above 0 among"),
+        (-1.0, 'column "w", row 1: expected a weight of 0 or more'),
+    ):
+        frame.assign(w=wrong).to_csv(data, index=False)
+        assert cli.main([*weighted, "--overwrite"]) == 1
+        assert said in capsys.readouterr().err
+    assert cli.main([*command, str(tmp_path / "other"), "--weights", "v"]) == 1
+    assert 'column of --weights "v" is not in the table' in capsys.readouterr().err
+    assert cli.main([*command, str(tmp_path / "other"), "--weights", "y"]) == 1
+    assert "--weights y: this is the target" in capsys.readouterr().err

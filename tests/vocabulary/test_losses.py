@@ -151,6 +151,16 @@ def test_values_reductions_and_weights(case, dtype, rtol):
     assert function(t, y.astype(dtype), **arguments).dtype == dtype
 
 
+def test_half_precision_is_rounded_once(case):
+    cls, _, arguments, t, y, _ = case
+    exact = cls(**arguments, dtype="float32")(t, y)
+    half = cls(**arguments, dtype="float16")(t, y)
+    assert half.dtype == np.float16
+    assert half == np.float16(exact)
+    with pytest.raises(AttributeError):
+        cls(**arguments).dtype = "float16"
+
+
 def test_rows_of_more_than_two_dimensions(case):
     cls, function, arguments, t, y, expected = case
     twice_t, twice_y = np.stack([t, t]), np.stack([y, y])
@@ -236,7 +246,7 @@ def test_labels_are_checked_for_other_modules():
     [
         (lambda: losses.MeanSquaredError(reduction="average"), "MeanSquaredError: reduction"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "label_smoothing"),
-        (lambda: losses.MeanSquaredError(dtype="float16"), "dtype"),
+        (lambda: losses.MeanSquaredError(dtype="int32"), "dtype must be one of"),
         (lambda: losses.Huber(delta=0), "Huber: delta .*> 0, got 0"),
         (lambda: losses.Quantile(1.0), "Quantile: quantile .*> 0 and < 1, got 1.0"),
         (lambda: losses.Quantile([0.1, 0.9]), "Quantile: quantile"),

@@ -12,7 +12,7 @@ import pytest
 
 import pydl
 from pydl import metrics
-from pydl._base.state import StateVariable
+from pydl._engine.state import StateVariable
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(64, 3)).astype(np.float32)
@@ -65,6 +65,7 @@ def test_a_metric_of_ones_own_with_variables():
     metric.update_state(Y[10:], X[10:])
     assert metric.total == 64
     assert metric.result() == pytest.approx(((Y - X) ** 2).sum() / 64)
+    assert all(isinstance(v, pydl._engine.variable.Variable) for v in metric.variables)
     assert [(v.name, v.dtype, v.shape) for v in metric.variables] == [("sum", "float64", ()), ("total", "int32", ())]
     metric.reset_state()
     assert (metric.sum, metric.total) == (0, 0)
@@ -82,6 +83,30 @@ def test_a_metric_of_ones_own_in_a_model():
     history = net.fit(X, Y, epochs=2, verbose=0, validation_data=(X, Y)).history
     assert len(history["val_share_2"]) == 2
     assert all(type(value) is float for value in history["share_1"])
+
+
+class WithOps(metrics.Metric):
+    """As Keras programs write them, with the library's operations."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.errors = self.add_variable(shape=(3,), initializer="zeros", name="errors")
+        self.rows = self.add_variable(shape=(), initializer="zeros", name="rows")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        ops = pydl.ops
+        t = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
+        self.errors.assign(self.errors + ops.sum(ops.square(t - y_pred), axis=0))
+        self.rows.assign_add(ops.shape(t)[0])
+
+    def result(self) -> Any:
+        return pydl.ops.sqrt(pydl.ops.mean(self.errors) / self.rows)
+
+
+def test_a_metric_written_with_operations():
+    net = model(WithOps(name="rmse"))
+    logs = net.evaluate(X, Y, batch_size=20, return_dict=True, verbose=0)
+    assert logs["rmse"] == pytest.approx(np.sqrt(((net.predict(X) - Y) ** 2).mean()), rel=1e-5)
 
 
 class Simple(metrics.Metric):
@@ -166,16 +191,14 @@ def test_a_variable_is_an_array():
     v.assign_add([1, 1]).assign_sub([0, 2])
     assert v.numpy().tolist() == v.value.tolist() == list(v) == [4, 3]
     assert (v[1], (2 * v - 1).tolist(), np.sum(v), (v > 3).tolist()) == (3, [7, 5], 7, [True, False])
-    kept = v
-    kept += 1
-    assert kept is v
+    v.assign_add(1)
     assert np.asarray(v, np.float32).tolist() == [5, 4]
     taken = v.numpy()
     v.assign([0, 0])
     assert taken.tolist() == [5, 4]
     n = StateVariable(3, "int32", "n")
     assert (float(n), int(n), bool(n), f"{n:03d}") == (3.0, 3, True, "003")
-    assert repr(n) == "<StateVariable name=n, shape=(), dtype=int32, value=3>"
+    assert repr(n) == "<Variable path=n, shape=(), dtype=int32, value=3>"
     with pytest.raises(ValueError, match=r'variable "v": expected an array of shape \(2,\), got \(\)'):
         v.assign(1.0)
 

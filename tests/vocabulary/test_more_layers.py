@@ -251,3 +251,34 @@ def test_unit_normalization_leaves_zero_alone() -> None:
 def test_what_is_refused(layer: Any, shape: tuple[int, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         layer()(pydl.Input(shape[1:]))
+
+
+# -- what layers say of themselves ------------------------------------------------------------------------------------
+
+
+def test_penalties_as_they_are_now() -> None:
+    layer = L.Dense(2, kernel_regularizer="l2", activity_regularizer=pydl.regularizers.L1(0.5))
+    y = layer(np.ones((4, 3)))
+    assert layer.losses == pytest.approx(
+        [0.01 * (layer.kernel.numpy() ** 2).sum(), 0.5 * np.abs(np.asarray(y)).sum() / 4], rel=1e-5
+    )
+    assert L.Dense(2).losses == []
+    assert L.ActivityRegularization(l2=0.5)(A).tolist() == A.tolist()
+    model = pydl.Sequential([pydl.Input((3,)), layer])
+    model.compile("sgd", "mse")
+    assert [loss.name for loss in model.losses] == ["mean_squared_error"]
+
+
+def test_masks_of_merged_arrays() -> None:
+    one, other = np.array([[True, False, False]]), np.array([[True, True, False]])
+    x = np.ones((1, 3, 2))
+    assert L.Add().compute_mask([x, x], [one, None]) is None
+    np.testing.assert_array_equal(L.Maximum().compute_mask([x, x], [one, other]), [[True, True, False]])
+    joined = L.Concatenate(1).compute_mask([x, x], [one, None])
+    np.testing.assert_array_equal(joined, [[True, False, False, True, True, True]])
+    assert L.Concatenate().compute_mask([x, x], [None, None]) is None
+    assert L.Dot(1).compute_mask([x, x], [one, other]) is None
+    with pytest.raises(ValueError, match="should be a list"):
+        L.Add().compute_mask([x, x], one)
+    with pytest.raises(ValueError, match="same length"):
+        L.Add().compute_mask([x, x], [one])

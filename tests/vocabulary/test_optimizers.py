@@ -4,11 +4,13 @@
 fields, slots). The references keep their own state and formulas. The kernels have tests of their own.
 """
 
+import inspect
 import json
 
 import numpy as np
 import pytest
 
+import pydl
 from pydl import optimizers
 from pydl._engine.layout import Panels
 from pydl._engine.variable import Variable
@@ -298,3 +300,48 @@ def test_coefficients_of_adam_do_not_depend_on_the_length_of_a_chunk(beta: float
         together = optimizer.coefficients_of(done, 1000)
         one_by_one = np.concatenate([optimizer.coefficients_of(done + i, 1) for i in range(1000)])
         assert together.tobytes() == one_by_one.tobytes()
+
+
+def test_signatures_show_what_keywords_may_be_given():
+    shown = inspect.signature(optimizers.Nadam).parameters
+    assert list(shown)[:4] == ["learning_rate", "beta_1", "beta_2", "epsilon"]
+    assert {"weight_decay", "clipnorm", "use_ema", "gradient_accumulation_steps", "name"} < set(shown)
+    assert not any(p.kind is p.VAR_KEYWORD for p in shown.values())
+
+    class Own(optimizers.Nadam):
+        def __init__(self, speed):
+            super().__init__(speed)
+
+    assert list(inspect.signature(Own).parameters) == ["speed"]
+
+
+def test_state_that_is_set():
+    v = pydl.Variable([1.0, 2.0])
+    first, second = optimizers.Adam(0.1), optimizers.Adam(0.1)
+    first.apply([[1.0, 2.0]], [v])
+    with pytest.raises(ValueError, match=r"before build\(variables\)"):
+        second.set_weights(first.variables)
+    second.build([v])
+    second.set_weights(first.variables)
+    for a, b in zip(first.variables, second.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.all(first.variables[0] != 0)
+    with pytest.raises(ValueError, match="expected 2 arrays, got 1"):
+        second.set_weights(first.variables[:1])
+
+
+def test_averages_and_accumulators_of_a_program():
+    v = pydl.Variable([1.0])
+    optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5, gradient_accumulation_steps=2)
+    optimizer.apply([[1.0]], [v])
+    np.testing.assert_array_equal(optimizer._accumulated_gradients[0], [1.0])
+    optimizer.apply([[3.0]])
+    np.testing.assert_array_equal(optimizer._accumulated_gradients[0], [0.0])
+    assert (int(optimizer._iterations), int(optimizer.iterations)) == (2, 1)
+    assert float(v) == -1.0
+
+
+def test_the_rate_by_its_old_name():
+    optimizer = optimizers.SGD(0.5)
+    optimizer.lr = 0.25
+    assert optimizer.lr == optimizer.learning_rate == 0.25

@@ -53,6 +53,14 @@ def restarts(t_mul, m_mul, alpha):
     return rate
 
 
+def one_cycle(highest, end, top, div, final):
+    def rate(t):
+        low, passed = (highest / div, 1 - t / top) if t < top else (highest / final, (min(t, end) - top) / (end - top))
+        return low + (highest - low) * 0.5 * (1 + math.cos(math.pi * passed))
+
+    return rate
+
+
 CASES = [
     (s.ExponentialDecay(0.1, 7, 0.5), exponential),
     (s.ExponentialDecay(0.1, 7, 0.5, staircase=True), lambda t: exponential(7 * (t // 7))),
@@ -67,6 +75,8 @@ CASES = [
     (s.CosineDecayRestarts(0.1, 10), restarts(2, 1.0, 0.0)),
     (s.CosineDecayRestarts(0.1, 10, t_mul=1.0, m_mul=0.5, alpha=0.2), restarts(1, 0.5, 0.2)),
     (s.CosineDecayRestarts(0.1, 10, t_mul=3.0, m_mul=0.9), restarts(3, 0.9, 0.0)),
+    (s.OneCycle(0.1, 40), one_cycle(0.1, 40, 12, 25.0, 1e4)),
+    (s.OneCycle(0.2, 20, 0.5, 10.0, 100.0), one_cycle(0.2, 20, 10, 10.0, 100.0)),
 ]
 
 

@@ -59,7 +59,7 @@ def look(fitted: Fitted, test: Part, names: Sequence[str], seed: int) -> list[De
 
     The mean over the rows of f(v, rest of the row), with f the prediction and v each of 11 quantiles of the column from
     2 % to 98 % of the test rows (a few numbers: each of them), or each of its 8 commonest levels. Columns without two
-    such values are left out.
+    such values are left out, and texts.
 
     References
     ----------
@@ -72,7 +72,7 @@ def look(fitted: Fitted, test: Part, names: Sequence[str], seed: int) -> list[De
     shown = _shown(fitted, test.y)
     used = {c.name: c for c in fitted.preparation.columns}
     found = []
-    for column in (used[name] for name in names):
+    for column in (used[name] for name in names if used[name].kind != "text"):
         at, places = _points(test.frame, column)
         if len(places) > 1:
             means = _means(fitted, inputs, test.frame.iloc[at], column.name, shown)

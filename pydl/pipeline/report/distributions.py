@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydl.pipeline import values
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import Part
+from pydl.pipeline.ngrams import count_words
 from pydl.pipeline.report import cells
 from pydl.pipeline.report.drawing import Picture, drawn, legend_above, short
 from pydl.pipeline.report.wording import figure
@@ -49,6 +50,9 @@ def _of(found: pd.Series, column: Column) -> Distribution:
         seconds = known.dt.as_unit("s").astype("int64").to_numpy(np.float64)
         return _of_numbers(seconds, lambda v: str(pd.Timestamp(v, unit="s").date()))
     labels = pd.Series(values.labels(found), dtype=object).dropna()
+    if column.kind == "text":
+        lengths = _of_numbers(count_words(list(labels)), "{:,.0f}".format)
+        return Distribution(lengths.bars, lengths.words and f"{lengths.words} words")
     counts = labels.value_counts()
     shown = counts[:_BARS] / max(counts.max(), 1) if len(counts) else counts
     words = ", ".join(f"{short(level)} {n / len(labels):.0%}" for level, n in counts[:3].items())

@@ -11,13 +11,14 @@ PD_KERNEL(loss_gaussian) {
     PD_ARGS(loss);
     const real *y = a->y, *t = a->t;
     real *loss = a->loss, *dy = a->dy;
+    const ptrdiff_t O = a->O; /* 2: first and last column, which no other O takes out of the row */
     ptrdiff_t lo, hi;
     pd_rows(a->B, a->L, share, &lo, &hi);
     PD_FOR_VECTORS (b, m, lo, hi) {
         vreal mean = {0}, s = {0}, weight = {0};
         for (ptrdiff_t i = 0; i < m; i++) {
-            mean[i] = y[2 * (b + i)];
-            s[i] = y[2 * (b + i) + 1];
+            mean[i] = y[(b + i) * O];
+            s[i] = y[(b + i) * O + O - 1];
             weight[i] = row_weight(a->w, a->per, a->L, b + i);
         }
         const vreal e = mean - vload_m(t + b, m), inverse = vexp(-s), square = e * e * inverse;
@@ -26,8 +27,8 @@ PD_KERNEL(loss_gaussian) {
         const vreal factor = weight * (real)a->scale, dmean = factor * e * inverse;
         const vreal ds = factor * (1 - square) * PD_R(0.5);
         for (ptrdiff_t i = 0; i < m; i++) {
-            dy[2 * (b + i)] = dmean[i];
-            dy[2 * (b + i) + 1] = ds[i];
+            dy[(b + i) * O] = dmean[i];
+            dy[(b + i) * O + O - 1] = ds[i];
         }
     }
 }
