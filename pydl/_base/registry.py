@@ -1,7 +1,8 @@
 """Closed tables of classes: how a name, a class, an instance or a config becomes an object, and an object its config.
 
 A name is only ever looked up, in the library's own table and among the classes a user has handed over explicitly
-(`custom_objects`); nothing is imported or evaluated by name, so a config read from a file cannot run foreign code.
+(`custom_objects`, or by registering them); nothing is imported or evaluated by name, so a config read from a file
+cannot run foreign code.
 """
 
 from __future__ import annotations

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pydl import config
 from pydl._base.args import one_of
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 
@@ -30,7 +27,7 @@ def load_img(
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
-) -> Image:
+) -> Any:
     """A Pillow image from a file.
 
     Parameters
@@ -57,8 +54,7 @@ def load_img(
             left, top = (image.width - w) // 2, (image.height - h) // 2
             box = (left, top, left + w, top + h)
         image = image.resize((width, height), resample, box=box)
-    loaded: Image = image
-    return loaded
+    return image
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
@@ -71,7 +67,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     return array.transpose(2, 0, 1) if first else array
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Image:
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
     """An array `(height, width, channels)` of 1, 3 or 4 channels as a Pillow image.
 
     `scale`: the least of its values becomes 0, the largest 255; else values are taken as they are.
@@ -84,8 +80,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     if scale:
         array = array - array.min()
         array = array / (array.max() or 1) * 255
-    image: Image = _pillow().fromarray((array[..., 0] if array.shape[2] == 1 else array).astype(np.uint8))
-    return image
+    return _pillow().fromarray((array[..., 0] if array.shape[2] == 1 else array).astype(np.uint8))
 
 
 def save_img(

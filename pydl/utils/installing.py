@@ -77,8 +77,7 @@ def install_as_keras(names: Sequence[str] = NAMES) -> None:
     ImportError
         When Keras has been imported under one of the names.
     """
-    import pydl
-
+    pydl = importlib.import_module("pydl")
     for name in names:
         there = sys.modules.get(name)
         if there is not None and there is not pydl:

@@ -162,7 +162,7 @@ def test_folder_and_pipe(tmp_path: Path) -> None:
         pydl.models.load_model(tmp_path / "none.safetensors")
 
 
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m", "m.safetensors.txt"])
+@pytest.mark.parametrize("name", ["m.onnx", "m", "m.safetensors.txt", "keras"])
 def test_ending(tmp_path: Path, name: str) -> None:
     net = model()
     for call in (net.save, net.save_weights, net.load_weights, pydl.models.load_model):

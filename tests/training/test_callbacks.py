@@ -251,7 +251,7 @@ def test_model_checkpoint_names(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with pytest.raises(ValueError, match=r"names 'val_mae'; the values here are epoch, loss, val_loss"):
         model.fit(cb.ModelCheckpoint(tmp_path / "{val_mae}.safetensors"))
     with pytest.raises(ValueError, match=r"ends in \.safetensors"):
-        cb.ModelCheckpoint(tmp_path / "m.txt")
+        cb.ModelCheckpoint(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize(
