@@ -95,12 +95,15 @@ class FunctionActivation(Activation):
         return gradient_of(self.function, x, dy)
 
 
-def _apply(activation: Activation, x: Any, axis: int = -1) -> Any:
+def _apply(activation: Activation, x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     if isinstance(x, Operators):
         return activate(x, activation.name, activation.alpha, axis)
     x = float_array(activation.name, "x", x)
     if activation.kernel is None:
         return x
+    if isinstance(axis, tuple):
+        rows, back = _as_one(x, axis)
+        return back(_apply(activation, rows))
     if axis != -1:
         x = np.asarray(np.moveaxis(x, axis, -1), order="C")
     warn_of_one_unit(activation, x.shape[-1] if x.ndim else 1)
@@ -109,8 +112,19 @@ def _apply(activation: Activation, x: Any, axis: int = -1) -> Any:
     return y if axis == -1 else np.moveaxis(y, -1, axis)
 
 
-def _slope(dy: np.ndarray, y: np.ndarray, x: np.ndarray, name: str, alpha: float, axis: int = -1) -> np.ndarray:
+def _as_one(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """An array with these axes as one, the last, and what makes of one of its shape an array as before."""
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(x, axes, last)
+    rows = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+    return rows, lambda y: np.moveaxis(y.reshape(moved.shape), last, axes)
+
+
+def _slope(dy: np.ndarray, y: np.ndarray, x: np.ndarray, name: str, alpha: float, axis: Any = -1) -> np.ndarray:
     """By the kernel of the backward pass."""
+    if isinstance(axis, tuple):
+        rows, back = _as_one(x, axis)
+        return back(_slope(_as_one(dy, axis)[0], _as_one(y, axis)[0], rows, name, alpha))
     activation = Activation(name, alpha)
     if activation.kernel is None:
         return dy
@@ -301,13 +315,13 @@ def glu(x: Any, axis: int = -1) -> np.ndarray:
     return np.asarray(a * sigmoid(b))
 
 
-def softmax(x: Any, axis: int = -1) -> np.ndarray:
-    """exp(x) / sum(exp(x)) along `axis`."""
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+    """exp(x) / sum(exp(x)) along `axis`, or several."""
     return _apply(Activation("softmax"), x, axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> np.ndarray:
-    """x - log(sum(exp(x))) along `axis`."""
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+    """x - log(sum(exp(x))) along `axis`, or several."""
     return _apply(Activation("log_softmax"), x, axis)
 
 

@@ -87,6 +87,7 @@ class _Cropping(_Positions):
         return size - sum(self._cut[axis])
 
     def call(self, *inputs: Array) -> Array:
+        self.compute_output_shape(inputs[0].shape)  # refuses what does not fit
         return _inner(inputs[0], self._full(self._cut))
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
@@ -160,6 +161,7 @@ class _ZeroPadding(_Positions):
         return size + sum(self._added[axis])
 
     def call(self, *inputs: Array) -> Array:
+        self.compute_output_shape(inputs[0].shape)  # refuses what does not fit
         return np.pad(inputs[0], self._full(self._added))
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
@@ -240,6 +242,7 @@ class _UpSampling(_Positions):
 
     def call(self, *inputs: Array) -> Array:
         y = inputs[0]
+        self.compute_output_shape(y.shape)  # refuses what does not fit
         for i, n in enumerate(self._times):
             y = np.repeat(y, n, axis=self._first + i)
         return y

@@ -34,6 +34,7 @@ class RepeatVector(Layer):
         return (input_shape[0], self.n, input_shape[1])
 
     def call(self, *inputs: Array) -> Array:
+        self.compute_output_shape(inputs[0].shape)  # refuses what does not fit
         return np.repeat(inputs[0][:, None], self.n, axis=1)
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
@@ -71,6 +72,7 @@ class Permute(Layer):
         return (input_shape[0], *(input_shape[d] for d in self.dims))
 
     def call(self, *inputs: Array) -> Array:
+        self.compute_output_shape(inputs[0].shape)  # refuses what does not fit
         return inputs[0].transpose(0, *self.dims)
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:

@@ -11,6 +11,7 @@ from pydl import Input, Sequential, layers, ops
 from pydl import activations as a
 from pydl._base.registry import custom_object_scope
 from pydl._engine.facts import activations, run_op
+from pydl._engine.tape import Tape
 from tests.numpy_forward import ACTIVATIONS
 
 X = np.concatenate([np.linspace(-9, 9, 181), [0.0, -0.0, 1e-30, 30.0, -30.0]])
@@ -121,7 +122,7 @@ def test_nan_stays():
 
 
 @pytest.mark.parametrize("function", [a.softmax, a.log_softmax])
-@pytest.mark.parametrize("axis", [-1, 0, 1, 2, -2])
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2, -2, (1, 2), (0, -1), (2, 0), (0, 1, 2)])
 def test_axis(function, axis):
     x = np.random.default_rng(0).normal(size=(3, 4, 5))
     reference = special.softmax if function is a.softmax else special.log_softmax
@@ -255,3 +256,17 @@ def test_gelu_is_exact_by_default_but_for_the_one_of_ops():
     np.testing.assert_array_equal(ops.gelu(X), a.gelu(X, approximate=True))
     np.testing.assert_array_equal(ops.gelu(X, approximate=False), a.gelu(X))
     assert (ops.gelu(X) != a.gelu(X)).any()
+
+
+def test_the_slope_along_several_axes():
+    rng = np.random.default_rng(0)
+    x, dy, direction = (rng.normal(size=(2, 3, 4)) for _ in range(3))
+    tape = Tape()
+    start = tape.watch(x)
+    with tape.running():
+        y = a.softmax(start, axis=(0, 2))
+    tape.take_back([y], [dy])
+    h = 1e-6
+    up, down = (special.softmax(x + sign * h * direction, axis=(0, 2)) for sign in (1, -1))
+    expected = ((up - down) * dy).sum() / (2 * h)
+    assert (start.gradient * direction).sum() == pytest.approx(expected, rel=1e-7)

@@ -253,6 +253,22 @@ def test_what_is_refused(layer: Any, shape: tuple[int, ...], said: str) -> None:
         layer()(pydl.Input(shape[1:]))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: L.Cropping1D((3, 3)), (2, 5, 2)),
+        (lambda: L.Cropping2D(((0, 0), (2, 2))), (2, 3, 4, 1)),
+        (lambda: L.ZeroPadding2D(1), (2, 3, 4)),
+        (lambda: L.UpSampling1D(2), (2, 3, 4, 1)),
+        (lambda: L.Permute((2, 1)), (2, 3)),
+        (lambda: L.RepeatVector(2), (2, 3, 4)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(layer: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        layer()(np.ones(shape))
+
+
 # -- what layers say of themselves ------------------------------------------------------------------------------------
 
 
