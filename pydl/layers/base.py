@@ -467,7 +467,7 @@ class Layer(Configurable):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a term to the loss of the model: a number for the batch, or several, whose mean counts; call it in `call`.
+        """Add a term to the loss of the model, from within `call`: a number for the batch, or the mean of several.
 
         It is trained with, and reported as part of the loss, in `evaluate` too.
         """

@@ -50,6 +50,9 @@ class FakeOptimizer:
     def iterations(self, value: int) -> None:
         self.batches = value
 
+    def prepare(self, variables: list[FakeVariable]) -> None:
+        self.build(variables)
+
     def build(self, variables: list[FakeVariable]) -> None:
         if not self.variables:
             self.variables = [FakeVariable(f"optimizer/m/{v.path}", np.zeros(v.shape)) for v in variables]
