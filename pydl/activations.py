@@ -157,7 +157,7 @@ def linear(x: Any) -> np.ndarray:
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> np.ndarray:
-    """max(x, 0); in general x where x >= threshold, else negative_slope * (x - threshold), at most max_value.
+    """max(x, 0); in general x where x > threshold, else negative_slope * (x - threshold), at most max_value.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
         y = _apply(Activation("leaky_relu", negative_slope) if negative_slope else Activation("relu"), x)
     else:
         x = float_array("relu", "x", x)
-        y = np.where(x < threshold, negative_slope * (x - threshold), x)
+        y = np.where(x <= threshold, negative_slope * (x - threshold), x)
     return y if max_value is None else np.minimum(y, max_value)
 
 

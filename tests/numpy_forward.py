@@ -78,7 +78,7 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
         case L.Activation() | L.LeakyReLU() | L.ELU():
             return activate(layer.activation, x)
         case L.ReLU():
-            y = np.where(x < layer.threshold, layer.negative_slope * (x - layer.threshold), x)
+            y = np.where(x <= layer.threshold, layer.negative_slope * (x - layer.threshold), x)
             return y if layer.max_value is None else np.minimum(y, layer.max_value)
         case L.PReLU():
             return np.maximum(x, 0) + w["alpha"] * np.minimum(x, 0)

@@ -22,7 +22,7 @@ Array = np.ndarray
 
 
 class ReLU(Pointwise):
-    """`y = x` where `x >= threshold`, at most `max_value`; below, `negative_slope * (x - threshold)`.
+    """`y = x` where `x > threshold`, at most `max_value`; else `negative_slope * (x - threshold)`.
 
     A kernel where one of `max_value` and `negative_slope` is given at most, and no threshold; else in NumPy.
 
@@ -73,11 +73,11 @@ class ReLU(Pointwise):
 
     def call(self, *inputs: Array) -> Array:
         x = inputs[0]
-        y = np.where(x < self.threshold, self.negative_slope * (x - self.threshold), x)
+        y = np.where(x <= self.threshold, self.negative_slope * (x - self.threshold), x)
         return y if self.max_value is None else np.minimum(y, self.max_value)
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
-        slope = np.where(x < self.threshold, self.negative_slope, 1.0)
+        slope = np.where(x <= self.threshold, self.negative_slope, 1.0)
         return dy * (slope if self.max_value is None else np.where(y < self.max_value, slope, 0.0))
 
 

@@ -49,8 +49,8 @@ def test_values(name, dtype, tolerance):
     [
         ({"negative_slope": 0.5}, [-2, 0, 3], [-1, 0, 3]),
         ({"max_value": 2.0}, [-2, 1, 3], [0, 1, 2]),
-        ({"threshold": 1.0}, [-2, 0.5, 1, 3], [0, 0, 1, 3]),
-        ({"threshold": 1.0, "negative_slope": 0.5, "max_value": 2.0}, [-1, 1, 3], [-1, 1, 2]),
+        ({"threshold": 1.0}, [-2, 0.5, 1, 3], [0, 0, 0, 3]),
+        ({"threshold": 1.0, "negative_slope": 0.5, "max_value": 2.0}, [-1, 1, 3], [-1, 0, 2]),
     ],
 )
 def test_relu_in_general(arguments, x, y):

@@ -23,6 +23,7 @@ X = np.array([[-10.0, -5, 0, 5, 10]])
         (lambda: L.ReLU(negative_slope=0.5), [-5, -2.5, 0, 5, 10]),
         (lambda: L.ReLU(10, 0.5, 0), [-5, -2.5, 0, 5, 10]),
         (lambda: L.ReLU(threshold=6, negative_slope=0.5, max_value=8), [-8, -5.5, -3, -0.5, 8]),
+        (lambda: L.ReLU(threshold=5), [0, 0, 0, 0, 10]),
         (L.LeakyReLU, [-3, -1.5, 0, 5, 10]),
         (lambda: L.ELU(2.0), [2 * np.expm1(-10), 2 * np.expm1(-5), 0, 5, 10]),
     ],
