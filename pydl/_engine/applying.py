@@ -97,6 +97,7 @@ class Applies:
     variables: Any
     loss_scale_factor: float | None
     build: Callable[[Sequence[Variable]], None]
+    decay_of: Callable[[Variable], float]
     companion: Callable[[Variable, str], Variable]
     slot_variables: Callable[[Variable], dict[int, Variable]]
     update: Callable[..., None]
@@ -219,6 +220,11 @@ class Applies:
     def scale_loss(self, loss: Any) -> Any:
         """The loss times `loss_scale_factor`, by which `apply` divides the gradients."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _apply_weight_decay(self, variables: Sequence[Variable]) -> None:
+        for v in variables:
+            if decay := self.decay_of(v):
+                v.assign(v.numpy() - float(self.learning_rate) * decay * v.numpy())
 
     def _clip_gradients(self, grads: Sequence[Any]) -> list[Any]:
         return clipped(self, grads)

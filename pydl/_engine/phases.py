@@ -220,10 +220,8 @@ def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
     b.single_steps = True
 
     def run() -> None:
-        rate = float(optimizer.rates(optimizer.batches)[0])
-        if decay := optimizer.decay_of(v):
-            v.assign(v.numpy() - rate * decay * v.numpy())
-        optimizer.update_step(v.gradient, v, rate)
+        optimizer._apply_weight_decay([v])
+        optimizer.update_step(v.gradient, v, float(optimizer.learning_rate))
 
     written = [v.buffer, *(s.buffer for s in optimizer.kept_for(v))]
     b.emit_python(type(optimizer).__name__, run, [b.weight_gradient(v)], written)

@@ -19,17 +19,18 @@ from pydl.optimizers.lion import Lion
 from pydl.optimizers.muon import Muon
 from pydl.optimizers.nadam import Nadam
 from pydl.optimizers.rmsprop import RMSprop
+from pydl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from pydl.optimizers.sgd import SGD
 
 __all__ = [
     "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam",
-    "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize",
+    "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
 
 _registry = Registry(
     "optimizer",
     Optimizer,
-    [SGD, RMSprop, Adam, AdamW, Nadam, Adamax, Adagrad, Adadelta, Lion, Ftrl, Lamb, Muon, Adafactor],
+    [SGD, RMSprop, Adam, AdamW, Nadam, Adamax, Adagrad, Adadelta, Lion, Ftrl, Lamb, Muon, Adafactor, ScheduleFreeAdamW],
     spelling=str.lower,
 )
 

@@ -101,8 +101,8 @@ class Optimizer(Applies, OwnVariables, Configurable):
         self.global_clipnorm = optional_real(owner, "global_clipnorm", global_clipnorm, above=0)
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
-                f"{owner}: only one of clipnorm, clipvalue and global_clipnorm can be set, got clipnorm={clipnorm}, "
-                f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
+                f"{owner}: Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set, got "
+                f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
             )
         self.use_ema = bool(use_ema)
         self.ema_momentum = real(owner, "ema_momentum", ema_momentum, at_least=0, at_most=1)

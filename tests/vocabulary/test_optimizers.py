@@ -232,7 +232,7 @@ def test_learning_rate_is_settable():
         (lambda: optimizers.AdamW(weight_decay=None), "use Adam"),
         (lambda: optimizers.Adam(weight_decay=-1), "weight_decay"),
         (lambda: optimizers.Adam(clipnorm=0), "clipnorm"),
-        (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), "only one of"),
+        (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), "Only one of"),
         (lambda: optimizers.Adam(ema=True), "ema"),
         (lambda: setattr(optimizers.Adam(), "iterations", -1), "iterations"),
     ],

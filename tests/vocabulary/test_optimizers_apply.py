@@ -14,7 +14,7 @@ from pydl import optimizers as opt
 
 ALL = [
     opt.SGD, opt.RMSprop, opt.Adam, opt.AdamW, opt.Nadam, opt.Adamax, opt.Adagrad, opt.Adadelta, opt.Lion, opt.Ftrl,
-    opt.Lamb, opt.Muon, opt.Adafactor,
+    opt.Lamb, opt.Muon, opt.Adafactor, opt.ScheduleFreeAdamW,
 ]  # fmt: skip
 EVERYTHING = {
     "weight_decay": 0.1, "clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 2,
@@ -52,6 +52,27 @@ def test_apply_does_what_fit_does(cls: Any, options: dict[str, Any]) -> None:
         np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("cls", [opt.Nadam, opt.Lamb])
+def test_a_loop_of_ones_own_does_what_fit_does(cls: Any) -> None:
+    """On a model's own weights, by its gradients, bit for bit."""
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 1))
+    models = []
+    for _ in range(2):
+        pydl.utils.set_random_seed(5)
+        dense = pydl.layers.Dense(19, "tanh", kernel_regularizer="l2")
+        models.append(pydl.Sequential([pydl.Input((3,)), dense, pydl.layers.Dense(1)]))
+        models[-1].compile(cls(0.05), "mse")
+    fitted, stepped = models
+    fitted.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+    optimizer = cls(0.05)
+    for i in range(0, 40, 8):
+        gradients = stepped.gradients(x[i : i + 8], y[i : i + 8])
+        optimizer.apply([gradients[v.path] for v in stepped.trainable_weights], stepped.trainable_weights)
+    for a, b in zip(fitted.get_weights(), stepped.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.parametrize("how", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))], ids=["copy", "pickle"])  # noqa: S301
 def test_a_copy_goes_on_as_the_first_would(cls: Any, how: Any) -> None:
@@ -72,7 +93,8 @@ def test_weights_without_decay(cls: Any) -> None:
     options = {"adam_weight_decay": 0.5} if cls is opt.Muon else {}
     optimizer = cls(0.5, weight_decay=0.5, **options)
     optimizer.exclude_from_weight_decay(var_list=[listed], var_names=["spar"])
-    optimizer.apply([np.full((1, 1), 1e-30)] * 3, [free, named, listed])
+    for _ in range(2):  # the first step of ScheduleFreeAdamW is that of z, which does not decay
+        optimizer.apply([np.full((1, 1), 1e-30)] * 3, [free, named, listed])
     assert float(named) == float(listed) != float(free)
 
 

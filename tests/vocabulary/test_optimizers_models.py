@@ -193,6 +193,19 @@ def muon(momentum: float = 0.95, nesterov: bool = True, rms_rate: float | None =
     return step
 
 
+def schedule_free(beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, warmup: int = 1) -> Rule:
+    """With the mean and what steps kept apart, and the weight made of them."""
+
+    def step(w: Array, g: Array, s: dict[str, Array], rate: float, t: int) -> None:
+        z, x = s.get("z", w.copy()), s.get("x", w.copy())
+        s["v"] = beta_2 * s.get("v", 0) + (1 - beta_2) * g**2
+        s["z"] = z - rate * min(1, t / warmup) * g / (np.sqrt(s["v"] / (1 - beta_2**t)) + epsilon)
+        s["x"] = (1 - 1 / t) * x + s["z"] / t
+        w[...] = (1 - beta_1) * s["z"] + beta_1 * s["x"]
+
+    return step
+
+
 def by_norm(limit: float) -> Callable[[Weights], Weights]:
     return lambda gs: {k: g * min(1, limit / np.linalg.norm(g)) for k, g in gs.items()}
 
