@@ -85,10 +85,10 @@ _registry = Registry(
     "layer",
     Layer,
     [
-        Activation, ActivityRegularization, Add, AddedLoss, Arithmetic, Average, BatchNormalization, Concatenate, Dense, Dropout,
-        ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda, LayerNormalization, LeakyReLU,
-        Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU, Rescaling, Reshape, Softmax,
-        Subtract,
+        Activation, ActivityRegularization, Add, AddedLoss, Arithmetic, Average, BatchNormalization, Concatenate,
+        Dense, Dropout, ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda,
+        LayerNormalization, LeakyReLU, Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU,
+        Rescaling, Reshape, Softmax, Subtract,
     ],
 )  # fmt: skip
 
