@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from pydl._base.args import one_of, optional_whole, whole
+from pydl._base.vocabulary import Seen, Table
 from pydl._engine.graph import Shape
 from pydl.layers.host import (
     HostLayer,
@@ -24,23 +25,6 @@ from pydl.layers.host import (
 )  # fmt: skip
 
 Array = np.ndarray
-
-
-class Table(NamedTuple):
-    """The tokens in the order of their codes, their codes, and the weights of all codes for "tf_idf"."""
-
-    tokens: tuple[Any, ...] = ()
-    codes: Mapping[Any, int] = {}
-    idf: Array | None = None
-
-
-class Seen:
-    """What was seen of data to adapt to: how often each token occurs, in how many samples, and how many these are."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[Any] = Counter()
-        self.documents: Counter[Any] = Counter()
-        self.samples = 0
 
 
 class Lookup(HostLayer):
