@@ -16,8 +16,9 @@ from sklearn import metrics
 from pydl import cli
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Part, Watch
+from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.report import dependence, distributions, residuals, thresholds, wording
+from pydl.pipeline.report import dependence, distributions, figures, residuals, thresholds, wording
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit, prepared
 
@@ -123,6 +124,18 @@ def test_errors_over_time_follow_the_column_of_dates() -> None:
     assert "between 0 and 50" in picture.alt
     assert residuals.over_time(np.zeros(3), frame.iloc[[0, 0, 0]], column) is None
     assert "between -2 and 3" in residuals.over_prediction(np.repeat([-2.0, 3.0], 120), np.arange(240.0)).alt
+
+
+@pytest.mark.parametrize("step", ["h", "13h", "5D"])
+def test_times_of_any_span_have_marks(step: str) -> None:
+    frame = pd.DataFrame({"when": pd.date_range("2020-01-01", periods=240, freq=step)})
+    assert residuals.over_time(np.arange(240.0), frame, *guess(frame)) is not None  # and matplotlib warns of nothing
+
+
+def test_the_worst_images_say_which_were_told_rightly() -> None:
+    said = Predictions(np.array(["cat", "dog", "cat"]), np.full((3, 2), 0.5))
+    picture = figures.worst_images(np.zeros((3, 4, 4, 1)), np.array(["cat", "cat", "cat"]), said, np.array([1.0, 3, 2]))
+    assert picture.alt == "3 images: cat taken for dog, cat rightly, cat rightly."
 
 
 def test_distributions_of_columns_and_target() -> None:

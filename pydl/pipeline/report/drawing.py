@@ -76,6 +76,6 @@ def _label(axes: Any) -> None:
             if axis is axes.xaxis:
                 axis.get_major_locator().set_params(nbins=_TICKS)
         elif isinstance(axis.get_major_locator(), AutoDateLocator):
-            locator = AutoDateLocator(maxticks=_TICKS)
+            locator = AutoDateLocator(minticks=2, maxticks=_TICKS)  # with more at least, matplotlib finds none for some
             axis.set_major_locator(locator)
             axis.set_major_formatter(ConciseDateFormatter(locator))

@@ -200,23 +200,23 @@ def _residuals(truth: Array, values: Array) -> Picture:
 
 
 def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) -> Picture:
-    """The ten images whose class was given the least probability."""
+    """The ten images whose class was given the least probability; of a good network, some are told rightly."""
     worst = np.argsort(-loss, kind="stable")[:10]
+    of = {int(i): (short(truth[i]), short(predictions.values[i])) for i in worst}
 
     def draw(ax: Any, figure: Figure) -> None:
         ax.remove()
-        for place, i in zip(figure.subplots(2, 5).flat, worst, strict=False):
+        for place, (i, (true, said)) in zip(figure.subplots(2, 5).flat, of.items(), strict=False):
             shown = {"cmap": "gray", "vmin": 0} if x.shape[-1] == 1 else {}
             place.imshow(x[i, ..., 0] if x.shape[-1] == 1 else x[i], **shown)
-            place.set_title(
-                f"{short(truth[i])[:_WORD]},\ntaken for\n{short(predictions.values[i])[:_WORD]}", fontsize="small"
-            )
+            what = "rightly" if true == said else f"taken for\n{said[:_WORD]}"
+            place.set_title(f"{true[:_WORD]},\n{what}", fontsize="small")
         for place in figure.axes:
             place.axis("off")
 
-    named = ", ".join(f"{short(truth[i])} taken for {short(predictions.values[i])}" for i in worst)
+    named = ", ".join(f"{true} rightly" if true == said else f"{true} taken for {said}" for true, said in of.values())
     hint = "Are they odd, or is their class wrong in the data?"
-    return drawn("Worst-predicted test images", f"Ten images: {named}", hint, draw)
+    return drawn("Worst-predicted test images", f"{len(of)} images: {named}.", hint, draw)
 
 
 def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Picture:
