@@ -74,9 +74,10 @@ def text(owner: str, name: str, value: Any) -> str:
 
 def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
     """`value`, which must be one of `choices`."""
-    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
-        raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value
+    for choice in choices:
+        if value is choice or (isinstance(value, str) and value == choice):
+            return value
+    raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def open_shape_of(owner: str, shape: Any) -> tuple[int | None, ...]:

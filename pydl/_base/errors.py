@@ -24,6 +24,12 @@ class FormatError(ValueError):
     """
 
 
+def of_memory(error: BaseException) -> bool:
+    """Whether an error is a MemoryError, or one that Python or NumPy have lost."""
+    lost = isinstance(error, RuntimeError | SystemError | TypeError) and re.search(_LOST, str(error)) is not None
+    return lost or isinstance(error, MemoryError)
+
+
 def memory_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Decorates what is to raise MemoryError where Python or NumPy have lost the one that they met."""
 
@@ -32,7 +38,7 @@ def memory_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except (RuntimeError, SystemError, TypeError) as error:
-            if not re.search(_LOST, str(error)):
+            if not of_memory(error):
                 raise
             raise MemoryError("out of memory") from error
 

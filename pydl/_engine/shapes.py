@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pydl._base.errors import of_memory
 from pydl._engine.graph import Shape
 from pydl._engine.operators import recording
 
@@ -35,6 +36,8 @@ def shape_by_trial(
             with recording(None):
                 found.append([np.shape(y) for y in function(zeros)])
         except Exception as error:
+            if of_memory(error):
+                raise
             raise ValueError(
                 f"{owner}: failed on zeros of {'shape' if len(sizes) == 1 else 'shapes'} "
                 f"{', '.join(str(tuple(s)) for s in sizes)}, which show what comes out: {type(error).__name__}: {error}"

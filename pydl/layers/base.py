@@ -13,6 +13,7 @@ import numpy as np
 from pydl import config, constraints, initializers, regularizers
 from pydl._base import check
 from pydl._base.args import open_shape_of, whole
+from pydl._base.errors import of_memory
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine import numpy_layer
 from pydl._engine.builder import Builder
@@ -332,6 +333,8 @@ class Layer(Configurable):
         try:
             outputs, calls, _ = trace(f'layer "{self.name}"', code, inputs)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            if of_memory(error):
+                raise
             self.no_graph = error
             return
         self._graph = Graph(inputs, leaves(outputs), calls)

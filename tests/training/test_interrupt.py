@@ -49,7 +49,7 @@ for delay in (0.4, 0.1, 0.15, 0.23, 0.31):
         seconds.append(time.perf_counter() - sent)
     thread.join()
     if first is None:
-        first = net.optimizer.iterations, net.get_weights()
+        first = int(net.optimizer.iterations), net.get_weights()
 
 if sys.argv[1] == "fit":  # the first interrupt left the weights after a whole number of steps
     steps, weights = first
