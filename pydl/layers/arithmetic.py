@@ -14,7 +14,8 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.masks import either
 from pydl._engine.tensor import Tensor
-from pydl.layers.base import Layer, unique_name
+from pydl.layers.base import Layer
+from pydl.layers.weighted import unique_name
 
 Array = np.ndarray
 

@@ -1,50 +1,30 @@
-"""The base class of layers: names, weights, symbolic calls, and the NumPy escape hatch."""
+"""The base class of layers: symbolic calls, code of one's own, terms of the loss."""
 
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pydl import config, constraints, initializers, regularizers
+from pydl import regularizers
 from pydl._base import check
 from pydl._base.args import open_shape_of, whole
 from pydl._base.errors import of_memory
-from pydl._base.registry import Configurable, snake_case
 from pydl._engine import numpy_layer
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
-from pydl._engine.layout import Layout
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, leaves, trace
-from pydl._engine.variable import Variable
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-_names: Counter[str] = Counter()
+from pydl.layers.weighted import Weighted
 
 
-def unique_name(stem: str) -> str:
-    """`dense`, `dense_1`, ...: Keras's automatic names."""
-    n = _names[stem]
-    _names[stem] += 1
-    return f"{stem}_{n}" if n else stem
-
-
-def reset_names() -> None:
-    """Start automatic names anew (`pydl.utils.clear_session`)."""
-    _names.clear()
-
-
-class Layer(Configurable):
+class Layer(Weighted):
     """A function with weights.
 
     A layer of the library emits kernel records (`emit_forward`, `emit_backward`). A layer of your own overrides `call`
@@ -89,16 +69,11 @@ class Layer(Configurable):
         self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None,
         activity_regularizer: Any = None, **first: Any,
     ) -> None:  # fmt: skip
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
-        self.name = name or unique_name(snake_case(type(self).__name__))
-        self.dtype = config.standardize_dtype(dtype)
-        self.trainable = trainable
+        super().__init__(name, trainable, dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.input_shape: Any = None
         self.first_shape = _first_shape(type(self).__name__, **first)
-        self._variables: list[Variable] = []
         self._first_call: Call | None = None
         self._graph: Graph | None = None
         self.added_losses: list[Any] = []  # by `add_loss` in the last run of `call`
@@ -109,134 +84,6 @@ class Layer(Configurable):
         super().__init_subclass__(**options)
         if "build" in vars(cls):
             cls.build = _noted(vars(cls)["build"])  # type: ignore[method-assign]
-
-    _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        holds = isinstance(value, Layer | list | dict) or (isinstance(value, tuple) and any(layers_in(value)))
-        if holds and name not in ("_variables", *self._holders):
-            self.__dict__["_holders"] = (*self._holders, name)
-        object.__setattr__(self, name, value)
-
-    # -- weights --------------------------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Sequence[int] | int | None = None,
-        initializer: Any = None,
-        dtype: str | None = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-        layout: type[Layout] = Layout,
-    ) -> Variable:
-        """Make a weight of this layer; call it from `build`. Without a name it is "weight", then "weight_1" and on.
-
-        Parameters
-        ----------
-        shape : tuple of int or int, optional
-            Default (): a single number. An int n stands for (n,).
-        initializer : optional
-            See `pydl.initializers`; default "glorot_uniform".
-        dtype : str, optional
-            That of the layer, which is the default.
-        trainable : bool
-        regularizer, constraint : optional
-            See `pydl.regularizers` and `pydl.constraints`.
-        name : str, optional
-        autocast, aggregation, overwrite_with_gradient
-            Taken because Keras takes them.
-        """
-        if dtype is not None and config.standardize_dtype(dtype) != self.dtype:
-            raise ValueError(f'layer "{self.name}", weight {name!r}: expected the dtype {self.dtype}, got {dtype!r}')
-        shape = (shape,) if isinstance(shape, int) else () if shape is None else shape
-        taken = {v.name for v in self._variables}
-        if name is None:
-            name = next(n for n in ("weight", *(f"weight_{i + 1}" for i in range(len(taken)))) if n not in taken)
-        if name in taken:
-            raise ValueError(f'layer "{self.name}": it already has a weight named {name!r}; choose another name')
-        variable = Variable(
-            shape, self.dtype, name, trainable=trainable, layout=layout,
-            regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
-        )  # fmt: skip
-        variable.path = f"{self.name}/{name}"
-        make = initializers.get("glorot_uniform" if initializer is None else initializer)
-        assert make is not None
-        variable.assign(make(variable.shape, dtype=self.dtype))
-        self._variables.append(variable)
-        return variable
-
-    add_variable = add_weight  # another name of Keras's
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in order of creation, then those of the layers that it holds."""
-        if not self._holders:
-            return list(self._variables)
-        return [v for layer in _tree(self) for v in layer._variables]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Variables an optimizer may change: none while the layer is frozen."""
-        if not self._holders:
-            return [v for v in self._variables if v.trainable] if self.trainable else []
-        return [v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The other variables: all of them while the layer is frozen."""
-        trained = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in trained]
-
-    _output_penalties: tuple[float, ...] = ()
-
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-    variables = weights
-
-    def _held_layers(self) -> list[Layer]:
-        """The layers that attributes hold, themselves or in lists, tuples and dicts."""
-        if not self._holders:
-            return []
-        return list(layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
-
-    def _set_paths(self, prefix: str) -> None:
-        """Name the variables by the layers, and models, that they are in; `prefix` ends in this one."""
-        for v in self._variables:
-            v.path = prefix + v.name
-        seen: Counter[str] = Counter()
-        for layer in _tree(self):
-            if layer is not self:
-                seen[layer.name] += 1
-                name = layer.name if seen[layer.name] == 1 else f"{layer.name}_{seen[layer.name]}"
-                for v in layer._variables:
-                    v.path = f"{prefix}{name}/{v.name}"
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Set all weights from arrays in the order of `get_weights`."""
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(weights)}')
-        arrays = []
-        for v, w in zip(variables, weights, strict=True):
-            a = check.numeric("set_weights", f'variable "{v.path}"', w)
-            arrays.append(a)
-            if a.shape != v.shape:
-                raise ValueError(f'variable "{v.path}": expected an array of shape {v.shape}, got {a.shape}')
-        for v, a in zip(variables, arrays, strict=True):
-            v.assign(a)
-
-    def count_params(self) -> int:
-        """Number of weights' elements."""
-        return sum(v.size for v in self.weights)
 
     # -- calling --------------------------------------------------------------------------------------------------
 
@@ -467,6 +314,8 @@ class Layer(Configurable):
             )
         return self._first_call
 
+    _output_penalties: tuple[float, ...] = ()
+
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
@@ -576,27 +425,6 @@ def _first_shape(
     if input_dim is not None:
         return (whole(owner, "input_dim", input_dim, at_least=1),)
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
-
-
-def layers_in(values: Iterable[Any]) -> Iterator[Layer]:
-    """The layers among some values, and in the lists, tuples and dicts among them."""
-    for value in values:
-        if isinstance(value, Layer):
-            yield value
-        elif isinstance(value, list | tuple | dict):
-            yield from layers_in(value.values() if isinstance(value, dict) else value)
-
-
-def _tree(layer: Layer, *, trainable: bool = False) -> list[Layer]:
-    """A layer and those that it holds, and they hold, each once; `trainable`: without those that are frozen."""
-    found: dict[int, Layer] = {}
-    pending = [layer]
-    while pending:
-        current = pending.pop()
-        if id(current) not in found and (current.trainable or not trainable):
-            found[id(current)] = current
-            pending += reversed(current._held_layers())
-    return list(found.values())
 
 
 def _noted(build: Callable[..., None]) -> Callable[..., None]:

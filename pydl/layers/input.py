@@ -10,7 +10,8 @@ import numpy as np
 from pydl import config
 from pydl._base.args import open_shape_of, optional_whole
 from pydl._engine.graph import SymbolicTensor
-from pydl.layers.base import Layer, unique_name
+from pydl.layers.base import Layer
+from pydl.layers.weighted import unique_name
 
 _FLOATS = ("float32", "float64")
 _OTHERS = (

@@ -13,7 +13,8 @@ from pydl._engine.operators import Operators
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Expression, Op, summed_to
 from pydl._engine.variable import Variable
-from pydl.layers.base import Layer, unique_name
+from pydl.layers.base import Layer
+from pydl.layers.weighted import unique_name
 
 Array = np.ndarray
 

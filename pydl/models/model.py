@@ -28,8 +28,9 @@ from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
-from pydl.layers.base import Layer, layers_in
+from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
+from pydl.layers.weighted import layers_in
 from pydl.models import configs
 
 Array = np.ndarray

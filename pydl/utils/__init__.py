@@ -12,7 +12,7 @@ from pydl._base.random import set_seed
 from pydl._base.registry import custom_object_scope
 from pydl._engine.graph import SymbolicTensor
 from pydl.config import standardize_dtype
-from pydl.layers.base import reset_names
+from pydl.layers.weighted import reset_names
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.utils import np_utils
