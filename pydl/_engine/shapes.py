@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._base.errors import of_memory
+from pydl._base.errors import memory_errors, of_memory
 from pydl._engine.graph import Shape
 from pydl._engine.operators import recording
 
@@ -16,6 +16,7 @@ from pydl._engine.operators import recording
 _TRIALS = ((2, 5), (3, 5), (3, 7))
 
 
+@memory_errors
 def shape_by_trial(
     owner: str, shapes: Sequence[Shape], dtype: str, function: Callable[[list[Any]], Any], *, whole: bool = False
 ) -> list[Shape]:
