@@ -102,10 +102,8 @@ class Operation(Layer):
         return not self._variables
 
     def call(self, *inputs: Any) -> Any:
-        from pydl.ops import broadcast_to
-
         y = self._once(*inputs)
-        return broadcast_to(y, inputs[0].shape[:1]) if self._repeated else y
+        return Op.known["broadcast_to"](y, inputs[0].shape[:1]) if self._repeated else y
 
     def _once(self, *inputs: Any) -> Any:
         operands = self._filled(inputs)

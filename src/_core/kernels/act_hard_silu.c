@@ -1,6 +1,6 @@
 /* hard_silu: y = x min(max(x + 3, 0), 6) / 6;  dx = dy (2 x + 3) / 6 where -3 < x < 3, 0 below, dy above.
- * Howard et al. 2019.  x y dy dx [B][O]; backward reads x; in place allowed; overwrites. Error: 2 eps (1 + |y|) forward,
- * 2 eps |dy| backward. */
+ * Howard et al. 2019.  x y dy dx [B][O]; backward reads x; in place allowed; overwrites.
+ * Error: 2 eps (1 + |y|) forward, 2 eps |dy| backward. */
 #include "kernel.h"
 
 PD_INLINE vreal f(vreal x, vreal alpha) {

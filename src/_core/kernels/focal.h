@@ -1,5 +1,5 @@
-/* focal.h: what focal losses multiply a cross-entropy by: u^gamma, where u is the probability that a prediction withholds
- * from its target. */
+/* focal.h: what focal losses multiply a cross-entropy by: u^gamma, where u is the probability that a prediction
+ * withholds from its target. */
 #ifndef PD_FOCAL_H
 #define PD_FOCAL_H
 

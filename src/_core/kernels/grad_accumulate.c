@@ -1,5 +1,5 @@
-/* total += g; in a step that updates weights g = (total + g) / steps and total = 0, so that what follows sees the mean of
- * the gradients since the last update.  g total [n], rounded as often as there are steps. */
+/* total += g; in a step that updates weights g = (total + g) / steps and total = 0, so that what follows sees the mean
+ * of the gradients since the last update.  g total [n], rounded as often as there are steps. */
 #include "kernel.h"
 
 PD_KERNEL(grad_accumulate) {

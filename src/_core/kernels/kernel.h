@@ -45,7 +45,7 @@ PD_INLINE ptrdiff_t pd_sample(ptrdiff_t L) { return L > 1 ? L : 1; }
 
 /* Rows [lo, hi) of B, of which each sample has L. Every PD_SPLIT_ROWS kernel splits so, and only so. Shares are whole
  * samples, so that records with rows of different kinds keep to the same samples; only if there are fewer samples than
- * shares are samples divided. Shares are whole groups of 8 samples if there are many, because the GEMM's tiles like that. */
+ * shares are samples divided. Shares are whole groups of 8 samples if there are many: the GEMM's tiles like that. */
 PD_INLINE void pd_rows(ptrdiff_t B, ptrdiff_t L, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
     *lo = 0;
     *hi = B;

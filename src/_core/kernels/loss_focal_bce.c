@@ -1,5 +1,5 @@
-/* Binary focal cross-entropy: the mean over O of W u^a C, where C is the binary cross-entropy of t and the probability p,
- * u = t (1 - p) + (1 - t) p, a the focusing parameter, and W = t b + (1 - t) (1 - b), or 1 if b < 0.
+/* Binary focal cross-entropy: the mean over O of W u^a C, where C is the binary cross-entropy of t and the probability
+ * p, u = t (1 - p) + (1 - t) p, a the focusing parameter, and W = t b + (1 - t) (1 - b), or 1 if b < 0.
  *   loss_focal_bce          p = y; C of clip(y), whose slope is 0 where y is clipped
  *   loss_focal_bce_logits   p = sigmoid(y), which is written to p
  * t smoothed towards 1/2. Shapes in op_args.h; dy and p may be y; overwrites. */

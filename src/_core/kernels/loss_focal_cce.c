@@ -1,5 +1,5 @@
-/* Categorical focal cross-entropy: the sum over O of -b t (1 - c)^a log c, where a is the focusing parameter, b a factor and
- * c the probability of a class.
+/* Categorical focal cross-entropy: the sum over O of -b t (1 - c)^a log c, where a is the focusing parameter, b a
+ * factor and c the probability of a class.
  *   loss_focal_cce          c = clip(q), q = y / sum(y); with h = c d / dc, 0 where q is clipped,
  *                           dy = w scale (h / c - sum(h)) / sum(y)
  *   loss_focal_cce_logits   c = softmax(y), which is written to p; dy = w scale (h - c sum(h))
