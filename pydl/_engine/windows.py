@@ -1,0 +1,55 @@
+"""Where windows lie: of convolutions and pooling, along one axis of positions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PADDINGS = ("valid", "same")
+
+
+class Windows(NamedTuple):
+    """Windows along an axis: the i-th begins at `i * stride - before` and reads every `dilation`-th of its positions.
+
+    Attributes
+    ----------
+    size : int
+        Positions of the axis.
+    taps : int
+        Positions that a window reads.
+    before, after : int
+        Positions in front of the axis and behind it that do not exist, but that windows reach.
+    out : int
+        Windows, which is positions of what comes out; less than 1 where none fits.
+    """
+
+    size: int
+    taps: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    out: int
+
+    @property
+    def reach(self) -> int:
+        """Positions from the first that a window reads to the last."""
+        return (self.taps - 1) * self.dilation + 1
+
+
+def windows(size: int, taps: int, stride: int = 1, dilation: int = 1, padding: str = "valid") -> Windows:
+    """The windows of an axis, as Keras lays them.
+
+    Parameters
+    ----------
+    padding : {"valid", "same", "causal"}
+        "valid": windows lie within the axis. "same": `ceil(size / stride)` windows; what is missing lies half in front,
+        rounded down, and half behind. "causal": as "valid", with all that a window reaches beyond its last position
+        missing in front.
+    """
+    reach = (taps - 1) * dilation + 1
+    if padding == "same":
+        out = -(-size // stride)
+        missing = max((out - 1) * stride + reach - size, 0)
+        return Windows(size, taps, stride, dilation, missing // 2, missing - missing // 2, out)
+    before = reach - 1 if padding == "causal" else 0
+    return Windows(size, taps, stride, dilation, before, 0, (size + before - reach) // stride + 1)
