@@ -33,6 +33,9 @@ enum {
      * measured on its own. */
     PD_PANELS_TO_COPY = 2,
 
+    /* Convolution (`python -m bench kernels`): bytes of images that are read, with zeros around them, before the next are. */
+    PD_BAND = 128 * 1024,
+
     /* Multiply-adds between two barriers, about 10 us on two threads, that repay sharing them out in pieces;
      * `python -m bench steps threads`. */
     PD_PIECES_FROM = 2000000,
