@@ -165,9 +165,10 @@ def scratch(dtype: str, a: Fields, *, turned: bool = False, more: int = 0) -> Fi
     return {"pad": blank(dtype, SHARES, elements), "pad_stride": elements}
 
 
-def padded(rng: np.random.Generator, dtype: str, units: int) -> Array:
-    """Biases, and what vectors read behind them."""
-    return np.concatenate([eighths(rng, dtype, units), np.zeros(32, dtype)])
+def padded(rng: np.random.Generator, dtype: str, units: int, groups: int) -> Array:
+    """Biases, and zeros as far as the panels of the last group reach."""
+    width = _core.panel_width(units // groups, dtype)
+    return np.concatenate([eighths(rng, dtype, units), np.zeros(-(units // groups) % width, dtype)])
 
 
 def conv_fwd(name: str, act: str | None = None, bias: bool = True, keep: bool = False) -> Spec:
@@ -176,7 +177,7 @@ def conv_fwd(name: str, act: str | None = None, bias: bool = True, keep: bool = 
         out = (a["B"], a["OH"], a["OW"], a["O"])
         return {
             "x": eighths(rng, dtype, a["B"], a["H"], a["W"], a["C"]), "w": packed(rng, dtype, a),
-            "b": padded(rng, dtype, a["O"]) if bias else None, "y": blank(dtype, *out),
+            "b": padded(rng, dtype, a["O"], a["G"]) if bias else None, "y": blank(dtype, *out),
             "z": blank(dtype, *out) if keep else None, "act": act, **a, **scratch(dtype, a),
         }  # fmt: skip
 
@@ -196,7 +197,7 @@ def conv_dx(name: str, act: str | None = None, bias: bool = False, keep: bool = 
         return {
             "dy": eighths(rng, dtype, a["B"], a["OH"], a["OW"], a["O"]), "t": turned(rng, dtype, a),
             "dx": eighths(rng, dtype, *image) if add else blank(dtype, *image),
-            "b": padded(rng, dtype, a["C"]) if bias else None, "z": blank(dtype, *image) if keep else None,
+            "b": padded(rng, dtype, a["C"], a["G"]) if bias else None, "z": blank(dtype, *image) if keep else None,
             "s": eighths(rng, dtype, *image) if act in ("act_tanh_bwd", "act_relu_bwd") else None, "act": act,
             "add": add, **a, **scratch(dtype, a, turned=True),
         }  # fmt: skip
@@ -233,7 +234,7 @@ def conv_dw(name: str, slices: int = 1, bias: bool = True, add: int = 0) -> Spec
         a = GEOMETRIES[name].sizes(n)
         S = min(slices, a["B"])
         old = np.stack([packed(rng, dtype, a) for _ in range(S)])
-        db = np.stack([padded(rng, dtype, a["O"]) for _ in range(S)])
+        db = np.stack([padded(rng, dtype, a["O"], a["G"]) for _ in range(S)])
         return {
             "x": eighths(rng, dtype, a["B"], a["H"], a["W"], a["C"]),
             "dy": eighths(rng, dtype, a["B"], a["OH"], a["OW"], a["O"]),
@@ -259,10 +260,11 @@ def conv_dw(name: str, slices: int = 1, bias: bool = True, add: int = 0) -> Spec
 def sum_slices(slices: int, add: int) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         y = eighths(rng, dtype, n) if add else blank(dtype, n)
-        return {"x": eighths(rng, dtype, slices, n + 3), "y": y, "n": n, "S": slices, "ld": n + 3, "add": add}
+        ld = n + 3
+        return {"x": eighths(rng, dtype, (slices - 1) * ld + n), "y": y, "n": n, "S": slices, "ld": ld, "add": add}
 
     def reference(a: Fields) -> Fields:
-        total = a["x"][:, : a["n"]].sum(0)
+        total = sum(a["x"][s * a["ld"] :][: a["n"]] for s in range(slices))
         return {"y": total + a["y"] if add else total}
 
     return Spec("sum_slices", args, ("y",), reference, 0.0)
