@@ -252,7 +252,7 @@
  *   dw [S][n]   db [S][O + padding] or NULL   add: 1 adds to both (S must be 1)   pad: pixels of x, then dy by panel */
 #define PD_FIELDS_conv_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
     ALL(x, R(a->B * a->H * a->W * a->C)) ALL(dy, R(a->B * a->OH * a->OW * a->O)) OUT(dw, R(a->S * PD_CONV_WEIGHTS)) \
-    OUT(db, R(a->S * a->ldb)) INT(ldb) INT(S) INT(add) PD_CONV(INT) SCR(pad, R(PD_CONV_PAD + PD_BATCH_BLOCK * 32)) \
+    OUT(db, R(a->S * a->ldb)) INT(ldb) INT(S) INT(add) PD_CONV(INT) SCR(pad, R(PD_CONV_PAD + PD_BATCH_BLOCK * 32 * PD_PANELS_OF_DY)) \
     INT(pad_stride)
 /* Slices added up: y (+)= x[0] + ... + x[S - 1], in that order, ld elements apart.   x [S][ld]   y [n]   add: 1 adds to y */
 #define PD_FIELDS_sum_slices(IN, ALL, OUT, SCR, FN, INT, REAL) \

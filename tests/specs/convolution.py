@@ -16,7 +16,7 @@ from .gemm import unpack as unpack_panels
 from .spec import Fields, Spec
 
 Array = np.ndarray[Any, Any]
-BAND, WINDOWS = 128 * 1024, 256  # bytes of images, and windows, that kernels take at a time
+BAND, PACKED = 128 * 1024, 256 * 32 * 4  # bytes of images, and elements of dy, that kernels take at a time
 
 
 class Geometry(NamedTuple):
@@ -240,7 +240,7 @@ def conv_dw(name: str, slices: int = 1, bias: bool = True, add: int = 0) -> Spec
             "dy": eighths(rng, dtype, a["B"], a["OH"], a["OW"], a["O"]),
             "dw": old if add else np.full_like(old, np.nan),
             "db": db if bias else None, "ldb": db.shape[1], "S": S, "add": add, **a,
-            **scratch(dtype, a, more=WINDOWS * 32),
+            **scratch(dtype, a, more=PACKED),
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
