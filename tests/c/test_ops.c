@@ -142,7 +142,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
 
 static pd_kernel fused(const call *c) {
     const char *family = c->op.family, *name = "act_tanh_fwd";
-    if (!strcmp(family, "gemm_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "gemm_dx") || !strcmp(family, "conv_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
     else if (c->variant == 1) return NULL;
     return pd_kernel_at(op_number(name), c->isa, c->dtype);
