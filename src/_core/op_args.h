@@ -6,8 +6,8 @@
  *   OUT(y, bytes)   pointer to write (may be read too); each share writes its own part
  *   SCR(s, bytes)   scratch of so many bytes per thread: s + thread * s_stride; a plan brings it by itself
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
- * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n) doubles,
- * TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in
+ * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
+ * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in
  * elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
  */
 #ifndef PD_OP_ARGS_H
@@ -239,7 +239,7 @@
     IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
 #define PD_FIELDS_pool_mean_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(dy, R(a->B * a->OH * a->OW * a->C)) OUT(dx, R(a->B * a->H * a->W * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
-/* Images set into others, `top` rows and `left` columns from the edge (below 0: so many are cut off), zeros around them.
+/* Images set into others, `top` rows and `left` columns from the edge (below 0: so many are cut off), zeros around.
  *   x [B][H][W][C]   y [B][OH][OW][C]   add: 1 adds, and leaves what is around */
 #define PD_FIELDS_place(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \

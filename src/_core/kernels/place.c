@@ -1,5 +1,5 @@
-/* Images cut or set into others: y[h][w] (+)= x[h - top][w - left] where x has that position, else 0, or with `add` what
- * was there. Zero padding and, with top and left below 0, cropping; each is the gradient of the other. Exact.
+/* Images cut or set into others: y[h][w] (+)= x[h - top][w - left] where x has that position, else 0, or with `add`
+ * what was there. Zero padding and, with top and left below 0, cropping; each is the gradient of the other. Exact.
  * x [B][H][W][C], y [B][OH][OW][C]. */
 #include "reduce.h"
 

@@ -1,5 +1,5 @@
-/* Max pooling: y = the largest of a window's taps, exactly; NaN where one of them is. `at`: which tap it was, of several
- * the first in row-major order, the first NaN if there is one.
+/* Max pooling: y = the largest of a window's taps, exactly; NaN where one of them is. `at`: which tap it was, of
+ * several the first in row-major order, the first NaN if there is one.
  * Backward: dx[p] (+)= the sum, over the windows in row-major order, of the dy whose tap p is.
  * x dx [B][H][W][C], y dy at [B][OH][OW][C]. |err| of dx <= windows over a position * eps * sum |dy|. */
 #include "windows.h"

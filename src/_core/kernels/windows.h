@@ -1,8 +1,8 @@
 /* windows.h: windows over the positions of images, for kernels that reduce each to one number per channel.
  *
- * Images lie as [B][H][W][C]. Window (oh, ow) begins at row oh * sh - top and column ow * sw - left and has KH x KW taps,
- * in row-major order; those outside the image do not exist. Vectors run along channels or, where those are few, along the
- * channels of several windows in a row. */
+ * Images lie as [B][H][W][C]. Window (oh, ow) begins at row oh * sh - top and column ow * sw - left and has KH x KW
+ * taps in row-major order; those outside the image do not exist. Vectors run along channels or, where those are few,
+ * along the channels of several windows in a row. */
 #ifndef PD_WINDOWS_H
 #define PD_WINDOWS_H
 
@@ -54,8 +54,8 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
         for (ptrdiff_t kw = (w).cols.lo, tap = (w).at + (kh * (a)->W + kw) * (a)->C; kw < (w).cols.hi; \
              kw++, tap += (a)->C)
 
-/* A kernel over the windows of its share is a function block(a, w, N, m, lanes) of N vectors of outputs, the last of them
- * with m lanes that count. N only groups vectors, so it changes no bit. */
+/* A kernel over the windows of its share is a function block(a, w, N, m, lanes) of N vectors of outputs, the last of
+ * them with m lanes that count. N only groups vectors, so it changes no bit. */
 #define PD_FOR_WINDOWS(block, a, share)                                                                               \
     do {                                                                                                              \
         const ptrdiff_t C_ = (a)->C, group_ = 2 * C_ <= VL ? VL / C_ : 1;                                             \
