@@ -123,7 +123,7 @@ def turned(b: Builder, kernel: Variable, sizes: dict[str, int]) -> Any:
     inputs = Panels((sizes["O"] // sizes["G"], sizes["C"]), kernel.dtype, sizes["G"])
     names = ("C", "O", "KH", "KW", "SH", "SW", "top", "left", "G")
     t = b.buffer((sizes["KH"] * sizes["KW"], *inputs.storage))
-    b.emit("conv_turn", w=kernel.buffer, t=t, **{name: sizes[name] for name in names})
+    b.emit_first("conv_turn", w=kernel.buffer, t=t, **{name: sizes[name] for name in names})
     return t
 
 
