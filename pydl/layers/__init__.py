@@ -36,7 +36,6 @@ from pydl.layers.merging import (
 from pydl.layers.normalization import BatchNormalization, LayerNormalization
 from pydl.layers.operation import Operation
 from pydl.layers.passing import ActivityRegularization, Identity
-from pydl.layers.pooling import GlobalAveragePooling1D
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.layers.category_encoding import CategoryEncoding
@@ -54,6 +53,24 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
         SpatialDropout3D,
     )  # fmt: skip
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
+    from pydl.layers.pooling import (
+        AveragePooling1D,
+        AveragePooling2D,
+        AvgPool1D,
+        AvgPool2D,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAvgPool1D,
+        GlobalAvgPool2D,
+        GlobalMaxPool1D,
+        GlobalMaxPool2D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        MaxPool1D,
+        MaxPool2D,
+        MaxPooling1D,
+        MaxPooling2D,
+    )  # fmt: skip
     from pydl.layers.positions import (
         Cropping1D,
         Cropping2D,
@@ -79,6 +96,9 @@ __all__ = [
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
     "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
     "multiply", "serialize", "subtract",
+    "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
+    "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
+    "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
 ]  # fmt: skip
 
 _registry = Registry(
@@ -86,7 +106,7 @@ _registry = Registry(
     Layer,
     [
         Activation, ActivityRegularization, Add, AddedLoss, Arithmetic, Average, BatchNormalization, Concatenate,
-        Dense, Dropout, ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda,
+        Dense, Dropout, ELU, Embedding, Flatten, Identity, InputLayer, Lambda,
         LayerNormalization, LeakyReLU, Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU,
         Rescaling, Reshape, Softmax, Subtract,
     ],
@@ -103,6 +123,11 @@ _LATER = {
         "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
     ],
     "normalizing": ["GroupNormalization", "RMSNormalization", "UnitNormalization"],
+    "pooling": [
+        "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D", "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+        "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
+    ],
     "positions": [
         "Cropping1D", "Cropping2D", "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
         "ZeroPadding2D", "ZeroPadding3D",
