@@ -260,6 +260,16 @@ def embedding_in_a_model() -> tuple[Any, Any]:
     return x, L.Dense(2)(L.Concatenate()([inner(x), x]))
 
 
+def pooled_and_read() -> tuple[Any, Any]:
+    """Gradients that are added to others."""
+    x = pydl.Input((4, 4, 2))
+    h = L.Dense(3, "tanh")(x)
+    pooled = L.Add()([L.MaxPooling2D()(h), L.AveragePooling2D(2)(h), L.MaxPooling2D(3, 2, "same")(h)])
+    again = L.Add()([h, L.UpSampling2D()(pooled), L.Cropping2D(1)(L.ZeroPadding2D(1)(h))])
+    means = [L.GlobalMaxPooling2D()(again), L.GlobalAveragePooling2D()(again), L.Flatten()(L.Cropping2D(1)(again))]
+    return x, L.Dense(2)(L.Concatenate()(means))
+
+
 def of_different_shapes(merge: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
     """Axes of size 1, and one that is missing."""
 
@@ -524,6 +534,26 @@ CASES: dict[str, Callable[[], Case]] = {
             ("UpSampling3D", lambda: L.UpSampling3D(2, "channels_first"), (2, 2, 2, 2)),
         )
     },
+    **{
+        f"{name} of channels": chain(dense(channels, "tanh"), make, dense(2), shape=shape, batch=batch)
+        for name, make, shape, channels, batch in (
+            ("MaxPooling1D", L.MaxPooling1D, (5, 2), 3, 5),
+            ("MaxPooling1D with overlap", lambda: L.MaxPooling1D(3, 1, "same"), (4, 2), 1, 5),
+            ("MaxPooling2D", L.MaxPooling2D, (4, 5, 2), 3, 3),
+            ("MaxPooling2D with overlap", lambda: L.MaxPooling2D((3, 2), (2, 1), "same"), (5, 4, 2), 9, 2),
+            ("AveragePooling1D", lambda: L.AveragePooling1D(2), (5, 2), 3, 5),
+            ("AveragePooling2D", lambda: L.AveragePooling2D((2, 3)), (4, 6, 2), 5, 3),
+            ("AveragePooling2D with overlap", lambda: L.AveragePooling2D(3, 2, "same"), (4, 5, 2), 3, 3),
+            ("GlobalMaxPooling1D", L.GlobalMaxPooling1D, (300, 1), 2, 3),  # more taps than a byte has numbers
+            ("GlobalMaxPooling2D", lambda: L.GlobalMaxPooling2D(keepdims=True), (3, 2, 2), 3, 4),
+            ("GlobalAveragePooling1D", L.GlobalAveragePooling1D, (4, 3), 5, 3),
+            ("GlobalAveragePooling2D", lambda: L.GlobalAveragePooling2D(keepdims=True), (3, 2, 2), 3, 4),
+            ("ZeroPadding2D", lambda: L.ZeroPadding2D(((1, 0), (2, 1))), (2, 3, 2), 3, 3),
+            ("UpSampling2D", lambda: L.UpSampling2D(2), (2, 3, 2), 9, 2),
+            ("SpatialDropout2D", lambda: L.SpatialDropout2D(0.4, seed=3), (2, 3, 2), 5, 4),
+        )
+    },
+    "a pooled tensor that others read": graph(pooled_and_read),
     "repeated": chain(dense(5), lambda: L.RepeatVector(3), dense(2)),
     "einsum with a softmax last": chain(
         lambda: L.EinsumDense("ab,bc->ac", 3, "softmax", bias_axes="c"), loss="categorical_crossentropy"

@@ -154,6 +154,14 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return x[tuple(slice(a, size - b) for size, (a, b) in ends)]
         case L.ZeroPadding1D() | L.ZeroPadding2D() | L.ZeroPadding3D():
             return np.pad(x, edges(layer, layer.padding))
+        case L.MaxPooling1D() | L.MaxPooling2D():
+            return pooled(layer, x, np.nanmax)
+        case L.AveragePooling1D() | L.AveragePooling2D():
+            return pooled(layer, x, np.nanmean)
+        case L.GlobalMaxPooling1D() | L.GlobalMaxPooling2D():
+            return x.max(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
+        case L.GlobalAveragePooling1D() | L.GlobalAveragePooling2D():
+            return x.mean(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
         case L.UpSampling1D():
             return np.kron(x, np.ones((1, layer.size, 1)))
         case L.UpSampling2D() | L.UpSampling3D():
@@ -174,6 +182,20 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
     if hasattr(layer, "calls"):
         return forward(layer, xs, penalties)[0]
     return layer.call(*xs)
+
+
+def pooled(layer: Any, x: Array, reduce: Any) -> Array:
+    """Windows of a layer, of which what lies outside is NaN."""
+    axes = tuple(range(1, x.ndim - 1))
+    for axis, (size, step) in zip(axes, zip(layer.pool_size, layer.strides, strict=True), strict=True):
+        n = x.shape[axis]
+        missing = max((-(-n // step) - 1) * step + size - n, 0) if layer.padding == "same" else 0
+        around = [(0, 0)] * x.ndim
+        around[axis] = (missing // 2, missing - missing // 2)
+        x = np.pad(x, around, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(x, layer.pool_size, axes)
+    kept = windows[(slice(None), *(slice(None, None, s) for s in layer.strides))]
+    return reduce(kept, axis=tuple(range(x.ndim, kept.ndim)))
 
 
 def forward(model: Any, xs: list[Array], penalties: list[float] | None = None) -> list[Array]:

@@ -59,7 +59,24 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
     from pydl.layers.passing import ActivityRegularization, Identity
-    from pydl.layers.pooling import GlobalAveragePooling1D
+    from pydl.layers.pooling import (
+        AveragePooling1D,
+        AveragePooling2D,
+        AvgPool1D,
+        AvgPool2D,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAvgPool1D,
+        GlobalAvgPool2D,
+        GlobalMaxPool1D,
+        GlobalMaxPool2D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        MaxPool1D,
+        MaxPool2D,
+        MaxPooling1D,
+        MaxPooling2D,
+    )  # fmt: skip
     from pydl.layers.positions import (
         Cropping1D,
         Cropping2D,
@@ -86,6 +103,9 @@ __all__ = [
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
     "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
     "multiply", "serialize", "subtract",
+    "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
+    "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
+    "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
 ]  # fmt: skip
 
 _later = Later(
@@ -113,7 +133,11 @@ _later = Later(
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
         "passing": "ActivityRegularization Identity",
-        "pooling": "GlobalAveragePooling1D",
+        "pooling": (
+            "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D "
+            "GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D "
+            "MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D"
+        ),
         "positions": (
             "Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
             "ZeroPadding3D"
