@@ -39,6 +39,7 @@ from pydl.layers.passing import ActivityRegularization, Identity
 from pydl.layers.pooling import GlobalAveragePooling1D
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
+    from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
     from pydl.layers.discretization import Discretization
     from pydl.layers.dot import Dot, dot
@@ -66,9 +67,13 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
         ZeroPadding3D,
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
+    from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
     from pydl.layers.text_vectorization import TextVectorization
+    from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
+    "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom", "Resizing",
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
     "CategoryEncoding", "Concatenate", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Discretization", "Dot",
     "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise",
@@ -93,6 +98,9 @@ _registry = Registry(
 )  # fmt: skip
 
 _LATER = {
+    "augmenting": ["RandomBrightness", "RandomContrast", "RandomFlip"],
+    "resizing": ["CenterCrop", "RandomCrop", "Resizing"],
+    "warping": ["RandomRotation", "RandomTranslation", "RandomZoom"],
     "category_encoding": ["CategoryEncoding"],
     "discretization": ["Discretization"],
     "dot": ["Dot", "dot"],

@@ -80,7 +80,7 @@ static ptrdiff_t count(const call *c) {
 
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
-    const int dense = !strncmp(c->op.family, "gemm", 4);
+    const int dense = !strncmp(c->op.family, "gemm", 4), tone = !strcmp(c->op.family, "image_tone");
     const struct {
         const char *name;
         ptrdiff_t value;
@@ -114,6 +114,23 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
+        {"H", 3},
+        {"W", c->O},
+        {"C", tone ? 1 : 1 + 2 * flag},
+        {"OH", 4},
+        {"OW", c->O + 1},
+        {"KH", 2},
+        {"KW", c->O > 1 ? 2 : 1},
+        {"top", -1},
+        {"left", 1},
+        {"tops", 2 * flag},
+        {"lefts", 3},
+        {"back", flag},
+        {"flip", 3 * flag},
+        {"kind", c->B % 3},
+        {"mode", c->O % 4},
+        {"nearest", flag},
+        {"same", flag},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;
