@@ -521,6 +521,29 @@ CASES: dict[str, Callable[[], Case]] = {
         lambda: L.Conv2D(3, 2, activation="softmax"), shape=(3, 4, 2), loss="categorical_crossentropy"
     ),
     **{
+        f"pictures by {name}": chain(dense(3, "tanh"), make, L.Flatten, dense(2), shape=(5, 6, 2))
+        for name, make in {
+            "RandomFlip": L.RandomFlip,
+            "RandomFlip of columns": lambda: L.RandomFlip("horizontal", seed=3),
+            "RandomCrop": lambda: L.RandomCrop(3, 4),
+            "RandomCrop of one axis": lambda: L.RandomCrop(5, 3),
+            "RandomTranslation": lambda: L.RandomTranslation(0.4, 0.3, "constant", fill_value=0.7),
+            "RandomRotation": lambda: L.RandomRotation(0.3, seed=4),
+            "RandomZoom": lambda: L.RandomZoom(0.4, 0.2, "nearest"),
+            "RandomZoom that keeps the aspect": lambda: L.RandomZoom((0.1, 0.4), None, "wrap"),
+            "CenterCrop": lambda: L.CenterCrop(2, 3),
+            "Resizing to more": lambda: L.Resizing(8, 7),
+            "Resizing to less": lambda: L.Resizing(2, 4),
+        }.items()
+    },
+    "contrast and brightness of pictures": chain(
+        lambda: L.RandomContrast(0.4, (-2, 2)),
+        lambda: L.RandomBrightness(0.2, (-2, 2), seed=1),
+        L.Flatten,
+        dense(2),
+        shape=(4, 5, 3),
+    ),
+    **{
         f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
         for name, make, shape in (
             ("Cropping1D", lambda: L.Cropping1D((1, 2)), (5, 2)),

@@ -52,6 +52,13 @@ def dotted(layer: Any, a: Array, b: Array) -> Array:
     return np.stack(rows).reshape(len(a), *(rows[0].shape or (1,)))
 
 
+def interpolated(x: Array, axis: int, out: int) -> Array:
+    """Linearly along an axis, between the centres of pixels."""
+    size = x.shape[axis]
+    at = (np.arange(out) + 0.5) * size / out - 0.5
+    return np.apply_along_axis(lambda v: np.interp(at, np.arange(size), v), axis, x)
+
+
 def edges(layer: Any, given: Any) -> list[tuple[int, int]]:
     """What is cut off, or added, at the ends of all axes."""
     pairs = [given] if isinstance(given[0], int) else list(given)
@@ -149,6 +156,14 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return x.reshape(len(x), *layer.target_shape)
         case L.Dropout() | L.GaussianDropout() | L.GaussianNoise() | L.Identity():
             return x
+        case (L.RandomFlip() | L.RandomTranslation() | L.RandomRotation() | L.RandomZoom() | L.RandomContrast()
+              | L.RandomBrightness()):  # fmt: skip
+            return x
+        case L.RandomCrop() | L.CenterCrop():
+            top, left = (n - m for n, m in zip(x.shape[1:3], (layer.height, layer.width), strict=True))
+            return x[:, top // 2 :][:, : layer.height, left // 2 :][:, :, : layer.width]
+        case L.Resizing():
+            return interpolated(interpolated(x, 1, layer.height), 2, layer.width)
         case L.Cropping1D() | L.Cropping2D() | L.Cropping3D():
             ends = zip(x.shape, edges(layer, layer.cropping), strict=True)
             return x[tuple(slice(a, size - b) for size, (a, b) in ends)]

@@ -16,6 +16,7 @@ from pydl.layers.operation import Operation
 if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.activating import ELU, LeakyReLU, PReLU, ReLU, Softmax
     from pydl.layers.adapting import Normalization
+    from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
     from pydl.layers.convolution import Conv1D, Conv2D
     from pydl.layers.convolution import Conv1D as Convolution1D
@@ -89,9 +90,13 @@ if TYPE_CHECKING:  # by __getattr__
         ZeroPadding3D,
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
+    from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
     from pydl.layers.text_vectorization import TextVectorization
+    from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
+    "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom", "Resizing",
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
     "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
     "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
@@ -113,6 +118,7 @@ _later = Later(
     {
         "activating": "ELU LeakyReLU PReLU ReLU Softmax",
         "adapting": "Normalization",
+        "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
@@ -143,7 +149,9 @@ _later = Later(
             "ZeroPadding3D"
         ),
         "reshaping": "Permute RepeatVector",
+        "resizing": "CenterCrop RandomCrop Resizing",
         "text_vectorization": "TextVectorization",
+        "warping": "RandomRotation RandomTranslation RandomZoom",
     },
     {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
 )

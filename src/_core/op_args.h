@@ -160,6 +160,26 @@
 #define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) INT(factor) REAL(std)
 
+/* Augmentation of images. stream seed as for dropout.
+ * By whole pixels.  x [B][H][W][C]   y [B][OH][OW][C]   top left tops lefts back flip: see image_copy.c */
+#define PD_FIELDS_image_copy(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \
+    INT(OW) INT(top) INT(left) INT(tops) INT(lefts) INT(back) INT(flip) INT(stream) INT(seed) REAL(fill)
+/* Shifts, turns, zooms, and their gradients.  x y, or dy dx [B][H][W][C]   the rest: see image_affine.c */
+#define PD_FIELDS_image_affine(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->H * a->W * a->C)) INT(B) INT(H) INT(W) INT(C) INT(kind) \
+    INT(mode) INT(nearest) INT(same) INT(stream) INT(seed) REAL(lo) REAL(hi) REAL(lo2) REAL(hi2) REAL(fill)
+/* Contrast, brightness.  x y [B][O], O = pixels * C   lo hi: of what is drawn   low high: of y   means: of channels */
+#define PD_FIELDS_image_tone(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(C) INT(stream) INT(seed) REAL(lo) REAL(hi) \
+    REAL(low) REAL(high) SCR(means, R(16 * a->C)) INT(means_stride)
+/* Another size.  x [B][H][W][C]   y [B][OH][OW][C]   rows [OH][1 + KH] columns [OW][1 + KW]: where each of y begins in
+ * x, then its weights   line: a line of x */
+#define PD_FIELDS_image_resize(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) ALL(rows, R(a->OH * (1 + a->KH))) \
+    ALL(columns, R(a->OW * (1 + a->KW))) INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) \
+    SCR(line, R(a->W * a->C)) INT(line_stride)
+
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
  *   mean is bmean + bmean_low   mask [B] 1 or 0, or NULL: all rows count */

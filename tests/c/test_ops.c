@@ -85,10 +85,34 @@ static ptrdiff_t count(const call *c) {
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
     const int dense = !strncmp(c->op.family, "gemm", 4), conv = !strncmp(c->op.family, "conv", 4);
-    const struct {
+    typedef struct {
         const char *name;
         ptrdiff_t value;
-    } values[] = {
+    } value;
+    /* pictures of O columns, whose rows and columns are moved about */
+    const value of_pictures[] = {
+        {"H", 3},
+        {"W", c->O},
+        {"C", !strcmp(c->op.family, "image_tone") ? 1 : 1 + 2 * flag},
+        {"OH", 4},
+        {"OW", c->O + 1},
+        {"KH", 2},
+        {"KW", c->O > 1 ? 2 : 1},
+        {"top", -1},
+        {"left", 1},
+        {"tops", 2 * flag},
+        {"lefts", 3},
+        {"back", flag},
+        {"flip", 3 * flag},
+        {"kind", c->B % 3},
+        {"mode", c->O % 4},
+        {"nearest", flag},
+        {"same", flag},
+    };
+    if (!strncmp(c->op.family, "image", 5))
+        for (size_t i = 0; i < sizeof of_pictures / sizeof *of_pictures; i++)
+            if (strcmp(of_pictures[i].name, name) == 0) return of_pictures[i].value;
+    const value values[] = {
         {"B", c->B},
         {"I", c->I},
         {"O", c->O},

@@ -5,6 +5,7 @@ from tests.specs import (
     convolution,
     gemm,
     gemm_step,
+    images,
     losses,
     metrics,
     norms,
@@ -27,6 +28,7 @@ SPECS: list[Spec] = [
     *tensor.SPECS,
     *convolution.SPECS,
     *windows.SPECS,
+    *images.SPECS,
 ]
 
 __all__ = ["SPECS", "Fields", "Spec"]
