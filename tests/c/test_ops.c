@@ -29,14 +29,20 @@ static const struct {
     {"ln_fwd", " gamma beta "},
     {"ln_bwd", " gamma "},
     {"ln_grad", " dgamma dbeta "},
+    {"bn_parts", " mask "},
+    {"bn_apply", " z mask gamma beta "},
+    {"bn_slopes", " s "},
+    {"bn_dx", " mask gamma "},
+    {"depthwise_fwd", " b z "},
+    {"depthwise_dx", " s "},
 };
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},    {"bn_bwd", "O"},
-              {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},     {"bn_bwd", "O"},
+              {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}, {"sum_wide", "O"}};
 
-enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
+enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
 
 typedef struct {
     pd_op op;
@@ -114,6 +120,21 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
+        {"S", 3}, /* slices, and windows over images */
+        {"ld", c->O + 2},
+        {"M", 2 + flag},
+        {"H", 4},
+        {"W", 5},
+        {"KH", 3},
+        {"KW", 2},
+        {"SH", 1 + flag},
+        {"SW", 2 - flag},
+        {"DH", 1},
+        {"DW", 2},
+        {"top", 1},
+        {"left", flag},
+        {"OH", flag ? 2 : 4},
+        {"OW", flag ? 4 : 2},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;
@@ -123,6 +144,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
 static pd_kernel fused(const call *c) {
     const char *family = c->op.family, *name = "act_tanh_fwd";
     if (!strcmp(family, "gemm_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "bn_slopes") || !strcmp(family, "depthwise_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
     else if (c->variant == 1) return NULL;
     return pd_kernel_at(op_number(name), c->isa, c->dtype);
