@@ -3,11 +3,13 @@
 from tests.specs import (
     activations,
     convolution,
+    depthwise,
     gemm,
     gemm_step,
     images,
     losses,
     metrics,
+    norm_samples,
     norms,
     optimizers,
     steps,
@@ -27,8 +29,10 @@ SPECS: list[Spec] = [
     *steps.SPECS,
     *tensor.SPECS,
     *convolution.SPECS,
-    *windows.SPECS,
+    *depthwise.SPECS,
     *images.SPECS,
+    *norm_samples.SPECS,
+    *windows.SPECS,
 ]
 
 __all__ = ["SPECS", "Fields", "Spec"]
