@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 __all__ = [
     "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
     "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
-    "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot", "normalize", "np_utils",
+    "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot",
+    "normalize", "np_utils",
     "pad_sequences", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object",
     "set_random_seed", "split_dataset", "standardize_dtype", "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
@@ -48,6 +49,8 @@ _OF_FILES = (
 
 
 def __getattr__(name: str) -> Any:
+    if name == "image_dataset_from_directory":
+        return importlib.import_module("pydl.data.directory").image_dataset_from_directory
     if name in _LATER:
         return getattr(importlib.import_module(f"pydl.utils.{_LATER[name]}"), name)
     if name in _OF_FILES:
