@@ -11,6 +11,8 @@ from pydl.layers.activating import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from pydl.layers.adapting import Normalization
 from pydl.layers.arithmetic import Arithmetic
 from pydl.layers.base import AddedLoss, Layer
+from pydl.layers.convolution import Conv1D, Conv2D
+from pydl.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose
 from pydl.layers.core import Activation, Dropout, Flatten, Rescaling, Reshape
 from pydl.layers.dense import Dense
 from pydl.layers.embedding import Embedding
@@ -68,14 +70,18 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.layers.reshaping import Permute, RepeatVector
     from pydl.layers.text_vectorization import TextVectorization
 
+Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose  # other names of Keras's
+Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose
+
 __all__ = [
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
-    "CategoryEncoding", "Concatenate", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Discretization", "Dot",
-    "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise",
-    "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup",
-    "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum", "Multiply",
-    "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling", "Reshape",
-    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
+    "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
+    "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
+    "Dense", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout",
+    "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer",
+    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum",
+    "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling",
+    "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
     "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
     "multiply", "serialize", "subtract",
@@ -86,7 +92,8 @@ _registry = Registry(
     Layer,
     [
         Activation, ActivityRegularization, Add, AddedLoss, Arithmetic, Average, BatchNormalization, Concatenate,
-        Dense, Dropout, ELU, Embedding, Flatten, GlobalAveragePooling1D, Identity, InputLayer, Lambda,
+        Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Dense, Dropout, ELU, Embedding, Flatten,
+        GlobalAveragePooling1D, Identity, InputLayer, Lambda,
         LayerNormalization, LeakyReLU, Masking, Maximum, Minimum, Multiply, Normalization, Operation, PReLU, ReLU,
         Rescaling, Reshape, Softmax, Subtract,
     ],

@@ -14,7 +14,8 @@ set(PYDL_KERNEL_FILES
     opt_sgd opt_rmsprop opt_adam opt_nadam opt_adamax opt_adagrad opt_adadelta opt_lion opt_ftrl opt_average
     grad_accumulate penalty norm_parts grad_clip
     embedding masking mean_steps dropout gaussian prelu norm_batch norm_layer norm_rms
-    gather put affine binary larger copy colsum)
+    gather put affine binary larger copy colsum
+    conv_input conv_walk conv_fwd conv_dx conv_turn conv_dw sum_slices)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
 

@@ -217,6 +217,47 @@
 #define PD_FIELDS_colsum(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) OUT(y, R(a->n)) INT(n) INT(B) INT(add)
 
+/* Convolution: windows over images.  x [B][H][W][C], y [B][OH][OW][O]; window (i, j) reads KH x KW pixels of x, DH and DW
+ * apart, from pixel (i * SH - top, j * SW - left) on, zero where there is none. G groups share out C and O, I = C / G.
+ *   w panels [G][ceil(O / G / width)][KH * KW * I][width] */
+#define PD_CONV(INT) \
+    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(O) INT(KH) INT(KW) INT(SH) INT(SW) INT(DH) INT(DW) INT(top) INT(left) \
+    INT(G)
+#define PD_CONV_WEIGHTS (a->KH * a->KW * (a->C / a->G) * a->G * PADDED(a->O / a->G))
+/* Forward: y = act(x * w + b).   b [O + padding] or NULL   z [B][OH][OW][O] x * w + b kept for the backward pass, or NULL
+ *   act: act_fwd kernel or NULL   pad: pixels of x and zeros around them */
+#define PD_FIELDS_conv_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) ALL(w, R(PD_CONV_WEIGHTS)) ALL(b, R(a->O - a->O / a->G + PADDED(a->O / a->G))) \
+    OUT(y, R(a->B * a->OH * a->OW * a->O)) OUT(z, R(a->B * a->OH * a->OW * a->O)) FN(act) PD_CONV(INT) REAL(alpha) \
+    SCR(pad, R(PD_CONV_PAD)) INT(pad_stride)
+#define PD_CONV_PAD \
+    MOST(PD_BAND / real_size, ((a->KH - 1) * a->DH + 1) * ((a->OW - 1) * a->SW + (a->KW - 1) * a->DW + 1) * a->C)
+/* Input gradient, and the forward pass of a transposed convolution: dx = act'(s) * (sum over the windows that read a pixel).
+ *   dy [B][OH][OW][O]   t: w turned, by conv_turn   dx [B][H][W][C]   s [B][H][W][C] or NULL: what an act_bwd reads
+ *   act: act_bwd kernel, act_fwd kernel (then s is NULL: dx = act(dx)) or NULL   b [C + padding] or NULL: is added
+ *   z [B][H][W][C] what act_fwd gets, kept, or NULL   add: 1 adds to dx (act must be NULL)   pad: pixels of dy and zeros */
+#define PD_FIELDS_conv_dx(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->O)) ALL(t, R(PD_CONV_TURNED)) ALL(b, R(a->C - a->C / a->G + PADDED(a->C / a->G))) \
+    OUT(dx, R(a->B * a->H * a->W * a->C)) OUT(z, R(a->B * a->H * a->W * a->C)) IN(s, R(a->B * a->H * a->W * a->C)) FN(act) \
+    PD_CONV(INT) INT(add) REAL(alpha) SCR(pad, R(PD_CONV_PAD_DX)) INT(pad_stride)
+#define PD_CONV_TURNED (a->KH * a->KW * (a->O / a->G) * a->G * PADDED(a->C / a->G))
+#define PD_CONV_PAD_DX \
+    MOST(PD_BAND / real_size, \
+         ((a->KH - 1) * a->DH / a->SH + 2) * ((a->W - 1) / a->SW + (a->KW - 1) * a->DW / a->SW + 2) * a->O)
+/*   t: for each of the SH x SW ways in which windows lie over a pixel, by rows, the taps that read it, last first:
+ *   panels [G][ceil(C / G / width)][taps * O / G][width] */
+#define PD_FIELDS_conv_turn(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    ALL(w, R(PD_CONV_WEIGHTS)) OUT(t, R(PD_CONV_TURNED)) INT(C) INT(O) INT(KH) INT(KW) INT(SH) INT(SW) INT(top) INT(left) INT(G)
+/* Kernel and bias gradients, in S slices of whole images: parts [S] of dw [n], n the elements of the panels, and of db.
+ *   dw [S][n]   db [S][O + padding] or NULL   add: 1 adds to both (S must be 1)   pad: pixels of x, then dy by panel */
+#define PD_FIELDS_conv_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    ALL(x, R(a->B * a->H * a->W * a->C)) ALL(dy, R(a->B * a->OH * a->OW * a->O)) OUT(dw, R(a->S * PD_CONV_WEIGHTS)) \
+    OUT(db, R(a->S * a->ldb)) INT(ldb) INT(S) INT(add) PD_CONV(INT) SCR(pad, R(PD_CONV_PAD + PD_BATCH_BLOCK * 32 * PD_PANELS_OF_DY)) \
+    INT(pad_stride)
+/* Slices added up: y (+)= x[0] + ... + x[S - 1], in that order, ld elements apart.   x [S][ld]   y [n]   add: 1 adds to y */
+#define PD_FIELDS_sum_slices(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R((a->S - 1) * a->ld + a->n)) OUT(y, R(a->n)) INT(n) INT(S) INT(ld) INT(add)
+
 // clang-format on
 /* ---- the structs ------------------------------------------------------------------------------------------------ */
 #define PD_ARG_POINTER(f, bytes) const void *f;

@@ -29,6 +29,9 @@ static const struct {
     {"ln_fwd", " gamma beta "},
     {"ln_bwd", " gamma "},
     {"ln_grad", " dgamma dbeta "},
+    {"conv_fwd", " b z "},
+    {"conv_dx", " b z s "},
+    {"conv_dw", " db "},
 };
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
@@ -36,7 +39,7 @@ static const struct {
 } COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},    {"bn_bwd", "O"},
               {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}};
 
-enum { MAX_FIELDS = 24, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
+enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
 
 typedef struct {
     pd_op op;
@@ -80,7 +83,7 @@ static ptrdiff_t count(const call *c) {
 
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
-    const int dense = !strncmp(c->op.family, "gemm", 4);
+    const int dense = !strncmp(c->op.family, "gemm", 4), conv = !strncmp(c->op.family, "conv", 4);
     const struct {
         const char *name;
         ptrdiff_t value;
@@ -105,7 +108,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"yo", 0},
         {"rs", flag ? 1 : c->I},
         {"cs", flag ? c->B : 1},
-        {"ldb", flag ? c->I : c->O},
+        {"ldb", flag && !conv ? c->I : c->O},
         {"transposed", flag},
         {"add", flag},
         {"decay", flag},
@@ -114,6 +117,23 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
+        /* images of 4 x 3 pixels with I channels, windows of 2 x 3 that reach beyond them or lie within */
+        {"H", 4},
+        {"W", 3},
+        {"C", c->I},
+        {"OH", flag ? 3 : 4},
+        {"OW", flag ? 1 : 3},
+        {"KH", 2},
+        {"KW", 3},
+        {"SH", 1},
+        {"SW", 1},
+        {"DH", 1},
+        {"DW", 1},
+        {"top", 0},
+        {"left", !flag},
+        {"G", 1},
+        {"S", conv ? 1 : 2},
+        {"ld", count(c)},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;

@@ -1,6 +1,6 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import activations, gemm, gemm_step, losses, metrics, norms, optimizers, steps, tensor
+from tests.specs import activations, convolution, gemm, gemm_step, losses, metrics, norms, optimizers, steps, tensor
 from tests.specs.spec import Fields, Spec
 
 SPECS: list[Spec] = [
@@ -13,6 +13,7 @@ SPECS: list[Spec] = [
     *norms.SPECS,
     *steps.SPECS,
     *tensor.SPECS,
+    *convolution.SPECS,
 ]
 
 __all__ = ["SPECS", "Fields", "Spec"]
