@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydl._base.args import whole
 from pydl._engine.builder import Builder
 from pydl._engine.epilogue import Epilogue, derivative
 from pydl._engine.tensor import Tensor
@@ -9,6 +12,37 @@ from pydl.layers.convolving import Convolution, train_bias, train_kernel, turned
 
 
 class _Conv(Convolution):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs,
+        )  # fmt: skip
+        self.groups = whole(type(self).__name__, "groups", groups, at_least=1)
+        if self.filters % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: filters={self.filters} must be a multiple of groups={self.groups}"
+            )
+
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
         b.note_reader(t)

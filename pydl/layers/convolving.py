@@ -27,6 +27,7 @@ class Convolution(Windowed):
     """
 
     paddings: tuple[str, ...] = ("valid", "same")
+    groups = 1
 
     def __init__(
         self,
@@ -36,7 +37,6 @@ class Convolution(Windowed):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -56,14 +56,11 @@ class Convolution(Windowed):
         self.padding = one_of(owner, "padding", _lower(padding), self.paddings)
         self.data_format = channels_last(owner, data_format, self.axes)
         self.dilation_rate = each_axis(owner, "dilation_rate", dilation_rate, self.axes)
-        self.groups = whole(owner, "groups", groups, at_least=1)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{owner}: expected strides or dilation_rate of 1, got strides={self.strides} and "
                 f"dilation_rate={self.dilation_rate}"
             )
-        if self.filters % self.groups:
-            raise ValueError(f"{owner}: filters={self.filters} must be a multiple of groups={self.groups}")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -126,7 +123,7 @@ def turned(b: Builder, kernel: Variable, sizes: dict[str, int]) -> Any:
     inputs = Panels((sizes["O"] // sizes["G"], sizes["C"]), kernel.dtype, sizes["G"])
     names = ("C", "O", "KH", "KW", "SH", "SW", "top", "left", "G")
     t = b.buffer((sizes["KH"] * sizes["KW"], *inputs.storage))
-    b.emit("conv_turn", w=kernel.buffer, t=t, **{name: sizes[name] for name in names})
+    b.emit_first("conv_turn", w=kernel.buffer, t=t, **{name: sizes[name] for name in names})
     return t
 
 

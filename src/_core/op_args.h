@@ -6,9 +6,9 @@
  *   OUT(y, bytes)   pointer to write (may be read too); each share writes its own part
  *   SCR(s, bytes)   scratch of so many bytes per thread: s + thread * s_stride; a plan brings it by itself
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
- * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n) doubles, of
- * sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in elements; B rows of the batch, I in,
- * O out. L: rows per sample (0 stands for 1); threads share out whole samples.
+ * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
+ * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in
+ * elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
  */
 #ifndef PD_OP_ARGS_H
 #define PD_OP_ARGS_H
@@ -150,6 +150,11 @@
 #define PD_FIELDS_dropout(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) REAL(rate)
 
+/* The same of whole columns of a sample: element [s][j] of [B / L][O] is drawn for column j of all rows of sample s.
+ *   x y [B][O]   stream seed as for dropout */
+#define PD_FIELDS_dropout_maps(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(stream) INT(seed) REAL(rate)
+
 /* Gaussian noise: y = x + std z or, if `factor`, y = x (1 + std z), z a standard normal number for each element.
  *   x y [B][O]   stream seed as for dropout */
 #define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
@@ -257,6 +262,28 @@
 /* Slices added up: y (+)= x[0] + ... + x[S - 1], in that order, ld elements apart.   x [S][ld]   y [n]   add: 1 adds to y */
 #define PD_FIELDS_sum_slices(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R((a->S - 1) * a->ld + a->n)) OUT(y, R(a->n)) INT(n) INT(S) INT(ld) INT(add)
+/* Pooling of B images: windows of KH x KW taps, sh and sw apart, the first of which begins at row -top, column -left.
+ *   x dx [B][H][W][C]   y dy [B][OH][OW][C]   add: 1 adds to what is written */
+#define PD_WINDOW_SIZES(INT) \
+    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) INT(sh) INT(sw) INT(top) INT(left)
+/*   at [B][OH][OW][C] the tap that was largest: bytes or, if `wide`, as there are more than 256, uint32_t
+ *   forward NULL: not wanted */
+#define PD_FIELDS_pool_max_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) \
+    OUT(at, TAPS(a->B * a->OH * a->OW * a->C, a->wide)) PD_WINDOW_SIZES(INT) INT(wide)
+#define PD_FIELDS_pool_max_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->C)) IN(at, TAPS(a->B * a->OH * a->OW * a->C, a->wide)) \
+    OUT(dx, R(a->B * a->H * a->W * a->C)) PD_WINDOW_SIZES(INT) INT(wide) INT(add)
+/*   sum: 1 divides by nothing, which is upsampling's gradient and, backward, upsampling */
+#define PD_FIELDS_pool_mean_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
+#define PD_FIELDS_pool_mean_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->C)) OUT(dx, R(a->B * a->H * a->W * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
+/* Images set into others, `top` rows and `left` columns from the edge (below 0: so many are cut off), zeros around.
+ *   x [B][H][W][C]   y [B][OH][OW][C]   add: 1 adds, and leaves what is around */
+#define PD_FIELDS_place(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \
+    INT(OW) INT(top) INT(left) INT(add)
 
 // clang-format on
 /* ---- the structs ------------------------------------------------------------------------------------------------ */

@@ -41,6 +41,12 @@ enum {
      * `python -m bench steps threads`. */
     PD_PIECES_FROM = 2000000,
 
+    /* Records that are run on a few samples after the other (`python -m bench vision`): from so many bytes of a sample on, in
+     * at most so many parts, if each weight is used so often by a sample. */
+    PD_DEEP_FROM = 16 * 1024,
+    PD_DEEP_PARTS = 4096,
+    PD_USES_OF_WEIGHTS = 16,
+
     /* Bytes of a plan's buffers from which memory is used again even if that takes a further barrier;
      * `python -m bench memory steps`. */
     PD_REUSE_FROM = 64 << 20

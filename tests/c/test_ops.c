@@ -32,6 +32,7 @@ static const struct {
     {"conv_fwd", " b z "},
     {"conv_dx", " b z s "},
     {"conv_dw", " db "},
+    {"pool_max_fwd", " at "},
 };
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
@@ -39,7 +40,7 @@ static const struct {
 } COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},    {"bn_bwd", "O"},
               {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}};
 
-enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
+enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5, IMAGE_H = 5, IMAGE_W = 4 };
 
 typedef struct {
     pd_op op;
@@ -117,23 +118,26 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
-        /* images of 4 x 3 pixels with I channels, windows of 2 x 3 that reach beyond them or lie within */
-        {"H", 4},
-        {"W", 3},
-        {"C", c->I},
-        {"OH", flag ? 3 : 4},
-        {"OW", flag ? 1 : 3},
-        {"KH", 2},
-        {"KW", 3},
         {"SH", 1},
         {"SW", 1},
         {"DH", 1},
         {"DW", 1},
-        {"top", 0},
-        {"left", !flag},
         {"G", 1},
         {"S", conv ? 1 : 2},
         {"ld", count(c)},
+        {"H", IMAGE_H}, /* windows of 3 x 2 taps, SAME; of a convolution VALID as well */
+        {"W", IMAGE_W},
+        {"C", conv ? c->I : c->O},
+        {"OH", !conv || flag ? 3 : IMAGE_H},
+        {"OW", conv && flag ? 3 : IMAGE_W},
+        {"KH", 3},
+        {"KW", 2},
+        {"sh", 2},
+        {"sw", 1},
+        {"top", !(conv && flag)},
+        {"left", 0},
+        {"wide", flag},
+        {"sum", flag},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;
@@ -142,7 +146,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
 
 static pd_kernel fused(const call *c) {
     const char *family = c->op.family, *name = "act_tanh_fwd";
-    if (!strcmp(family, "gemm_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "gemm_dx") || !strcmp(family, "conv_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
     else if (c->variant == 1) return NULL;
     return pd_kernel_at(op_number(name), c->isa, c->dtype);
@@ -155,6 +159,12 @@ static void fill_codes(void *data, ptrdiff_t n, int dtype) {
         if (dtype == PD_FLOAT64) ((double *)data)[i] = (double)code;
         else ((float *)data)[i] = (float)code;
     }
+}
+
+/* The only tap of a window that all of them have in the image, as bytes or uint32_t. */
+static void fill_taps(void *data, ptrdiff_t bytes, int wide) {
+    const unsigned char one[2][4] = {{2, 2, 2, 2}, {2, 0, 0, 0}};
+    for (ptrdiff_t i = 0; i < bytes; i++) ((unsigned char *)data)[i] = one[wide][i % 4];
 }
 
 /* Bytes behind a pointer field: as the table of ops says, but for class numbers, of which a row has one. */
@@ -194,6 +204,7 @@ static void *arguments(call *c) {
         const ptrdiff_t n = bytes / (ptrdiff_t)dtype_bytes(dtype);
         c->blocks[i] = block_new((size_t)bytes, dtype_bytes(dtype));
         if (!strncmp(c->op.family, "embed", 5) && !strcmp(f.name, "x")) fill_codes(c->blocks[i].data, n, dtype);
+        else if (!strcmp(f.name, "at")) fill_taps(c->blocks[i].data, bytes, c->variant == 1);
         else fill(c->blocks[i].data, n, dtype, (unsigned)i);
         *(void **)(args + f.offset) = c->blocks[i].data;
     }

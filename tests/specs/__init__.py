@@ -1,6 +1,18 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import activations, convolution, gemm, gemm_step, losses, metrics, norms, optimizers, steps, tensor
+from tests.specs import (
+    activations,
+    convolution,
+    gemm,
+    gemm_step,
+    losses,
+    metrics,
+    norms,
+    optimizers,
+    steps,
+    tensor,
+    windows,
+)
 from tests.specs.spec import Fields, Spec
 
 SPECS: list[Spec] = [
@@ -14,6 +26,7 @@ SPECS: list[Spec] = [
     *steps.SPECS,
     *tensor.SPECS,
     *convolution.SPECS,
+    *windows.SPECS,
 ]
 
 __all__ = ["SPECS", "Fields", "Spec"]

@@ -13,6 +13,10 @@ typedef struct {
     ptrdiff_t offset, k, run, runs, jump;
 } terms;
 
+PD_INLINE ptrdiff_t row_of(const conv_product *q, const conv_block *in, window v) {
+    return v.image * in->image + (q->rows.first + v.row * q->rows.stride) * in->ld;
+}
+
 /* A block of the product's inner terms for all windows in [at, at + count) of the block, in y side by side. */
 static void strips(const conv_product *q, const conv_block *in, const pd_caches *caches, window at, ptrdiff_t count,
                    ptrdiff_t last, const terms *k, real *y, int partial) {
@@ -27,18 +31,21 @@ static void strips(const conv_product *q, const conv_block *in, const pd_caches 
             const real *first = q->w + ((g * panels + p0) * depth + k->k) * w;
             const real *b = q->b ? q->b + g * O + p0 * w : NULL;
             real *c = y + g * O + p0 * w;
-            const ptrdiff_t from = g * C + k->offset;
+            const ptrdiff_t from = q->columns.first * q->C + g * C + k->offset;
+            ptrdiff_t next = row_of(q, in, v) + from; /* of the window that comes next */
             for (ptrdiff_t r = 0, m; r < count; r += m) {
                 m = tile_height(count - r);
                 ptrdiff_t rows[TILE_ROWS];
                 for (ptrdiff_t i = 0; i < m; i++) {
-                    rows[i] = v.image * in->image + (q->rows.first + v.row * q->rows.stride) * in->ld +
-                              q->columns.first * q->C + v.column * across + from;
+                    rows[i] = next;
+                    next += across;
                     if (++v.column < q->columns.n) continue;
                     v.column = 0;
-                    if (++v.row < last) continue;
-                    v.row = at.row;
-                    v.image++;
+                    if (++v.row == last) {
+                        v.row = at.row;
+                        v.image++;
+                    }
+                    next = row_of(q, in, v) + from;
                 }
                 tile_args t = {.a = in->x,
                                .at = rows,
