@@ -1,0 +1,32 @@
+"""Nets over images and steps that Keras 3.15.1 saved, on JAX: read, they predict what it predicted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pydl
+
+h5py = pytest.importorskip("h5py")
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FOUND = json.loads((GOLDEN / "keras_images.json").read_text())
+NETS = {"convolutions": ((2, 9, 8, 2), 0.0)}  # the shape of their data, and what is added to it
+
+
+def data(net: str) -> np.ndarray:
+    shape, more = NETS[net]
+    return ((np.arange(np.prod(shape)).reshape(shape) * 7 % 23) / 23 - 0.5 + more).astype(np.float32)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_predictions_are_those_of_keras(net: str, tmp_path: Path) -> None:
+    model = pydl.models.load_model(GOLDEN / f"{net}.keras")
+    np.testing.assert_allclose(model.predict(data(net), verbose=0), FOUND[net], rtol=1e-5, atol=1e-6)
+    for ending in (".keras", ".h5", ".safetensors"):  # and what is written is read again
+        model.save(tmp_path / f"again{ending}")
+        again = pydl.models.load_model(tmp_path / f"again{ending}")
+        np.testing.assert_array_equal(again.predict(data(net), verbose=0), model.predict(data(net), verbose=0))
