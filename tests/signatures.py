@@ -19,6 +19,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "keras.md"
 START, END = "<!-- python -m tests.signatures -->\n", "<!-- end of the table -->\n"
 
 _BY_POSITION = "its only argument has another name: give it by position"
+_OF_A_BASE = "of a base class in Keras, where the layer sets it itself"
 #: By argument, wherever it is missing, or by place and argument.
 REASONS = {
     "autocast": "taken without effect: a model has one dtype",
@@ -41,7 +42,11 @@ REASONS = {
     "renorm_clipping": "no batch renormalization",
     "renorm_momentum": "no batch renormalization",
     "config.set_dtype_policy.policy": "called `dtype`: float32 or float64",
-    "layers.GlobalAveragePooling1D.pool_dimensions": "there is one axis of steps",
+    "pool_dimensions": _OF_A_BASE,
+    "pool_mode": _OF_A_BASE,
+    "rank": _OF_A_BASE,
+    "factor": _OF_A_BASE,
+    "bounding_box_format": "images have labels, no boxes",
     "layers.StringLookup.oov_method": "texts are always hashed",
     "layers.TextVectorization.activity_regularizer": "codes have no gradient",
     "ops.matmul.x1": "called `a`",
