@@ -319,6 +319,32 @@ def penalised() -> tuple[Any, Any]:
     return x, L.Dense(3, "softmax", activity_regularizer="l2")(h)
 
 
+def shared_convolution() -> tuple[Any, Any]:
+    """A kernel used twice, and its output added to what is not positions."""
+    x = pydl.Input((4, 5, 2))
+    again = L.Conv2D(2, 3, padding="same", activation="tanh")
+    return x, L.Dense(2)(L.Add()([L.Flatten()(again(again(x))), L.Dense(40)(L.Flatten()(x))]))
+
+
+CONVOLUTIONS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+    "Conv1D": (lambda: L.Conv1D(3, 3, activation="relu"), (7, 2)),
+    "Conv1D of few steps": (lambda: L.Conv1D(2, 4, 2, "same", activation="gelu"), (3, 3)),
+    "Conv1D causal": (lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2, groups=2), (5, 4)),
+    "Conv2D": (lambda: L.Conv2D(3, (2, 3), activation="tanh"), (5, 4, 2)),
+    "Conv2D same": (lambda: L.Conv2D(5, 3, padding="same", activation="silu"), (4, 3, 3)),
+    "Conv2D with strides": (lambda: L.Conv2D(3, 3, (2, 3), "same", use_bias=False), (5, 6, 2)),
+    "Conv2D with strides beyond its kernel": (lambda: L.Conv2D(2, 2, (3, 4)), (5, 6, 2)),
+    "Conv2D of one pixel": (lambda: L.Conv2D(4, 1, 2, activation="softmax"), (3, 4, 3)),
+    "Conv2D with holes": (lambda: L.Conv2D(2, 2, padding="same", dilation_rate=(2, 3)), (4, 5, 3)),
+    "Conv2D in groups": (lambda: L.Conv2D(6, (3, 2), (1, 2), "same", groups=3, activation="elu"), (3, 5, 6)),
+    "Conv2D larger than the image": (lambda: L.Conv2D(2, 5, padding="same"), (2, 3, 2)),
+    "Conv1DTranspose": (lambda: L.Conv1DTranspose(3, 3, 2, activation="tanh"), (4, 2)),
+    "Conv1DTranspose same": (lambda: L.Conv1DTranspose(2, 2, 3, "same", output_padding=1), (3, 3)),
+    "Conv2DTranspose": (lambda: L.Conv2DTranspose(3, (2, 4), (3, 2), activation="gelu"), (2, 3, 2)),
+    "Conv2DTranspose same": (lambda: L.Conv2DTranspose(2, 3, 2, "same", activation="relu"), (3, 2, 3)),
+    "Conv2DTranspose with holes": (lambda: L.Conv2DTranspose(2, 2, dilation_rate=(2, 1), use_bias=False), (2, 3, 2)),
+}  # fmt: skip
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 FUSED = {
@@ -393,6 +419,35 @@ CASES: dict[str, Callable[[], Case]] = {
     "rescaled": chain(dense(4), lambda: L.Rescaling(0.3, 2.0), dense(2), lambda: L.Rescaling(3.0)),
     "batch normalization": chain(dense(5), L.BatchNormalization, lambda: L.Activation("relu"), dense(2), batch=9),
     "batch normalization of sequences": chain(dense(5, "tanh"), L.BatchNormalization, dense(2), shape=(3, 4)),
+    "batch normalization of images": chain(
+        dense(5),
+        L.BatchNormalization,
+        lambda: L.Activation("gelu"),
+        dense(9),
+        L.BatchNormalization,
+        L.ReLU,
+        L.Flatten,
+        dense(2),
+        shape=(3, 4, 2),
+        batch=4,
+    ),
+    "batch normalization of images, first and last": chain(
+        L.BatchNormalization,
+        dense(3),
+        lambda: L.BatchNormalization(center=False),
+        L.Flatten,
+        dense(20),
+        lambda: L.Reshape((2, 10)),
+        lambda: L.BatchNormalization(scale=False),
+        shape=(3, 4, 2),
+        batch=4,
+    ),
+    "frozen batch normalization of images": chain(
+        dense(3),
+        lambda: L.BatchNormalization(trainable=False),
+        dense(2),
+        shape=(3, 4, 2),
+    ),
     "batch normalization first": chain(L.BatchNormalization, dense(2)),
     "batch normalization last": chain(dense(3), L.BatchNormalization),
     "plain batch normalization": chain(
@@ -477,6 +532,46 @@ CASES: dict[str, Callable[[], Case]] = {
             "EinsumDense of the rest": lambda: L.EinsumDense("...x,xyz->...yz", (2, 3), "softmax"),
         }.items()
     },
+    **{
+        f"layer of {name}": chain(dense(shape[-1], "tanh"), make, dense(2), shape=shape, batch=3)
+        for name, (make, shape) in CONVOLUTIONS.items()
+    },
+    "convolutions in a row": chain(
+        lambda: L.Conv2D(3, 3, padding="same", activation="tanh"),
+        lambda: L.Conv2D(2, 2, 2, activation="sigmoid"),
+        L.Flatten,
+        dense(3, "softmax"),
+        shape=(5, 6, 2),
+        loss="categorical_crossentropy",
+        weighted=True,
+    ),
+    "shared convolution": graph(shared_convolution),
+    "convolution as output": chain(
+        lambda: L.Conv2D(3, 2, activation="softmax"), shape=(3, 4, 2), loss="categorical_crossentropy"
+    ),
+    **{
+        f"pictures by {name}": chain(dense(3, "tanh"), make, L.Flatten, dense(2), shape=(5, 6, 2))
+        for name, make in {
+            "RandomFlip": L.RandomFlip,
+            "RandomFlip of columns": lambda: L.RandomFlip("horizontal", seed=3),
+            "RandomCrop": lambda: L.RandomCrop(3, 4),
+            "RandomCrop of one axis": lambda: L.RandomCrop(5, 3),
+            "RandomTranslation": lambda: L.RandomTranslation(0.4, 0.3, "constant", fill_value=0.7),
+            "RandomRotation": lambda: L.RandomRotation(0.3, seed=4),
+            "RandomZoom": lambda: L.RandomZoom(0.4, 0.2, "nearest"),
+            "RandomZoom that keeps the aspect": lambda: L.RandomZoom((0.1, 0.4), None, "wrap"),
+            "CenterCrop": lambda: L.CenterCrop(2, 3),
+            "Resizing to more": lambda: L.Resizing(8, 7),
+            "Resizing to less": lambda: L.Resizing(2, 4),
+        }.items()
+    },
+    "contrast and brightness of pictures": chain(
+        lambda: L.RandomContrast(0.4, (-2, 2)),
+        lambda: L.RandomBrightness(0.2, (-2, 2), seed=1),
+        L.Flatten,
+        dense(2),
+        shape=(4, 5, 3),
+    ),
     **{
         f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
         for name, make, shape in (

@@ -28,6 +28,7 @@ static ptrdiff_t padded(ptrdiff_t units, int dtype) {
 #define PADDED(units) padded(units, dtype)
 #define PARTS(n, size) (((n) + (size) - 1) / (size))
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
+#define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define ROWS(L) ((L) > 1 ? (L) : 1)
 #define WEIGHTED(per, L) ((per) > 0 ? (per) : ROWS(L))
 

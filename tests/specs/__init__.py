@@ -1,6 +1,21 @@
 """One row per op and way of calling it; what kernel tests, gradient tests and benches run over."""
 
-from tests.specs import activations, gemm, gemm_step, losses, metrics, norms, optimizers, steps, tensor, windows
+from tests.specs import (
+    activations,
+    convolution,
+    depthwise,
+    gemm,
+    gemm_step,
+    images,
+    losses,
+    metrics,
+    norm_samples,
+    norms,
+    optimizers,
+    steps,
+    tensor,
+    windows,
+)
 from tests.specs.spec import Fields, Spec
 
 SPECS: list[Spec] = [
@@ -13,6 +28,10 @@ SPECS: list[Spec] = [
     *norms.SPECS,
     *steps.SPECS,
     *tensor.SPECS,
+    *convolution.SPECS,
+    *depthwise.SPECS,
+    *images.SPECS,
+    *norm_samples.SPECS,
     *windows.SPECS,
 ]
 
