@@ -260,6 +260,16 @@ def embedding_in_a_model() -> tuple[Any, Any]:
     return x, L.Dense(2)(L.Concatenate()([inner(x), x]))
 
 
+def pooled_and_read() -> tuple[Any, Any]:
+    """Gradients that are added to others."""
+    x = pydl.Input((4, 4, 2))
+    h = L.Dense(3, "tanh")(x)
+    pooled = L.Add()([L.MaxPooling2D()(h), L.AveragePooling2D(2)(h), L.MaxPooling2D(3, 2, "same")(h)])
+    again = L.Add()([h, L.UpSampling2D()(pooled), L.Cropping2D(1)(L.ZeroPadding2D(1)(h))])
+    means = [L.GlobalMaxPooling2D()(again), L.GlobalAveragePooling2D()(again), L.Flatten()(L.Cropping2D(1)(again))]
+    return x, L.Dense(2)(L.Concatenate()(means))
+
+
 def of_different_shapes(merge: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
     """Axes of size 1, and one that is missing."""
 
@@ -409,6 +419,35 @@ CASES: dict[str, Callable[[], Case]] = {
     "rescaled": chain(dense(4), lambda: L.Rescaling(0.3, 2.0), dense(2), lambda: L.Rescaling(3.0)),
     "batch normalization": chain(dense(5), L.BatchNormalization, lambda: L.Activation("relu"), dense(2), batch=9),
     "batch normalization of sequences": chain(dense(5, "tanh"), L.BatchNormalization, dense(2), shape=(3, 4)),
+    "batch normalization of images": chain(
+        dense(5),
+        L.BatchNormalization,
+        lambda: L.Activation("gelu"),
+        dense(9),
+        L.BatchNormalization,
+        L.ReLU,
+        L.Flatten,
+        dense(2),
+        shape=(3, 4, 2),
+        batch=4,
+    ),
+    "batch normalization of images, first and last": chain(
+        L.BatchNormalization,
+        dense(3),
+        lambda: L.BatchNormalization(center=False),
+        L.Flatten,
+        dense(20),
+        lambda: L.Reshape((2, 10)),
+        lambda: L.BatchNormalization(scale=False),
+        shape=(3, 4, 2),
+        batch=4,
+    ),
+    "frozen batch normalization of images": chain(
+        dense(3),
+        lambda: L.BatchNormalization(trainable=False),
+        dense(2),
+        shape=(3, 4, 2),
+    ),
     "batch normalization first": chain(L.BatchNormalization, dense(2)),
     "batch normalization last": chain(dense(3), L.BatchNormalization),
     "plain batch normalization": chain(
@@ -511,6 +550,29 @@ CASES: dict[str, Callable[[], Case]] = {
         lambda: L.Conv2D(3, 2, activation="softmax"), shape=(3, 4, 2), loss="categorical_crossentropy"
     ),
     **{
+        f"pictures by {name}": chain(dense(3, "tanh"), make, L.Flatten, dense(2), shape=(5, 6, 2))
+        for name, make in {
+            "RandomFlip": L.RandomFlip,
+            "RandomFlip of columns": lambda: L.RandomFlip("horizontal", seed=3),
+            "RandomCrop": lambda: L.RandomCrop(3, 4),
+            "RandomCrop of one axis": lambda: L.RandomCrop(5, 3),
+            "RandomTranslation": lambda: L.RandomTranslation(0.4, 0.3, "constant", fill_value=0.7),
+            "RandomRotation": lambda: L.RandomRotation(0.3, seed=4),
+            "RandomZoom": lambda: L.RandomZoom(0.4, 0.2, "nearest"),
+            "RandomZoom that keeps the aspect": lambda: L.RandomZoom((0.1, 0.4), None, "wrap"),
+            "CenterCrop": lambda: L.CenterCrop(2, 3),
+            "Resizing to more": lambda: L.Resizing(8, 7),
+            "Resizing to less": lambda: L.Resizing(2, 4),
+        }.items()
+    },
+    "contrast and brightness of pictures": chain(
+        lambda: L.RandomContrast(0.4, (-2, 2)),
+        lambda: L.RandomBrightness(0.2, (-2, 2), seed=1),
+        L.Flatten,
+        dense(2),
+        shape=(4, 5, 3),
+    ),
+    **{
         f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
         for name, make, shape in (
             ("Cropping1D", lambda: L.Cropping1D((1, 2)), (5, 2)),
@@ -524,6 +586,26 @@ CASES: dict[str, Callable[[], Case]] = {
             ("UpSampling3D", lambda: L.UpSampling3D(2, "channels_first"), (2, 2, 2, 2)),
         )
     },
+    **{
+        f"{name} of channels": chain(dense(channels, "tanh"), make, dense(2), shape=shape, batch=batch)
+        for name, make, shape, channels, batch in (
+            ("MaxPooling1D", L.MaxPooling1D, (5, 2), 3, 5),
+            ("MaxPooling1D with overlap", lambda: L.MaxPooling1D(3, 1, "same"), (4, 2), 1, 5),
+            ("MaxPooling2D", L.MaxPooling2D, (4, 5, 2), 3, 3),
+            ("MaxPooling2D with overlap", lambda: L.MaxPooling2D((3, 2), (2, 1), "same"), (5, 4, 2), 9, 2),
+            ("AveragePooling1D", lambda: L.AveragePooling1D(2), (5, 2), 3, 5),
+            ("AveragePooling2D", lambda: L.AveragePooling2D((2, 3)), (4, 6, 2), 5, 3),
+            ("AveragePooling2D with overlap", lambda: L.AveragePooling2D(3, 2, "same"), (4, 5, 2), 3, 3),
+            ("GlobalMaxPooling1D", L.GlobalMaxPooling1D, (300, 1), 2, 3),  # more taps than a byte has numbers
+            ("GlobalMaxPooling2D", lambda: L.GlobalMaxPooling2D(keepdims=True), (3, 2, 2), 3, 4),
+            ("GlobalAveragePooling1D", L.GlobalAveragePooling1D, (4, 3), 5, 3),
+            ("GlobalAveragePooling2D", lambda: L.GlobalAveragePooling2D(keepdims=True), (3, 2, 2), 3, 4),
+            ("ZeroPadding2D", lambda: L.ZeroPadding2D(((1, 0), (2, 1))), (2, 3, 2), 3, 3),
+            ("UpSampling2D", lambda: L.UpSampling2D(2), (2, 3, 2), 9, 2),
+            ("SpatialDropout2D", lambda: L.SpatialDropout2D(0.4, seed=3), (2, 3, 2), 5, 4),
+        )
+    },
+    "a pooled tensor that others read": graph(pooled_and_read),
     "repeated": chain(dense(5), lambda: L.RepeatVector(3), dense(2)),
     "einsum with a softmax last": chain(
         lambda: L.EinsumDense("ab,bc->ac", 3, "softmax", bias_axes="c"), loss="categorical_crossentropy"

@@ -52,6 +52,13 @@ def dotted(layer: Any, a: Array, b: Array) -> Array:
     return np.stack(rows).reshape(len(a), *(rows[0].shape or (1,)))
 
 
+def interpolated(x: Array, axis: int, out: int) -> Array:
+    """Linearly along an axis, between the centres of pixels."""
+    size = x.shape[axis]
+    at = (np.arange(out) + 0.5) * size / out - 0.5
+    return np.apply_along_axis(lambda v: np.interp(at, np.arange(size), v), axis, x)
+
+
 def edges(layer: Any, given: Any) -> list[tuple[int, int]]:
     """What is cut off, or added, at the ends of all axes."""
     pairs = [given] if isinstance(given[0], int) else list(given)
@@ -149,11 +156,27 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return x.reshape(len(x), *layer.target_shape)
         case L.Dropout() | L.GaussianDropout() | L.GaussianNoise() | L.Identity():
             return x
+        case (L.RandomFlip() | L.RandomTranslation() | L.RandomRotation() | L.RandomZoom() | L.RandomContrast()
+              | L.RandomBrightness()):  # fmt: skip
+            return x
+        case L.RandomCrop() | L.CenterCrop():
+            top, left = (n - m for n, m in zip(x.shape[1:3], (layer.height, layer.width), strict=True))
+            return x[:, top // 2 :][:, : layer.height, left // 2 :][:, :, : layer.width]
+        case L.Resizing():
+            return interpolated(interpolated(x, 1, layer.height), 2, layer.width)
         case L.Cropping1D() | L.Cropping2D() | L.Cropping3D():
             ends = zip(x.shape, edges(layer, layer.cropping), strict=True)
             return x[tuple(slice(a, size - b) for size, (a, b) in ends)]
         case L.ZeroPadding1D() | L.ZeroPadding2D() | L.ZeroPadding3D():
             return np.pad(x, edges(layer, layer.padding))
+        case L.MaxPooling1D() | L.MaxPooling2D():
+            return pooled(layer, x, np.nanmax)
+        case L.AveragePooling1D() | L.AveragePooling2D():
+            return pooled(layer, x, np.nanmean)
+        case L.GlobalMaxPooling1D() | L.GlobalMaxPooling2D():
+            return x.max(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
+        case L.GlobalAveragePooling1D() | L.GlobalAveragePooling2D():
+            return x.mean(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
         case L.UpSampling1D():
             return np.kron(x, np.ones((1, layer.size, 1)))
         case L.UpSampling2D() | L.UpSampling3D():
@@ -174,6 +197,20 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
     if hasattr(layer, "calls"):
         return forward(layer, xs, penalties)[0]
     return layer.call(*xs)
+
+
+def pooled(layer: Any, x: Array, reduce: Any) -> Array:
+    """Windows of a layer, of which what lies outside is NaN."""
+    axes = tuple(range(1, x.ndim - 1))
+    for axis, (size, step) in zip(axes, zip(layer.pool_size, layer.strides, strict=True), strict=True):
+        n = x.shape[axis]
+        missing = max((-(-n // step) - 1) * step + size - n, 0) if layer.padding == "same" else 0
+        around = [(0, 0)] * x.ndim
+        around[axis] = (missing // 2, missing - missing // 2)
+        x = np.pad(x, around, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(x, layer.pool_size, axes)
+    kept = windows[(slice(None), *(slice(None, None, s) for s in layer.strides))]
+    return reduce(kept, axis=tuple(range(x.ndim, kept.ndim)))
 
 
 def forward(model: Any, xs: list[Array], penalties: list[float] | None = None) -> list[Array]:

@@ -54,3 +54,28 @@ def take_steps_with_gradients(records: list[Record]) -> None:
         fields = {k: v for k, v in {**product, **step.fields}.items() if k not in ("dw", "add", "g")}
         records[records.index(first)] = Record("gemm_step", fields | {"opt": step.op}, step.when)
         records.remove(step)
+
+
+def fuse_activations(records: list[Record]) -> None:
+    """Let batch normalization by samples apply the activation behind it, and its derivative, to rows still in cache.
+
+    What the activation reads is kept only if another record, such as its derivative, reads it too.
+    """
+    for record in [r for r in records if r.op in ("bn_apply", "bn_slopes")]:
+        at, f = records.index(record), record.fields
+        if record.op == "bn_apply":
+            act, *others = [r for r in records[at + 1 :] if r.touches(f["y"])] or [record]
+            fits = _family(act) == "act_fwd" and act.fields["x"] is f["y"] is not act.fields["y"]
+            fields = {"y": act.fields["y"], "z": f["y"] if others else None} if fits else {}
+        else:
+            *_, act = [record, *(r for r in records[:at] if r.touches(f["dy"]))]
+            fits = _family(act) == "act_bwd" and act.fields["dx"] is f["dy"] is act.fields["dy"]
+            fields = {"s": act.fields["s"]} if fits else {}
+        if not fits or act.when != record.when or (facts.of(act.op)["rowwise"] and act.fields["O"] != f["O"]):
+            continue
+        records[at] = Record(record.op, f | fields | {"act": act.op, "alpha": act.fields["alpha"]}, record.when)
+        records.remove(act)
+
+
+def _family(record: Record) -> str:
+    return "" if record.function is not None else str(facts.of(record.op)["family"])

@@ -97,6 +97,7 @@ class Program:
             emit_update(b, optimizer, transforms)
         if not _core.debug():  # which looks at gradients, and at the rows in the buffer
             passes.take_steps_with_gradients(b.records)
+            passes.fuse_activations(b.records)
             passes.read_rows_in_place(b.records, b.dtype)
         self.plan = b.finish()
         self.random = b.streams > 0

@@ -16,6 +16,7 @@ from pydl.layers.operation import Operation
 if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.activating import ELU, LeakyReLU, PReLU, ReLU, Softmax
     from pydl.layers.adapting import Normalization
+    from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
     from pydl.layers.convolution import Conv1D, Conv2D
     from pydl.layers.convolution import Conv1D as Convolution1D
@@ -59,7 +60,24 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
     from pydl.layers.passing import ActivityRegularization, Identity
-    from pydl.layers.pooling import GlobalAveragePooling1D
+    from pydl.layers.pooling import (
+        AveragePooling1D,
+        AveragePooling2D,
+        AvgPool1D,
+        AvgPool2D,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAvgPool1D,
+        GlobalAvgPool2D,
+        GlobalMaxPool1D,
+        GlobalMaxPool2D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        MaxPool1D,
+        MaxPool2D,
+        MaxPooling1D,
+        MaxPooling2D,
+    )  # fmt: skip
     from pydl.layers.positions import (
         Cropping1D,
         Cropping2D,
@@ -72,9 +90,13 @@ if TYPE_CHECKING:  # by __getattr__
         ZeroPadding3D,
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
+    from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
     from pydl.layers.text_vectorization import TextVectorization
+    from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
+    "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom", "Resizing",
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
     "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
     "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
@@ -86,6 +108,9 @@ __all__ = [
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
     "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
     "multiply", "serialize", "subtract",
+    "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
+    "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
+    "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
 ]  # fmt: skip
 
 _later = Later(
@@ -93,6 +118,7 @@ _later = Later(
     {
         "activating": "ELU LeakyReLU PReLU ReLU Softmax",
         "adapting": "Normalization",
+        "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
@@ -113,13 +139,19 @@ _later = Later(
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
         "passing": "ActivityRegularization Identity",
-        "pooling": "GlobalAveragePooling1D",
+        "pooling": (
+            "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D "
+            "GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D "
+            "MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D"
+        ),
         "positions": (
             "Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
             "ZeroPadding3D"
         ),
         "reshaping": "Permute RepeatVector",
+        "resizing": "CenterCrop RandomCrop Resizing",
         "text_vectorization": "TextVectorization",
+        "warping": "RandomRotation RandomTranslation RandomZoom",
     },
     {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
 )

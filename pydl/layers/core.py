@@ -152,6 +152,9 @@ class Dropout(Noise):
         if shape == t.shape:
             b.emit("dropout", x=x, y=y, B=t.batch, O=t.columns, rate=self.rate, **draw)
             return
+        if shape == (t.batch, *[1] * (len(shape) - 2), t.shape[-1]):  # whole features
+            b.emit("dropout_maps", x=x, y=y, O=t.shape[-1], rate=self.rate, **t.by_last(), **draw)
+            return
         one, kept = b.zeros(shape), b.buffer(shape)
         array_of(one)[...] = 1
         b.emit("dropout", x=one, y=kept, B=shape[0], O=math.prod(shape[1:]), rate=self.rate, **draw)

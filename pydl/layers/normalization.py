@@ -159,27 +159,44 @@ class BatchNormalization(_Normalization):
         else:
             statistics = {name: b.buffer((n,)) for name in ("bmean", "bmean_low", "brstd")}
             b.notes[id(y.value)] = statistics
-            b.emit("bn_fwd", n=n, B=t.rows_of_last, momentum=self.momentum, mask=_mask(t),
-                   **statistics, **common)  # fmt: skip
+            common |= {"mask": _mask(t), "momentum": self.momentum, **statistics}
+            if _by_samples(t):
+                parts = b.buffer((t.batch, 2 * n + 1), "float64")
+                b.emit("bn_parts", x=t.buffer, mask=_mask(t), parts=parts, O=n, **t.by_last())
+                b.emit("bn_apply", parts=parts, O=n, **t.by_last(), **common)
+            else:
+                b.emit("bn_fwd", n=n, B=t.rows_of_last, **common)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
         of_batch = id(y.value) in b.notes
-        common = {
-            "x": t.buffer, "dy": dy, "gamma": self.gamma and self.gamma.buffer, "n": t.shape[-1], "B": t.rows_of_last,
-            **({"mask": _mask(t)} | b.notes[id(y.value)] if of_batch else self._moving(b)),
-        }  # fmt: skip
-        if of_batch:
-            b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
-        else:  # y is linear in x: the forward kernel, without the constants
+        statistics = b.notes[id(y.value)] if of_batch else self._moving(b)
+        gamma, mask = self.gamma and self.gamma.buffer, _mask(t) if of_batch else None
+        if _by_samples(t):
+            common = {"x": t.buffer, "dy": dy, "O": t.shape[-1], **t.by_last(), **statistics}
+            common["parts"] = parts = b.buffer((t.batch, 2 * t.shape[-1]), "float64")
+            if of_batch:
+                b.emit("bn_slopes", **common)
+                b.add_input_gradient(t, lambda dx, _: b.emit("bn_dx", dx=dx, gamma=gamma, mask=mask, **common))
+            elif self.trainable_weights:
+                b.emit("bn_slopes", **common)
+            self._train(b, lambda add, **grads: _sum_slopes(b, parts, add, **grads))
+        else:
+            common = {
+                "x": t.buffer, "dy": dy, "gamma": gamma, "mask": mask, "n": t.shape[-1], "B": t.rows_of_last,
+                **statistics,
+            }  # fmt: skip
+            if of_batch:
+                b.add_input_gradient(t, lambda dx, _: b.emit("bn_bwd", dx=dx, **common))
+            self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
+        if not of_batch:  # y is linear in x: the forward kernel, without the constants
             zero = b.zeros((t.shape[-1],))
             fields = {**self._fields(), "beta": None, "mean": zero, "var": self.moving_variance.buffer}
             b.add_input_gradient(
                 t,
                 lambda dx, _: b.emit("bn_infer", x=dy, y=dx, O=t.shape[-1], eps=self.epsilon, **t.by_last(), **fields),
             )
-        self._train(b, lambda add, **grads: b.emit("bn_bwd", add=add, **grads, **common))
 
     def _moving(self, b: Builder) -> dict[str, Any]:
         """The running mean and 1 / sqrt(variance + epsilon), for the gradients of gamma and beta if they are wanted."""
@@ -190,6 +207,20 @@ class BatchNormalization(_Normalization):
             array_of(one)[...] = 1
             b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
         return {"bmean": self.moving_mean.buffer, "bmean_low": zero, "brstd": rstd}
+
+
+def _by_samples(t: Tensor) -> bool:
+    """Whether threads share out the samples, of which each has several rows, and not the columns."""
+    return t.rows_of_last > t.batch
+
+
+def _sum_slopes(b: Builder, parts: Any, add: int, **grads: Any) -> None:
+    """dbeta and dgamma from the sums of each sample."""
+    samples, columns = parts.shape
+    n = columns // 2
+    for name, at in (("dbeta", 0), ("dgamma", n)):
+        if name in grads:
+            b.emit("sum_wide", parts=parts, y=grads[name], n=n, S=samples, ld=columns, xo=at, add=add)
 
 
 def _mask(t: Tensor) -> Any:

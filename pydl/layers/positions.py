@@ -1,13 +1,19 @@
-"""Layers over positions, of sequences, pictures and volumes: Cropping, ZeroPadding, UpSampling. In NumPy."""
+"""Layers over positions, of sequences, pictures and volumes: Cropping, ZeroPadding, UpSampling.
+
+Those of volumes, and of channels in front of the positions, are NumPy.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl._base.args import one_of, whole
+from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
+from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
 Array = np.ndarray
@@ -78,10 +84,71 @@ def _shown(edges: Edges) -> Any:
     return edges[0] if len(edges) == 1 else edges
 
 
+class _Kernels(_Positions):
+    """A layer over one or two axes of positions, steps being columns of one row: by kernels if channels are last."""
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        t = x[0]
+        if self.data_format == "channels_first":
+            return super().emit_forward(b, t)
+        b.note_reader(t)
+        shape = self.compute_output_shape(t.shape)  # refuses sizes, where data decide them, that do not fit
+        y = b.tensor(tuple(int(d or 0) for d in shape), t)
+        self._emit(b, t, y)
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        t = x[0]
+        if self.data_format == "channels_first":
+            super().emit_backward(b, t, y=y)
+            return
+        dy = b.gradient(y)
+        b.add_input_gradient(t, lambda dx, add: self._emit_slope(b, t, y, dy, dx, add), adds=True)
+
+    def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
+        """The record of the forward pass."""
+        raise NotImplementedError
+
+    def _emit_slope(self, b: Builder, x: Tensor, y: Tensor, dy: Any, dx: Any, add: int) -> None:
+        """That of the backward pass."""
+        raise NotImplementedError
+
+
+def _two(each: Sequence[int], otherwise: int) -> tuple[int, int]:
+    """What is given for each axis as that of rows and of columns; steps are columns, and then rows have `otherwise`."""
+    return (otherwise, each[0]) if len(each) == 1 else (each[0], each[1])
+
+
+class _Placed(_Kernels):
+    """A layer that cuts its input or sets it into zeros."""
+
+    def _corner(self) -> tuple[int, int]:
+        """The row and the column of the output at which the input begins; below 0 if it is cut."""
+        raise NotImplementedError
+
+    def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
+        top, left = self._corner()
+        b.emit("place", x=x.buffer, y=y.buffer, top=top, left=left, **_sizes(x, y))
+
+    def _emit_slope(self, b: Builder, x: Tensor, y: Tensor, dy: Any, dx: Any, add: int) -> None:
+        top, left = self._corner()
+        b.emit("place", x=dy, y=dx, top=-top, left=-left, add=add, **_sizes(y, x))
+
+
+def _sizes(x: Tensor, y: Tensor) -> dict[str, int]:
+    """Sizes of a record that reads the one and writes the other."""
+    (H, W), (OH, OW) = _two(x.shape[1:-1], 1), _two(y.shape[1:-1], 1)
+    return {"B": x.batch, "H": H, "W": W, "C": x.shape[-1], "OH": OH, "OW": OW}
+
+
 class _Cropping(_Positions):
     def _crop(self, cropping: Any) -> None:
         self._cut = self._edges("cropping", cropping)
         self.cropping = _shown(self._cut)
+
+    def _corner(self) -> tuple[int, int]:
+        top, left = _two([front for front, _ in self._cut], 0)
+        return -top, -left
 
     def _size(self, size: int, axis: int) -> int:
         return size - sum(self._cut[axis])
@@ -94,7 +161,7 @@ class _Cropping(_Positions):
         return np.pad(dy, self._full(self._cut))
 
 
-class Cropping1D(_Cropping):
+class Cropping1D(_Cropping, _Placed):
     """Cuts steps off: `(batch, steps, features)`.
 
     Parameters
@@ -112,7 +179,7 @@ class Cropping1D(_Cropping):
         self._crop(cropping)
 
 
-class Cropping2D(_Cropping):
+class Cropping2D(_Cropping, _Placed):
     """Cuts rows and columns of pixels off: `(batch, rows, columns, channels)`.
 
     Parameters
@@ -157,6 +224,9 @@ class _ZeroPadding(_Positions):
         self._added = self._edges("padding", padding)
         self.padding = _shown(self._added)
 
+    def _corner(self) -> tuple[int, int]:
+        return _two([front for front, _ in self._added], 0)
+
     def _size(self, size: int, axis: int) -> int:
         return size + sum(self._added[axis])
 
@@ -168,7 +238,7 @@ class _ZeroPadding(_Positions):
         return _inner(dy, self._full(self._added))
 
 
-class ZeroPadding1D(_ZeroPadding):
+class ZeroPadding1D(_ZeroPadding, _Placed):
     """Adds steps of zeros: `(batch, steps, features)`.
 
     Parameters
@@ -188,7 +258,7 @@ class ZeroPadding1D(_ZeroPadding):
         self._pad(padding)
 
 
-class ZeroPadding2D(_ZeroPadding):
+class ZeroPadding2D(_ZeroPadding, _Placed):
     """Adds rows and columns of zeros: `(batch, rows, columns, channels)`.
 
     Parameters
@@ -254,7 +324,23 @@ class _UpSampling(_Positions):
         return dy
 
 
-class UpSampling1D(_UpSampling):
+class _Repeated(_Kernels):
+    """Upsampling: a window of equal values for each position, the gradient of a sum over windows."""
+
+    _times: tuple[int, ...]
+
+    def _windows(self, x: Tensor, y: Tensor) -> dict[str, int]:
+        high, wide = _two(self._times, 1)
+        return {**_sizes(y, x), "KH": high, "KW": wide, "sh": high, "sw": wide, "sum": 1}
+
+    def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
+        b.emit("pool_mean_bwd", dy=x.buffer, dx=y.buffer, **self._windows(x, y))
+
+    def _emit_slope(self, b: Builder, x: Tensor, y: Tensor, dy: Any, dx: Any, add: int) -> None:
+        b.emit("pool_mean_fwd", x=dy, y=dx, add=add, **self._windows(x, y))
+
+
+class UpSampling1D(_UpSampling, _Repeated):
     """Repeats each step: `(batch, steps, features)` becomes `(batch, size * steps, features)`.
 
     Parameters
@@ -271,7 +357,7 @@ class UpSampling1D(_UpSampling):
         self._repeat(size)
 
 
-class UpSampling2D(_UpSampling):
+class UpSampling2D(_UpSampling, _Repeated):
     """Repeats each row and each column of pixels: `(batch, rows, columns, channels)`.
 
     Parameters

@@ -26,8 +26,8 @@ def channels_last(owner: str, value: Any, axes: int) -> str:
     if given == "channels_first":
         order = (0, *range(2, axes + 2), 1)
         raise ValueError(
-            f'{owner}: data_format="channels_first" is not supported: transpose the data, x.transpose{order}, and '
-            "leave data_format out (or use Permute as the first layer)"
+            f'{owner}: data_format="channels_first" is not supported, only "channels_last": transpose the data, '
+            f"x.transpose{order}, and leave data_format out (or use Permute as the first layer)"
         )
     return given
 

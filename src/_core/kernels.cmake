@@ -16,7 +16,9 @@ set(PYDL_KERNEL_FILES
     embedding masking mean_steps dropout gaussian prelu norm_batch norm_layer norm_rms
     gather put affine binary larger copy colsum
     conv_input conv_walk conv_fwd conv_dx conv_turn conv_dw sum_slices
-    pool_max pool_mean place dropout_maps)
+    pool_max pool_mean place dropout_maps
+    image_copy image_affine image_tone image_resize
+    norm_samples sum_wide depthwise depthwise_dw repeat)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")
 

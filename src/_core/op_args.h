@@ -160,6 +160,26 @@
 #define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) INT(factor) REAL(std)
 
+/* Augmentation of images. stream seed as for dropout.
+ * By whole pixels.  x [B][H][W][C]   y [B][OH][OW][C]   top left tops lefts back flip: see image_copy.c */
+#define PD_FIELDS_image_copy(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \
+    INT(OW) INT(top) INT(left) INT(tops) INT(lefts) INT(back) INT(flip) INT(stream) INT(seed) REAL(fill)
+/* Shifts, turns, zooms, and their gradients.  x y, or dy dx [B][H][W][C]   the rest: see image_affine.c */
+#define PD_FIELDS_image_affine(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->H * a->W * a->C)) INT(B) INT(H) INT(W) INT(C) INT(kind) \
+    INT(mode) INT(nearest) INT(same) INT(stream) INT(seed) REAL(lo) REAL(hi) REAL(lo2) REAL(hi2) REAL(fill)
+/* Contrast, brightness.  x y [B][O], O = pixels * C   lo hi: of what is drawn   low high: of y   means: of channels */
+#define PD_FIELDS_image_tone(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(C) INT(stream) INT(seed) REAL(lo) REAL(hi) \
+    REAL(low) REAL(high) SCR(means, R(16 * a->C)) INT(means_stride)
+/* Another size.  x [B][H][W][C]   y [B][OH][OW][C]   rows [OH][1 + KH] columns [OW][1 + KW]: where each of y begins in
+ * x, then its weights   line: a line of x */
+#define PD_FIELDS_image_resize(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) ALL(rows, R(a->OH * (1 + a->KH))) \
+    ALL(columns, R(a->OW * (1 + a->KW))) INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) \
+    SCR(line, R(a->W * a->C)) INT(line_stride)
+
 /* Batch normalization over rows, per column (n = O columns split).
  *   x y [B][O]   gamma beta [O] or NULL   mean var [O] moving statistics   bmean bmean_low brstd [O] of this batch, its
  *   mean is bmean + bmean_low   mask [B] 1 or 0, or NULL: all rows count */
@@ -284,6 +304,54 @@
 #define PD_FIELDS_place(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \
     INT(OW) INT(top) INT(left) INT(add)
+/* Batch normalization of samples with several rows, by samples: x y dy dx mask gamma beta mean var bmean bmean_low brstd as for
+ * bn_fwd.   parts: in double, of each sample the mean [O] and M2 [O], and how many of its rows count */
+#define PD_FIELDS_bn_parts(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(mask, R(a->B)) OUT(parts, D(a->B / ROWS(a->L) * (2 * a->O + 1))) INT(B) INT(O) INT(L)
+/*   act: act_fwd kernel or NULL   z [B][O] what it gets, kept, or NULL */
+#define PD_FIELDS_bn_apply(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) OUT(z, R(a->B * a->O)) ALL(parts, D(a->B / ROWS(a->L) * (2 * a->O + 1))) \
+    ALL(mask, R(a->B)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) OUT(mean, R(a->O)) OUT(var, R(a->O)) OUT(bmean, R(a->O)) \
+    OUT(bmean_low, R(a->O)) OUT(brstd, R(a->O)) FN(act) INT(B) INT(O) INT(L) REAL(momentum) REAL(eps) REAL(alpha) \
+    SCR(own, R(4 * a->O)) INT(own_stride)
+/*   parts: in double, of each sample sum dy [O] and sum dy x^ [O]
+ *   act: act_bwd kernel or NULL, with s [B][O] that it reads: dy *= act'(s) first */
+#define PD_FIELDS_bn_slopes(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(dy, R(a->B * a->O)) IN(s, R(a->B * a->O)) ALL(bmean, R(a->O)) ALL(bmean_low, R(a->O)) \
+    ALL(brstd, R(a->O)) OUT(parts, D(a->B / ROWS(a->L) * 2 * a->O)) FN(act) INT(B) INT(O) INT(L) REAL(alpha)
+#define PD_FIELDS_bn_dx(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) IN(dy, R(a->B * a->O)) OUT(dx, R(a->B * a->O)) ALL(parts, D(a->B / ROWS(a->L) * 2 * a->O)) \
+    ALL(mask, R(a->B)) ALL(gamma, R(a->O)) ALL(bmean, R(a->O)) ALL(bmean_low, R(a->O)) ALL(brstd, R(a->O)) INT(B) INT(O) \
+    INT(L) SCR(own, R(5 * a->O)) INT(own_stride)
+/* Sums in double added up: y[i] (+)= parts[0][xo + i] + parts[1][xo + i] + ..., in that order.
+ *   parts [S][ld] in double   y [n]   add: 1 adds to y */
+#define PD_FIELDS_sum_wide(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(parts, D(a->S * a->ld)) OUT(y, R(a->n)) INT(n) INT(S) INT(ld) INT(xo) INT(add)
+
+/* Depthwise convolution, each of O channels by itself.  x [B][H][W][O], y [B][OH][OW][O]; window (i, j) reads KH x KW pixels
+ * of x, DH and DW apart, from pixel (i * SH - top, j * SW - left) on, none where there is no pixel.   w [KH * KW][O] */
+#define PD_DEPTHWISE(INT) \
+    INT(B) INT(H) INT(W) INT(O) INT(OH) INT(OW) INT(KH) INT(KW) INT(SH) INT(SW) INT(DH) INT(DW) INT(top) INT(left)
+/* Forward: y = act(x * w + b).   b [O] or NULL   z as y: x * w + b kept for the backward pass, or NULL   act: act_fwd kernel or NULL */
+#define PD_FIELDS_depthwise_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->O)) ALL(w, R(a->KH * a->KW * a->O)) ALL(b, R(a->O)) \
+    OUT(y, R(a->B * a->OH * a->OW * a->O)) OUT(z, R(a->B * a->OH * a->OW * a->O)) FN(act) PD_DEPTHWISE(INT) REAL(alpha)
+/* Input gradient: dx = act'(s) * (sum over the windows that read a pixel).   s as x, or NULL: what an act_bwd reads
+ *   act: act_bwd kernel or NULL */
+#define PD_FIELDS_depthwise_dx(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->O)) ALL(w, R(a->KH * a->KW * a->O)) OUT(dx, R(a->B * a->H * a->W * a->O)) \
+    IN(s, R(a->B * a->H * a->W * a->O)) FN(act) PD_DEPTHWISE(INT) REAL(alpha)
+/* Gradients of kernel and bias, in S slices of whole images.   parts [S]: in double, of each dw [KH * KW][O], then db [O] */
+#define PD_FIELDS_depthwise_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    ALL(x, R(a->B * a->H * a->W * a->O)) ALL(dy, R(a->B * a->OH * a->OW * a->O)) \
+    OUT(parts, D(a->S * (a->KH * a->KW + 1) * a->O)) INT(S) PD_DEPTHWISE(INT)
+
+/* Each element M times over: y[b][i * M + m] = x[b][i].   x [B][O]   y [B][O * M] */
+#define PD_FIELDS_repeat(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O * a->M)) INT(B) INT(O) INT(L) INT(M)
+/* and what is sent back: dx[b][i] (+)= dy[b][i * M] + ... + dy[b][i * M + M - 1]   add: 1 adds to dx */
+#define PD_FIELDS_sum_repeats(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->O * a->M)) OUT(dx, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(M) INT(add)
 
 // clang-format on
 /* ---- the structs ------------------------------------------------------------------------------------------------ */

@@ -33,12 +33,18 @@ static const struct {
     {"conv_dx", " b z s "},
     {"conv_dw", " db "},
     {"pool_max_fwd", " at "},
+    {"bn_parts", " mask "},
+    {"bn_apply", " z mask gamma beta "},
+    {"bn_slopes", " s "},
+    {"bn_dx", " mask gamma "},
+    {"depthwise_fwd", " b z "},
+    {"depthwise_dx", " s "},
 };
 /* What n counts in a family; B * O where it is not named. */
 static const struct {
     const char *family, *n;
-} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},    {"bn_bwd", "O"},
-              {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}};
+} COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},     {"bn_bwd", "O"},
+              {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}, {"sum_wide", "O"}};
 
 enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5, IMAGE_H = 5, IMAGE_W = 4 };
 
@@ -84,7 +90,49 @@ static ptrdiff_t count(const call *c) {
 
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
-    const int dense = !strncmp(c->op.family, "gemm", 4), conv = !strncmp(c->op.family, "conv", 4);
+    const int dense = !strncmp(c->op.family, "gemm", 4);
+    const struct {
+        const char *prefix, *name;
+        ptrdiff_t value;
+    } of_families[] = {
+        /* pictures of O columns, whose rows and columns are moved about */
+        {"image", "H", 3},
+        {"image", "W", c->O},
+        {"image", "C", !strcmp(c->op.family, "image_tone") ? 1 : 1 + 2 * flag},
+        {"image", "OH", 4},
+        {"image", "OW", c->O + 1},
+        {"image", "KH", 2},
+        {"image", "KW", c->O > 1 ? 2 : 1},
+        {"image", "top", -1},
+        {"image", "left", 1},
+        {"image", "tops", 2 * flag},
+        {"image", "lefts", 3},
+        {"image", "back", flag},
+        {"image", "flip", 3 * flag},
+        {"image", "kind", c->B % 3},
+        {"image", "mode", c->O % 4},
+        {"image", "nearest", flag},
+        {"image", "same", flag},
+        /* windows of 3 x 2 taps that reach beyond images, or lie within; with strides, holes */
+        {"conv", "C", c->I},
+        {"conv", "OH", flag ? IMAGE_H - 2 : IMAGE_H},
+        {"conv", "OW", flag ? IMAGE_W - 1 : IMAGE_W},
+        {"conv", "SH", 1},
+        {"conv", "SW", 1},
+        {"conv", "DW", 1},
+        {"conv", "top", !flag},
+        {"conv", "left", 0},
+        {"conv", "S", 1},
+        {"conv", "ldb", c->O},
+        {"depthwise", "OH", flag ? 2 : IMAGE_H},
+        {"depthwise", "OW", flag ? 3 : 2},
+        {"depthwise", "left", flag},
+        {"sum_slices", "ld", count(c)},
+    };
+    for (size_t i = 0; i < sizeof of_families / sizeof *of_families; i++)
+        if (!strncmp(of_families[i].prefix, c->op.family, strlen(of_families[i].prefix)) &&
+            strcmp(of_families[i].name, name) == 0)
+            return of_families[i].value;
     const struct {
         const char *name;
         ptrdiff_t value;
@@ -109,7 +157,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"yo", 0},
         {"rs", flag ? 1 : c->I},
         {"cs", flag ? c->B : 1},
-        {"ldb", flag && !conv ? c->I : c->O},
+        {"ldb", flag ? c->I : c->O},
         {"transposed", flag},
         {"add", flag},
         {"decay", flag},
@@ -118,23 +166,24 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
-        {"SH", 1},
-        {"SW", 1},
-        {"DH", 1},
-        {"DW", 1},
+        {"S", 3}, /* slices */
+        {"ld", c->O + 2},
+        {"M", 2 + flag},
         {"G", 1},
-        {"S", conv ? 1 : 2},
-        {"ld", count(c)},
-        {"H", IMAGE_H}, /* windows of 3 x 2 taps, SAME; of a convolution VALID as well */
+        {"H", IMAGE_H},
         {"W", IMAGE_W},
-        {"C", conv ? c->I : c->O},
-        {"OH", !conv || flag ? 3 : IMAGE_H},
-        {"OW", conv && flag ? 3 : IMAGE_W},
+        {"C", c->O},
+        {"OH", 3},
+        {"OW", IMAGE_W},
         {"KH", 3},
         {"KW", 2},
+        {"SH", 1 + flag},
+        {"SW", 2 - flag},
+        {"DH", 1},
+        {"DW", 2},
         {"sh", 2},
         {"sw", 1},
-        {"top", !(conv && flag)},
+        {"top", 1},
         {"left", 0},
         {"wide", flag},
         {"sum", flag},
@@ -147,6 +196,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
 static pd_kernel fused(const call *c) {
     const char *family = c->op.family, *name = "act_tanh_fwd";
     if (!strcmp(family, "gemm_dx") || !strcmp(family, "conv_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "bn_slopes") || !strcmp(family, "depthwise_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
     else if (c->variant == 1) return NULL;
     return pd_kernel_at(op_number(name), c->isa, c->dtype);

@@ -91,6 +91,36 @@ def test_batch_normalization(isa: str) -> None:
 
 
 @isas
+@pytest.mark.parametrize("masked", [False, True])
+def test_batch_normalization_by_samples(isa: str, masked: bool) -> None:
+    S, L, O = 4, 3, 11
+    c = norm_case(S * L, O)
+    kept = {name: np.zeros(O) for name in ("bmean", "bmean_low", "brstd")}
+    sizes = {"dtype": "float64", "isa": isa, "B": S * L, "L": L, "O": O}
+    mask = (np.arange(S * L) % 5 > 0).astype(float) if masked else None
+    parts, of_dy, own = np.zeros((S, 2 * O + 1)), np.zeros((S, 2 * O)), np.zeros(5 * O)
+    dx, dgamma, dbeta = np.zeros((S * L, O)), np.zeros(O), np.zeros(O)
+
+    def total() -> float:
+        _core.call("bn_parts", x=c["x"], mask=mask, parts=parts, **sizes)
+        _core.call(
+            "bn_apply", x=c["x"], y=c["y"], parts=parts, mask=mask, gamma=c["gamma"], beta=c["beta"], mean=np.zeros(O),
+            var=np.ones(O), momentum=0.9, eps=EPS, own=own, act="act_tanh_fwd", alpha=0.0, **sizes, **kept,
+        )  # fmt: skip
+        return (c["r"] * c["y"]).sum()
+
+    total()
+    dy = c["r"].copy()
+    _core.call("bn_slopes", x=c["x"], dy=dy, s=c["y"], act="act_tanh_bwd", alpha=0.0, parts=of_dy, **sizes, **kept)
+    _core.call("bn_dx", x=c["x"], dy=dy, dx=dx, gamma=c["gamma"], parts=of_dy, mask=mask, own=own, **sizes, **kept)
+    for at, y in ((0, dbeta), (O, dgamma)):
+        _core.call("sum_wide", dtype="float64", isa=isa, parts=of_dy, y=y, n=O, S=S, ld=2 * O, xo=at)
+    assert_slopes(dx, total, c["x"])
+    assert_slopes(dgamma, total, c["gamma"])
+    assert_slopes(dbeta, total, c["beta"])
+
+
+@isas
 def test_layer_normalization(isa: str) -> None:
     B, O = 6, 11
     c = norm_case(B, O)

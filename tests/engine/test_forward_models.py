@@ -7,6 +7,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
+from pydl.layers.images import RandomImageLayer
 from tests.model_cases import CASES, Case, Noisy
 from tests.numpy_forward import forward
 
@@ -23,7 +24,10 @@ def trains_as_it_predicts(model: object) -> bool:
     """Whether no layer, however deep, behaves differently in training."""
     layers = getattr(model, "layers", ())
     return all(
-        not isinstance(layer, L.Dropout | L.GaussianNoise | L.GaussianDropout | L.BatchNormalization | Noisy)
+        not isinstance(
+            layer,
+            L.Dropout | L.GaussianNoise | L.GaussianDropout | L.BatchNormalization | Noisy | RandomImageLayer,
+        )
         and trains_as_it_predicts(layer)
         for layer in layers
     )

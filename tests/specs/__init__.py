@@ -3,10 +3,13 @@
 from tests.specs import (
     activations,
     convolution,
+    depthwise,
     gemm,
     gemm_step,
+    images,
     losses,
     metrics,
+    norm_samples,
     norms,
     optimizers,
     steps,
@@ -26,6 +29,9 @@ SPECS: list[Spec] = [
     *steps.SPECS,
     *tensor.SPECS,
     *convolution.SPECS,
+    *depthwise.SPECS,
+    *images.SPECS,
+    *norm_samples.SPECS,
     *windows.SPECS,
 ]
 

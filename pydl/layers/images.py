@@ -1,0 +1,153 @@
+"""What layers over pictures have in common: shapes, single pictures, numbers drawn for each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pydl._base import check
+from pydl._base.args import optional_whole, real
+from pydl._engine.builder import Builder
+from pydl._engine.graph import Shape, is_symbolic
+from pydl._engine.tensor import Tensor
+from pydl.layers.base import Layer
+from pydl.layers.spatial import channels_last
+
+Range = tuple[float, float]
+
+
+class ImageLayer(Layer):
+    """A layer over pictures, `(batch, height, width, channels)`; called on an array, also over one, without the batch.
+
+    Attributes
+    ----------
+    height, width : int or None
+        Of what comes out; None: as what comes in.
+    """
+
+    height: int | None = None
+    width: int | None = None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 4 or input_shape[-1] is None:
+            raise ValueError(
+                f"{self._owner}: expected input (batch, height, width, channels) with a known number of channels, got "
+                f"{tuple(input_shape)}"
+            )
+        batch, height, width, channels = input_shape
+        return (batch, self.height or height, self.width or width, channels)
+
+    @property
+    def _owner(self) -> str:
+        """The layer, in errors."""
+        return f'{type(self).__name__} "{self.name}"'
+
+    def _applied(self, inputs: Any, training: Any) -> Any:
+        x = check.numeric(f'layer "{self.name}"', "inputs", inputs)
+        if x.ndim not in (3, 4):
+            raise ValueError(
+                f"{self._owner}: expected a picture (height, width, channels) or a batch of them, got shape {x.shape}"
+            )
+        y = super()._applied(x if x.ndim == 4 else x[None], training)
+        return y if x.ndim == 4 else y[0]
+
+
+class Box(NamedTuple):
+    """A part of a picture, or, where it reaches beyond, what a picture is put into."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def emit_copy(b: Builder, shape: tuple[int, ...], x: Any, y: Any, box: Box, **fields: Any) -> None:
+    """y = the box of x, of this shape; `fill` beyond it."""
+    b.emit(
+        "image_copy", x=x, y=y, top=box.top, left=box.left, OH=box.height, OW=box.width, **image_sizes(shape), **fields
+    )  # fmt: skip
+
+
+def image_sizes(shape: tuple[int, ...]) -> dict[str, int]:
+    """The sizes of a batch of pictures, as records name them."""
+    return dict(zip("BHWC", shape, strict=True))
+
+
+class RandomImageLayer(ImageLayer):
+    """A layer that draws numbers for each picture.
+
+    They are a function of a seed, the step and the picture's place in the batch, so they depend on no thread count and
+    are drawn again, not stored, for the backward pass. The seed is the model's, or the layer's own, `seed`. Called on
+    an array, the layer draws anew each time.
+    """
+
+    only_in_training = True
+    seed: int | None = None
+    _calls = 0  # on arrays, so far
+    _stream = 0  # of the layer's own seed: 0 in models, the number of the call on arrays
+
+    def __init__(self, seed: int | None, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = optional_whole(type(self).__name__, "seed", seed, below=2**62)
+        self.data_format = channels_last(type(self).__name__, data_format, 2)
+
+    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
+        """Connect the layer to a symbolic tensor, or apply it to an array, as in training unless `training=False`."""
+        if training is None and not is_symbolic(inputs):
+            training = True
+        return super().__call__(inputs, *others, training=training)
+
+    def _applied(self, inputs: Any, training: Any) -> Any:
+        self._calls += 1
+        self._stream = self._calls
+        try:
+            return super()._applied(inputs, training)
+        finally:
+            self._stream = 0
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        if not b.training:
+            return t
+        b.note_reader(t)
+        y = b.tensor(t.shape, t)
+        self._emit(b, t, t.buffer, y.buffer, self._draw(b, y))
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        if y is not x[0]:
+            dy, draw = b.gradient(y), b.notes[id(y.value)]
+            b.add_input_gradient(x[0], lambda dx, _: self._emit_slope(b, x[0], dy, dx, draw))
+
+    def _draw(self, b: Builder, y: Tensor) -> dict[str, int]:
+        """The fields of a new draw, which is noted for the backward pass of y."""
+        stream = b.stream()
+        draw = {"stream": stream} if self.seed is None else {"stream": self._stream, "seed": self.seed + 1}
+        b.notes[id(y.value)] = draw
+        return draw
+
+    def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
+        """y = what becomes of x, of the shape of t."""
+        raise NotImplementedError
+
+    def _emit_slope(self, b: Builder, t: Tensor, dy: Any, dx: Any, draw: dict[str, int]) -> None:
+        """dx = the gradient of `_emit`."""
+        raise ValueError(
+            f"{self._owner}: it gives its input no gradient, which layers with weights before it want; put it first, "
+            "or freeze them"
+        )
+
+
+def spread(owner: str, name: str, factor: Any, *, at_most: float = 1.0, **least: float) -> Range:
+    """The range that a factor stands for: a number f for [-|f|, |f|], two for from one to the other."""
+    if isinstance(factor, list | tuple):
+        if len(factor) != 2:
+            raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
+        low, high = sorted(real(owner, name, f, at_most=at_most, **least) for f in factor)
+        return low, high
+    size = abs(real(owner, name, factor, at_most=at_most, **least))
+    return -size, size
+
+
+def given(factor: Any) -> Any:
+    """A factor as configurations have it."""
+    return [float(f) for f in factor] if isinstance(factor, list | tuple) else float(factor)
