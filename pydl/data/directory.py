@@ -110,8 +110,9 @@ def image_dataset_from_directory(
 ) -> Any:
     """Image files below a folder, or in a zip archive, as batches for `fit`, `evaluate` and `predict`.
 
-    Files are decoded in threads while batches are waited for; a few batches are in memory at a time. With a seed, files
-    are parted and put in order as Keras does it.
+    Files are decoded in threads while batches are waited for; a few batches are in memory at a time. Where all images
+    fit into memory, `.cache()` of what is returned decodes each only once. With a seed, files are parted and put in
+    order as Keras does it.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import zipfile
@@ -100,6 +101,7 @@ class ImageSource(IndexedSource):
         return source
 
     dtype: Any = np.uint8  # of the arrays of images
+    _kept: dict[int, Array] | None = None  # images by row, where they are to be kept
 
     def take(self, rows: Array) -> Batch:
         """Images uint8 `(n, height, width, channels)`, and class numbers if there are any."""
@@ -110,13 +112,13 @@ class ImageSource(IndexedSource):
         """The images of some rows, in as many threads as pydl may use."""
         images = np.empty((len(rows), *self.shape), self.dtype)
         threads = min(get_num_threads(), -(-len(rows) // 8))
-        if threads > 1:
+        if threads > 1 and (self._kept is None or rows[0] not in self._kept):
             with self._image(self.names[rows[0]]) as first:
                 threads = threads if first.width * first.height >= _SMALL else 1
 
         def part(first: int) -> None:
             for i in range(first, len(rows), threads):
-                images[i] = self._pixels(self.names[rows[i]])
+                images[i] = self._row(int(rows[i]))
 
         if threads <= 1:
             if len(rows):
@@ -125,6 +127,19 @@ class ImageSource(IndexedSource):
             with ThreadPoolExecutor(threads, "pydl-images") as pool:
                 list(pool.map(part, range(threads)))
         return images
+
+    def cache(self) -> Self:
+        """The same images, each of which is decoded once and then kept in memory, as bytes where it has its size."""
+        found = copy.copy(self)
+        found._kept = {}
+        return found
+
+    def _row(self, row: int) -> Array:
+        if self._kept is None:
+            return self._pixels(self.names[row])
+        if row not in self._kept:
+            self._kept[row] = self._pixels(self.names[row])
+        return self._kept[row]
 
     def _image(self, name: str) -> Any:
         try:

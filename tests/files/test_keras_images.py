@@ -30,3 +30,14 @@ def test_predictions_are_those_of_keras(net: str, tmp_path: Path) -> None:
         model.save(tmp_path / f"again{ending}")
         again = pydl.models.load_model(tmp_path / f"again{ending}")
         np.testing.assert_array_equal(again.predict(data(net), verbose=0), model.predict(data(net), verbose=0))
+
+
+def test_whatever_the_file_is_called(tmp_path: Path) -> None:
+    made = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+    made.save(tmp_path / "net.h5")
+    (tmp_path / "net.h5").rename(tmp_path / "net")
+    x = np.eye(3, dtype=np.float32)
+    np.testing.assert_array_equal(pydl.models.load_keras(tmp_path / "net").predict(x), made.predict(x))
+    (tmp_path / "text").write_text("no model")
+    with pytest.raises(pydl.FormatError, match="text"):
+        pydl.models.load_keras(tmp_path / "text")
