@@ -34,6 +34,7 @@ from bench import (
     rows,
     steps,
     threads,
+    vision,
 )
 from bench.table import markdown, number
 from bench.timing import Setting
@@ -42,7 +43,7 @@ from pydl import config
 PARTS: dict[str, Any] = {
     "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "rows": rows, "plan": plans,
     "memory": memory, "import": imports, "threads": threads, "grid": grid, "estimators": estimators,
-    "neighbours": neighbours,
+    "neighbours": neighbours, "vision": vision,
 }  # fmt: skip
 
 

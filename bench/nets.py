@@ -29,6 +29,11 @@ class Net:
         return "-".join(map(str, self.sizes))
 
     @property
+    def inputs(self) -> int:
+        """Numbers in a row."""
+        return self.sizes[0]
+
+    @property
     def layers(self) -> list[tuple[int, int]]:
         """Inputs and outputs of each Dense layer."""
         return list(zip(self.sizes, self.sizes[1:], strict=False))

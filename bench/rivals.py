@@ -18,13 +18,17 @@ from bench.timing import REST, take_turns
 Library = tuple[str, tuple[str, ...], dict[str, str]]  # module of bench.peers, packages it imports, what it offers
 
 LIBRARIES: dict[str, Library] = {
-    "pydl": ("own", (), {"train": "Training", "predict": "predictor", "multiply": "product", "plan": "compiled"}),
+    "pydl": ("own", (), {"train": "Training", "predict": "predictor", "multiply": "product", "plan": "compiled",
+                         "pictures": "PictureTraining"}),
     "pydl predict_on_batch": ("own", (), {"predict": "batch_predictor"}),
     "torch": ("torch_eager", ("torch",), {"train": "Training", "predict": "predictor", "multiply": "product"}),
     "torch.compile": ("torch_compiled", ("torch",), {"train": "Training"}),
     "jax": ("jax_optax", ("jax", "optax"), {"train": "Training"}),
     "scikit-learn": ("sklearn_mlp", ("sklearn",), {"train": "Training"}),
-    "keras": ("keras_jax", ("keras", "jax"), {"train": "Training"}),
+    "torch, images": ("torch_pictures", ("torch",), {"pictures": "PictureTraining"}),
+    "torch, channels_last": ("torch_pictures", ("torch",), {"pictures": "ChannelsLast"}),
+    "torch.compile, images": ("torch_pictures", ("torch",), {"pictures": "Compiled"}),
+    "keras": ("keras_jax", ("keras", "jax"), {"train": "Training", "pictures": "PictureTraining"}),
     "onnxruntime": ("onnx_runtime", ("onnxruntime", "onnx"), {"predict": "predictor"}),
     "numpy": ("numpy_hand", (), {"predict": "predictor", "multiply": "product"}),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import pictures
 from bench.nets import MNIST, Net
 from bench.timing import calls_within, repeat, seconds
 
@@ -27,10 +28,10 @@ class Steps:
     EPOCHS = 10
     MOST_INPUTS = 1 << 26  # elements of one epoch's inputs
 
-    def __init__(self, training: Any, net: dict[str, Any], budget: float) -> None:
-        self.shape = Net(**net)
+    def __init__(self, training: Any, net: Any, budget: float) -> None:
+        self.shape = self.net(net)
         self.training = training(self.shape)
-        most = max(4, self.MOST_INPUTS // (self.shape.batch * self.shape.sizes[0]))
+        most = max(4, self.MOST_INPUTS // (self.shape.batch * self.shape.inputs))
         epoch = budget / self.EPOCHS
         taken = self._prepare(4)
         while taken < epoch / 4 and self.steps < most:  # the start of an epoch takes as long as many a step
@@ -39,6 +40,11 @@ class Steps:
             taken = self._prepare(min(int(self.steps * epoch / taken), most))
         self.epochs = max(1, min(int(budget / taken), self.EPOCHS))
         self.facts = {"steps": self.steps}
+
+    @staticmethod
+    def net(description: Any) -> Any:
+        """What is trained."""
+        return Net(**description)
 
     def _prepare(self, steps: int) -> float:
         """Take on epochs of so many steps; returns the seconds of one."""
@@ -50,6 +56,14 @@ class Steps:
     def turn(self) -> float:
         taken = [seconds(lambda: self.training.fit(*self.data)) for _ in range(self.epochs)]
         return statistics.median(taken) / self.steps
+
+
+class PictureSteps(Steps):
+    """The same with a convolutional net."""
+
+    @staticmethod
+    def net(description: Any) -> Any:
+        return pictures.named(description)
 
 
 class Epochs:

@@ -4,7 +4,7 @@ The Keras 3 API over C kernels: `Sequential`, `Model`, `layers`, `compile`, `fit
 starts no thread, sets no environment variable and prints nothing.
 """
 
-import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pydl import (
@@ -22,7 +22,8 @@ from pydl import (
     utils,
 )
 from pydl._base.errors import FormatError
-from pydl._base.missing import explain, missing
+from pydl._base.later import Later
+from pydl._base.missing import explain
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
@@ -46,14 +47,14 @@ __all__ = [
     "random", "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip
 
-_MODULES = {
-    "backend", "datasets", "mixed_precision", "ops", "pipeline", "preprocessing", "random", "saving", "tree",
-    "wrappers",
-}  # fmt: skip
-_BASES = {
-    "Initializer": initializers, "Layer": layers, "Loss": losses, "Metric": metrics, "Optimizer": optimizers,
-    "Regularizer": regularizers,
-}  # fmt: skip
+_later = Later(
+    __name__,
+    {
+        "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
+        "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
+        "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",
+    },
+)  # fmt: skip
 
 
 def version() -> str:
@@ -62,19 +63,15 @@ def version() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"pydl.{name}")
-    if name in _BASES:
-        return getattr(_BASES[name], name)
     if name == "__version__":  # importlib.metadata takes a tenth of the import's time
         from importlib.metadata import version as installed
 
         return installed("pydl")
-    raise missing("pydl", name, __all__)
+    return _later(name)
 
 
 for _module in (
-    activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
-    optimizers.schedules, regularizers, utils,
+    sys.modules[__name__], activations, callbacks, constraints, initializers, layers, losses, metrics, models,
+    optimizers, optimizers.schedules, regularizers, utils,
 ):  # fmt: skip
     explain(_module)

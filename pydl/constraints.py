@@ -134,7 +134,7 @@ _registry = Registry(
     "constraint",
     Constraint,
     [MaxNorm, NonNeg, UnitNorm, MinMaxNorm],
-    {"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm, "minmaxnorm": MinMaxNorm},
+    {"maxnorm": "MaxNorm", "nonneg": "NonNeg", "unitnorm": "UnitNorm", "minmaxnorm": "MinMaxNorm"},
     of_function=FunctionConstraint,
 )
 

@@ -392,9 +392,9 @@ _registry = Registry(
     Initializer,
     [Zeros, Ones, Constant, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
      GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal],
-    {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform,
-     "OrthogonalInitializer": Orthogonal, "orthogonal_initializer": Orthogonal, "IdentityInitializer": Identity,
-     "identity_initializer": Identity},
+    {"zero": "Zeros", "one": "Ones", "normal": "RandomNormal", "uniform": "RandomUniform",
+     "OrthogonalInitializer": "Orthogonal", "orthogonal_initializer": "Orthogonal", "IdentityInitializer": "Identity",
+     "identity_initializer": "Identity"},
     of_function=FunctionInitializer,
 )  # fmt: skip
 

@@ -171,7 +171,7 @@ _registry = Registry(
     "regularizer",
     Regularizer,
     [L1, L2, L1L2, OrthogonalRegularizer],
-    {"l1_l2": L1L2, "l1l2": L1L2, "orthogonal": OrthogonalRegularizer},
+    {"l1_l2": "L1L2", "l1l2": "L1L2", "orthogonal": "OrthogonalRegularizer"},
     of_function=FunctionRegularizer,
 )
 

@@ -309,6 +309,32 @@ def penalised() -> tuple[Any, Any]:
     return x, L.Dense(3, "softmax", activity_regularizer="l2")(h)
 
 
+def shared_convolution() -> tuple[Any, Any]:
+    """A kernel used twice, and its output added to what is not positions."""
+    x = pydl.Input((4, 5, 2))
+    again = L.Conv2D(2, 3, padding="same", activation="tanh")
+    return x, L.Dense(2)(L.Add()([L.Flatten()(again(again(x))), L.Dense(40)(L.Flatten()(x))]))
+
+
+CONVOLUTIONS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+    "Conv1D": (lambda: L.Conv1D(3, 3, activation="relu"), (7, 2)),
+    "Conv1D of few steps": (lambda: L.Conv1D(2, 4, 2, "same", activation="gelu"), (3, 3)),
+    "Conv1D causal": (lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2, groups=2), (5, 4)),
+    "Conv2D": (lambda: L.Conv2D(3, (2, 3), activation="tanh"), (5, 4, 2)),
+    "Conv2D same": (lambda: L.Conv2D(5, 3, padding="same", activation="silu"), (4, 3, 3)),
+    "Conv2D with strides": (lambda: L.Conv2D(3, 3, (2, 3), "same", use_bias=False), (5, 6, 2)),
+    "Conv2D with strides beyond its kernel": (lambda: L.Conv2D(2, 2, (3, 4)), (5, 6, 2)),
+    "Conv2D of one pixel": (lambda: L.Conv2D(4, 1, 2, activation="softmax"), (3, 4, 3)),
+    "Conv2D with holes": (lambda: L.Conv2D(2, 2, padding="same", dilation_rate=(2, 3)), (4, 5, 3)),
+    "Conv2D in groups": (lambda: L.Conv2D(6, (3, 2), (1, 2), "same", groups=3, activation="elu"), (3, 5, 6)),
+    "Conv2D larger than the image": (lambda: L.Conv2D(2, 5, padding="same"), (2, 3, 2)),
+    "Conv1DTranspose": (lambda: L.Conv1DTranspose(3, 3, 2, activation="tanh"), (4, 2)),
+    "Conv1DTranspose same": (lambda: L.Conv1DTranspose(2, 2, 3, "same", output_padding=1), (3, 3)),
+    "Conv2DTranspose": (lambda: L.Conv2DTranspose(3, (2, 4), (3, 2), activation="gelu"), (2, 3, 2)),
+    "Conv2DTranspose same": (lambda: L.Conv2DTranspose(2, 3, 2, "same", activation="relu"), (3, 2, 3)),
+    "Conv2DTranspose with holes": (lambda: L.Conv2DTranspose(2, 2, dilation_rate=(2, 1), use_bias=False), (2, 3, 2)),
+}  # fmt: skip
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 FUSED = {
@@ -496,6 +522,23 @@ CASES: dict[str, Callable[[], Case]] = {
             "EinsumDense of the rest": lambda: L.EinsumDense("...x,xyz->...yz", (2, 3), "softmax"),
         }.items()
     },
+    **{
+        f"layer of {name}": chain(dense(shape[-1], "tanh"), make, dense(2), shape=shape, batch=3)
+        for name, (make, shape) in CONVOLUTIONS.items()
+    },
+    "convolutions in a row": chain(
+        lambda: L.Conv2D(3, 3, padding="same", activation="tanh"),
+        lambda: L.Conv2D(2, 2, 2, activation="sigmoid"),
+        L.Flatten,
+        dense(3, "softmax"),
+        shape=(5, 6, 2),
+        loss="categorical_crossentropy",
+        weighted=True,
+    ),
+    "shared convolution": graph(shared_convolution),
+    "convolution as output": chain(
+        lambda: L.Conv2D(3, 2, activation="softmax"), shape=(3, 4, 2), loss="categorical_crossentropy"
+    ),
     **{
         f"{name} on positions": chain(dense(3, "tanh"), make, dense(2), shape=shape)
         for name, make, shape in (

@@ -59,6 +59,42 @@ def edges(layer: Any, given: Any) -> list[tuple[int, int]]:
     return [(0, 0), (0, 0), *pairs] if first else [(0, 0), *pairs, (0, 0)]
 
 
+def convolved(layer: Any, x: Array, kernel: Array) -> Array:
+    """Window by window, with the positions that windows begin at from Keras's rules for padding."""
+    k, s, d = (np.array(getattr(layer, name)) for name in ("kernel_size", "strides", "dilation_rate"))
+    sizes, reach = np.array(x.shape[1:-1]), (k - 1) * d + 1
+    out = -(-sizes // s) if layer.padding == "same" else (sizes - reach) // s + 1
+    around = np.maximum((out - 1) * s + reach - sizes, 0) if layer.padding == "same" else 0 * out
+    before = around // 2
+    if layer.padding == "causal":
+        before, around, out = reach - 1, reach - 1, (sizes - 1) // s + 1
+    x = np.pad(x, [(0, 0), *zip(before, around - before, strict=True), (0, 0)])
+    y = np.empty((len(x), *out, layer.filters))
+    groups = [np.split(t, layer.groups, axis=-1) for t in (x, kernel, y)]
+    for part, weights, into in zip(*groups, strict=True):
+        for at in np.ndindex(*out):
+            read = tuple(slice(i * a, i * a + n, b) for i, a, n, b in zip(at, s, reach, d, strict=True))
+            into[(slice(None), *at)] = np.tensordot(part[(slice(None), *read)], weights, len(out) + 1)
+    return np.concatenate(groups[2], axis=-1)
+
+
+def spread(layer: Any, x: Array, kernel: Array) -> Array:
+    """Each position of the input adds to a window of the output, which is then cut to its size."""
+    k, s, d = (np.array(getattr(layer, name)) for name in ("kernel_size", "strides", "dilation_rate"))
+    sizes, reach = np.array(x.shape[1:-1]), (k - 1) * d + 1
+    out = np.array(layer.compute_output_shape(x.shape)[1:-1])
+    whole = np.zeros((len(x), *((sizes - 1) * s + reach + s + out), layer.filters))
+    for at in np.ndindex(*sizes):
+        window = tuple(slice(i * a, i * a + n, b) for i, a, n, b in zip(at, s, reach, d, strict=True))
+        whole[(slice(None), *window)] += np.tensordot(x[(slice(None), *at)], kernel, ([-1], [-1]))
+    first = 0 * out
+    if layer.padding == "same":
+        more = layer.output_padding
+        around = s + reach - 2 if more is None else reach + reach % 2 - 2 + np.array(more)
+        first = reach - 1 - np.minimum(-(-around // 2), reach - 1)
+    return whole[(slice(None), *(slice(i, i + n) for i, n in zip(first, out, strict=True)))]
+
+
 def merged(layer: Any, xs: list[Array]) -> Array:
     rank = max(x.ndim for x in xs)
     shown = np.broadcast_arrays(*(x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs))
@@ -75,6 +111,10 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
     match layer:
         case L.Dense():
             return activate(layer.activation, x @ w["kernel"] + w.get("bias", 0))
+        case L.Conv1DTranspose() | L.Conv2DTranspose():
+            return activate(layer.activation, spread(layer, x, w["kernel"]) + w.get("bias", 0))
+        case L.Conv1D() | L.Conv2D():
+            return activate(layer.activation, convolved(layer, x, w["kernel"]) + w.get("bias", 0))
         case L.Activation() | L.LeakyReLU() | L.ELU():
             return activate(layer.activation, x)
         case L.ReLU():

@@ -10,6 +10,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 import keras
 
 from bench.nets import Array, Net
+from bench.pictures import PictureNet
 
 
 class Training:
@@ -34,3 +35,14 @@ class Training:
 
     def accuracy(self, x: Array, y: Array) -> float:
         return float(self.model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"])
+
+
+class PictureTraining(Training):
+    """The same of a convolutional net."""
+
+    def __init__(self, net: PictureNet) -> None:
+        self.batch, self.model = net.batch, net.keras(keras)
+        if net.classes is None:
+            self.model.compile("adam", "mse")
+        else:
+            self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

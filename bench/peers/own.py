@@ -9,6 +9,7 @@ import numpy as np
 
 import pydl
 from bench.nets import Array, Net
+from bench.pictures import PictureNet
 
 
 def model(net: Net) -> Any:
@@ -34,7 +35,8 @@ class Training:
     """`fit`, with the accuracy as a metric where there are classes."""
 
     def __init__(self, net: Net) -> None:
-        self.net, self.model = net, compiled(net)
+        self.net: Any = net
+        self.model = compiled(net)
 
     def prepare(self, x: Array, y: Array) -> tuple[Array, Array]:
         return x, y
@@ -45,6 +47,18 @@ class Training:
 
     def accuracy(self, x: Array, y: Array) -> float:
         return float(self.model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"])
+
+
+class PictureTraining(Training):
+    """The same of a convolutional net."""
+
+    def __init__(self, net: PictureNet) -> None:
+        pydl.utils.set_random_seed(2)
+        self.net, self.model = net, net.keras(pydl)
+        if net.classes is None:
+            self.model.compile("adam", "mse")
+        else:
+            self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
 def predictor(net: Net) -> Callable[[Array], Array]:

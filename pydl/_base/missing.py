@@ -32,7 +32,7 @@ def _remark(name: str, own: set[str], module: str) -> str:
 
 
 def explain(module: ModuleType) -> None:
-    """Let attributes that a module lacks, and does not bring when asked for, be explained."""
+    """Let attributes that a module lacks, and does not bring when asked for, be explained; list those it brings."""
     bring = vars(module).get("__getattr__")
 
     def find(name: str) -> Any:
@@ -45,3 +45,4 @@ def explain(module: ModuleType) -> None:
         raise missing(module.__name__, name, module.__all__)
 
     vars(module)["__getattr__"] = find
+    vars(module)["__dir__"] = lambda: sorted({*vars(module), *module.__all__})

@@ -16,6 +16,8 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
+from pydl._base.later import Later
+
 registered: dict[str, Any] = {}  # classes and functions that the program has registered
 _custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=registered)
 
@@ -175,10 +177,12 @@ class Registry(Generic[T]):
         Class they all derive from; a user's own classes and instances must too.
     classes : iterable of type
         Found by class name and by its `spelling`.
-    aliases : mapping of str to type
-        Further names.
+    aliases : mapping of str to str
+        Further names, each with that of a class.
     spelling : callable
         Class name -> the name users write.
+    later : Later, optional
+        Brings further classes when they are looked for.
     of_function : type, optional
         What makes an object of a user's own function, where functions are taken; a `FromFunction` of the base.
     """
@@ -188,23 +192,34 @@ class Registry(Generic[T]):
         kind: str,
         base: type[T],
         classes: Iterable[type[T]],
-        aliases: Mapping[str, type[T]] | None = None,
+        aliases: Mapping[str, str] | None = None,
         spelling: Callable[[str], str] = snake_case,
+        later: Later | None = None,
         of_function: type | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
         self.of_function = of_function
-        self.classes = {c.__name__: c for c in [*classes, *([of_function] if of_function else ())]}
-        self._names = {spelling(name): c for name, c in self.classes.items()} | dict(aliases or {})
+        self._later = later
+        self._classes = {c.__name__: c for c in [*classes, *([of_function] if of_function else ())]}
+        self.class_names = [*self._classes, *(later.classes if later else ())]
+        self._names = {spelling(name): name for name in self.class_names} | dict(aliases or {})
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a class of the library's own has this name."""
+        return name in self.class_names or name in self._names
 
     def find(self, name: str) -> type[T]:
         """The class called `name`; ValueError with the valid names if there is none."""
         custom = _custom_objects.get()
         if name in custom:
             return self._own_class(custom[name], f"custom_objects[{name!r}]")
-        cls = self.classes.get(name) or self._names.get(name)
-        return unknown_name(self.kind, name, [*self._names, *custom]) if cls is None else cls
+        class_name = name if name in self.class_names else self._names.get(name)
+        if class_name is None:
+            unknown_name(self.kind, name, [*self._names, *custom])
+        if class_name not in self._classes and self._later is not None:
+            self._classes[class_name] = self._later(class_name)
+        return self._classes[class_name]
 
     def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> T | None:
         """None, a name, a class, an instance or a config dict as an instance (None stays None).

@@ -62,6 +62,7 @@ class Builder:
         self.added: list[Buffer] = []  # what layers add to the loss times the batch size, one number each
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
         self._when = "always"
+        self._first = 0  # records at the start
         self._nbytes = 0
         self._tail: list[Callable[[], None]] = []
         self._gradients: dict[int, WeightGradient] = {}
@@ -90,6 +91,11 @@ class Builder:
     def emit(self, op: str, **fields: Any) -> None:
         """Append a record."""
         self.records.append(Record(op, fields, self._when))
+
+    def emit_first(self, op: str, **fields: Any) -> None:
+        """Put a record that needs nothing but weights at the start of the step, behind others of that kind."""
+        self.records.insert(self._first, Record(op, fields, self._when))
+        self._first += 1
 
     def emit_python(self, name: str, function: Callable[[], None], reads: Sequence[Any], writes: Sequence[Any]) -> None:
         """Append a record that calls `function()`, which reads and writes NumPy views of buffers.

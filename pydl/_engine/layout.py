@@ -58,28 +58,31 @@ class Layout:
 
 
 class Panels(Layout):
-    """A matrix `(inputs, units)` as the GEMM reads it: panels `[ceil(units / width)][inputs][width]`.
+    """A kernel `(..., inputs, units)` as products read it: panels `[ceil(units / width)][... * inputs][width]`.
 
-    The last one is padded with zeros, which every element-wise update keeps at zero. See docs/adr/0002.
+    The last one is padded with zeros, which every element-wise update keeps at zero. See docs/adr/0002. Each group of
+    units, where there are several, has panels of its own, one group behind the other.
     """
 
-    def __init__(self, shape: Sequence[int], dtype: str) -> None:
+    def __init__(self, shape: Sequence[int], dtype: str, groups: int = 1) -> None:
         super().__init__(shape, dtype)
-        inputs, units = self.shape
-        width = _core.panel_width(units, dtype)
-        self.storage = (-(-units // width), inputs, width)
+        self.groups = groups
+        self.units = self.shape[-1] // groups
+        width = _core.panel_width(self.units, dtype)
+        self.storage = (groups * -(-self.units // width), math.prod(self.shape[:-1]), width)
 
     def buffer(self) -> _core.Buffer:
         return _core.Buffer(self.storage, self.dtype)
 
     def unpack(self, stored: np.ndarray) -> np.ndarray:
-        panels, inputs, width = self.storage
-        whole = stored.transpose(1, 0, 2).reshape(inputs, panels * width)
-        return np.ascontiguousarray(whole[:, : self.shape[1]])
+        _, inputs, width = self.storage
+        by_group = stored.reshape(self.groups, -1, inputs, width).transpose(2, 0, 1, 3).reshape(inputs, self.groups, -1)
+        return np.ascontiguousarray(by_group[:, :, : self.units]).reshape(self.shape)
 
     def pack(self, values: ArrayLike, stored: np.ndarray) -> None:
-        panels, _, width = self.storage
-        matrix = np.asarray(values)
+        panels, inputs, width = self.storage
+        matrices = np.asarray(values).reshape(inputs, self.groups, self.units)
         for p in range(panels):
-            columns = matrix[:, p * width : (p + 1) * width]
+            group, first = divmod(p, panels // self.groups)
+            columns = matrices[:, group, first * width : (first + 1) * width]
             stored[p, :, : columns.shape[1]] = columns

@@ -128,13 +128,17 @@ class PlanListing:
             shapes = " ".join(str(tuple(b.shape)) for b in r["writes"])
             fused = r["fields"].get("act") or ("rows in place" if r["fields"].get("in_place") else "")
             barrier = ("|~" if r.get("pieces") else "|") if r["barrier"] else ""
+            barrier += f"+{r['deep']}" if r.get("deep") else ""
             rows.append([str(i), barrier, r["op"], fused, sizes, shapes, _bytes(moved), str(threads)])
         head = (
             f"{self.kind} step, batch {self.batch}: {len(self)} records, {self.dtype}, ISA {self.isa}, "
             f"{self.threads} thread{'s' if self.threads > 1 else ''}, {_bytes(self.nbytes)} of buffers"
         )
         columns = ["#", "", "op", "fused", "sizes", "writes", "bytes", "threads"]
-        foot = "| barrier before this record; ~ up to the next one, threads that are done help the others"
+        foot = (
+            "| barrier before this record; ~ up to the next one, threads that are done help the others; +N so many "
+            "records are run on some samples after the other"
+        )
         return "\n".join([head, _table(columns, rows, {0, 6, 7}), foot])
 
 

@@ -38,8 +38,8 @@ class Variable(NDArrayOperatorsMixin):
         Unique within its layer.
     trainable : bool
         Whether an optimizer may change it (the layer's own `trainable` counts too).
-    layout : class of Layout
-        How values, gradients and an optimizer's slots are stored.
+    layout : callable
+        `(shape, dtype)` -> Layout: how values, gradients and an optimizer's slots are stored.
     regularizer, constraint : object or None
         With attributes `l1` and `l2`; a function of the array.
 
@@ -58,7 +58,7 @@ class Variable(NDArrayOperatorsMixin):
         name: str,
         *,
         trainable: bool = True,
-        layout: type[Layout] = Layout,
+        layout: Callable[[Sequence[int], str], Layout] = Layout,
         regularizer: Any = None,
         constraint: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:

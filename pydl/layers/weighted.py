@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Weighted(Configurable):
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
-        layout: type[Layout] = Layout,
+        layout: Callable[[Sequence[int], str], Layout] = Layout,
     ) -> Variable:
         """Make a weight of this layer; call it from `build`. Without a name it is "weight", then "weight_1" and on.
 

@@ -8,71 +8,73 @@ exponential output into the Poisson loss.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydl._base.arrays import check_labels
+from pydl._base.later import Later
 from pydl._base.registry import Registry
 from pydl._base.registry import serialize as _serialize
 from pydl.losses.base import Loss
-from pydl.losses.batches import (
-    Circle,
-    Dice,
-    Tversky,
-    circle,
-    dice,
-    tversky,
-)
-from pydl.losses.classification import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    Hinge,
-    SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    categorical_crossentropy,
-    hinge,
-    sparse_categorical_crossentropy,
-)
-from pydl.losses.distributions import (
-    GaussianNLL,
-    KLDivergence,
-    gaussian_nll,
-    kl_divergence,
-)
-from pydl.losses.focal import (
-    BinaryFocalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    binary_focal_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-)
-from pydl.losses.function import FunctionLoss
-from pydl.losses.margins import (
-    CategoricalHinge,
-    SquaredHinge,
-    categorical_hinge,
-    squared_hinge,
-)
-from pydl.losses.regression import (
-    CosineSimilarity,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    Quantile,
-    cosine_similarity,
-    huber,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    quantile,
-)
+
+if TYPE_CHECKING:  # by __getattr__
+    from pydl.losses.batches import (
+        Circle,
+        Dice,
+        Tversky,
+        circle,
+        dice,
+        tversky,
+    )
+    from pydl.losses.classification import (
+        BinaryCrossentropy,
+        CategoricalCrossentropy,
+        Hinge,
+        SparseCategoricalCrossentropy,
+        binary_crossentropy,
+        categorical_crossentropy,
+        hinge,
+        sparse_categorical_crossentropy,
+    )
+    from pydl.losses.distributions import (
+        GaussianNLL,
+        KLDivergence,
+        gaussian_nll,
+        kl_divergence,
+    )
+    from pydl.losses.focal import (
+        BinaryFocalCrossentropy,
+        CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy,
+        binary_focal_crossentropy,
+        categorical_focal_crossentropy,
+        categorical_generalized_cross_entropy,
+    )
+    from pydl.losses.margins import (
+        CategoricalHinge,
+        SquaredHinge,
+        categorical_hinge,
+        squared_hinge,
+    )
+    from pydl.losses.regression import (
+        CosineSimilarity,
+        Huber,
+        LogCosh,
+        MeanAbsoluteError,
+        MeanAbsolutePercentageError,
+        MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        Poisson,
+        Quantile,
+        cosine_similarity,
+        huber,
+        log_cosh,
+        mean_absolute_error,
+        mean_absolute_percentage_error,
+        mean_squared_error,
+        mean_squared_logarithmic_error,
+        poisson,
+        quantile,
+    )
 
 __all__ = [
     "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
@@ -88,49 +90,56 @@ __all__ = [
     "poisson", "quantile", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 ]  # fmt: skip
 
-_FUNCTIONS = (
-    binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy, categorical_hinge, circle, cosine_similarity, dice, gaussian_nll, hinge,
-    huber, kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
-    mean_squared_logarithmic_error, poisson, quantile, sparse_categorical_crossentropy, squared_hinge, tversky,
+_later = Later(
+    __name__,
+    {
+        "batches": "Circle Dice Tversky circle dice tversky",
+        "classification": (
+            "BinaryCrossentropy CategoricalCrossentropy Hinge SparseCategoricalCrossentropy binary_crossentropy "
+            "categorical_crossentropy hinge sparse_categorical_crossentropy"
+        ),
+        "distributions": "GaussianNLL KLDivergence gaussian_nll kl_divergence",
+        "focal": (
+            "BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy "
+            "binary_focal_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy"
+        ),
+        "function": "FunctionLoss",
+        "margins": "CategoricalHinge SquaredHinge categorical_hinge squared_hinge",
+        "regression": (
+            "CosineSimilarity Huber LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "
+            "MeanSquaredLogarithmicError Poisson Quantile cosine_similarity huber log_cosh mean_absolute_error "
+            "mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error poisson quantile"
+        ),
+    },
+    {
+        "mse": "mean_squared_error", "MSE": "mean_squared_error", "mae": "mean_absolute_error",
+        "MAE": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
+        "MAPE": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
+        "MSLE": "mean_squared_logarithmic_error", "bce": "binary_crossentropy", "BCE": "binary_crossentropy",
+        "kld": "kl_divergence", "KLD": "kl_divergence", "kullback_leibler_divergence": "kl_divergence",
+        "logcosh": "log_cosh",
+    },
 )  # fmt: skip
+__getattr__ = _later
 
-mse = MSE = mean_squared_error
-mae = MAE = mean_absolute_error
-mape = MAPE = mean_absolute_percentage_error
-msle = MSLE = mean_squared_logarithmic_error
-bce = BCE = binary_crossentropy
-kld = KLD = kl_divergence
-kullback_leibler_divergence, logcosh = kl_divergence, log_cosh
-
-_ALIASES: dict[str, type[Loss]] = {
-    name: cls
-    for names, cls in (
-        ("mse MSE", MeanSquaredError),
-        ("mae MAE", MeanAbsoluteError),
-        ("mape MAPE", MeanAbsolutePercentageError),
-        ("msle MSLE", MeanSquaredLogarithmicError),
-        ("bce BCE", BinaryCrossentropy),
-        ("kld KLD kullback_leibler_divergence", KLDivergence),
-        ("logcosh", LogCosh),
-        ("huber_loss", Huber),
-        ("cosine_proximity", CosineSimilarity),
-        ("pinball", Quantile),
+_ALIASES = {
+    name: class_name
+    for names, class_name in (
+        ("mse MSE", "MeanSquaredError"),
+        ("mae MAE", "MeanAbsoluteError"),
+        ("mape MAPE", "MeanAbsolutePercentageError"),
+        ("msle MSLE", "MeanSquaredLogarithmicError"),
+        ("bce BCE", "BinaryCrossentropy"),
+        ("kld KLD kullback_leibler_divergence", "KLDivergence"),
+        ("logcosh", "LogCosh"),
+        ("huber_loss", "Huber"),
+        ("cosine_proximity", "CosineSimilarity"),
+        ("pinball", "Quantile"),
     )
     for name in names.split()
 }
 
-_registry = Registry(
-    "loss",
-    Loss,
-    [
-        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
-        CategoricalGeneralizedCrossEntropy, CategoricalHinge, Circle, CosineSimilarity, Dice, FunctionLoss, GaussianNLL,
-        Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
-        MeanSquaredLogarithmicError, Poisson, Quantile, SparseCategoricalCrossentropy, SquaredHinge, Tversky,
-    ],
-    _ALIASES,
-)  # fmt: skip
+_registry = Registry("loss", Loss, [], _ALIASES, later=_later)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
@@ -146,11 +155,12 @@ def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Los
     TypeError
         Anything else.
     """
-    if any(identifier is f for f in _FUNCTIONS):
-        identifier = identifier.__name__
-    elif callable(identifier) and not isinstance(identifier, type | Loss):
+    name = _later.name_of(identifier)
+    if name is None and callable(identifier) and not isinstance(identifier, type | Loss):
+        from pydl.losses.function import FunctionLoss
+
         return FunctionLoss(identifier)
-    return _registry.get(identifier, custom_objects)
+    return _registry.get(name or identifier, custom_objects)
 
 
 def serialize(loss: Any) -> Any:
@@ -161,7 +171,7 @@ def serialize(loss: Any) -> Any:
     TypeError
         Any other function: a file holds names and numbers, never code.
     """
-    return loss.__name__ if any(loss is f for f in _FUNCTIONS) else _serialize(loss)
+    return _later.name_of(loss) or _serialize(loss)
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:

@@ -7,99 +7,85 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydl import losses
+from pydl._base.later import Later
 from pydl._base.registry import Registry, custom_object_scope, serialize
-from pydl.losses import (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_hinge,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
-from pydl.metrics.accuracy import (
-    Accuracy,
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    binary_accuracy,
-    categorical_accuracy,
-    sparse_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-    top_k_categorical_accuracy,
-)
-from pydl.metrics.auc import AUC
 from pydl.metrics.base import MeanMetricWrapper, Metric
-from pydl.metrics.confusion import (
-    FalseNegatives,
-    FalsePositives,
-    Precision,
-    PrecisionAtRecall,
-    Recall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-    TrueNegatives,
-    TruePositives,
-)
-from pydl.metrics.correlation import (
-    ConcordanceCorrelation,
-    PearsonCorrelation,
-    concordance_correlation,
-    pearson_correlation,
-)
-from pydl.metrics.f_score import F1Score, FBetaScore
-from pydl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from pydl.metrics.margins import CategoricalHinge, Hinge, SquaredHinge
-from pydl.metrics.probabilistic import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    KLDivergence,
-    SparseCategoricalCrossentropy,
-)
-from pydl.metrics.r2 import R2Score
-from pydl.metrics.reduction import Mean, Sum
-from pydl.metrics.regression import (
-    CosineSimilarity,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    RootMeanSquaredError,
-)
 
-_CLASSES: list[type[Metric]] = [
-    Mean, Sum, MeanMetricWrapper, Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
-    TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
-    MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity, LogCoshError, R2Score, Poisson,
-    KLDivergence, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Hinge, SquaredHinge,
-    CategoricalHinge, AUC, Precision, Recall, TruePositives, TrueNegatives, FalsePositives, FalseNegatives,
-    SensitivityAtSpecificity, SpecificityAtSensitivity, PrecisionAtRecall, RecallAtPrecision, F1Score, FBetaScore, IoU,
-    BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU, PearsonCorrelation, ConcordanceCorrelation,
-]  # fmt: skip
-# Functions whose values a class averages, which is then made in their place.
-_FUNCTIONS = (
-    binary_accuracy, binary_crossentropy, categorical_accuracy, categorical_crossentropy, categorical_hinge,
-    concordance_correlation, hinge, kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error,
-    mean_squared_error, mean_squared_logarithmic_error, pearson_correlation, poisson, sparse_categorical_accuracy,
-    sparse_categorical_crossentropy, sparse_top_k_categorical_accuracy, squared_hinge, top_k_categorical_accuracy,
-)  # fmt: skip
+if TYPE_CHECKING:  # by __getattr__
+    from pydl.losses import (
+        binary_crossentropy,
+        binary_focal_crossentropy,
+        categorical_crossentropy,
+        categorical_focal_crossentropy,
+        categorical_hinge,
+        hinge,
+        huber,
+        kl_divergence,
+        log_cosh,
+        mean_absolute_error,
+        mean_absolute_percentage_error,
+        mean_squared_error,
+        mean_squared_logarithmic_error,
+        poisson,
+        sparse_categorical_crossentropy,
+        squared_hinge,
+    )
+    from pydl.metrics.accuracy import (
+        Accuracy,
+        BinaryAccuracy,
+        CategoricalAccuracy,
+        SparseCategoricalAccuracy,
+        SparseTopKCategoricalAccuracy,
+        TopKCategoricalAccuracy,
+        binary_accuracy,
+        categorical_accuracy,
+        sparse_categorical_accuracy,
+        sparse_top_k_categorical_accuracy,
+        top_k_categorical_accuracy,
+    )
+    from pydl.metrics.auc import AUC
+    from pydl.metrics.confusion import (
+        FalseNegatives,
+        FalsePositives,
+        Precision,
+        PrecisionAtRecall,
+        Recall,
+        RecallAtPrecision,
+        SensitivityAtSpecificity,
+        SpecificityAtSensitivity,
+        TrueNegatives,
+        TruePositives,
+    )
+    from pydl.metrics.correlation import (
+        ConcordanceCorrelation,
+        PearsonCorrelation,
+        concordance_correlation,
+        pearson_correlation,
+    )
+    from pydl.metrics.f_score import F1Score, FBetaScore
+    from pydl.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+    from pydl.metrics.margins import CategoricalHinge, Hinge, SquaredHinge
+    from pydl.metrics.probabilistic import (
+        BinaryCrossentropy,
+        CategoricalCrossentropy,
+        KLDivergence,
+        SparseCategoricalCrossentropy,
+    )
+    from pydl.metrics.r2 import R2Score
+    from pydl.metrics.reduction import Mean, Sum
+    from pydl.metrics.regression import (
+        CosineSimilarity,
+        LogCoshError,
+        MeanAbsoluteError,
+        MeanAbsolutePercentageError,
+        MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        Poisson,
+        RootMeanSquaredError,
+    )
 
 __all__ = [
     "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU", "CategoricalAccuracy",
@@ -118,19 +104,55 @@ __all__ = [
     "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
 ]  # fmt: skip
 
+_later = Later(
+    __name__,
+    {
+        ".losses": (
+            "binary_crossentropy binary_focal_crossentropy categorical_crossentropy "
+            "categorical_focal_crossentropy categorical_hinge hinge huber kl_divergence log_cosh "
+            "mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error "
+            "poisson sparse_categorical_crossentropy squared_hinge"
+        ),
+        "accuracy": (
+            "Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy SparseTopKCategoricalAccuracy "
+            "TopKCategoricalAccuracy binary_accuracy categorical_accuracy sparse_categorical_accuracy "
+            "sparse_top_k_categorical_accuracy top_k_categorical_accuracy"
+        ),
+        "auc": "AUC",
+        "confusion": (
+            "FalseNegatives FalsePositives Precision PrecisionAtRecall Recall RecallAtPrecision "
+            "SensitivityAtSpecificity SpecificityAtSensitivity TrueNegatives TruePositives"
+        ),
+        "correlation": "ConcordanceCorrelation PearsonCorrelation concordance_correlation pearson_correlation",
+        "f_score": "F1Score FBetaScore",
+        "iou": "BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU",
+        "margins": "CategoricalHinge Hinge SquaredHinge",
+        "probabilistic": "BinaryCrossentropy CategoricalCrossentropy KLDivergence SparseCategoricalCrossentropy",
+        "r2": "R2Score",
+        "reduction": "Mean Sum",
+        "regression": (
+            "CosineSimilarity LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "
+            "MeanSquaredLogarithmicError Poisson RootMeanSquaredError"
+        ),
+    },
+)  # fmt: skip
+__getattr__ = _later
+
 _registry = Registry(
     "metric",
     Metric,
-    _CLASSES,
-    {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
-     "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError,
-     "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError, "log_cosh": LogCoshError,
-     "logcosh": LogCoshError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "rmse": RootMeanSquaredError,
-     "kld": KLDivergence, "KLD": KLDivergence, "cosine": CosineSimilarity, "fbeta_score": FBetaScore},
+    [MeanMetricWrapper],
+    {"mse": "MeanSquaredError", "MSE": "MeanSquaredError", "mae": "MeanAbsoluteError", "MAE": "MeanAbsoluteError",
+     "mape": "MeanAbsolutePercentageError", "MAPE": "MeanAbsolutePercentageError",
+     "msle": "MeanSquaredLogarithmicError", "MSLE": "MeanSquaredLogarithmicError", "log_cosh": "LogCoshError",
+     "logcosh": "LogCoshError", "bce": "BinaryCrossentropy", "BCE": "BinaryCrossentropy",
+     "rmse": "RootMeanSquaredError", "kld": "KLDivergence", "KLD": "KLDivergence", "cosine": "CosineSimilarity",
+     "fbeta_score": "FBetaScore"},
+    later=_later,
 )  # fmt: skip
 
-_ACCURACIES = (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
-_CROSSENTROPIES = (BinaryCrossentropy, SparseCategoricalCrossentropy, CategoricalCrossentropy)
+_ACCURACIES = ("BinaryAccuracy", "SparseCategoricalAccuracy", "CategoricalAccuracy")
+_CROSSENTROPIES = ("BinaryCrossentropy", "SparseCategoricalCrossentropy", "CategoricalCrossentropy")
 _BY_SHAPE = {"accuracy": _ACCURACIES, "acc": _ACCURACIES, "crossentropy": _CROSSENTROPIES, "ce": _CROSSENTROPIES}
 
 
@@ -168,8 +190,9 @@ def get(
         Anything else.
     """
     metric: Metric | None
-    if any(identifier is f for f in _FUNCTIONS):
-        identifier = identifier.__name__
+    name = _later.name_of(identifier)
+    if name is not None and name in _registry:  # a class takes the mean of what the function gives
+        identifier = name
     if isinstance(identifier, losses.Loss) or (callable(identifier) and not isinstance(identifier, type | Metric)):
         return MeanMetricWrapper(identifier)
     logits = getattr(loss, "from_logits", False)
@@ -199,7 +222,8 @@ def _made(
         else:
             assert output_shape is not None
             binary, sparse, categorical = by_shape
-            cls = binary if output_shape[-1] == 1 else sparse if getattr(loss, "sparse", False) else categorical
+            fitting = binary if output_shape[-1] == 1 else sparse if getattr(loss, "sparse", False) else categorical
+            cls = _later(fitting)
     if logits and isinstance(cls, type) and issubclass(cls, Metric) and cls.on_logits is not None:
         argument, value = cls.on_logits
         return cls(**{argument: value})

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pydl._base import check
-from pydl._engine import listing
 from pydl._engine.graph import (
     SymbolicTensor,
     is_open,
@@ -32,6 +31,9 @@ from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
 from pydl.layers.weighted import layers_in
 from pydl.models import configs
+
+if TYPE_CHECKING:
+    from pydl._engine import listing
 
 Array = np.ndarray
 
@@ -355,6 +357,8 @@ class Model(Trainer):
         layer_range : list of two str, optional
             Regular expressions for the names of the first and the last layer to show.
         """
+        from pydl._engine import listing  # few programs print a model
+
         text = listing.summary(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print if print_fn is None else print_fn)(text)
 
@@ -369,6 +373,8 @@ class Model(Trainer):
         input_shape : tuple, or list of them, optional
             `(None, ...)` for each input, needed if sizes of theirs are open.
         """
+        from pydl._engine import listing
+
         self._require_built("plan")
         batch_size = check.batch_size("plan", batch_size)
         kind = kind or ("train" if self.optimizer is not None else "predict")
@@ -391,6 +397,8 @@ class Model(Trainer):
 
         The debug mode: the same records as `train_on_batch`, one at a time. The optimizer's step is taken as well.
         """
+        from pydl._engine import listing
+
         self._require_compiled("trace")
         data = open_rows(self, "trace", x, y, sample_weight)
         with self._runner.training("trace"), self._runner.program("train", data) as program:

@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pydl._base.later import Later
 from pydl._base.registry import Registry, serialize
 from pydl.optimizers import schedules
-from pydl.optimizers.adadelta import Adadelta
-from pydl.optimizers.adafactor import Adafactor
-from pydl.optimizers.adagrad import Adagrad
-from pydl.optimizers.adam import Adam, AdamW
-from pydl.optimizers.adamax import Adamax
 from pydl.optimizers.base import Optimizer
-from pydl.optimizers.ftrl import Ftrl
-from pydl.optimizers.lamb import Lamb
-from pydl.optimizers.lion import Lion
-from pydl.optimizers.muon import Muon
-from pydl.optimizers.nadam import Nadam
-from pydl.optimizers.rmsprop import RMSprop
-from pydl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
-from pydl.optimizers.sgd import SGD
+
+if TYPE_CHECKING:  # by __getattr__
+    from pydl.optimizers.adadelta import Adadelta
+    from pydl.optimizers.adafactor import Adafactor
+    from pydl.optimizers.adagrad import Adagrad
+    from pydl.optimizers.adam import Adam, AdamW
+    from pydl.optimizers.adamax import Adamax
+    from pydl.optimizers.ftrl import Ftrl
+    from pydl.optimizers.lamb import Lamb
+    from pydl.optimizers.lion import Lion
+    from pydl.optimizers.muon import Muon
+    from pydl.optimizers.nadam import Nadam
+    from pydl.optimizers.rmsprop import RMSprop
+    from pydl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
+    from pydl.optimizers.sgd import SGD
 
 __all__ = [
     "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam",
     "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
 
-_registry = Registry(
-    "optimizer",
-    Optimizer,
-    [SGD, RMSprop, Adam, AdamW, Nadam, Adamax, Adagrad, Adadelta, Lion, Ftrl, Lamb, Muon, Adafactor, ScheduleFreeAdamW],
-    spelling=str.lower,
+_later = Later(
+    __name__,
+    {
+        "adadelta": "Adadelta",
+        "adafactor": "Adafactor",
+        "adagrad": "Adagrad",
+        "adam": "Adam AdamW",
+        "adamax": "Adamax",
+        "ftrl": "Ftrl",
+        "lamb": "Lamb",
+        "lion": "Lion",
+        "muon": "Muon",
+        "nadam": "Nadam",
+        "rmsprop": "RMSprop",
+        "schedule_free_adamw": "ScheduleFreeAdamW",
+        "sgd": "SGD",
+    },
 )
+__getattr__ = _later
+
+_registry = Registry("optimizer", Optimizer, [], spelling=str.lower, later=_later)
 
 
 def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer | None:

@@ -233,7 +233,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
 
     def _new_slot(self, variable: Variable, name: str, shape: tuple[int, ...] | None = None) -> Variable:
         shape = variable.shape if shape is None else shape
-        layout = type(variable.layout) if shape == variable.shape else Layout
+        layout = (lambda *_: variable.layout) if shape == variable.shape else Layout
         slot = Variable(shape, variable.dtype, name, trainable=False, layout=layout)
         if first := self.first_values.get(name):
             slot.assign(np.full(slot.shape, first, slot.dtype))

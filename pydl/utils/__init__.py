@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pydl._base.args import whole
+from pydl._base.later import Later
 from pydl._base.random import set_seed
 from pydl._base.registry import custom_object_scope
 from pydl._engine.graph import SymbolicTensor
@@ -33,28 +33,22 @@ __all__ = [
 
 CustomObjectScope = custom_object_scope
 
-_LATER = {
-    "array_to_img": "images", "get_file": "files", "img_to_array": "images", "install_as_keras": "installing",
-    "load_img": "images",
-    "model_to_dot": "drawing", "pad_sequences": "sequences", "plot_model": "drawing", "save_img": "images",
-    "split_dataset": "splitting", "timeseries_dataset_from_array": "sequences",
-}  # fmt: skip
-
-
-_OF_FILES = (
-    "deserialize_keras_object", "get_custom_objects", "get_registered_name", "get_registered_object",
-    "register_keras_serializable", "serialize_keras_object",
-)  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(f"pydl.utils.{_LATER[name]}"), name)
-    if name in _OF_FILES:
-        return getattr(importlib.import_module("pydl.saving"), name)
-    if name == "np_utils":
-        return importlib.import_module("pydl.utils.np_utils")
-    raise AttributeError(f"module 'pydl.utils' has no attribute {name!r}")
+__getattr__ = Later(
+    __name__,
+    {
+        "drawing": "model_to_dot plot_model",
+        "files": "get_file",
+        "images": "array_to_img img_to_array load_img save_img",
+        "installing": "install_as_keras",
+        "np_utils": "",
+        "sequences": "pad_sequences timeseries_dataset_from_array",
+        "splitting": "split_dataset",
+        ".saving": (
+            "deserialize_keras_object get_custom_objects get_registered_name get_registered_object "
+            "register_keras_serializable serialize_keras_object"
+        ),
+    },
+)
 
 
 def is_keras_tensor(x: Any) -> bool:

@@ -24,9 +24,11 @@ static ptrdiff_t padded(ptrdiff_t units, int dtype) {
 /* What sizes in op_args.h and families.def are written with. */
 #define R(n) ((n) * real_size)
 #define D(n) ((n) * (ptrdiff_t)sizeof(double))
+#define TAPS(n, wide) ((n) * ((wide) ? (ptrdiff_t)sizeof(uint32_t) : 1))
 #define PADDED(units) padded(units, dtype)
 #define PARTS(n, size) (((n) + (size) - 1) / (size))
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
+#define MOST(a, b) ((a) > (b) ? (a) : (b))
 #define ROWS(L) ((L) > 1 ? (L) : 1)
 #define WEIGHTED(per, L) ((per) > 0 ? (per) : ROWS(L))
 

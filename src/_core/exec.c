@@ -117,7 +117,7 @@ static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *
             const int piece = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
             if (piece >= PIECES) break;
             const pd_share share = {whose * UNITS + piece_cuts[piece], whose * UNITS + piece_cuts[piece + 1],
-                                    nth * UNITS};
+                                    nth * UNITS, 0, 1};
             for (const pd_record *q = r; q < end; q++) {
                 if (!due(q, step)) continue;
                 if (!q->serial) q->fn(q->args, step, share);
@@ -127,12 +127,22 @@ static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *
     }
 }
 
+/* Records [r, end) on some samples of this thread's share after the other, so that what one writes is in a cache when the
+ * next one reads it. */
+static void run_deep(const pd_record *r, const pd_record *end, const pd_step *step, pd_share share, int parts) {
+    for (int part = 0; part < parts; part++) {
+        share.part = (uint16_t)part;
+        share.parts = (uint16_t)parts;
+        for (const pd_record *q = r; q < end; q++) q->fn(q->args, step, share);
+    }
+}
+
 static void walk_records(exec_run *run, int ith, int nth, fp_mode host) {
     const pd_chunk *c = run->chunk;
     pd_step step = {
         .src = c->src, .sinks = c->sinks, .sums = c->sums, .seed = c->seed, .failed = &run->failed, .thread = ith};
     step.caches = pd_caches_in_use();
-    const pd_share share = {ith, ith + 1, nth};
+    const pd_share share = {ith, ith + 1, nth, 0, 1};
     int turn = 0;
     for (ptrdiff_t s = 0; s < c->steps; s++) {
         set_step(&step, c, s);
@@ -144,6 +154,12 @@ static void walk_records(exec_run *run, int ith, int nth, fp_mode host) {
                 const pd_record *stop = pieces < end - r ? r + pieces : end;
                 run_pieces(run->queues[turn], r, stop, &step, ith, nth);
                 turn = !turn;
+                r = stop - 1;
+                continue;
+            }
+            if (r->deep > 1 && r->parts > nth) {
+                const pd_record *stop = r->deep < end - r ? r + r->deep : end;
+                run_deep(r, stop, &step, share, r->parts / nth);
                 r = stop - 1;
                 continue;
             }

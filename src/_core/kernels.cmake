@@ -15,6 +15,8 @@ set(PYDL_KERNEL_FILES
     grad_accumulate penalty norm_parts grad_clip
     embedding masking mean_steps dropout gaussian prelu norm_batch norm_layer norm_rms
     gather put affine binary larger copy colsum
+    conv_input conv_walk conv_fwd conv_dx conv_turn conv_dw sum_slices
+    pool_max pool_mean place dropout_maps
     norm_samples sum_wide depthwise depthwise_dw repeat)
 list(TRANSFORM PYDL_KERNEL_FILES PREPEND "${CMAKE_CURRENT_LIST_DIR}/kernels/")
 list(TRANSFORM PYDL_KERNEL_FILES APPEND ".c")

@@ -45,6 +45,14 @@ static void find_lifetimes(pd_plan *p, candidate *all) {
                 c->uniform = 0;
         }
     }
+    /* what is run on some samples after the other touches all of its buffers at the same time */
+    for (ptrdiff_t i = 0; i < p->count; i++) {
+        const ptrdiff_t end = i + p->records[i].deep;
+        for (ptrdiff_t b = 0; b < p->nbuffers && end > i; b++) {
+            if (all[b].first > i && all[b].first < end) all[b].first = i;
+            if (all[b].last >= i && all[b].last < end) all[b].last = end - 1;
+        }
+    }
     for (ptrdiff_t b = 0; b < p->nbuffers; b++) {
         p->buffers[b].first = all[b].first;
         p->buffers[b].last = all[b].last;

@@ -6,9 +6,9 @@
  *   OUT(y, bytes)   pointer to write (may be read too); each share writes its own part
  *   SCR(s, bytes)   scratch of so many bytes per thread: s + thread * s_stride; a plan brings it by itself
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
- * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n) doubles, of
- * sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in elements; B rows of the batch, I in,
- * O out. L: rows per sample (0 stands for 1); threads share out whole samples.
+ * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
+ * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in
+ * elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
  */
 #ifndef PD_OP_ARGS_H
 #define PD_OP_ARGS_H
@@ -150,6 +150,11 @@
 #define PD_FIELDS_dropout(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(stream) INT(seed) REAL(rate)
 
+/* The same of whole columns of a sample: element [s][j] of [B / L][O] is drawn for column j of all rows of sample s.
+ *   x y [B][O]   stream seed as for dropout */
+#define PD_FIELDS_dropout_maps(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) INT(B) INT(O) INT(L) INT(stream) INT(seed) REAL(rate)
+
 /* Gaussian noise: y = x + std z or, if `factor`, y = x (1 + std z), z a standard normal number for each element.
  *   x y [B][O]   stream seed as for dropout */
 #define PD_FIELDS_gaussian(IN, ALL, OUT, SCR, FN, INT, REAL) \
@@ -217,6 +222,68 @@
 #define PD_FIELDS_colsum(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) OUT(y, R(a->n)) INT(n) INT(B) INT(add)
 
+/* Convolution: windows over images.  x [B][H][W][C], y [B][OH][OW][O]; window (i, j) reads KH x KW pixels of x, DH and DW
+ * apart, from pixel (i * SH - top, j * SW - left) on, zero where there is none. G groups share out C and O, I = C / G.
+ *   w panels [G][ceil(O / G / width)][KH * KW * I][width] */
+#define PD_CONV(INT) \
+    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(O) INT(KH) INT(KW) INT(SH) INT(SW) INT(DH) INT(DW) INT(top) INT(left) \
+    INT(G)
+#define PD_CONV_WEIGHTS (a->KH * a->KW * (a->C / a->G) * a->G * PADDED(a->O / a->G))
+/* Forward: y = act(x * w + b).   b [O + padding] or NULL   z [B][OH][OW][O] x * w + b kept for the backward pass, or NULL
+ *   act: act_fwd kernel or NULL   pad: pixels of x and zeros around them */
+#define PD_FIELDS_conv_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) ALL(w, R(PD_CONV_WEIGHTS)) ALL(b, R(a->O - a->O / a->G + PADDED(a->O / a->G))) \
+    OUT(y, R(a->B * a->OH * a->OW * a->O)) OUT(z, R(a->B * a->OH * a->OW * a->O)) FN(act) PD_CONV(INT) REAL(alpha) \
+    SCR(pad, R(PD_CONV_PAD)) INT(pad_stride)
+#define PD_CONV_PAD \
+    MOST(PD_BAND / real_size, ((a->KH - 1) * a->DH + 1) * ((a->OW - 1) * a->SW + (a->KW - 1) * a->DW + 1) * a->C)
+/* Input gradient, and the forward pass of a transposed convolution: dx = act'(s) * (sum over the windows that read a pixel).
+ *   dy [B][OH][OW][O]   t: w turned, by conv_turn   dx [B][H][W][C]   s [B][H][W][C] or NULL: what an act_bwd reads
+ *   act: act_bwd kernel, act_fwd kernel (then s is NULL: dx = act(dx)) or NULL   b [C + padding] or NULL: is added
+ *   z [B][H][W][C] what act_fwd gets, kept, or NULL   add: 1 adds to dx (act must be NULL)   pad: pixels of dy and zeros */
+#define PD_FIELDS_conv_dx(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->O)) ALL(t, R(PD_CONV_TURNED)) ALL(b, R(a->C - a->C / a->G + PADDED(a->C / a->G))) \
+    OUT(dx, R(a->B * a->H * a->W * a->C)) OUT(z, R(a->B * a->H * a->W * a->C)) IN(s, R(a->B * a->H * a->W * a->C)) FN(act) \
+    PD_CONV(INT) INT(add) REAL(alpha) SCR(pad, R(PD_CONV_PAD_DX)) INT(pad_stride)
+#define PD_CONV_TURNED (a->KH * a->KW * (a->O / a->G) * a->G * PADDED(a->C / a->G))
+#define PD_CONV_PAD_DX \
+    MOST(PD_BAND / real_size, \
+         ((a->KH - 1) * a->DH / a->SH + 2) * ((a->W - 1) / a->SW + (a->KW - 1) * a->DW / a->SW + 2) * a->O)
+/*   t: for each of the SH x SW ways in which windows lie over a pixel, by rows, the taps that read it, last first:
+ *   panels [G][ceil(C / G / width)][taps * O / G][width] */
+#define PD_FIELDS_conv_turn(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    ALL(w, R(PD_CONV_WEIGHTS)) OUT(t, R(PD_CONV_TURNED)) INT(C) INT(O) INT(KH) INT(KW) INT(SH) INT(SW) INT(top) INT(left) INT(G)
+/* Kernel and bias gradients, in S slices of whole images: parts [S] of dw [n], n the elements of the panels, and of db.
+ *   dw [S][n]   db [S][O + padding] or NULL   add: 1 adds to both (S must be 1)   pad: pixels of x, then dy by panel */
+#define PD_FIELDS_conv_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    ALL(x, R(a->B * a->H * a->W * a->C)) ALL(dy, R(a->B * a->OH * a->OW * a->O)) OUT(dw, R(a->S * PD_CONV_WEIGHTS)) \
+    OUT(db, R(a->S * a->ldb)) INT(ldb) INT(S) INT(add) PD_CONV(INT) SCR(pad, R(PD_CONV_PAD + PD_BATCH_BLOCK * 32 * PD_PANELS_OF_DY)) \
+    INT(pad_stride)
+/* Slices added up: y (+)= x[0] + ... + x[S - 1], in that order, ld elements apart.   x [S][ld]   y [n]   add: 1 adds to y */
+#define PD_FIELDS_sum_slices(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R((a->S - 1) * a->ld + a->n)) OUT(y, R(a->n)) INT(n) INT(S) INT(ld) INT(add)
+/* Pooling of B images: windows of KH x KW taps, sh and sw apart, the first of which begins at row -top, column -left.
+ *   x dx [B][H][W][C]   y dy [B][OH][OW][C]   add: 1 adds to what is written */
+#define PD_WINDOW_SIZES(INT) \
+    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) INT(sh) INT(sw) INT(top) INT(left)
+/*   at [B][OH][OW][C] the tap that was largest: bytes or, if `wide`, as there are more than 256, uint32_t
+ *   forward NULL: not wanted */
+#define PD_FIELDS_pool_max_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) \
+    OUT(at, TAPS(a->B * a->OH * a->OW * a->C, a->wide)) PD_WINDOW_SIZES(INT) INT(wide)
+#define PD_FIELDS_pool_max_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->C)) IN(at, TAPS(a->B * a->OH * a->OW * a->C, a->wide)) \
+    OUT(dx, R(a->B * a->H * a->W * a->C)) PD_WINDOW_SIZES(INT) INT(wide) INT(add)
+/*   sum: 1 divides by nothing, which is upsampling's gradient and, backward, upsampling */
+#define PD_FIELDS_pool_mean_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
+#define PD_FIELDS_pool_mean_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(dy, R(a->B * a->OH * a->OW * a->C)) OUT(dx, R(a->B * a->H * a->W * a->C)) PD_WINDOW_SIZES(INT) INT(sum) INT(add)
+/* Images set into others, `top` rows and `left` columns from the edge (below 0: so many are cut off), zeros around.
+ *   x [B][H][W][C]   y [B][OH][OW][C]   add: 1 adds, and leaves what is around */
+#define PD_FIELDS_place(IN, ALL, OUT, SCR, FN, INT, REAL) \
+    IN(x, R(a->B * a->H * a->W * a->C)) OUT(y, R(a->B * a->OH * a->OW * a->C)) INT(B) INT(H) INT(W) INT(C) INT(OH) \
+    INT(OW) INT(top) INT(left) INT(add)
 /* Batch normalization of samples with several rows, by samples: x y dy dx mask gamma beta mean var bmean bmean_low brstd as for
  * bn_fwd.   parts: in double, of each sample the mean [O] and M2 [O], and how many of its rows count */
 #define PD_FIELDS_bn_parts(IN, ALL, OUT, SCR, FN, INT, REAL) \

@@ -88,11 +88,13 @@ typedef struct {
     const pd_caches *caches;
 } pd_step;
 
-/* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows. */
+/* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows; of a record that splits
+ * by samples only part number `part` of `parts`, where those are more than 1. */
 typedef struct {
     int lo, hi, of;
+    uint16_t part, parts;
 } pd_share;
-#define PD_WHOLE ((pd_share){0, 1, 1})
+#define PD_WHOLE ((pd_share){0, 1, 1, 0, 1})
 
 typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share);
 
@@ -152,6 +154,8 @@ typedef struct {
     uint8_t host;    /* calls the host program and may fail: threads wait after it and look at `failed` */
     uint8_t when;    /* PD_ALWAYS, PD_ON_UPDATE */
     int pieces;      /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
+    int deep; /* so many records, from this one on, are run on some samples of a share after the other; 0: on all */
+    int parts; /* of those: in so many parts on one thread */
 } pd_record;
 
 typedef struct {
@@ -196,9 +200,9 @@ void pd_plan_when(pd_plan *p, ptrdiff_t record, int when);
 
 /* gap: bytes to leave behind each buffer; where it is not 0, no two buffers share memory (for looking at them). */
 int pd_plan_seal(pd_plan *p, ptrdiff_t gap);
-ptrdiff_t pd_plan_bytes(const pd_plan *p);               /* of memory that bind wants, aligned to 64 */
-ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer);  /* of a buffer in it */
-double pd_plan_work(const pd_plan *p);                   /* of a step, in multiply-adds */
+ptrdiff_t pd_plan_bytes(const pd_plan *p); /* of memory that bind wants, aligned to 64 */
+ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer); /* of a buffer in it */
+double pd_plan_work(const pd_plan *p); /* of a step, in multiply-adds */
 void pd_plan_bind(pd_plan *p, void *memory);
 const pd_record *pd_plan_records(const pd_plan *p, ptrdiff_t *count);
 
@@ -218,11 +222,11 @@ typedef struct {
 
 typedef struct {
     pd_kernel matmul, act; /* act: act_fwd or NULL */
-    int rowwise;           /* act normalizes over columns */
+    int rowwise; /* act normalizes over columns */
     double alpha;
-    pd_matrix a, b;   /* plain; a.columns == b.rows */
+    pd_matrix a, b; /* plain; a.columns == b.rows */
     const void *bias; /* [b.columns] or NULL */
-    void *y;          /* [a.rows][b.columns], apart from a and b */
+    void *y; /* [a.rows][b.columns], apart from a and b */
 } pd_product;
 
 /* Whether the rows or the columns of a matrix are contiguous and in ascending order, as kernels want them. */

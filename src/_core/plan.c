@@ -162,8 +162,11 @@ void pd_plan_when(pd_plan *p, ptrdiff_t record, int when) { p->records[record].w
 /* ---- binding ---------------------------------------------------------------------------------------------------- */
 int pd_plan_seal(pd_plan *p, ptrdiff_t gap) {
     if (p->sealed) return 0;
-    if (plan_find_barriers(p, 0) != 0 || plan_lay_out(p, gap) != 0) return -1;
+    if (plan_find_barriers(p, 0) != 0) return -1;
+    plan_find_deep(p);
+    if (plan_lay_out(p, gap) != 0) return -1;
     if (p->reused && plan_find_barriers(p, 1) != 0) return -1;
+    plan_cut_deep(p);
     plan_find_pieces(p);
     p->sealed = 1;
     return 0;

@@ -49,6 +49,8 @@ struct pd_plan {
 
 int plan_find_barriers(pd_plan *p, int laid_out); /* by buffer, or, once laid out, by where they lie */
 void plan_find_pieces(pd_plan *p);
+void plan_find_deep(pd_plan *p); /* records that are run on some samples after the other, see barriers.c */
+void plan_cut_deep(pd_plan *p);  /* at barriers that have come since */
 int plan_lay_out(pd_plan *p, ptrdiff_t gap);
 int plan_same_key(plan_key a, plan_key b);
 

@@ -33,9 +33,19 @@ enum {
      * measured on its own. */
     PD_PANELS_TO_COPY = 2,
 
+    /* Convolution (`python -m bench kernels`): bytes of images that are read, with zeros around them, before the next are. */
+    PD_BAND = 128 * 1024,
+    PD_PANELS_OF_DY = 4, /* of dy that are packed for the kernel's gradient at a time: 4 x 32 KB, within L2 */
+
     /* Multiply-adds between two barriers, about 10 us on two threads, that repay sharing them out in pieces;
      * `python -m bench steps threads`. */
     PD_PIECES_FROM = 2000000,
+
+    /* Records that are run on a few samples after the other (`python -m bench vision`): from so many bytes of a sample on, in
+     * at most so many parts, if each weight is used so often by a sample. */
+    PD_DEEP_FROM = 16 * 1024,
+    PD_DEEP_PARTS = 4096,
+    PD_USES_OF_WEIGHTS = 16,
 
     /* Bytes of a plan's buffers from which memory is used again even if that takes a further barrier;
      * `python -m bench memory steps`. */

@@ -287,7 +287,7 @@ def call(str op not None, *, str dtype not None, isa=None, int nth=1, step=None,
         _fill(&o, block, fields, isa_number, _DTYPES[dtype], None)
         with nogil:
             for ith in range(nth):
-                share.lo, share.hi, share.of = ith, ith + 1, nth
+                share.lo, share.hi, share.of, share.part, share.parts = ith, ith + 1, nth, 0, 1
                 fn(block, &s, share)
     finally:
         pd_free(block)

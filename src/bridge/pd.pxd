@@ -43,6 +43,7 @@ cdef extern from "pd.h" nogil:
 
     ctypedef struct pd_share:
         int lo, hi, of
+        unsigned short part, parts
     ctypedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share) noexcept
 
     ctypedef struct pd_field:
@@ -74,6 +75,8 @@ cdef extern from "pd.h" nogil:
         const void *args
         uint8_t barrier
         int pieces
+        int deep
+        int parts
 
     ctypedef struct pd_chunk:
         Py_ssize_t steps, batch

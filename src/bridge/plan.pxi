@@ -142,6 +142,7 @@ cdef class Plan:
         for i in range(n):
             self.details[i]["barrier"] = bool(records[i].barrier)
             self.details[i]["pieces"] = records[i].pieces
+            self.details[i]["deep"] = records[i].deep
         self.sealed = True
 
     @property

@@ -29,6 +29,10 @@ static const struct {
     {"ln_fwd", " gamma beta "},
     {"ln_bwd", " gamma "},
     {"ln_grad", " dgamma dbeta "},
+    {"conv_fwd", " b z "},
+    {"conv_dx", " b z s "},
+    {"conv_dw", " db "},
+    {"pool_max_fwd", " at "},
     {"bn_parts", " mask "},
     {"bn_apply", " z mask gamma beta "},
     {"bn_slopes", " s "},
@@ -42,7 +46,7 @@ static const struct {
 } COUNTS[] = {{"gemm_dw", "W"}, {"gemm_step", "W"}, {"sum", "B"},        {"bn_fwd", "O"},     {"bn_bwd", "O"},
               {"ln_grad", "O"}, {"colsum", "O"},    {"embed_bwd", "VO"}, {"prelu_grad", "O"}, {"sum_wide", "O"}};
 
-enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5 };
+enum { MAX_FIELDS = 32, MAX_NTH = 7, VARIANTS = 2, SPARE_ROWS = 3, TABLE = 5, IMAGE_H = 5, IMAGE_W = 4 };
 
 typedef struct {
     pd_op op;
@@ -86,7 +90,7 @@ static ptrdiff_t count(const call *c) {
 
 static ptrdiff_t integer(const call *c, const char *name) {
     const int flag = c->variant == 1, tensor = !strcmp(c->op.family, "gather") || !strcmp(c->op.family, "put");
-    const int dense = !strncmp(c->op.family, "gemm", 4);
+    const int dense = !strncmp(c->op.family, "gemm", 4), conv = !strncmp(c->op.family, "conv", 4);
     const struct {
         const char *name;
         ptrdiff_t value;
@@ -111,7 +115,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"yo", 0},
         {"rs", flag ? 1 : c->I},
         {"cs", flag ? c->B : 1},
-        {"ldb", flag ? c->I : c->O},
+        {"ldb", flag && !conv ? c->I : c->O},
         {"transposed", flag},
         {"add", flag},
         {"decay", flag},
@@ -120,21 +124,27 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"steps", 2},
         {"frequency", 1 + flag},
         {"nesterov", flag},
-        {"S", 3}, /* slices, and windows over images */
-        {"ld", c->O + 2},
-        {"M", 2 + flag},
-        {"H", 4},
-        {"W", 5},
+        {"SH", 1},
+        {"SW", 1},
+        {"DH", 1},
+        {"DW", 1},
+        {"G", 1},
+        {"S", conv ? 1 : 2},
+        {"ld", count(c)},
+        {"H", IMAGE_H}, /* windows of 3 x 2 taps, SAME; of a convolution VALID as well */
+        {"W", IMAGE_W},
+        {"C", conv ? c->I : c->O},
+        {"OH", !conv || flag ? 3 : IMAGE_H},
+        {"OW", conv && flag ? 3 : IMAGE_W},
         {"KH", 3},
         {"KW", 2},
-        {"SH", 1 + flag},
-        {"SW", 2 - flag},
-        {"DH", 1},
-        {"DW", 2},
-        {"top", 1},
-        {"left", flag},
-        {"OH", flag ? 2 : 4},
-        {"OW", flag ? 4 : 2},
+        {"sh", 2},
+        {"sw", 1},
+        {"top", !(conv && flag)},
+        {"left", 0},
+        {"wide", flag},
+        {"sum", flag},
+        {"M", 2 + flag},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].name, name) == 0) return values[i].value;
@@ -143,7 +153,7 @@ static ptrdiff_t integer(const call *c, const char *name) {
 
 static pd_kernel fused(const call *c) {
     const char *family = c->op.family, *name = "act_tanh_fwd";
-    if (!strcmp(family, "gemm_dx")) name = "act_tanh_bwd";
+    if (!strcmp(family, "gemm_dx") || !strcmp(family, "conv_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "bn_slopes") || !strcmp(family, "depthwise_dx")) name = "act_tanh_bwd";
     if (!strcmp(family, "gemm_step")) name = "opt_adam_step";
     else if (c->variant == 1) return NULL;
@@ -157,6 +167,12 @@ static void fill_codes(void *data, ptrdiff_t n, int dtype) {
         if (dtype == PD_FLOAT64) ((double *)data)[i] = (double)code;
         else ((float *)data)[i] = (float)code;
     }
+}
+
+/* The only tap of a window that all of them have in the image, as bytes or uint32_t. */
+static void fill_taps(void *data, ptrdiff_t bytes, int wide) {
+    const unsigned char one[2][4] = {{2, 2, 2, 2}, {2, 0, 0, 0}};
+    for (ptrdiff_t i = 0; i < bytes; i++) ((unsigned char *)data)[i] = one[wide][i % 4];
 }
 
 /* Bytes behind a pointer field: as the table of ops says, but for class numbers, of which a row has one. */
@@ -196,6 +212,7 @@ static void *arguments(call *c) {
         const ptrdiff_t n = bytes / (ptrdiff_t)dtype_bytes(dtype);
         c->blocks[i] = block_new((size_t)bytes, dtype_bytes(dtype));
         if (!strncmp(c->op.family, "embed", 5) && !strcmp(f.name, "x")) fill_codes(c->blocks[i].data, n, dtype);
+        else if (!strcmp(f.name, "at")) fill_taps(c->blocks[i].data, bytes, c->variant == 1);
         else fill(c->blocks[i].data, n, dtype, (unsigned)i);
         *(void **)(args + f.offset) = c->blocks[i].data;
     }

@@ -2,6 +2,7 @@
 
 from tests.specs import (
     activations,
+    convolution,
     depthwise,
     gemm,
     gemm_step,
@@ -12,6 +13,7 @@ from tests.specs import (
     optimizers,
     steps,
     tensor,
+    windows,
 )
 from tests.specs.spec import Fields, Spec
 
@@ -25,6 +27,8 @@ SPECS: list[Spec] = [
     *norms.SPECS,
     *steps.SPECS,
     *tensor.SPECS,
+    *convolution.SPECS,
+    *windows.SPECS,
     *norm_samples.SPECS,
     *depthwise.SPECS,
 ]

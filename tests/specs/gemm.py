@@ -33,14 +33,18 @@ def eighths(rng: np.random.Generator, dtype: str, *shape: int) -> Array:
     return (x / 8).astype(dtype)
 
 
-def pack(matrix: Array, dtype: str) -> Array:
+def in_panels(matrix: Array, width: int) -> Array:
     """A matrix [I][O] in panels [ceil(O / width)][I][width], the last one padded with zeros."""
     inputs, units = matrix.shape
-    width = _core.panel_width(units, dtype)
     panels = -(-units // width)
     padded = np.zeros((inputs, panels * width), matrix.dtype)
     padded[:, :units] = matrix
     return np.ascontiguousarray(padded.reshape(inputs, panels, width).transpose(1, 0, 2))
+
+
+def pack(matrix: Array, dtype: str) -> Array:
+    """The same in the width that kernels want."""
+    return in_panels(matrix, _core.panel_width(matrix.shape[1], dtype))
 
 
 def unpack(panels: Array, units: int) -> Array:

@@ -246,6 +246,23 @@ def dropout(shape: Shape, rate: float, seed: int = 0) -> Spec:
     return Spec("dropout", args, ("y",), reference, in_place=(("x", "y"),))
 
 
+def dropout_maps(shape: Shape, L: int, rate: float, seed: int = 0) -> Spec:
+    def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        B, O = shape(n)
+        return {
+            "x": normal(rng, dtype, B * L, O), "y": blank(dtype, B * L, O), "B": B * L, "O": O, "L": L, "stream": 3,
+            "rate": rate, "step": STEP, "seed": seed,
+        }  # fmt: skip
+
+    def reference(a: Fields) -> Fields:
+        B, O = a["B"] // L, a["O"]
+        keep = random_words(B * O, seed or STEP["seed"], 3, STEP["count"]) >= np.uint64(round(rate * 2**32))
+        kept = np.repeat(keep.reshape(B, O), L, axis=0)
+        return {"y": np.where(kept, a["x"] / (1 - rate), 0)}
+
+    return Spec("dropout_maps", args, ("y",), reference, in_place=(("x", "y"),))
+
+
 def normal_numbers(n: int, seed: int, stream: int, count: int) -> NDArray:
     """The first n numbers of a draw of standard normal ones, as gaussian.c defines them (Box and Muller)."""
     words = random_words(-(-n // 64) * 64, seed, stream, count).reshape(-1, 2, 32)
@@ -301,5 +318,6 @@ SPECS = [
     *(rms_fwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(rms_bwd(*case) for case in ((wide, True), (tall, True), (wide, False))),
     *(dropout(*case) for case in ((wide, 0.3), (tall, 0.5), (wide, 0.0), (wide, 0.3, 77))),
+    *(dropout_maps(*case) for case in ((wide, 3, 0.3), (tall, 4, 0.5), (wide, 1, 0.0), (tall, 3, 0.3, 77))),
     *(gaussian(*case) for case in ((wide, 0), (tall, 1), (wide, 1, 77))),
 ]

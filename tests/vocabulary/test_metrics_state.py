@@ -239,7 +239,7 @@ ARGUMENTS = {
     "SensitivityAtSpecificity": (0.25,), "SpecificityAtSensitivity": (0.25,), "PrecisionAtRecall": (0.25,),
     "RecallAtPrecision": (0.25,), "MeanMetricWrapper": (pydl.losses.Huber(2.0),),
 }  # fmt: skip
-CLASSES = [c for c in vars(metrics).values() if inspect.isclass(c) and issubclass(c, metrics.Metric)]
+CLASSES = [c for c in (getattr(metrics, name) for name in metrics.__all__) if inspect.isclass(c)]
 
 
 @pytest.mark.parametrize("cls", [c for c in CLASSES if c is not metrics.Metric], ids=lambda c: c.__name__)

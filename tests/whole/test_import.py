@@ -61,7 +61,12 @@ def test_it_prints_nothing() -> None:
 RARE = """
 import sys
 import pydl
-assert not {"pydl.datasets", "pydl.saving", "pydl.callbacks.csv_logger"} & set(sys.modules)
+vocabulary = "layers.dense losses.regression metrics.accuracy optimizers.adam callbacks.csv_logger".split()
+assert not {"pydl.datasets", "pydl.saving", *(f"pydl.{module}" for module in vocabulary)} & set(sys.modules)
+assert {"Dense", "dot"} <= set(dir(pydl.layers)) and "Adam" in dir(pydl.optimizers) and "mse" in dir(pydl.losses)
+assert "pydl.layers.dense" not in sys.modules
+assert pydl.layers.Dot and callable(pydl.layers.dot)  # the function, not the module that both are in
+assert pydl.losses.mse is pydl.losses.mean_squared_error
 print(pydl.datasets.digits.__name__, pydl.callbacks.CSVLogger.__name__)
 from pydl import *
 from pydl.callbacks import *

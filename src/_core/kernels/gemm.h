@@ -66,9 +66,6 @@ PD_INLINE ptrdiff_t panel_width(ptrdiff_t units) {
     return w;
 }
 
-PD_INLINE ptrdiff_t min_(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-PD_INLINE ptrdiff_t max_(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-
 /* Height of the tile that starts with `left` rows to go: as even as the number of tiles allows. */
 PD_INLINE ptrdiff_t tile_height(ptrdiff_t left) {
     const ptrdiff_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;

@@ -128,6 +128,23 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
 #endif
 }
 
+/* Lane i is p[at[i]]. */
+PD_INLINE vreal vgather(const real *p, vint at) {
+#if defined(PD_ISA_avx512) && defined(PD_F64)
+    return (vreal)_mm512_i64gather_pd((__m512i)at, p, 8);
+#elif defined(PD_ISA_avx512)
+    return (vreal)_mm512_i32gather_ps((__m512i)at, p, 4);
+#elif defined(PD_ISA_avx2) && defined(PD_F64)
+    return (vreal)_mm256_i64gather_pd(p, (__m256i)at, 8);
+#elif defined(PD_ISA_avx2)
+    return (vreal)_mm256_i32gather_ps(p, (__m256i)at, 4);
+#else
+    vreal v = {0};
+    for (int i = 0; i < VL; i++) v[i] = p[at[i]];
+    return v;
+#endif
+}
+
 PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
 
 /* Products of the low halves of 64-bit lanes; the high halves may hold anything. */

@@ -1,0 +1,149 @@
+"""Convolutions over steps and images: Conv1D, Conv2D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydl._base.args import whole
+from pydl._engine.builder import Builder
+from pydl._engine.epilogue import Epilogue, derivative
+from pydl._engine.tensor import Tensor
+from pydl.layers.convolving import Convolution, train_bias, train_kernel, turned
+
+
+class _Conv(Convolution):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs,
+        )  # fmt: skip
+        self.groups = whole(type(self).__name__, "groups", groups, at_least=1)
+        if self.filters % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: filters={self.filters} must be a multiple of groups={self.groups}"
+            )
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        b.note_reader(t)
+        sizes = self._geometry(t)
+        shape = (t.batch, *(w.out for w in self.along(t.shape[1:-1])), self.filters)
+        y = b.tensor(shape, t, trainable=bool(self.trainable_weights))
+        if b.gradients and t.value.needs_grad:
+            b.notes[id(y.value)] = turned(b, self.kernel, sizes)
+        epilogue = Epilogue(b, y, self.activation)
+        b.emit("conv_fwd", x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
+               **epilogue.fields)  # fmt: skip
+        return y if self.activation.function is None else b.activate(y, self.activation)
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dz = b.gradient(y)
+        if dz is None:
+            return
+        t = x[0]
+        sizes = self._geometry(t)
+        if t.value.needs_grad:
+            fields = {"dy": dz, "t": b.notes[id(y.value)], **sizes, **derivative(t)}
+            b.add_input_gradient(t, lambda dx, add: b.emit("conv_dx", dx=dx, add=add, **fields), adds=True)
+        trained = {v.name: v for v in self.trainable_weights}
+        if "kernel" in trained:
+            train_kernel(b, self.kernel, trained.get("bias"), t.buffer, dz, sizes)
+        elif "bias" in trained:
+            train_bias(b, trained["bias"], dz, y)
+
+
+class Conv1D(_Conv):
+    """Convolution over steps: `(batch, steps, channels)` -> `(batch, new steps, filters)`.
+
+    Cost: 2 * batch * new steps * filters * kernel_size * channels / groups flops, twice that backward.
+
+    Parameters
+    ----------
+    filters : int
+        Channels that come out, > 0.
+    kernel_size : int
+        Steps that a window reads.
+    strides : int
+        Steps from one window to the next; 1 where `dilation_rate` is not.
+    padding : {"valid", "same", "causal"}
+        "valid": windows lie within the input. "same": ceil(steps / strides) windows, with zeros where they reach beyond
+        it, half in front, rounded down, and half behind. "causal": zeros in front alone, so that no output depends on
+        later steps. An Inf or NaN in the kernel makes NaN of such zeros.
+    data_format : {"channels_last"}, optional
+    dilation_rate : int
+        Steps from one that a window reads to the next.
+    groups : int
+        Of channels and filters, each group of filters reads one of channels.
+    activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+    activity_regularizer, kernel_constraint, bias_constraint
+        As of `Dense`. The kernel has the shape `(kernel_size, channels / groups, filters)`.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+
+    Raises
+    ------
+    ValueError
+        Sizes that are not positive or do not fit the groups, strides and a dilation at once, an input of another rank
+        or too few steps, `data_format="channels_first"`.
+    """
+
+    axes = 1
+    paddings = ("valid", "same", "causal")
+
+
+class Conv2D(_Conv):
+    """Convolution over images: `(batch, rows, columns, channels)` -> `(batch, new rows, new columns, filters)`.
+
+    Cost: 2 * batch * new rows * new columns * filters * kernel size * channels / groups flops, twice that backward.
+
+    Parameters
+    ----------
+    filters : int
+        Channels that come out, > 0.
+    kernel_size : int or tuple of two int
+        Rows and columns that a window reads.
+    strides : int or tuple of two int
+        From one window to the next; 1 where `dilation_rate` is not.
+    padding : {"valid", "same"}
+        "valid": windows lie within the image. "same": ceil(size / strides) windows, with zeros where they reach beyond
+        it, half above and left, rounded down, and half below and right. An Inf or NaN in the kernel makes NaN of such
+        zeros.
+    data_format : {"channels_last"}, optional
+    dilation_rate : int or tuple of two int
+        From one pixel that a window reads to the next.
+    groups : int
+        Of channels and filters, each group of filters reads one of channels.
+    activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+    activity_regularizer, kernel_constraint, bias_constraint
+        As of `Dense`. The kernel has the shape `(*kernel_size, channels / groups, filters)`.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+
+    Raises
+    ------
+    ValueError
+        Sizes that are not positive or do not fit the groups, strides and a dilation at once, an input of another rank
+        or too small an image, `data_format="channels_first"`.
+    """
+
+    axes = 2
