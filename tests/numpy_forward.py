@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,15 @@ def convolved(layer: Any, x: Array, kernel: Array) -> Array:
     return np.concatenate(groups[2], axis=-1)
 
 
+def channelwise(layer: Any, x: Array, kernel: Array) -> Array:
+    """A convolution of as many groups as there are channels."""
+    names = ("kernel_size", "strides", "dilation_rate", "padding")
+    sizes = {name: getattr(layer, name) for name in names}
+    *taps, channels, times = kernel.shape
+    as_groups = SimpleNamespace(**sizes, groups=channels, filters=channels * times)
+    return convolved(as_groups, x, kernel.reshape(*taps, 1, channels * times))
+
+
 def spread(layer: Any, x: Array, kernel: Array) -> Array:
     """Each position of the input adds to a window of the output, which is then cut to its size."""
     k, s, d = (np.array(getattr(layer, name)) for name in ("kernel_size", "strides", "dilation_rate"))
@@ -115,6 +125,11 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return activate(layer.activation, spread(layer, x, w["kernel"]) + w.get("bias", 0))
         case L.Conv1D() | L.Conv2D():
             return activate(layer.activation, convolved(layer, x, w["kernel"]) + w.get("bias", 0))
+        case L.DepthwiseConv1D() | L.DepthwiseConv2D():
+            return activate(layer.activation, channelwise(layer, x, w["kernel"]) + w.get("bias", 0))
+        case L.SeparableConv1D() | L.SeparableConv2D():
+            across = w["pointwise_kernel"].reshape(-1, layer.filters)
+            return activate(layer.activation, channelwise(layer, x, w["depthwise_kernel"]) @ across + w.get("bias", 0))
         case L.Activation() | L.LeakyReLU() | L.ELU():
             return activate(layer.activation, x)
         case L.ReLU():

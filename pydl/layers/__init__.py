@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.convolution_transpose import Conv1DTranspose as Convolution1DTranspose
     from pydl.layers.convolution_transpose import Conv2DTranspose as Convolution2DTranspose
     from pydl.layers.dense import Dense
+    from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
     from pydl.layers.dot import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
@@ -72,20 +73,24 @@ if TYPE_CHECKING:  # by __getattr__
         ZeroPadding3D,
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
+    from pydl.layers.separable import SeparableConv1D, SeparableConv2D
+    from pydl.layers.separable import SeparableConv1D as SeparableConvolution1D
+    from pydl.layers.separable import SeparableConv2D as SeparableConvolution2D
     from pydl.layers.text_vectorization import TextVectorization
 
 __all__ = [
-    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
-    "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
-    "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
-    "Dense", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout",
-    "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer",
-    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling",
-    "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
-    "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
-    "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
-    "multiply", "serialize", "subtract",
+    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization", "CategoryEncoding",
+    "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose",
+    "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "DepthwiseConv1D",
+    "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten",
+    "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input",
+    "InputLayer", "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum",
+    "Minimum", "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling",
+    "Reshape", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D", "Softmax",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract", "TextVectorization",
+    "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
+    "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply",
+    "serialize", "subtract",
 ]  # fmt: skip
 
 _later = Later(
@@ -97,6 +102,7 @@ _later = Later(
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
+        "depthwise": "DepthwiseConv1D DepthwiseConv2D",
         "discretization": "Discretization",
         "dot": "Dot dot",
         "einsum_dense": "EinsumDense",
@@ -119,9 +125,11 @@ _later = Later(
             "ZeroPadding3D"
         ),
         "reshaping": "Permute RepeatVector",
+        "separable": "SeparableConv1D SeparableConv2D",
         "text_vectorization": "TextVectorization",
     },
-    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
+    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")}
+    | {f"SeparableConvolution{axes}": f"SeparableConv{axes}" for axes in ("1D", "2D")},
 )
 __getattr__ = _later
 

@@ -170,7 +170,11 @@ def test_imports(module: str) -> None:
 def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
-    of_layers = ("convolving", "core", "host", "lookup", "spatial", "weighted") if package == "pydl/layers" else ()
+    of_layers = (
+        ("channelwise", "convolving", "core", "host", "lookup", "spatial", "weighted")
+        if package == "pydl/layers"
+        else ()
+    )
     shared = ("base", "schedules", *of_layers)
     assert name == "__init__" or used <= {f"{package}/{module}" for module in shared}
 
