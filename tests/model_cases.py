@@ -456,6 +456,10 @@ CASES: dict[str, Callable[[], Case]] = {
         shape=(3, 4, 2),
         batch=4,
     ),
+    "batch normalization of another axis": chain(
+        dense(3), lambda: L.BatchNormalization(1), dense(4), lambda: L.BatchNormalization(-2), shape=(3, 4, 2), batch=4
+    ),
+    "batch normalization of steps": chain(dense(5, "tanh"), lambda: L.BatchNormalization(axis=1), shape=(3, 4)),
     "frozen batch normalization of images": chain(
         dense(3),
         lambda: L.BatchNormalization(trainable=False),

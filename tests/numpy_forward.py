@@ -148,8 +148,9 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
         case L.GroupNormalization():
             return group_normalized(layer, x, w)
         case L.BatchNormalization():
-            scaled = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
-            return scaled * w.get("gamma", 1) + w.get("beta", 0)
+            last = np.moveaxis(x, layer.axis, -1)
+            scaled = (last - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
+            return np.moveaxis(scaled * w.get("gamma", 1) + w.get("beta", 0), -1, layer.axis)
         case L.LayerNormalization():
             centred = x - x.mean(axis=-1, keepdims=True)
             scaled = centred / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)
