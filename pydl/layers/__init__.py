@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.convolution_transpose import Conv1DTranspose as Convolution1DTranspose
     from pydl.layers.convolution_transpose import Conv2DTranspose as Convolution2DTranspose
     from pydl.layers.dense import Dense
+    from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
     from pydl.layers.dot import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
@@ -91,26 +92,29 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
     from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
+    from pydl.layers.separable import SeparableConv1D, SeparableConv2D
+    from pydl.layers.separable import SeparableConv1D as SeparableConvolution1D
+    from pydl.layers.separable import SeparableConv2D as SeparableConvolution2D
     from pydl.layers.text_vectorization import TextVectorization
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
-    "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
-    "RandomTranslation", "RandomZoom", "Resizing",
-    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
-    "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
-    "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
-    "Dense", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout",
-    "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer",
-    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling",
-    "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
-    "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
-    "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
-    "multiply", "serialize", "subtract",
-    "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
-    "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
-    "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
+    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "AveragePooling1D", "AveragePooling2D",
+    "AvgPool1D", "AvgPool2D", "BatchNormalization", "CategoryEncoding", "CenterCrop", "Concatenate", "Conv1D",
+    "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose", "Convolution2D",
+    "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D",
+    "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout",
+    "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAvgPool1D", "GlobalAvgPool2D",
+    "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GroupNormalization", "Hashing",
+    "Identity", "Input", "InputLayer", "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU",
+    "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Multiply",
+    "Normalization", "PReLU", "Permute", "RMSNormalization", "RandomBrightness", "RandomContrast", "RandomCrop",
+    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape",
+    "Resizing", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D", "Softmax",
+    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract", "TextVectorization",
+    "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
+    "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply",
+    "serialize", "subtract",
 ]  # fmt: skip
 
 _later = Later(
@@ -123,6 +127,7 @@ _later = Later(
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
+        "depthwise": "DepthwiseConv1D DepthwiseConv2D",
         "discretization": "Discretization",
         "dot": "Dot dot",
         "einsum_dense": "EinsumDense",
@@ -150,10 +155,12 @@ _later = Later(
         ),
         "reshaping": "Permute RepeatVector",
         "resizing": "CenterCrop RandomCrop Resizing",
+        "separable": "SeparableConv1D SeparableConv2D",
         "text_vectorization": "TextVectorization",
         "warping": "RandomRotation RandomTranslation RandomZoom",
     },
-    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
+    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")}
+    | {f"SeparableConvolution{axes}": f"SeparableConv{axes}" for axes in ("1D", "2D")},
 )
 __getattr__ = _later
 
