@@ -18,6 +18,15 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.adapting import Normalization
     from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
+    from pydl.layers.coloring import (
+        AutoContrast,
+        RandomGrayscale,
+        RandomHue,
+        RandomInvert,
+        RandomPosterization,
+        RandomSaturation,
+        Solarization,
+    )  # fmt: skip
     from pydl.layers.convolution import Conv1D, Conv2D
     from pydl.layers.convolution import Conv1D as Convolution1D
     from pydl.layers.convolution import Conv2D as Convolution2D
@@ -29,6 +38,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.dot import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
+    from pydl.layers.filtering import RandomErasing, RandomGaussianBlur, RandomSharpness
     from pydl.layers.function import Lambda
     from pydl.layers.hashing import Hashing
     from pydl.layers.lookup import IntegerLookup, StringLookup
@@ -60,6 +70,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
     from pydl.layers.passing import ActivityRegularization, Identity
+    from pydl.layers.pipeline import Pipeline
     from pydl.layers.pooling import (
         AveragePooling1D,
         AveragePooling2D,
@@ -95,6 +106,8 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
+    "AutoContrast", "Pipeline", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
+    "RandomPosterization", "RandomSaturation", "RandomSharpness", "Solarization",
     "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
     "RandomTranslation", "RandomZoom", "Resizing",
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
@@ -120,6 +133,9 @@ _later = Later(
         "adapting": "Normalization",
         "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
+        "coloring": (
+            "AutoContrast RandomGrayscale RandomHue RandomInvert RandomPosterization RandomSaturation Solarization"
+        ),
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
@@ -127,6 +143,7 @@ _later = Later(
         "dot": "Dot dot",
         "einsum_dense": "EinsumDense",
         "embedding": "Embedding",
+        "filtering": "RandomErasing RandomGaussianBlur RandomSharpness",
         "function": "Lambda",
         "hashing": "Hashing",
         "lookup": "IntegerLookup StringLookup",
@@ -139,6 +156,7 @@ _later = Later(
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
         "passing": "ActivityRegularization Identity",
+        "pipeline": "Pipeline",
         "pooling": (
             "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D "
             "GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D "
