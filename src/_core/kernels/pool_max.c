@@ -6,9 +6,15 @@
 
 enum { BYTE_TAPS = 256 }; /* whose numbers fit a byte */
 
+typedef uint8_t vbytes __attribute__((vector_size(VL)));
+
 PD_INLINE void store_taps(void *at, ptrdiff_t i, vint tap, ptrdiff_t m, int wide) {
-    for (int j = 0; j < VL; j++) {
-        if (j >= m) return;
+    if (!wide && m == VL) {
+        const vbytes bytes = __builtin_convertvector(tap, vbytes);
+        memcpy((uint8_t *)at + i, &bytes, sizeof bytes);
+        return;
+    }
+    for (int j = 0; j < m; j++) {
         if (wide) ((uint32_t *)at)[i + j] = (uint32_t)tap[j];
         else ((uint8_t *)at)[i + j] = (uint8_t)tap[j];
     }

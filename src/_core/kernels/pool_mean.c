@@ -23,15 +23,26 @@ PD_KERNEL(pool_mean_fwd) {
     PD_FOR_WINDOWS(mean, a, share);
 }
 
-/* N vectors of dx at a position, from the windows [rows) x [cols), of which `dy` is the first of the image. */
-PD_INLINE void spread(const pd_pool_mean_bwd_args *a, const real *dy, real *dx, pd_range rows, pd_range cols, int N,
-                      ptrdiff_t m) {
+/* Of how many taps what they share is one part: a division that few windows need, as most have all their taps. */
+typedef struct {
+    ptrdiff_t taps;
+    double one;
+} pd_part;
+
+PD_INLINE double part_of(pd_part *part, ptrdiff_t taps) {
+    if (taps != part->taps) *part = (pd_part){taps, 1 / (double)taps};
+    return part->one;
+}
+
+/* N vectors of dx at a position, from the windows [rows) x [cols); `dy`: of the first one of the image. */
+PD_INLINE void spread(const pd_pool_mean_bwd_args *a, const real *dy, real *dx, pd_range rows, pd_range cols,
+                      pd_part *of, int N, ptrdiff_t m) {
     vwide sum[4] = {0};
     for (ptrdiff_t oh = rows.lo; oh < rows.hi; oh++)
         for (ptrdiff_t ow = cols.lo; ow < cols.hi; ow++) {
             const pd_range h = taps_on_axis(oh * a->sh - a->top, a->KH, a->H);
             const pd_range v = taps_on_axis(ow * a->sw - a->left, a->KW, a->W);
-            const double part = a->sum ? 1 : 1 / (double)((h.hi - h.lo) * (v.hi - v.lo));
+            const double part = a->sum ? 1 : part_of(of, (h.hi - h.lo) * (v.hi - v.lo));
             for (int i = 0; i < N; i++) {
                 const vwide t = vwiden(vload_m(dy + (oh * a->OW + ow) * a->C + i * VL, m));
                 for (int k = 0; k < VWIDE; k++) sum[i].part[k] += t.part[k] * part;
@@ -40,20 +51,56 @@ PD_INLINE void spread(const pd_pool_mean_bwd_args *a, const real *dy, real *dx, 
     for (int i = 0; i < N; i++) vstore_sum(dx + i * VL, vnarrow(sum[i]), m, a->add != 0);
 }
 
+/* A row of dx where no windows overlap: each position has a part of one dy, or of none. h: taps above each other that
+ * exist, 0 if there is no window. */
+static void spread_apart(const pd_pool_mean_bwd_args *a, const real *dy, real *dx, ptrdiff_t h, pd_part *of) {
+    const ptrdiff_t C = a->C;
+    ptrdiff_t done = 0;
+    for (ptrdiff_t ow = 0; ow < a->OW && h > 0; ow++, dy += C) {
+        const ptrdiff_t first = ow * a->sw - a->left;
+        const pd_range v = taps_on_axis(first, a->KW, a->W);
+        const ptrdiff_t from = first + v.lo, to = first + v.hi;
+        const double part = a->sum ? 1 : part_of(of, h * (to - from));
+        if (!a->add) memset(dx + done * C, 0, (size_t)((from - done) * C) * sizeof(real));
+        done = to;
+        for (ptrdiff_t c = 0; C < VL && c < C; c++) /* masked stores, one by one, would take longer */
+            for (ptrdiff_t i = from * C + c; i < to * C; i += C)
+                dx[i] = (a->add ? dx[i] : 0) + (real)((double)dy[c] * part);
+        for (ptrdiff_t j = 0; C >= VL && j < C; j += VL) {
+            const ptrdiff_t m = C - j < VL ? C - j : VL;
+            const vreal t = vwide_scaled(vwiden(vload_m(dy + j, m)), part);
+            for (ptrdiff_t iw = from; iw < to; iw++) vstore_sum(dx + iw * C + j, t, m, a->add != 0);
+        }
+    }
+    if (!a->add) memset(dx + done * C, 0, (size_t)((a->W - done) * C) * sizeof(real));
+}
+
 PD_KERNEL(pool_mean_bwd) {
     PD_ARGS(pool_mean_bwd);
     const ptrdiff_t C = a->C;
     ptrdiff_t lo, hi;
     pd_rows(a->B, 1, share, &lo, &hi);
-    for (ptrdiff_t r = lo * a->H; r < hi * a->H; r++) {
-        const pd_range rows = windows_at(r % a->H, a->top, a->KH, a->sh, a->OH);
-        const real *dy = (const real *)a->dy + r / a->H * a->OH * a->OW * C;
-        for (ptrdiff_t iw = 0; iw < a->W; iw++) {
-            const pd_range cols = windows_at(iw, a->left, a->KW, a->sw, a->OW);
-            real *dx = (real *)a->dx + (r * a->W + iw) * C;
-            ptrdiff_t j = 0;
-            for (; j + 4 * VL <= C; j += 4 * VL) spread(a, dy + j, dx + j, rows, cols, 4, VL);
-            PD_FOR_VECTORS (i, m, j, C) spread(a, dy + i, dx + i, rows, cols, 1, m);
+    const int apart = a->KH <= a->sh && a->KW <= a->sw;
+    pd_part part = {1, 1};
+    for (ptrdiff_t b = lo; b < hi; b++) {
+        const real *dy = (const real *)a->dy + b * a->OH * a->OW * C;
+        pd_range rows = {0, 0};
+        for (ptrdiff_t ih = 0; ih < a->H; ih++) {
+            pd_range cols = {0, 0};
+            windows_at(&rows, ih, a->top, a->KH, a->sh, a->OH);
+            if (apart) {
+                const pd_range h = taps_on_axis(rows.lo * a->sh - a->top, a->KH, a->H);
+                spread_apart(a, dy + rows.lo * a->OW * C, (real *)a->dx + (b * a->H + ih) * a->W * C,
+                             rows.lo < rows.hi ? h.hi - h.lo : 0, &part);
+                continue;
+            }
+            for (ptrdiff_t iw = 0; iw < a->W; iw++) {
+                real *dx = (real *)a->dx + ((b * a->H + ih) * a->W + iw) * C;
+                ptrdiff_t j = 0;
+                windows_at(&cols, iw, a->left, a->KW, a->sw, a->OW);
+                for (; j + 4 * VL <= C; j += 4 * VL) spread(a, dy + j, dx + j, rows, cols, &part, 4, VL);
+                PD_FOR_VECTORS (i, m, j, C) spread(a, dy + i, dx + i, rows, cols, &part, 1, m);
+            }
         }
     }
 }

@@ -220,13 +220,16 @@ PD_INLINE vreal vfrom_int(vint a) { return __builtin_convertvector(a, vreal); }
 /* 2^n for integer lanes in the normal range. */
 PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION); }
 
-/* As many doubles as fit a vector, and as many elements. GCC 12 would convert half a vector of AVX-512 at a time. */
+/* As many doubles as fit a vector, and as many elements. GCC 12 would convert half a vector of AVX at a time. */
 enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
 typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
 typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
 #if defined(PD_ISA_avx512) && !defined(PD_F64)
 PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm512_cvtps_pd((__m256)v); }
 PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm512_cvtpd_ps((__m512d)v); }
+#elif defined(PD_ISA_avx2) && !defined(PD_F64)
+PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm256_cvtps_pd((__m128)v); }
+PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm256_cvtpd_ps((__m256d)v); }
 #else
 PD_INLINE vdouble vpart_widen(vpart v) { return __builtin_convertvector(v, vdouble); }
 PD_INLINE vpart vpart_narrow(vdouble v) { return __builtin_convertvector(v, vpart); }

@@ -17,10 +17,11 @@ typedef struct {
 PD_INLINE pd_range taps_on_axis(ptrdiff_t first, ptrdiff_t taps, ptrdiff_t size) {
     return (pd_range){first < 0 ? -first : 0, size - first < taps ? size - first : taps};
 }
-/* The windows, of `out`, that have a tap at a position; `before`: top or left. */
-PD_INLINE pd_range windows_at(ptrdiff_t position, ptrdiff_t before, ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t out) {
-    const ptrdiff_t p = position + before, last = p / stride + 1;
-    return (pd_range){p < taps ? 0 : (p - taps) / stride + 1, last < out ? last : out};
+/* Moves on to the windows, of `out`, that have a tap at a position, from those of one in front of it. `before`: top, left */
+PD_INLINE void windows_at(pd_range *r, ptrdiff_t position, ptrdiff_t before, ptrdiff_t taps, ptrdiff_t stride,
+                          ptrdiff_t out) {
+    while (r->hi < out && r->hi * stride - before <= position) r->hi++;
+    while (r->lo < r->hi && r->lo * stride - before + taps <= position) r->lo++;
 }
 
 /* What a block of a kernel reads and writes: windows whose taps [rows) x [cols) exist.
