@@ -14,7 +14,9 @@ h5py = pytest.importorskip("h5py")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOUND = json.loads((GOLDEN / "keras_images.json").read_text())
-NETS = {"convolutions": ((2, 9, 8, 2), 0.0)}  # the shape of their data, and what is added to it
+NETS = {  # the shape of their data, and what is added to it
+    "convolutions": ((2, 9, 8, 2), 0.0), "augmented": ((1, 12, 14, 3), 0.5),
+}  # fmt: skip
 
 
 def data(net: str) -> np.ndarray:
@@ -30,6 +32,13 @@ def test_predictions_are_those_of_keras(net: str, tmp_path: Path) -> None:
         model.save(tmp_path / f"again{ending}")
         again = pydl.models.load_model(tmp_path / f"again{ending}")
         np.testing.assert_array_equal(again.predict(data(net), verbose=0), model.predict(data(net), verbose=0))
+
+
+def test_what_keras_notes_of_training_unasked() -> None:
+    """Keras writes `training` at each call of layers that have a default for it, and passes over it when it runs."""
+    augmented = pydl.models.load_model(GOLDEN / "augmented.keras")
+    seen = augmented(data("augmented"), training=True)
+    assert np.abs(seen - FOUND["augmented"]).max() > 0.1
 
 
 def test_whatever_the_file_is_called(tmp_path: Path) -> None:
