@@ -186,6 +186,8 @@ def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
     if cls is None:
         return values
     known = _arguments(cls)
+    if "lr" in values and "learning_rate" in known:  # as Keras called it up to version 2.3
+        values["learning_rate"] = values.pop("lr")
     lost = [
         k
         for k, v in values.items()

@@ -50,3 +50,16 @@ def test_whatever_the_file_is_called(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no model")
     with pytest.raises(pydl.FormatError, match="text"):
         pydl.models.load_keras(tmp_path / "text")
+
+
+def test_an_optimizer_of_early_kerases(tmp_path: Path) -> None:
+    made = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+    made.compile("adam", "mse")
+    made.save(tmp_path / "net.h5")
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        written = json.loads(file.attrs["training_config"])
+        config = {"lr": 0.25, "beta_1": 0.75, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0}
+        written["optimizer_config"] = {"class_name": "Adam", "config": config}
+        file.attrs["training_config"] = json.dumps(written)
+    optimizer = pydl.models.load_model(tmp_path / "net.h5").optimizer
+    assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.epsilon) == (0.25, 0.75, 1e-8)
