@@ -123,7 +123,7 @@ def is_dense(options: TrainOptions) -> bool:
 
 
 def rows_of_step(shape: tuple[int, int, int]) -> int:
-    """How many images a step takes: so many that the maps of a net with convolutions stay in bounds."""
+    """How many images a step takes at most: so many that the maps of a net with convolutions stay in bounds."""
     return max(8, min(_MOST_ROWS, _PIXELS // (shape[0] * shape[1])))
 
 

@@ -63,7 +63,8 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
     if not image_nets.is_dense(options):
-        options = options.with_(batch_size=options.batch_size or image_nets.rows_of_step(preparation.shape))
+        most = image_nets.rows_of_step(preparation.shape)
+        options = options.with_(batch_size=options.batch_size or min(most, settings(options, len(y))["batch_size"]))
     learnt = _Lesson(preparation, target, parts, start)
     model, networks, interrupted = learnt.network(options, watch.share(1 + options.refit), "training")
     rivals, stopped = ({}, False) if interrupted else learnt.rivals(options, watch)
@@ -127,7 +128,7 @@ class _Lesson:
         """Networks trained without one of the options that `--compare` is about, and whether Ctrl-C ended that."""
         others: dict[str, Any] = {}
         if options.compare and options.augment:
-            others["without --augment"] = partial(self.network, options.with_(augment=False))
+            others["without --augment"] = partial(self.network, options.with_(augment=False, compare=False))
         if options.compare and self.start is not None:
             others["without --from"] = partial(self.network, options, anew=True)
         found: dict[str, pydl.Model] = {}

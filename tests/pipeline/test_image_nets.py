@@ -71,6 +71,24 @@ def test_from_a_run(files: tuple[Path, Path], first: Run, tmp_path: Path) -> Non
     assert run.options().command()[-3:] == ["--from", str(first.path), "--compare"]
 
 
+def test_augmented_and_compared(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """A net with convolutions, its images flipped and shifted in training only."""
+    watch = Told()
+    options = TrainOptions(str(files[1]), out=str(tmp_path / "c"), model="simple", augment=True, compare=True, epochs=2)
+    run = train(options, watch)
+    assert [name for name, _ in watch.trainings] == ["training", "without --augment"]
+    assert "without --augment" in run.json("metrics.json")["baselines"]
+    model = run.fitted().model
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds[1:3] == ["RandomFlip", "RandomTranslation"]
+    assert kinds.count("Conv2D") == 2
+    assert run.json("info.json")["settings"]["batch_size"] == 16
+    x = np.full((2, 8, 8, 1), 100, np.uint8)
+    x[:, :, :4] = 0
+    np.testing.assert_array_equal(model.predict(x, verbose=0)[0], model.predict(x, verbose=0)[1])
+    assert [image_nets.rows_of_step((n, n, 3)) for n in (28, 32, 64, 224)] == [128, 128, 32, 8]
+
+
 def test_the_two_phases(first: Run) -> None:
     """What is in front of the new top stays as it was until it is thawed; then it is trained, more slowly."""
     start = image_nets.base(str(first.path))
