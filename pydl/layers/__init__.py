@@ -16,6 +16,14 @@ from pydl.layers.operation import Operation
 if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.activating import ELU, LeakyReLU, PReLU, ReLU, Softmax
     from pydl.layers.adapting import Normalization
+    from pydl.layers.adaptive_pooling import (
+        AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D,
+        AdaptiveAveragePooling3D,
+        AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D,
+        AdaptiveMaxPooling3D,
+    )  # fmt: skip
     from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
     from pydl.layers.convolution import Conv1D, Conv2D
@@ -30,6 +38,20 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
     from pydl.layers.function import Lambda
+    from pydl.layers.global_pooling import (
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAveragePooling3D,
+        GlobalAvgPool1D,
+        GlobalAvgPool2D,
+        GlobalAvgPool3D,
+        GlobalMaxPool1D,
+        GlobalMaxPool2D,
+        GlobalMaxPool3D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        GlobalMaxPooling3D,
+    )  # fmt: skip
     from pydl.layers.hashing import Hashing
     from pydl.layers.lookup import IntegerLookup, StringLookup
     from pydl.layers.masking import Masking
@@ -65,14 +87,6 @@ if TYPE_CHECKING:  # by __getattr__
         AveragePooling2D,
         AvgPool1D,
         AvgPool2D,
-        GlobalAveragePooling1D,
-        GlobalAveragePooling2D,
-        GlobalAvgPool1D,
-        GlobalAvgPool2D,
-        GlobalMaxPool1D,
-        GlobalMaxPool2D,
-        GlobalMaxPooling1D,
-        GlobalMaxPooling2D,
         MaxPool1D,
         MaxPool2D,
         MaxPooling1D,
@@ -82,9 +96,6 @@ if TYPE_CHECKING:  # by __getattr__
         Cropping1D,
         Cropping2D,
         Cropping3D,
-        UpSampling1D,
-        UpSampling2D,
-        UpSampling3D,
         ZeroPadding1D,
         ZeroPadding2D,
         ZeroPadding3D,
@@ -92,6 +103,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.reshaping import Permute, RepeatVector
     from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
     from pydl.layers.text_vectorization import TextVectorization
+    from pydl.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
@@ -110,7 +122,9 @@ __all__ = [
     "multiply", "serialize", "subtract",
     "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
     "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
-    "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
+    "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
+    "GlobalAveragePooling3D", "GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D",
 ]  # fmt: skip
 
 _later = Later(
@@ -118,6 +132,10 @@ _later = Later(
     {
         "activating": "ELU LeakyReLU PReLU ReLU Softmax",
         "adapting": "Normalization",
+        "adaptive_pooling": (
+            "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
+            "AdaptiveMaxPooling2D AdaptiveMaxPooling3D"
+        ),
         "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
         "convolution": "Conv1D Conv2D",
@@ -139,18 +157,19 @@ _later = Later(
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
         "passing": "ActivityRegularization Identity",
+        "global_pooling": (
+            "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D "
+            "GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D "
+            "GlobalMaxPooling3D"
+        ),
         "pooling": (
-            "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D GlobalAveragePooling1D GlobalAveragePooling2D "
-            "GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D GlobalMaxPooling2D "
-            "MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D"
+            "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D"
         ),
-        "positions": (
-            "Cropping1D Cropping2D Cropping3D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D "
-            "ZeroPadding3D"
-        ),
+        "positions": "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
         "reshaping": "Permute RepeatVector",
         "resizing": "CenterCrop RandomCrop Resizing",
         "text_vectorization": "TextVectorization",
+        "upsampling": "UpSampling1D UpSampling2D UpSampling3D",
         "warping": "RandomRotation RandomTranslation RandomZoom",
     },
     {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
