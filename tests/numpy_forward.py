@@ -189,12 +189,15 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return pooled(layer, x, np.nanmax)
         case L.AveragePooling1D() | L.AveragePooling2D():
             return pooled(layer, x, np.nanmean)
-        case L.GlobalMaxPooling1D() | L.GlobalMaxPooling2D():
+        case L.GlobalMaxPooling1D() | L.GlobalMaxPooling2D() | L.GlobalMaxPooling3D():
             return x.max(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
-        case L.GlobalAveragePooling1D() | L.GlobalAveragePooling2D():
+        case L.GlobalAveragePooling1D() | L.GlobalAveragePooling2D() | L.GlobalAveragePooling3D():
             return x.mean(axis=tuple(range(1, x.ndim - 1)), keepdims=layer.keepdims)
         case L.UpSampling1D():
             return np.kron(x, np.ones((1, layer.size, 1)))
+        case L.UpSampling2D(interpolation="bilinear"):
+            rows = 1 if layer.data_format == "channels_last" else 2
+            return between(between(x, rows, layer.size[0]), rows + 1, layer.size[1])
         case L.UpSampling2D() | L.UpSampling3D():
             ones = (1, *layer.size, 1) if layer.data_format == "channels_last" else (1, 1, *layer.size)
             return np.kron(x, np.ones(ones))
@@ -213,6 +216,13 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
     if hasattr(layer, "calls"):
         return forward(layer, xs, penalties)[0]
     return layer.call(*xs)
+
+
+def between(x: Array, axis: int, times: int) -> Array:
+    """Along an axis, `times` as many numbers, each on the line between two of those there are."""
+    n = x.shape[axis]
+    at = np.clip((np.arange(n * times) + 0.5) / times - 0.5, 0, n - 1)
+    return np.apply_along_axis(lambda v: np.interp(at, np.arange(n), v), axis, x)
 
 
 def pooled(layer: Any, x: Array, reduce: Any) -> Array:

@@ -1,4 +1,4 @@
-"""Layers over positions, of sequences, pictures and volumes: Cropping, ZeroPadding, UpSampling.
+"""Layers over positions, of sequences, pictures and volumes: Cropping, ZeroPadding; and what is common to them.
 
 Those of volumes, and of channels in front of the positions, are NumPy.
 """
@@ -20,7 +20,7 @@ Array = np.ndarray
 Edges = tuple[tuple[int, int], ...]  # of each axis of positions, how many in front and behind
 
 
-class _Positions(Layer):
+class Positions(Layer):
     """A layer over `axes` axes of positions, in front of that of the channels or behind it."""
 
     axes: int
@@ -58,8 +58,8 @@ class _Positions(Layer):
         """One number for all; or for each axis a number, for both ends, or two."""
         owner = type(self).__name__
         alone = isinstance(value, int) or self.axes == 1
-        each = [value] * self.axes if alone else list(value) if _listed(value) else []
-        pairs = [[v, v] if isinstance(v, int) else list(v) if _listed(v) else [] for v in each]
+        each = [value] * self.axes if alone else list(value) if listed(value) else []
+        pairs = [[v, v] if isinstance(v, int) else list(v) if listed(v) else [] for v in each]
         if len(pairs) != self.axes or any(len(pair) != 2 for pair in pairs):
             raise ValueError(
                 f"{owner}: {name} must be a number, or one or two for each of {self.axes} axes, got {value!r}"
@@ -71,7 +71,7 @@ class _Positions(Layer):
         return [(0, 0)] * self._first + [*edges] + [(0, 0)] * (2 - self._first)
 
 
-def _listed(value: Any) -> bool:
+def listed(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
 
@@ -84,7 +84,7 @@ def _shown(edges: Edges) -> Any:
     return edges[0] if len(edges) == 1 else edges
 
 
-class _Kernels(_Positions):
+class Kernels(Positions):
     """A layer over one or two axes of positions, steps being columns of one row: by kernels if channels are last."""
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Any:
@@ -114,12 +114,12 @@ class _Kernels(_Positions):
         raise NotImplementedError
 
 
-def _two(each: Sequence[int], otherwise: int) -> tuple[int, int]:
+def two_axes(each: Sequence[int], otherwise: int) -> tuple[int, int]:
     """What is given for each axis as that of rows and of columns; steps are columns, and then rows have `otherwise`."""
     return (otherwise, each[0]) if len(each) == 1 else (each[0], each[1])
 
 
-class _Placed(_Kernels):
+class _Placed(Kernels):
     """A layer that cuts its input or sets it into zeros."""
 
     def _corner(self) -> tuple[int, int]:
@@ -128,26 +128,26 @@ class _Placed(_Kernels):
 
     def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
         top, left = self._corner()
-        b.emit("place", x=x.buffer, y=y.buffer, top=top, left=left, **_sizes(x, y))
+        b.emit("place", x=x.buffer, y=y.buffer, top=top, left=left, **sizes_of(x, y))
 
     def _emit_slope(self, b: Builder, x: Tensor, y: Tensor, dy: Any, dx: Any, add: int) -> None:
         top, left = self._corner()
-        b.emit("place", x=dy, y=dx, top=-top, left=-left, add=add, **_sizes(y, x))
+        b.emit("place", x=dy, y=dx, top=-top, left=-left, add=add, **sizes_of(y, x))
 
 
-def _sizes(x: Tensor, y: Tensor) -> dict[str, int]:
+def sizes_of(x: Tensor, y: Tensor) -> dict[str, int]:
     """Sizes of a record that reads the one and writes the other."""
-    (H, W), (OH, OW) = _two(x.shape[1:-1], 1), _two(y.shape[1:-1], 1)
+    (H, W), (OH, OW) = two_axes(x.shape[1:-1], 1), two_axes(y.shape[1:-1], 1)
     return {"B": x.batch, "H": H, "W": W, "C": x.shape[-1], "OH": OH, "OW": OW}
 
 
-class _Cropping(_Positions):
+class _Cropping(Positions):
     def _crop(self, cropping: Any) -> None:
         self._cut = self._edges("cropping", cropping)
         self.cropping = _shown(self._cut)
 
     def _corner(self) -> tuple[int, int]:
-        top, left = _two([front for front, _ in self._cut], 0)
+        top, left = two_axes([front for front, _ in self._cut], 0)
         return -top, -left
 
     def _size(self, size: int, axis: int) -> int:
@@ -219,13 +219,13 @@ class Cropping3D(_Cropping):
         self._crop(cropping)
 
 
-class _ZeroPadding(_Positions):
+class _ZeroPadding(Positions):
     def _pad(self, padding: Any) -> None:
         self._added = self._edges("padding", padding)
         self.padding = _shown(self._added)
 
     def _corner(self) -> tuple[int, int]:
-        return _two([front for front, _ in self._added], 0)
+        return two_axes([front for front, _ in self._added], 0)
 
     def _size(self, size: int, axis: int) -> int:
         return size + sum(self._added[axis])
@@ -296,105 +296,3 @@ class ZeroPadding3D(_ZeroPadding):
         super().__init__(**kwargs)
         self._set_format(data_format)
         self._pad(padding)
-
-
-class _UpSampling(_Positions):
-    def _repeat(self, size: Any) -> None:
-        owner = type(self).__name__
-        each = [size] * self.axes if isinstance(size, int) else list(size) if _listed(size) and self.axes > 1 else []
-        if len(each) != self.axes:
-            raise TypeError(f"{owner}: size must be an integer, or one for each of {self.axes} axes, got {size!r}")
-        self._times = tuple(whole(owner, "size", n, at_least=1) for n in each)
-        self.size = self._times[0] if self.axes == 1 else self._times
-
-    def _size(self, size: int, axis: int) -> int:
-        return size * self._times[axis]
-
-    def call(self, *inputs: Array) -> Array:
-        y = inputs[0]
-        self.compute_output_shape(y.shape)  # refuses what does not fit
-        for i, n in enumerate(self._times):
-            y = np.repeat(y, n, axis=self._first + i)
-        return y
-
-    def backward(self, x: Array, y: Array, dy: Array) -> Array:
-        for i, n in enumerate(self._times):
-            axis = self._first + i
-            dy = dy.reshape(*dy.shape[:axis], dy.shape[axis] // n, n, *dy.shape[axis + 1 :]).sum(axis=axis + 1)
-        return dy
-
-
-class _Repeated(_Kernels):
-    """Upsampling: a window of equal values for each position, the gradient of a sum over windows."""
-
-    _times: tuple[int, ...]
-
-    def _windows(self, x: Tensor, y: Tensor) -> dict[str, int]:
-        high, wide = _two(self._times, 1)
-        return {**_sizes(y, x), "KH": high, "KW": wide, "sh": high, "sw": wide, "sum": 1}
-
-    def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
-        b.emit("pool_mean_bwd", dy=x.buffer, dx=y.buffer, **self._windows(x, y))
-
-    def _emit_slope(self, b: Builder, x: Tensor, y: Tensor, dy: Any, dx: Any, add: int) -> None:
-        b.emit("pool_mean_fwd", x=dy, y=dx, add=add, **self._windows(x, y))
-
-
-class UpSampling1D(_UpSampling, _Repeated):
-    """Repeats each step: `(batch, steps, features)` becomes `(batch, size * steps, features)`.
-
-    Parameters
-    ----------
-    size : int
-    **kwargs
-        `name`, `trainable`, `dtype`.
-    """
-
-    axes = 1
-
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._repeat(size)
-
-
-class UpSampling2D(_UpSampling, _Repeated):
-    """Repeats each row and each column of pixels: `(batch, rows, columns, channels)`.
-
-    Parameters
-    ----------
-    size : int or tuple of two int
-    data_format : {"channels_last", "channels_first"}, optional
-    interpolation : {"nearest"}
-        Others are not available.
-    **kwargs
-        `name`, `trainable`, `dtype`.
-    """
-
-    axes = 2
-
-    def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.interpolation = one_of("UpSampling2D", "interpolation", interpolation, ("nearest",))
-        self._repeat(size)
-
-
-class UpSampling3D(_UpSampling):
-    """Repeats each position of a volume along each axis: `(batch, a, b, c, channels)`.
-
-    Parameters
-    ----------
-    size : int or tuple of three int
-    data_format : {"channels_last", "channels_first"}, optional
-    **kwargs
-        `name`, `trainable`, `dtype`.
-    """
-
-    axes = 3
-
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._set_format(data_format)
-        self._repeat(size)

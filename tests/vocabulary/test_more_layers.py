@@ -240,7 +240,7 @@ def test_unit_normalization_leaves_zero_alone() -> None:
         (lambda: L.Cropping2D((1,)), (2, 6, 3, 1), "cropping must be"),
         (lambda: L.ZeroPadding1D((1, 2, 3)), (2, 6, 3), "padding must be"),
         (lambda: L.ZeroPadding2D(1), (2, 6, 3), "rank 4"),
-        (lambda: L.UpSampling2D(2, interpolation="bilinear"), (2, 6, 3, 1), "interpolation"),
+        (lambda: L.UpSampling2D(2, interpolation="area"), (2, 6, 3, 1), "interpolation"),
         (lambda: L.RepeatVector(2), (2, 6, 3), "features"),
         (lambda: L.RepeatVector(0), (2, 6), "n must be"),
         (lambda: L.EinsumDense("ab,bc->cd", 3), (2, 6), "EinsumDense"),
@@ -299,3 +299,24 @@ def test_masks_of_merged_arrays() -> None:
         L.Add().compute_mask([x, x], one)
     with pytest.raises(ValueError, match="same length"):
         L.Add().compute_mask([x, x], [one])
+
+
+# -- upsampling between pixels ----------------------------------------------------------------------------------------
+
+
+def test_upsampling_between_pixels() -> None:
+    """Of 4 and 8, twice as many pixels have their centres at -0.25, 0.25, 0.75, 1.25: the outer ones are the edge's."""
+    x = np.array([4.0, 8]).reshape(1, 1, 2, 1)
+    y = L.UpSampling2D((1, 2), interpolation="bilinear")(x)
+    np.testing.assert_allclose(y.ravel(), [4, 5, 7, 8], rtol=1e-6)
+    rows = L.UpSampling2D((2, 1), interpolation="Bilinear")(x.transpose(0, 2, 1, 3))
+    np.testing.assert_allclose(rows.ravel(), [4, 5, 7, 8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"])
+def test_upsampling_in_either_order_of_axes(interpolation: str) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    last = L.UpSampling2D((2, 3), interpolation=interpolation)(x)
+    first = L.UpSampling2D((2, 3), "channels_first", interpolation)(x.transpose(0, 3, 1, 2))
+    assert last.shape == (2, 10, 12, 3)
+    np.testing.assert_allclose(first.transpose(0, 2, 3, 1), last, rtol=1e-5, atol=1e-5)

@@ -196,6 +196,19 @@ def test_a_mask_ends_at_a_window() -> None:
         L.MaxPooling1D()(L.Masking()(pydl.Input((4, 2))))
 
 
+def test_a_mask_by_hand() -> None:
+    x = np.array([[[1.0, 2], [3, 4], [5, 9]], [[1, 2], [3, 4], [5, 9]]])
+    keep = np.array([[1, 0, 1], [0, 0, 0]])
+    layer = L.GlobalAveragePooling1D()
+    np.testing.assert_allclose(layer(x, keep), [[3, 5.5], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(layer(x, mask=keep.astype(bool)), [[3, 5.5], [0, 0]], rtol=1e-6)
+    a, m = pydl.Input((3, 2)), pydl.Input((3,))
+    model = pydl.Model([a, m], L.GlobalAveragePooling1D(keepdims=True)(a, mask=m))
+    np.testing.assert_allclose(model.predict([x, keep], verbose=0), [[[3, 5.5]], [[0, 0]]], rtol=1e-6)
+    with pytest.raises(ValueError, match="a mask"):
+        L.GlobalAveragePooling1D()(x, np.ones((2, 4)))
+
+
 def test_one_image_alone_or_among_others() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5, 6, 7, 11))
