@@ -14,7 +14,7 @@ def _sizes(t: Tensor, rows: Windows, columns: Windows) -> dict[str, int]:
     """The sizes of a record that lays windows over the rows and the columns of a tensor."""
     return {
         "B": t.batch, "H": rows.size, "W": columns.size, "C": t.shape[-1], "OH": rows.out, "OW": columns.out,
-        "KH": rows.taps, "KW": columns.taps, "sh": rows.stride, "sw": columns.stride, "top": rows.before,
+        "KH": rows.taps, "KW": columns.taps, "SH": rows.stride, "SW": columns.stride, "top": rows.before,
         "left": columns.before,
     }  # fmt: skip
 

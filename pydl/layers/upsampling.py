@@ -49,7 +49,7 @@ class _Repeated(Kernels):
 
     def _windows(self, x: Tensor, y: Tensor) -> dict[str, int]:
         high, wide = two_axes(self._times, 1)
-        return {**sizes_of(y, x), "KH": high, "KW": wide, "sh": high, "sw": wide, "sum": 1}
+        return {**sizes_of(y, x), "KH": high, "KW": wide, "SH": high, "SW": wide, "sum": 1}
 
     def _emit(self, b: Builder, x: Tensor, y: Tensor) -> None:
         b.emit("pool_mean_bwd", dy=x.buffer, dx=y.buffer, **self._windows(x, y))

@@ -107,11 +107,15 @@ static ptrdiff_t touched(const pd_plan *p, const plan_entry *e) {
 }
 
 /* Records in a row that split by the same samples are run on as many samples as half of L2 holds, then on the next, where
- * a share of all of them would not stay there from one record to the next. */
+ * a share of all of them would not stay there from one record to the next. They keep all of their buffers, so not in plans
+ * that are large enough to use memory again. */
 void plan_find_deep(pd_plan *p) {
     const ptrdiff_t room = pd_caches_in_use()->l2.bytes / 2;
     ptrdiff_t first = 0, most = 0;
     for (ptrdiff_t i = 0; i < p->count; i++) p->records[i].deep = p->records[i].parts = 0;
+    ptrdiff_t bytes = 0;
+    for (ptrdiff_t b = 0; b < p->nbuffers; b++) bytes += p->buffers[b].bytes;
+    if (bytes >= PD_REUSE_FROM) return;
     for (ptrdiff_t i = 0; i <= p->count; i++) {
         const int joins = i < p->count && few_samples_will_do(p, &p->entries[i], &p->records[i]);
         const int goes_on =

@@ -282,10 +282,10 @@
 /* Slices added up: y (+)= x[0] + ... + x[S - 1], in that order, ld elements apart.   x [S][ld]   y [n]   add: 1 adds to y */
 #define PD_FIELDS_sum_slices(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R((a->S - 1) * a->ld + a->n)) OUT(y, R(a->n)) INT(n) INT(S) INT(ld) INT(add)
-/* Pooling of B images: windows of KH x KW taps, sh and sw apart, the first of which begins at row -top, column -left.
+/* Pooling of B images: windows of KH x KW taps, SH and SW apart, the first of which begins at row -top, column -left.
  *   x dx [B][H][W][C]   y dy [B][OH][OW][C]   add: 1 adds to what is written */
 #define PD_WINDOW_SIZES(INT) \
-    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) INT(sh) INT(sw) INT(top) INT(left)
+    INT(B) INT(H) INT(W) INT(C) INT(OH) INT(OW) INT(KH) INT(KW) INT(SH) INT(SW) INT(top) INT(left)
 /*   at [B][OH][OW][C] the tap that was largest: bytes or, if `wide`, as there are more than 256, uint32_t
  *   forward NULL: not wanted */
 #define PD_FIELDS_pool_max_fwd(IN, ALL, OUT, SCR, FN, INT, REAL) \

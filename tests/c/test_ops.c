@@ -181,8 +181,6 @@ static ptrdiff_t integer(const call *c, const char *name) {
         {"SW", 2 - flag},
         {"DH", 1},
         {"DW", 2},
-        {"sh", 2},
-        {"sw", 1},
         {"top", 1},
         {"left", 0},
         {"wide", flag},

@@ -22,17 +22,17 @@ def draw_sizes(rng: np.random.Generator) -> Sizes:
         rows, columns = windows(H, KH, sh, 1, padding), windows(W, KW, sw, 1, padding)
         if rows.out >= 1 and columns.out >= 1:
             B, C = int(rng.integers(1, 4)), int(rng.choice([1, 2, 3, 8, 19]))
-            return {"B": B, "H": H, "W": W, "C": C, "OH": rows.out, "OW": columns.out, "KH": KH, "KW": KW, "sh": sh,
-                    "sw": sw, "top": rows.before, "left": columns.before}  # fmt: skip
+            return {"B": B, "H": H, "W": W, "C": C, "OH": rows.out, "OW": columns.out, "KH": KH, "KW": KW, "SH": sh,
+                    "SW": sw, "top": rows.before, "left": columns.before}  # fmt: skip
 
 
 DRAWN = [draw_sizes(np.random.default_rng(seed)) for seed in range(60)]
 
 
 def test_the_draw_is_wide() -> None:
-    assert any(s["sh"] > s["KH"] for s in DRAWN)
+    assert any(s["SH"] > s["KH"] for s in DRAWN)
     assert any(s["KH"] > s["H"] for s in DRAWN)
-    assert any(s["KH"] > s["sh"] and s["KW"] > s["sw"] and s["top"] and s["left"] for s in DRAWN)
+    assert any(s["KH"] > s["SH"] and s["KW"] > s["SW"] and s["top"] and s["left"] for s in DRAWN)
     assert any(s["OH"] == s["OW"] == 1 for s in DRAWN)
     assert {s["C"] for s in DRAWN} == {1, 2, 3, 8, 19}
 
@@ -93,7 +93,7 @@ def test_largest_of_distinct_values(s: Sizes, wide: int, isa: str) -> None:
 @isas
 def test_of_nothing_but_minus_infinity_the_first_tap_that_exists(isa: str) -> None:
     x, y, at = np.full((1, 2, 2, 1), -np.inf), np.empty((1, 2, 2, 1)), np.empty((1, 2, 2, 1), np.uint8)
-    sizes = {"B": 1, "H": 2, "W": 2, "C": 1, "OH": 2, "OW": 2, "KH": 3, "KW": 3, "sh": 1, "sw": 1, "top": 1, "left": 1}
+    sizes = {"B": 1, "H": 2, "W": 2, "C": 1, "OH": 2, "OW": 2, "KH": 3, "KW": 3, "SH": 1, "SW": 1, "top": 1, "left": 1}
     _core.call("pool_max_fwd", dtype="float64", isa=isa, x=x, y=y, at=at, **sizes)
     assert (y == -np.inf).all()
     assert at.ravel().tolist() == [4, 3, 1, 0]

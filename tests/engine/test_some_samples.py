@@ -71,15 +71,31 @@ def test_no_bit_depends_on_it(l2: Any, threads: int) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_memory_that_is_used_again_is_not_while_they_run(l2: Any) -> None:
-    """A plan so large that buffers share memory: those of records that run together do not."""
-    l2(1 << 18)
+def wide_net(rows: int) -> tuple[Any, Any]:
+    pydl.utils.set_random_seed(6)
     model = pydl.Sequential([
         pydl.Input((64, 64, 2)), *(L.Conv2D(8, 3, padding="same", activation="relu") for _ in range(4)), L.Conv2D(1, 3),
     ])  # fmt: skip
-    x = np.random.default_rng(1).normal(size=(160, 64, 64, 2)).astype(np.float32)
-    assert model.plan(160, "predict").nbytes > 64 << 20
-    assert deep(model.plan(160, "predict"))
+    return model, np.random.default_rng(1).normal(size=(rows, 64, 64, 2)).astype(np.float32)
+
+
+def test_buffers_of_records_that_run_together_share_no_memory(l2: Any) -> None:
+    """On one thread, where those of others do."""
+    l2(1 << 18)
+    model, x = wide_net(40)
+    with pydl.config.limit_threads(1):
+        assert deep(model.plan(40, "predict"))
+        together, apart = (model.predict(x, batch_size=n, verbose=0) for n in (40, 1))
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_a_plan_that_is_large_uses_memory_again_instead(l2: Any) -> None:
+    l2(1 << 18)
+    model, x = wide_net(160)
+    plan = model.plan(160, "predict")
+    assert deep(plan) == []
+    assert plan.nbytes < 64 << 20
+    assert sum(b.nbytes for r in plan.records for b in r["writes"]) > 80 << 20
     np.testing.assert_array_equal(
         model.predict(x, batch_size=160, verbose=0), model.predict(x, batch_size=4, verbose=0)
     )

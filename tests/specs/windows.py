@@ -21,8 +21,8 @@ class Lay:
     C: int
     KH: int
     KW: int
-    sh: int
-    sw: int
+    SH: int
+    SW: int
     top: int = 0
     left: int = 0
     bottom: int = 0
@@ -30,10 +30,10 @@ class Lay:
 
     def fields(self, n: int) -> Fields:
         """The sizes of a record."""
-        sizes = {name: getattr(self, name) for name in ("B", "H", "W", "C", "KH", "KW", "sh", "sw", "top", "left")}
+        sizes = {name: getattr(self, name) for name in ("B", "H", "W", "C", "KH", "KW", "SH", "SW", "top", "left")}
         sizes = {name: n if value == -1 else value for name, value in sizes.items()}
         for axis, size, behind in (("H", self.H, self.bottom), ("W", sizes["W"], self.right)):
-            before, k, s = (sizes[key] for key in (("top", "KH", "sh") if axis == "H" else ("left", "KW", "sw")))
+            before, k, s = (sizes[key] for key in (("top", "KH", "SH") if axis == "H" else ("left", "KW", "SW")))
             sizes["O" + axis] = (size + before + behind - k) // s + 1
         return sizes
 
@@ -62,12 +62,12 @@ def shapes(a: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def taps(a: Fields, x: np.ndarray, missing: float) -> np.ndarray:
     """(B, OH, OW, C, KH * KW): what each window reads."""
     B, H, W, C = x.shape
-    bottom = (a["OH"] - 1) * a["sh"] + a["KH"]
-    right = (a["OW"] - 1) * a["sw"] + a["KW"]
+    bottom = (a["OH"] - 1) * a["SH"] + a["KH"]
+    right = (a["OW"] - 1) * a["SW"] + a["KW"]
     whole = np.full((B, max(bottom, a["top"] + H), max(right, a["left"] + W), C), missing, np.float64)
     whole[:, a["top"] : a["top"] + H, a["left"] : a["left"] + W] = x
     found = np.lib.stride_tricks.sliding_window_view(whole, (a["KH"], a["KW"]), (1, 2))
-    found = found[:, :: a["sh"], :: a["sw"]][:, : a["OH"], : a["OW"]]
+    found = found[:, :: a["SH"], :: a["SW"]][:, : a["OH"], : a["OW"]]
     return found.reshape(B, a["OH"], a["OW"], C, a["KH"] * a["KW"])
 
 
@@ -77,7 +77,7 @@ def scattered(a: Fields, parts: np.ndarray) -> np.ndarray:
     whole = np.zeros((B, a["top"] + a["H"] + a["KH"], a["left"] + a["W"] + a["KW"], C))
     for k in range(a["KH"] * a["KW"]):
         h, w = divmod(k, a["KW"])
-        rows, cols = slice(h, h + (OH - 1) * a["sh"] + 1, a["sh"]), slice(w, w + (OW - 1) * a["sw"] + 1, a["sw"])
+        rows, cols = slice(h, h + (OH - 1) * a["SH"] + 1, a["SH"]), slice(w, w + (OW - 1) * a["SW"] + 1, a["SW"])
         whole[:, rows, cols] += parts[..., k]
     return whole[:, a["top"] : a["top"] + a["H"], a["left"] : a["left"] + a["W"]]
 

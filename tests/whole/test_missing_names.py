@@ -12,7 +12,7 @@ import pydl
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pydl.layers, "Conv2D"), (pydl.layers, "LSTM"), (pydl.utils, "FeatureSpace"), (pydl, "applications"),
+        (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "FeatureSpace"), (pydl, "distribution"),
         (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"),
         (pydl.optimizers, "LossScaleOptimizer"), (pydl.saving, "KerasFileEditor"),
     ],
@@ -30,7 +30,7 @@ def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:
         (pydl, "sequential", "'Sequential'?"),
         (pydl.metrics, "Percision", "'Precision'?"), (pydl.optimizers, "RMSPorp", "'RMSprop'?"),
         (pydl.callbacks, "EarlyStoping", "'EarlyStopping'?"),
-        (pydl.layers, "Conv2d", "'Conv2D'? Keras has it, pydl does not"),
+        (pydl.layers, "Lstm", "'LSTM'? Keras has it, pydl does not"),
         (pydl.optimizers.schedules, "CosineDecai", "'CosineDecay'?"),
     ],
 )  # fmt: skip

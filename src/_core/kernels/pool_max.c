@@ -71,11 +71,11 @@ PD_KERNEL(pool_max_bwd) {
         real *dx = (real *)a->dx + b * a->H * row;
         ptrdiff_t blank = a->add ? a->H : 0; /* rows from here on hold nothing yet */
         for (ptrdiff_t oh = 0; oh < a->OH; oh++) {
-            const ptrdiff_t ih = oh * a->sh - a->top, reached = ih + a->KH < a->H ? ih + a->KH : a->H;
+            const ptrdiff_t ih = oh * a->SH - a->top, reached = ih + a->KH < a->H ? ih + a->KH : a->H;
             if (blank < reached) memset(dx + blank * row, 0, (size_t)((reached - blank) * row) * sizeof(real));
             if (blank < reached) blank = reached;
             for (ptrdiff_t ow = 0; ow < a->OW; ow++) {
-                const ptrdiff_t o = ((b * a->OH + oh) * a->OW + ow) * C, at = ih * row + (ow * a->sw - a->left) * C;
+                const ptrdiff_t o = ((b * a->OH + oh) * a->OW + ow) * C, at = ih * row + (ow * a->SW - a->left) * C;
                 const real *dy = (const real *)a->dy + o;
                 if (a->wide)
                     for (ptrdiff_t c = 0; c < C; c++)

@@ -40,8 +40,8 @@ PD_INLINE void spread(const pd_pool_mean_bwd_args *a, const real *dy, real *dx, 
     vwide sum[4] = {0};
     for (ptrdiff_t oh = rows.lo; oh < rows.hi; oh++)
         for (ptrdiff_t ow = cols.lo; ow < cols.hi; ow++) {
-            const pd_range h = taps_on_axis(oh * a->sh - a->top, a->KH, a->H);
-            const pd_range v = taps_on_axis(ow * a->sw - a->left, a->KW, a->W);
+            const pd_range h = taps_on_axis(oh * a->SH - a->top, a->KH, a->H);
+            const pd_range v = taps_on_axis(ow * a->SW - a->left, a->KW, a->W);
             const double part = a->sum ? 1 : part_of(of, (h.hi - h.lo) * (v.hi - v.lo));
             for (int i = 0; i < N; i++) {
                 const vwide t = vwiden(vload_m(dy + (oh * a->OW + ow) * a->C + i * VL, m));
@@ -57,7 +57,7 @@ static void spread_apart(const pd_pool_mean_bwd_args *a, const real *dy, real *d
     const ptrdiff_t C = a->C;
     ptrdiff_t done = 0;
     for (ptrdiff_t ow = 0; ow < a->OW && h > 0; ow++, dy += C) {
-        const ptrdiff_t first = ow * a->sw - a->left;
+        const ptrdiff_t first = ow * a->SW - a->left;
         const pd_range v = taps_on_axis(first, a->KW, a->W);
         const ptrdiff_t from = first + v.lo, to = first + v.hi;
         const double part = a->sum ? 1 : part_of(of, h * (to - from));
@@ -80,16 +80,16 @@ PD_KERNEL(pool_mean_bwd) {
     const ptrdiff_t C = a->C;
     ptrdiff_t lo, hi;
     pd_rows(a->B, 1, share, &lo, &hi);
-    const int apart = a->KH <= a->sh && a->KW <= a->sw;
+    const int apart = a->KH <= a->SH && a->KW <= a->SW;
     pd_part part = {1, 1};
     for (ptrdiff_t b = lo; b < hi; b++) {
         const real *dy = (const real *)a->dy + b * a->OH * a->OW * C;
         pd_range rows = {0, 0};
         for (ptrdiff_t ih = 0; ih < a->H; ih++) {
             pd_range cols = {0, 0};
-            windows_at(&rows, ih, a->top, a->KH, a->sh, a->OH);
+            windows_at(&rows, ih, a->top, a->KH, a->SH, a->OH);
             if (apart) {
-                const pd_range h = taps_on_axis(rows.lo * a->sh - a->top, a->KH, a->H);
+                const pd_range h = taps_on_axis(rows.lo * a->SH - a->top, a->KH, a->H);
                 spread_apart(a, dy + rows.lo * a->OW * C, (real *)a->dx + (b * a->H + ih) * a->W * C,
                              rows.lo < rows.hi ? h.hi - h.lo : 0, &part);
                 continue;
@@ -97,7 +97,7 @@ PD_KERNEL(pool_mean_bwd) {
             for (ptrdiff_t iw = 0; iw < a->W; iw++) {
                 real *dx = (real *)a->dx + ((b * a->H + ih) * a->W + iw) * C;
                 ptrdiff_t j = 0;
-                windows_at(&cols, iw, a->left, a->KW, a->sw, a->OW);
+                windows_at(&cols, iw, a->left, a->KW, a->SW, a->OW);
                 for (; j + 4 * VL <= C; j += 4 * VL) spread(a, dy + j, dx + j, rows, cols, &part, 4, VL);
                 PD_FOR_VECTORS (i, m, j, C) spread(a, dy + i, dx + i, rows, cols, &part, 1, m);
             }

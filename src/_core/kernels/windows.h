@@ -1,6 +1,6 @@
 /* windows.h: windows over the positions of images, for kernels that reduce each to one number per channel.
  *
- * Images lie as [B][H][W][C]. Window (oh, ow) begins at row oh * sh - top and column ow * sw - left and has KH x KW
+ * Images lie as [B][H][W][C]. Window (oh, ow) begins at row oh * SH - top and column ow * SW - left and has KH x KW
  * taps in row-major order; those outside the image do not exist. Vectors run along channels or, where those are few,
  * along the channels of several windows in a row. */
 #ifndef PD_WINDOWS_H
@@ -62,17 +62,17 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
         const ptrdiff_t C_ = (a)->C, group_ = 2 * C_ <= VL ? VL / C_ : 1;                                             \
         const pd_lanes_at along_ = {0, {0}};                                                                          \
         pd_lanes_at apart_ = {1, {0}};                                                                                \
-        if (group_ > 1) apart_.at = lanes_of_windows(C_, (a)->sw);                                                    \
+        if (group_ > 1) apart_.at = lanes_of_windows(C_, (a)->SW);                                                    \
         /* windows before this one have all their columns, but for those that begin in front of the image */          \
-        const ptrdiff_t room_ = (a)->W - (a)->KW + (a)->left, whole_ = room_ < 0 ? 0 : room_ / (a)->sw + 1;           \
+        const ptrdiff_t room_ = (a)->W - (a)->KW + (a)->left, whole_ = room_ < 0 ? 0 : room_ / (a)->SW + 1;           \
         ptrdiff_t lo_, hi_;                                                                                           \
         pd_rows((a)->B, 1, share, &lo_, &hi_);                                                                        \
         for (ptrdiff_t r_ = lo_ * (a)->OH; r_ < hi_ * (a)->OH; r_++) {                                                \
-            const ptrdiff_t b_ = r_ / (a)->OH, ih_ = r_ % (a)->OH * (a)->sh - (a)->top;                               \
+            const ptrdiff_t b_ = r_ / (a)->OH, ih_ = r_ % (a)->OH * (a)->SH - (a)->top;                               \
             pd_window w_ = {.x = (const real *)(a)->x + b_ * (a)->H * (a)->W * C_,                                    \
                             .rows = taps_on_axis(ih_, (a)->KH, (a)->H)};                                              \
             for (ptrdiff_t ow_ = 0, n_; ow_ < (a)->OW; ow_ += n_) {                                                   \
-                const ptrdiff_t iw_ = ow_ * (a)->sw - (a)->left, end_ = whole_ < (a)->OW ? whole_ : (a)->OW;          \
+                const ptrdiff_t iw_ = ow_ * (a)->SW - (a)->left, end_ = whole_ < (a)->OW ? whole_ : (a)->OW;          \
                 n_ = iw_ < 0 || ow_ >= end_ ? 1 : end_ - ow_ < group_ ? end_ - ow_ : group_;                          \
                 w_.cols = taps_on_axis(iw_, (a)->KW, (a)->W);                                                         \
                 w_.at = (ih_ * (a)->W + iw_) * C_;                                                                    \
