@@ -121,8 +121,8 @@ def bn_slopes(sizes: Sizes, act: bool) -> Spec:
         dy = a["dy"] * (a["s"] > 0) if act else a["dy"]
         return {"dy": dy, "parts": slopes(a, dy)}
 
-    # as bn_bwd; of deep ones 1000 additions, each of which rounds a sum that reaches 50
-    return Spec("bn_slopes", args, ("dy", "parts"), reference, scale=256.0 if sizes is deep else 32.0)
+    # as bn_bwd; of deep ones 1000 additions, each of which rounds, by eps / 2, a sum that reaches 200: 100,000 eps
+    return Spec("bn_slopes", args, ("dy", "parts"), reference, scale=2.0**15 if sizes is deep else 32.0)
 
 
 def bn_dx(sizes: Sizes, given: bool, share: float | None = None) -> Spec:
