@@ -19,7 +19,7 @@ Library = tuple[str, tuple[str, ...], dict[str, str]]  # module of bench.peers, 
 
 LIBRARIES: dict[str, Library] = {
     "pydl": ("own", (), {"train": "Training", "predict": "predictor", "multiply": "product", "plan": "compiled",
-                         "pictures": "PictureTraining"}),
+                         "pictures": "PictureTraining", "picture": "picture_predictor"}),
     "pydl predict_on_batch": ("own", (), {"predict": "batch_predictor"}),
     "torch": ("torch_eager", ("torch",), {"train": "Training", "predict": "predictor", "multiply": "product"}),
     "torch.compile": ("torch_compiled", ("torch",), {"train": "Training"}),
@@ -30,6 +30,7 @@ LIBRARIES: dict[str, Library] = {
     "torch.compile, images": ("torch_pictures", ("torch",), {"pictures": "Compiled"}),
     "keras": ("keras_jax", ("keras", "jax"), {"train": "Training", "pictures": "PictureTraining"}),
     "onnxruntime": ("onnx_runtime", ("onnxruntime", "onnx"), {"predict": "predictor"}),
+    "onnxruntime, images": ("onnx_pictures", ("onnxruntime", "onnx"), {"picture": "picture_predictor"}),
     "numpy": ("numpy_hand", (), {"predict": "predictor", "multiply": "product"}),
 }  # fmt: skip
 

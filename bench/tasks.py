@@ -133,12 +133,17 @@ def _status(name: str) -> float:
 class Predictions:
     """Calls of a trained net, one by one. A turn: microseconds of each."""
 
-    def __init__(self, predictor: Any, net: dict[str, Any], rows: int, budget: float) -> None:
-        shape = Net(**net)
+    def __init__(self, predictor: Any, net: Any, rows: int, budget: float) -> None:
+        shape = self.net(net)
         self.x, _ = shape.data(rows)
         self.predict = predictor(shape)
         self.calls = max(20, calls_within(lambda: self.predict(self.x), budget))
         self.facts = {"y": np.asarray(self.predict(self.x), np.float64).ravel()[:64].tolist()}
+
+    @staticmethod
+    def net(description: Any) -> Any:
+        """What predicts."""
+        return Net(**description)
 
     def turn(self) -> list[float]:
         predict, x, clock = self.predict, self.x, time.perf_counter_ns
@@ -150,6 +155,14 @@ class Predictions:
             predict(x)
             taken[i] = clock() - begin
         return np.round(taken / 1e3, 3).tolist()
+
+
+class PicturePredictions(Predictions):
+    """The same with a convolutional net."""
+
+    @staticmethod
+    def net(description: Any) -> Any:
+        return pictures.named(description)
 
 
 class Products:

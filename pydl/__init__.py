@@ -30,7 +30,7 @@ from pydl.models import Model, Sequential
 from pydl.variable import Variable
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
-    from pydl import backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
+    from pydl import applications, backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
     from pydl.initializers import Initializer
     from pydl.layers import Layer
     from pydl.losses import Loss
@@ -42,14 +42,16 @@ __version__: str
 
 __all__ = [
     "FormatError", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-    "Sequential", "Variable", "__version__", "activations", "backend", "callbacks", "config", "constraints", "datasets",
-    "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing",
-    "random", "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
+    "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks", "config",
+    "constraints", "datasets", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops",
+    "optimizers", "preprocessing", "random", "regularizers", "saving", "show_config", "tree", "utils", "version",
+    "wrappers",
 ]  # fmt: skip
 
 _later = Later(
     __name__,
     {
+        "applications": "",
         "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
         "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
         "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",

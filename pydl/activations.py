@@ -15,7 +15,7 @@ import numpy as np
 
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
-from pydl._base.registry import custom_object, unknown_name
+from pydl._base.registry import custom_object, custom_object_scope, unknown_name
 from pydl._engine.facts import activations, reads_input, rowwise, run_op
 from pydl._engine.operators import Operators
 from pydl._engine.tape import differentiable, gradient_of
@@ -384,10 +384,14 @@ def serialize(activation: Any) -> str | dict[str, Any]:
     return {"class_name": activation.name, "config": {"alpha": activation.alpha}}
 
 
-def deserialize(config: str | Mapping[str, Any]) -> Activation:
-    """The activation that `serialize` described. Raises ValueError for a config that is none."""
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Activation:
+    """The activation that `serialize` described, or a function of `custom_objects`, by its name.
+
+    Raises ValueError for a config that is none.
+    """
     if isinstance(config, str):
-        return get(config)
+        with custom_object_scope(custom_objects):
+            return get(config)
     name, arguments = config.get("class_name"), config.get("config")
     if not isinstance(name, str) or not isinstance(arguments, Mapping) or set(arguments) - {"alpha"}:
         raise ValueError(

@@ -326,6 +326,30 @@ def shared_convolution() -> tuple[Any, Any]:
     return x, L.Dense(2)(L.Add()([L.Flatten()(again(again(x))), L.Dense(40)(L.Flatten()(x))]))
 
 
+def shared_depthwise() -> tuple[Any, Any]:
+    """Kernels used twice, of an input that other records read as well."""
+    x = pydl.Input((4, 5, 2))
+    h = L.Dense(2, "tanh")(x)
+    again, twice = L.DepthwiseConv2D(3, padding="same", activation="tanh"), L.SeparableConv2D(2, 2, 1, "same")
+    return x, L.Add()([again(again(h)), twice(twice(h)), L.DepthwiseConv2D(1, depth_multiplier=1)(h)])
+
+
+CHANNELWISE: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+    "DepthwiseConv1D": (lambda: L.DepthwiseConv1D(3, activation="relu"), (7, 2)),
+    "DepthwiseConv1D same": (lambda: L.DepthwiseConv1D(4, 2, "same", depth_multiplier=3, activation="gelu"), (5, 3)),
+    "DepthwiseConv2D": (lambda: L.DepthwiseConv2D((2, 3), activation="tanh"), (5, 4, 2)),
+    "DepthwiseConv2D same": (lambda: L.DepthwiseConv2D(3, padding="same", activation="silu"), (4, 3, 9)),
+    "DepthwiseConv2D with strides": (lambda: L.DepthwiseConv2D(3, (2, 3), "same", use_bias=False), (5, 6, 2)),
+    "DepthwiseConv2D with strides and holes": (
+        lambda: L.DepthwiseConv2D(2, 2, dilation_rate=(3, 2), depth_multiplier=2, activation="softmax"), (8, 7, 2),
+    ),
+    "DepthwiseConv2D with strides beyond its kernel": (lambda: L.DepthwiseConv2D(2, (3, 4)), (5, 6, 2)),
+    "DepthwiseConv2D larger than the image": (lambda: L.DepthwiseConv2D(5, padding="same"), (2, 3, 2)),
+    "SeparableConv1D": (lambda: L.SeparableConv1D(3, 3, 2, depth_multiplier=2, activation="relu"), (7, 2)),
+    "SeparableConv2D": (lambda: L.SeparableConv2D(3, (2, 3), activation="tanh", padding="same"), (5, 4, 2)),
+    "SeparableConv2D, softmax": (lambda: L.SeparableConv2D(4, 2, 2, use_bias=False, activation="softmax"), (4, 5, 3)),
+}  # fmt: skip
+
 CONVOLUTIONS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "Conv1D": (lambda: L.Conv1D(3, 3, activation="relu"), (7, 2)),
     "Conv1D of few steps": (lambda: L.Conv1D(2, 4, 2, "same", activation="gelu"), (3, 3)),
@@ -442,6 +466,10 @@ CASES: dict[str, Callable[[], Case]] = {
         shape=(3, 4, 2),
         batch=4,
     ),
+    "batch normalization of another axis": chain(
+        dense(3), lambda: L.BatchNormalization(1), dense(4), lambda: L.BatchNormalization(-2), shape=(3, 4, 2), batch=4
+    ),
+    "batch normalization of steps": chain(dense(5, "tanh"), lambda: L.BatchNormalization(axis=1), shape=(3, 4)),
     "frozen batch normalization of images": chain(
         dense(3),
         lambda: L.BatchNormalization(trainable=False),
@@ -534,8 +562,18 @@ CASES: dict[str, Callable[[], Case]] = {
     },
     **{
         f"layer of {name}": chain(dense(shape[-1], "tanh"), make, dense(2), shape=shape, batch=3)
-        for name, (make, shape) in CONVOLUTIONS.items()
+        for name, (make, shape) in (CONVOLUTIONS | CHANNELWISE).items()
     },
+    "shared depthwise convolution": graph(shared_depthwise),
+    "depthwise convolution first": chain(
+        lambda: L.DepthwiseConv2D(2, depth_multiplier=2),
+        L.BatchNormalization,
+        L.ReLU,
+        lambda: L.SeparableConv2D(2, 2),
+        L.BatchNormalization,
+        lambda: L.Activation("tanh"),
+        shape=(4, 4, 2),
+    ),
     "convolutions in a row": chain(
         lambda: L.Conv2D(3, 3, padding="same", activation="tanh"),
         lambda: L.Conv2D(2, 2, 2, activation="sigmoid"),

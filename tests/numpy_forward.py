@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,15 @@ def convolved(layer: Any, x: Array, kernel: Array) -> Array:
     return np.concatenate(groups[2], axis=-1)
 
 
+def channelwise(layer: Any, x: Array, kernel: Array) -> Array:
+    """A convolution of as many groups as there are channels."""
+    names = ("kernel_size", "strides", "dilation_rate", "padding")
+    sizes = {name: getattr(layer, name) for name in names}
+    *taps, channels, times = kernel.shape
+    as_groups = SimpleNamespace(**sizes, groups=channels, filters=channels * times)
+    return convolved(as_groups, x, kernel.reshape(*taps, 1, channels * times))
+
+
 def spread(layer: Any, x: Array, kernel: Array) -> Array:
     """Each position of the input adds to a window of the output, which is then cut to its size."""
     k, s, d = (np.array(getattr(layer, name)) for name in ("kernel_size", "strides", "dilation_rate"))
@@ -122,6 +132,11 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return activate(layer.activation, spread(layer, x, w["kernel"]) + w.get("bias", 0))
         case L.Conv1D() | L.Conv2D():
             return activate(layer.activation, convolved(layer, x, w["kernel"]) + w.get("bias", 0))
+        case L.DepthwiseConv1D() | L.DepthwiseConv2D():
+            return activate(layer.activation, channelwise(layer, x, w["kernel"]) + w.get("bias", 0))
+        case L.SeparableConv1D() | L.SeparableConv2D():
+            across = w["pointwise_kernel"].reshape(-1, layer.filters)
+            return activate(layer.activation, channelwise(layer, x, w["depthwise_kernel"]) @ across + w.get("bias", 0))
         case L.Activation() | L.LeakyReLU() | L.ELU():
             return activate(layer.activation, x)
         case L.ReLU():
@@ -140,8 +155,9 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
         case L.GroupNormalization():
             return group_normalized(layer, x, w)
         case L.BatchNormalization():
-            scaled = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
-            return scaled * w.get("gamma", 1) + w.get("beta", 0)
+            last = np.moveaxis(x, layer.axis, -1)
+            scaled = (last - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
+            return np.moveaxis(scaled * w.get("gamma", 1) + w.get("beta", 0), -1, layer.axis)
         case L.LayerNormalization():
             centred = x - x.mean(axis=-1, keepdims=True)
             scaled = centred / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)

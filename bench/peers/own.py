@@ -67,6 +67,14 @@ def predictor(net: Net) -> Callable[[Array], Array]:
     return made
 
 
+def picture_predictor(net: PictureNet) -> Callable[[Array], Array]:
+    """`model(x)`."""
+    pydl.utils.clear_session()
+    pydl.utils.set_random_seed(2)
+    made: Callable[[Array], Array] = net.keras(pydl)
+    return made
+
+
 def batch_predictor(net: Net) -> Callable[[Array], Array]:
     """`model.predict_on_batch(x)`."""
     made: Callable[[Array], Array] = model(net).predict_on_batch

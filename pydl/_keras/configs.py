@@ -186,6 +186,8 @@ def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
     if cls is None:
         return values
     known = _arguments(cls)
+    if "lr" in values and "learning_rate" in known:  # as Keras called it up to version 2.3
+        values["learning_rate"] = values.pop("lr")
     lost = [
         k
         for k, v in values.items()
@@ -240,7 +242,8 @@ def read_graph(config: Mapping[str, Any]) -> Config:
             inputs.append({**entry["config"], "name": name})
             continue
         nodes = [_node(name, node) for node in given.get("inbound_nodes", [])]
-        training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None}
+        usual = _usual_training(entry["class_name"])
+        training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None and t is not usual}
         entries[name] = {**entry, "calls": [], **({"training": training} if training else {})}
         pending[name] = [places for places, _ in nodes]
     known = {(t["name"], 0) for t in inputs}
@@ -267,6 +270,13 @@ def read_graph(config: Mapping[str, Any]) -> Config:
         "inputs": [by_name[p[0]] for p in places], "layers": list(entries.values()), "order": order,
         "outputs": [p if p[2] else p[:2] for p in outputs],
     }  # fmt: skip
+
+
+def _usual_training(name: str) -> bool | None:
+    """What Keras notes as the `training` of a layer's calls where nobody said anything, so that it means nothing."""
+    if name.startswith("Random"):
+        return True
+    return False if name.startswith(("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout")) else None
 
 
 def _node(name: str, node: Any) -> tuple[list[list[Any]], bool | None]:

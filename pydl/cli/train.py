@@ -64,6 +64,12 @@ def command(
     weights: Annotated[str | None, typer.Option(metavar="COL", help="How much each row counts.")] = None,
     metric: Annotated[str, typer.Option(metavar="NAME", help="What epochs are compared by.")] = DEFAULTS.metric,
     threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="For images: simple, vgg, resnet20.")] = None,
+    augment: Annotated[bool, typer.Option("--augment", help="Flip and shift images.")] = False,
+    from_model: Annotated[
+        str | None, typer.Option("--from", metavar="MODEL", help="Go on with a run's net, or a file's.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also without --augment, --from.")] = False,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,

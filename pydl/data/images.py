@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import zipfile
@@ -20,6 +21,8 @@ from pydl.data.indexed import IndexedSource
 Array = NDArray[Any]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by channels
+_SMALL = 128 * 128  # pixels of an image below which threads wait for each other longer than they decode
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _MOST_PIXELS = 89_478_485  # beyond which Pillow warns; far beyond any photograph that a network takes
 _MOST_BYTES = 1 << 30
@@ -97,6 +100,9 @@ class ImageSource(IndexedSource):
         source.classes, source.labels, source.rows = [], None, len(names)
         return source
 
+    dtype: Any = np.uint8  # of the arrays of images
+    _kept: dict[int, Array] | None = None  # images by row, where they are to be kept
+
     def take(self, rows: Array) -> Batch:
         """Images uint8 `(n, height, width, channels)`, and class numbers if there are any."""
         images = self.decode(rows)
@@ -104,12 +110,15 @@ class ImageSource(IndexedSource):
 
     def decode(self, rows: Array) -> Array:
         """The images of some rows, in as many threads as pydl may use."""
-        images = np.empty((len(rows), *self.shape), np.uint8)
-        threads = min(get_num_threads(), -(-len(rows) // 16))
+        images = np.empty((len(rows), *self.shape), self.dtype)
+        threads = min(get_num_threads(), -(-len(rows) // 8))
+        if threads > 1 and (self._kept is None or rows[0] not in self._kept):
+            with self._image(self.names[rows[0]]) as first:
+                threads = threads if first.width * first.height >= _SMALL else 1
 
         def part(first: int) -> None:
             for i in range(first, len(rows), threads):
-                images[i] = self._pixels(self.names[rows[i]])
+                images[i] = self._row(int(rows[i]))
 
         if threads <= 1:
             if len(rows):
@@ -118,6 +127,19 @@ class ImageSource(IndexedSource):
             with ThreadPoolExecutor(threads, "pydl-images") as pool:
                 list(pool.map(part, range(threads)))
         return images
+
+    def cache(self) -> Self:
+        """The same images, each of which is decoded once and then kept in memory, as bytes where it has its size."""
+        found = copy.copy(self)
+        found._kept = {}
+        return found
+
+    def _row(self, row: int) -> Array:
+        if self._kept is None:
+            return self._pixels(self.names[row])
+        if row not in self._kept:
+            self._kept[row] = self._pixels(self.names[row])
+        return self._kept[row]
 
     def _image(self, name: str) -> Any:
         try:
@@ -145,15 +167,19 @@ class ImageSource(IndexedSource):
         return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
 
     def _pixels(self, name: str) -> Array:
-        high, wide, channels = self.shape
+        mode = _MODES[self.shape[2]]
         with self._image(name) as image:
             try:
-                picture = image.convert("L" if channels == 1 else "RGB")
+                image.load()
+                picture = image if image.mode == mode else image.convert(mode)
             except (*_UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
-        if picture.size != (wide, high):
-            picture = picture.resize((wide, high))
-        return np.asarray(picture).reshape(self.shape)
+            return self._resized(picture).reshape(self.shape)
+
+    def _resized(self, picture: Any) -> Array:
+        """A decoded image in the size of all."""
+        high, wide, _ = self.shape
+        return np.asarray(picture if picture.size == (wide, high) else picture.resize((wide, high)))
 
 
 def listed(path: Path, part: str, archive: zipfile.ZipFile | None) -> list[tuple[str, str]]:

@@ -143,12 +143,12 @@ def fold_rows(
 
 def split(source: IndexedSource, **how: Any) -> Split:
     """`split_rows` of a source: three sources, None for an empty part."""
-    return Split(*(source.subset(rows) if len(rows) else None for rows in split_rows(len(source), **how)))
+    return Split(*(source.subset(rows) if len(rows) else None for rows in split_rows(source.rows, **how)))
 
 
 def folds(source: IndexedSource, k: int = 5, **how: Any) -> Iterator[tuple[Source, Source]]:
     """`fold_rows` of a source: pairs of sources."""
-    return ((source.subset(a), source.subset(b)) for a, b in fold_rows(len(source), k, **how))
+    return ((source.subset(a), source.subset(b)) for a, b in fold_rows(source.rows, k, **how))
 
 
 def _named(stratify: Any, groups: Any, time: Any) -> list[tuple[str, Any]]:

@@ -26,6 +26,15 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.augmenting import RandomBrightness, RandomContrast, RandomFlip
     from pydl.layers.category_encoding import CategoryEncoding
+    from pydl.layers.coloring import (
+        AutoContrast,
+        RandomGrayscale,
+        RandomHue,
+        RandomInvert,
+        RandomPosterization,
+        RandomSaturation,
+        Solarization,
+    )  # fmt: skip
     from pydl.layers.convolution import Conv1D, Conv2D
     from pydl.layers.convolution import Conv1D as Convolution1D
     from pydl.layers.convolution import Conv2D as Convolution2D
@@ -33,10 +42,12 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.convolution_transpose import Conv1DTranspose as Convolution1DTranspose
     from pydl.layers.convolution_transpose import Conv2DTranspose as Convolution2DTranspose
     from pydl.layers.dense import Dense
+    from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
     from pydl.layers.dot import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
+    from pydl.layers.filtering import RandomErasing, RandomGaussianBlur, RandomSharpness
     from pydl.layers.function import Lambda
     from pydl.layers.global_pooling import (
         GlobalAveragePooling1D,
@@ -82,6 +93,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
     from pydl.layers.passing import ActivityRegularization, Identity
+    from pydl.layers.pipeline import Pipeline
     from pydl.layers.pooling import (
         AveragePooling1D,
         AveragePooling2D,
@@ -102,29 +114,35 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.reshaping import Permute, RepeatVector
     from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
+    from pydl.layers.separable import SeparableConv1D, SeparableConv2D
+    from pydl.layers.separable import SeparableConv1D as SeparableConvolution1D
+    from pydl.layers.separable import SeparableConv2D as SeparableConvolution2D
     from pydl.layers.text_vectorization import TextVectorization
     from pydl.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 
 __all__ = [
-    "CenterCrop", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
-    "RandomTranslation", "RandomZoom", "Resizing",
-    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
-    "CategoryEncoding", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
+    "Activation", "ActivityRegularization", "Add", "AlphaDropout", "AutoContrast", "Average", "AveragePooling1D",
+    "AveragePooling2D", "AvgPool1D", "AvgPool2D", "BatchNormalization", "CategoryEncoding", "CenterCrop",
+    "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D",
     "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D",
-    "Dense", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout",
-    "GaussianNoise", "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer",
-    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling",
-    "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
+    "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense",
+    "Embedding", "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+    "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup",
+    "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D",
+    "MaxPooling2D", "Maximum", "Minimum", "Multiply", "Normalization", "PReLU", "Permute", "Pipeline",
+    "RMSNormalization", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPosterization", "RandomRotation",
+    "RandomSaturation", "RandomSharpness", "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling",
+    "Reshape", "Resizing", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D",
+    "Softmax", "Solarization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
     "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
     "multiply", "serialize", "subtract",
-    "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool1D",
-    "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "MaxPool1D",
-    "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
-    "GlobalAveragePooling3D", "GlobalAvgPool3D", "GlobalMaxPool3D", "GlobalMaxPooling3D",
+    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "GlobalAveragePooling3D", "GlobalAvgPool3D", "GlobalMaxPool3D",
+    "GlobalMaxPooling3D",
 ]  # fmt: skip
 
 _later = Later(
@@ -138,13 +156,18 @@ _later = Later(
         ),
         "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
+        "coloring": (
+            "AutoContrast RandomGrayscale RandomHue RandomInvert RandomPosterization RandomSaturation Solarization"
+        ),
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
+        "depthwise": "DepthwiseConv1D DepthwiseConv2D",
         "discretization": "Discretization",
         "dot": "Dot dot",
         "einsum_dense": "EinsumDense",
         "embedding": "Embedding",
+        "filtering": "RandomErasing RandomGaussianBlur RandomSharpness",
         "function": "Lambda",
         "hashing": "Hashing",
         "lookup": "IntegerLookup StringLookup",
@@ -162,17 +185,20 @@ _later = Later(
             "GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D "
             "GlobalMaxPooling3D"
         ),
+        "pipeline": "Pipeline",
         "pooling": (
             "AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D"
         ),
         "positions": "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
         "reshaping": "Permute RepeatVector",
         "resizing": "CenterCrop RandomCrop Resizing",
+        "separable": "SeparableConv1D SeparableConv2D",
         "text_vectorization": "TextVectorization",
         "upsampling": "UpSampling1D UpSampling2D UpSampling3D",
         "warping": "RandomRotation RandomTranslation RandomZoom",
     },
-    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")},
+    {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")}
+    | {f"SeparableConvolution{axes}": f"SeparableConv{axes}" for axes in ("1D", "2D")},
 )
 __getattr__ = _later
 

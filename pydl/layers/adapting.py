@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,35 @@ Array = np.ndarray
 _LEAST = 1e-14  # the square of Keras's least deviation, by which a constant is divided
 
 
-class _Variances(Layout):
-    """Variances as they are, but for those that are too small to divide by."""
+class _Statistics(Layout):
+    """Numbers of some axes, repeated along the axes between and behind them, as kernels read them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Sizes of the axes that have numbers of their own.
+    dtype : str
+    repeated : tuple of int
+        Sizes of all axes from the first of those on.
+    own : tuple of int
+        Which of them those are.
+    least : float
+        What smaller numbers count as.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], dtype: str, repeated: tuple[int, ...], own: tuple[int, ...], least: float
+    ) -> None:
+        super().__init__(shape, dtype)
+        self.storage, self.least = repeated, least
+        self._seen = tuple(slice(None) if axis in own else 0 for axis in range(len(repeated)))
+        self._spread = tuple(slice(None) if axis in own else np.newaxis for axis in range(len(repeated)))
+
+    def unpack(self, stored: Array) -> Array:
+        return np.asarray(stored[self._seen])
 
     def pack(self, values: Any, stored: Array) -> None:
-        stored[...] = np.maximum(values, _LEAST)
+        stored[...] = np.maximum(values, self.least)[self._spread]
 
 
 class Normalization(Layer):
@@ -37,7 +63,7 @@ class Normalization(Layer):
     Parameters
     ----------
     axis : int, tuple of int, or None
-        Axes with statistics of their own: the last one, several up to the last, or none at all. The batch is axis 0.
+        Axes with statistics of their own, or none at all. The batch is axis 0.
     mean, variance : float or array_like, optional
         Of the shape of those axes; both, or none. They then belong to the configuration, not to the weights.
     invert : bool
@@ -53,7 +79,8 @@ class Normalization(Layer):
     Raises
     ------
     ValueError
-        Other axes, or axes of unknown size; one of `mean` and `variance` alone, or of another shape.
+        The axis of the batch, or one that is not there; axes of unknown size, from the first of those on; one of `mean`
+        and `variance` alone, or of another shape.
     """
 
     supports_masking = True
@@ -68,7 +95,7 @@ class Normalization(Layer):
         self.axis = None if axis is None else axes if several else axes[0]
         self.invert = bool(invert)
         if (mean is None) != (variance is None):
-            raise ValueError(f'Normalization "{self.name}": expected both mean and variance, or none of them')
+            raise ValueError(f'Normalization "{self.name}": both `mean` and `variance` must be set, or neither')
         given = None if mean is None else (mean, variance)
         self._given = given and tuple(float_array("Normalization", "mean and variance", g, "float64") for g in given)
         self._axes = axes
@@ -81,26 +108,32 @@ class Normalization(Layer):
         mean, variance = (None, None) if self._given is None else (g.tolist() for g in self._given)
         return {**super().get_config(), "mean": mean, "variance": variance}
 
-    def _sizes(self, shape: Sequence[int | None]) -> tuple[int, ...]:
-        """Sizes of the axes that have statistics of their own."""
+    def _own_axes(self, shape: Sequence[int | None]) -> list[int]:
+        """The axes that have statistics of their own, in order."""
         rank = len(shape)
-        axes = sorted(a + rank if a < 0 else a for a in self._axes)
-        if axes != list(range(rank - len(axes), rank)) or 0 in axes:
+        axes = sorted({a + rank if a < 0 else a for a in self._axes})
+        if any(not 0 < a < rank for a in axes):
             raise ValueError(
-                f'Normalization "{self.name}": expected axes behind the batch, up to the last one, got {self.axis} for '
-                f"{tuple(shape)}; transpose the data"
+                f'Normalization "{self.name}": expected axes behind the batch, got {self.axis} for {tuple(shape)}'
             )
-        sizes = tuple(shape)[rank - len(axes) :]
-        if None in sizes:
-            raise ValueError(f'Normalization "{self.name}": expected axes of known sizes, got {tuple(shape)}')
-        return tuple(int(d or 0) for d in sizes)
+        return axes
 
     def build(self, input_shape: Any) -> None:
-        sizes = self._sizes(input_shape)
-        self.mean = self._statistic("mean", sizes, 0.0)
-        self.variance = self._statistic("variance", sizes, 1.0, _Variances)
+        own = self._own_axes(input_shape)
+        repeated = tuple(input_shape)[own[0] :] if own else ()
+        if None in repeated:
+            raise ValueError(f'Normalization "{self.name}": expected axes of known sizes, got {tuple(input_shape)}')
+        sizes = tuple(int(input_shape[a]) for a in own)
+        places = tuple(a - own[0] for a in own)
+
+        def layout(least: float) -> Callable[[Sequence[int], str], Layout]:
+            return partial(_Statistics, repeated=repeated, own=places, least=least)
+
+        self._columns = math.prod(repeated)
+        self.mean = self._statistic("mean", sizes, 0.0, layout(-np.inf))
+        self.variance = self._statistic("variance", sizes, 1.0, layout(_LEAST))
         if not self.invert:
-            self._rest = self._statistic("mean_rest", sizes, 0.0)
+            self._rest = self._statistic("mean_rest", sizes, 0.0, layout(-np.inf))
         if self._given is not None:
             try:
                 mean, variance = (np.broadcast_to(g, sizes) for g in self._given)
@@ -111,7 +144,9 @@ class Normalization(Layer):
                 ) from None
             self._assign(mean, 0.0, variance)
 
-    def _statistic(self, name: str, sizes: tuple[int, ...], value: float, layout: type[Layout] = Layout) -> Variable:
+    def _statistic(
+        self, name: str, sizes: tuple[int, ...], value: float, layout: Callable[[Sequence[int], str], Layout]
+    ) -> Variable:
         if self._given is None:
             return self.add_weight(sizes, "zeros" if value == 0 else "ones", name=name, trainable=False, layout=layout)
         return Variable(sizes, self.dtype, name, trainable=False, layout=layout)
@@ -153,9 +188,13 @@ class Normalization(Layer):
             rows = rows[:, np.newaxis] if rows.ndim == 1 else rows
             self._build_once((None, *rows.shape[1:]))
             assert self.mean is not None
-            if self._sizes(rows.shape) != self.mean.shape:
-                raise ValueError(f'Normalization "{self.name}": expected rows {self.input_shape}, got {rows.shape}')
-            flat = rows.reshape(-1, *self.mean.shape)
+            own = self._own_axes(rows.shape)
+            if tuple(rows.shape[a] for a in own) != self.mean.shape:
+                raise ValueError(
+                    f'Normalization "{self.name}": expected rows {self.input_shape}, got an incompatible shape, '
+                    f"{rows.shape}"
+                )
+            flat = np.moveaxis(rows, own, range(-len(own), 0)).reshape(-1, *self.mean.shape)
             if not len(flat):
                 continue
             if not np.isfinite(flat).all():
@@ -168,14 +207,14 @@ class Normalization(Layer):
             squares = squares + ((flat - center) ** 2).sum(axis=0) + step**2 * (count * len(flat) / total)
             rest, count = rest + step * (len(flat) / total), total
         if not count:
-            raise ValueError(f'Normalization "{self.name}": expected at least one row of data')
+            raise ValueError(f'Normalization "{self.name}": expected at least one row of data, not an empty iterable')
         self._assign(near, rest, np.asarray(squares / count))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        if self.mean is not None and self._sizes(input_shape) != self.mean.shape:
+        stored = () if self.mean is None else self.mean.layout.storage
+        if tuple(input_shape)[len(input_shape) - len(stored) :] != stored:
             raise ValueError(
-                f'Normalization "{self.name}": expected input whose last axes are {self.mean.shape}, got '
-                f"{tuple(input_shape)}"
+                f'Normalization "{self.name}": expected input whose last axes are {stored}, got {tuple(input_shape)}'
             )
         return tuple(input_shape)
 
@@ -203,8 +242,7 @@ class Normalization(Layer):
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Buffer, **given: Variable | None) -> None:
         """y = gamma * (x - mean) / sqrt(var) + beta, with 0 and 1 for what is not given."""
-        assert self.mean is not None
-        n = self.mean.size
+        n = self._columns
         one, zero = b.zeros((n,)), b.zeros((n,))
         array_of(one)[...] = 1
         buffers = {"mean": zero, "var": one, **{name: v.buffer for name, v in given.items() if v is not None}}
@@ -217,9 +255,12 @@ def _batches(data: Any) -> Iterator[Any]:
     if hasattr(data, "__array__") or hasattr(data, "__dlpack__"):
         yield data
         return
-    if isinstance(data, list | tuple) and not any(np.ndim(batch) > 1 for batch in data[:1] if hasattr(batch, "shape")):
-        yield data
-        return
+    if isinstance(data, list | tuple):
+        first = data[0] if len(data) else None
+        inputs: Any = first[0] if isinstance(first, tuple) and first else first
+        if not (hasattr(inputs, "shape") and np.ndim(inputs) > 1):
+            yield data
+            return
     batches = data
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):  # such as a PyDataset, which ends by its length only
         batches = (data[i] for i in range(len(data)))

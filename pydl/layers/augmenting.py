@@ -7,7 +7,7 @@ from typing import Any
 from pydl._base.args import one_of, real
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.images import Box, RandomImageLayer, Range, emit_copy, spread
+from pydl.layers.images import Box, RandomImageLayer, Range, emit_copy, spread, values_of
 
 
 class RandomFlip(RandomImageLayer):
@@ -52,10 +52,7 @@ class _Tone(RandomImageLayer):
 
     def __init__(self, value_range: Any, seed: int | None, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(seed, data_format, **kwargs)
-        if not isinstance(value_range, list | tuple) or len(value_range) != 2:
-            raise ValueError(f"{type(self).__name__}: value_range must be two numbers, got {value_range!r}")
-        low, high = sorted(real(type(self).__name__, "value_range", v) for v in value_range)
-        self.value_range = (low, high)
+        self.value_range = values_of(type(self).__name__, value_range)
 
     def _range(self) -> Range:
         """Of what is drawn."""

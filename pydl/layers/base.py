@@ -410,7 +410,12 @@ class _MeanOfSamples(regularizers.Regularizer):
 
 
 def _first_shape(
-    owner: str, input_shape: Any = None, input_dim: Any = None, batch_input_shape: Any = None, **unknown: Any
+    owner: str,
+    input_shape: Any = None,
+    input_dim: Any = None,
+    batch_input_shape: Any = None,
+    autocast: bool = True,
+    **unknown: Any,
 ) -> tuple[int | None, ...] | None:
     """The shape of a row that a layer's constructor was given, if any."""
     if unknown:
@@ -429,7 +434,7 @@ def _first_shape(
 
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
-    def noting(self: Layer, input_shape: Any) -> None:
+    def noting(self: Layer, input_shape: Any = None) -> None:
         build(self, input_shape)
         self.built = True
         if self.input_shape is None:

@@ -39,6 +39,8 @@ class Embedding(Layer):
     mask_zero : bool
         Code 0 stands for "no step": it is left out by the pooling, losses and metrics that the mask reaches. Its row of
         the table is a row like any other.
+    weights : array_like, or list of one, optional
+        The first values of the table, instead of the initializer's: numbers learnt elsewhere. Not in the configuration.
     **kwargs
         `name`, `trainable`, `dtype`, `input_shape`; `input_length=n` stands for `input_shape=(n,)`.
 
@@ -56,6 +58,7 @@ class Embedding(Layer):
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
+        weights: Any = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
@@ -68,8 +71,15 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self.embeddings: Variable
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
-    def build(self, input_shape: Any) -> None:
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments but the weights, as plain JSON values."""
+        return {name: value for name, value in super().get_config().items() if name != "weights"}
+
+    def build(self, input_shape: Any = None) -> None:
         if isinstance(input_shape, list):
             raise ValueError(f'Embedding "{self.name}": expected one input (batch, ...) of codes, got {input_shape}')
         self.embeddings = self.add_weight(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pydl._base import check
 from pydl._base.args import optional_whole, real
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, is_symbolic
+from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 from pydl.layers.spatial import channels_last
 
+Array = np.ndarray
 Range = tuple[float, float]
 
 
@@ -151,3 +155,66 @@ def spread(owner: str, name: str, factor: Any, *, at_most: float = 1.0, **least:
 def given(factor: Any) -> Any:
     """A factor as configurations have it."""
     return [float(f) for f in factor] if isinstance(factor, list | tuple) else float(factor)
+
+
+class NumPyImageLayer(RandomImageLayer):
+    """A layer that changes pictures in NumPy, with `numbers` in [0, 1] drawn for each; gives no gradient to its input.
+
+    Attributes
+    ----------
+    normals : bool
+        Whether `change` gets a standard normal number for each element as well.
+    """
+
+    numbers: int
+    normals: bool = False
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        """What becomes of pictures x; u: `(numbers, batch, 1, 1, 1)`. With `normals`, those follow, shaped as x."""
+        raise NotImplementedError
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        with b.behaving(b.training or not self.only_in_training or None):
+            return super().emit_forward(b, *x)
+
+    def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
+        n = t.batch * self.numbers
+        u = b.buffer((n,))
+        if n:  # 0 made brighter by what is drawn
+            sizes = {"B": n, "O": 1, "C": 1, "lo": 0.0, "hi": 1.0, "low": 0.0, "high": 1.0}
+            b.emit("image_brightness", x=b.zeros((n,)), y=u, **sizes, **draw)
+        reads = [x, u]
+        if self.normals:
+            reads.append(b.buffer(t.shape))
+            other = {**draw, "stream": draw["stream"] + 2**31}  # another draw with the same seed
+            sizes = {"B": t.batch, "O": t.columns}
+            b.emit("gaussian", x=b.zeros(t.shape), y=reads[-1], factor=0, std=1.0, **sizes, **other)
+
+        def run() -> None:
+            drawn = array_of(u).reshape(t.batch, self.numbers).T[..., None, None, None]
+            more = [array_of(z).reshape(t.shape) for z in reads[2:]]
+            array_of(y).reshape(t.shape)[...] = self.change(array_of(x).reshape(t.shape), drawn, *more)
+
+        b.emit_python(type(self).__name__, run, reads, [y])
+
+
+def up_to(owner: str, name: str, factor: Any) -> Range:
+    """The range in [0, 1] that a factor stands for: a number f for [0, f], two for from one to the other."""
+    both = factor if isinstance(factor, list | tuple) else (0.0, factor)
+    if len(both) != 2:
+        raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
+    low, high = sorted(real(owner, name, f, at_least=0, at_most=1) for f in both)
+    return low, high
+
+
+def values_of(owner: str, value_range: Any) -> Range:
+    """`value_range`, the smaller one first."""
+    if not isinstance(value_range, list | tuple) or len(value_range) != 2 or value_range[0] == value_range[1]:
+        raise ValueError(f"{owner}: value_range must be two different numbers, got {value_range!r}")
+    low, high = sorted(real(owner, "value_range", v) for v in value_range)
+    return low, high
+
+
+def within(u: Array, limits: Range) -> Array:
+    """Numbers in [0, 1) as numbers within limits."""
+    return limits[0] + u * (limits[1] - limits[0])

@@ -29,6 +29,8 @@ class InputLayer(Layer):
         that may differ from batch to batch, such as the length of a sequence. An int n stands for (n,).
     batch_size : int, optional
         Taken because Keras takes it; batches have the size that the data have.
+    sparse, ragged : bool
+        False, for there are no such tensors.
     batch_shape : tuple, optional
         Instead of `shape`: the same with the batch in front.
     """
@@ -38,6 +40,8 @@ class InputLayer(Layer):
         shape: Sequence[int | None] | int | None = None,
         batch_size: int | None = None,
         dtype: str | None = None,
+        sparse: bool = False,
+        ragged: bool = False,
         batch_shape: Sequence[int | None] | None = None,
         name: str | None = None,
         **first: Any,
@@ -46,6 +50,8 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=kind if kind in _FLOATS else None, **first)
         self.dtype = kind
         owner = f'Input "{self.name}"'
+        if sparse or ragged:
+            raise ValueError(f"{owner}: there are no sparse and no ragged tensors; make arrays, as with pad_sequences")
         given: list[Any] = [self.first_shape] if self.first_shape is not None else []
         given += [(shape,) if isinstance(shape, int) else shape] if shape is not None else []
         given += [open_shape_of(f"{owner}: batch_shape", batch_shape)[1:]] if batch_shape is not None else []
@@ -88,6 +94,8 @@ def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     dtype: str | None = None,
+    sparse: bool = False,
+    ragged: bool = False,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
 ) -> SymbolicTensor:
@@ -104,6 +112,8 @@ def Input(
         Default `pydl.config.floatx()`; data of any numeric dtype are converted. Of a whole-number dtype: what is behind
         the point is cut off, unless an `Embedding` takes the values for codes, which must be whole. "bool": what is not
         0 is 1. "string": text, for a layer that makes numbers of it. The model computes in its layers' dtype.
+    sparse, ragged : bool
+        False, for there are no such tensors.
     batch_shape : tuple, optional
         Instead of `shape`: the same with the batch in front.
     name : str, optional
@@ -114,4 +124,5 @@ def Input(
     ValueError
         Sizes that are not positive; neither `shape` nor `batch_shape`, or both.
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name or unique_name("input")).tensor()
+    name = name or unique_name("input")
+    return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, name).tensor()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import real
 from pydl._engine.builder import Builder
@@ -47,13 +49,11 @@ class _Normalization(Layer):
         self.beta: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
-        if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
+        if isinstance(input_shape, list) or len(input_shape) < 2:
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {input_shape}'
             )
-        if self.axis not in (-1, len(input_shape) - 1):
-            raise ValueError(f'{type(self).__name__} "{self.name}": expected axis -1 (the last), got {self.axis}')
-        shape = (input_shape[-1],)
+        shape = (self._features(input_shape),)
         if self.scale:
             self.gamma = self.add_weight(
                 shape, self.gamma_initializer, name="gamma",
@@ -65,11 +65,21 @@ class _Normalization(Layer):
                 regularizer=self.beta_regularizer, constraint=self.beta_constraint,
             )  # fmt: skip
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        if self.built and input_shape[-1] != self.input_shape[-1]:
+    def _features(self, shape: Any) -> int:
+        """How many features an input has, along the last axis."""
+        if self.axis not in (-1, len(shape) - 1):
+            raise ValueError(f'{type(self).__name__} "{self.name}": expected axis -1 (the last), got {self.axis}')
+        if shape[self.axis] is None:
             raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected input (batch, ..., {self.input_shape[-1]}), '
-                f"got {tuple(input_shape)}"
+                f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {shape}'
+            )
+        return int(shape[self.axis])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.built and self._features(input_shape) != self._features(self.input_shape):
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected {self._features(self.input_shape)} features along axis '
+                f"{self.axis}, got input {tuple(input_shape)}"
             )
         return tuple(input_shape)
 
@@ -100,7 +110,8 @@ class BatchNormalization(_Normalization):
     Parameters
     ----------
     axis : int
-        -1, or the number of the last axis.
+        That of the features, any but the first; where it is not the last one, data are transposed in NumPy before and
+        after, which takes the GIL.
     momentum : float
         In [0, 1].
     epsilon : float
@@ -108,6 +119,8 @@ class BatchNormalization(_Normalization):
         Learn beta (added), gamma (multiplied).
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+    **kwargs
+        `name`, `trainable`, `dtype`; `synchronized` and `renorm`, which have to be False.
     """
 
     def __init__(
@@ -127,6 +140,9 @@ class BatchNormalization(_Normalization):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        for name in ("synchronized", "renorm"):
+            if kwargs.pop(name, False):
+                raise ValueError(f"BatchNormalization: {name}=True is not supported: leave it out")
         super().__init__(
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint, **kwargs,
@@ -139,15 +155,42 @@ class BatchNormalization(_Normalization):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        shape = (int(input_shape[-1] or 0),)
+        shape = (self._features(input_shape),)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, name="moving_mean", trainable=False)
         self.moving_variance = self.add_weight(
             shape, self.moving_variance_initializer, name="moving_variance", trainable=False
         )
 
+    def _features(self, shape: Any) -> int:
+        """How many features an input has, along any axis but the first."""
+        if not 0 < self.axis % len(shape) < len(shape) or not -len(shape) <= self.axis < len(shape):
+            raise ValueError(
+                f'BatchNormalization "{self.name}": expected an axis of {tuple(shape)} other than the first, got '
+                f"{self.axis}"
+            )
+        if shape[self.axis] is None:
+            raise ValueError(
+                f'BatchNormalization "{self.name}": expected a known number of features along axis {self.axis}, got '
+                f"input {tuple(shape)}"
+            )
+        return int(shape[self.axis])
+
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
         b.note_reader(t)
+        axis = self.axis % len(t.shape)
+        if axis == len(t.shape) - 1:
+            return self._forward(b, t)
+        moved = b.tensor((*t.shape[:axis], *t.shape[axis + 1 :], t.shape[axis]), t)
+        _move(b, t.shape, t.buffer, axis, -1, moved.buffer, moved.shape)
+        normal = self._forward(b, moved)
+        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        _move(b, moved.shape, normal.buffer, -1, axis, y.buffer, y.shape)
+        b.notes[id(y.value)] = moved, normal
+        return y
+
+    def _forward(self, b: Builder, t: Tensor) -> Tensor:
+        """The records, where features are along the last axis."""
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         common = {
             "x": t.buffer, "y": y.buffer, "eps": self.epsilon, **self._fields(),
@@ -170,6 +213,18 @@ class BatchNormalization(_Normalization):
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         t, dy = x[0], b.gradient(y)
+        axis = self.axis % len(t.shape)
+        if axis == len(t.shape) - 1:
+            self._backward(b, t, y, dy)
+            return
+        moved, normal = b.notes[id(y.value)]
+        slope = b.buffer(normal.shape)
+        _move(b, y.shape, dy, axis, -1, slope, normal.shape)
+        self._backward(b, moved, normal, slope)
+        b.add_input_gradient(t, lambda dx, _: _move(b, moved.shape, moved.value.grad, -1, axis, dx, t.shape))
+
+    def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
+        """The records, where features are along the last axis."""
         of_batch = id(y.value) in b.notes
         statistics = b.notes[id(y.value)] if of_batch else self._moving(b)
         gamma, mask = self.gamma and self.gamma.buffer, _mask(t) if of_batch else None
@@ -207,6 +262,15 @@ class BatchNormalization(_Normalization):
             array_of(one)[...] = 1
             b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
         return {"bmean": self.moving_mean.buffer, "bmean_low": zero, "brstd": rstd}
+
+
+def _move(b: Builder, shape: Any, x: Any, source: int, target: int, y: Any, moved: Any) -> None:
+    """Copy x, of this shape, to y with one axis at another place."""
+
+    def copy() -> None:
+        array_of(y).reshape(moved)[...] = np.moveaxis(array_of(x).reshape(shape), source, target)
+
+    b.emit_python("moveaxis", copy, [x], [y])
 
 
 def _by_samples(t: Tensor) -> bool:

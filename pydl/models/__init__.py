@@ -12,7 +12,16 @@ from pydl.models.configs import model_from_config
 from pydl.models.model import Model
 from pydl.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json", "save_model"]
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_keras",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "save_model",
+]
 
 
 def load_model(
@@ -41,6 +50,26 @@ def load_model(
     from pydl import saving
 
     return saving.load_model(filepath, custom_objects, compile, safe_mode)
+
+
+def load_keras(
+    filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Model:
+    """Read a model that Keras 2 or 3 wrote, whatever the file is called: `.keras`, else HDF5.
+
+    Its predictions are Keras's, but for the order of sums. Only layers that pydl has, and `custom_objects`, are looked
+    up; code in the file is never run. Parameters are those of `load_model`, which reads `.keras`, `.h5` and `.hdf5` so.
+
+    Raises
+    ------
+    ImportError
+        Without h5py.
+    pydl.FormatError
+        A file of another kind; layers or arguments that pydl does not have, which the message names.
+    """
+    from pydl._keras import files
+
+    return files.load_model(filepath, custom_objects, compile)
 
 
 def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:

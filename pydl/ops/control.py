@@ -35,13 +35,24 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
     return value
 
 
-def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None = None) -> tuple[Any, Any]:
-    """`carry, y = f(carry, x)` along the first axis of xs; the last carry, and all y in one array."""
+def scan(
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """`carry, y = f(carry, x)` along the first axis of xs; the last carry, and all y in one array.
+
+    With `reverse`, from the last x to the first; each y stands where its x does. `unroll` changes nothing here.
+    """
+    steps = range(shape(xs)[0] or 0 if length is None else length)
     carry, ys = init, []
-    for i in range(shape(xs)[0] or 0 if length is None else length):
+    for i in reversed(steps) if reverse else steps:
         carry, y = f(carry, None if xs is None else get_item(xs, i))
         ys.append(y)
-    return carry, stack(ys)
+    return carry, stack(ys[::-1] if reverse else ys)
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
@@ -49,7 +60,9 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return stack([f(get_item(xs, i)) for i in range(shape(xs)[0] or 0)])
 
 
-vectorized_map = map
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """The same as `map`."""
+    return map(function, elements)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:

@@ -77,9 +77,12 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Ar
     return array.astype(np.dtype(dtype))
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
-    """So many numbers at equal distances; default `floatx`."""
-    return np.linspace(start, stop, num, endpoint, axis=axis).astype(_float(dtype))
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """So many numbers at equal distances, of dtype `floatx` by default; with `retstep`, the distance as well."""
+    y, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    return (y.astype(_float(dtype)), step) if retstep else y.astype(_float(dtype))
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Array]:
@@ -132,10 +135,15 @@ def diag(x: Any, k: int = 0) -> Any:
     return np.diag(x, k)
 
 
-@differentiable(lambda dy, y, x: dy * np.eye(len(x), dtype=dy.dtype))
-def trace(x: Any) -> Any:
-    """The sum of the diagonal of a square matrix."""
-    return np.trace(x)
+def _trace_slope(dy: Array, y: Array, x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    diagonal = np.eye(x.shape[axis1], x.shape[axis2], offset, dtype=dy.dtype)
+    return np.moveaxis(np.asarray(dy)[..., None, None] * diagonal, (-2, -1), (axis1, axis2))
+
+
+@differentiable(_trace_slope)
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum of the diagonal of a matrix, or of each of the matrices that two axes hold; `offset` to its right."""
+    return np.trace(x, offset, axis1, axis2)
 
 
 @differentiable(None)

@@ -34,7 +34,14 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-average = mean
+def average(x: Any, axis: int | None = None, weights: Any = None) -> Any:
+    """The mean along an axis, by default of everything; `weights`, of x's shape or one for each place on the axis."""
+    if weights is None:
+        return mean(x, axis)
+    w = np.asarray(weights)
+    if w.ndim == 1 and axis is not None:
+        w = np.expand_dims(w, [a for a in range(np.ndim(x)) if a != axis % np.ndim(x)])
+    return sum(x * w, axis) / np.sum(w, axis)
 
 
 def _extreme_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False,
@@ -186,9 +193,33 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 @differentiable(None)
-def unique(x: Any) -> Any:
-    """The different elements, in order."""
-    return np.unique(x)
+def unique(
+    x: Any,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The different elements, or entries along an axis, in order.
+
+    With `return_index`, `return_inverse` and `return_counts`, a tuple: then where each is first, which of them every
+    element is, and how often each is there. With `size`, so many: the first ones, or `fill_value` (default 0) behind
+    them, counted 0 times. `sorted` changes nothing: they always are.
+    """
+    flags = (return_index, return_inverse, return_counts)
+    values, *others = np.unique(x, True, True, True, axis=axis)
+    if size is not None:
+        kept = np.arange(size) < len(others[0])
+        found = np.moveaxis(values, axis or 0, 0)
+        filled = np.full((size, *found.shape[1:]), 0 if fill_value is None else fill_value, values.dtype)
+        filled[kept] = found[:size]
+        values = np.moveaxis(filled, 0, axis or 0)
+        others = [o if i == 1 else np.pad(o[:size], (0, int(np.sum(~kept)))) for i, o in enumerate(others)]
+    asked = [o for o, flag in zip(others, flags, strict=True) if flag]
+    return (values, *asked) if asked else values
 
 
 def _norm_slope(dy: Array, y: Array, x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:

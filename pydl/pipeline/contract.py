@@ -147,6 +147,8 @@ class Outcome:
         Each of those whose mean is the model.
     refit : dict or None
         What a later training on all rows was, if there was one: `rows`, `epochs` of each network and a `note`.
+    rivals : dict of str to Model
+        Models of the same inputs to be judged beside this one, by what they are called.
     """
 
     fitted: Fitted
@@ -163,6 +165,7 @@ class Outcome:
     split: dict[str, Any] = field(default_factory=dict)
     networks: list[Trained] = field(default_factory=list)
     refit: dict[str, Any] | None = None
+    rivals: dict[str, pydl.Model] = field(default_factory=dict)
 
     def each(self) -> list[Outcome]:
         """What it would be for each target, were this the only one: its output, rows and history."""

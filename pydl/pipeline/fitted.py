@@ -29,6 +29,7 @@ Array = NDArray[Any]
 Batch = tuple[Array, dict[str, Array], Array, Array | None]  # row numbers, prepared rows, encoded targets, weights
 
 _BATCH = 1024  # rows of a prediction step: the buffers of a step are all the memory it needs
+_VALUES = 1 << 20  # of them, where a row is an image, from which a net makes maps many times as large
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ def predict_each(model: pydl.Model, targets: Sequence[Target], inputs: dict[str,
     if len(arrays[0]) <= FEW:  # as one batch, which is what a step of a server is
         found = model.predict_on_batch(arrays if len(arrays) > 1 else arrays[0])
     else:
-        found = model.predict(inputs, batch_size=_BATCH, verbose=0)
+        size = _BATCH if arrays[0].ndim < 3 else int(np.clip(_VALUES // arrays[0][0].size, 1, _BATCH))
+        found = model.predict(inputs, batch_size=size, verbose=0)
     outputs = [found] if len(targets) == 1 else found
     return [_decoded(target, y.astype(np.float64)) for target, y in zip(targets, outputs, strict=True)]
 

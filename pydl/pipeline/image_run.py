@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import pydl
-from pydl.pipeline import losses, selection, threshold
-from pydl.pipeline.contract import Outcome, Part, Watch
+from pydl.pipeline import image_nets, losses, selection, threshold
+from pydl.pipeline.contract import CTRL_C, Outcome, Part, Trained, Watch
 from pydl.pipeline.evaluation import Figures, judge
 from pydl.pipeline.fitted import Fitted
+from pydl.pipeline.image_nets import Base
 from pydl.pipeline.images import ImagePreparation, read_images, read_unlabelled
-from pydl.pipeline.network import averaged, compile_, stack
+from pydl.pipeline.network import averaged
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.worker import fit_members, mean_history, scored, settings, split
+from pydl.pipeline.worker import fit_members, fit_model, mean_history, scored, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
@@ -38,8 +42,8 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} is for tables; leave it out with --task image")
-    size = None if options.image_size is None else (options.image_size, options.image_size)
-    found = read_images(options.data, size=size, test=options.test, seed=options.seed)
+    start = None if options.from_model is None else image_nets.base(options.from_model)
+    found = read_images(options.data, **_form(options, start), test=options.test, seed=options.seed)
     for note in found.notes:
         watch.say(note)
     target = Target(_NAME, "classification", found.classes)
@@ -58,26 +62,85 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
         "train": Part(x, preparation.transform(x), y),
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
-    models, networks, interrupted = fit_members(
-        lambda: build(preparation, target, options), [parts] * (options.ensemble or 1), target, options,
-        watch.share(1 + options.refit), "training",
-    )  # fmt: skip
-    model = averaged(models)
+    if not image_nets.is_dense(options):
+        most = image_nets.rows_of_step(preparation.shape)
+        options = options.with_(batch_size=options.batch_size or min(most, settings(options, len(y))["batch_size"]))
+    learnt = _Lesson(preparation, target, parts, start)
+    model, networks, interrupted = learnt.network(options, watch.share(1 + options.refit), "training")
+    rivals, stopped = ({}, False) if interrupted else learnt.rivals(options, watch)
     target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
     return Outcome(
-        Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes, networks=networks,
-        interrupted=interrupted,
+        Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes + learnt.notes,
+        networks=networks, interrupted=interrupted or stopped, rivals=rivals,
         rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),
     )  # fmt: skip
 
 
-def build(preparation: ImagePreparation, target: Target, options: TrainOptions) -> pydl.Model:
-    """A compiled model from the bytes of images to classes: values from 0 to 1, flattened, then dense layers."""
-    x = pydl.Input(preparation.shape, name="image")
-    h = pydl.layers.Flatten()(pydl.layers.Rescaling(1 / preparation.top)(x))
-    model = pydl.Model(x, stack(h, target, options))
-    compile_(model, target, options)
-    return model
+def _form(options: TrainOptions, start: Base | None) -> dict[str, Any]:
+    """The size and channels that images are read in."""
+    side = options.image_size
+    size = None if side is None else (side, side)
+    if start is None:
+        return {"size": size}
+    high, wide, channels = start.shape
+    if high is None or wide is None:
+        return {"size": size, "channels": channels}
+    if size not in (None, (high, wide)):
+        raise ValueError(f"--image-size {side}: the net of --from takes {high} x {wide} pixels; leave the option out")
+    return {"size": (high, wide), "channels": channels}
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What networks for images learn from, and how they do it."""
+
+    preparation: ImagePreparation
+    target: Target
+    parts: dict[str, Part]
+    start: Base | None
+    notes: list[str] = field(default_factory=list)
+
+    def network(
+        self, options: TrainOptions, watch: Watch, what: str, *, anew: bool = False
+    ) -> tuple[pydl.Model, list[Trained], bool]:
+        """A trained network, how it went, and whether Ctrl-C ended it; `anew`: from random weights."""
+        first = None if self.start is None or anew else partial(self._top, options)
+        models, networks, interrupted = fit_members(
+            lambda: image_nets.build(self.preparation, self.target, options, self.start, anew=anew),
+            [self.parts] * (options.ensemble or 1), self.target, options, watch, what, first=first,
+        )  # fmt: skip
+        return averaged(models), networks, interrupted
+
+    def _top(self, options: TrainOptions, model: pydl.Model, watch: Watch, what: str) -> Trained:
+        """Train the new top of a net, the rest of which is frozen; then make it ready to be trained as a whole."""
+        found = fit_model(model, self.parts, self.target, options, watch.share(2), f"{what}, top alone")
+        if found.ended_by != CTRL_C:
+            accuracy = found.history.get("val_accuracy", found.history["accuracy"])[found.best_epoch - 1]
+            part = "validation" if "val_accuracy" in found.history else "training"
+            note = (
+                f"--from: with its top alone trained, for {found.best_epoch} epochs, {accuracy:.1%} of the {part} rows"
+            )
+            self.notes.extend(watch.told([f"{note} are told rightly"]))
+            image_nets.thaw(model, self.target, options)
+        return found
+
+    def rivals(self, options: TrainOptions, watch: Watch) -> tuple[dict[str, pydl.Model], bool]:
+        """Networks trained without one of the options that `--compare` is about, and whether Ctrl-C ended that."""
+        others: dict[str, Any] = {}
+        if options.compare and options.augment:
+            others["without --augment"] = partial(self.network, options.with_(augment=False, compare=False))
+        if options.compare and self.start is not None:
+            others["without --from"] = partial(self.network, options, anew=True)
+        found: dict[str, pydl.Model] = {}
+        for name, train in others.items():
+            try:
+                found[name], _, interrupted = train(watch, name)
+            except KeyboardInterrupt:
+                interrupted = True
+            if interrupted:
+                found.pop(name, None)  # half a training is no rival
+                return found, True
+        return found, False
 
 
 def predict_images(run: Run, data: str | Path, out: str) -> int:

@@ -65,7 +65,7 @@ class Images:
 
 def read_images(
     path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, test: str | os.PathLike[str] | None = None,
-    seed: int = 0,
+    seed: int = 0, channels: int | None = None,
 ) -> Images:  # fmt: skip
     """The images of a folder or zip archive, or of built-in data ("digits", "mnist", "fashion_mnist", "cifar10").
 
@@ -76,7 +76,9 @@ def read_images(
     ----------
     path : str or path-like
     size : (height, width), optional
-        By default that of the first image.
+        By default that of the first image. Built-in images stay as they are.
+    channels : 1 or 3, optional
+        By default as in the first image; with a number, built-in images that have another are refused.
     test : str or path-like, optional
         Another folder or archive to be judged by.
     seed : int
@@ -89,18 +91,18 @@ def read_images(
         No images; one class only; files that cannot be decoded.
     """
     if os.fspath(path) in BUILT_IN and not Path(path).exists():
-        return _built_in(os.fspath(path))
+        return _built_in(os.fspath(path), channels)
     found = parts(path)
     if not found:
         raise ValueError(f'"{os.fspath(path)}": expected images in folders train/<class>/*.png or <class>/*.png')
     part, held = _layout(os.fspath(path), found)
     held = held if test is None else None
     unused = [name for name in found if name not in (part, held)]
-    train = ImageSource(path, part, size=size)
+    train = ImageSource(path, part, size=size, channels=channels)
     if len(train.classes) < 2:
         raise ValueError(f'"{os.fspath(path)}": expected at least two classes, found only "{train.classes[0]}"')
-    high, wide, channels = train.shape
-    notes = [f"{len(train)} images of {len(train.classes)} classes, {wide} x {high}, {_COLOURS[channels]}"]
+    high, wide, colours = train.shape
+    notes = [f"{len(train)} images of {len(train.classes)} classes, {wide} x {high}, {_COLOURS[colours]}"]
     notes += [f'the folder "{name}" is not used' for name in unused]
     labels = train.labels
     assert labels is not None
@@ -114,7 +116,7 @@ def read_images(
         )  # fmt: skip
     place = path if test is None else test
     inside = held if test is None else _alone(os.fspath(place))
-    judged = ImageSource(place, inside or "", size=(high, wide), channels=channels, classes=train.classes)
+    judged = ImageSource(place, inside or "", size=(high, wide), channels=colours, classes=train.classes)
     notes.append(f"{len(judged)} images for testing")
     assert judged.labels is not None
     return Images(
@@ -159,8 +161,10 @@ def _enough(source: ImageSource, labels: Array) -> Array:
     return labels
 
 
-def _built_in(name: str) -> Images:
+def _built_in(name: str, channels: int | None) -> Images:
     (x, y), (x_test, y_test) = getattr(datasets, name).load_data()
+    if channels not in (None, x.shape[3] if x.ndim == 4 else 1):
+        raise ValueError(f"{name}: expected images of {channels} channels, as the net of --from takes them")
     classes = sorted({int(label) for label in y.reshape(-1)})
     grey = x.ndim == 3
     return Images(

@@ -97,6 +97,7 @@ class _Judging:
         self._say(weights.said(figures["test"], options.weights))
         train, test = outcome.parts["train"], self.batches["test"]()
         rivals = baseline.baselines(fitted.preparation, fitted.target, train, test, options.seed)
+        rivals = {name: self._rival(model) for name, model in outcome.rivals.items()} | rivals
         figures["baselines"] = {name: judge.figures() for name, judge in rivals.items()}
         found = {name: judge.intervals() for name, judge in {"pydl": self.judges["test"], **rivals}.items()}
         figures["intervals"] = {name: intervals for name, intervals in found.items() if intervals}
@@ -107,6 +108,12 @@ class _Judging:
         if outcome.refit is not None:
             figures["of"] = outcome.refit["note"]
         return figures
+
+    def _rival(self, model: pydl.Model) -> Judge:
+        judge = Judge(self.outcome.fitted.target, self.options.seed)
+        for each in score(model, self.outcome.fitted.target, self.batches["test"]()):
+            judge.add(each.y, each.predictions, each.weights)
+        return judge
 
     def _judged(self, part: str) -> Iterator[Scored]:
         """The rows of a part, each judged as it passes."""

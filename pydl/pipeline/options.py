@@ -17,6 +17,7 @@ from pydl.pipeline.several import values_of
 TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
 SPLITS = ("random", "time")
+NETS = ("dense", "simple", "vgg", "resnet20", "resnet32", "resnet56", "mobilenet", "xception")
 KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
 LOSS, AUTO = "loss", "auto"
 METRICS = {  # to compare epochs by, and whether more of it is better
@@ -123,6 +124,15 @@ class TrainOptions:
         The probability from which on the positive one of two classes is predicted. auto: what has the best f1 (mean of
         both classes) on the validation rows, or the best accuracy or balanced_accuracy where `metric` is that. None:
         the likelier class.
+    model : str or None
+        The net for images, see `pydl.applications`; dense: `hidden` layers alone. None: dense, or that of `from_model`.
+    augment : bool
+        Images are flipped from left to right, and shifted by up to a tenth, anew in each epoch of a training.
+    from_model : str or None
+        A run, or a file of a model, for images: its net, without what tells its classes, is gone on with. First the new
+        top alone is trained, then all of it, at a tenth of the learning rate.
+    compare : bool
+        Train once more without `augment`, and once more without `from_model`: what does each of them gain?
     """
 
     data: str | Path
@@ -167,6 +177,10 @@ class TrainOptions:
     weights: str | None = None
     metric: str = LOSS
     threshold: str | float | None = None
+    model: str | None = None
+    augment: bool = False
+    from_model: str | None = None
+    compare: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.target, tuple) and not (self.target and all(isinstance(each, str) for each in self.target)):
@@ -199,6 +213,14 @@ class TrainOptions:
                 raise ValueError(f"{option}: expected a share from 0 to below {end}, got {share}")
         if self.clip is not None and not 0 < self.clip < 0.5:
             raise ValueError(f"--clip: expected a quantile between 0 and 0.5, as 0.01, got {self.clip}")
+        if self.model is not None:
+            one_of("--model", self.model, NETS)
+            if self.from_model is not None:
+                raise ValueError("--model and --from: the net is that of --from; leave --model out")
+        if self.compare and not (self.augment or self.from_model):
+            raise ValueError("--compare tells what --augment and --from gain; give one of them")
+        if self.refit and self.from_model:
+            raise ValueError("--refit trains from the start, and --from does not; leave one of them out")
         self._check_parting()
         _ = self.reading  # refuses what is no way to read
         for loss in [] if self.loss is None else values_of("--loss", self.loss, named):
@@ -314,7 +336,7 @@ class TrainOptions:
             value = getattr(self, f.name)
             if f.name == "data" or value == f.default:
                 continue
-            option = "--" + f.name.replace("_", "-")
+            option = "--from" if f.name == "from_model" else "--" + f.name.replace("_", "-")
             if f.name in ("drop", "kind") or (f.name == "target" and isinstance(value, tuple)):
                 words += [word for column in value for word in (option, column)]
             elif isinstance(value, bool):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import pydl
-from pydl.pipeline import image_run
+from pydl.pipeline import image_nets
 from pydl.pipeline.contract import TIME, Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation
@@ -74,5 +74,5 @@ def _all_rows(outcome: Outcome, options: TrainOptions) -> tuple[Fitted, Part]:
 
 def _network(fitted: Fitted, options: TrainOptions) -> pydl.Model:
     if isinstance(fitted.preparation, ImagePreparation):
-        return image_run.build(fitted.preparation, fitted.target, options)
+        return image_nets.build(fitted.preparation, fitted.target, options)
     return build(fitted.preparation.inputs, fitted.target, options)

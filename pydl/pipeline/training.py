@@ -85,6 +85,11 @@ def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -
 def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     if options.task == "image":
         return train_images(options, watch)
+    for option, given in (
+        ("--model", options.model), ("--augment", options.augment), ("--from", options.from_model),
+    ):  # fmt: skip
+        if given:
+            raise ValueError(f"{option} is for images; leave it out, or give images with --task image")
     return train_stream(options, run, watch) if options.stream else _train_table(options, run, watch)
 
 

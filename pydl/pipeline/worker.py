@@ -142,12 +142,12 @@ def _in_parts(
 def fit_members(
     build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: AnyTarget, options: TrainOptions,
     watch: Watch, what: str, extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
-    epochs: Sequence[int] | None = None,
+    epochs: Sequence[int] | None = None, first: Callable[[pydl.Model, Watch, str], Trained] | None = None,
 ) -> tuple[list[pydl.Model], list[Trained], bool]:  # fmt: skip
     """A network for each of `members`, from seeds of their own, how each went, and whether Ctrl-C ended it.
 
     After Ctrl-C, those that were trained for an epoch at least. `epochs` says how many each is trained for, whatever
-    they bring.
+    they bring; `first` is a training that goes before that of each.
     """
     models: list[pydl.Model] = []
     networks: list[Trained] = []
@@ -157,7 +157,10 @@ def fit_members(
         name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
         exactly, share = None if epochs is None else epochs[k], watch.share(len(members) - k)
         try:
-            networks.append(fit_model(model, parts, target, options, share, name, extra, warm, exactly))
+            begun = None if first is None else first(model, share, name)
+            if begun is None or begun.ended_by != CTRL_C:
+                begun = fit_model(model, parts, target, options, share, name, extra, warm, exactly)
+            networks.append(begun)
         except KeyboardInterrupt:
             if not models:
                 raise

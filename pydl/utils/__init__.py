@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 __all__ = [
     "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
     "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
-    "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot", "normalize", "np_utils",
+    "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot",
+    "normalize", "np_utils",
     "pad_sequences", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object",
     "set_random_seed", "split_dataset", "standardize_dtype", "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
@@ -43,6 +44,7 @@ __getattr__ = Later(
         "np_utils": "",
         "sequences": "pad_sequences timeseries_dataset_from_array",
         "splitting": "split_dataset",
+        ".data.directory": "image_dataset_from_directory",
         ".saving": (
             "deserialize_keras_object get_custom_objects get_registered_name get_registered_object "
             "register_keras_serializable serialize_keras_object"

@@ -2,7 +2,7 @@
  *
  * A buffer's contents last from the record that first writes it to the one that last touches it; others may have its memory
  * before and after. In a plan of less than PD_REUSE_FROM bytes each has memory of its own, so that no barrier is added and
- * lines stay with the core that wrote them. In a larger one the buffers, largest first, take the lowest place that nobody
+ * lines stay with the core that wrote them; on one thread memory is used again as soon as it is more than L2 holds well. In a larger one the buffers, largest first, take the lowest place that nobody
  * needs at the same time. Of those, the place of a buffer that is alike (equal in size, each split by the same key) is
  * taken first: each thread then goes on in its own share, and no barrier is needed. */
 #include "plan.h"
@@ -107,7 +107,9 @@ int plan_lay_out(pd_plan *p, ptrdiff_t gap) {
     }
     find_lifetimes(p, all);
     p->bytes = stack(p, all, gap);
-    p->reused = gap == 0 && p->bytes >= PD_REUSE_FROM;
+    /* one thread has no barriers to lose, and a cache to win */
+    const ptrdiff_t from = p->threads == 1 ? pd_caches_in_use()->l2.bytes / 2 : PD_REUSE_FROM;
+    p->reused = gap == 0 && p->bytes >= from;
     if (p->reused) {
         p->bytes = 0;
         qsort(all, (size_t)p->nbuffers, sizeof *all, by_size);

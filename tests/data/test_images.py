@@ -129,3 +129,16 @@ def test_images_larger_than_any(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         source = data.ImageSource.of_files(path, [f"{part}train/cat/00.png"], (4, 6, 1))
         with pytest.raises(ValueError, match="expected at most 50"):
             source.decode([0])
+
+
+def test_images_that_are_kept(folder: Path) -> None:
+    source = data.ImageSource(folder, "train", size=(4, 6))
+    expected = source.decode(np.arange(41))
+    kept = source.cache()
+    rows = np.arange(1, 41, 2)
+    np.testing.assert_array_equal(kept.decode(rows), expected[rows])
+    for name in rows[:-1]:
+        (folder / source.names[name]).unlink()
+    np.testing.assert_array_equal(kept.decode(rows), expected[rows])
+    with pytest.raises(ValueError, match="No such file"):
+        source.decode(rows)  # keeps nothing

@@ -109,3 +109,16 @@ def test_training_gives_the_bits_of_a_plan_without_shared_memory() -> None:
     """Which is what plans are in debug mode."""
     apart = says("from tests.engine.test_plans import trained; print(trained())", PYDL_DEBUG="1")
     assert trained() == apart.strip()
+
+
+def test_one_thread_uses_memory_again_that_several_keep_apart() -> None:
+    """On one thread no barrier can be added; what a chain of layers has written and read gives its place up."""
+    layers = [pydl.layers.Dense(4096, activation="relu") for _ in range(6)]
+    model = pydl.Sequential([pydl.Input((4096,)), *layers])
+    x = np.random.default_rng(0).normal(size=(32, 4096)).astype(np.float32)
+    found = {}
+    for threads in (1, 2):
+        with pydl.config.limit_threads(threads):
+            found[threads] = model.plan(32, "predict").nbytes, model.predict(x, verbose=0)
+    assert found[1][0] < found[2][0] / 2
+    np.testing.assert_array_equal(found[1][1], found[2][1])

@@ -129,7 +129,9 @@ LAYERS: dict[str, Case] = {
     "rescaling text": case(lambda: L.Rescaling("a lot"), TypeError, "Rescaling", "scale", "a lot"),
     "momentum": case(lambda: L.BatchNormalization(momentum=2), ValueError, "BatchNormalization", "momentum", "2"),
     "epsilon": case(lambda: L.LayerNormalization(epsilon=0), ValueError, "LayerNormalization", "epsilon", "> 0"),
-    "axis": case(lambda: built_with(L.BatchNormalization(axis=0)), ValueError, "BatchNormalization", "axis -1", "0"),
+    "axis": case(
+        lambda: built_with(L.BatchNormalization(axis=0)), ValueError, "BatchNormalization", "other than the first", "0"
+    ),
     "add of shapes": case(
         lambda: L.Add(name="sum")([pydl.Input((4,)), pydl.Input((3,))]),
         ValueError,
@@ -156,7 +158,7 @@ LAYERS: dict[str, Case] = {
         lambda: second_use(L.Dense(1, name="d")), ValueError, 'Dense "d"', "(batch, ..., 4)", "(None, 3)"
     ),
     "normalization of another size": case(
-        lambda: second_use(L.LayerNormalization(name="n")), ValueError, '"n"', "(batch, ..., 4)", "(None, 3)"
+        lambda: second_use(L.LayerNormalization(name="n")), ValueError, '"n"', "4 features along axis -1", "(None, 3)"
     ),
     "mixed dtypes": case(mixed_dtypes, ValueError, '"wide"', "float64", '"narrow"', "float32", "set_floatx"),
     "dense of single numbers": case(lambda: L.Dense(1, name="d")(pydl.Input(())), ValueError, '"d"', "(None,)"),

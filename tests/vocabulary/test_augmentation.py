@@ -226,9 +226,7 @@ def test_what_is_refused(make: Any, error: type[Exception], match: str) -> None:
 def test_contrast_and_brightness_say_that_they_give_no_gradient(name: str) -> None:
     model = pydl.Sequential([pydl.Input((7, 8, 3)), L.Dense(3), RANDOM[name](), L.Flatten(), L.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(
-        ValueError, match="it gives its input no gradient, which layers with weights before it want; put it first"
-    ):
+    with pytest.raises(ValueError, match="it gives its input no gradient"):
         model.fit(pictures(4), np.zeros((4, 1)), verbose=0)
     model.layers[0].trainable = False
     model.compile("sgd", "mse")

@@ -246,3 +246,16 @@ def test_the_bits_of_one_hot_columns(adult: Any, isa: str) -> None:
         histories.append([*model.fit(data[rows], y[rows], epochs=2, verbose=0).history["loss"], *model.get_weights()])
     for embedded, one_hot in zip(*histories, strict=True):
         np.testing.assert_array_equal(embedded, one_hot)
+
+
+def test_numbers_learnt_elsewhere() -> None:
+    table = np.arange(10.0).reshape(5, 2)
+    for weights in (table, [table]):
+        layer = L.Embedding(5, 2, weights=weights, trainable=False)
+        np.testing.assert_array_equal(layer(np.array([[1, 4]])), [[[2, 3], [8, 9]]])
+    assert "weights" not in layer.get_config()
+    again = L.Embedding.from_config(layer.get_config())
+    again.build()
+    assert again.embeddings.shape == (5, 2)
+    with pytest.raises(ValueError, match=r"expected an array of shape \(5, 2\)"):
+        L.Embedding(5, 2, weights=table[:3])

@@ -15,6 +15,7 @@ from pydl import layers as L
 RNG = np.random.default_rng(6)
 X = RNG.normal([1, -20, 300], [0.1, 5, 40], (70, 3))
 CUBE = RNG.normal(3, 2, (50, 4, 3))
+BLOCK = RNG.normal(RNG.normal(0, 5, (4, 3, 5)), 2, (40, 4, 3, 5))
 
 
 def expected(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -30,7 +31,8 @@ def expected(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     ("x", "axis", "averaged"),
     [
         (X, -1, (0,)), (X, 1, (0,)), (X, None, (0, 1)), (CUBE, -1, (0, 1)), (CUBE, 2, (0, 1)), (CUBE, (1, 2), (0,)),
-        (CUBE, [-1], (0, 1)), (CUBE, None, (0, 1, 2)),
+        (CUBE, [-1], (0, 1)), (CUBE, None, (0, 1, 2)), (CUBE, 1, (0, 2)), (BLOCK, (1, 2), (0, 3)),
+        (BLOCK, 2, (0, 1, 3)), (BLOCK, (-1, 1), (0, 2)), (BLOCK, [3, 1, 3], (0, 2)),
     ],
 )  # fmt: skip
 def test_values(x: np.ndarray, axis: Any, averaged: tuple[int, ...], dtype: str, atol: float) -> None:
@@ -174,20 +176,36 @@ def adapted() -> Any:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: L.Normalization(mean=1.0), "both mean and variance"),
-        (lambda: L.Normalization(axis=1)(CUBE), "up to the last one"),
+        (lambda: L.Normalization(mean=1.0), "both `mean` and `variance`"),
+        (lambda: L.Normalization(axis=1)(pydl.Input((4, None))), "known sizes"),
         (lambda: L.Normalization(axis=0)(X), "behind the batch"),
         (lambda: L.Normalization(axis=5)(X), "behind the batch"),
         (lambda: L.Normalization()(pydl.Input((None,))), "known sizes"),
         (lambda: L.Normalization(mean=[1, 2], variance=[1, 2])(X), r"shape \(3,\), got \[\(2,\), \(2,\)\]"),
         (lambda: L.Normalization(mean=1, variance=1).adapt(X), "were given"),
-        (lambda: L.Normalization().adapt([]), "at least one row"),
+        (lambda: L.Normalization().adapt([]), "empty iterable"),
         (lambda: L.Normalization().adapt(np.where(X > 0, X, np.nan)), "NaN or infinity"),
         (lambda: L.Normalization().adapt(X * 1e30), 'dtype="float64"'),
-        (lambda: adapted().adapt(X[:, :2]), "expected rows"),
+        (lambda: adapted().adapt(X[:, :2]), "expected rows .* incompatible shape"),
         (lambda: adapted()(X[:, :2]), r"last axes are \(3,\)"),
     ],
 )
 def test_what_is_refused(make: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_axes_between_others_with_values_that_were_given(tmp_path: Path) -> None:
+    mean, variance = RNG.normal(size=(4, 5)), RNG.uniform(1, 4, (4, 5))
+    layer = L.Normalization(axis=(1, 3), mean=mean, variance=variance, dtype="float64")
+    wanted = (BLOCK - mean[:, None]) / np.sqrt(variance[:, None])
+    np.testing.assert_allclose(layer(BLOCK), wanted, rtol=1e-12, atol=1e-12)
+    back = L.Normalization(axis=(1, 3), mean=mean, variance=variance, invert=True, dtype="float64")
+    np.testing.assert_allclose(back(wanted), BLOCK, rtol=1e-12, atol=1e-12)
+    learnt = L.Normalization(axis=2)
+    learnt.adapt([(part, np.zeros(len(part))) for part in np.split(BLOCK, 4)])  # batches of inputs and targets
+    model = pydl.Sequential([pydl.Input(BLOCK.shape[1:]), learnt])
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict(BLOCK), model.predict(BLOCK))
+    np.testing.assert_allclose(model.predict(BLOCK), expected(BLOCK, (0, 1, 3)), atol=3e-6)

@@ -48,7 +48,7 @@ CALLS = {
     "tensordot": [(A, SQUARE, 1), (CUBE, A, ((1, 2), (0, 1))), (CUBE, CUBE, ((2, 0), (2, 0)))],
     "_einsum": [([A, SQUARE], "ij,jk->ik"), ([A, B], "ij,ij->i"), ([CUBE, A], "bij,ij->b"), ([A, B], "ij,kl->ik")],
     "triu": [(SQUARE,), (SQUARE, 1)], "tril": [(SQUARE, -1)], "diag": [(A[0],), (SQUARE, 1), (SQUARE, -1)],
-    "trace": [(SQUARE,)],
+    "trace": [(SQUARE,), (A, 1), (CUBE, 0, 1, 2), (CUBE, -1, 2, 0)],
     "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
 }  # fmt: skip
 CASES = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
@@ -199,6 +199,18 @@ def test_values():
     np.testing.assert_array_equal(indices, [[1, 2]])
     np.testing.assert_array_equal(ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1), [True, False])
     np.testing.assert_array_equal(ops.unique([3, 1, 3]), [1, 3])
+    found = ops.unique([3, 1, 3], size=4, fill_value=-1, return_index=True, return_inverse=True, return_counts=True)
+    for part, wanted in zip(found, ([1, 3, -1, -1], [1, 0, 0, 0], [1, 0, 1], [1, 2, 0, 0]), strict=True):
+        np.testing.assert_array_equal(part, wanted)
+    np.testing.assert_array_equal(ops.unique([[1, 2], [1, 2], [0, 1]], axis=0, size=1), [[0, 1]])
+    for axis, weights in ((1, [1.0, 2.0, 0.0, 3.0]), (0, B), (None, B), (-2, [1, 0, 2])):
+        np.testing.assert_allclose(ops.average(A, axis, weights), np.average(A, axis, weights))
+    inputs = pydl.Input((4,), dtype="float64")
+    model = pydl.Model(inputs, ops.average(inputs, 1, [1.0, 2.0, 0.0, 3.0]))
+    np.testing.assert_allclose(model(A), np.average(A, 1, [1.0, 2.0, 0.0, 3.0]))
+    numbers, step = ops.linspace(0, 1, 5, retstep=True)
+    np.testing.assert_array_equal(numbers, [0, 0.25, 0.5, 0.75, 1])
+    assert step == 0.25
     parts = ops.split(np.arange(6), 3)
     np.testing.assert_array_equal(np.stack(parts), [[0, 1], [2, 3], [4, 5]])
     np.testing.assert_array_equal(ops.where([True, False], 1.0, 2.0), [1, 2])
@@ -212,6 +224,9 @@ def test_values():
     carry, ys = ops.scan(lambda c, x: (c + x, c), 0.0, np.array([1.0, 2.0]))
     assert carry == 3
     np.testing.assert_array_equal(ys, [0, 1])
+    carry, ys = ops.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 4.0]), reverse=True)
+    np.testing.assert_array_equal(ys, [7, 6, 4])
+    np.testing.assert_array_equal(ops.vectorized_map(function=lambda x: 2 * x, elements=np.arange(3)), [0, 2, 4])
 
 
 @pytest.mark.parametrize("logits", [False, True])

@@ -171,7 +171,8 @@ def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
     names = (
-        "convolving", "core", "host", "images", "interpolating", "lookup", "pooled", "positions", "spatial", "weighted",
+        "channelwise", "convolving", "core", "host", "images", "interpolating", "lookup", "pooled", "positions",
+        "spatial", "weighted",
     )  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
     shared = ("base", "schedules", *of_layers)

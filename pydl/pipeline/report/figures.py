@@ -31,6 +31,7 @@ _CURVES = 6  # classes that get a curve of their own
 _CELLS = 15  # classes of a confusion matrix with numbers in it
 _POINTS = 3000  # of a scatter plot
 _BARS = 20
+_IMAGES = 10
 _WORD = 13  # characters of a name above a small image
 
 
@@ -199,10 +200,21 @@ def _residuals(truth: Array, values: Array) -> Picture:
     return drawn("Residuals", alt, "The middle 99 % of the errors; a shift from zero is a bias.", draw)
 
 
+def some_images(x: Array, truth: Array, predictions: Predictions, seed: int) -> Picture:
+    """Ten images by chance, with what they are told to be."""
+    some = np.random.default_rng(seed).permutation(len(x))[:_IMAGES]
+    return _images("Some test images", "Drawn by chance: what the network sees.", x, truth, predictions, some)
+
+
 def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) -> Picture:
     """The ten images whose class was given the least probability; of a good network, some are told rightly."""
-    worst = np.argsort(-loss, kind="stable")[:10]
-    of = {int(i): (short(truth[i]), short(predictions.values[i])) for i in worst}
+    worst = np.argsort(-loss, kind="stable")[:_IMAGES]
+    hint = "Are they odd, or is their class wrong in the data?"
+    return _images("Worst-predicted test images", hint, x, truth, predictions, worst)
+
+
+def _images(title: str, hint: str, x: Array, truth: Array, predictions: Predictions, rows: Array) -> Picture:
+    of = {int(i): (short(truth[i]), short(predictions.values[i])) for i in rows}
 
     def draw(ax: Any, figure: Figure) -> None:
         ax.remove()
@@ -215,8 +227,7 @@ def worst_images(x: Array, truth: Array, predictions: Predictions, loss: Array) 
             place.axis("off")
 
     named = ", ".join(f"{true} rightly" if true == said else f"{true} taken for {said}" for true, said in of.values())
-    hint = "Are they odd, or is their class wrong in the data?"
-    return drawn("Worst-predicted test images", f"{len(of)} images: {named}.", hint, draw)
+    return drawn(title, f"{len(of)} images: {named}.", hint, draw)
 
 
 def importance(weights: Sequence[tuple[str, float, float]], classes: bool) -> Picture:

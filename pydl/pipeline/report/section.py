@@ -81,7 +81,9 @@ def section(
         rows = slices.worst_rows(target, test, predictions)
         if options.task == "image":
             loss = slices.losses(target, test.y, predictions)
-            pictures.append(figures.worst_images(test.frame, target.decode(test.y), predictions, loss))
+            truth = target.decode(test.y)
+            pictures.append(figures.some_images(test.frame, truth, predictions, options.seed))
+            pictures.append(figures.worst_images(test.frame, truth, predictions, loss))
     else:
         weights, found, rows = [], None, []
     if weights:

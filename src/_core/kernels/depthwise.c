@@ -1,11 +1,12 @@
-/* Depthwise convolution: y[i][j][o] = act(b[o] + sum over taps (k, l) of x[i SH + k DH - top][j SW + l DW - left][o] w[k][l][o])
- * and its input gradient, each element one chain of multiply-adds over (k, l) in order; taps beyond the image are left out.
+/* Depthwise convolution: y[i][j][o] = act(b[o] + sum over taps (k, l) of x[i SH + k DH - top][j SW + l DW - left][o]
+ * w[k][l][o]) and its input gradient, each element one chain of multiply-adds over (k, l) in order; taps beyond the
+ * image are left out.
  *
- * Both are the same walk. Along an axis, output t of n lies at o0 + t os; its tap j is k0 + j ks of the kernel and reads
- * position p0 + t ps + j js. The gradient with stride S is S such axes: positions of the image that are equal modulo S meet
- * the same taps, and neighbours among them neighbouring windows.
- * Lanes run along channels; a few pixels at once give as many chains as multiply-adds take cycles. Samples are shared out.
- * y may not be x. |err| <= taps eps sum |x w|. */
+ * Both are the same walk. Along an axis, output t of n lies at o0 + t os; its tap j is k0 + j ks of the kernel and
+ * reads position p0 + t ps + j js. The gradient with stride S is S such axes: positions of the image that are equal
+ * modulo S meet the same taps, and neighbours among them neighbouring windows. Lanes run along channels; a few pixels
+ * at once give as many chains as multiply-adds take cycles. Samples are shared out. y may not be x. |err| <= taps eps
+ * sum |x w|. */
 #include "kernel.h"
 
 typedef struct {

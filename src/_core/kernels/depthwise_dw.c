@@ -1,9 +1,10 @@
 /* Gradients of the kernel and bias of a depthwise convolution: dw[k][l][o] = sum over windows (i, j) of all images of
  * x[i SH + k DH - top][j SW + l DW - left][o] dy[i][j][o], db[o] = sum of dy[i][j][o]; x zero where there is no pixel.
  *
- * Slices of whole images, as many as the caller says, each by one thread: parts [S] of dw [KH * KW][O] and db [O], in double.
- * Within a slice the windows of an image go by in bands of rows: those of a band are one chain of multiply-adds in their
- * order, bands are added in double. |err| <= BAND eps sum |x dy| in float32, BAND + OW in place of BAND if OW is larger. */
+ * Slices of whole images, as many as the caller says, each by one thread: parts [S] of dw [KH * KW][O] and db [O], in
+ * double. Within a slice the windows of an image go by in bands of rows: those of a band are one chain of
+ * multiply-adds in their order, bands are added in double. |err| <= BAND eps sum |x dy| in float32, BAND + OW in place
+ * of BAND if OW is larger. */
 #include "wide.h"
 
 enum { BAND = 64, TAPS = 5 }; /* windows of a band, about; taps along a row that are summed side by side at most */

@@ -159,7 +159,7 @@ PD_KERNEL(bn_apply) {
                       .low = own + O,
                       .scale = own + 2 * O,
                       .shift = own + 3 * O,
-                      .keeps = share.lo == 0 && share.hi > 0};
+                      .keeps = share.lo == 0 && share.hi > 0 && share.part == 0};
     ptrdiff_t lo, hi;
     pd_rows(a->B / L, 1, share, &lo, &hi);
     if (lo == hi && !t.keeps) return;

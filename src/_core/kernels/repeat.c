@@ -1,5 +1,5 @@
-/* repeat: y[b][i * M + m] = x[b][i], for m < M. sum_repeats: dx[b][i] (+)= sum over m of dy[b][i * M + m], in that order.
- * x dx [B][O]  y dy [B][O * M]. By rows. repeat is exact; |err| <= M eps sum |dy|. */
+/* repeat: y[b][i * M + m] = x[b][i], for m < M. sum_repeats: dx[b][i] (+)= sum over m of dy[b][i * M + m], in that
+ * order. x dx [B][O] y dy [B][O * M]. By rows. repeat is exact; |err| <= M eps sum |dy|. */
 #include "kernel.h"
 
 PD_KERNEL(repeat) {
