@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pydl import constraints, initializers, regularizers
-from pydl._base.args import real
+from pydl._base.args import real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
@@ -147,6 +147,7 @@ class BatchNormalization(_Normalization):
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
+        self.axis = whole("BatchNormalization", "axis", axis, at_least=-32)
         self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
@@ -181,6 +182,10 @@ class BatchNormalization(_Normalization):
         axis = self.axis % len(t.shape)
         if axis == len(t.shape) - 1:
             return self._forward(b, t)
+        if t.mask is not None:
+            raise ValueError(
+                f'BatchNormalization "{self.name}": expected axis -1 where there is a mask, got {self.axis}'
+            )
         moved = b.tensor((*t.shape[:axis], *t.shape[axis + 1 :], t.shape[axis]), t)
         _move(b, t.shape, t.buffer, axis, -1, moved.buffer, moved.shape)
         normal = self._forward(b, moved)

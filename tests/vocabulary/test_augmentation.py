@@ -212,7 +212,7 @@ def test_aspects_are_kept_by_cropping_or_padding() -> None:
         (lambda: L.RandomZoom(0.1, fill_mode="mirror"), ValueError, "fill_mode must be one of"),
         (lambda: L.RandomRotation(0.1, interpolation="bicubic"), ValueError, "interpolation must be one of"),
         (lambda: L.RandomContrast(1.2), ValueError, "factor must be a finite number >= 0 and <= 1"),
-        (lambda: L.RandomBrightness(0.1, 255), ValueError, "value_range must be two numbers"),
+        (lambda: L.RandomBrightness(0.1, 255), ValueError, "value_range must be two different numbers"),
         (lambda: L.Resizing(2, 2, "area"), ValueError, "interpolation must be one of"),
         (lambda: L.Resizing(2, 2, "nearest", True, True), ValueError, "not both"),
     ],
