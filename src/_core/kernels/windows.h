@@ -17,7 +17,7 @@ typedef struct {
 PD_INLINE pd_range taps_on_axis(ptrdiff_t first, ptrdiff_t taps, ptrdiff_t size) {
     return (pd_range){first < 0 ? -first : 0, size - first < taps ? size - first : taps};
 }
-/* Moves on to the windows, of `out`, that have a tap at a position, from those of one in front of it. `before`: top, left */
+/* Moves on to the windows, of `out`, that have a tap at a position, from those of one before. `before`: top, left */
 PD_INLINE void windows_at(pd_range *r, ptrdiff_t position, ptrdiff_t before, ptrdiff_t taps, ptrdiff_t stride,
                           ptrdiff_t out) {
     while (r->hi < out && r->hi * stride - before <= position) r->hi++;
