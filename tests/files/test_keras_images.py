@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl import applications
+from pydl.pipeline import image_nets
 
 h5py = pytest.importorskip("h5py")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOUND = json.loads((GOLDEN / "keras_images.json").read_text())
 NETS = {  # the shape of their data, and what is added to it
-    "convolutions": ((2, 9, 8, 2), 0.0), "augmented": ((1, 12, 14, 3), 0.5),
+    "convolutions": ((2, 9, 8, 2), 0.0), "pooled": ((2, 11, 10, 3), 0.0), "series": ((2, 20, 3), 0.0),
+    "augmented": ((1, 12, 14, 3), 0.5),
 }  # fmt: skip
 
 
@@ -32,6 +35,21 @@ def test_predictions_are_those_of_keras(net: str, tmp_path: Path) -> None:
         model.save(tmp_path / f"again{ending}")
         again = pydl.models.load_model(tmp_path / f"again{ending}")
         np.testing.assert_array_equal(again.predict(data(net), verbose=0), model.predict(data(net), verbose=0))
+
+
+def test_a_trained_net_of_keras_2(data_dir: Path, tmp_path: Path) -> None:
+    """mini-XCEPTION, as Keras 2.0.5 saved it on TensorFlow."""
+    model = pydl.models.load_keras(data_dir / "fer-emotion.hdf5")
+    assert model.count_params() == applications.MiniXception().count_params()
+    i = np.arange(4 * 64 * 64).reshape(4, 64, 64, 1)
+    x = (np.sin(i * 0.013 + i // 4096 * 1.7) * np.cos(i * 0.1)).astype(np.float32)
+    np.testing.assert_allclose(model.predict(x, verbose=0), FOUND["emotions"], atol=1e-5)
+    ours = applications.MiniXception()
+    ours.set_weights(model.get_weights())  # the same layers in the same order
+    np.testing.assert_array_equal(ours.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert isinstance(model.optimizer, pydl.optimizers.Adam)
+    body = image_nets.base(str(data_dir / "fer-emotion.hdf5"))
+    assert (body.shape, body.top, body.model.output_shape) == ((64, 64, 1), 1.0, (None, 4, 4, 128))
 
 
 def test_what_keras_notes_of_training_unasked() -> None:

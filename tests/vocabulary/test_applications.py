@@ -14,6 +14,7 @@ from pydl import applications
 COUNTS = {
     "ResNet20": (274442, 274154, 64), "ResNet32": (470218, 469930, 64), "ResNet56": (861770, 861482, 64),
     "SimpleCNN": (1250858, 889834, 512), "SmallVGG": (289642, 289066, 128),
+    "MobileNet": (549578, 549002, 512),
 }  # fmt: skip
 
 
@@ -29,7 +30,10 @@ def test_weights_and_shapes(name: str) -> None:
 
 
 def test_every_net_stands_here() -> None:
-    assert set(COUNTS) == set(applications.__all__) - {"MobileNet", "MiniXception"}
+    assert {*COUNTS, "MiniXception"} == set(applications.__all__)
+    assert applications.MiniXception().count_params() == 58423  # for (64, 64, 1) and 7 classes
+    assert applications.MiniXception(include_top=False).output_shape == (None, 128)
+    assert applications.MobileNet((48, 48, 3), alpha=0.25).count_params() == 40250
 
 
 def test_the_top() -> None:
