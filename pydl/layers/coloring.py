@@ -275,6 +275,12 @@ class AutoContrast(NumPyImageLayer):
         super().__init__(None, kwargs.pop("data_format", None), **kwargs)
         self.value_range = values_of("AutoContrast", value_range)
 
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values."""
+        config = super().get_config()
+        del config["seed"]  # nothing is drawn
+        return config
+
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         low, high = self.value_range
         least, most = x.min(axis=(1, 2), keepdims=True), x.max(axis=(1, 2), keepdims=True)

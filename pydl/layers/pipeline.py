@@ -56,4 +56,6 @@ class Pipeline(Layer):
         """The layer that `get_config` described."""
         from pydl.layers import deserialize
 
+        if not isinstance(config.get("layers"), list | tuple):
+            raise ValueError(f'Pipeline: expected a configuration with a list of "layers", got {dict(config)!r}')
         return cls(**{**config, "layers": [deserialize(layer) for layer in config["layers"]]})

@@ -31,6 +31,15 @@ LAYERS = {
 }
 
 
+@pytest.mark.parametrize("make", [L.AutoContrast, L.Solarization, L.RandomHue])
+def test_configurations_are_arguments(make: Any) -> None:
+    layer = make(**({"factor": 0.3} if make is L.RandomHue else {}), value_range=(0, 1), name="l", dtype="float64")
+    config = layer.get_config()
+    assert config["value_range"] == [0, 1]
+    assert make.from_config(config).get_config() == config
+    assert pydl.layers.deserialize(pydl.layers.serialize(layer)).get_config() == config
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_drawn_by_seed_and_in_training_only(name: str) -> None:
     x = pictures(12)
@@ -171,6 +180,8 @@ def test_a_pipeline_is_its_layers() -> None:
     assert [type(inner) for inner in other.layers[0].layers] == [L.RandomFlip, L.RandomCrop, L.RandomContrast]
     with pytest.raises(TypeError, match="layers must be a list of layers, one at least"):
         L.Pipeline([])
+    with pytest.raises(ValueError, match='expected a configuration with a list of "layers"'):
+        L.Pipeline.from_config({"name": "p"})
 
 
 @pytest.mark.parametrize(
