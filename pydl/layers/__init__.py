@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
     from pydl.layers.function import Lambda
+    from pydl.layers.hashed_crossing import HashedCrossing
     from pydl.layers.hashing import Hashing
     from pydl.layers.lookup import IntegerLookup, StringLookup
     from pydl.layers.masking import Masking
@@ -72,8 +73,8 @@ __all__ = [
     "Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "BatchNormalization",
     "CategoryEncoding", "Concatenate", "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "Discretization", "Dot",
     "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise",
-    "GlobalAveragePooling1D", "GroupNormalization", "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup",
-    "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum", "Multiply",
+    "GlobalAveragePooling1D", "GroupNormalization", "HashedCrossing", "Hashing", "Identity", "Input", "InputLayer",
+    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "Maximum", "Minimum", "Multiply",
     "Normalization", "PReLU", "Permute", "RMSNormalization", "ReLU", "RepeatVector", "Rescaling", "Reshape",
     "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
     "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
@@ -93,6 +94,7 @@ _later = Later(
         "einsum_dense": "EinsumDense",
         "embedding": "Embedding",
         "function": "Lambda",
+        "hashed_crossing": "HashedCrossing",
         "hashing": "Hashing",
         "lookup": "IntegerLookup StringLookup",
         "masking": "Masking",
