@@ -15,7 +15,7 @@ import numpy as np
 
 from pydl._base.args import real
 from pydl._base.arrays import float_array, sizes
-from pydl._base.registry import custom_object, custom_object_scope, unknown_name
+from pydl._base.registry import custom_object, custom_object_scope, function_name, unknown_name
 from pydl._engine.facts import activations, reads_input, rowwise, run_op
 from pydl._engine.operators import Operators
 from pydl._engine.tape import differentiable, gradient_of
@@ -373,12 +373,7 @@ def serialize(activation: Any) -> str | dict[str, Any]:
     """The activation's name, or with a parameter of its own `{"class_name": name, "config": {"alpha": alpha}}`."""
     activation = get(activation)
     if activation.function is not None:
-        if activation.name == "<lambda>" or not hasattr(activation.function, "__name__"):
-            raise TypeError(
-                f"activation: cannot save {activation.function!r}: give the function a name with def, and pass it in "
-                "custom_objects when you load the model"
-            )
-        return activation.name
+        return function_name("activation", activation.function)
     if activation.alpha == _parameters()[activation.name]:
         return activation.name
     return {"class_name": activation.name, "config": {"alpha": activation.alpha}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -116,16 +116,30 @@ class RandomInitializer(Initializer):
 
     Parameters
     ----------
-    seed : int, optional
-        0 <= seed < 2**64.
+    seed : int or pydl.random.SeedGenerator, optional
+        0 <= seed < 2**64, with which every call for a shape gives the same; with a generator each gives something else.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = None if seed is None else whole(type(self).__name__, "seed", seed, below=2**64)
+    def __init__(self, seed: Any = None) -> None:
+        self.seed = None if seed is None else _seed(type(self).__name__, seed)
         self._seed = next_seed() if self.seed is None else self.seed
 
     def _generator(self) -> np.random.Generator:
-        return generator(self._seed)
+        return generator(self._seed.next() if hasattr(self._seed, "next") else self._seed)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The initializer that `get_config` described; a generator of seeds starts anew."""
+        seed = config.get("seed")
+        if isinstance(seed, Mapping):
+            from pydl.random import SeedGenerator
+
+            config = {**config, "seed": SeedGenerator.from_config(seed["config"])}
+        return cls(**config)
+
+
+def _seed(owner: str, seed: Any) -> Any:
+    return seed if hasattr(seed, "next") else whole(owner, "seed", seed, below=2**64)
 
 
 class RandomNormal(RandomInitializer):
@@ -138,7 +152,7 @@ class RandomNormal(RandomInitializer):
     seed : int, optional
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
         self.mean = real(type(self).__name__, "mean", mean)
         self.stddev = real(type(self).__name__, "stddev", stddev, at_least=0)
@@ -173,7 +187,7 @@ class RandomUniform(RandomInitializer):
     seed : int, optional
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
         self.minval = real("RandomUniform", "minval", minval)
         self.maxval = real("RandomUniform", "maxval", maxval, at_least=self.minval)
@@ -204,7 +218,7 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -234,7 +248,7 @@ class GlorotUniform(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -246,7 +260,7 @@ class GlorotNormal(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -258,7 +272,7 @@ class HeUniform(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -270,7 +284,7 @@ class HeNormal(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -282,7 +296,7 @@ class LecunUniform(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -294,7 +308,7 @@ class LecunNormal(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -316,7 +330,7 @@ class Orthogonal(RandomInitializer):
     Saxe, McClelland, Ganguli 2014.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         super().__init__(seed)
         self.gain = real("Orthogonal", "gain", gain)
 

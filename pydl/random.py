@@ -15,6 +15,7 @@ import numpy as np
 from pydl import config
 from pydl._base import random
 from pydl._base.args import real, whole
+from pydl._base.registry import Configurable
 
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle",
@@ -24,7 +25,7 @@ __all__ = [
 Array = np.ndarray
 
 
-class SeedGenerator:
+class SeedGenerator(Configurable):
     """A stream of seeds.
 
     Parameters
@@ -43,15 +44,6 @@ class SeedGenerator:
         """The next seed; `ordered` is taken because Keras takes it."""
         self.drawn += 1
         return random.derived(self.seed, self.drawn)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"seed": self.seed, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """A generator that starts where that one did."""
-        return cls(**config)
 
 
 Seed = int | SeedGenerator | None

@@ -441,6 +441,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "rank 4, softmax within": chain(dense(3, "softmax"), L.Flatten, dense(2), shape=(2, 2, 3)),
     "reshaped": chain(dense(6, "tanh"), lambda: L.Reshape((3, -1)), dense(4, "elu"), L.Flatten, dense(2)),
     "rescaled": chain(dense(4), lambda: L.Rescaling(0.3, 2.0), dense(2), lambda: L.Rescaling(3.0)),
+    "rescaled by arrays": chain(
+        dense(6),
+        lambda: L.Rescaling([0.3, -2, 1, 5, 0.1, 4], 2.0),
+        lambda: L.Reshape((3, 2)),
+        lambda: L.Rescaling([[0.5], [2], [-1]], [1.0, 3.0]),
+        lambda: L.Rescaling(-3.0, [1.0, 2.0]),
+    ),
     "batch normalization": chain(dense(5), L.BatchNormalization, lambda: L.Activation("relu"), dense(2), batch=9),
     "batch normalization of sequences": chain(dense(5, "tanh"), L.BatchNormalization, dense(2), shape=(3, 4)),
     "batch normalization of images": chain(

@@ -68,6 +68,23 @@ def custom_function(name: Any) -> Callable[..., Any]:
     return function
 
 
+def function_name(owner: str, function: Any) -> str:
+    """The name by which a file refers to a function, which `custom_function` finds again.
+
+    Raises
+    ------
+    TypeError
+        A lambda, or another callable without a name.
+    """
+    name = getattr(function, "__name__", "<lambda>")
+    if name == "<lambda>":
+        raise TypeError(
+            f"{owner}: cannot save {function!r}: give the function a name with def, and pass it in custom_objects when "
+            "you load the model"
+        )
+    return str(name)
+
+
 class Configurable:
     """An object that its constructor's arguments describe, each kept as an attribute of the same name."""
 
@@ -114,10 +131,7 @@ class FromFunction(Configurable):
         TypeError
             A lambda, which has none.
         """
-        name = getattr(self.function, "__name__", "<lambda>")
-        if name == "<lambda>":
-            raise TypeError(f"cannot save {self.function!r}: it has no name to find it by; write it with def")
-        return {"function": name}
+        return {"function": function_name(type(self).__name__, self.function)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -212,7 +226,7 @@ class Registry(Generic[T]):
     def find(self, name: str) -> type[T]:
         """The class called `name`; ValueError with the valid names if there is none."""
         custom = _custom_objects.get()
-        if name in custom:
+        if name in custom and (isinstance(custom[name], type) or name not in self):  # a function may share its name
             return self._own_class(custom[name], f"custom_objects[{name!r}]")
         class_name = name if name in self.class_names else self._names.get(name)
         if class_name is None:

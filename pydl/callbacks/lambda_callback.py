@@ -20,12 +20,13 @@ class LambdaCallback(Callback):
     on_train_batch_begin, on_train_batch_end : callable, optional
         ``f(batch, logs)``; `fit` then stops after every batch.
     **hooks : callable
-        Any other method of `Callback` whose name starts with ``on_``.
+        Any other method of `Callback` whose name starts with ``on_``; under other names, functions for those that are
+        given.
 
     Raises
     ------
     TypeError
-        When a name is not that of a method, or a value is not callable.
+        When a name that starts with ``on_`` is not that of a method, or a value is not callable.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class LambdaCallback(Callback):
         }
         known = sorted(name for name in vars(Callback) if name.startswith("on_"))
         for name, hook in hooks.items():
-            if name not in known:
+            if name.startswith("on_") and name not in known:
                 raise TypeError(f"LambdaCallback: expected one of {', '.join(known)}, got {name!r}")
             if hook is not None and not callable(hook):
                 raise TypeError(f"LambdaCallback: expected a function as {name}, got {hook!r}")

@@ -24,7 +24,7 @@ class ModelCheckpoint(Callback):
     verbose : int, default 0
         1 prints a line for each file.
     save_best_only : bool, default False
-        Whether to save only when the monitored value is the best so far.
+        Whether to save only when the monitored value is the best so far, or is not there, with a warning.
     save_weights_only : bool, default False
         Whether to save with `Model.save_weights` rather than `Model.save`.
     mode : {"auto", "min", "max"}, default "auto"
@@ -94,9 +94,13 @@ class ModelCheckpoint(Callback):
         path = self._path({**(logs or {}), "epoch": self._epoch + 1, **names})
         if self.save_best_only:
             value = self._monitor.value(logs)
-            if value is None or not self._monitor.better(value, self.best):
+            if value is None:
+                if self._monitor.waits(logs, [self.monitor]):
+                    return  # else saved, as nothing tells that it is worse
+            elif not self._monitor.better(value, self.best):
                 return
-            self.best = value
+            else:
+                self.best = value
         if os.path.dirname(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)

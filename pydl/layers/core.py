@@ -9,6 +9,7 @@ import numpy as np
 
 from pydl import activations
 from pydl._base.args import one_of, optional_whole, real, whole
+from pydl._base.arrays import float_array
 from pydl._engine.builder import Builder
 from pydl._engine.facts import rowwise
 from pydl._engine.graph import Shape, SymbolicTensor
@@ -194,27 +195,72 @@ class Rescaling(Layer):
 
     Parameters
     ----------
-    scale, offset : float
+    scale, offset : float or array_like
+        Arrays repeat to the shape of a sample, such as one number for each channel.
+
+    Raises
+    ------
+    ValueError
+        An array that does not.
     """
 
     supports_masking = True
 
-    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = real("Rescaling", "scale", scale)
-        self.offset = real("Rescaling", "offset", offset)
+        self.scale, self.offset = _factor("scale", scale), _factor("offset", offset)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        for factor in (self.scale, self.offset):
+            sizes = np.shape(factor)
+            if sizes and not _repeats(sizes, input_shape[1:]):
+                raise ValueError(
+                    f'Rescaling "{self.name}": expected numbers that repeat to the shape of a sample, '
+                    f"{tuple(input_shape[1:])}, got {sizes}"
+                )
+        return tuple(input_shape)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         b.note_reader(x[0])
         y = b.tensor(x[0].shape, x[0])
-        b.emit("affine", x=x[0].buffer, y=y.buffer, B=y.batch, O=y.columns, a=self.scale, c=self.offset)
+        self._emit(b, y, x[0].buffer, y.buffer, self.offset)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
-        b.add_input_gradient(
-            x[0], lambda dx, _: b.emit("affine", x=dy, y=dx, B=y.batch, O=y.columns, a=self.scale, c=0.0)
-        )
+        b.add_input_gradient(x[0], lambda dx, _: self._emit(b, y, dy, dx, 0.0))
+
+    def _emit(self, b: Builder, like: Tensor, x: Any, y: Any, offset: Any) -> None:
+        """y = scale * x + offset."""
+        if np.ndim(self.scale) == np.ndim(offset) == 0:
+            b.emit("affine", x=x, y=y, B=like.batch, O=like.columns, a=self.scale, c=offset)
+            return
+        rank = max(np.ndim(self.scale), np.ndim(offset))
+        shape = like.shape[len(like.shape) - rank :]
+        n = math.prod(shape)
+
+        def buffer(value: Any) -> Any:
+            made = b.zeros((n,))
+            array_of(made)[...] = np.broadcast_to(value, shape).reshape(-1)
+            return made
+
+        rows = like.columns // n
+        b.emit("bn_infer", x=x, y=y, B=like.batch * rows, L=rows, O=n, eps=0.0, gamma=buffer(self.scale),
+               beta=buffer(offset), mean=b.zeros((n,)), var=buffer(1.0))  # fmt: skip
+
+
+def _factor(name: str, value: Any) -> Any:
+    """A number, or an array of numbers as nested lists."""
+    array = value if isinstance(value, bool | int | float | str) else np.asarray(value)
+    if np.ndim(array) == 0:
+        return real("Rescaling", name, value.item() if isinstance(value, np.ndarray) else value)
+    return float_array("Rescaling", name, array, "float64").tolist()
+
+
+def _repeats(sizes: tuple[int, ...], shape: Shape) -> bool:
+    """Whether an array of these sizes repeats to a sample's shape, whose last axes have known sizes."""
+    last = shape[max(len(shape) - len(sizes), 0) :]
+    return len(sizes) <= len(shape) and all(d is not None and n in (1, d) for n, d in zip(sizes, last, strict=True))
 
 
 class View(Layer):

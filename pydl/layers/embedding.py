@@ -90,6 +90,10 @@ class Embedding(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Of an array of codes, whether each counts; None where all do."""
+        return np.asarray(inputs) != 0 if self.mask_zero else None
+
     @property
     def supports_masking(self) -> bool:  # type: ignore[override]
         """Whether there is a mask behind it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from pydl._base.registry import custom_function
+from pydl._base.registry import custom_function, function_name
 from pydl._engine.numpy_layer import Signature
 from pydl.layers.base import Layer
 
@@ -54,12 +54,10 @@ class Lambda(Layer):
         return self.function(inputs, **flags, **self.arguments)
 
     def get_config(self) -> dict[str, Any]:
-        name = getattr(self.function, "__name__", "<lambda>")
-        if name == "<lambda>" or callable(self.output_shape):
-            raise TypeError(
-                f'Lambda "{self.name}": cannot save {self.function!r}: give the function a name with def, and pass it '
-                "in custom_objects when you load the model; or make a layer by subclassing pydl.layers.Layer"
-            )
+        owner = f'Lambda "{self.name}"'
+        name = function_name(owner, self.function)
+        if callable(self.output_shape):
+            raise TypeError(f"{owner}: cannot save a function as output_shape: give the shape")
         base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
         return {"function": name, "output_shape": self.output_shape, "arguments": self.arguments, **base}
 

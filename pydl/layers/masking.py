@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pydl._base.args import real
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
@@ -39,6 +41,10 @@ class Masking(Layer):
         if len(input_shape) < 2:
             raise ValueError(f'Masking "{self.name}": expected input (batch, ..., features), got {tuple(input_shape)}')
         return tuple(input_shape)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Of an array, whether each step counts."""
+        return np.any(np.asarray(inputs) != self.mask_value, axis=-1)
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
         return [True]

@@ -32,7 +32,7 @@ class _Merge(Layer):
             return [None]
         for name, given in (("mask", mask), ("inputs", inputs)):
             if not isinstance(given, list | tuple):
-                raise ValueError(f'{type(self).__name__} "{self.name}": {name} should be a list, one for each input')
+                raise ValueError(f'{type(self).__name__} "{self.name}": `{name}` should be a list, one for each input')
         if len(mask) != len(inputs):
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": the lists of inputs and masks should have the same length, got '

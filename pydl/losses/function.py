@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pydl._base.registry import custom_function
+from pydl._base.registry import custom_function, function_name
 from pydl.losses.base import Loss
 
 Array = np.ndarray
@@ -40,10 +40,8 @@ class FunctionLoss(Loss):
         return self.fn(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        name = getattr(self.fn, "__name__", "<lambda>")
-        if name == "<lambda>":
-            raise TypeError(f'loss "{self.name}": cannot save {self.fn!r}: give the function a name with def')
-        return {"fn": name, "name": self.name, "reduction": self.reduction, "dtype": self.dtype}
+        fn = function_name(f'loss "{self.name}"', self.fn)
+        return {"fn": fn, "name": self.name, "reduction": self.reduction, "dtype": self.dtype}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

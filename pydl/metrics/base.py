@@ -11,7 +11,7 @@ import numpy as np
 from pydl import initializers, losses
 from pydl._base.args import text
 from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_sums
-from pydl._base.registry import Configurable, custom_function, serialize, snake_case
+from pydl._base.registry import Configurable, custom_function, function_name, serialize, snake_case
 from pydl._engine.facts import run_op
 from pydl._engine.state import StateVariable
 from pydl.config import floatx, standardize_dtype
@@ -345,10 +345,7 @@ class MeanMetricWrapper(MeanMetric):
         config = {"name": self.name, "dtype": self.dtype, **self.kwargs}
         if isinstance(self.fn, losses.Loss):
             return {"fn": serialize(self.fn), **config}
-        name = getattr(self.fn, "__name__", "<lambda>")
-        if name == "<lambda>":
-            raise TypeError(f'Metric "{self.name}": cannot save {self.fn!r}: give the function a name with def')
-        return {"fn": name, **config}
+        return {"fn": function_name(f'Metric "{self.name}"', self.fn), **config}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

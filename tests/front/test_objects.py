@@ -50,6 +50,18 @@ def test_registered_classes_are_found_in_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="get_config"):
         pydl.utils.register_keras_serializable()(int)
 
+    def mse(y_true: Any, y_pred: Any) -> Any:
+        return abs(y_true - y_pred)
+
+    pydl.utils.register_keras_serializable("mine", "distance")(mse)  # a function under a name that stands for a class
+    try:
+        assert isinstance(pydl.losses.get("mse"), pydl.losses.MeanSquaredError)
+        assert isinstance(pydl.metrics.get("mse"), pydl.metrics.MeanSquaredError)
+        assert pydl.utils.get_registered_object("mine>distance") is mse
+    finally:
+        for name in ("mse", "mine>distance"):
+            del pydl.utils.get_custom_objects()[name]
+
 
 @pytest.mark.parametrize(
     ("thing", "module"),

@@ -114,6 +114,7 @@ def test_lambda_callback() -> None:
     assert model.chunks == [1, 1]
     with pytest.raises(TypeError, match="on_batch"):
         cb.LambdaCallback(on_batch=print)
+    assert cb.LambdaCallback(describe=len).describe is len  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match="a function as on_epoch_end"):
         cb.LambdaCallback(on_epoch_end=3)  # type: ignore[arg-type]
 
@@ -266,6 +267,13 @@ def test_model_checkpoint_names(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_model_checkpoint_best(tmp_path: Path, options: dict[str, Any], saved: list[str]) -> None:
     val([3.0, 2.0, 2.5]).fit(cb.ModelCheckpoint(tmp_path / "{epoch}.safetensors", **options))
     assert names(tmp_path) == [f"{number}.safetensors" for number in saved]
+
+
+def test_model_checkpoint_saves_where_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    checkpoint = cb.ModelCheckpoint(tmp_path / "{epoch}.safetensors", "no_such", save_best_only=True, mode="min")
+    with pytest.warns(UserWarning, match='monitors "no_such"'):
+        val([3.0, 2.0, 2.5]).fit(checkpoint)
+    assert names(tmp_path) == ["1.safetensors", "2.safetensors", "3.safetensors"]
 
 
 def test_model_checkpoint_every_so_many_batches(tmp_path: Path) -> None:

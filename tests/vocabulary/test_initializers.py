@@ -1,5 +1,6 @@
 """Initializers: distributions, fans, shapes, seeds."""
 
+import json
 import math
 
 import numpy as np
@@ -112,6 +113,16 @@ def test_seeds(cls):
 
 
 @pytest.mark.parametrize("cls", RANDOM)
+def test_a_generator_of_seeds_gives_something_else_each_time(cls):
+    a = cls(seed=pydl.random.SeedGenerator(4))
+    first, second = a((20, 30)), a((20, 30))
+    assert not np.array_equal(first, second)
+    again = initializers.deserialize(json.loads(json.dumps(initializers.serialize(a))))
+    np.testing.assert_array_equal(again((20, 30)), first)
+    np.testing.assert_array_equal(again((20, 30)), second)
+
+
+@pytest.mark.parametrize("cls", RANDOM)
 def test_without_a_seed_the_library_gives_one(cls):
     set_seed(3)
     a, b = cls(), cls()
@@ -151,8 +162,8 @@ def test_dtypes(cls):
         (lambda: initializers.RandomNormal(stddev=-1), "RandomNormal: stddev"),
         (lambda: initializers.RandomNormal(mean=float("nan")), "RandomNormal: mean"),
         (lambda: initializers.RandomUniform(1, 0), "RandomUniform: maxval"),
-        (lambda: initializers.VarianceScaling(mode="fan"), "mode must be one of"),
-        (lambda: initializers.VarianceScaling(distribution="normal"), "distribution must be one of"),
+        (lambda: initializers.VarianceScaling(mode="fan"), "`mode`: it must be one of"),
+        (lambda: initializers.VarianceScaling(distribution="normal"), "`distribution`: it must be one of"),
         (lambda: initializers.VarianceScaling(scale=0), "scale"),
         (lambda: initializers.HeNormal(seed=-1), "HeNormal: seed"),
         (lambda: initializers.HeNormal(seed=1.0), "HeNormal: seed"),

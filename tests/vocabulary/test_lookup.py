@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pydl
 from pydl import layers as L
 from pydl._base.hashes import farmhash64, siphash
 
@@ -75,6 +76,35 @@ def test_hashing_with_a_mask_and_encoded() -> None:
 
 
 # -- vocabularies -----------------------------------------------------------------------------------------------------
+
+
+def test_crossed_columns_have_the_bins_of_keras() -> None:
+    letters, numbers = np.array(list("ABABA")), np.array([101, 101, 101, 102, 102])
+    crossing = L.HashedCrossing(5)
+    np.testing.assert_array_equal(crossing((letters, numbers)), [1, 4, 1, 1, 3])
+    np.testing.assert_array_equal(crossing([letters[:, None], numbers[:, None]]), [[1], [4], [1], [1], [3]])
+    np.testing.assert_array_equal(L.HashedCrossing(5, "one_hot")([letters, numbers]), np.eye(5)[[1, 4, 1, 1, 3]])
+    bins = L.HashedCrossing(2**20)([letters, -numbers, letters[::-1]])
+    assert len(set(bins.tolist())) == len({*zip(letters, numbers, letters[::-1], strict=True)}) == 4
+    x, y = pydl.Input((1,), dtype="string"), pydl.Input((1,), dtype="int64")
+    model = pydl.Model([x, y], again(L.HashedCrossing(5, "one_hot"))([x, y]))
+    given = [letters[:, None], numbers[:, None]]
+    np.testing.assert_array_equal(model.predict(given), np.eye(5)[[1, 4, 1, 1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (np.array(["A"]), "two or more columns"),
+        ([np.array(["A"])], "two or more columns"),
+        ([np.ones((2, 2), int), np.ones((2, 2), int)], r"\(batch,\) or \(batch, 1\)"),
+        ([np.array(["A"]), np.array([[1]])], "of one shape"),
+        ([np.array(["A"]), np.array([1.0])], "whole numbers, got float64"),
+    ],
+)
+def test_what_cannot_be_crossed(columns: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        L.HashedCrossing(3)(columns)
 
 
 def test_a_vocabulary_has_frequent_tokens_first() -> None:

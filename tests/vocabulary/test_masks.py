@@ -234,3 +234,12 @@ def test_masks_are_in_files(tmp_path: Path) -> None:
     again = pydl.models.load_model(tmp_path / "m.safetensors")
     assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
     assert again.layers[0].mask_value == 0.0
+
+
+def test_the_mask_of_an_array() -> None:
+    x = np.array([[[0.0, 0], [1, 0]], [[2, 3], [0, 0]]])
+    np.testing.assert_array_equal(L.Masking().compute_mask(x), [[False, True], [True, False]])
+    np.testing.assert_array_equal(L.Masking(mask_value=3.0).compute_mask(x), np.ones((2, 2), bool))
+    codes = np.array([[0, 3], [1, 0]])
+    np.testing.assert_array_equal(L.Embedding(5, 2, mask_zero=True).compute_mask(codes), [[False, True], [True, False]])
+    assert L.Embedding(5, 2).compute_mask(codes) is None

@@ -150,5 +150,5 @@ def test_files_bring_them_back(made, tmp_path):
 
 
 def test_a_lambda_has_no_name_to_save():
-    with pytest.raises(TypeError, match="no name to find it by"):
+    with pytest.raises(TypeError, match="give the function a name with def"):
         regularizers.serialize(regularizers.get(lambda w: 0.0))
