@@ -24,13 +24,18 @@ def run(setting: Setting, nets: Sequence[Net] = STEPS) -> list[dict[str, Any]]:
 def measure(net: Net, rivals: Sequence[Rival], setting: Setting) -> dict[str, Any]:
     """Times of all, their shares of the peak, ratios of the peers, and of the fastest of them in each round."""
     _, taken = compete(rivals, setting.rounds, "Steps", "train", net=asdict(net), budget=setting.budget(0.3))
-    row: dict[str, Any] = {"net": str(net)}
-    row |= {f"{name}, us": scaled(times, 1e6) for name, times in taken.items()}
-    row |= {f"{name} / pydl": ratio(times, taken["pydl"]) for name, times in taken.items() if name != "pydl"}
-    row |= fastest(taken)
-    best = peak.gflops("float32", setting.threads)
-    speeds = {name: net.flops / row[f"{name}, us"]["median"] / 1e3 for name in taken}
-    return row | ({f"{name}, of the peak": speed / best for name, speed in speeds.items()} if best else {})
+    return row(net, taken, setting.threads, "us", 1e6)
+
+
+def row(net: Any, taken: dict[str, list[float]], threads: int, unit: str, scale: float) -> dict[str, Any]:
+    """The seconds that libraries have taken for a step, side by side."""
+    found: dict[str, Any] = {"net": str(net)}
+    found |= {f"{name}, {unit}": scaled(times, scale) for name, times in taken.items()}
+    found |= {f"{name} / pydl": ratio(times, taken["pydl"]) for name, times in taken.items() if name != "pydl"}
+    found |= fastest(taken)
+    best = peak.gflops("float32", threads)
+    speeds = {name: net.flops / found[f"{name}, {unit}"]["median"] * scale / 1e9 for name in taken}
+    return found | ({f"{name}, of the peak": speed / best for name, speed in speeds.items()} if best else {})
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from bench import peak
+from bench import steps
 from bench.pictures import NETS, PictureNet
 from bench.rivals import Rival, at_work, compete, installed
-from bench.timing import Setting, fastest, ratio, scaled, spread
+from bench.timing import Setting, ratio, spread
 
 
 def run(setting: Setting, nets: Sequence[PictureNet] = NETS) -> list[dict[str, Any]]:
@@ -30,13 +30,7 @@ def run(setting: Setting, nets: Sequence[PictureNet] = NETS) -> list[dict[str, A
 def measure(net: PictureNet, rivals: Sequence[Rival], setting: Setting) -> dict[str, Any]:
     """Times of all, their shares of the peak, ratios of the peers, and of the fastest of them in each round."""
     _, taken = compete(rivals, setting.rounds, "PictureSteps", "pictures", net=str(net), budget=setting.budget(0.3))
-    row: dict[str, Any] = {"net": str(net)}
-    row |= {f"{name}, ms": scaled(times, 1e3) for name, times in taken.items()}
-    row |= {f"{name} / pydl": ratio(times, taken["pydl"]) for name, times in taken.items() if name != "pydl"}
-    row |= fastest(taken)
-    best = peak.gflops("float32", setting.threads)
-    speeds = {name: net.flops / row[f"{name}, ms"]["median"] / 1e6 for name in taken}
-    return row | ({f"{name}, of the peak": speed / best for name, speed in speeds.items()} if best else {})
+    return steps.row(net, taken, setting.threads, "ms", 1e3)
 
 
 def measure_alone(net: PictureNet, rivals: Sequence[Rival], setting: Setting) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from bench import (
     machine,
     memory,
     peak,
+    pictures,
     plans,
     powers,
     predict,
@@ -36,6 +37,7 @@ from bench import (
     steps,
     table,
     timing,
+    vision,
 )
 from bench.nets import Net
 from bench.timing import Setting
@@ -87,6 +89,26 @@ def test_steps() -> None:
         share = TINY.flops / row["pydl, us"]["median"] / 1e3 / best
         assert row["pydl, of the peak"] == pytest.approx(share)
         assert steps.summary([row]) == {"8-16-3 b4, of the peak": row["pydl, of the peak"]}
+
+
+def test_vision() -> None:
+    (row,) = vision.run(INSTANT, [pictures.NETS[0]])
+    assert row["net"] == "mnist-convnet b128"
+    assert row["pydl, ms"]["median"] > 0
+    assert row["one image, pydl, us"]["median"] > 0
+    if best := peak.gflops("float32", 1):
+        share = pictures.NETS[0].flops / row["pydl, ms"]["median"] / 1e6 / best
+        assert vision.summary([row])["mnist-convnet b128, of the peak"] == pytest.approx(share)
+
+
+def test_products_of_known_nets_are_counted() -> None:
+    """Multiply-adds of an image, of a forward pass, and of the first layer; three times the one less the other."""
+    counted = {"mnist-convnet": (2.44e6, 26 * 26 * 9 * 32), "ResNet20": (40.8e6, 32 * 32 * 27 * 16)}
+    for net in pictures.NETS:
+        if net.name in counted:
+            forward, first = counted[net.name]
+            assert net.flops == pytest.approx(2 * net.batch * (3 * forward - first), rel=5e-3)
+            assert pictures.named(str(net)) is net
 
 
 def test_gemm() -> None:
@@ -350,5 +372,5 @@ def test_rows() -> None:
 
 
 def test_parts_say_what_they_measure() -> None:
-    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps):
+    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps, vision):
         assert len((part.__doc__ or "").partition("\n")[0]) > 40
