@@ -180,6 +180,9 @@ def serialize(obj: Any) -> dict[str, Any]:
 T = TypeVar("T")
 
 
+tables: dict[str, Registry[Any]] = {}  # by kind, for objects that hold others of their kind
+
+
 class Registry(Generic[T]):
     """The closed table of one kind of object.
 
@@ -212,6 +215,7 @@ class Registry(Generic[T]):
         of_function: type | None = None,
     ) -> None:
         self.kind = kind
+        tables[kind] = self
         self.base = base
         self.of_function = of_function
         self._later = later

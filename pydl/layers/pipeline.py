@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydl._base.registry import serialize
+from pydl._base.registry import serialize, tables
 from pydl._engine.graph import Shape
 from pydl.layers.base import Layer
 
@@ -54,8 +54,6 @@ class Pipeline(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Pipeline:
         """The layer that `get_config` described."""
-        from pydl.layers import deserialize
-
         if not isinstance(config.get("layers"), list | tuple):
             raise ValueError(f'Pipeline: expected a configuration with a list of "layers", got {dict(config)!r}')
-        return cls(**{**config, "layers": [deserialize(layer) for layer in config["layers"]]})
+        return cls(**{**config, "layers": [tables["layer"].deserialize(layer) for layer in config["layers"]]})
