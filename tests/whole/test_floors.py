@@ -173,8 +173,7 @@ def test_siblings_share_their_base_only(module: str) -> None:
     names = ("channelwise", "convolving", "core", "host", "images", "interpolating", "lookup", "pooled", "positions",
              "spatial", "weighted")  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
-    of_package = ("__init__",) if module == "pydl/layers/pipeline" else ()  # for layers by name, in a function
-    shared = ("base", "schedules", *of_layers, *of_package)
+    shared = ("base", "schedules", *of_layers)
     assert name == "__init__" or used <= {f"{package}/{module}" for module in shared}
 
 
