@@ -77,8 +77,7 @@ def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
     for choice in choices:
         if value is choice or (isinstance(value, str) and value == choice):
             return value
-    wanted = ", ".join(map(repr, choices))
-    raise ValueError(f"{owner}: Invalid value for argument `{name}`: it must be one of {wanted}, got {value!r}")
+    raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def open_shape_of(owner: str, shape: Any) -> tuple[int | None, ...]:

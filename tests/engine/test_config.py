@@ -88,5 +88,5 @@ def test_show_config(capsys):
     assert config.show_config() is None
     printed = capsys.readouterr().out
     assert all(name in printed for name in facts)
-    with pytest.raises(ValueError, match="`mode`: it must be one of"):
+    with pytest.raises(ValueError, match="mode must be one of"):
         config.show_config("html")

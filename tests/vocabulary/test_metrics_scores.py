@@ -130,7 +130,7 @@ def test_intersection_over_union_of_a_model():
     [
         (
             lambda: metrics.FBetaScore("average"),
-            "FBetaScore: .* `average`: it must be one of None, 'micro'",
+            "FBetaScore: average must be one of None, 'micro'",
         ),
         (lambda: metrics.FBetaScore(beta=1), "FBetaScore: beta must be a float > 0, got 1"),
         (lambda: metrics.FBetaScore(beta=-1.0), "FBetaScore: beta must be a float > 0"),
