@@ -19,7 +19,7 @@ from tests.specs import SPECS, Fields, Spec
 
 ROOT = Path(__file__).parents[2]
 PAGE = mmap.PAGESIZE
-ROOM = 1 << 20  # bytes for one array
+ROOM = 4 << 20  # bytes for one array
 SHARES = (1, 3)
 
 
