@@ -73,10 +73,7 @@ class Channelwise(Windowed):
         return self.dilation_rate
 
     def channels(self, channels: int) -> int:
-        if self.built and channels != self.input_shape[-1]:
-            raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected {self.input_shape[-1]} channels, got {channels}'
-            )
+        self._same_channels(channels)
         return channels * self.depth_multiplier
 
     def add_depthwise_kernel(self, input_shape: Any) -> Variable:

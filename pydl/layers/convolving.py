@@ -81,6 +81,7 @@ class Convolution(Windowed):
         return self.dilation_rate
 
     def channels(self, channels: int) -> int:
+        self._same_channels(channels)
         return self.filters
 
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:

@@ -57,6 +57,13 @@ class Windowed(Layer):
         """Channels that come out."""
         return channels
 
+    def _same_channels(self, channels: int) -> None:
+        """Refuse another number of channels than the weights were made for."""
+        if self.built and channels != self.input_shape[-1]:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected {self.input_shape[-1]} channels, got {channels}'
+            )
+
     def along(self, sizes: Sequence[int]) -> list[Windows]:
         """The windows along each axis of positions of so many."""
         return [

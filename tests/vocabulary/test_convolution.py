@@ -57,6 +57,19 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
         L.Conv2D(2.5, 3)
 
 
+@pytest.mark.parametrize("make", [L.Conv1D, L.Conv2D, L.Conv1DTranspose, L.Conv2DTranspose])
+def test_a_layer_that_is_built_takes_no_other_number_of_channels(make: Any) -> None:
+    """Its kernel has no numbers for them: the product would read what lies behind it."""
+    layer = make(4, 2)
+    sizes = (5,) * layer.axes
+    layer(np.zeros((1, *sizes, 2), np.float32))
+    for channels in (1, 6):
+        with pytest.raises(ValueError, match=rf'"{layer.name}": expected 2 channels, got {channels}'):
+            layer(np.zeros((1, *sizes, channels), np.float32))
+        with pytest.raises(ValueError, match=rf"expected 2 channels, got {channels}"):
+            layer(pydl.Input((*sizes, channels)))
+
+
 def net(size: Any = (9, 8)) -> Any:
     pydl.utils.set_random_seed(3)
     model = pydl.Sequential([
