@@ -36,6 +36,19 @@ class Windows(NamedTuple):
         return (self.taps - 1) * self.dilation + 1
 
 
+def sizes_of_windows(batch: int, rows: Windows, columns: Windows) -> dict[str, int]:
+    """What records call the sizes of windows over the rows and the columns of images."""
+    return {
+        "B": batch, "H": rows.size, "W": columns.size, "OH": rows.out, "OW": columns.out, "KH": rows.taps,
+        "KW": columns.taps, "SH": rows.stride, "SW": columns.stride, "top": rows.before, "left": columns.before,
+    }  # fmt: skip
+
+
+def holes(rows: Windows, columns: Windows) -> dict[str, int]:
+    """And, for those that know dilations, how far taps are apart."""
+    return {"DH": rows.dilation, "DW": columns.dilation}
+
+
 def windows(size: int, taps: int, stride: int = 1, dilation: int = 1, padding: str = "valid") -> Windows:
     """The windows of an axis, as Keras lays them.
 

@@ -10,6 +10,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.epilogue import derivative
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
+from pydl._engine.windows import holes, sizes_of_windows
 from pydl.layers.spatial import Windowed, channels_last, each_axis
 
 # Slices of the batch that gradients of weights are summed up in, at most: part of what a result's bits are.
@@ -98,12 +99,8 @@ class Channelwise(Windowed):
 
     def _sizes(self, x: Tensor) -> dict[str, int]:
         """The sizes of a record of the convolution."""
-        rows, columns = self.grid(x)
-        return {
-            "B": x.batch, "O": x.shape[-1] * self.depth_multiplier, "H": rows.size, "W": columns.size, "OH": rows.out,
-            "OW": columns.out, "KH": rows.taps, "KW": columns.taps, "SH": rows.stride, "SW": columns.stride,
-            "DH": rows.dilation, "DW": columns.dilation, "top": rows.before, "left": columns.before,
-        }  # fmt: skip
+        grid = self.grid(x)
+        return {**sizes_of_windows(x.batch, *grid), **holes(*grid), "O": x.shape[-1] * self.depth_multiplier}
 
     def out_shape(self, x: Tensor, channels: int) -> tuple[int, ...]:
         return (x.batch, *(w.out for w in self.along(x.shape[1:-1])), channels)

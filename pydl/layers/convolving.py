@@ -11,7 +11,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.layout import Panels
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
-from pydl._engine.windows import Windows
+from pydl._engine.windows import Windows, holes, sizes_of_windows
 from pydl.layers.spatial import Windowed, channels_last, each_axis
 
 # Slices of the batch that a kernel's gradient is summed up in: at most so many, of about so many windows each. They are
@@ -112,11 +112,7 @@ class Convolution(Windowed):
 
     def _sizes(self, batch: int, rows: Windows, columns: Windows) -> dict[str, int]:
         """The same without channels."""
-        return {
-            "B": batch, "H": rows.size, "W": columns.size, "OH": rows.out, "OW": columns.out, "KH": rows.taps,
-            "KW": columns.taps, "SH": rows.stride, "SW": columns.stride, "DH": rows.dilation, "DW": columns.dilation,
-            "top": rows.before, "left": columns.before, "G": self.groups,
-        }  # fmt: skip
+        return {**sizes_of_windows(batch, rows, columns), **holes(rows, columns), "G": self.groups}
 
 
 def turned(b: Builder, kernel: Variable, sizes: dict[str, int]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydl._engine.builder import Buffer, Builder
 from pydl._engine.tensor import Tensor
-from pydl._engine.windows import Windows
+from pydl._engine.windows import Windows, sizes_of_windows
 from pydl.layers.base import Layer
 
 _BYTE_TAPS = 256  # whose numbers fit a byte
@@ -12,11 +12,7 @@ _BYTE_TAPS = 256  # whose numbers fit a byte
 
 def _sizes(t: Tensor, rows: Windows, columns: Windows) -> dict[str, int]:
     """The sizes of a record that lays windows over the rows and the columns of a tensor."""
-    return {
-        "B": t.batch, "H": rows.size, "W": columns.size, "C": t.shape[-1], "OH": rows.out, "OW": columns.out,
-        "KH": rows.taps, "KW": columns.taps, "SH": rows.stride, "SW": columns.stride, "top": rows.before,
-        "left": columns.before,
-    }  # fmt: skip
+    return {**sizes_of_windows(t.batch, rows, columns), "C": t.shape[-1]}
 
 
 class Pooled(Layer):
