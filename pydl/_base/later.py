@@ -1,4 +1,7 @@
-"""Names of public packages whose modules are imported when a program first asks for one of them."""
+"""Names of public packages whose modules are imported when a program first asks for one of them.
+
+Nothing but the modules of such a table can be imported, whatever name a program asks for or a file holds.
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def command(
     metric: Annotated[str, typer.Option(metavar="NAME", help="What epochs are compared by.")] = DEFAULTS.metric,
     threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="For images: simple, vgg, resnet20.")] = None,
-    augment: Annotated[bool, typer.Option("--augment", help="Flip and shift images.")] = False,
+    augment: Annotated[bool, typer.Option("--augment", help="Mirror (left-right), shift images.")] = False,
     from_model: Annotated[
         str | None, typer.Option("--from", metavar="MODEL", help="Go on with a run's net, or a file's.")
     ] = None,

@@ -1,5 +1,5 @@
-/* barriers.c: where threads must wait for each other, where those that are done may help, and what is run on some samples
- * after the other.
+/* barriers.c: where threads must wait for each other, where those that are done may help, and what is run on some
+ * samples after the other.
  *
  * A barrier stands before a record if a thread could otherwise touch what another one wrote, or write what another one
  * reads, since the last barrier. Records of equal keys give each thread the same share of the same bytes, so they need
@@ -106,9 +106,9 @@ static ptrdiff_t touched(const pd_plan *p, const plan_entry *e) {
     return bytes;
 }
 
-/* Records in a row that split by the same samples are run on as many samples as half of L2 holds, then on the next, where
- * a share of all of them would not stay there from one record to the next. They keep all of their buffers, so not in plans
- * that are large enough to use memory again. */
+/* Records in a row that split by the same samples are run on as many samples as half of L2 holds, then on the next,
+ * where a share of all of them would not stay there from one record to the next. They keep all of their buffers, so
+ * not in plans that are large enough to use memory again. */
 void plan_find_deep(pd_plan *p) {
     const ptrdiff_t room = pd_caches_in_use()->l2.bytes / 2;
     ptrdiff_t first = 0, most = 0;

@@ -127,8 +127,8 @@ static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *
     }
 }
 
-/* Records [r, end) on some samples of this thread's share after the other, so that what one writes is in a cache when the
- * next one reads it. */
+/* Records [r, end) on some samples of this thread's share after the other, so that what one writes is in a cache when
+ * the next one reads it. */
 static void run_deep(const pd_record *r, const pd_record *end, const pd_step *step, pd_share share, int parts) {
     for (int part = 0; part < parts; part++) {
         share.part = (uint16_t)part;

@@ -1,10 +1,11 @@
 /* layout.c: where the buffers of a plan lie.
  *
- * A buffer's contents last from the record that first writes it to the one that last touches it; others may have its memory
- * before and after. In a plan of less than PD_REUSE_FROM bytes each has memory of its own, so that no barrier is added and
- * lines stay with the core that wrote them; on one thread memory is used again as soon as it is more than L2 holds well. In a larger one the buffers, largest first, take the lowest place that nobody
- * needs at the same time. Of those, the place of a buffer that is alike (equal in size, each split by the same key) is
- * taken first: each thread then goes on in its own share, and no barrier is needed. */
+ * A buffer's contents last from the record that first writes it to the one that last touches it; others may have its
+ * memory before and after. In a plan of less than PD_REUSE_FROM bytes each has memory of its own, so that no barrier
+ * is added and lines stay with the core that wrote them; on one thread memory is used again from half of L2 on. In a
+ * larger one the buffers, largest first, take the lowest place that nobody needs at the same time. Of those, the
+ * place of a buffer that is alike (equal in size, each split by the same key) is taken first: each thread then goes
+ * on in its own share, and no barrier is needed. */
 #include "plan.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* conv.h: what the convolution kernels share: where windows lie, the images they read, the walk over register tiles.
  *
  * A convolution is a product whose rows of x overlap: a row is a window, which the tile of gemm.h reads as `runs` of
- * neighbouring channels. No window is ever copied. Where windows reach beyond an image, a block of images, or of rows of
- * one, is copied with zeros around it into the thread's scratch. An output's terms are added up in the order of w's rows
- * (taps, then channels), whatever the block. */
+ * neighbouring channels. No window is ever copied. Where windows reach beyond an image, a block of images, or of rows
+ * of one, is copied with zeros around it into the thread's scratch. An output's terms are added up in the order of
+ * w's rows (taps, then channels), whatever the block. */
 #ifndef PD_CONV_H
 #define PD_CONV_H
 

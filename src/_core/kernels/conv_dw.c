@@ -1,15 +1,16 @@
-/* conv_dw: dw(u, v, c, o) = sum over images and windows of x(.., c) dy(.., o), and db(o) = sum of dy(.., o), for conv_fwd.
+/* conv_dw: dw(u, v, c, o) = sum over images and windows of x(.., c) dy(.., o), and db(o) = sum of dy(.., o), for
+ * conv_fwd.
  * x [B][H][W][C]   dy [B][OH][OW][O]   dw [S] x panels [G][ceil(O/G/width)][KH*KW*C/G][width]   db [S][ldb] or NULL
- * Slice s sums images [s B / S, (s + 1) B / S), each element as one chain in the order of windows; S is a function of shape
- * alone, so that the bits depend on no thread. add: to what is there (S is 1 then). Shares are (slice, row of taps, panel).
- * A tile is as many neighbouring channels of a row of taps as it has rows; its terms are windows, some of them before the
- * next channels. Channels are copied where those of neighbouring windows would push each other out of L1. The padding of
- * the last panel gets exact zeros. Bound: gemm_tile.c with K = windows. */
+ * Slice s sums images [s B / S, (s + 1) B / S), each element as one chain in the order of windows; S is a function of
+ * shape alone, so that the bits depend on no thread. add: to what is there (S is 1 then). Shares are (slice, row of
+ * taps, panel). A tile is as many neighbouring channels of a row of taps as it has rows; its terms are windows, some
+ * of them before the next channels. Channels are copied where those of neighbouring windows would push each other out
+ * of L1. The padding of the last panel gets exact zeros. Bound: gemm_tile.c with K = windows. */
 #include "conv.h"
 
 enum { WINDOWS = PD_BATCH_BLOCK, PANELS = PD_PANELS_OF_DY };
 
-/* What the units of a slice share, and the windows of a block that are summed up next: where each lies in the block. */
+/* What the units of a slice share, and the windows of a block that are summed up next: where each lies in it. */
 typedef struct {
     const pd_conv_dw_args *a;
     const conv_block *in;
@@ -23,7 +24,7 @@ typedef struct {
     ptrdiff_t at[WINDOWS];
 } job;
 
-/* dy of panels [p, p + count) of group g, each [tile columns][windows][tile width]; from where it lies if that is so. */
+/* dy of panels [p, p + count), each [tile columns][windows][tile width]; from where it lies if that is so there. */
 static const real *pack(job *q, ptrdiff_t p, ptrdiff_t count) {
     const pd_conv_dw_args *a = q->a;
     const ptrdiff_t O = a->O / a->G, w = panel_width(O), tw = tile_width(w);

@@ -1,8 +1,8 @@
-/* conv_dx: dx = act'(s) * (dy convolved with w turned), the input gradient of conv_fwd; with b and act_fwd, the forward
- * pass of a transposed convolution: dx = act(.. + b).
+/* conv_dx: dx = act'(s) * (dy convolved with w turned), the input gradient of conv_fwd; with b and act_fwd, the
+ * forward pass of a transposed convolution: dx = act(.. + b).
  * dy [B][OH][OW][O]   t by conv_turn   dx s z [B][H][W][C]   b [padded C] or NULL   add: dx += (act NULL then)
- * Pixels SH rows and SW columns apart are read by the same taps: each such set is a convolution of stride 1, on dy with
- * zeros around it. By samples; act runs on blocks that are still in cache. */
+ * Pixels SH rows and SW columns apart are read by the same taps: each such set is a convolution of stride 1, on dy
+ * with zeros around it. By samples; act runs on blocks that are still in cache. */
 #include "conv_dx.h"
 
 PD_KERNEL(conv_dx) {

@@ -4,8 +4,8 @@
 
 #include "conv.h"
 
-/* Taps first, first + stride, ... , n of them: those of K that read positions at, at + stride, ... from windows that begin
- * at i * stride - before. The last one's window for position `at` is window `window`. */
+/* Taps first, first + stride, ... , n of them: those of K that read positions at, at + stride, ... from windows that
+ * begin at i * stride - before. The last one's window for position `at` is window `window`. */
 typedef struct {
     ptrdiff_t first, n, window;
 } taps;

@@ -1,4 +1,5 @@
-/* conv_input: the pixels that a block of windows reads, with zeros where there are none: where they lie, if all exist. */
+/* conv_input: the pixels that a block of windows reads, with zeros where there are none: where they lie, if all
+ * exist. */
 #include "conv.h"
 
 PD_INLINE ptrdiff_t rows_read(const conv_input *in, ptrdiff_t windows) {

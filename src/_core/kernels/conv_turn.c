@@ -1,6 +1,6 @@
-/* conv_turn: weights as conv_dx reads them. For each of SH x SW ways in which windows lie over a pixel, by rows, the taps
- * that read it, last first: t panels [G][ceil(C/G/width)][taps * O/G][width], from w panels [G][..][KH*KW*C/G][width].
- * Shares are panels. A copy: exact; the padding of t is zero. */
+/* conv_turn: weights as conv_dx reads them. For each of SH x SW ways in which windows lie over a pixel, by rows, the
+ * taps that read it, last first: t panels [G][ceil(C/G/width)][taps * O/G][width], from w panels
+ * [G][..][KH*KW*C/G][width]. Shares are panels. A copy: exact; the padding of t is zero. */
 #include "conv_dx.h"
 
 PD_KERNEL(conv_turn) {

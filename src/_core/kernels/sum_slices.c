@@ -1,4 +1,5 @@
-/* sum_slices: y (+)= x[0] + x[1] + ... + x[S - 1], slices ld elements apart, in that order.  By elements. One rounding each. */
+/* sum_slices: y (+)= x[0] + x[1] + ... + x[S - 1], slices ld elements apart, in that order.  By elements. One
+ * rounding each. */
 #include "kernel.h"
 
 PD_KERNEL(sum_slices) {
