@@ -401,7 +401,7 @@ class Model(Trainer):
 
         self._require_compiled("trace")
         data = open_rows(self, "trace", x, y, sample_weight)
-        with self._runner.training("trace"), self._runner.program("train", data) as program:
+        with self._runner.training("trace"), self._runner.program("trace", data) as program:
             arguments = self._runner.arguments(program, 1)
             trace = listing.trace(program, data, arguments)
             self.optimizer.batches += 1
