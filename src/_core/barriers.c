@@ -89,7 +89,7 @@ void plan_find_pieces(pd_plan *p) {
         }
         if (r->host) first = -1;
         if (first < 0) continue;
-        if (e->split == PD_SPLIT_ROWS || e->split == PD_SPLIT_SAMPLES || e->split == PD_SPLIT_SCAN) work = -INFINITY;
+        if (e->split <= PD_SPLIT_BANDS || e->split == PD_SPLIT_SCAN) work = -INFINITY;
         else if (e->split != PD_SPLIT_SERIAL) work += e->work;
         p->records[first].pieces = work >= PD_PIECES_FROM ? (int)(i - first + 1) : 0;
     }

@@ -2,10 +2,10 @@
  *
  * A buffer's contents last from the record that first writes it to the one that last touches it; others may have its
  * memory before and after. In a plan of less than PD_REUSE_FROM bytes each has memory of its own, so that no barrier
- * is added and lines stay with the core that wrote them; on one thread memory is used again from half of L2 on. In a
- * larger one the buffers, largest first, take the lowest place that nobody needs at the same time. Of those, the
- * place of a buffer that is alike (equal in size, each split by the same key) is taken first: each thread then goes
- * on in its own share, and no barrier is needed. */
+ * is added and lines stay with the core that wrote them; on one thread, or if threads wait for each other all the
+ * time, as at a single image, memory is used again from half of L2 on. In a larger one the buffers, largest first, take
+ * the lowest place that nobody needs at the same time. Of those, the place of a buffer that is alike (equal in size, each
+ * split by the same key) is taken first: each thread then goes on in its own share, and no barrier is needed. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -124,8 +124,11 @@ static ptrdiff_t stack(pd_plan *p, ptrdiff_t gap) {
 int plan_lay_out(pd_plan *p, ptrdiff_t gap) {
     lengthen_lifetimes(p);
     p->bytes = stack(p, gap);
-    /* one thread has no barriers to lose, and a cache to win */
-    const ptrdiff_t from = p->threads == 1 ? pd_caches_in_use()->l2.bytes / 2 : PD_REUSE_FROM;
+    /* where threads wait at every other record anyway there are no barriers to lose, but a cache to win */
+    ptrdiff_t barriers = 0;
+    for (ptrdiff_t i = 0; i < p->count; i++) barriers += p->records[i].barrier;
+    const int waits = p->threads == 1 || 2 * barriers >= p->count;
+    const ptrdiff_t from = waits ? pd_caches_in_use()->l2.bytes / 2 : PD_REUSE_FROM;
     p->reused = gap == 0 && p->bytes >= from;
     if (!p->reused) return 0;
     plan_place *all = pd_alloc((size_t)p->nbuffers * sizeof *all);

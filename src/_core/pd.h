@@ -104,6 +104,7 @@ typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share)
 typedef enum {
     PD_SPLIT_ROWS,   /* samples of the batch, whose rows are B: pd_rows */
     PD_SPLIT_SAMPLES, /* the same, but no sample is ever divided: pd_rows(B / L, 1) */
+    PD_SPLIT_BANDS,  /* the same, but samples that are fewer than shares are divided by rows of the output: pd_bands */
     PD_SPLIT_FLAT,   /* elements or columns, n of them: pd_flat */
     PD_SPLIT_SCAN,   /* elements too, but every share reads all that the others read */
     PD_SPLIT_SERIAL, /* thread 0 does it all */

@@ -74,6 +74,8 @@ static plan_key key_of(const pd_plan *p, const pd_op *op, const void *args) {
     case PD_SPLIT_SAMPLES:
         if (samples < p->threads) return (plan_key){PD_SPLIT_SAMPLES, samples, B};
         return (plan_key){PD_SPLIT_ROWS, samples, 0};
+    case PD_SPLIT_BANDS: /* divided samples are like no other record's */
+        return samples < p->threads ? (plan_key){PD_SPLIT_OWN, p->count, 0} : (plan_key){PD_SPLIT_ROWS, samples, 0};
     case PD_SPLIT_ROWS: return (plan_key){PD_SPLIT_ROWS, samples, samples < p->threads ? B : 0};
     case PD_SPLIT_SCAN:
     case PD_SPLIT_FLAT: return (plan_key){PD_SPLIT_FLAT, size_field(op, args, "n", 0), 0};

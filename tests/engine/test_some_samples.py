@@ -149,3 +149,27 @@ def test_a_traced_step_shows_every_record_and_changes_no_bit(l2: Any) -> None:
     other.train_on_batch(x, [y, z])
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_fewer_images_than_threads_are_divided_by_rows_of_windows(rows: int) -> None:
+    """Convolutions, depthwise ones, pooling: the bits of one thread, with an uneven number of rows for each."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(rows, 65, 61, 3)).astype(np.float32)
+
+    def found(threads: int) -> Any:
+        pydl.utils.set_random_seed(8)
+        model = pydl.Sequential([
+            pydl.Input((65, 61, 3)), L.Conv2D(8, 5, 2, padding="same", activation="relu"), L.MaxPooling2D(3, 2, "same"),
+            L.BatchNormalization(), L.DepthwiseConv2D(3, padding="same", activation="tanh"), L.Activation("softmax"),
+            L.AveragePooling2D(2, 1), L.Conv2D(16, 3, dilation_rate=2, activation="softmax"), L.Conv2D(4, 1, groups=2),
+            L.GlobalAveragePooling2D(), L.Dense(3),
+        ])  # fmt: skip
+        with pydl.config.limit_threads(threads):
+            divided = [r["op"] for r in model.plan(rows, "predict").records if r["barrier"]]
+            assert threads == 1 or (len(divided) > 1) == (threads > rows)  # one thread has none to wait for
+            return model.predict(x, verbose=0)
+
+    one = found(1)
+    for threads in (2, 3, 7):
+        np.testing.assert_array_equal(found(threads), one)
