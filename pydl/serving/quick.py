@@ -49,7 +49,9 @@ class Quick:
                 return None
             if len(asked) > 1 and (len(asked) > 2 or type(asked["id"]) is not str):
                 return None
-            if rest != self._rest or len(values) != rows * self._width or not 0 < rows <= min(most, self._most):
+            if type(rows) is not int or not 0 < rows <= min(most, self._most):
+                return None
+            if rest != self._rest or len(values) != rows * self._width:
                 return None
             if self._code == "f" and not math.isfinite(sum(values)):  # a number that float32 does not hold
                 return None

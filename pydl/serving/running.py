@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -125,16 +125,17 @@ def serve(settings: Settings, tell: Callable[[str], None] = print) -> None:
     ValueError, OSError
         As `application`; an address that is taken.
     """
-    listening = _listen(settings.host, settings.port)
-    if settings.token_file is None and not _is_here(settings.host):
-        tell(f"anybody who reaches {settings.host} may ask: --token-file lets in whoever has a token")
-    if settings.workers > 1:
-        tell(f"{settings.workers} processes at {_address(listening)}")
-        _supervise(settings, listening)
-        return
-    app = application(settings)
-    tell(f"serving {', '.join(sorted({e.name for e in app.repository.entries.values()}))} at {_address(listening)}")
-    _run(app, settings, listening)
+    with _listen(settings.host, settings.port) as listening:
+        if settings.token_file is None and not _is_here(settings.host):
+            tell(f"anybody who reaches {settings.host} may ask: --token-file lets in whoever has a token")
+        app = application(settings)
+        names = ", ".join(sorted({entry.name for entry in app.repository.entries.values()}))
+        tell(f"serving {names} at {_address(listening)}")
+        if settings.workers > 1:
+            del app
+            _supervise(settings, listening)
+        else:
+            _run(app, settings, listening)
 
 
 def configured(app: Any, grace: float) -> uvicorn.Config:
@@ -173,7 +174,6 @@ def _address(listening: socket.socket) -> str:
 
 def _supervise(settings: Settings, listening: socket.socket) -> None:
     """Run a process for each worker, another for one that dies, until a signal, which they get as well."""
-    application(replace(settings, log=False))  # what cannot be served is said once, here
     ended = False
     running: set[int] = set()
 

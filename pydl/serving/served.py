@@ -195,7 +195,7 @@ class ServedTable(ServedRun):
         from pydl.pipeline.values import POINT
 
         self._columns = [c for c in fitted.preparation.columns if c.used]
-        plain = [c.kind in ("number", "flag") and c.format in ("", POINT) for c in self._columns]
+        plain = [c.format == POINT or (c.kind == "number" and not c.format) for c in self._columns]
         inputs = [Spec(c.name, "FP64" if n else BYTES, (-1, 1)) for c, n in zip(self._columns, plain, strict=True)]
         super().__init__(fitted, inputs)
         self._names = [c.name for c in self._columns]

@@ -200,13 +200,13 @@ def from_bytes(name: str, datatype: str, shape: tuple[int, ...], content: memory
     size = math.prod(shape)
     if datatype == BYTES:
         return Tensor(name, datatype, shape, _texts(name, size, content))
-    dtype = np.dtype(DTYPES[datatype])
+    dtype = DTYPES[datatype]
     if len(content) != size * dtype.itemsize:
         raise bad(f'input "{name}": shape {list(shape)} of {datatype} is {size * dtype.itemsize} bytes, '
                   f"got {len(content)}")  # fmt: skip
     if datatype == BOOL:
         return Tensor(name, datatype, shape, np.frombuffer(content, np.uint8) != 0)
-    found = np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype, copy=False)
+    found = np.frombuffer(content, dtype.newbyteorder("<")).astype(dtype)  # a copy: behind JSON it lies anyhow
     return Tensor(name, datatype, shape, found)
 
 
