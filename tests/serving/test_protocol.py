@@ -188,7 +188,8 @@ def test_texts_as_json_and_as_bytes(tmp_path: Path) -> None:
 WRONG: list[tuple[Any, str]] = [
     (b"", "no JSON"), (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[" * 10**5, "no JSON"),
     (b'{"inputs":[NaN]}', "JSON"),
-    ([], "object"), ({}, "inputs"), ({"inputs": {}}, "inputs"), ({"inputs": [3]}, "objects"), ({"inputs": [{}]}, "name"),
+    ([], "object"), ({}, "inputs"), ({"inputs": {}}, "inputs"), ({"inputs": [3]}, "objects"),
+    ({"inputs": [{}]}, "name"),
     ({"inputs": [{"name": "x"}]}, "datatype"), ({"inputs": [tensor(X, datatype="FP99")]}, "datatype"),
     ({"inputs": [tensor(X) | {"shape": None}]}, "shape"), ({"inputs": [tensor(X) | {"shape": [-3, -4]}]}, "shape"),
     ({"inputs": [tensor(X) | {"shape": [True, 12]}]}, "shape"), ({"inputs": [tensor(X) | {"data": 3}]}, "data"),
