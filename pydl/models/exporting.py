@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydl.models import plan_file
+
 if TYPE_CHECKING:
     from pydl.models.model import Model
 
 #: By ending, what writes such a file: it gets the model, the path and the options that its format has.
-WRITERS: dict[str, Callable[..., None]] = {}
+WRITERS: dict[str, Callable[..., None]] = {
+    ".plan.safetensors": plan_file.write,
+}
 
 
 def export(model: Model, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
