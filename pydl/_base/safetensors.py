@@ -208,10 +208,19 @@ def _sizes(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**63 for item in value)
 
 
-def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def in_order(tensors: Mapping[str, np.ndarray]) -> list[str]:
+    """Names in the order in which `write` puts tensors, one right behind the other.
+
+    The largest numbers first, as the format's own library does: each tensor lies at a multiple of its item's size.
+    """
+    return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+
+
+def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str], align: int = 8) -> None:
     """Write a safetensors file so that `path` holds, at any moment and after any crash, the old file or the new one.
 
     Equal content gives equal bytes. What is written is checked as a reader would before it takes the old file's place.
+    The tensors begin at a multiple of `align` bytes.
 
     Raises
     ------
@@ -221,8 +230,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, 
     FormatError
         When no reader would take the file.
     """
-    # The largest numbers first, as the format's own library does: each tensor lies at a multiple of its item's size.
-    order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    order = in_order(tensors)
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     for name in order:
@@ -230,7 +238,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, 
         code = _code(name, tensors[name].dtype)
         header[name] = {"dtype": code, "shape": list(tensors[name].shape), "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(8 + len(text)) % align)
     with replaced(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in order:

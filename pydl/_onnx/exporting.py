@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pydl
 from pydl._base.args import one_of, whole
 from pydl._base.replacing import replaced
 from pydl._engine.graph import SymbolicTensor
@@ -96,7 +96,7 @@ def export(
     ]
     props = {**documents(model, g, inputs, class_names, feature_names), **(metadata or {})}
     content = messages.model(
-        IR[opset], opset, ("pydl", pydl.__version__), model.name,
+        IR[opset], opset, ("pydl", version("pydl")), model.name,
         (messages.node(n.op, n.name, n.inputs, n.outputs, n.attributes) for n in g.nodes),
         (messages.tensor(name, array) for name, array in g.tensors.items()), ins, outs, props,
     )  # fmt: skip

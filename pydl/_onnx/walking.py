@@ -16,7 +16,6 @@ from pydl.layers.base import Layer
 from pydl.layers.embedding import Embedding
 from pydl.layers.host import HostLayer
 from pydl.layers.operation import Operation
-from pydl.models.model import Model
 
 #: Layers that take values of any dtype as they are.
 _OF_ANY_DTYPE = ("Concatenate", "Flatten", "Identity", "Reshape")
@@ -44,7 +43,7 @@ def _written(g: Graph, call: Call, x: list[Value]) -> list[Value]:
     if call.training:
         g.layer = layer.name
         raise g.refuse("it was called with training=True, so that it always behaves as in training")
-    if isinstance(layer, Model):
+    if hasattr(layer, "calls"):  # a model
         return walk(g, layer.inputs, layer.outputs, layer.calls, x)
     g.layer = layer.name
     if not isinstance(layer, Embedding | HostLayer) and type(layer).__name__ not in _OF_ANY_DTYPE:

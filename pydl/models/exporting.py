@@ -17,9 +17,16 @@ def _onnx(model: Model, path: Path, **options: Any) -> None:
     export(model, path, **options)
 
 
+def _plan(model: Model, path: Path, **options: Any) -> None:
+    from pydl.models.plan_file import write
+
+    write(model, path, **options)
+
+
 #: By ending, what writes such a file: it gets the model, the path and the options that its format has.
 WRITERS: dict[str, Callable[..., None]] = {
     ".onnx": _onnx,
+    ".plan.safetensors": _plan,
 }
 
 

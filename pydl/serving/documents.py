@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
 import numpy as np
 
-orjson: Any = None
-with contextlib.suppress(ModuleNotFoundError):
-    import orjson
+
+def _faster() -> Any:
+    try:
+        import orjson
+    except ModuleNotFoundError:
+        return None
+    return orjson
+
+
+orjson = _faster()
 
 
 def _no_number(word: str) -> Any:

@@ -216,6 +216,8 @@ ptrdiff_t pd_plan_bytes(const pd_plan *p); /* of memory that bind wants, aligned
 ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer); /* of a buffer in it; -1: it never holds all samples */
 double pd_plan_work(const pd_plan *p); /* of a step, in multiply-adds */
 void pd_plan_bind(pd_plan *p, void *memory);
+/* Says that records of a bound plan, in their argument structs, have been given other sizes: those of fewer samples. */
+void pd_plan_resized(pd_plan *p);
 const pd_record *pd_plan_records(const pd_plan *p, ptrdiff_t *count);
 
 /* ---- seeds, and the order of rows ------------------------------------------------------------------------------- */

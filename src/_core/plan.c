@@ -219,6 +219,14 @@ void pd_plan_bind(pd_plan *p, void *memory) {
     }
 }
 
+void pd_plan_resized(pd_plan *p) {
+    for (ptrdiff_t i = 0; i < p->count; i++) {
+        if (!p->records[i].deep) continue;
+        const pd_op op = pd_op_at(p->entries[i].op);
+        p->records[i].samples = key_of(p, &op, p->records[i].args).size;
+    }
+}
+
 const pd_record *pd_plan_records(const pd_plan *p, ptrdiff_t *count) {
     *count = p->count;
     return p->records;

@@ -39,7 +39,7 @@ cdef class Plan:
     cdef pd_plan *plan
     cdef const pd_record *records  # once bound
     cdef Py_ssize_t count
-    cdef readonly list details     # per record: op, fields, split, reads, writes and, once sealed, barrier, pieces
+    cdef readonly list details     # per record: op, fields, when, split, reads, writes and, once sealed, barrier, pieces
     cdef readonly str dtype, isa
     cdef readonly Buffer memory    # what it is bound to
     cdef list buffers, hosts
@@ -113,7 +113,8 @@ cdef class Plan:
                 buffer = fields.get(_names[number][i])
                 if buffer is not None:
                     (writes if kind == c"o" else reads).append(buffer)
-        self.details.append({"op": op, "fields": fields, "split": _SPLITS[o.split], "reads": reads, "writes": writes})
+        self.details.append({"op": op, "fields": fields, "when": when, "split": _SPLITS[o.split], "reads": reads,
+                             "writes": writes})
         self.sealed = False
 
     def emit_python(self, str name not None, function, reads, writes, str when="always"):
@@ -129,7 +130,8 @@ cdef class Plan:
             raise MemoryError("Plan: out of memory")
         if when != "always":
             pd_plan_when(self.plan, record, _WHEN[when])
-        self.details.append({"op": name, "fields": {}, "split": "python", "reads": list(reads), "writes": list(writes)})
+        self.details.append({"op": name, "fields": {}, "when": when, "split": "python", "reads": list(reads),
+                             "writes": list(writes)})
         self.sealed = False
 
     def seal(self):
