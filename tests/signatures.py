@@ -47,6 +47,8 @@ REASONS = {
     "rank": _OF_A_BASE,
     "factor": _OF_A_BASE,
     "bounding_box_format": "images have labels, no boxes",
+    "input_signature": "a model knows its inputs",
+    "Model.export.verbose": "nothing is printed",
     "layers.StringLookup.oov_method": "texts are always hashed",
     "layers.TextVectorization.activity_regularizer": "codes have no gradient",
     "ops.matmul.x1": "called `a`",

@@ -401,7 +401,7 @@ class Model(Trainer):
 
         self._require_compiled("trace")
         data = open_rows(self, "trace", x, y, sample_weight)
-        with self._runner.training("trace"), self._runner.program("train", data) as program:
+        with self._runner.training("trace"), self._runner.program("trace", data) as program:
             arguments = self._runner.arguments(program, 1)
             trace = listing.trace(program, data, arguments)
             self.optimizer.batches += 1
@@ -466,6 +466,30 @@ class Model(Trainer):
         import copy
 
         return copy.deepcopy(self)
+
+    def export(self, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
+        """Write what predicts, for programs other than pydl, to a file of the kind that its name's ending says.
+
+        Parameters
+        ----------
+        filepath : str or path-like
+            The file to write; one that is there is replaced in one step.
+        format : str, optional
+            The ending, without its first dot, if the name has another one.
+        **options
+            Of the format.
+
+        Raises
+        ------
+        ValueError
+            Another ending; a model that is not built, or has a layer that the format cannot express.
+        OSError
+            The file cannot be written; an old one is left as it was.
+        """
+        from pydl.models import exporting
+
+        self._require_built("export")
+        exporting.export(self, filepath, format, **options)
 
     def to_json(self, **kwargs: Any) -> str:
         """Kind and graph of the model as JSON text, without weights; `models.model_from_json` reads it.

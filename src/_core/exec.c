@@ -8,10 +8,12 @@
  */
 #define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
 #include "exec.h"
+#include "shares.h"
 
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 
 /* 1 while a team of ours is running. */
@@ -128,12 +130,25 @@ static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *
 }
 
 /* Records [r, end) on some samples of this thread's share after the other, so that what one writes is in a cache when
- * the next one reads it. */
+ * the next one reads it. Kernels count samples from the first of all: what holds only those that are at hand is said to
+ * begin so much earlier. */
 static void run_deep(const pd_record *r, const pd_record *end, const pd_step *step, pd_share share, int parts) {
     for (int part = 0; part < parts; part++) {
         share.part = (uint16_t)part;
         share.parts = (uint16_t)parts;
-        for (const pd_record *q = r; q < end; q++) q->fn(q->args, step, share);
+        ptrdiff_t lo, hi;
+        pd_rows(r->samples, 1, share, &lo, &hi);
+        for (const pd_record *q = r; q < end; q++) {
+            if (!q->nfolds) {
+                q->fn(q->args, step, share);
+                continue;
+            }
+            _Alignas(16) char args[PD_ARGS_MOST];
+            memcpy(args, q->args, q->size);
+            for (const pd_fold *f = q->folds; f < q->folds + q->nfolds; f++)
+                *(uintptr_t *)(args + f->field) += (uintptr_t)(step->thread * f->apart - lo * f->sample);
+            q->fn(args, step, share);
+        }
     }
 }
 
@@ -157,9 +172,9 @@ static void walk_records(exec_run *run, int ith, int nth, fp_mode host) {
                 r = stop - 1;
                 continue;
             }
-            if (r->deep > 1 && r->parts > nth) {
+            if (r->deep > 1) {
                 const pd_record *stop = r->deep < end - r ? r + r->deep : end;
-                run_deep(r, stop, &step, share, r->parts / nth);
+                run_deep(r, stop, &step, share, pd_parts(r->parts, nth));
                 r = stop - 1;
                 continue;
             }

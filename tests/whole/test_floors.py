@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "_core"
 BRIDGE = ROOT / "src" / "bridge"
-CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h", "tuning.h"]
+CONTRACTS = ["pd.h", "shares.h", "op_args.h", "ops.def", "families.def", "rng.h", "tuning.h"]
 INTRINSICS = ["immintrin.h", "emmintrin.h", "arm_neon.h"]  # for vec.h
 SEES_ISA = ["vec.h", "kernel.h", "gemm.h", "gemm_tile.c"]  # on floor 0
 DEPENDENCIES = {"numpy", "tqdm", "pydl"}
