@@ -457,6 +457,16 @@ class Model(Trainer):
         self._require_built("load_weights")
         saving.load_weights(self, filepath, skip_mismatch)
 
+    def clone(self) -> Model:
+        """A model of its own, in the state that this one is in: weights, compilation, the optimizer's slots.
+
+        The same as `copy.deepcopy(model)`; both go on with the same bits, each by itself. `models.clone_model` makes
+        one of the same layers with new weights.
+        """
+        import copy
+
+        return copy.deepcopy(self)
+
     def export(self, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
         """Write what predicts, for programs other than pydl, to a file of the kind that its name's ending says.
 
