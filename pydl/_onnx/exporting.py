@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydl._base.args import one_of, whole
-from pydl._base.replacing import replaced
 from pydl._engine.graph import SymbolicTensor
-from pydl._onnx import messages
 from pydl._onnx.graph import Graph, Value
 from pydl._onnx.metadata import documents
 from pydl._onnx.sizes import dims
 from pydl._onnx.walking import walk
+from pydl._onnx.writing import IR, Port, write
 
 if TYPE_CHECKING:
     from pydl.models.model import Model
-
-#: The version of the file format that came with each opset: what knows the one knows the other.
-IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10}
-
-_MOST_BYTES = 2**31 - 1  # of a message of protocol buffers
 
 
 def export(
@@ -74,38 +67,17 @@ def export(
         )
     model.name_variables()
     g = Graph(opset, dtype)
-    names = {t.name for t in model.inputs}
-    g.reserve([*names, *model.output_names])
+    g.reserve([*(t.name for t in model.inputs), *model.output_names])
     given = [_input(g, t, inputs) for t in model.inputs]
     found = walk(g, model.inputs, model.outputs, model.calls, given)
     dims_in, dims_out = dims(model)
     ins = [
-        messages.value_info(t.name, v.dtype, [d[0], d[-1], *d[1:-1]] if _channels_first(t, inputs) else d)
+        Port(t.name, v.dtype, [d[0], d[-1], *d[1:-1]] if _channels_first(t, inputs) else d)
         for t, v, d in zip(model.inputs, given, dims_in, strict=True)
     ]
-    tensors = [g.last(v) for v in found]
-    for i, name in enumerate(model.output_names):
-        if tensors[i] in names or tensors[i] in g.tensors:
-            g.copy(tensors[i], name)
-        else:
-            g.rename(tensors[i], name)
-            tensors = [name if t == tensors[i] else t for t in tensors]
-        names.add(name)
-    outs = [
-        messages.value_info(name, v.dtype, d) for name, v, d in zip(model.output_names, found, dims_out, strict=True)
-    ]
-    props = {**documents(model, g, inputs, class_names, feature_names), **(metadata or {})}
-    content = messages.model(
-        IR[opset], opset, ("pydl", version("pydl")), model.name,
-        (messages.node(n.op, n.name, n.inputs, n.outputs, n.attributes) for n in g.nodes),
-        (messages.tensor(name, array) for name, array in g.tensors.items()), ins, outs, props,
-    )  # fmt: skip
-    if len(content) > _MOST_BYTES:
-        raise ValueError(
-            f"export: {path}: expected at most 2 GB, which is all an ONNX file holds, got {len(content):,}"
-        )
-    with replaced(path) as file:
-        file.write(content)
+    outs = [(Port(name, v.dtype, d), g.last(v)) for name, v, d in zip(model.output_names, found, dims_out, strict=True)]
+    about = {**documents(model, g, inputs, class_names, feature_names), **(metadata or {})}
+    write(g, path, model.name, ins, outs, about)
 
 
 def _input(g: Graph, t: SymbolicTensor, order: str) -> Value:

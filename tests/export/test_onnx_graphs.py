@@ -13,7 +13,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from pydl._onnx.exporting import IR
+from pydl._onnx.writing import IR
 from tests.export.onnx_runs import assert_same, chain, listed, rows, session
 
 
