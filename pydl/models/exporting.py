@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydl.models.model import Model
 
+
+def _c(model: Model, path: Path, **options: Any) -> None:
+    from pydl import _c
+
+    _c.export(model, path, **options)
+
+
 #: By ending, what writes such a file: it gets the model, the path and the options that its format has.
-WRITERS: dict[str, Callable[..., None]] = {}
+WRITERS: dict[str, Callable[..., None]] = {".c": _c}
 
 
 def export(model: Model, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
