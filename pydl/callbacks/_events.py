@@ -9,6 +9,8 @@ from typing import IO
 
 import numpy as np
 
+from pydl._base.protobuf import delimited, double, single, text, whole
+
 
 class Histogram:
     """The distribution of an array: how many values are in each of some equal parts of its range."""
@@ -33,15 +35,15 @@ class EventFile:
         EventFile._made += 1
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{EventFile._made}.v2"
         self._file: IO[bytes] = open(os.path.join(folder, name), "wb")  # noqa: SIM115 - `close` closes it
-        self._record(_double(1, time.time()) + _text(3, "brain.Event:2"))
+        self._record(double(1, time.time()) + text(3, "brain.Event:2"))
 
     def write(self, step: int, values: Mapping[str, "float | Histogram"]) -> None:
         """Values by their names, at a step."""
         summary = b"".join(
-            _bytes(1, _text(1, name) + (_histogram(v) if isinstance(v, Histogram) else _float(2, float(v))))
+            delimited(1, text(1, name) + (_histogram(v) if isinstance(v, Histogram) else single(2, float(v))))
             for name, v in values.items()
         )
-        self._record(_double(1, time.time()) + _whole(2, step) + _bytes(5, summary))
+        self._record(double(1, time.time()) + whole(2, step) + delimited(5, summary))
 
     def _record(self, event: bytes) -> None:
         length = struct.pack("<Q", len(event))
@@ -56,40 +58,9 @@ class EventFile:
 def _histogram(h: Histogram) -> bytes:
     x = h.values
     head = [(1, x.min()), (2, x.max()), (3, len(x)), (4, x.sum()), (5, np.square(x).sum())]
-    parts = b"".join(_double(field, float(v)) for field, v in head)
-    parts += _bytes(6, struct.pack(f"<{len(h.counts)}d", *h.edges[1:]))
-    return _bytes(5, parts + _bytes(7, struct.pack(f"<{len(h.counts)}d", *h.counts)))
-
-
-# -- protocol buffers: a field is its number and kind, then its value -------------------------------------------------
-def _varint(n: int) -> bytes:
-    """A number in groups of seven bits, the lowest first; a negative one as if it had 64 bits."""
-    n &= 2**64 - 1
-    parts = bytearray()
-    while n > 127:
-        parts.append(n & 127 | 128)
-        n >>= 7
-    return bytes([*parts, n])
-
-
-def _whole(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _double(field: int, value: float) -> bytes:
-    return _varint(field << 3 | 1) + struct.pack("<d", value)
-
-
-def _float(field: int, value: float) -> bytes:
-    return _varint(field << 3 | 5) + np.float32(value).tobytes()
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _text(field: int, value: str) -> bytes:
-    return _bytes(field, value.encode())
+    parts = b"".join(double(field, float(v)) for field, v in head)
+    parts += delimited(6, struct.pack(f"<{len(h.counts)}d", *h.edges[1:]))
+    return delimited(5, parts + delimited(7, struct.pack(f"<{len(h.counts)}d", *h.counts)))
 
 
 # -- CRC-32C (Castagnoli), turned and shifted as TFRecord files have it -----------------------------------------------

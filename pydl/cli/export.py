@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -11,13 +12,33 @@ from pydl.cli.output import print_json, tell
 
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder that pydl train wrote.")],
-    to: Annotated[str, typer.Option(metavar="FILE", help="What to write; its ending says the format.")],
+    to: Annotated[str, typer.Option(metavar="FILE", help="What to write; its ending, .onnx or .c, says the format.")],
+    with_preparation: Annotated[
+        bool,
+        typer.Option(
+            "--with-preparation", help="ONNX: columns of a table in, predictions out. C: a function for a row."
+        ),
+    ] = False,
+    opset: Annotated[int | None, typer.Option(help="ONNX: the version of its operators.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write the model of RUN for other programs to FILE."""
     from pydl.pipeline.run import Run
 
-    Run.open(run).fitted().model.export(to)
+    fitted = Run.open(run).fitted()
+    options: dict[str, Any] = {} if opset is None else {"opset": opset}
+    if options and not to.lower().endswith(".onnx"):
+        raise ValueError(f"--opset: expected a FILE that ends in .onnx, got {to}")
+    if with_preparation:
+        from pydl.pipeline import c_run, onnx_run
+
+        ways = {".onnx": onnx_run.export_prepared, ".c": c_run.export_prepared}
+        write = ways.get(Path(to).suffix.lower())
+        if write is None:
+            raise ValueError(f"--with-preparation: expected a FILE that ends in .onnx or .c, got {to}")
+        write(fitted, Path(to), **options)
+    else:
+        fitted.model.export(to, **options)
     if as_json:
         print_json({"out": to})
     else:

@@ -17,8 +17,17 @@ def _c(model: Model, path: Path, **options: Any) -> None:
     _c.export(model, path, **options)
 
 
+def _onnx(model: Model, path: Path, **options: Any) -> None:
+    from pydl._onnx.exporting import export  # few programs export
+
+    export(model, path, **options)
+
+
 #: By ending, what writes such a file: it gets the model, the path and the options that its format has.
-WRITERS: dict[str, Callable[..., None]] = {".c": _c}
+WRITERS: dict[str, Callable[..., None]] = {
+    ".onnx": _onnx,
+    ".c": _c,
+}
 
 
 def export(model: Model, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
