@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from pydl.models.model import Model
 
 
+def _c(model: Model, path: Path, **options: Any) -> None:
+    from pydl import _c
+
+    _c.export(model, path, **options)
+
+
 def _onnx(model: Model, path: Path, **options: Any) -> None:
     from pydl._onnx.exporting import export  # few programs export
 
@@ -27,6 +33,7 @@ def _plan(model: Model, path: Path, **options: Any) -> None:
 WRITERS: dict[str, Callable[..., None]] = {
     ".onnx": _onnx,
     ".plan.safetensors": _plan,
+    ".c": _c,
 }
 
 

@@ -17,6 +17,7 @@ import pytest
 import bench
 import pydl
 from bench import (
+    cfile,
     chart,
     compare,
     epochs,
@@ -162,6 +163,15 @@ def test_products_of_a_layer_are_the_same_on_two_threads(shape: tuple[int, int, 
             _core.call(row.spec.op, dtype=row.dtype, nth=threads, **fields)
             results.append(fields[output])
         np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no GCC")
+def test_c_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+    monkeypatch.setattr(cfile, "_nets", lambda: {"tiny": net})
+    found = {row["by"]: row for row in cfile.run(INSTANT)}
+    assert set(found) >= {"gcc", "model(x)", "predict"}
+    assert all(row["us"]["median"] > 0 for row in found.values())
 
 
 def test_memory_and_plans(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,5 +382,5 @@ def test_rows() -> None:
 
 
 def test_parts_say_what_they_measure() -> None:
-    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps, vision):
+    for part in (cfile, epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps, vision):
         assert len((part.__doc__ or "").partition("\n")[0]) > 40
