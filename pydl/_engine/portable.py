@@ -18,7 +18,7 @@ from pydl._engine.variable import Variable
 
 LARGEST = 4096  # rows of a batch: the largest that forms speak of
 MOST_FORMS = 64
-CONSTANT, QUOTIENT, MEAN, SHARE = range(4)  # how a real number depends on the batch size, see `Real`
+CONSTANT, QUOTIENT, PRODUCT, MEAN, SHARE = range(5)  # how a real number depends on the batch size, see `Real`
 _ALIGN = 64  # bytes: a cache line, and the widest vector
 
 
@@ -33,7 +33,7 @@ class Number(NamedTuple):
 
 
 class Real(NamedTuple):
-    """A constant; `value / B`; of a mean over rows, `1 / (per * B) * value`; a sample's share, `1 / (per * B) * B`."""
+    """A constant; `value / B`; `value * B`; a mean factor, `1 / (per * B) * value`; or that with B for `value`."""
 
     form: int
     value: float
@@ -44,7 +44,26 @@ class Real(NamedTuple):
             return self.value
         if self.form == QUOTIENT:
             return self.value / batch
+        if self.form == PRODUCT:
+            return self.value * batch
         return 1.0 / (self.per * batch) * (self.value if self.form == MEAN else batch)
+
+
+class Choice:
+    """The ways in which a real number may depend on the batch size, by what has been seen of it so far."""
+
+    def __init__(self, candidates: list[Real]) -> None:
+        self.candidates = candidates
+
+    def narrowed(self, batch: int, value: float) -> list[Real]:
+        return [c for c in self.candidates if c.at(batch) == value]
+
+    def differs_at(self, least: int, most: int) -> int | None:
+        """The first batch size at which it matters which of them it is."""
+        if len(self.candidates) == 1:
+            return None
+        sizes = range(least, most + 1)
+        return next((batch for batch in sizes if len({c.at(batch) for c in self.candidates}) > 1), None)
 
 
 class Kernel(NamedTuple):
@@ -215,7 +234,9 @@ def forms(emit: Callable[[int], Snapshot], factors: Sequence[float] = (1.0,)) ->
             most = least
         else:
             most = _last(form, emit, least + 1)
-        found.append(form._replace(least=least, most=most))
+        form = form._replace(least=least, most=most)
+        _settle(form, emit)
+        found.append(form)
         least = most + 1
         if len(found) > MOST_FORMS:
             raise ValueError("export: the plan's records do not grow evenly with the batch size")
@@ -235,6 +256,17 @@ def _last(form: Form, emit: Callable[[int], Snapshot], least: int) -> int:
         if not _agrees(form, emit(batch)):
             raise ValueError("export: the plan's records do not grow evenly with the batch size")
     return low
+
+
+def _settle(form: Form, emit: Callable[[int], Snapshot]) -> None:
+    """Make reals of choices, by looking at batch sizes at which it matters."""
+    for entry in form.entries:
+        for name, choice in entry.fields.items():
+            if isinstance(choice, Choice):
+                while (batch := choice.differs_at(form.least, form.most)) is not None:
+                    if not _agrees(form, emit(batch)):
+                        raise ValueError("export: the plan's records do not grow evenly with the batch size")
+                entry.fields[name] = choice.candidates[0]
 
 
 def _form(a: Snapshot, b: Snapshot, factors: Sequence[float]) -> Form | None:
@@ -272,18 +304,32 @@ def _number(x: int, batch: int, y: int, other: int) -> Number | None:
     return None if rest else Number(x - per * batch, per)
 
 
-def _real(x: float, batch: int, y: float, other: int, rows: set[int], factors: Sequence[float]) -> Real | None:
-    """How a real number depends on the batch size, bit for bit."""
-    candidates = [Real(CONSTANT, x, 0), Real(QUOTIENT, x * batch, 0)]
-    candidates += [Real(MEAN, factor, per) for per in rows for factor in factors]
+def _real(x: float, batch: int, y: float, other: int, rows: set[int], factors: Sequence[float]) -> Choice | None:
+    """How a real number may depend on the batch size, bit for bit."""
+    if x == y == 0:
+        return Choice([Real(CONSTANT, x, 0)])
+    candidates = [Real(CONSTANT, x, 0), Real(QUOTIENT, x * batch, 0), Real(PRODUCT, x / batch, 0)]
+    candidates += [Real(MEAN, factor, per) for per in rows for factor in dict.fromkeys(factors)]
     candidates += [Real(SHARE, 1.0, per) for per in rows]
-    return next((c for c in candidates if c.at(batch) == x and c.at(other) == y), None)
+    choice = Choice([c for c in candidates if c.at(batch) == x and c.at(other) == y])
+    return choice if choice.candidates else None
 
 
 def _agrees(form: Form, s: Snapshot) -> bool:
+    """Whether a form is right for a snapshot; if so, its choices are narrowed by it."""
     if [n.at(s.batch) for n in form.buffers] != s.buffers or len(form.entries) != len(s.entries):
         return False
-    return all(
-        f[:2] == e[:2] and {name: v.at(s.batch) for name, v in f.fields.items()} == e.fields
-        for f, e in zip(form.entries, s.entries, strict=True)
-    )
+    narrowed = []
+    for f, e in zip(form.entries, s.entries, strict=True):
+        if f[:2] != e[:2] or f.fields.keys() != e.fields.keys():
+            return False
+        for name, value in f.fields.items():
+            if isinstance(value, Choice):
+                narrowed.append((value, value.narrowed(s.batch, e.fields[name])))
+            elif value.at(s.batch) != e.fields[name]:
+                return False
+    if not all(candidates for _, candidates in narrowed):
+        return False
+    for choice, candidates in narrowed:
+        choice.candidates = candidates
+    return True

@@ -207,6 +207,7 @@ void lib_fill(const lib_record *r, int64_t batch, int isa, int dtype, void *args
         case FIELD_REAL:
             *(double *)at = f->form == REAL_CONSTANT   ? f->value
                             : f->form == REAL_QUOTIENT ? f->value / (double)batch
+                            : f->form == REAL_PRODUCT  ? f->value * (double)batch
                             : f->form == REAL_MEAN     ? mean * f->value
                                                        : mean * (double)batch;
             break;

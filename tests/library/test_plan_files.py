@@ -130,9 +130,7 @@ def test_codes_are_checked(tmp_path: Path) -> None:
     for bad in (4, -1, 0.5, np.nan):
         x = np.zeros((3, 2), np.float32)
         x[2, 1] = bad
-        with pytest.raises(
-            LibraryError, match=r"BAD_ARGUMENT: .*input 0: expected whole numbers from 0 to 3.*in row 2"
-        ):
+        with pytest.raises(LibraryError, match=r"input 0: expected whole numbers from 0 to 3.*in row 2"):
             context.predict(x)
 
 
