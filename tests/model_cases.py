@@ -548,6 +548,8 @@ CASES: dict[str, Callable[[], Case]] = {
             "ELU": lambda: L.ELU(0.7),
             "PReLU": L.PReLU,
             "Softmax": L.Softmax,
+            "Parametric": lambda: L.Parametric("multiply", (5,), initializer="he_normal"),
+            "Parametric on the left": lambda: L.Parametric("subtract", (1, 5), True, "ones"),
             "Identity": L.Identity,
             "RMSNormalization": L.RMSNormalization,
             "UnitNormalization": L.UnitNormalization,

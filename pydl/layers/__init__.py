@@ -93,6 +93,7 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
+    from pydl.layers.parametric import Parametric
     from pydl.layers.passing import ActivityRegularization, Identity
     from pydl.layers.pipeline import Pipeline
     from pydl.layers.pooling import (
@@ -135,7 +136,7 @@ __all__ = [
     "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "HashedCrossing",
     "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup", "Lambda", "Layer", "LayerNormalization",
     "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "Pipeline", "RMSNormalization", "RandomBrightness",
+    "Multiply", "Normalization", "PReLU", "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandomBrightness",
     "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale",
     "RandomHue", "RandomInvert", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
     "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing", "SeparableConv1D",
@@ -181,6 +182,7 @@ _later = Later(
         "noise": "AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D",
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
+        "parametric": "Parametric",
         "passing": "ActivityRegularization Identity",
         "pipeline": "Pipeline",
         "global_pooling": (
