@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +39,7 @@ def command(
     if with_preparation:
         from pydl.pipeline import c_run, onnx_run
 
-        ways = {".onnx": onnx_run.export_prepared, ".c": c_run.export_prepared}
+        ways: dict[str, Callable[..., None]] = {".onnx": onnx_run.export_prepared, ".c": c_run.export_prepared}
         write = ways.get(path.suffix.lower())
         if write is None:
             raise ValueError(f"--with-preparation: expected a FILE that ends in .onnx or .c, got {to}")
