@@ -50,7 +50,7 @@ def _written(g: Graph, call: Call, x: list[Value]) -> list[Value]:
         x = [g.number(v) for v in x]
     shapes = layer.output_shapes([v.shape for v in x] if call.listed else x[0].shape)
     if isinstance(layer, Operation):
-        return [_completed(g, layer, operation(g, layer, x), shapes[0], x)]
+        return [_completed(g, layer, operation(g, layer, x, tuple(shapes[0])), shapes[0], x)]
     write = WRITERS.get(type(layer))
     if write is not None:
         return [_completed(g, layer, write(g, layer, *x), shapes[0], x)]
@@ -81,6 +81,6 @@ def _traced(g: Graph, layer: Layer, x: list[Value], listed: bool) -> list[Value]
         outputs, calls, _ = trace(f'layer "{layer.name}"', code, inputs)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise g.refuse(
-            f"{type(layer).__name__} is a layer of your own in NumPy; write its call with pydl.ops ({error})"
+            f"{type(layer).__name__} is a layer of your own; its call is written only if it uses pydl.ops alone: {error}"
         ) from error
     return walk(g, inputs, leaves(outputs), calls, x)
