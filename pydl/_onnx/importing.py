@@ -121,7 +121,8 @@ def _run(g: Building, node: Node, function: Callable[..., Any]) -> None:
         given = [g.values[name] if name else None for name in node.inputs]
         while given and given[-1] is None:
             given.pop()
-        made = function(g, node, *given)
+        with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
+            made = function(g, node, *given)
     except FormatError:
         raise
     except Exception as error:

@@ -142,14 +142,18 @@ def test_tensors_beside_tensors_are_trained_numbers_are_not(tmp_path: Path) -> N
     assert [v.shape for v in model.trainable_weights] == [(1, 4, 1, 1)] * 2
 
 
-def test_shapes_are_folded(tmp_path: Path) -> None:
-    """Sizes that the graph computes of its input, the batch's included, are gone, and so is what nothing needs."""
+def recurring_sizes(path: Path) -> bytes:
+    """Sizes that the graph computes of its input, the batch's included, and what nothing needs."""
     nodes = [
         node("Shape", "x", "s"), node("Gather", "s zero", "b"), node("Unsqueeze", "b axis", "b1"),
         node("Concat", "b1 rest", "target", axis=0), node("Reshape", "x target", "y"), node("Erf", "x", "unused"),
     ]  # fmt: skip
     tensors = {"zero": np.int64(0), "axis": np.int64([0]), "rest": np.int64([6, -1])}
-    content = saved(tmp_path / "m.onnx", nodes, ["n", 3, 4], tensors)
+    return saved(path, nodes, ["n", 3, 4], tensors)
+
+
+def test_shapes_are_folded(tmp_path: Path) -> None:
+    content = recurring_sizes(tmp_path / "m.onnx")
     model = load_onnx(tmp_path / "m.onnx")
     x = weight(5, 3, 4)
     close(model.predict(x, verbose=0), of_runtime(content, x))

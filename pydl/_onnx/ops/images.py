@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl import layers
+from pydl import layers, ops
 from pydl._engine.graph import SymbolicTensor
 from pydl._onnx.building import Building, as_list
 from pydl._onnx.ops.pointwise import following
@@ -39,12 +39,14 @@ def conv(g: Building, node: Node, x: Value, w: Any, b: Any = None) -> Any:
     filters, channels = w.shape[0], x.shape[1]
     if where.taps != w.shape[2:] or groups < 1 or filters % groups or channels != w.shape[1] * groups:
         raise ValueError(f"a kernel of shape {w.shape} and {groups} groups for an input of shape {x.shape}")
-    t, same = g.images(x), where.as_same(positions(x))
+    apart = where.strides if max(where.strides) > 1 and max(where.dilations) > 1 else None
+    t, same = g.images(x), apart is None and where.as_same(positions(x))
     if not same:
         t = zeros_around(g, t, where)
     act, last = following(g, node.outputs[0])
     options: dict[str, Any] = {
-        "strides": where.strides, "dilation_rate": where.dilations, "activation": act, "use_bias": b is not None,
+        "strides": 1 if apart else where.strides, "dilation_rate": where.dilations, "activation": act,
+        "use_bias": b is not None,
         "padding": "same" if same and where.padded else "valid",
     }  # fmt: skip
     kernel = w.transpose(*range(2, axes + 2), 1, 0)
@@ -54,7 +56,10 @@ def conv(g: Building, node: Node, x: Value, w: Any, b: Any = None) -> Any:
         kernel = kernel.reshape(*where.taps, channels, multiple)
     else:
         layer = g.layer(getattr(layers, f"Conv{axes}D"), filters, where.taps, groups=groups, **options)
-    g.values[last] = y = of_images(g.connect(layer, t, [kernel, b]))
+    z = g.connect(layer, t, [kernel, b])
+    if apart is not None:  # no layer has both strides and dilations: of all windows, some are taken
+        z = ops.get_item(z, (slice(None), *(slice(None, None, s) for s in apart)))
+    g.values[last] = y = of_images(z)
     return y
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -59,22 +58,18 @@ def _infinite_around(g: Building, t: SymbolicTensor, where: Grid) -> SymbolicTen
 
 
 def _over_taps(g: Building, t: SymbolicTensor, where: Grid, function: Any) -> SymbolicTensor:
-    """A function of what each window reads, one value for each tap."""
+    """A function of what each window reads, along one axis of positions after the other."""
     inside = Grid(where.taps, where.strides, where.dilations, *[(0,) * len(where.taps)] * 2)
-    sizes = [d or 0 for d in t.shape[1:-1]]
-    out = inside.out(sizes)
-    taps = math.prod(where.taps)
-    if min(out) < 1 or taps > 4096:
-        raise ValueError(f"windows of {where.taps} over {sizes}")
-    g.fits([taps, *out, t.shape[-1]])
-    parts = []
-    for tap in product(*(range(k) for k in where.taps)):
-        key = [slice(None)]
-        for i, at in enumerate(tap):
-            first = at * where.dilations[i]
-            key.append(slice(first, first + (out[i] - 1) * where.strides[i] + 1, where.strides[i]))
-        parts.append(ops.get_item(t, tuple(key)))
-    return function(ops.stack(parts, axis=1), axis=1)
+    for i, out in enumerate(inside.out([d or 0 for d in t.shape[1:-1]])):
+        taps, stride, dilation = where.taps[i], where.strides[i], where.dilations[i]
+        if out < 1 or taps > 1024:
+            raise ValueError(f"windows of {where.taps} over {t.shape[1:-1]}")
+        g.fits([taps, *(d or 1 for k, d in enumerate(t.shape) if k not in (0, i + 1)), out])
+        starts = [tap * dilation for tap in range(taps)]
+        ahead = (slice(None),) * (i + 1)
+        parts = [ops.get_item(t, (*ahead, slice(n, n + (out - 1) * stride + 1, stride))) for n in starts]
+        t = function(ops.stack(parts, axis=1), axis=1)
+    return t
 
 
 @handles("AveragePool")
