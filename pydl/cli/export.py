@@ -22,12 +22,13 @@ def command(
     """Write the model of RUN for other programs to FILE; a FILE without an ending is a folder as of Hugging Face."""
     from pathlib import Path
 
+    from pydl.pipeline.card import save_pretrained
     from pydl.pipeline.run import Run
 
     if Path(to).suffix:
         Run.open(run).fitted().model.export(to)
     else:
-        Run.open(run).save_pretrained(to)
+        save_pretrained(Run.open(run), to)
     if as_json:
         print_json({"out": to})
     else:
