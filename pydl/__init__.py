@@ -51,7 +51,7 @@ __all__ = [
 _later = Later(
     __name__,
     {
-        "applications": "",
+        "applications": "", "mlflow": "",
         "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
         "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
         "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",

@@ -136,7 +136,6 @@ def loaded(path: Path) -> Any:
 
 
 def test_a_model_in_mlflow(tmp_path: Path) -> None:
-    import pydl.mlflow
 
     model, x = net(), RNG.normal(size=(5, 3)).astype(np.float32)
     recorded = Recorded()
@@ -152,7 +151,6 @@ def test_a_model_in_mlflow(tmp_path: Path) -> None:
 
 
 def test_a_run_in_mlflow(run: Path, table: Path, tmp_path: Path) -> None:
-    import pydl.mlflow
 
     pydl.mlflow.save_model(run, tmp_path / "logged", Recorded())
     rows = pd.read_csv(table)[5:9]
@@ -165,7 +163,6 @@ def test_a_run_in_mlflow(run: Path, table: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_is_logged_by_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pydl.mlflow
 
     params: dict[str, Any] = {}
     steps: list[tuple[int, dict[str, float]]] = []
