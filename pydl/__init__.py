@@ -52,7 +52,7 @@ __all__ = [
 _later = Later(
     __name__,
     {
-        "applications": "", "_base.linking": "get_include get_libraries get_library_dirs",
+        "applications": "", "mlflow": "", "_base.linking": "get_include get_libraries get_library_dirs",
         "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
         "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
         "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",

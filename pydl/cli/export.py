@@ -30,6 +30,7 @@ def command(
     """Write the model of RUN for other programs to FILE; a FILE without an ending is a folder as of Hugging Face."""
     from pathlib import Path
 
+    from pydl.pipeline.card import save_pretrained
     from pydl.pipeline.run import Run
 
     opened, path = Run.open(run), Path(to)
@@ -47,7 +48,7 @@ def command(
     elif path.suffix:
         opened.fitted().model.export(to, **options)
     else:
-        opened.save_pretrained(to)
+        save_pretrained(opened, to)
     if as_json:
         print_json({"out": to})
     else:

@@ -44,7 +44,15 @@ def copy_run(path: str | Path, folder: Path) -> Run:
 
 
 def save_pretrained(run: Run, folder: str | Path) -> Path:
-    """Write what `Run.save_pretrained` describes; returns the folder."""
+    """Write a folder for others, as Hugging Face has them: the run, and a model card made of its figures.
+
+    It has no row of the data: neither predictions nor the report. `Run.open` opens it; so does `pydl predict`.
+
+    Raises
+    ------
+    ValueError, OSError
+        The run did not finish; a folder that is there and has something in it.
+    """
     copy = copy_run(run.path, Path(folder))
     with replaced(copy.path / CARD, "w") as file:
         file.write("\n".join(_lines(copy, Path(folder).name)) + "\n")

@@ -103,20 +103,6 @@ class Run:
         """What the run was asked to do."""
         return TrainOptions.from_json(self.json(CONFIG))
 
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write a folder for others, as Hugging Face has them: the run, and a model card made of its figures.
-
-        It has no row of the data: neither predictions nor the report. `Run.open` opens it; so does `pydl predict`.
-
-        Raises
-        ------
-        ValueError, OSError
-            The run did not finish; a folder that is there and has something in it.
-        """
-        from pydl.pipeline import card
-
-        return card.save_pretrained(self, folder)
-
     def json(self, name: str) -> Any:
         """A JSON file of the run."""
         path = self.file(name)

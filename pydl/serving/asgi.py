@@ -202,8 +202,7 @@ class App:
             case ["v2", "repository", "index"]:
                 return ("POST",), self._index
             case ["v2", "repository", "models", name, ("load" | "unload") as what]:
-                act = self.repository.load if what == "load" else self.repository.unload
-                return ("POST",), lambda options: _json(_done(act, name, options))
+                return ("POST",), lambda options: self._move(what, name, options)
             case ["v2", "models", *rest, "infer"]:
                 _model(rest)
                 return ("POST",), self._index
@@ -230,6 +229,16 @@ class App:
             {"name": e.name, "version": e.version, "state": e.state, "reason": e.reason}
             for e in self.repository.entries.values() if e.served is not None or not only
         ])  # fmt: skip
+
+    def _move(self, what: str, name: str, options: dict[str, Any]) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+        """Load or unload a model."""
+        if what == "unload":  # it has no others that depend on it, as parameters of Triton's might say
+            self.repository.unload(name)
+        elif options.get("parameters"):
+            raise bad("parameters of a load: expected none; models are as their files are")
+        else:
+            self.repository.load(name)
+        return _json({})
 
     def _form(self) -> list[dict[str, Any]]:
         names = dict.fromkeys(e.name for e in self.repository.entries.values() if e.served is not None)
@@ -422,13 +431,6 @@ def _model(parts: list[str]) -> tuple[str, str | None]:
 
 def _json(value: Any, status: int = 200) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     return status, write_json(value), [_JSON]
-
-
-def _done(act: Callable[[str], None], name: str, options: dict[str, Any]) -> dict[str, Any]:
-    if options.get("parameters"):
-        raise bad("parameters of a load: this server has none")
-    act(name)
-    return {}
 
 
 def _json_length(given: bytes) -> int:

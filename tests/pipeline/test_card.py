@@ -15,6 +15,8 @@ import pytest
 import pydl
 from pydl import cli
 from pydl import layers as L
+from pydl.pipeline.card import save_pretrained
+from pydl.pipeline.fitting import Trained
 from pydl.pipeline.run import Run
 
 RNG = np.random.default_rng(0)
@@ -67,7 +69,7 @@ def test_the_folder_predicts_as_the_run_and_holds_no_row(run: Path, table: Path,
 
 
 def test_the_card_says_task_and_figures(run: Path, tmp_path: Path) -> None:
-    folder = Run.open(str(run)).save_pretrained(tmp_path / "my-net")
+    folder = Trained(Run.open(str(run))).save_pretrained(tmp_path / "my-net")
     about, figures = header(folder), json.loads((run / "metrics.json").read_text())
     assert about["library_name"] == "pydl"
     assert about["pipeline_tag"] == "tabular-classification"
@@ -87,7 +89,7 @@ def test_the_card_says_task_and_figures(run: Path, tmp_path: Path) -> None:
 
 def test_several_targets_of_two_tasks(table: Path, tmp_path: Path) -> None:
     run = train(table, tmp_path / "run", "--target", "y", "--target", "z")
-    about = header(Run.open(str(run)).save_pretrained(tmp_path / "out"))
+    about = header(save_pretrained(Run.open(str(run)), tmp_path / "out"))
     assert about["tags"] == ["pydl", "tabular-classification", "tabular-regression"]
     kinds = [[m["type"] for m in result["metrics"]] for result in about["model-index"][0]["results"]]
     assert "accuracy" in kinds[0]
@@ -97,12 +99,12 @@ def test_several_targets_of_two_tasks(table: Path, tmp_path: Path) -> None:
 def test_nothing_is_written_over_and_what_is_no_run_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="empty folder"):
-        Run.open(str(run)).save_pretrained(tmp_path)
+        save_pretrained(Run.open(str(run)), tmp_path)
     with pytest.raises(ValueError, match="empty folder"):
-        Run.open(str(run)).save_pretrained(tmp_path / "notes.txt")
+        save_pretrained(Run.open(str(run)), tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "mine"
     with pytest.raises(ValueError, match="expected the folder of a run"):
-        Run.open(str(tmp_path)).save_pretrained(tmp_path / "out")
+        save_pretrained(Run.open(str(tmp_path)), tmp_path / "out")
 
 
 # -- MLflow -----------------------------------------------------------------------------------------------------------
@@ -134,7 +136,6 @@ def loaded(path: Path) -> Any:
 
 
 def test_a_model_in_mlflow(tmp_path: Path) -> None:
-    import pydl.mlflow
 
     model, x = net(), RNG.normal(size=(5, 3)).astype(np.float32)
     recorded = Recorded()
@@ -150,7 +151,6 @@ def test_a_model_in_mlflow(tmp_path: Path) -> None:
 
 
 def test_a_run_in_mlflow(run: Path, table: Path, tmp_path: Path) -> None:
-    import pydl.mlflow
 
     pydl.mlflow.save_model(run, tmp_path / "logged", Recorded())
     rows = pd.read_csv(table)[5:9]
@@ -163,7 +163,6 @@ def test_a_run_in_mlflow(run: Path, table: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_is_logged_by_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pydl.mlflow
 
     params: dict[str, Any] = {}
     steps: list[tuple[int, dict[str, float]]] = []

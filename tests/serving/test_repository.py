@@ -60,7 +60,8 @@ def test_names_and_versions(folder: Path) -> None:
 
 def test_load_and_unload(folder: Path) -> None:
     app = app_of(folder)
-    assert ask(app, "POST", "/v2/repository/models/b/unload").json == {}
+    triton = {"parameters": {"unload_dependents": False}}  # what Triton's client says
+    assert ask(app, "POST", "/v2/repository/models/b/unload", triton).json == {}
     gone = ask(app, "POST", "/v2/models/b/infer", {"inputs": [tensor(X)]})
     assert (gone.status, list(gone.json)) == (503, ["error"])
     assert ask(app, "GET", "/v2/models/b/ready").status == 503
