@@ -23,6 +23,7 @@ import numpy as np
 
 from pydl import config
 from pydl._base import safetensors
+from pydl._engine import facts
 from pydl._engine.graph import is_open
 from pydl._engine.objective import Label, Objective
 from pydl._engine.portable import Form, Kernel, Number, Place, Real, Stored, Tensors, forms, snapshot
@@ -39,6 +40,8 @@ PREDICT, TRAIN, TRAIN_WEIGHTED = range(3)
 NUMBER, REAL, KERNEL, TENSOR, BUFFER = range(5)
 STEADY, ADAM = range(2)  # how an optimizer's coefficients go on from step to step
 ALIGN = 64
+#: Families of kernels without a line in rules.def, which plan files may not name.
+UNCHECKED = {"average", "image_affine", "image_tone", "metric"}
 TEST_ROWS = 3
 
 
@@ -147,9 +150,16 @@ def _forms(
 
     smallest = make(1)
     try:
-        return forms(emit, factors), smallest
+        found = forms(emit, factors)
     except ValueError as error:
         raise (error if str(error).startswith("export") else _calls_python(model, str(error))) from None
+    for entry in found[0].entries:
+        if facts.of(entry.op)["family"] in UNCHECKED:
+            raise ValueError(
+                f'export: record "{entry.op}" is not run from files, as nothing says how to check it there '
+                "(src/_lib/rules.def); export without training=True, or without the layer that it comes from"
+            )
+    return found, smallest
 
 
 def _calls_python(model: Model, record: str) -> ValueError:

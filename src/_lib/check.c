@@ -103,7 +103,7 @@ static int among(const char *words, const char *word) {
 }
 
 /* Sizes that something is divided by, or that count what is there; others may be 0, and few of them less. */
-static const char COUNTS[] = " B O I n H W C OH OW KH KW SH SW DH DW G V S M ld ldx ldy ldb rs cs steps ";
+static const char COUNTS[] = " B O I n H W C OH OW KH KW SH SW DH DW G V S M ld ldx ldy rs cs steps ";
 static const char SIGNED[] = " top left seed ";
 
 static ptrdiff_t size_of(const lib_record *r, const void *args, const char *name, ptrdiff_t otherwise) {

@@ -1,7 +1,7 @@
 /* instance.c: a program's records for up to so many rows, bound to memory; other batch sizes are set in place.
  *
  * Buffers are laid out for the most rows. For fewer, only sizes in the arguments of kernels change, so that no memory is
- * taken: whatever the batch, it is checked anew whether each kernel stays within its buffers. */
+ * taken. At the first batch of each size it is checked whether each kernel stays within its buffers. */
 #include "lib.h"
 
 #include <string.h>
@@ -84,12 +84,13 @@ void lib_instances_free(pydl_context *c) {
 /* Sets the arguments of all records to a batch of so many rows. */
 static int set(pydl_context *c, lib_instance *instance, int64_t batch) {
     const lib_form *form = instance->form;
+    const int checked = instance->checked[batch / 8] >> batch % 8 & 1;
     instance->batch = -1;
-    find_sizes(c, instance);
+    if (!checked) find_sizes(c, instance);
     for (int64_t i = 0; i < form->nrecords; i++) {
         const lib_record *r = &form->records[i];
         _Alignas(16) char args[MOST_ARGS * 8];
-        const int status = check(c, instance, r, batch, args);
+        const int status = checked ? PYDL_OK : check(c, instance, r, batch, args);
         if (status) return status;
         char *bound = (char *)instance->records[i].args;
         lib_fill(r, batch, c->isa, c->model->dtype, bound);
@@ -110,6 +111,7 @@ static int set(pydl_context *c, lib_instance *instance, int64_t batch) {
     }
     pd_plan_resized(instance->plan);
     instance->batch = batch;
+    instance->checked[batch / 8] |= (unsigned char)(1 << batch % 8);
     return PYDL_OK;
 }
 

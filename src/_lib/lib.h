@@ -107,6 +107,7 @@ typedef struct {
     const pd_record *records;
     ptrdiff_t count;
     int64_t room, batch;
+    unsigned char checked[LIB_MOST_BATCH / 8 + 1]; /* a bit for each batch size that was found to fit */
 } lib_instance;
 
 struct pydl_context {

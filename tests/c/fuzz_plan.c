@@ -1,4 +1,4 @@
-/* fuzz_plan.c: mutated plan files, each of which is refused or runs without leaving its memory; under ASan and UBSan.
+/* fuzz_plan.c: mutated plan files, each of which is refused or runs without leaving its memory (`make fuzz`).
  *
  *     fuzz_plan FILE COUNT SEED: COUNT mutations of the description and header of FILE; prints how many were refused, and ran */
 #include <pydl.h>
@@ -62,7 +62,8 @@ static int run(const void *data, size_t bytes) {
     }
     for (int64_t rows = 1; fits && status == PYDL_OK && rows <= 7; rows += 3) {
         status = pydl_predict(context, rows, in, out);
-        if (status == PYDL_OK && pydl_model_trainable(model)) status = pydl_train_step(context, rows, in, in, NULL, NULL);
+        if (status == PYDL_OK && pydl_model_trainable(model))
+            status = pydl_train_step(context, rows, in, in, NULL, NULL);
     }
     pydl_context_free(context);
     pydl_options_free(options);

@@ -38,7 +38,8 @@ class LibraryError(Exception):
     """A call that returned another status than PYDL_OK."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"{lib.pydl_status_name(status).decode()}: {lib.pydl_last_error().decode()}")
+        message = lib.pydl_last_error().decode(errors="replace")  # names of a file may be in it
+        super().__init__(f"{lib.pydl_status_name(status).decode()}: {message}")
 
 
 def check(status: int) -> None:
