@@ -43,22 +43,19 @@ def _written(g: Graph, call: Call, x: list[Value]) -> list[Value]:
     if call.training:
         g.layer = layer.name
         raise g.refuse("it was called with training=True, so that it always behaves as in training")
-    if hasattr(layer, "calls"):  # a model
-        return walk(g, layer.inputs, layer.outputs, layer.calls, x)
+    write, graph = WRITERS.get(type(layer)), layer._graph
+    if write is None and graph is not None:  # a model, or a layer of layers
+        return walk(g, graph.inputs, graph.outputs, graph.calls, x)
     g.layer = layer.name
     if not isinstance(layer, Embedding | HostLayer) and type(layer).__name__ not in _OF_ANY_DTYPE:
         x = [g.number(v) for v in x]
     shapes = layer.output_shapes([v.shape for v in x] if call.listed else x[0].shape)
     if isinstance(layer, Operation):
         return [_completed(g, layer, operation(g, layer, x, tuple(shapes[0])), shapes[0], x)]
-    write = WRITERS.get(type(layer))
     if write is not None:
         return [_completed(g, layer, write(g, layer, *x), shapes[0], x)]
     if type(layer).__name__ in REASONS:
         raise g.refuse(REASONS[type(layer).__name__])
-    if layer._graph is not None:
-        graph = layer._graph
-        return walk(g, graph.inputs, graph.outputs, graph.calls, x)
     return _traced(g, layer, x, call.listed)
 
 
@@ -81,6 +78,6 @@ def _traced(g: Graph, layer: Layer, x: list[Value], listed: bool) -> list[Value]
         outputs, calls, _ = trace(f'layer "{layer.name}"', code, inputs)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise g.refuse(
-            f"{type(layer).__name__} is a layer of your own; its call is written if it uses pydl.ops alone: {error}"
+            f"{type(layer).__name__} is a layer of your own; its call has to use pydl.ops alone: {error}"
         ) from error
     return walk(g, inputs, leaves(outputs), calls, x)

@@ -34,7 +34,7 @@ def test_the_models_of_the_table(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OWN_CODE)
 def test_code_in_numpy_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r'layer "less_sine": LessSine is a layer of your own; .* uses pydl.ops alone'):
+    with pytest.raises(ValueError, match=r'layer "less_sine": LessSine is a layer of your own; .* use pydl.ops alone'):
         CASES[name]().model.export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
