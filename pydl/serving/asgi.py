@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import traceback
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,12 @@ class App:
             more += [_JSON, *error.headers]
         except _GoneError:
             return
+        except Exception as error:  # which is a mistake of ours: its text may hold data, so it is not told
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"unexpected {type(error).__name__}"
+            self._log.event("failed", error=what, at=f"{frame.filename}:{frame.lineno}")
+            status, body = 500, error_body(Refused(500, what))
+            more += _AS_JSON
         if self.draining or status in (408, 413):
             more.append((b"connection", b"close"))
         more.append((b"content-length", b"%d" % len(body)))

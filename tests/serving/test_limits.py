@@ -216,6 +216,30 @@ def test_lines_of_requests_hold_no_data(path: Path) -> None:
     assert b"12345" not in file.getvalue()
 
 
+def test_a_mistake_of_the_servers_is_told_without_data(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    app = app_of(path, log=Log(file), metrics=Metrics())
+    served = app.repository.served("net", None)[1]
+
+    def fails(*args: Any) -> Any:
+        raise RuntimeError("of 12345")
+
+    served.quick = None
+    monkeypatch.setattr(served, "infer", fails)
+
+    async def run() -> Any:
+        said = await asked(app, "POST", INFER, GOOD)
+        await asyncio.sleep(0.3)
+        return said
+
+    assert error(asyncio.run(run()), 500) == "unexpected RuntimeError"
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [(e.get("event"), e.get("status")) for e in events] == [("failed", None), (None, 500)]
+    assert "test_limits.py:" in events[0]["at"]
+    assert b"12345" not in file.getvalue()
+    assert b'code="500"} 1' in ask(app, "GET", "/metrics").body
+
+
 def test_metrics(path: Path) -> None:
     app = app_of(path, metrics=Metrics())
     for body in (GOOD, {"inputs": [tensor(np.ones((5, 4)))]}, b"{"):
