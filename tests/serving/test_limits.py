@@ -16,7 +16,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from pydl.serving import App, Limits, asgi
+from pydl.serving import App, Limits, bodies
 from pydl.serving.log import Log
 from pydl.serving.metrics import Metrics
 from tests.serving.asking import app_of, ask, asked, tensor
@@ -45,6 +45,7 @@ def test_a_body_that_is_too_large(path: Path, pieces: int) -> None:
     without = ask(app, "POST", INFER, body, {"content-length": ""}, pieces=pieces)  # as chunks come
     error(without, 413)
     assert without.headers["connection"] == "close"
+    error(ask(app, "POST", INFER, b"{}", {"content-length": "9" * 5000}), 413)
     small = gzip.compress(b" " * 10**6)
     assert len(small) < 2000
     error(ask(app_of(path, limits=Limits(max_body=2000)), "POST", INFER, small, {"content-encoding": "gzip"}), 413)
@@ -120,7 +121,7 @@ def test_pages_of_other_origins(path: Path) -> None:
 
 
 def test_a_body_that_does_not_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "SLOW", 0.05)
+    monkeypatch.setattr(bodies, "SLOW", 0.05)
     said: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
