@@ -153,7 +153,7 @@ def peers(kinds: list[str], model: Path) -> Iterator[list[Peer]]:
                 sock.settimeout(60)
                 sock.sendall(request(peer.path, body()))
                 with sock.makefile("rb") as file:
-                    lines = [file.readline() for _ in range(1)]
+                    lines = [file.readline()]
                     while lines[-1] != b"\r\n":
                         lines.append(file.readline())
                 if b" 200 " not in lines[0]:
@@ -225,9 +225,7 @@ def _model(path: Path, onnx: bool) -> None:
     model = pydl.Sequential([pydl.Input((INPUTS,)), *made])
     model.save(path)
     if onnx:
-        from bench.peers.onnx import graph_of  # type: ignore[import-not-found]
-
-        path.with_suffix(".onnx").write_bytes(graph_of(model))
+        model.export(path.with_suffix(".onnx"))
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def command(
     metrics: Annotated[bool, typer.Option(help="Count requests, at /metrics.")] = True,
 ) -> None:
     """Serve models over HTTP by the Open Inference Protocol V2, with a form for people at /."""
-    from pydl.serving.asgi import Limits
+    from pydl.serving.bodies import Limits
     from pydl.serving.running import Settings, serve
 
     serve(

@@ -10,7 +10,8 @@ import os
 from functools import cache
 from typing import Any
 
-from pydl.serving.asgi import App, Limits
+from pydl.serving.asgi import App
+from pydl.serving.bodies import Limits
 from pydl.serving.repository import Repository
 
 __all__ = ["App", "Limits", "Repository", "app"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import zlib
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import pydl
 from pydl.serving import page
+from pydl.serving.bodies import GoneError, Headers, Limits, Receive, read_body
 from pydl.serving.documents import read_json, write_json
 from pydl.serving.log import Log
 from pydl.serving.metrics import CONTENT_TYPE, Metrics
@@ -22,43 +22,17 @@ from pydl.serving.served import Served
 from pydl.serving.tensors import Refused, bad
 
 Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = dict[bytes, bytes]
 
 SMALL = 16_384  # bytes of a body that are read in the event loop
-SLOW = 30.0  # seconds in which a body has to come
 
 _JSON = (b"content-type", b"application/json")
 _UNKNOWN = ("", "")
 _AS_JSON = [_JSON]
-_TYPES = (b"", b"application/json", b"application/octet-stream")
 _ASIDE = b"inference-header-content-length"
 _NO_WEBSOCKET = {"type": "websocket.close", "code": 1000}
 _HEALTH = ("live", "ready")
 EXTENSIONS = ["binary_tensor_data", "model_repository"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a server takes.
-
-    Attributes
-    ----------
-    max_body : int
-        Bytes of a request, also when unpacked.
-    max_batch : int
-        Rows of a request.
-    queue : int
-        Requests for inference that are under way at the same time.
-    gaps : bool
-        Whether null is NaN in tensors of numbers. In columns of a table it always is a missing cell.
-    """
-
-    max_body: int = 8_000_000
-    max_batch: int = 4096
-    queue: int = 64
-    gaps: bool = False
 
 
 class App:
@@ -67,7 +41,7 @@ class App:
     Parameters
     ----------
     repository : Repository
-    limits : Limits
+    limits : Limits, optional
     tokens : sequence of bytes
         One of which each request has to bring, but for health and the page's frame; none: everybody may ask.
     cors : sequence of str
@@ -87,14 +61,14 @@ class App:
     def __init__(
         self,
         repository: Repository,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         tokens: Sequence[bytes] = (),
         cors: Sequence[str] = (),
         log: Log | None = None,
         metrics: Metrics | None = None,
         watch: float = 2.0,
     ) -> None:
-        self.repository, self.limits, self.draining = repository, limits, False
+        self.repository, self.limits, self.draining = repository, limits or Limits(), False
         self._tokens, self._cors = list(tokens), frozenset(origin.encode() for origin in cors)
         self._log, self._metrics, self._watch = log or Log(None), metrics, watch
         self._busy = 0
@@ -125,8 +99,14 @@ class App:
         except Refused as error:
             status, body = error.status, error_body(error)
             more += [_JSON, *error.headers]
-        except _GoneError:
+        except GoneError:
             return
+        except Exception as error:  # which is a mistake of ours: its text may hold data, so it is not told
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"unexpected {type(error).__name__}"
+            self._log.event("failed", error=what, at=f"{frame.filename}:{frame.lineno}")
+            status, body = 500, error_body(Refused(500, what))
+            more += _AS_JSON
         if self.draining or status in (408, 413):
             more.append((b"connection", b"close"))
         more.append((b"content-length", b"%d" % len(body)))
@@ -175,7 +155,7 @@ class App:
         if method not in allowed:
             raise Refused(405, f"expected {' or '.join(allowed)}", [(b"allow", ", ".join(allowed).encode())])
         if method == "POST":
-            body = await self._body(headers, receive)
+            body = await read_body(headers, receive, self.limits.max_body)
             return await asyncio.get_running_loop().run_in_executor(self._threads, answer, _options(body))
         found: tuple[int, bytes, list[tuple[bytes, bytes]]] = answer()
         return found
@@ -260,7 +240,7 @@ class App:
             self._busy += 1
             try:
                 work.entry, work.served = self.repository.served(name, version)
-                body = await self._body(headers, receive)
+                body = await read_body(headers, receive, self.limits.max_body)
                 quick, aside = work.served.quick, headers.get(_ASIDE)
                 done = None
                 if quick is not None and aside is None and len(body) <= SMALL:
@@ -343,68 +323,6 @@ class App:
         if origin.rpartition(b"//")[2] != headers.get(b"host"):
             raise Refused(403, "a page of another origin may not ask; --cors lets it")
         return []
-
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        """The body of a request, unpacked.
-
-        Raises
-        ------
-        Refused
-            413, 415, 408, 400.
-        """
-        kind = headers.get(b"content-type", b"")
-        if kind not in _TYPES and kind.partition(b";")[0].strip().lower() not in _TYPES:
-            raise Refused(415, "expected a body of application/json or application/octet-stream")
-        length = headers.get(b"content-length", b"")
-        if len(length) > 4 and length.isdigit() and int(length) > self.limits.max_body:
-            raise self._too_large()
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _GoneError
-        body: bytes = message["body"]
-        if message.get("more_body"):
-            body = await self._rest(body, receive)
-        if len(body) > self.limits.max_body:
-            raise self._too_large()
-        packed = headers.get(b"content-encoding")
-        return body if packed is None or packed == b"identity" else self._unpacked(body, packed.lower())
-
-    async def _rest(self, first: bytes, receive: Receive) -> bytes:
-        pieces, size = [first], len(first)
-        try:
-            async with asyncio.timeout(SLOW):
-                while size <= self.limits.max_body:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise _GoneError
-                    pieces.append(message["body"])
-                    size += len(message["body"])
-                    if not message.get("more_body"):
-                        return b"".join(pieces)
-        except TimeoutError:
-            raise Refused(408, f"the body did not come within {SLOW:.0f} s") from None
-        raise self._too_large()
-
-    def _unpacked(self, body: bytes, packed: bytes) -> bytes:
-        if packed not in (b"gzip", b"deflate"):
-            raise Refused(415, "Content-Encoding: expected gzip, deflate or none")
-        unpacker = zlib.decompressobj(wbits=47)  # of both kinds
-        try:
-            found = unpacker.decompress(body, self.limits.max_body + 1)
-        except zlib.error as error:
-            raise bad(f"Content-Encoding: {error}") from None
-        if len(found) > self.limits.max_body:
-            raise self._too_large()
-        if not unpacker.eof:
-            raise bad("Content-Encoding: the body ends too soon")
-        return found
-
-    def _too_large(self) -> Refused:
-        return Refused(413, f"a body of more than {self.limits.max_body} bytes (--max-body)")
-
-
-class _GoneError(Exception):
-    """Whoever asked went away."""
 
 
 class _Work:

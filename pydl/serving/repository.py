@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 import time
@@ -69,7 +70,10 @@ class Entry:
             except Exception as error:
                 self.reason = str(error) or type(error).__name__
                 raise
-            self.served, self.reason, self.load_seconds = found, "", time.perf_counter() - start
+            replaced, self.served = self.served is not None, found
+            self.reason, self.load_seconds = "", time.perf_counter() - start
+            if replaced:
+                gc.collect()  # layers and models know each other, so that no old model goes by itself
 
     def unload(self) -> None:
         """Serve it no longer; requests under way are answered."""

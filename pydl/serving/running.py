@@ -17,7 +17,8 @@ from typing import Any
 
 import uvicorn
 
-from pydl.serving.asgi import App, Limits
+from pydl.serving.asgi import App
+from pydl.serving.bodies import Limits
 from pydl.serving.log import Log
 from pydl.serving.metrics import Metrics
 from pydl.serving.repository import Repository

@@ -16,7 +16,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from pydl.serving import App, Limits, asgi
+from pydl.serving import App, Limits, bodies
 from pydl.serving.log import Log
 from pydl.serving.metrics import Metrics
 from tests.serving.asking import app_of, ask, asked, tensor
@@ -45,6 +45,7 @@ def test_a_body_that_is_too_large(path: Path, pieces: int) -> None:
     without = ask(app, "POST", INFER, body, {"content-length": ""}, pieces=pieces)  # as chunks come
     error(without, 413)
     assert without.headers["connection"] == "close"
+    error(ask(app, "POST", INFER, b"{}", {"content-length": "9" * 5000}), 413)
     small = gzip.compress(b" " * 10**6)
     assert len(small) < 2000
     error(ask(app_of(path, limits=Limits(max_body=2000)), "POST", INFER, small, {"content-encoding": "gzip"}), 413)
@@ -120,7 +121,7 @@ def test_pages_of_other_origins(path: Path) -> None:
 
 
 def test_a_body_that_does_not_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "SLOW", 0.05)
+    monkeypatch.setattr(bodies, "SLOW", 0.05)
     said: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -214,6 +215,30 @@ def test_lines_of_requests_hold_no_data(path: Path) -> None:
     assert set(lines[0]) == {"time", "id", "model", "version", "rows", "ms", "status"}
     assert 0 < lines[0]["ms"] < 10_000
     assert b"12345" not in file.getvalue()
+
+
+def test_a_mistake_of_the_servers_is_told_without_data(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    app = app_of(path, log=Log(file), metrics=Metrics())
+    served = app.repository.served("net", None)[1]
+
+    def fails(*args: Any) -> Any:
+        raise RuntimeError("of 12345")
+
+    served.quick = None
+    monkeypatch.setattr(served, "infer", fails)
+
+    async def run() -> Any:
+        said = await asked(app, "POST", INFER, GOOD)
+        await asyncio.sleep(0.3)
+        return said
+
+    assert error(asyncio.run(run()), 500) == "unexpected RuntimeError"
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [(e.get("event"), e.get("status")) for e in events] == [("failed", None), (None, 500)]
+    assert "test_limits.py:" in events[0]["at"]
+    assert b"12345" not in file.getvalue()
+    assert b'code="500"} 1' in ask(app, "GET", "/metrics").body
 
 
 def test_metrics(path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl.serving import Repository
+from pydl.serving.protocol import read_request
 from tests.serving.asking import app_of, ask, tensor
 
 X = np.ones((1, 4), np.float32)
@@ -87,7 +91,17 @@ def test_a_file_in_its_place_is_served_and_the_old_model_answers_those_who_began
     app.repository.refresh()
     assert entry.served is not before
     assert value(app, "/v2/models/b/infer") == 28
-    assert before.quick is not None
+    asked = read_request(json.dumps({"inputs": [tensor(X)]}).encode(), None, before.inputs)
+    assert before.infer(asked, False).outputs[0][1] == 12  # of a request that began before
+    old = weakref.ref(before._model)
+    del before
+    net(folder / "b" / "model.safetensors", 8)
+    gc.disable()  # by itself it would come some day
+    try:
+        app.repository.refresh()
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_a_bad_file_leaves_what_is_served(folder: Path) -> None:
