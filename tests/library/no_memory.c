@@ -28,7 +28,7 @@ static int use(const char *path, const char *saved) {
     if (status == PYDL_OK) status = pydl_model_selftest(model);
     if (status == PYDL_OK) status = pydl_options_new(&options);
     if (status == PYDL_OK) status = pydl_options_set_training(options, 1);
-    if (status == PYDL_OK) status = pydl_context_new(model, 300, options, &context);
+    if (status == PYDL_OK) status = pydl_context_new(model, 100, options, &context);
     if (status == PYDL_OK) status = pydl_save(context, saved);
     pydl_context_free(context);
     pydl_options_free(options);
