@@ -16,7 +16,6 @@ from pydl._engine import facts
 from pydl._engine.layout import array_of
 from pydl._engine.variable import Variable
 
-LARGEST = 4096  # rows of a batch: the largest that forms speak of
 MOST_FORMS = 64
 CONSTANT, QUOTIENT, PRODUCT, MEAN, SHARE = range(5)  # how a real number depends on the batch size, see `Real`
 _ALIGN = 64  # bytes: a cache line, and the widest vector
@@ -208,8 +207,8 @@ def snapshot(plan: _core.Plan, batch: int, tensors: Tensors) -> Snapshot:
     return Snapshot(batch, sizes, entries)
 
 
-def forms(emit: Callable[[int], Snapshot], factors: Sequence[float] = (1.0,)) -> list[Form]:
-    """Forms for all batches of 1 to `LARGEST` rows.
+def forms(emit: Callable[[int], Snapshot], largest: int, factors: Sequence[float] = (1.0,)) -> list[Form]:
+    """Forms for all batches of 1 to `largest` rows.
 
     Parameters
     ----------
@@ -225,15 +224,15 @@ def forms(emit: Callable[[int], Snapshot], factors: Sequence[float] = (1.0,)) ->
     """
     found: list[Form] = []
     least = 1
-    while least <= LARGEST:
+    while least <= largest:
         first = emit(least)
-        form = _form(first, emit(least + 1) if least < LARGEST else first, factors)
+        form = _form(first, emit(least + 1) if least < largest else first, factors)
         if form is None:
             form = _form(first, first, factors)
             assert form is not None
             most = least
         else:
-            most = _last(form, emit, least + 1)
+            most = _last(form, emit, min(least + 1, largest), largest)
         form = form._replace(least=least, most=most)
         _settle(form, emit)
         found.append(form)
@@ -243,12 +242,12 @@ def forms(emit: Callable[[int], Snapshot], factors: Sequence[float] = (1.0,)) ->
     return found
 
 
-def _last(form: Form, emit: Callable[[int], Snapshot], least: int) -> int:
+def _last(form: Form, emit: Callable[[int], Snapshot], least: int, largest: int) -> int:
     """The last batch size that a form, which is right for `least`, is right for, and it is for some between."""
-    if _agrees(form, emit(LARGEST)):
-        low = LARGEST
+    if _agrees(form, emit(largest)):
+        low = largest
     else:
-        low, high = least, LARGEST
+        low, high = least, largest
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if _agrees(form, emit(middle)) else (low, middle)
@@ -308,7 +307,8 @@ def _real(x: float, batch: int, y: float, other: int, rows: set[int], factors: S
     """How a real number may depend on the batch size, bit for bit."""
     if x == y == 0:
         return Choice([Real(CONSTANT, x, 0)])
-    candidates = [Real(CONSTANT, x, 0), Real(QUOTIENT, x * batch, 0), Real(PRODUCT, x / batch, 0)]
+    candidates = [Real(CONSTANT, x, 0), Real(PRODUCT, x / batch, 0)]
+    candidates += [Real(QUOTIENT, value, 0) for value in (x * batch, round(x * batch, 12))]  # as it may not be exact
     candidates += [Real(MEAN, factor, per) for per in rows for factor in dict.fromkeys(factors)]
     candidates += [Real(SHARE, 1.0, per) for per in rows]
     choice = Choice([c for c in candidates if c.at(batch) == x and c.at(other) == y])

@@ -23,6 +23,7 @@ import numpy as np
 
 from pydl import config
 from pydl._base import safetensors
+from pydl._base.args import whole
 from pydl._engine import facts
 from pydl._engine.graph import is_open
 from pydl._engine.objective import Label, Objective
@@ -39,6 +40,7 @@ FORMAT, VERSION, MAGIC = "pydl.plan", 1, b"pydlplan"
 PREDICT, TRAIN, TRAIN_WEIGHTED = range(3)
 NUMBER, REAL, KERNEL, TENSOR, BUFFER = range(5)
 STEADY, ADAM = range(2)  # how an optimizer's coefficients go on from step to step
+LARGEST = 4096  # rows of a batch
 ALIGN = 64
 #: Families of kernels without a line in rules.def, which plan files may not name.
 UNCHECKED = {"average", "image_affine", "image_tone", "metric"}
@@ -64,7 +66,7 @@ class Part(NamedTuple):
     forms: list[Form]
 
 
-def write(model: Model, path: Path, *, training: bool = False) -> None:
+def write(model: Model, path: Path, *, training: bool = False, max_batch: int = 256) -> None:
     """Write a model's plans.
 
     Parameters
@@ -73,6 +75,8 @@ def write(model: Model, path: Path, *, training: bool = False) -> None:
     path : Path
     training : bool, default False
         Also what trains it, with the optimizer's state: the model must be compiled, the learning rate a number.
+    max_batch : int, default 256
+        Rows of the largest batch that it is trained on, at most 4096: writing takes longer for more.
 
     Raises
     ------
@@ -80,11 +84,12 @@ def write(model: Model, path: Path, *, training: bool = False) -> None:
         A layer, loss or optimizer that computes in Python, which is named; inputs of sizes that data decide.
     """
     _check(model)
+    max_batch = whole("export", "max_batch", max_batch, at_least=1, below=LARGEST + 1)
     with config.limit_threads(1):
         tensors = Tensors([*model.weights, *(_slots(model) if training else ())])
         parts = [_predicting(model, tensors)]
         if training:
-            parts += [_training(model, tensors, weighted) for weighted in (False, True)]
+            parts += [_training(model, tensors, weighted, max_batch) for weighted in (False, True)]
         stored = tensors.stored()
         test, inputs, outputs = _self_test(model)
     state = _state(model) if training else []
@@ -141,7 +146,7 @@ def _check(model: Model) -> None:
 
 
 def _forms(
-    model: Model, make: Callable[[int], Program], tensors: Tensors, factors: Sequence[float] = (1.0,)
+    model: Model, make: Callable[[int], Program], tensors: Tensors, largest: int, factors: Sequence[float] = (1.0,)
 ) -> tuple[list[Form], Program]:
     """The forms of a program, and the program for one row."""
 
@@ -150,7 +155,7 @@ def _forms(
 
     smallest = make(1)
     try:
-        found = forms(emit, factors)
+        found = forms(emit, largest, factors)
     except ValueError as error:
         raise (error if str(error).startswith("export") else _calls_python(model, str(error))) from None
     for entry in found[0].entries:
@@ -183,13 +188,13 @@ def _gathered(program: Program) -> dict[int, int]:
 
 
 def _predicting(model: Model, tensors: Tensors) -> Part:
-    found, program = _forms(model, partial(model._runner.make, "predict"), tensors)
+    found, program = _forms(model, partial(model._runner.make, "predict"), tensors, LARGEST)
     columns = _gathered(program)
     sources = [Source(columns[k], n or 0) for k, n in enumerate(model.input_codes)]
     return Part(PREDICT, sources, [t.columns for t in program.outputs], 0, [], -1, found)
 
 
-def _training(model: Model, tensors: Tensors, weighted: bool) -> Part:
+def _training(model: Model, tensors: Tensors, weighted: bool, largest: int) -> Part:
     labels = (Label(weights=int(weighted)),) * len(model.outputs)
     penalised = [v for v in model.trainable_weights if v.regularizer is not None]
     objective = Objective(model.compiled_losses, model.loss_weights, model.expected_targets, (), penalised)
@@ -197,7 +202,7 @@ def _training(model: Model, tensors: Tensors, weighted: bool) -> Part:
     def make(batch: int) -> Program:
         return Program(model.computed, "train", batch, objective, labels, model.optimizer)
 
-    found, program = _forms(model, make, tensors, [1.0, *map(float, model.loss_weights)])
+    found, program = _forms(model, make, tensors, largest, [1.0, *map(float, model.loss_weights)])
     columns = _gathered(program)
     codes: list[int] = [n or 0 for n in model.input_codes]
     for t, expected in zip(model.outputs, model.expected_targets, strict=True):

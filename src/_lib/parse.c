@@ -189,7 +189,7 @@ static int read_program(reader *r, pydl_model *m) {
         if (forms[i].least != next) r->bad = 1;
         next = forms[i].most + 1;
     }
-    if (next != LIB_MOST_BATCH + 1) r->bad = 1;
+    if (p == &m->programs[PROGRAM_PREDICT] && next != LIB_MOST_BATCH + 1) r->bad = 1;
     return PYDL_OK;
 }
 

@@ -29,7 +29,7 @@ static void mutate(unsigned char *data, size_t bytes, size_t start) {
         case 1: memcpy(&word, data + start + 8 * draw(words), 8); break;
         case 2: word = (int64_t)((uint64_t)word + draw(9) - 4); break;
         case 3: word = (int64_t)draw(128); break;
-        case 4: word ^= (int64_t)1 << draw(64); break;
+        case 4: word = (int64_t)((uint64_t)word ^ (uint64_t)1 << draw(64)); break;
         default: data[draw(bytes)] = (unsigned char)draw(256); continue;
         }
         memcpy(at, &word, 8);

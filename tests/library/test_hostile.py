@@ -1,4 +1,4 @@
-"""Plan files that lie: none makes the library leave its memory. `make fuzz` does more of this, under sanitizers."""
+"""Plan files that lie: none makes the library leave its memory. `make fuzz` does more, under the address sanitizer."""
 
 from __future__ import annotations
 

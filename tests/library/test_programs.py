@@ -136,3 +136,11 @@ def test_public_names() -> None:
     assert {name.partition("@@")[2] for name in shown if name.startswith("pd_")} == {"PYDL_PRIVATE"}
     assert not [name for name in shown if not name.startswith(("pydl_", "pd_", "PYDL_"))]
     assert "omp" not in run("ldd", LIBRARY)
+
+
+def test_no_memory(tmp_path: Path) -> None:
+    """Also that memory may come from elsewhere, and that all of it is given back."""
+    summing().export(tmp_path / FILE, training=True)
+    program = compiled(Path(__file__).parent / "no_memory.c", tmp_path, "-std=c11")
+    requests, _ = run(program, tmp_path / FILE, tmp_path / "saved.plan.safetensors").split()
+    assert int(requests) > 50

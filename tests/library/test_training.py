@@ -145,7 +145,7 @@ def test_losses(loss: Any, last: Any, weighted: bool, tmp_path: Path) -> None:
 
 def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     a, b = pydl.Input((4,)), pydl.Input((3, 2))
-    h = L.Concatenate()([L.Dense(5, "tanh", kernel_regularizer="l2")(a), L.Flatten()(b)])
+    h = L.Concatenate()([L.Dense(5, "tanh", kernel_regularizer="l2", activity_regularizer="l2")(a), L.Flatten()(b)])
     model = pydl.Model([a, b], [L.Dense(2, name="one")(h), L.Dense(3, "softmax", name="other")(h)])
     model.compile("adam", ["mse", "categorical_crossentropy"], loss_weights=[0.3, 2.0])
     rng = np.random.default_rng(2)
@@ -165,7 +165,7 @@ def test_large_weights_take_their_steps_with_their_gradients(tmp_path: Path) -> 
     model.compile("adam", "mse")
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(267, 1500)).astype(np.float32), rng.normal(size=(267, 1)).astype(np.float32)
-    model.export(tmp_path / FILE, training=True)
+    model.export(tmp_path / FILE, training=True, max_batch=300)
     context = Context(LoadedModel(tmp_path / FILE), 300, training=True)
     for rows in (7, 267):
         context.train(x[:rows], y[:rows])
@@ -224,6 +224,8 @@ def test_wrong_targets(tmp_path: Path) -> None:
         context.train(x, np.array([0, 3, 1, 1]))
     with pytest.raises(LibraryError, match=r"expected 1 to 4 rows, got 5"):
         context.train(np.zeros((5, 6)), np.zeros(5))
+    with pytest.raises(LibraryError, match=r"trains on batches of up to 256 rows, got 257"):
+        Context(context.model, 257, training=True)
     with pytest.raises(LibraryError, match=r"expected a context for training"):
         Context(context.model, 4).train(x, np.zeros(4))
 
@@ -237,11 +239,11 @@ def test_refused(tmp_path: Path) -> None:
     model = classifier()
     with pytest.raises(ValueError, match="not compiled"):
         model.export(tmp_path / FILE, training=True)
+    with pytest.raises(ValueError, match="max_batch must be"):
+        model.export(tmp_path / FILE, training=True, max_batch=5000)
     refused("learning rate that is a number", optimizers.Adam(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)))
     refused("use_ema", optimizers.Adam(use_ema=True))
     refused("Nadam is not trained in C; compile with Adam, AdamW or SGD", "nadam")
     refused("ignore_class", "sgd", losses.SparseCategoricalCrossentropy(ignore_class=0))
     refused(r'in Python \(record "Dice"\)', "sgd", losses.Dice())
-    model = pydl.Sequential([pydl.Input((6,)), L.Dense(3, "softmax", activity_regularizer="l2")])
-    refused("do not grow evenly with the batch size", "sgd")  # sums of 64 numbers each
     assert not (tmp_path / FILE).exists()
