@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,10 @@ def command(
     if with_preparation:
         from pydl.pipeline import c_run, onnx_run
 
-        ways = {".onnx": onnx_run.export_prepared, ".c": c_run.export_prepared}
+        ways: dict[str, Callable[..., None]] = {
+            ".onnx": onnx_run.export_prepared,
+            ".c": c_run.export_prepared,
+        }
         write = ways.get(Path(to).suffix.lower())
         if write is None:
             raise ValueError(f"--with-preparation: expected a FILE that ends in .onnx or .c, got {to}")

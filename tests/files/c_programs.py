@@ -39,9 +39,23 @@ def compiled(models: Mapping[str, Any], folder: Path, compiler: str, *options: s
     """One library of several models, each under its name."""
     for name, model in models.items():
         model.export(folder / f"{name}.c", **export)
-    (folder / "all.c").write_text("".join(f'#include "{name}.c"\n' for name in models))
-    assert run(compiler, *STRICT, *options, "-shared", "-fPIC", "all.c", "-o", "all.so", "-lm", cwd=folder) == 0
-    return ctypes.CDLL(str(folder / "all.so"))
+    (folder / "these_models.c").write_text("".join(f'#include "{name}.c"\n' for name in models))
+    assert (
+        run(
+            compiler,
+            *STRICT,
+            *options,
+            "-shared",
+            "-fPIC",
+            "these_models.c",
+            "-o",
+            "these_models.so",
+            "-lm",
+            cwd=folder,
+        )
+        == 0
+    )
+    return ctypes.CDLL(str(folder / "these_models.so"))
 
 
 def pointers(arrays: Sequence[Any]) -> list[ctypes.c_void_p]:
