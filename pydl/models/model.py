@@ -460,6 +460,10 @@ class Model(Trainer):
     def export(self, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
         """Write what predicts, for programs other than pydl, to a file of the kind that its name's ending says.
 
+        ``.onnx``: for ONNX Runtime and others, with the options ``opset=17`` (13 to 21), ``dtype="float32"`` (or
+        "float64"), ``inputs="nhwc"`` (or "nchw", of images), ``class_names=``, ``feature_names=`` and ``metadata=``;
+        `docs/deployment.md` tells more.
+
         Parameters
         ----------
         filepath : str or path-like
