@@ -67,7 +67,9 @@ def predicted(library: ctypes.CDLL, name: str, model: Any, x: Any) -> list[np.nd
     xs = [np.ascontiguousarray(v, model.dtype) for v in (x if isinstance(x, list) else [x])]
     ys = [np.full((len(xs[0]), *t.shape[1:]), 7, model.dtype) for t in model.outputs]
     for r in range(len(xs[0])):
-        getattr(library, f"{name}_predict")(*pointers([v[r] for v in xs]), *pointers([y[r : r + 1] for y in ys]))
+        getattr(library, f"{name}_predict")(
+            *pointers([v[r : r + 1] for v in xs]), *pointers([y[r : r + 1] for y in ys])
+        )
     return ys
 
 
