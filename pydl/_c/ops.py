@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydl._c import elements, images, numpy_layers, products
 from pydl._c.moves import MOVES, moved
@@ -11,6 +11,9 @@ from pydl._c.unit import Call, Unit
 from pydl._c.without import WITHOUT
 from pydl._engine.facts import of
 from pydl._engine.record import Record
+
+if TYPE_CHECKING:
+    from pydl.models.model import Model
 
 Row = Callable[[Unit, Any], Iterator[Call]]
 
@@ -25,6 +28,15 @@ class Fields:
         for name, kind in kinds.items():
             value = record.fields.get(name)
             setattr(self, name, value if value is not None or kind in "iaoks" else 0)
+
+
+def unit_of(model: Model, title: str) -> Unit:
+    """A model's prediction as calls; `title` begins the messages of errors."""
+    unit = Unit(model, title)
+    for layer, record in zip(unit.layers, unit.builder.records, strict=True):
+        unit.layer = layer
+        unit.calls += calls(unit, record)
+    return unit
 
 
 def calls(unit: Unit, record: Record) -> list[Call]:

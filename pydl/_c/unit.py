@@ -118,14 +118,15 @@ class Unit:
     Attributes
     ----------
     inputs, outputs : list of Tensor
+    layers : list
+        The layer of each of the builder's records.
     calls : list of Call
+        What `ops` makes of them.
     constants : list of (str, array)
         By name, in the order in which they are used.
     """
 
     def __init__(self, model: Model, title: str) -> None:
-        from pydl._c import ops
-
         self.model, self.title = model, title
         if model.host is not None:
             names = [call.layer.name for call in model.host.calls]
@@ -147,9 +148,8 @@ class Unit:
         self.notes: dict[int, Record] = {}  # what one record leaves to another, by id of a buffer
         self.calls: list[Call] = []
         self._arrays: dict[Any, np.ndarray] = {}
-        for record in self.builder.records:
-            self.layer = walk.layers[id(record)]
-            self.calls += ops.calls(self, record)
+        self.layers = [walk.layers[id(record)] for record in self.builder.records]
+        self.layer: Any = None  # the one whose record is being looked at
 
     def refuse(self, why: str) -> ValueError:
         """The error for the layer whose records are being written."""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def _c(model: Model, path: Path, **options: Any) -> None:
-    from pydl import _c
+    from pydl._c.exporting import export  # few programs export
 
-    _c.export(model, path, **options)
+    export(model, path, **options)
 
 
 def _onnx(model: Model, path: Path, **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl import _c
+from pydl._c.exporting import export
 from pydl._c.table import Table
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.preparation import Preparation
@@ -32,7 +32,7 @@ def export_prepared(fitted: Fitted, path: Path, **options: Any) -> None:
                 f'--with-preparation: column "{c.name}" holds {what}, which the C file cannot read; export without it '
                 f"and prepare rows with pydl, or train with --drop {c.name!r}"
             )
-    _c.export(fitted.model, path, table=table_of(preparation, [_said(one) for one in fitted.target.each]), **options)
+    export(fitted.model, path, table=table_of(preparation, [_said(one) for one in fitted.target.each]), **options)
 
 
 def table_of(preparation: Preparation, outputs: list[str]) -> Table:

@@ -39,9 +39,23 @@ def compiled(models: Mapping[str, Any], folder: Path, compiler: str, *options: s
     """One library of several models, each under its name."""
     for name, model in models.items():
         model.export(folder / f"{name}.c", **export)
-    (folder / "all.c").write_text("".join(f'#include "{name}.c"\n' for name in models))
-    assert run(compiler, *STRICT, *options, "-shared", "-fPIC", "all.c", "-o", "all.so", "-lm", cwd=folder) == 0
-    return ctypes.CDLL(str(folder / "all.so"))
+    (folder / "these_models.c").write_text("".join(f'#include "{name}.c"\n' for name in models))
+    assert (
+        run(
+            compiler,
+            *STRICT,
+            *options,
+            "-shared",
+            "-fPIC",
+            "these_models.c",
+            "-o",
+            "these_models.so",
+            "-lm",
+            cwd=folder,
+        )
+        == 0
+    )
+    return ctypes.CDLL(str(folder / "these_models.so"))
 
 
 def pointers(arrays: Sequence[Any]) -> list[ctypes.c_void_p]:
@@ -53,7 +67,9 @@ def predicted(library: ctypes.CDLL, name: str, model: Any, x: Any) -> list[np.nd
     xs = [np.ascontiguousarray(v, model.dtype) for v in (x if isinstance(x, list) else [x])]
     ys = [np.full((len(xs[0]), *t.shape[1:]), 7, model.dtype) for t in model.outputs]
     for r in range(len(xs[0])):
-        getattr(library, f"{name}_predict")(*pointers([v[r] for v in xs]), *pointers([y[r : r + 1] for y in ys]))
+        getattr(library, f"{name}_predict")(
+            *pointers([v[r : r + 1] for v in xs]), *pointers([y[r : r + 1] for y in ys])
+        )
     return ys
 
 

@@ -29,7 +29,7 @@ NAMES = {
     "up": "layer of Conv2DTranspose same", "wide": "layer of Conv2DTranspose with holes",
     "depth": "layer of DepthwiseConv2D with strides and holes", "apart": "layer of SeparableConv2D",
     "most": "MaxPooling2D with overlap of channels", "mean": "AveragePooling2D with overlap of channels",
-    "all": "GlobalAveragePooling2D of channels", "cubes": "GlobalMaxPooling3D of channels",
+    "means": "GlobalAveragePooling2D of channels", "cubes": "GlobalMaxPooling3D of channels",
     "more_pixels": "UpSampling2D of channels", "crop": "Cropping2D on positions", "pad": "ZeroPadding2D of channels",
     "center": "pictures by CenterCrop", "turned": "layer of Permute on sequences", "prelu": "layer of PReLU",
     "pooled": "a pooled tensor that others read", "joined": "joined along axis 1", "least": "maxima of one tensor",

@@ -9,7 +9,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
-from pydl._c.unit import Unit
+from pydl._c.ops import unit_of
 from pydl._c.without import WITHOUT
 from tests.model_cases import CASES
 
@@ -49,7 +49,7 @@ def written() -> set[type]:
     found: set[type] = set()
     for model in models():
         try:
-            Unit(model, "export")
+            unit_of(model, "export")
         except ValueError as error:
             assert "has no form in C" in str(error)  # noqa: PT017 - what else it may raise is not caught
         else:

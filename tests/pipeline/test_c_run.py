@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pydl import cli
 from pydl.pipeline.c_run import export_prepared
 from pydl.pipeline.columns import guess
 from pydl.pipeline.fitted import Fitted
@@ -90,3 +91,19 @@ def test_dates_are_refused(tmp_path: Path) -> None:
     frame = table().assign(day=pd.date_range("2026-01-01", periods=ROWS).astype(str))
     with pytest.raises(ValueError, match='column "day" holds dates'):
         export_prepared(fitted_to(frame), tmp_path / "m.c")
+
+
+@pytest.mark.skipif(not COMPILERS, reason="no C compiler")
+@pytest.mark.usefixtures("no_pictures")
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table().drop(columns="street").to_csv(tmp_path / "table.csv", index=False)
+    options = ["--target", "y", "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "run")]
+    assert cli.main(["train", str(tmp_path / "table.csv"), *options]) == 0
+    for more in ([], ["--with-preparation"]):
+        assert cli.main(["export", str(tmp_path / "run"), "--to", str(tmp_path / "m.c"), *more]) == 0
+        assert ("m_prepare" in (tmp_path / "m.c").read_text()) == bool(more)
+        assert run(COMPILERS[0], *STRICT, "-DM_TEST", "m.c", "-lm", "-o", "m", cwd=tmp_path) == 0
+        assert run("./m", cwd=tmp_path) == 0
+    for name, option in (("m.h5", ["--with-preparation"]), ("m.c", ["--opset", "17"])):
+        assert cli.main(["export", str(tmp_path / "run"), "--to", str(tmp_path / name), *option]) == 1
+        assert "expected a FILE that ends in .onnx" in capsys.readouterr().err
