@@ -13,7 +13,7 @@ from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
 Array = np.ndarray
 
 
-class _OfColours(NumPyImageLayer):
+class OfColours(NumPyImageLayer):
     """A layer over pictures of three channels: red, green, blue."""
 
     channels: tuple[int, ...] = (3,)
@@ -26,7 +26,7 @@ class _OfColours(NumPyImageLayer):
         return shape
 
 
-class RandomGrayscale(_OfColours):
+class RandomGrayscale(OfColours):
     """In training, pictures lose their colours with probability `factor`; else nothing changes.
 
     All channels become `0.2989 R + 0.587 G + 0.114 B`. Pictures are `(batch, height, width, 3)`, or of one channel,
@@ -59,7 +59,7 @@ class RandomGrayscale(_OfColours):
         return np.where(u[0] < self.factor, _gray(x), x)
 
 
-class RandomColorDegeneration(_OfColours):
+class RandomColorDegeneration(OfColours):
     """In training, colours get paler: `y = x + f (g - x)`, limited to `value_range`; else nothing changes.
 
     g is `0.2989 R + 0.587 G + 0.114 B`, f is drawn for each picture. Pictures are `(batch, height, width, 3)`. Called
@@ -127,7 +127,7 @@ class RandomInvert(NumPyImageLayer):
         return np.where(u[1] < within(u[0], self.factor), self.value_range[1] - x, x)
 
 
-class RandomSaturation(_OfColours):
+class RandomSaturation(OfColours):
     """In training, colours become paler or stronger; else nothing changes.
 
     The saturation of a picture is multiplied by `f / (1 - f)`, f drawn from `factor`, and limited to 1: 0 makes it
@@ -165,7 +165,7 @@ class RandomSaturation(_OfColours):
         return _rgb(h, np.minimum(s * (f / (1 - f + 1e-7)), 1), v)
 
 
-class RandomHue(_OfColours):
+class RandomHue(OfColours):
     """In training, all colours of a picture are turned around the colour wheel; else nothing changes.
 
     By `f / 2` of a whole turn, one way or the other, f drawn from `factor`. Pictures are `(batch, height, width, 3)`.

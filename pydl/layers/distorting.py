@@ -56,9 +56,9 @@ class RandomShear(NumPyImageLayer):
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         sign, a, b = (n[..., 0] for n in u)
         sign = np.where(sign > 0.5, -1, 1)
-        rows, columns = _grid(x)
+        rows, columns = grid(x)
         across, down = sign * within(a, self._across), sign * within(b, self._down)
-        return _read(
+        return read(
             x, rows + down * columns, columns + across * rows, self.fill_mode, self.fill_value, self.interpolation
         )
 
@@ -109,9 +109,9 @@ class RandomPerspective(NumPyImageLayer):
         corners = np.array([[0, 0], [wide - 1, 0], [0, high - 1], [wide - 1, high - 1]], np.float64)
         moves = within(u[2:].reshape(4, 2, batch).transpose(2, 0, 1), (-0.5 * self.scale, 0.5 * self.scale))
         a, b, c, d, e, f, g, h = _perspective(corners, corners * (1 + moves)).T[..., None, None]
-        rows, columns = _grid(x)
+        rows, columns = grid(x)
         depth = g * columns + h * rows + 1
-        seen = _read(
+        seen = read(
             x, (d * columns + e * rows + f) / depth, (a * columns + b * rows + c) / depth, "constant",
             self.fill_value, self.interpolation,
         )  # fmt: skip
@@ -132,12 +132,12 @@ def _perspective(before: Array, after: Array) -> Array:
     return np.linalg.solve(lines, right)[..., 0]
 
 
-def _grid(x: Array) -> tuple[Array, Array]:
+def grid(x: Array) -> tuple[Array, Array]:
     """Numbers of rows and columns, to be broadcast to (batch, height, width)."""
     return np.arange(x.shape[1], dtype=np.float64)[:, None], np.arange(x.shape[2], dtype=np.float64)
 
 
-def _read(x: Array, rows: Array, columns: Array, fill_mode: str, fill_value: float, interpolation: str) -> Array:
+def read(x: Array, rows: Array, columns: Array, fill_mode: str, fill_value: float, interpolation: str) -> Array:
     """Pictures at places (batch, height, width), between pixels as the mean of the four around."""
     pictures = np.arange(len(x))[:, None, None]
     y = np.zeros(np.broadcast_shapes(pictures.shape, rows.shape, columns.shape) + x.shape[3:], x.dtype)

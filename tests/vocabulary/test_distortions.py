@@ -74,7 +74,7 @@ def test_boxes_of_other_pictures() -> None:
 def test_places_beyond_the_edge(fill_mode: str, scipy_mode: str, interpolation: str, order: int) -> None:
     x = pictures(2).astype(np.float64)
     rows, columns = np.random.default_rng(1).uniform(-9, 15, (2, 2, 5, 4))
-    got = distorting._read(x, rows, columns, fill_mode, 0.25, interpolation)
+    got = distorting.read(x, rows, columns, fill_mode, 0.25, interpolation)
     for k in range(2):
         for channel in range(3):
             expected = ndimage.map_coordinates(
@@ -139,6 +139,28 @@ def test_paler_colours() -> None:
     y = L.RandomColorDegeneration((0.25, 0.25), (0, 1))(x)
     np.testing.assert_allclose(y, 0.75 * x + 0.25 * gray, rtol=1e-5)
     np.testing.assert_allclose(L.RandomColorDegeneration((1, 1), (0, 1))(x), np.repeat(gray, 3, -1), rtol=1e-5)
+
+
+def test_ways_drawn_from_a_list() -> None:
+    """Each as the layer of its name: with factors that leave no choice they can be told."""
+    x, layer, f = pictures(4), L.RandAugment((0, 1), 1, (0.3, 0.3)), (0.3, 0.3)
+    unit, u = {"value_range": (0, 1)}, np.full((3, 4, 1, 1, 1), 0.25)
+    sheared = distorting.RandomShear(f, f).change(x, u)
+    expected = [
+        sheared, L.RandomTranslation(f, f)(x), L.RandomRotation(f)(x), L.RandomBrightness(f, (0, 1))(x),
+        L.RandomColorDegeneration(f, **unit)(x), None, L.RandomSharpness(f, **unit)(x), L.Solarization(f, f, **unit)(x),
+        L.RandomPosterization(2, **unit)(x), L.AutoContrast((0, 1))(x), L.Equalization((0, 1))(x),
+    ]  # fmt: skip
+    mean = x.mean(axis=(1, 2), keepdims=True)
+    expected[5] = np.clip((x - mean) * (0.7 + 0.25 * 0.6) + mean, 0, 1)
+    for k, y in enumerate(expected):
+        drawn = np.concatenate([np.full((1, 4, 1, 1, 1), (k + 0.5) / len(expected)), u])
+        np.testing.assert_allclose(layer.change(x, drawn), y, rtol=1e-4, atol=1e-5, err_msg=str(k))
+    two = L.RandAugment((0, 1), 2, (0.3, 0.3))
+    both = two.change(x, np.concatenate([np.full((1, 4, 1, 1, 1), 3.5 / 11), u, np.full((1, 4, 1, 1, 1), 9.5 / 11), u]))
+    np.testing.assert_allclose(both, L.AutoContrast((0, 1))(expected[3]), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="expected pictures of 3 channels"):
+        L.RandAugment()(pictures(2, 1))
 
 
 def test_jittered_is_one_after_the_other() -> None:
