@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from pydl._c import constants
 
-FILES = ("math.c", "activations.c", "elements.c", "products.c", "images.c")
+FILES = ("math.c.in", "activations.c.in", "elements.c.in", "products.c.in", "images.c.in")
 LOOP = """static void pd_each_{name}(real *restrict y, int32_t n{parameter}) {{
     int32_t i;
     for (i = 0; i < n; i++) {{
