@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 C_FILES := $(sort $(shell find src tests bench -name '*.[ch]'))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench bench-readme asan tsan wheel lock clean
+.PHONY: help run test test-all lint format bench bench-readme asan tsan fuzz wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ tsan: $(VENV)/.tools ## run plans on teams of threads under the thread sanitizer
 	$(BIN)/cmake -S tests/c -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPYDL_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan
 	build/tsan/test_team
+
+fuzz: asan $(VENV)/.built ## mutate plan files and run what comes of them under the sanitizers (ARGS=so many of each)
+	$(BIN)/python -m tests.library.fuzz build/asan/plans
+	for plan in build/asan/plans/*; do build/asan/fuzz_plan $$plan $(or $(ARGS),10000) 1 || exit 1; done
 
 wheel: $(VENV)/.dev ## build sdist and wheel into dist/, check both, run the suite against the installed wheel
 	$(BIN)/python tests/packaging/wheel.py

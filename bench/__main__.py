@@ -18,6 +18,7 @@ except ImportError as error:
     sys.exit(2)
 
 from bench import (
+    cfile,
     epochs,
     estimators,
     gemm,
@@ -43,7 +44,7 @@ from pydl import config
 PARTS: dict[str, Any] = {
     "kernels": kernels, "gemm": gemm, "steps": steps, "epochs": epochs, "predict": predict, "rows": rows, "plan": plans,
     "memory": memory, "import": imports, "threads": threads, "grid": grid, "estimators": estimators,
-    "neighbours": neighbours, "vision": vision,
+    "neighbours": neighbours, "vision": vision, "cfile": cfile,
 }  # fmt: skip
 
 

@@ -94,16 +94,29 @@ class Epochs:
 class Memory:
     """A fresh process trains a net on `rows` rows for an epoch. The turn: its peak and what it held before, in MB."""
 
-    def __init__(self, training: Any, net: dict[str, Any], rows: int) -> None:
+    def __init__(self, training: Any, net: Any, rows: int) -> None:
         self.imported = _status("VmRSS")
-        self.net, self.rows, self.training = Net(**net), rows, training
+        self.net, self.rows, self.training = self.net_of(net), rows, training
         self.facts = {"imported": self.imported}
+
+    @staticmethod
+    def net_of(description: Any) -> Any:
+        """What is trained."""
+        return Net(**description)
 
     def turn(self) -> float:
         x, y = self.net.data(self.rows)
         training = self.training(self.net)
         training.fit(*training.prepare(x, y))
         return _status("VmHWM")
+
+
+class PictureMemory(Memory):
+    """The same with a convolutional net."""
+
+    @staticmethod
+    def net_of(description: Any) -> Any:
+        return pictures.named(description)
 
 
 class PlanMemory:

@@ -31,6 +31,7 @@ from pydl.variable import Variable
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl import applications, backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
+    from pydl._base.linking import get_include, get_libraries, get_library_dirs
     from pydl.initializers import Initializer
     from pydl.layers import Layer
     from pydl.losses import Loss
@@ -43,15 +44,15 @@ __version__: str
 __all__ = [
     "FormatError", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
     "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks", "config",
-    "constraints", "datasets", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops",
-    "optimizers", "preprocessing", "random", "regularizers", "saving", "show_config", "tree", "utils", "version",
-    "wrappers",
+    "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
+    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random",
+    "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip
 
 _later = Later(
     __name__,
     {
-        "applications": "",
+        "applications": "", "mlflow": "", "_base.linking": "get_include get_libraries get_library_dirs",
         "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
         "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
         "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",

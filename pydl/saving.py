@@ -16,6 +16,7 @@ layers are then numbered differently, still find their places. Nothing in a file
 table and from the `custom_objects` of the caller.
 """
 
+import io
 import json
 import os
 import warnings
@@ -102,13 +103,21 @@ def save_model(model: "Model", filepath: str | os.PathLike[str], overwrite: bool
     """
     if (keras := _keras(filepath)) is not None:
         return keras.save_model(model, _free(filepath, overwrite))
-    _build_optimizer(model)
-    documents = {
-        "config": model.get_config(),
-        "compile": None if model.optimizer is None else model.get_compile_config(),
-        "state": _state(model),
-    }
-    _write(_free(filepath, overwrite), "model", _weights(model), _slots(model), documents)
+    _write_model(model, _free(filepath, overwrite))
+
+
+@memory_errors
+def to_bytes(model: "Model") -> bytes:
+    """The content of the file that `save_model` writes, made in memory."""
+    file = io.BytesIO()
+    _write_model(model, file)
+    return file.getvalue()
+
+
+@memory_errors
+def from_bytes(content: bytes, custom_objects: Mapping[str, Any] | None = None) -> "Model":
+    """The model of `to_bytes`; FormatError as for `load_model`."""
+    return _read_model(io.BytesIO(content), custom_objects, True)
 
 
 @memory_errors
@@ -144,6 +153,22 @@ def load_model(
     if (keras := _keras(filepath)) is not None:
         loaded: Model = keras.load_model(filepath, custom_objects, compile)
         return loaded
+    return _read_model(filepath, custom_objects, compile)
+
+
+def _write_model(model: "Model", target: str | os.PathLike[str] | io.BytesIO) -> None:
+    _build_optimizer(model)
+    documents = {
+        "config": model.get_config(),
+        "compile": None if model.optimizer is None else model.get_compile_config(),
+        "state": _state(model),
+    }
+    _write(target, "model", _weights(model), _slots(model), documents)
+
+
+def _read_model(
+    filepath: str | os.PathLike[str] | io.BytesIO, custom_objects: Mapping[str, Any] | None, compile: bool
+) -> "Model":
     from pydl.models.configs import model_from_config
 
     with _open(filepath, ("model",)) as reader:
@@ -279,7 +304,9 @@ def _free(path: str | os.PathLike[str], overwrite: bool) -> str | os.PathLike[st
     return path
 
 
-def _checked(path: str | os.PathLike[str]) -> Path:
+def _checked(path: str | os.PathLike[str] | io.BytesIO) -> Path | io.BytesIO:
+    if isinstance(path, io.BytesIO):
+        return path
     if not os.fspath(path).endswith(".safetensors"):
         raise ValueError(
             f'expected a file name that ends in .safetensors (or .keras, .h5), got "{os.fspath(path)}"; add the ending'
@@ -288,7 +315,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
 
 
 def _write(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | io.BytesIO,
     kind: str,
     weights: Sequence[Variable],
     slots: Sequence[Variable],
@@ -303,7 +330,7 @@ def _write(
     safetensors.write(target, tensors | dict(extra or {}), metadata)
 
 
-def _open(path: str | os.PathLike[str], kinds: tuple[str, ...]) -> Reader:
+def _open(path: str | os.PathLike[str] | io.BytesIO, kinds: tuple[str, ...]) -> Reader:
     reader = Reader(_checked(path))
     try:
         found = reader.metadata

@@ -273,6 +273,15 @@ def pooled_and_read() -> tuple[Any, Any]:
     return x, L.Dense(2)(L.Concatenate()(means))
 
 
+def pooled_activations() -> tuple[Any, Any]:
+    """Derivatives that are applied to what was picked, also with overlap; few windows, as near ties are kinks."""
+    x = pydl.Input((4, 4, 1))
+    h = L.Conv2D(2, 3, padding="same", activation="tanh")(x)
+    h = L.Conv2D(2, 3, padding="same", activation="sigmoid")(L.MaxPooling2D(2, 1)(h))
+    h = L.Dropout(0.2)(L.MaxPooling2D(3, 2, "same")(h))
+    return x, L.Dense(2)(L.Flatten()(L.Dense(3, "tanh")(h)))
+
+
 def of_different_shapes(merge: Callable[[], Any]) -> Callable[[], tuple[Any, Any]]:
     """Axes of size 1, and one that is missing."""
 
@@ -539,6 +548,8 @@ CASES: dict[str, Callable[[], Case]] = {
             "ELU": lambda: L.ELU(0.7),
             "PReLU": L.PReLU,
             "Softmax": L.Softmax,
+            "Parametric": lambda: L.Parametric("multiply", (5,), initializer="he_normal"),
+            "Parametric on the left": lambda: L.Parametric("subtract", (1, 5), True, "ones"),
             "Identity": L.Identity,
             "RMSNormalization": L.RMSNormalization,
             "UnitNormalization": L.UnitNormalization,
@@ -663,6 +674,7 @@ CASES: dict[str, Callable[[], Case]] = {
         )
     },
     "a pooled tensor that others read": graph(pooled_and_read),
+    "pooled activations": graph(pooled_activations),
     "repeated": chain(dense(5), lambda: L.RepeatVector(3), dense(2)),
     "einsum with a softmax last": chain(
         lambda: L.EinsumDense("ab,bc->ac", 3, "softmax", bias_axes="c"), loss="categorical_crossentropy"

@@ -144,6 +144,9 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             return y if layer.max_value is None else np.minimum(y, layer.max_value)
         case L.PReLU():
             return np.maximum(x, 0) + w["alpha"] * np.minimum(x, 0)
+        case L.Parametric():
+            sides = (w["weight"], x) if layer.reflected else (x, w["weight"])
+            return {"multiply": np.multiply, "subtract": np.subtract}[layer.op](*sides)
         case L.Softmax():
             axis = tuple(layer.axis) if isinstance(layer.axis, list) else layer.axis
             return special.softmax(x, axis=axis)

@@ -101,7 +101,7 @@ def table() -> str:
         rows.setdefault((name, reason(place, name) or ""), []).append(place)
     lines = ["| argument | of | why it is missing |", "|---|---|---|"]
     for (name, why), places in sorted(rows.items()):
-        where = "all layers" if len(places) > 20 else ", ".join(f"`{place}`" for place in places)
+        where = "all layers" if len(places) > 40 else ", ".join(f"`{place}`" for place in places)
         lines.append(f"| `{name}` | {where} | {why} |")
     return "\n".join(lines) + "\n"
 

@@ -9,12 +9,14 @@ Tensors are then read through the descriptor that was checked, so a file swapped
 not a fault in a memory map.
 """
 
+import io
 import json
 import math
 import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +50,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 DAMAGED = "the file is damaged or was not written by pydl: take another copy or save the model again"
+
+_IN_MEMORY = Path("a model in memory")  # how messages call it
 
 # A JSON string, or what there is of one at the end of the text; possessive, so that no input makes it backtrack.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -102,6 +106,11 @@ class Entry:
 class Reader:
     """An open safetensors file whose header has passed every check.
 
+    Parameters
+    ----------
+    path : Path, or BytesIO
+        The file, or its content in memory.
+
     Attributes
     ----------
     path : Path
@@ -109,12 +118,18 @@ class Reader:
     tensors : dict of str to Entry
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
-            refuse(path, "a regular file", "something else", "give the path of a .safetensors file")
-        self._file = open(path, "rb")  # noqa: SIM115 - closed by __exit__
+    def __init__(self, path: Path | io.BytesIO) -> None:
+        self._file: io.BytesIO | io.BufferedReader
+        if isinstance(path, io.BytesIO):
+            self.path, self._file = _IN_MEMORY, path
+        else:
+            self.path = path
+            if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
+                refuse(path, "a regular file", "something else", "give the path of a .safetensors file")
+            self._file = open(path, "rb")  # noqa: SIM115 - closed by __exit__
         try:
+            self._size = self._file.seek(0, os.SEEK_END)
+            self._file.seek(0)
             header, data = self._header()
             self.metadata = self._metadata(header.pop("__metadata__", {}))
             self.tensors = self._tensors(header, data)
@@ -146,7 +161,7 @@ class Reader:
         return array
 
     def _header(self) -> tuple[dict[str, Any], int]:
-        size = os.fstat(self._file.fileno()).st_size
+        size = self._size
         prefix = self._file.read(8)
         if len(prefix) < 8:
             refuse(self.path, "a safetensors header", f"a file of {size} bytes")
@@ -177,9 +192,8 @@ class Reader:
             if entry.start != end:
                 refuse(self.path, f"tensor {shorten(name)} at byte {end - data} of the data", f"{entry.start - data}")
             end = entry.stop
-        size = os.fstat(self._file.fileno()).st_size
-        if end != size:
-            refuse(self.path, f"a file of {end} bytes, as its header says", f"{size} bytes")
+        if end != self._size:
+            refuse(self.path, f"a file of {end} bytes, as its header says", f"{self._size} bytes")
         return tensors
 
     def _entry(self, name: str, value: object, data: int) -> Entry:
@@ -208,10 +222,23 @@ def _sizes(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**63 for item in value)
 
 
-def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def in_order(tensors: Mapping[str, np.ndarray]) -> list[str]:
+    """Names in the order in which `write` puts tensors, one right behind the other.
+
+    The largest numbers first, as the format's own library does: each tensor lies at a multiple of its item's size.
+    """
+    return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+
+
+def write(
+    path: Path | io.BytesIO, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str], align: int = 8
+) -> None:
     """Write a safetensors file so that `path` holds, at any moment and after any crash, the old file or the new one.
 
+    A BytesIO takes the same bytes in memory.
+
     Equal content gives equal bytes. What is written is checked as a reader would before it takes the old file's place.
+    The tensors begin at a multiple of `align` bytes.
 
     Raises
     ------
@@ -221,8 +248,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, 
     FormatError
         When no reader would take the file.
     """
-    # The largest numbers first, as the format's own library does: each tensor lies at a multiple of its item's size.
-    order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    order = in_order(tensors)
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     for name in order:
@@ -230,12 +256,14 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, 
         code = _code(name, tensors[name].dtype)
         header[name] = {"dtype": code, "shape": list(tensors[name].shape), "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with replaced(path) as file:
+    text += b" " * (-(8 + len(text)) % align)
+    with nullcontext(path) if isinstance(path, io.BytesIO) else replaced(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in order:
             tensor = np.ascontiguousarray(tensors[name], tensors[name].dtype.newbyteorder("<"))
             file.write(tensor.reshape(-1).view(np.uint8).data)
+        if isinstance(path, io.BytesIO):
+            return
         file.flush()
         Reader(Path(file.name)).__exit__(None, None, None)
 

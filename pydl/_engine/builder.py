@@ -43,10 +43,14 @@ class Builder:
         Whether there will be a backward pass.
     threads : int
         Threads it will run on at most (scratch memory is per thread).
+    apart : bool
+        Whether every buffer keeps what was written last, to be looked at.
     """
 
-    def __init__(self, dtype: str, batch: int, *, training: bool, gradients: bool, threads: int) -> None:
-        self.plan = CheckedPlan(dtype, threads) if _core.debug() else _core.Plan(dtype, threads)
+    def __init__(
+        self, dtype: str, batch: int, *, training: bool, gradients: bool, threads: int, apart: bool = False
+    ) -> None:
+        self.plan = (CheckedPlan if _core.debug() else _core.Plan)(dtype, threads, apart)
         self.records: list[Record] = []
         self.dtype = dtype
         self.batch = batch
@@ -179,6 +183,12 @@ class Builder:
         y.value.act_columns = y.shape[-1]
         y.value.saved = z if act.function is not None or reads_input(act) else y.buffer
 
+    def note_picked(self, y: Tensor, x: Tensor) -> None:
+        """Note that each element of y is one of x: of act(z) where x is that, so that act'(z) is known from y."""
+        act = x.value.act
+        if act is not None and act.kernel is not None and not rowwise(act) and not reads_input(act):
+            y.value.picked = x.value
+
     # -- gradients of tensors -------------------------------------------------------------------------------------
 
     def note_reader(self, *tensors: Tensor) -> None:
@@ -189,6 +199,7 @@ class Builder:
     def gradient(self, y: Tensor) -> Buffer | None:
         """The gradient with respect to the input of y's activation (to y, if it has none); None if none came."""
         v = y.value
+        v.take_derivative_on()
         if v.grad is not None and v.act is not None and not v.grad_is_pre:
             if v.act.function is not None:
                 self.emit_python(f"{v.act.name}, backward", lambda: _pull(y), [v.saved, v.grad], [v.grad])

@@ -37,6 +37,7 @@ class Epilogue:
 def derivative(x: Tensor) -> dict[str, Any]:
     """Fields that let the only record that sends x a gradient apply the derivative of x's activation as well."""
     v = x.value
+    v.take_derivative_on()
     if (
         v.act is None
         or v.act.kernel is None

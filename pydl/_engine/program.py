@@ -42,6 +42,8 @@ class Program:
         What else stands between gradients and update.
     shapes : sequence of tuple, optional
         Of the inputs, if data decide sizes of theirs.
+    apart : bool
+        Whether every buffer of the plan keeps what was written last, to be looked at.
 
     Attributes
     ----------
@@ -66,12 +68,12 @@ class Program:
     def __init__(
         self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, labels: Sequence[Label] = (),
         optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
-        shapes: Sequence[Shape] | None = None,
+        shapes: Sequence[Shape] | None = None, apart: bool = False,
     ) -> None:  # fmt: skip
         training = kind in ("train", "gradients")  # which includes a backward pass
         threads = config.get_num_threads()
         behaviour = training or kind == "forward"
-        b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads)
+        b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart)
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})

@@ -25,6 +25,8 @@ class Value:
         Records of the forward pass that will send a gradient back.
     act, saved : activation or None, Buffer
         The activation whose output this is, and what its backward kernel reads.
+    picked : Value or None
+        Of what each element is one, so that the derivative of its activation may be applied here instead.
     pending : activation or None
         An activation left to the loss: the buffer holds logits until the loss record has run.
     grad : Buffer or None
@@ -38,9 +40,21 @@ class Value:
         self.act: Any = None
         self.act_columns = 0
         self.saved: Buffer | None = None
+        self.picked: Value | None = None
         self.pending: Any = None
         self.grad: Buffer | None = None
         self.grad_is_pre = False
+
+    def take_derivative_on(self) -> None:
+        """Apply the derivative of an activation where the gradient comes to elements that were picked of its output.
+
+        They are fewer, and the others get no gradient, if nothing else reads that output.
+        """
+        x = self.picked
+        if x is None or self.act is not None or x.readers != 1 or x.grad is not None:
+            return
+        self.act, self.act_columns, self.saved = x.act, x.act_columns, self.buffer
+        x.grad_is_pre = True
 
 
 class Tensor:

@@ -93,7 +93,9 @@ class Runner:
             model.compiled_losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
         )
         labels = (Label(),) * len(model.outputs) if labels is None else labels
-        return Program(model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes)
+        traced = kind == "trace"  # training, record by record
+        kind = "train" if traced else kind
+        return Program(model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes, traced)
 
     def _recipe(
         self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any

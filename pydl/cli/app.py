@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pydl.cli import at_once, bench, datasets, evaluate, export, info, predict, runs, show, train
+from pydl.cli import at_once, bench, datasets, evaluate, export, info, predict, runs, serve, show, train
 from pydl.cli.errors import told
 
 app = typer.Typer(
     name="pydl", no_args_is_help=True, rich_markup_mode=None,
     pretty_exceptions_enable=False, epilog="example: pydl train digits --out runs/digits",
 )  # fmt: skip
-for module in (train, predict, evaluate, export, show, runs, datasets, info, bench):
+for module in (train, predict, evaluate, export, serve, show, runs, datasets, info, bench):
     app.command(module.__name__.rpartition(".")[2])(told(module.command))
 
 

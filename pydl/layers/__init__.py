@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.category_encoding import CategoryEncoding
     from pydl.layers.coloring import (
         AutoContrast,
+        RandomColorDegeneration,
         RandomGrayscale,
         RandomHue,
         RandomInvert,
@@ -44,9 +45,11 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.dense import Dense
     from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
+    from pydl.layers.distorting import RandomPerspective, RandomShear
     from pydl.layers.dot import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
+    from pydl.layers.equalizing import Equalization
     from pydl.layers.filtering import RandomErasing, RandomGaussianBlur, RandomSharpness
     from pydl.layers.function import Lambda
     from pydl.layers.global_pooling import (
@@ -65,6 +68,7 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.hashed_crossing import HashedCrossing
     from pydl.layers.hashing import Hashing
+    from pydl.layers.jittering import RandomColorJitter
     from pydl.layers.lookup import IntegerLookup, StringLookup
     from pydl.layers.masking import Masking
     from pydl.layers.merging import (
@@ -83,6 +87,7 @@ if TYPE_CHECKING:  # by __getattr__
         multiply,
         subtract,
     )  # fmt: skip
+    from pydl.layers.mixing import CutMix, MixUp
     from pydl.layers.noise import (
         AlphaDropout,
         GaussianDropout,
@@ -93,6 +98,7 @@ if TYPE_CHECKING:  # by __getattr__
     )  # fmt: skip
     from pydl.layers.normalization import BatchNormalization, LayerNormalization
     from pydl.layers.normalizing import GroupNormalization, RMSNormalization, UnitNormalization
+    from pydl.layers.parametric import Parametric
     from pydl.layers.passing import ActivityRegularization, Identity
     from pydl.layers.pipeline import Pipeline
     from pydl.layers.pooling import (
@@ -128,22 +134,22 @@ __all__ = [
     "AlphaDropout", "AutoContrast", "Average", "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D",
     "BatchNormalization", "CategoryEncoding", "CenterCrop", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D",
     "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose",
-    "Cropping1D", "Cropping2D", "Cropping3D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot",
-    "Dropout", "ELU", "EinsumDense", "Embedding", "Flatten", "GaussianDropout", "GaussianNoise",
-    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D",
-    "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
+    "Cropping1D", "Cropping2D", "Cropping3D", "CutMix", "Dense", "DepthwiseConv1D", "DepthwiseConv2D",
+    "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Equalization", "Flatten",
+    "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+    "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
     "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "HashedCrossing",
     "Hashing", "Identity", "Input", "InputLayer", "IntegerLookup", "Lambda", "Layer", "LayerNormalization",
-    "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum",
-    "Multiply", "Normalization", "PReLU", "Permute", "Pipeline", "RMSNormalization", "RandomBrightness",
-    "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale",
-    "RandomHue", "RandomInvert", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
-    "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing", "SeparableConv1D",
-    "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D", "Softmax", "Solarization",
-    "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract", "TextVectorization",
-    "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
-    "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply",
-    "serialize", "subtract",
+    "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "MixUp",
+    "Multiply", "Normalization", "PReLU", "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandomBrightness",
+    "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
+    "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU",
+    "RepeatVector", "Rescaling", "Reshape", "Resizing", "SeparableConv1D", "SeparableConv2D",
+    "SeparableConvolution1D", "SeparableConvolution2D", "Softmax", "Solarization", "SpatialDropout1D",
+    "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract", "TextVectorization", "UnitNormalization",
+    "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "add",
+    "average", "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract",
 ]  # fmt: skip
 
 _later = Later(
@@ -158,13 +164,18 @@ _later = Later(
         "augmenting": "RandomBrightness RandomContrast RandomFlip",
         "category_encoding": "CategoryEncoding",
         "coloring": (
-            "AutoContrast RandomGrayscale RandomHue RandomInvert RandomPosterization RandomSaturation Solarization"
+            "AutoContrast RandomColorDegeneration RandomGrayscale RandomHue RandomInvert RandomPosterization "
+            "RandomSaturation Solarization"
         ),
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
         "depthwise": "DepthwiseConv1D DepthwiseConv2D",
         "discretization": "Discretization",
+        "distorting": "RandomPerspective RandomShear",
+        "equalizing": "Equalization",
+        "jittering": "RandomColorJitter",
+        "mixing": "CutMix MixUp",
         "dot": "Dot dot",
         "einsum_dense": "EinsumDense",
         "embedding": "Embedding",
@@ -181,6 +192,7 @@ _later = Later(
         "noise": "AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D",
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",
+        "parametric": "Parametric",
         "passing": "ActivityRegularization Identity",
         "pipeline": "Pipeline",
         "global_pooling": (

@@ -56,7 +56,41 @@ class RandomGrayscale(_OfColours):
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         if x.shape[-1] == 1:
             return x
-        return np.where(u[0] < self.factor, (x @ np.array([0.2989, 0.587, 0.114], x.dtype))[..., None], x)
+        return np.where(u[0] < self.factor, _gray(x), x)
+
+
+class RandomColorDegeneration(_OfColours):
+    """In training, colours get paler: `y = x + f (g - x)`, limited to `value_range`; else nothing changes.
+
+    g is `0.2989 R + 0.587 G + 0.114 B`, f is drawn for each picture. Pictures are `(batch, height, width, 3)`. Called
+    on an array, `layer(x)`, it works as in training unless `training=False`, and takes one picture without the batch as
+    well. In NumPy; gives no gradient to its input.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        In [0, 1]: the range of f; one number stands for (0, factor).
+    value_range : (float, float)
+        Of pixels: (0, 1) where they are scaled.
+    data_format : {"channels_last"}, optional
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    numbers = 1
+
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = up_to("RandomColorDegeneration", "factor", factor)
+        self.value_range = values_of("RandomColorDegeneration", value_range)
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        return np.clip(x + within(u[0], self.factor) * (_gray(x) - x), *self.value_range)
 
 
 class RandomInvert(NumPyImageLayer):
@@ -286,6 +320,11 @@ class AutoContrast(NumPyImageLayer):
         least, most = x.min(axis=(1, 2), keepdims=True), x.max(axis=(1, 2), keepdims=True)
         flat = most == least
         return np.where(flat, x, low + (x - least) * ((high - low) / np.where(flat, 1, most - least)))
+
+
+def _gray(x: Array) -> Array:
+    """Pictures of three channels as of one."""
+    return (x @ np.array([0.2989, 0.587, 0.114], x.dtype))[..., None]
 
 
 def _hsv(rgb: Array) -> tuple[Array, Array, Array]:

@@ -43,6 +43,7 @@ class Largest(Pooled):
         if y.value.needs_grad:
             at = b.buffer((y.batch * y.columns * (4 if wide else 1),), "uint8")
             b.notes[id(y.value)] = {"at": at, "wide": wide, **sizes}
+            b.note_picked(y, t)
         b.emit("pool_max_fwd", x=t.buffer, y=y.buffer, at=at, wide=wide, **sizes)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:

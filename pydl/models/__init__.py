@@ -18,6 +18,7 @@ __all__ = [
     "clone_model",
     "load_keras",
     "load_model",
+    "load_onnx",
     "model_from_config",
     "model_from_json",
     "save_model",
@@ -70,6 +71,41 @@ def load_keras(
     from pydl._keras import files
 
     return files.load_model(filepath, custom_objects, compile)
+
+
+def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw") -> Model:
+    """Read a model from an ONNX file, to be used and trained further; the package onnx is not needed.
+
+    Matrices and kernels become `Dense`, `Conv2D` and other layers, the file's other tensors weights too, all of them
+    trainable but the statistics of batch normalization and single numbers. The first axis of inputs and outputs is the
+    batch, of any size, whatever size the file says. What the model computes with is float32, or float64 where its
+    inputs are.
+
+    Parameters
+    ----------
+    path : str or path-like
+    inputs : {"nchw", "nhwc"}
+        What is fed and what comes out. "nchw": arrays as the file describes them; images that have channels behind the
+        batch there are transposed once, in front of the first layer. "nhwc": all inputs and outputs of four axes,
+        `(batch, channels, rows, columns)` in the file, are `(batch, rows, columns, channels)`, as pydl's layers and
+        data sources have them: nothing is transposed. Within the model, channels are last either way.
+
+    Raises
+    ------
+    pydl.FormatError
+        A file that is damaged, hostile or of another kind, whose weights are in other files, or in which a node is
+        nothing that layers compute: the message names its op, version and name. In a model samples do not meet, so
+        neither may they in the file.
+
+    Examples
+    --------
+    >>> model = pydl.models.load_onnx("resnet50.onnx", inputs="nhwc")  # doctest: +SKIP
+    >>> model.compile("adam", "sparse_categorical_crossentropy")  # doctest: +SKIP
+    >>> model.fit(images, labels)  # doctest: +SKIP
+    """
+    from pydl._onnx import importing
+
+    return importing.load(path, inputs, lambda tensors, outputs, name: Model(tensors, outputs, name=name))
 
 
 def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:

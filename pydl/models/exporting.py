@@ -11,15 +11,29 @@ if TYPE_CHECKING:
     from pydl.models.model import Model
 
 
+def _c(model: Model, path: Path, **options: Any) -> None:
+    from pydl import _c
+
+    _c.export(model, path, **options)
+
+
 def _onnx(model: Model, path: Path, **options: Any) -> None:
     from pydl._onnx.exporting import export  # few programs export
 
     export(model, path, **options)
 
 
+def _plan(model: Model, path: Path, **options: Any) -> None:
+    from pydl.models.plan_file import write
+
+    write(model, path, **options)
+
+
 #: By ending, what writes such a file: it gets the model, the path and the options that its format has.
 WRITERS: dict[str, Callable[..., None]] = {
     ".onnx": _onnx,
+    ".plan.safetensors": _plan,
+    ".c": _c,
 }
 
 

@@ -401,7 +401,7 @@ class Model(Trainer):
 
         self._require_compiled("trace")
         data = open_rows(self, "trace", x, y, sample_weight)
-        with self._runner.training("trace"), self._runner.program("train", data) as program:
+        with self._runner.training("trace"), self._runner.program("trace", data) as program:
             arguments = self._runner.arguments(program, 1)
             trace = listing.trace(program, data, arguments)
             self.optimizer.batches += 1
@@ -456,6 +456,16 @@ class Model(Trainer):
 
         self._require_built("load_weights")
         saving.load_weights(self, filepath, skip_mismatch)
+
+    def clone(self) -> Model:
+        """A model of its own, in the state that this one is in: weights, compilation, the optimizer's slots.
+
+        The same as `copy.deepcopy(model)`; both go on with the same bits, each by itself. `models.clone_model` makes
+        one of the same layers with new weights.
+        """
+        import copy
+
+        return copy.deepcopy(self)
 
     def export(self, filepath: str | os.PathLike[str], format: str | None = None, **options: Any) -> None:
         """Write what predicts, for programs other than pydl, to a file of the kind that its name's ending says.

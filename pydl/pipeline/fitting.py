@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pydl.pipeline import run as names
+from pydl.pipeline.card import save_pretrained
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.evaluation import Figures
 from pydl.pipeline.fitted import Fitted, Predictions
@@ -126,6 +127,10 @@ class Trained:
         """
         seen = Seen()
         return evaluate_tables(self.fitted, (frame for _, frame in self._tables(data, seen)), seen, "data")
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write a folder for others, with a model card and without rows of the data, see `card.save_pretrained`."""
+        return save_pretrained(self._run, Path(folder))
 
     def _predictions(self, data: Any) -> tuple[pd.Index, list[Predictions]]:
         """The index of all rows, and their predictions, of each target."""

@@ -271,6 +271,21 @@ class Preparation:
             if feature in own or (levels is not None and feature.startswith(levels))
         ]  # fmt: skip
 
+    def known(self, name: str) -> tuple[float | None, float | None, list[str]]:
+        """The least and the most that training saw in a column of numbers, and the levels that it learnt of another."""
+        self._require_fit()
+        if name in self._levels:
+            return None, None, list(self._levels[name])
+        categories = [c.name for c in self._of("category")]
+        if name in categories:
+            levels = self._encoder.categories_[categories.index(name)]
+            return None, None, [str(level) for level in levels if level != MISSING_LEVEL]
+        numbers = [c.name for c in self._of("number")]
+        if name in numbers and self._least is not None:
+            least, most = (float(ends[numbers.index(name)]) for ends in (self._least, self._most))
+            return (least, most, []) if least <= most else (None, None, [])
+        return None, None, []
+
     @property
     def texts(self) -> list[str]:
         """The arrays of texts, the commonest n-grams first."""

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 import pydl
+from pydl import saving
 from pydl._base.frames import as_array
 from pydl.sklearn import sparse, state, threads
 
@@ -89,13 +90,13 @@ class NetworkEstimator(BaseEstimator):
         found = dict(super().__getstate__())
         if "_model" in found:
             found["_custom_objects"] = state.custom_objects(found["_model"])
-            found["_model"] = state.to_bytes(found["_model"])
+            found["_model"] = saving.to_bytes(found["_model"])
         return found
 
     def __setstate__(self, found: dict[str, Any]) -> None:
         if isinstance(found.get("_model"), bytes):
             found = dict(found)
-            found["_model"] = state.from_bytes(found["_model"], found.pop("_custom_objects", None))
+            found["_model"] = saving.from_bytes(found["_model"], found.pop("_custom_objects", None))
         super().__setstate__(found)
 
     def __sklearn_tags__(self) -> Any:

@@ -1,4 +1,5 @@
-/* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP.
+/* exec.c: runs the records of a plan for a chunk of steps. The only file that knows OpenMP;
+ * compiled without it, as for the C library, every run is serial.
  *
  * One parallel region per chunk: every thread walks all records, computes its share of each (or, of long ones, piece
  * after piece: a thread that is done helps the others), and waits for the others at a barrier before those records
@@ -8,14 +9,20 @@
  */
 #define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
 #include "exec.h"
+#include "shares.h"
 
+#ifdef _OPENMP
 #include <omp.h>
 #include <pthread.h>
+#endif
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 
+#ifdef _OPENMP
 /* 1 while a team of ours is running. */
 static atomic_flag team_busy = ATOMIC_FLAG_INIT;
+#endif
 
 /* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread
  * has a core to itself, but on a busy machine the thread waited for is often the one that needs it. This one lets go
@@ -48,6 +55,7 @@ static void wait_at_barrier(exec_barrier *b, int nth) {
         relax(looks);
 }
 
+#ifdef _OPENMP
 /* A thread that slept since the last region is often woken on the CPU of the thread that woke it, and the two take
  * turns there until the kernel balances its queues: tens of milliseconds. So the woken thread steps aside at once if
  * its affinity leaves it another CPU; when it returns its affinity is as before. */
@@ -64,6 +72,7 @@ static void leave(int cpu) {
 #else
 static int current_cpu(void) { return -1; }
 static void leave(int cpu) { (void)cpu; }
+#endif
 #endif
 
 /* Subnormal numbers are zero while records run (docs/adr/0006): what decays in an optimizer's slots ends among them,
@@ -128,12 +137,25 @@ static void run_pieces(exec_queue *queues, const pd_record *r, const pd_record *
 }
 
 /* Records [r, end) on some samples of this thread's share after the other, so that what one writes is in a cache when
- * the next one reads it. */
+ * the next one reads it. Kernels count samples from the first of all: what holds only those that are at hand is said to
+ * begin so much earlier. */
 static void run_deep(const pd_record *r, const pd_record *end, const pd_step *step, pd_share share, int parts) {
     for (int part = 0; part < parts; part++) {
         share.part = (uint16_t)part;
         share.parts = (uint16_t)parts;
-        for (const pd_record *q = r; q < end; q++) q->fn(q->args, step, share);
+        ptrdiff_t lo, hi;
+        pd_rows(r->samples, 1, share, &lo, &hi);
+        for (const pd_record *q = r; q < end; q++) {
+            if (!q->nfolds) {
+                q->fn(q->args, step, share);
+                continue;
+            }
+            _Alignas(16) char args[PD_ARGS_MOST];
+            memcpy(args, q->args, q->size);
+            for (const pd_fold *f = q->folds; f < q->folds + q->nfolds; f++)
+                *(uintptr_t *)(args + f->field) += (uintptr_t)(step->thread * f->apart - lo * f->sample);
+            q->fn(args, step, share);
+        }
     }
 }
 
@@ -157,9 +179,9 @@ static void walk_records(exec_run *run, int ith, int nth, fp_mode host) {
                 r = stop - 1;
                 continue;
             }
-            if (r->deep > 1 && r->parts > nth) {
+            if (r->deep > 1) {
                 const pd_record *stop = r->deep < end - r ? r + r->deep : end;
-                run_deep(r, stop, &step, share, r->parts / nth);
+                run_deep(r, stop, &step, share, pd_parts(r->parts, nth));
                 r = stop - 1;
                 continue;
             }
@@ -183,6 +205,7 @@ void exec_walk(exec_run *run, int ith, int nth) {
     set_mode(host);
 }
 
+#ifdef _OPENMP
 ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
     exec_run run = {.records = records, .count = nrecords, .chunk = chunk};
     if (nth > 1 && !omp_in_parallel() && !atomic_flag_test_and_set(&team_busy)) {
@@ -210,3 +233,11 @@ static void before_fork(void) { omp_pause_resource_all(omp_pause_soft); }
 static void in_child(void) { atomic_flag_clear(&team_busy); }
 
 int pd_install_fork_handler(void) { return pthread_atfork(before_fork, NULL, in_child); }
+#else
+ptrdiff_t pd_run(const pd_record *records, ptrdiff_t nrecords, const pd_chunk *chunk, int nth) {
+    (void)nth;
+    exec_run run = {.records = records, .count = nrecords, .chunk = chunk};
+    exec_walk(&run, 0, 1);
+    return run.done;
+}
+#endif

@@ -104,6 +104,7 @@ typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share)
 typedef enum {
     PD_SPLIT_ROWS,   /* samples of the batch, whose rows are B: pd_rows */
     PD_SPLIT_SAMPLES, /* the same, but no sample is ever divided: pd_rows(B / L, 1) */
+    PD_SPLIT_BANDS,  /* the same, but samples that are fewer than shares are divided by rows of the output: pd_bands */
     PD_SPLIT_FLAT,   /* elements or columns, n of them: pd_flat */
     PD_SPLIT_SCAN,   /* elements too, but every share reads all that the others read */
     PD_SPLIT_SERIAL, /* thread 0 does it all */
@@ -146,6 +147,14 @@ ptrdiff_t pd_panel_width(ptrdiff_t units, int dtype);
 /* ---- running --------------------------------------------------------------------------------------------------- */
 enum { PD_ALWAYS, PD_ON_UPDATE }; /* PD_ON_UPDATE: only in steps that update weights (pd_chunk.every) */
 
+/* A pointer field of a record that is run on some samples after the other: what it points at holds those of one thread,
+ * `sample` bytes each, and lies so far behind that of the thread before. */
+typedef struct {
+    uint16_t field; /* offset in the argument struct */
+    ptrdiff_t sample, apart;
+} pd_fold;
+enum { PD_ARGS_MOST = 512 }; /* bytes of an argument struct with such fields */
+
 typedef struct {
     pd_kernel fn;
     const void *args;
@@ -156,6 +165,9 @@ typedef struct {
     int pieces;      /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
     int deep; /* so many records, from this one on, are run on some samples of a share after the other; 0: on all */
     int parts; /* of those: in so many parts on one thread */
+    ptrdiff_t samples; /* of those */
+    const pd_fold *folds;
+    uint16_t nfolds, size; /* bytes of args */
 } pd_record;
 
 typedef struct {
@@ -201,9 +213,11 @@ void pd_plan_when(pd_plan *p, ptrdiff_t record, int when);
 /* gap: bytes to leave behind each buffer; where it is not 0, no two buffers share memory (for looking at them). */
 int pd_plan_seal(pd_plan *p, ptrdiff_t gap);
 ptrdiff_t pd_plan_bytes(const pd_plan *p); /* of memory that bind wants, aligned to 64 */
-ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer); /* of a buffer in it */
+ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer); /* of a buffer in it; -1: it never holds all samples */
 double pd_plan_work(const pd_plan *p); /* of a step, in multiply-adds */
 void pd_plan_bind(pd_plan *p, void *memory);
+/* Says that records of a bound plan, in their argument structs, have been given other sizes: those of fewer samples. */
+void pd_plan_resized(pd_plan *p);
 const pd_record *pd_plan_records(const pd_plan *p, ptrdiff_t *count);
 
 /* ---- seeds, and the order of rows ------------------------------------------------------------------------------- */

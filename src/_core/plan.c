@@ -1,5 +1,5 @@
 /* plan.c: plans: records that name buffers, what each of them touches, and the structs that kernels read, once memory is
- * known. Where barriers and pieces come: barriers.c. Where buffers lie: layout.c. */
+ * known. Where barriers and pieces come: barriers.c. What is run on some samples after the other: deep.c. Where buffers lie: layout.c. */
 #include "plan.h"
 
 #include <string.h>
@@ -47,6 +47,7 @@ void pd_plan_free(pd_plan *p) {
     pd_free(p->entries);
     pd_free(p->touches);
     pd_free(p->buffers);
+    pd_free(p->folds);
     pd_free(p);
 }
 
@@ -73,6 +74,8 @@ static plan_key key_of(const pd_plan *p, const pd_op *op, const void *args) {
     case PD_SPLIT_SAMPLES:
         if (samples < p->threads) return (plan_key){PD_SPLIT_SAMPLES, samples, B};
         return (plan_key){PD_SPLIT_ROWS, samples, 0};
+    case PD_SPLIT_BANDS: /* divided samples are like no other record's */
+        return samples < p->threads ? (plan_key){PD_SPLIT_OWN, p->count, 0} : (plan_key){PD_SPLIT_ROWS, samples, 0};
     case PD_SPLIT_ROWS: return (plan_key){PD_SPLIT_ROWS, samples, samples < p->threads ? B : 0};
     case PD_SPLIT_SCAN:
     case PD_SPLIT_FLAT: return (plan_key){PD_SPLIT_FLAT, size_field(op, args, "n", 0), 0};
@@ -81,9 +84,10 @@ static plan_key key_of(const pd_plan *p, const pd_op *op, const void *args) {
     return (plan_key){PD_SPLIT_OWN, p->count, 0}; /* like no other record's */
 }
 
-static int touch(pd_plan *p, const void *address, ptrdiff_t bytes, int writes, int whole) {
+static int touch(pd_plan *p, const void *address, ptrdiff_t bytes, int writes, int whole, uint16_t field) {
     if (room((void **)&p->touches, p->ntouches, &p->touches_room, sizeof *p->touches) != 0) return -1;
-    plan_touch t = {.buffer = -1, .lo = (ptrdiff_t)(uintptr_t)address, .writes = writes, .whole = whole};
+    plan_touch t = {
+        .buffer = -1, .lo = (ptrdiff_t)(uintptr_t)address, .writes = writes, .whole = whole, .field = field};
     if (is_ref(address)) {
         t.buffer = ref_buffer(address);
         t.lo = ref_offset(address);
@@ -129,6 +133,7 @@ ptrdiff_t pd_plan_emit(pd_plan *p, int number, const void *args) {
     p->entries[i].work = op.work(args);
     p->records[i].fn = pd_kernel_at(number, p->isa, p->dtype);
     p->records[i].args = bound;
+    p->records[i].size = (uint16_t)op.size;
     for (int f = 0; f < op.nfields; f++) {
         const pd_field *field = &op.fields[f];
         if (field->kind != 'i' && field->kind != 'a' && field->kind != 'o' && field->kind != 's') continue;
@@ -136,7 +141,7 @@ ptrdiff_t pd_plan_emit(pd_plan *p, int number, const void *args) {
         const ptrdiff_t bytes = op.reach(args, field->offset, p->dtype);
         if (field->kind == 's') {
             if (!address && bytes > p->scratch) p->scratch = (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
-        } else if (address && touch(p, address, bytes, field->kind == 'o', field->kind == 'a') != 0) {
+        } else if (address && touch(p, address, bytes, field->kind == 'o', field->kind == 'a', field->offset) != 0) {
             take_back(p);
             return -1;
         }
@@ -154,7 +159,7 @@ ptrdiff_t pd_plan_call(pd_plan *p, pd_kernel fn, const void *context) {
 }
 
 int pd_plan_touch(pd_plan *p, const void *address, ptrdiff_t bytes, int writes) {
-    return touch(p, address, bytes, writes, 1);
+    return touch(p, address, bytes, writes, 1, 0);
 }
 
 void pd_plan_when(pd_plan *p, ptrdiff_t record, int when) { p->records[record].when = (uint8_t)when; }
@@ -163,17 +168,18 @@ void pd_plan_when(pd_plan *p, ptrdiff_t record, int when) { p->records[record].w
 int pd_plan_seal(pd_plan *p, ptrdiff_t gap) {
     if (p->sealed) return 0;
     if (plan_find_barriers(p, 0) != 0) return -1;
-    plan_find_deep(p);
-    if (plan_lay_out(p, gap) != 0) return -1;
+    plan_find_lifetimes(p);
+    if (plan_find_deep(p, gap) != 0 || plan_lay_out(p, gap) != 0) return -1;
     if (p->reused && plan_find_barriers(p, 1) != 0) return -1;
-    plan_cut_deep(p);
     plan_find_pieces(p);
     p->sealed = 1;
     return 0;
 }
 
-ptrdiff_t pd_plan_bytes(const pd_plan *p) { return p->bytes + p->scratch * p->threads; }
-ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer) { return p->buffers[buffer].offset; }
+ptrdiff_t pd_plan_bytes(const pd_plan *p) { return p->bytes + (p->scratch + p->folded) * p->threads; }
+ptrdiff_t pd_plan_offset(const pd_plan *p, int buffer) {
+    return p->buffers[buffer].sample ? -1 : p->buffers[buffer].offset;
+}
 
 double pd_plan_work(const pd_plan *p) {
     double work = 0;
@@ -182,7 +188,9 @@ double pd_plan_work(const pd_plan *p) {
 }
 
 static void bind_pointer(const pd_plan *p, void **pointer, char *memory) {
-    if (is_ref(*pointer)) *pointer = memory + p->buffers[ref_buffer(*pointer)].offset + ref_offset(*pointer);
+    if (!is_ref(*pointer)) return;
+    const plan_buffer *b = &p->buffers[ref_buffer(*pointer)];
+    *pointer = memory + (b->sample ? p->bytes + p->scratch * p->threads : 0) + b->offset + ref_offset(*pointer);
 }
 
 void pd_plan_bind(pd_plan *p, void *memory) {
@@ -208,6 +216,14 @@ void pd_plan_bind(pd_plan *p, void *memory) {
                 break;
             }
         }
+    }
+}
+
+void pd_plan_resized(pd_plan *p) {
+    for (ptrdiff_t i = 0; i < p->count; i++) {
+        if (!p->records[i].deep) continue;
+        const pd_op op = pd_op_at(p->entries[i].op);
+        p->records[i].samples = key_of(p, &op, p->records[i].args).size;
     }
 }
 

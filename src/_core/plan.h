@@ -17,6 +17,7 @@ typedef struct {
     int buffer;
     ptrdiff_t lo, hi;
     int writes, whole; /* whole: any share may touch any of it */
+    uint16_t field;    /* of the argument struct, its offset */
 } plan_touch;
 
 typedef struct {
@@ -29,10 +30,19 @@ typedef struct {
 } plan_entry;
 
 typedef struct {
-    ptrdiff_t bytes, offset;
+    ptrdiff_t bytes, offset; /* of a folded one: in the memory that a thread has for those */
     ptrdiff_t first,
         last; /* records that touch it: nothing else needs its memory before and after; first -1: none does */
+    ptrdiff_t sample; /* of a folded buffer, which holds only the samples that a thread is at: bytes of one; else 0 */
 } plan_buffer;
+
+/* What is known of a buffer while places are chosen. */
+typedef struct {
+    int number;
+    ptrdiff_t room, first, last, offset;
+    int uniform; /* all touch all of it, split by `key` */
+    plan_key key;
+} plan_place;
 
 struct pd_plan {
     int dtype, isa, threads, sealed;
@@ -45,13 +55,18 @@ struct pd_plan {
     ptrdiff_t entries_room, records_room, touches_room, buffers_room;
     ptrdiff_t bytes;   /* of all buffers */
     ptrdiff_t scratch; /* bytes per thread, behind the buffers: a record needs it for itself only */
+    ptrdiff_t folded;  /* bytes per thread, behind those: of folded buffers */
+    pd_fold *folds;    /* of all records */
 };
 
 int plan_find_barriers(pd_plan *p, int laid_out); /* by buffer, or, once laid out, by where they lie */
 void plan_find_pieces(pd_plan *p);
-void plan_find_deep(pd_plan *p); /* records that are run on some samples after the other, see barriers.c */
-void plan_cut_deep(pd_plan *p);  /* at barriers that have come since */
+int plan_find_deep(pd_plan *p, ptrdiff_t gap); /* see deep.c; lifetimes are known */
+void plan_find_lifetimes(pd_plan *p);
 int plan_lay_out(pd_plan *p, ptrdiff_t gap);
+ptrdiff_t plan_pack(plan_place *places, ptrdiff_t n); /* gives n of them offsets; how many bytes they take */
 int plan_same_key(plan_key a, plan_key b);
+
+static inline ptrdiff_t plan_aligned(ptrdiff_t bytes) { return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
 
 #endif

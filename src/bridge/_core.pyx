@@ -29,7 +29,7 @@ _BUFFER_FORMATS = {"float32": (b"f", 4), "float64": (b"d", 8), "int64": (b"q", 8
 _SOURCE_DTYPES = {"f4": 0, "f8": 1, "u1": 2, "i1": 3, "u2": 4, "i2": 5, "u4": 6, "i4": 7, "u8": 8, "i8": 9}
 _SOURCE_KINDS = {"f": "f", "d": "f", "?": "u", "B": "u", "H": "u", "I": "u", "L": "u", "Q": "u",
                  "b": "i", "h": "i", "i": "i", "l": "i", "q": "i"}
-_SPLITS = {PD_SPLIT_ROWS: "rows", PD_SPLIT_SAMPLES: "samples", PD_SPLIT_FLAT: "flat", PD_SPLIT_SCAN: "scan", PD_SPLIT_SERIAL: "serial",
+_SPLITS = {PD_SPLIT_ROWS: "rows", PD_SPLIT_SAMPLES: "samples", PD_SPLIT_BANDS: "bands", PD_SPLIT_FLAT: "flat", PD_SPLIT_SCAN: "scan", PD_SPLIT_SERIAL: "serial",
            PD_SPLIT_OWN: "own"}
 
 # Of what was measured, see tuning.h, the numbers that Python goes by.

@@ -86,6 +86,12 @@ cdef class Buffer:
             b = b.base
         return b
 
+    def origin(self):
+        """Where it comes from: the buffer that it is a view of in the end, that one's number in its plan, or -1 if it has
+        memory of its own, and the bytes between the two."""
+        cdef Buffer root = self.root()
+        return root, root.number, _distance(self, root)
+
     def __getbuffer__(self, Py_buffer *view, int flags):
         cdef Buffer root = self.root()
         view.buf = self.memory()

@@ -21,7 +21,7 @@ cdef extern from "pd.h" nogil:
     const char *pd_isa_name(int isa)
     int pd_isa_built(int isa)
     int PD_ISAS, PD_FLOAT32, PD_FLOAT64, PD_COEFS, PD_SRC_DTYPES
-    int PD_SPLIT_ROWS, PD_SPLIT_SAMPLES, PD_SPLIT_FLAT, PD_SPLIT_SCAN, PD_SPLIT_SERIAL, PD_SPLIT_OWN, PD_ALWAYS, PD_ON_UPDATE
+    int PD_SPLIT_ROWS, PD_SPLIT_SAMPLES, PD_SPLIT_BANDS, PD_SPLIT_FLAT, PD_SPLIT_SCAN, PD_SPLIT_SERIAL, PD_SPLIT_OWN, PD_ALWAYS, PD_ON_UPDATE
 
     ctypedef struct pd_source:
         const void *data

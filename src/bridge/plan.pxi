@@ -32,19 +32,21 @@ cdef Py_ssize_t _distance(Buffer part, Buffer whole) noexcept:
 cdef class Plan:
     """Records of one training, evaluation or prediction step, run many times. One run at a time.
 
-    Its buffers have memory from `bind` on; a plan that is run before gets memory of its own. `threads`: the most it
-    will run on, of which each gets scratch memory.
+    Its buffers have memory from `bind` on (but those that hold a few samples at a time have none to be looked at); a
+    plan that is run before gets memory of its own. `threads`: the most it will run on, of which each gets scratch
+    memory. `apart`: no two buffers share memory, and all hold what was written last, for `run_traced`.
     """
     cdef pd_plan *plan
     cdef const pd_record *records  # once bound
     cdef Py_ssize_t count
-    cdef readonly list details     # per record: op, fields, split, reads, writes and, once sealed, barrier, pieces
+    cdef readonly list details     # per record: op, fields, when, split, reads, writes and, once sealed, barrier, pieces
     cdef readonly str dtype, isa
     cdef readonly Buffer memory    # what it is bound to
     cdef list buffers, hosts
-    cdef bint running, sealed
+    cdef bint running, sealed, apart
 
-    def __cinit__(self, str dtype not None, int threads=1):
+    def __cinit__(self, str dtype not None, int threads=1, bint apart=False):
+        self.apart = apart or _debug
         self.dtype, self.isa = dtype, _isa
         self.details, self.buffers, self.hosts = [], [], []
         self.plan = pd_plan_new(_DTYPES[dtype], _ISA_NUMBERS[_isa], threads)
@@ -111,7 +113,8 @@ cdef class Plan:
                 buffer = fields.get(_names[number][i])
                 if buffer is not None:
                     (writes if kind == c"o" else reads).append(buffer)
-        self.details.append({"op": op, "fields": fields, "split": _SPLITS[o.split], "reads": reads, "writes": writes})
+        self.details.append({"op": op, "fields": fields, "when": when, "split": _SPLITS[o.split], "reads": reads,
+                             "writes": writes})
         self.sealed = False
 
     def emit_python(self, str name not None, function, reads, writes, str when="always"):
@@ -127,7 +130,8 @@ cdef class Plan:
             raise MemoryError("Plan: out of memory")
         if when != "always":
             pd_plan_when(self.plan, record, _WHEN[when])
-        self.details.append({"op": name, "fields": {}, "split": "python", "reads": list(reads), "writes": list(writes)})
+        self.details.append({"op": name, "fields": {}, "when": when, "split": "python", "reads": list(reads),
+                             "writes": list(writes)})
         self.sealed = False
 
     def seal(self):
@@ -136,7 +140,7 @@ cdef class Plan:
         cdef const pd_record *records
         if self.sealed:
             return
-        if pd_plan_seal(self.plan, 64 if _debug else 0) != 0:
+        if pd_plan_seal(self.plan, 64 if self.apart else 0) != 0:
             raise MemoryError("Plan: out of memory")
         records = pd_plan_records(self.plan, &n)
         for i in range(n):
@@ -159,6 +163,7 @@ cdef class Plan:
     def bind(self, Buffer memory not None):
         """Let the buffers lie in this memory of at least `nbytes`, which other plans may use while this one does not run."""
         cdef Buffer b
+        cdef Py_ssize_t offset
         if self.running:
             raise RuntimeError("Plan: bind: this plan is running")
         if memory.nbytes < self.nbytes:
@@ -167,7 +172,10 @@ cdef class Plan:
         self.records = pd_plan_records(self.plan, &self.count)
         self.memory = memory
         for b in self.buffers:
-            b.base, b.p = memory, <char *>memory.p + pd_plan_offset(self.plan, b.number)
+            offset = pd_plan_offset(self.plan, b.number)
+            b.base, b.p = None, NULL
+            if offset >= 0:
+                b.base, b.p = memory, <char *>memory.p + offset
             if _debug:
                 b._mark(b.nbytes)
 

@@ -11,7 +11,7 @@ import pytest
 import pydl
 from pydl import cli
 
-COMMANDS = ["train", "predict", "evaluate", "export", "show", "runs", "datasets", "info", "bench"]
+COMMANDS = ["train", "predict", "evaluate", "export", "serve", "show", "runs", "datasets", "info", "bench"]
 
 
 def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -144,7 +144,7 @@ def test_adult(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert cli.main(["export", run, "--to", str(to), "--with-preparation"]) == 0
     assert cli.main(["export", run, "--to", str(tmp_path / "net.onnx")]) == 0
     assert cli.main(["predict", run, data, "--out", str(tmp_path / "p.csv")]) == 0
-    assert cli.main(["export", run, "--to", str(tmp_path / "m.c"), "--with-preparation"]) == 1
+    assert cli.main(["export", run, "--to", str(tmp_path / "m.h5"), "--with-preparation"]) == 1
     assert "ends in .onnx" in capsys.readouterr().err
     raw = pd.read_csv(data, dtype=str, keep_default_na=False)
     assert len(raw) == 16281

@@ -1,10 +1,13 @@
 """Copies and pickles of models, layers and optimizers."""
 
 import copy
+import io
 import pickle
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
@@ -14,9 +17,18 @@ from pydl import layers as L
 X = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
 Y = X[:, :1]
 
+
+def through_joblib(obj: Any) -> Any:
+    file = io.BytesIO()
+    joblib.dump(obj, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
 WAYS: dict[str, Callable[[Any], Any]] = {
     "deepcopy": copy.deepcopy,
     "pickle": lambda obj: pickle.loads(pickle.dumps(obj)),  # noqa: S301 - written by this test
+    "joblib": through_joblib,
     "the oldest pickle that can": lambda obj: pickle.loads(pickle.dumps(obj, protocol=2)),  # noqa: S301
 }
 
@@ -102,6 +114,48 @@ def test_a_copy_of_an_optimizer_that_took_steps_is_refused_by_other_models_too(w
     model.train_on_batch(X, Y)
     with pytest.raises(ValueError, match="1 steps on model"):
         chain().compile(WAYS[way](optimizer), "mse")
+
+
+def test_a_clone_is_such_a_copy_and_has_its_own_weights() -> None:
+    model = chain()
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    other = model.clone()
+    np.testing.assert_array_equal(output(other), output(model))
+    assert other.fit(X, Y, verbose=0).history == model.fit(X, Y, verbose=0).history
+    other.set_weights([w + 1 for w in other.get_weights()])
+    assert not np.array_equal(output(other), output(model))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_models_and_estimators_are_copied_in_memory(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydl.sklearn import MLPRegressor
+
+    model = graph()
+    model.compile("adam", "mse")
+    model.fit({"x": X}, {"y": Y}, verbose=0)
+    estimator = MLPRegressor((4,)).partial_fit(X, Y[:, 0])
+
+    def none(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("a temporary file")
+
+    for name in ("mkdtemp", "mkstemp", "TemporaryDirectory", "TemporaryFile", "NamedTemporaryFile"):
+        monkeypatch.setattr(tempfile, name, none)
+    np.testing.assert_array_equal(output(WAYS[way](model)), output(model))
+    np.testing.assert_array_equal(WAYS[way](estimator).predict(X), estimator.predict(X))
+
+
+def test_the_bytes_of_a_model_are_those_of_its_file(tmp_path: Any) -> None:
+    model = chain()
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "m.safetensors")
+    content = pydl.saving.to_bytes(model)
+    assert content == (tmp_path / "m.safetensors").read_bytes()
+    np.testing.assert_array_equal(output(pydl.saving.from_bytes(content)), output(model))
+    for wrong in (content[:-1], content[:7], b"", b"\xff" * 100):
+        with pytest.raises(pydl.FormatError, match="a model in memory"):
+            pydl.saving.from_bytes(wrong)
 
 
 def test_weights_need_no_names() -> None:

@@ -26,7 +26,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DEPENDENCIES = {"numpy", "tqdm"}
 CONTENTS = {
     "pydl/__init__.py", "pydl/_core.abi3.so", "pydl/_core.pyi", "pydl/py.typed", "pydl/datasets/digits.csv.gz",
-    "pydl/datasets/README.txt",
+    "pydl/datasets/README.txt", "pydl/include/pydl.h", "pydl/lib/libpydl.so", "pydl/lib/cmake/pydl/pydl-config.cmake",
+    "pydl/lib/cmake/pydl/pydl-config-version.cmake", "pydl/lib/pkgconfig/pydl.pc",
 }  # fmt: skip
 
 
@@ -85,13 +86,16 @@ def check_wheel(wheel: Path, second: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         with tempfile.TemporaryDirectory() as folder:
-            sections = run("objdump", "-h", archive.extract("pydl/_core.abi3.so", folder))
+            libraries = [archive.extract(name, folder) for name in ("pydl/_core.abi3.so", "pydl/lib/libpydl.so")]
+            sections = run("objdump", "-h", *libraries)
     check(names >= CONTENTS, f"it holds {', '.join(sorted(CONTENTS))}")
     extra = {
-        name for name in names if not re.match(r"pydl/|pydl-[\d.]+\.dist-info/", name) or name.endswith((".c", ".h"))
+        name
+        for name in names - CONTENTS
+        if not re.match(r"pydl/|pydl-[\d.]+\.dist-info/", name) or name.endswith((".c", ".h"))
     }
     check(not extra, f"and nothing that belongs elsewhere {sorted(extra) or ''}")
-    check(".debug_info" not in sections and ".symtab" not in sections, "its library is stripped")
+    check(".debug_info" not in sections and ".symtab" not in sections, "its libraries are stripped")
     print("  " + run(Path(sys.executable).parent / "abi3audit", "--strict", "--summary", wheel).strip())
 
 

@@ -28,10 +28,16 @@ LAYERS = {
     "sharpness": lambda **k: L.RandomSharpness(1.0, **UNIT, **k),
     "blur": lambda **k: L.RandomGaussianBlur(1.0, (3, 5), **UNIT, **k),
     "erasing": lambda **k: L.RandomErasing(1.0, **UNIT, **k),
+    "degeneration": lambda **k: L.RandomColorDegeneration((0.2, 0.9), **UNIT, **k),
+    "jitter": lambda **k: L.RandomColorJitter((0, 1), 0.2, 0.3, (0.3, 0.7), 0.2, **k),
+    "shear": lambda **k: L.RandomShear(0.5, (0.1, 0.4), **k),
+    "perspective": lambda **k: L.RandomPerspective(1.0, 0.7, **k),
+    "mixup": lambda **k: L.MixUp(0.8, **k),
+    "cutmix": lambda **k: L.CutMix((0.9, 1.0), **k),
 }
 
 
-@pytest.mark.parametrize("make", [L.AutoContrast, L.Solarization, L.RandomHue])
+@pytest.mark.parametrize("make", [L.AutoContrast, L.Equalization, L.Solarization, L.RandomHue])
 def test_configurations_are_arguments(make: Any) -> None:
     layer = make(**({"factor": 0.3} if make is L.RandomHue else {}), value_range=(0, 1), name="l", dtype="float64")
     config = layer.get_config()

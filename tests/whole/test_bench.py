@@ -17,6 +17,7 @@ import pytest
 import bench
 import pydl
 from bench import (
+    cfile,
     chart,
     compare,
     epochs,
@@ -164,17 +165,40 @@ def test_products_of_a_layer_are_the_same_on_two_threads(shape: tuple[int, int, 
         np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no GCC")
+def test_c_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(2)])
+    monkeypatch.setattr(cfile, "_nets", lambda: {"tiny": net})
+    found = {row["by"]: row for row in cfile.run(INSTANT)}
+    assert set(found) >= {"gcc", "model(x)", "predict"}
+    assert all(row["us"]["median"] > 0 for row in found.values())
+
+
 def test_memory_and_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "NET", TINY)
     monkeypatch.setattr(memory, "ROWS", 8)
     monkeypatch.setattr(memory, "DEEP", Net((256, 256, 256, 256), 2048))
+    monkeypatch.setattr(memory, "PICTURES", ["mnist-convnet b128"])
+    monkeypatch.setattr(memory, "PICTURE_STEPS", 1)
     monkeypatch.setattr(plans, "NETS", [TINY])
-    row, *steps = memory.run(INSTANT)
+    row, picture, *steps = memory.run(INSTANT)
     assert 5 < row["before, MB"]["median"] <= row["peak, MB"]["median"]
+    assert picture["of"] == "mnist-convnet b128, 128 images"
+    assert 5 < picture["before, MB"]["median"] < picture["peak, MB"]["median"]
     assert [step["of"].split(",")[0] for step in steps] == ["predict", "train"]
     for step in steps:
         assert 2 < step["plan, MB"] < step["peak, MB"] - step["before, MB"] + 1, "the plan is made in the step"
     assert {row["what"] for row in plans.run(INSTANT)} > {"plan of a training step", "fit again, one batch"}
+
+
+def test_the_least_peak_of_a_peer_counts() -> None:
+    def row(library: str, peak: float, risen: float) -> dict[str, Any]:
+        return {"library": library, "net": "a", memory.PEAK: {"median": peak}, memory.RISEN: {"median": risen}}
+
+    rows = [row("pydl", 1, 1), row("torch", 3, 4), row("torch, slow", 2, 5), row("failed", math.nan, math.nan)]
+    assert memory.summary([*rows, {"library": "torch", memory.PEAK: {"median": 1}}]) == {
+        "a, peak / pydl": 2, "a, peak - before / pydl": 4,
+    }  # fmt: skip
 
 
 # ---- rivals ----------------------------------------------------------------------------------------------------------
@@ -372,5 +396,5 @@ def test_rows() -> None:
 
 
 def test_parts_say_what_they_measure() -> None:
-    for part in (epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps, vision):
+    for part in (cfile, epochs, gemm, grid, imports, kernels, memory, plans, powers, predict, rows, steps, vision):
         assert len((part.__doc__ or "").partition("\n")[0]) > 40

@@ -14,8 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "_core"
+LIBRARY = ROOT / "src" / "_lib"
 BRIDGE = ROOT / "src" / "bridge"
-CONTRACTS = ["pd.h", "op_args.h", "ops.def", "families.def", "rng.h", "tuning.h"]
+CONTRACTS = ["pd.h", "shares.h", "op_args.h", "ops.def", "families.def", "rng.h", "allocator.h", "tuning.h"]
 INTRINSICS = ["immintrin.h", "emmintrin.h", "arm_neon.h"]  # for vec.h
 SEES_ISA = ["vec.h", "kernel.h", "gemm.h", "gemm_tile.c"]  # on floor 0
 DEPENDENCIES = {"numpy", "tqdm", "pydl"}
@@ -93,6 +94,22 @@ def test_words_of_other_floors(name: str) -> None:
         conditions = re.findall(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b.*", code, re.MULTILINE)
         assert not [c for c in conditions if re.search(r"PD_ISA|__(SSE|AVX|FMA|ARM|aarch|x86|amd|i386)", c)]
         assert not re.search(r"\b(_mm\d*_|__m\d|v\w+q_f)\w*", code)
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.[chd]*")), ids=lambda path: path.name)
+def test_the_library(path: Path) -> None:
+    (row,) = re.findall(r"^\| C \|([^|]*)\|([^|]*)\|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    text, (files, allowed) = path.read_text(), map(quoted, row)
+    assert fnmatch(path.relative_to(ROOT).as_posix(), files[0])
+    for quote, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', text, re.MULTILINE):
+        entry = f"<{header}>" if quote == "<" else f"_lib/{header}" if (LIBRARY / header).exists() else header
+        assert any(fnmatch(entry, pattern) for pattern in allowed), f"{path.name} includes {entry}"
+    code = without_comments(text)
+    unwanted = (
+        r"\b(f?printf|f?puts|perror|abort|exit|assert|getenv|setenv|malloc|calloc|realloc|aligned_alloc|free)\s*\("
+    )
+    assert not re.search(unwanted, code)
+    assert not re.search(r"#\s*pragma\s+omp|\bomp_\w+", text)
 
 
 def test_the_bridge_sees_pd_h_only() -> None:
@@ -174,7 +191,8 @@ def test_siblings_share_their_base_only(module: str) -> None:
              "spatial", "weighted")  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
     shared = ("base", "schedules", *of_layers)
-    assert name == "__init__" or used <= {f"{package}/{module}" for module in shared}
+    made_of_others = module == "pydl/layers/jittering"
+    assert name == "__init__" or made_of_others or used <= {f"{package}/{each}" for each in shared}
 
 
 def circle(uses: dict[str, set[str]]) -> list[str]:

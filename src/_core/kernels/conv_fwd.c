@@ -1,6 +1,6 @@
 /* conv_fwd: z = x * w + b, y = act(z), * the convolution of conv.h.
  * x [B][H][W][C]   w panels [G][ceil(O/G/width)][KH*KW*C/G][width]   b [padded O] or NULL   y z [B][OH][OW][O]
- * By samples. Overwrites; y and z must not overlap x. Where z is kept, the product goes there and y = act(z); else the
+ * By samples, or rows of their windows. Overwrites; y and z must not overlap x. Where z is kept, the product goes there and y = act(z); else the
  * activation runs in place on what is still in cache. A weight that is Inf or NaN makes NaN of the zeros around an
  * image. */
 #include "conv.h"
@@ -29,20 +29,18 @@ PD_KERNEL(conv_fwd) {
                      .end = (a->OW - 1) * a->SW + conv_reach(&q.columns) - a->left,
                      .pad = (real *)a->pad + step->thread * a->pad_stride};
     PD_NAME(conv_plan)(&in);
-    ptrdiff_t lo, hi;
-    pd_rows(a->B, 1, share, &lo, &hi);
-    for (ptrdiff_t n = lo; n < hi; n += in.images)
-        for (ptrdiff_t t = 0; t < a->OH; t += in.block) {
-            const ptrdiff_t images = min_(in.images, hi - n), end = min_(a->OH, t + in.block);
-            const conv_block block = PD_NAME(conv_read)(&in, n, images, t, end);
-            PD_NAME(conv_walk)(&q, step->caches, &block, n, images, t, end);
-            if (!a->act) continue;
-            const ptrdiff_t at = n * image + t * q.row;
-            const pd_act_fwd_args act = {.x = z + at,
-                                         .y = y + at,
-                                         .B = (images - 1) * a->OH * a->OW + (end - t) * a->OW,
-                                         .O = O,
-                                         .alpha = a->alpha};
-            a->act(&act, step, PD_WHOLE);
-        }
+    ptrdiff_t r, hi;
+    pd_bands(a->B, a->OH, share, &r, &hi);
+    for (ptrdiff_t rows; r < hi; r += rows) {
+        /* whole images, or rows of one */
+        const ptrdiff_t n = r / a->OH, t = r % a->OH, whole = t == 0 ? min_(in.images, (hi - r) / a->OH) : 0;
+        const ptrdiff_t images = max_(1, whole), high = whole ? in.block : min_(in.block, min_(a->OH - t, hi - r));
+        const conv_block block = PD_NAME(conv_read)(&in, n, images, t, t + high);
+        PD_NAME(conv_walk)(&q, step->caches, &block, n, images, t, t + high);
+        rows = images * high;
+        if (!a->act) continue;
+        const ptrdiff_t at = n * image + t * q.row;
+        const pd_act_fwd_args act = {.x = z + at, .y = y + at, .B = rows * a->OW, .O = O, .alpha = a->alpha};
+        a->act(&act, step, PD_WHOLE);
+    }
 }

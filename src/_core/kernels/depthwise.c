@@ -140,8 +140,8 @@ PD_KERNEL(depthwise_fwd) {
     const axis rows = forward_axis(a->H, a->OH, a->KH, a->SH, a->DH, a->top);
     const axis columns = forward_axis(a->W, a->OW, a->KW, a->SW, a->DW, a->left);
     ptrdiff_t lo, hi;
-    pd_rows(a->B, 1, share, &lo, &hi);
-    for (ptrdiff_t i = lo * a->OH; i < hi * a->OH; i++) {
+    pd_bands(a->B, a->OH, share, &lo, &hi);
+    for (ptrdiff_t i = lo; i < hi; i++) {
         real *y = (real *)a->y + i * row_of_y, *z = a->z ? (real *)a->z + i * row_of_y : y;
         const line r = {.columns = &columns, .b = a->b, .y = z, .O = O};
         walk_row(r, &rows, i % a->OH, (const real *)a->x + i / a->OH * a->H * a->W * O, a->w, a->W * O, a->KW * O);

@@ -8,6 +8,7 @@
 #define PD_KERNEL_H
 
 #include "../op_args.h"
+#include "../shares.h"
 #include "vec.h"
 
 #define PD_CAT_(a, b, c) a##_##b##_##c
@@ -36,39 +37,6 @@
 #define PD_ARGS(family)                                              \
     const pd_##family##_args *a = (const pd_##family##_args *)args_; \
     (void)step
-
-PD_INLINE ptrdiff_t min_(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-PD_INLINE ptrdiff_t max_(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-
-/* Where unit `at` of `of` begins among n things. */
-PD_INLINE ptrdiff_t pd_cut(ptrdiff_t n, int at, int of) { return n * at / of; }
-
-/* Rows per sample: 0 stands for 1. */
-PD_INLINE ptrdiff_t pd_sample(ptrdiff_t L) { return L > 1 ? L : 1; }
-
-/* Rows [lo, hi) of B, of which each sample has L. Every PD_SPLIT_ROWS kernel splits so, and only so. Shares are whole
- * samples, so that records with rows of different kinds keep to the same samples; only if there are fewer samples than
- * shares are samples divided. Shares are whole groups of 8 samples if there are many: the GEMM's tiles like that. */
-PD_INLINE void pd_rows(ptrdiff_t B, ptrdiff_t L, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
-    *lo = 0;
-    *hi = B;
-    if (share.of == 1 && share.parts <= 1) return;
-    ptrdiff_t rows = pd_sample(L), samples = (B + rows - 1) / rows; /* the last one may be short */
-    if (samples < share.of) {
-        samples = B;
-        rows = 1;
-    }
-    const ptrdiff_t g = samples >= (ptrdiff_t)16 * share.of ? 8 : 1, groups = (samples + g - 1) / g;
-    ptrdiff_t first = min_(pd_cut(groups, share.lo, share.of) * g, samples);
-    ptrdiff_t last = min_(pd_cut(groups, share.hi, share.of) * g, samples);
-    if (share.parts > 1) {
-        const ptrdiff_t all = last - first;
-        last = first + pd_cut(all, share.part + 1, share.parts);
-        first += pd_cut(all, share.part, share.parts);
-    }
-    *lo = min_(first * rows, B);
-    *hi = min_(last * rows, B);
-}
 
 /* Elements [lo, hi) of n. Every PD_SPLIT_FLAT kernel splits so, and only so. Shares are multiples of PD_GROUP elements:
  * whole cache lines and whole rows of a weight panel (its width is a power of two up to 32). */

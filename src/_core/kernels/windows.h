@@ -66,8 +66,8 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
         /* windows before this one have all their columns, but for those that begin in front of the image */          \
         const ptrdiff_t room_ = (a)->W - (a)->KW + (a)->left, whole_ = room_ < 0 ? 0 : room_ / (a)->SW + 1;           \
         ptrdiff_t lo_, hi_;                                                                                           \
-        pd_rows((a)->B, 1, share, &lo_, &hi_);                                                                        \
-        for (ptrdiff_t r_ = lo_ * (a)->OH; r_ < hi_ * (a)->OH; r_++) {                                                \
+        pd_bands((a)->B, (a)->OH, share, &lo_, &hi_);                                                                 \
+        for (ptrdiff_t r_ = lo_; r_ < hi_; r_++) {                                                                    \
             const ptrdiff_t b_ = r_ / (a)->OH, ih_ = r_ % (a)->OH * (a)->SH - (a)->top;                               \
             pd_window w_ = {.x = (const real *)(a)->x + b_ * (a)->H * (a)->W * C_,                                    \
                             .rows = taps_on_axis(ih_, (a)->KH, (a)->H)};                                              \

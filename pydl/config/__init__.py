@@ -16,8 +16,8 @@ except ImportError as error:
     if error.name != "pydl":  # it is there, and something that it needs is not
         raise
     raise ImportError(
-        f"{os.path.dirname(__file__)} is pydl's source and not built: if pydl is installed, start Python in another "
-        "folder; else build it here: pip install --editable .",
+        f"{os.path.dirname(os.path.dirname(__file__))} is pydl's source and not built: if pydl is installed, start "
+        "Python in another folder; else build it here: pip install --editable .",
         name="pydl",
     ) from None
 from pydl._base import threads

@@ -1,0 +1,104 @@
+"""How well known image nets learn: `python -m bench.accuracy mnist-convnet|cifar10-cnn|resnet20 [--epochs N]`.
+
+Each trains as long as the figure published for it allows, on the whole training set, with Adam and a one-cycle
+schedule, and prints after every epoch which share of the test set it tells rightly. Needs the data: PYDL_DATA_DIR,
+or a download.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pydl
+from bench.machine import describe, lines
+from bench.pictures import MNIST_CONVNET, PictureNet
+from bench.timing import Setting
+from pydl import config
+
+
+@dataclass(frozen=True)
+class Task:
+    """A net, the data set it learns, and how.
+
+    Attributes
+    ----------
+    rate
+        The highest learning rate.
+    enough
+        The accuracy that it shall reach.
+    flip, shift
+        Whether images are mirrored in training, and by which part of their sides they are moved at most.
+    """
+
+    build: Callable[[], pydl.Model]
+    data: str
+    batch: int
+    epochs: int
+    rate: float
+    enough: float
+    flip: bool = True
+    shift: float = 0.1
+
+    def model(self) -> pydl.Model:
+        """Bytes in, classes out; trained on moved and mirrored images."""
+        net = self.build()
+        x = h = pydl.Input(net.inputs[0].shape[1:])
+        h = pydl.layers.RandomFlip("horizontal")(h) if self.flip else h
+        h = pydl.layers.RandomTranslation(self.shift, self.shift, fill_mode="constant")(h) if self.shift else h
+        return pydl.Model(x, net(pydl.layers.Rescaling(1 / 255)(h)))
+
+
+TASKS = {
+    "mnist-convnet": Task(
+        lambda: PictureNet("mnist-convnet", (28, 28, 1), 128, MNIST_CONVNET).keras(pydl), "mnist", 128, 12, 1e-3, 0.99,
+        flip=False, shift=0.0,
+    ),
+    "cifar10-cnn": Task(pydl.applications.SimpleCNN, "cifar10", 64, 25, 1e-3, 0.76),
+    "resnet20": Task(pydl.applications.ResNet20, "cifar10", 128, 30, 1e-2, 0.88),
+}  # fmt: skip
+
+
+class _Say(pydl.callbacks.Callback):
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        taken = time.perf_counter() - self.began
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        print(f"{epoch + 1:3}  {taken:7.1f} s  {figures}", flush=True)
+
+
+def run(name: str, epochs: int | None = None, seed: int = 0) -> float:
+    """Train and return the accuracy on the test set after the last epoch."""
+    task = TASKS[name]
+    (x, y), (x_test, y_test) = getattr(pydl.datasets, task.data).load_data()
+    shape = task.build().inputs[0].shape[1:]
+    x, x_test = x.reshape(-1, *shape), x_test.reshape(-1, *shape)
+    pydl.utils.set_random_seed(seed)
+    model = task.model()
+    epochs = epochs or task.epochs
+    steps = epochs * -(-len(x) // task.batch)
+    optimizer = pydl.optimizers.Adam(pydl.optimizers.schedules.OneCycle(task.rate, steps))
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, task.batch, epochs, verbose=0, validation_data=(x_test, y_test), callbacks=[_Say()])
+    return float(history.history["val_accuracy"][-1])
+
+
+def main() -> None:
+    """Train one net."""
+    parser = argparse.ArgumentParser("python -m bench.accuracy", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("net", choices=TASKS)
+    parser.add_argument("--epochs", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    print("\n".join(lines(describe(Setting(config.get_num_threads(), True, None)))), flush=True)
+    found, enough = run(given.net, given.epochs, given.seed), TASKS[given.net].enough
+    print(f"{given.net}: {found:.2%} of the test set, {enough:.0%} or more expected")
+
+
+if __name__ == "__main__":
+    main()

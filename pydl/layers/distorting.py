@@ -1,0 +1,168 @@
+"""Layers that shear pictures, or tilt them, by chance in training, in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydl._base.args import one_of, real
+from pydl.layers.images import NumPyImageLayer, Range, given, up_to, within
+
+Array = np.ndarray
+
+FILLS = ("reflect", "wrap", "constant", "nearest")
+INTERPOLATIONS = ("bilinear", "nearest")
+
+
+class RandomShear(NumPyImageLayer):
+    """In training, rows of each picture are shifted by their number times a factor, and columns alike; else nothing.
+
+    The pixel in row i and column j is that at row `i + b j`, column `j + a i` of the picture, a and b drawn for each
+    picture. Pictures are `(batch, height, width, channels)`. Called on an array, `layer(x)`, it works as in training
+    unless `training=False`, and takes one picture without the batch as well. In NumPy; gives no gradient to its input.
+
+    Parameters
+    ----------
+    x_factor, y_factor : float or (float, float)
+        In [0, 1]: the ranges of a and b; f stands for (-f, f). Both change their sign for half of the pictures.
+    interpolation : {"bilinear", "nearest"}
+    fill_mode : {"reflect", "wrap", "constant", "nearest"}
+        What is beyond the edge: the picture mirrored there, `d c b a | a b c d | d c b a`; repeated; `fill_value`; its
+        last pixel.
+    fill_value : float
+    data_format : {"channels_last"}, optional
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    numbers = 3
+
+    def __init__(
+        self, x_factor: Any = 0.0, y_factor: Any = 0.0, interpolation: str = "bilinear", fill_mode: str = "reflect",
+        fill_value: float = 0.0, data_format: str | None = None, seed: int | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format, **kwargs)
+        self._across, self._down = (
+            _both_ways(name, factor) for name, factor in (("x_factor", x_factor), ("y_factor", y_factor))
+        )
+        self.x_factor, self.y_factor = given(x_factor), given(y_factor)
+        self.interpolation = one_of("RandomShear", "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_mode = one_of("RandomShear", "fill_mode", fill_mode, FILLS)
+        self.fill_value = real("RandomShear", "fill_value", fill_value)
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        sign, a, b = (n[..., 0] for n in u)
+        sign = np.where(sign > 0.5, -1, 1)
+        rows, columns = _grid(x)
+        across, down = sign * within(a, self._across), sign * within(b, self._down)
+        return _read(
+            x, rows + down * columns, columns + across * rows, self.fill_mode, self.fill_value, self.interpolation
+        )
+
+
+def _both_ways(name: str, factor: Any) -> Range:
+    low, high = up_to("RandomShear", name, factor)
+    return (low, high) if isinstance(factor, list | tuple) else (-high, high)
+
+
+class RandomPerspective(NumPyImageLayer):
+    """In training, the corners of some pictures are moved, and the picture with them; else nothing changes.
+
+    For each picture a probability is drawn from `factor`, and for each coordinate of a corner how far it moves, up to
+    half of `scale` of itself; the picture is seen in the perspective that this gives, `fill_value` around it. The
+    corner at the origin stays. Pictures are `(batch, height, width, channels)`. Called on an array, `layer(x)`, it
+    works as in training unless `training=False`, and takes one picture without the batch as well. In NumPy; gives no
+    gradient to its input.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        In [0, 1]: the range of the probability; f stands for (0, f).
+    scale : float
+        In [0, 1].
+    interpolation : {"bilinear", "nearest"}
+    fill_value : float
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    data_format : {"channels_last"}, optional
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    numbers = 10
+
+    def __init__(
+        self, factor: Any = 1.0, scale: float = 1.0, interpolation: str = "bilinear", fill_value: float = 0.0,
+        seed: int | None = None, data_format: str | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = up_to("RandomPerspective", "factor", factor)
+        self.scale = real("RandomPerspective", "scale", scale, at_least=0, at_most=1)
+        self.interpolation = one_of("RandomPerspective", "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_value = real("RandomPerspective", "fill_value", fill_value)
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        batch, high, wide, _ = x.shape
+        corners = np.array([[0, 0], [wide - 1, 0], [0, high - 1], [wide - 1, high - 1]], np.float64)
+        moves = within(u[2:].reshape(4, 2, batch).transpose(2, 0, 1), (-0.5 * self.scale, 0.5 * self.scale))
+        a, b, c, d, e, f, g, h = _perspective(corners, corners * (1 + moves)).T[..., None, None]
+        rows, columns = _grid(x)
+        depth = g * columns + h * rows + 1
+        seen = _read(
+            x, (d * columns + e * rows + f) / depth, (a * columns + b * rows + c) / depth, "constant",
+            self.fill_value, self.interpolation,
+        )  # fmt: skip
+        return np.where(u[1] < within(u[0], self.factor), seen, x)
+
+
+def _perspective(before: Array, after: Array) -> Array:
+    """The numbers a to h of `(a x + b y + c, d x + e y + f) / (g x + h y + 1)`, which takes four points back.
+
+    before: (4, 2), after: (batch, 4, 2); each a column and a row.
+    """
+    lines = np.zeros((len(after), 8, 8))
+    for axis in (0, 1):
+        lines[:, axis::2, 3 * axis : 3 * axis + 2] = after
+        lines[:, axis::2, 3 * axis + 2] = 1
+        lines[:, axis::2, 6:] = -before[:, axis, None] * after
+    right = np.broadcast_to(before.reshape(8, 1), (len(after), 8, 1))
+    return np.linalg.solve(lines, right)[..., 0]
+
+
+def _grid(x: Array) -> tuple[Array, Array]:
+    """Numbers of rows and columns, to be broadcast to (batch, height, width)."""
+    return np.arange(x.shape[1], dtype=np.float64)[:, None], np.arange(x.shape[2], dtype=np.float64)
+
+
+def _read(x: Array, rows: Array, columns: Array, fill_mode: str, fill_value: float, interpolation: str) -> Array:
+    """Pictures at places (batch, height, width), between pixels as the mean of the four around."""
+    pictures = np.arange(len(x))[:, None, None]
+    y = np.zeros(np.broadcast_shapes(pictures.shape, rows.shape, columns.shape) + x.shape[3:], x.dtype)
+    for row, down in _around(rows, interpolation):
+        for column, across in _around(columns, interpolation):
+            (i, here), (j, there) = _inside(row, x.shape[1], fill_mode), _inside(column, x.shape[2], fill_mode)
+            value = np.where((here & there)[..., None], x[pictures, i, j], x.dtype.type(fill_value))
+            y += (down * across)[..., None].astype(x.dtype) * value
+    return y
+
+
+def _around(at: Array, interpolation: str) -> list[tuple[Array, Array]]:
+    """The whole numbers around places, and how much each counts."""
+    if interpolation == "nearest":
+        return [(np.floor(at + 0.5).astype(np.intp), np.ones_like(at))]
+    low = np.floor(at)
+    return [(low.astype(np.intp), 1 - (at - low)), (low.astype(np.intp) + 1, at - low)]
+
+
+def _inside(at: Array, size: int, fill_mode: str) -> tuple[Array, Array]:
+    """Which pixel of an axis stands for each place, and where it is none but the value to fill with."""
+    known = np.ones_like(at, bool) if fill_mode != "constant" else (at >= 0) & (at < size)
+    if fill_mode == "wrap":
+        return at % size, known
+    if fill_mode == "reflect":
+        at = at % (2 * size)
+        return np.minimum(at, 2 * size - 1 - at), known
+    return np.clip(at, 0, size - 1), known

@@ -1,0 +1,71 @@
+"""A layer that changes brightness, contrast, saturation and hue by chance in training, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydl._base.args import optional_whole
+from pydl.layers.augmenting import RandomBrightness, RandomContrast
+from pydl.layers.base import Layer
+from pydl.layers.coloring import RandomHue, RandomSaturation
+from pydl.layers.images import values_of
+from pydl.layers.passing import Identity
+from pydl.layers.pipeline import Pipeline
+from pydl.layers.spatial import channels_last
+
+_KINDS = {
+    "brightness_factor": RandomBrightness, "contrast_factor": RandomContrast, "saturation_factor": RandomSaturation,
+    "hue_factor": RandomHue,
+}  # fmt: skip
+
+
+class RandomColorJitter(Pipeline):
+    """In training, changes brightness, then contrast, saturation and hue of pictures; else nothing changes.
+
+    As `RandomBrightness`, `RandomContrast`, `RandomSaturation` and `RandomHue` do it. Pictures are `(batch, height,
+    width, 3)`. Called on an array, `layer(x)`, it works as in training unless `training=False`, and takes one picture
+    without the batch as well. Gives no gradient to its input.
+
+    Parameters
+    ----------
+    value_range : (float, float)
+        Of pixels: (0, 1) where they are scaled.
+    brightness_factor, contrast_factor, saturation_factor, hue_factor : float or (float, float), optional
+        What each of these layers takes; None leaves it out.
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    data_format : {"channels_last"}, optional
+    **kwargs
+        `name`, `trainable`, `dtype`.
+    """
+
+    def __init__(
+        self, value_range: Any = (0, 255), brightness_factor: Any = None, contrast_factor: Any = None,
+        saturation_factor: Any = None, hue_factor: Any = None, seed: int | None = None, data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        owner = "RandomColorJitter"
+        self.value_range = values_of(owner, value_range)
+        self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
+        self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
+        self.seed = optional_whole(owner, "seed", seed, below=2**61)
+        self.data_format = channels_last(owner, data_format, 2)
+        dtype = kwargs.get("dtype")
+        layers: list[Layer] = [
+            make(factor, value_range=self.value_range, seed=None if seed is None else seed + k, dtype=dtype)
+            for k, (name, make) in enumerate(_KINDS.items())
+            if (factor := getattr(self, name)) is not None
+        ]  # fmt: skip
+        super().__init__(layers or [Identity(dtype=dtype)], **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values."""
+        config = Layer.get_config(self)
+        del config["layers"]
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> RandomColorJitter:
+        """The layer that `get_config` described."""
+        return cls(**config)

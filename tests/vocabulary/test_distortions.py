@@ -1,0 +1,183 @@
+"""Layers that mix, shear, tilt, equalize or jitter pictures: values from formulas, labels that are mixed alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+import pydl
+from pydl import layers as L
+from pydl.layers import distorting, mixing
+
+
+def pictures(n: int, channels: int = 3) -> Any:
+    return np.random.default_rng(0).random((n, 6, 7, channels)).astype(np.float32)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.2, 0.9, 1.0, 3.0])
+def test_shares_are_distributed_as_beta(alpha: float) -> None:
+    u = (np.arange(2000) + 0.5) / 4000
+    x = mixing._beta(u, alpha)
+    np.testing.assert_allclose(mixing._beta(1 - u, alpha), 1 - x, rtol=1e-7)
+    known = x > 1e-300  # of a small alpha, the least are below what floats hold
+    assert known.sum() > 900
+    np.testing.assert_allclose(stats.beta.cdf(x, alpha, alpha)[known], u[known], atol=1e-4)
+
+
+def test_mixed_pictures_and_labels() -> None:
+    x, labels = pictures(300), np.eye(300, dtype=np.float32)
+    layer = L.MixUp(0.7, seed=1)
+    mixed = layer({"images": x, "labels": labels, "names": "kept"})
+    assert mixed["names"] == "kept"
+    y, shares = mixed["images"], mixed["labels"]
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(y, np.tensordot(shares, x, 1), rtol=1e-5, atol=1e-6)  # labels say what each is made of
+    other = (shares * (1 - labels)).argmax(axis=1)
+    assert len(np.unique(other)) > 280, "each picture is mixed into another one"
+    own = np.diag(shares)[other != np.arange(300)]
+    assert stats.kstest(own, stats.beta(0.7, 0.7).cdf).pvalue > 1e-4
+    again = L.MixUp(0.7, seed=1)(x)
+    np.testing.assert_array_equal(again, y)
+    same = layer({"images": x, "labels": labels}, training=False)
+    np.testing.assert_array_equal(same["images"], x)
+    np.testing.assert_array_equal(same["labels"], labels)
+    with pytest.raises(ValueError, match=r"labels\", one-hot \(batch, classes\)"):
+        layer({"images": x, "labels": np.arange(300)})
+
+
+def test_boxes_of_other_pictures() -> None:
+    x = np.zeros((400, 20, 30, 2), np.float32) + np.arange(400, dtype=np.float32)[:, None, None, None]
+    mixed = L.CutMix((0.6, 0.6), seed=2)({"images": x, "labels": np.eye(400)})
+    y, shares = mixed["images"], mixed["labels"]
+    cut = (y != x)[..., 0]
+    np.testing.assert_array_equal((y != x)[..., 1], cut)
+    rows, columns = cut.any(axis=2).sum(axis=1), cut.any(axis=1).sum(axis=1)
+    np.testing.assert_array_equal(cut.sum(axis=(1, 2)), rows * columns)
+    for picture, box, share in zip(y, cut, shares, strict=True):
+        others = np.unique(picture[box])
+        assert len(others) <= 1
+        if len(others):
+            assert share[int(others[0])] == pytest.approx(box.mean(), abs=0.09)  # whole pixels
+    kept = np.diag(shares)[(shares > 0).sum(axis=1) > 1]
+    assert stats.kstest(kept, stats.beta(0.6, 0.6).cdf).pvalue > 1e-4
+    assert rows[cut.any(axis=(1, 2))].mean() == pytest.approx(2 / 3 * columns[cut.any(axis=(1, 2))].mean(), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("fill_mode", "scipy_mode"),
+    [("reflect", "reflect"), ("wrap", "grid-wrap"), ("constant", "grid-constant"), ("nearest", "nearest")],
+)
+@pytest.mark.parametrize(("interpolation", "order"), [("bilinear", 1), ("nearest", 0)])
+def test_places_beyond_the_edge(fill_mode: str, scipy_mode: str, interpolation: str, order: int) -> None:
+    x = pictures(2).astype(np.float64)
+    rows, columns = np.random.default_rng(1).uniform(-9, 15, (2, 2, 5, 4))
+    got = distorting._read(x, rows, columns, fill_mode, 0.25, interpolation)
+    for k in range(2):
+        for channel in range(3):
+            expected = ndimage.map_coordinates(
+                x[k, ..., channel], [rows[k], columns[k]], order=order, mode=scipy_mode, cval=0.25
+            )
+            np.testing.assert_allclose(got[k, ..., channel], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_sheared() -> None:
+    x = np.repeat(np.arange(6.0, dtype=np.float32)[:, None], 7, axis=1)[None, ..., None]  # the number of the row
+    x = np.concatenate([x, np.repeat(np.arange(7.0, dtype=np.float32)[None], 6, axis=0)[None, ..., None]], axis=-1)
+    i, j = np.mgrid[:6, :7].astype(float)
+    seen = set()
+    for y in L.RandomShear((0.5, 0.5), (0.25, 0.25), fill_mode="nearest", seed=1)(np.repeat(x, 40, axis=0)):
+        for sign in (1, -1):
+            rows, columns = np.clip(i + sign * 0.25 * j, 0, 5), np.clip(j + sign * 0.5 * i, 0, 6)
+            if np.allclose(y, np.stack([rows, columns], axis=-1), atol=1e-5):
+                seen.add(sign)
+                break
+        else:
+            pytest.fail("neither way")
+    assert seen == {1, -1}
+    drawn = L.RandomShear(0.4, fill_mode="nearest", seed=3)(np.repeat(x, 500, axis=0))[:, 1, 2, 1] - 2
+    assert -0.4 <= drawn.min() < -0.35
+    assert 0.35 < drawn.max() <= 0.4
+    np.testing.assert_array_equal(L.RandomShear()(x), x)
+
+
+def test_corners_come_from_where_they_were() -> None:
+    before = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], float)
+    after = before + np.random.default_rng(0).uniform(-1, 1, (3, 4, 2))
+    a, b, c, d, e, f, g, h = distorting._perspective(before, after).T[..., None]
+    x, y = after[..., 0], after[..., 1]
+    depth = g * x + h * y + 1
+    np.testing.assert_allclose((a * x + b * y + c) / depth, np.tile(before[:, 0], (3, 1)), atol=1e-9)
+    np.testing.assert_allclose((d * x + e * y + f) / depth, np.tile(before[:, 1], (3, 1)), atol=1e-9)
+
+
+def test_tilted() -> None:
+    x = pictures(300)
+    np.testing.assert_allclose(L.RandomPerspective(1.0, 0.0, seed=1)(x), x, rtol=1e-5, atol=1e-6)
+    y = L.RandomPerspective((0.3, 0.3), 0.8, fill_value=9, seed=1)(x)
+    changed = (y != x).any(axis=(1, 2, 3))
+    assert abs(changed.mean() - 0.3) < 0.1
+    assert y.max() == pytest.approx(9, rel=1e-5), "what is beyond the picture"
+    np.testing.assert_allclose(y[changed, 0, 0], x[changed, 0, 0], rtol=1e-4)  # the corner that stays
+
+
+def test_equalized() -> None:
+    x = np.array([10, 10, 20, 30, 30, 30, 40, 200], np.float32).reshape(1, 2, 4, 1)
+    # 2, 3, 6, 7 and 8 of 8 values are in a bin or below; the first bin has 2: (n - 2) / 6 of 255, rounded
+    np.testing.assert_array_equal(L.Equalization()(x).ravel(), [0, 0, 42, 170, 170, 170, 212, 255])
+    np.testing.assert_allclose(L.Equalization((0, 1))(x / 255), L.Equalization()(x) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(L.Equalization()(np.full((1, 3, 3, 2), 7.0)), 7)
+    np.testing.assert_array_equal(L.Equalization(bins=2)(x).ravel(), [10, 10, 20, 30, 30, 30, 40, 200])
+    np.testing.assert_array_equal(L.Equalization()(x, training=False), x)
+
+
+def test_paler_colours() -> None:
+    x = pictures(4)
+    gray = (x.astype(float) @ [0.2989, 0.587, 0.114])[..., None]
+    y = L.RandomColorDegeneration((0.25, 0.25), (0, 1))(x)
+    np.testing.assert_allclose(y, 0.75 * x + 0.25 * gray, rtol=1e-5)
+    np.testing.assert_allclose(L.RandomColorDegeneration((1, 1), (0, 1))(x), np.repeat(gray, 3, -1), rtol=1e-5)
+
+
+def test_jittered_is_one_after_the_other() -> None:
+    x = pictures(5)
+    y = L.RandomColorJitter((0, 1), 0.2, 0.3, (0.3, 0.7), 0.2, seed=4)(x)
+    for layer in (
+        L.RandomBrightness(0.2, (0, 1), seed=4), L.RandomContrast(0.3, (0, 1), seed=5),
+        L.RandomSaturation((0.3, 0.7), (0, 1), seed=6), L.RandomHue(0.2, (0, 1), seed=7),
+    ):  # fmt: skip
+        x = layer(x)
+    np.testing.assert_array_equal(y, x)
+    np.testing.assert_array_equal(L.RandomColorJitter()(x), x)
+
+
+@pytest.mark.parametrize("make", [L.MixUp, L.CutMix, lambda: L.RandomShear(0.2)])
+def test_in_a_model_threads_change_no_bit(make: Any) -> None:
+    x, y = pictures(32), np.zeros((32, 1), np.float32)
+    weights = []
+    for threads in (1, 3):
+        pydl.utils.set_random_seed(5)
+        pydl.config.set_num_threads(threads)
+        model = pydl.Sequential([pydl.Input(x.shape[1:]), make(), L.Flatten(), L.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(x, y, batch_size=10, epochs=2, verbose=0)
+        weights.append(model.get_weights()[0])
+    pydl.config.set_num_threads(None)
+    np.testing.assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: L.MixUp(0), "alpha must be a finite number > 0"),
+        (lambda: L.CutMix(2), "factor must be a finite number >= 0 and <= 1"),
+        (lambda: L.RandomShear(fill_mode="mirror"), "fill_mode must be one of"),
+        (lambda: L.RandomPerspective(interpolation="cubic"), "interpolation must be one of"),
+        (lambda: L.Equalization(bins=0), "bins must be an integer >= 1"),
+    ],
+)
+def test_what_is_refused(make: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        make()
