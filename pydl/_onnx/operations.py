@@ -6,20 +6,24 @@ Layers compute in floats, so that what is true is 1, and what is false 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from pydl._engine.facts import rowwise
-from pydl._engine.tape import Expression
+from pydl._engine.tape import Expression, Op
 from pydl._engine.variable import Variable
 from pydl._onnx import indexing
 from pydl._onnx.activations import ACTIVATIONS
 from pydl._onnx.graph import Graph, Shape, Value
+from pydl._onnx.writers import Writers
 from pydl.activations import Activation
 from pydl.layers.operation import Operation
+from pydl.layers.parametric import Parametric
+
+writers = Writers()
 
 
 class Given:
@@ -27,21 +31,20 @@ class Given:
 
     Attributes
     ----------
+    op : str
     x : list of str
     first, out : tuple
         The shape of the first tensor among the operands, and of the result.
     """
 
-    def __init__(self, g: Graph, layer: Operation, values: Sequence[Value], out: Shape) -> None:
-        tensors = iter(values)
-        self.g, self.layer, self.out = g, layer, out
-        self.first = values[0].shape
-        self.x = [
-            g.last(next(tensors)) if isinstance(v, dict) else g.constant(_values(v)) for v in layer.operands
-        ]  # fmt: skip
+    def __init__(
+        self, g: Graph, op: str, x: Sequence[str], arguments: Mapping[str, Any], first: Shape, out: Shape
+    ) -> None:  # fmt: skip
+        self.g, self.op, self.x, self.arguments = g, op, list(x), arguments
+        self.first, self.out = first, out
 
     def __getitem__(self, name: str) -> Any:
-        return self.layer.arguments.get(name)
+        return self.arguments.get(name)
 
     def axes(self, axis: Any) -> list[int]:
         """Axes from the front, none of them the batch."""
@@ -49,7 +52,7 @@ class Given:
         listed = range(rank) if axis is None else axis if isinstance(axis, list | tuple) else [axis]
         found = [int(a) % rank for a in listed]
         if 0 in found:
-            raise self.g.refuse(f"pydl.ops.{self.layer.op} over the batch has no ONNX form; give it an axis")
+            raise self.g.refuse(f"pydl.ops.{self.op} over the batch has no ONNX form; give it an axis")
         return found
 
 
@@ -58,10 +61,23 @@ Write = Callable[[Graph, Given], str]
 
 def operation(g: Graph, layer: Operation, x: Sequence[Value], out: Shape) -> Value:
     """The output of a layer that stands for a function."""
-    write = OPS.get(layer.op)
+    tensors = iter(x)
+    names = [g.last(next(tensors)) if isinstance(v, dict) else g.constant(_values(v)) for v in layer.operands]
+    return _written(g, Given(g, layer.op, names, layer.arguments, x[0].shape, out))
+
+
+@writers.of(Parametric)
+def parametric(g: Graph, layer: Parametric, x: Value) -> Value:
+    sides = [g.last(x), g.weight(layer.weight)]
+    out = tuple(layer.compute_output_shape(x.shape))
+    return _written(g, Given(g, layer.op, sides[::-1] if layer.reflected else sides, {}, x.shape, out))
+
+
+def _written(g: Graph, given: Given) -> Value:
+    write = OPS.get(given.op)
     if write is None:
-        raise g.refuse(f"pydl.ops.{layer.op} has no ONNX form; compute it outside of the model")
-    return Value(write(g, Given(g, layer, x, out)))
+        raise g.refuse(f"pydl.ops.{given.op} has no ONNX form; compute it outside of the model")
+    return Value(write(g, given))
 
 
 def _values(operand: Any) -> Any:
@@ -210,7 +226,7 @@ def _reshaped(g: Graph, a: Given, x: str | None = None) -> str:
 def _moved(g: Graph, a: Given) -> str:
     """Axes in the order that the function gives those of an array whose sizes are all different."""
     sizes = range(2, 2 + len(a.first))
-    trial = a.layer.function.forward(np.empty(tuple(sizes), np.bool_), **a.layer.arguments)
+    trial = Op.known[a.op].forward(np.empty(tuple(sizes), np.bool_), **a.arguments)
     return g.transpose(a.x[0], [sizes.index(n) for n in trial.shape])
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pydl._onnx.writers import Writers, unchanged
-from pydl.layers import augmenting, coloring, core, filtering, noise, warping
+from pydl.layers import augmenting, coloring, core, distorting, equalizing, filtering, mixing, noise, warping
 from pydl.layers.passing import ActivityRegularization, Identity
 
 writers = Writers()
 writers.of(
     Identity, ActivityRegularization, core.Dropout, noise.AlphaDropout, noise.GaussianDropout, noise.GaussianNoise,
     noise.SpatialDropout1D, noise.SpatialDropout2D, noise.SpatialDropout3D, augmenting.RandomBrightness,
-    augmenting.RandomContrast, augmenting.RandomFlip, coloring.RandomGrayscale, coloring.RandomHue,
-    coloring.RandomInvert, coloring.RandomPosterization, coloring.RandomSaturation, coloring.Solarization,
-    filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness, warping.RandomRotation,
-    warping.RandomTranslation, warping.RandomZoom,
+    augmenting.RandomContrast, augmenting.RandomFlip, coloring.RandomColorDegeneration, coloring.RandomGrayscale,
+    coloring.RandomHue, coloring.RandomInvert, coloring.RandomPosterization, coloring.RandomSaturation,
+    coloring.Solarization, distorting.RandomPerspective, distorting.RandomShear, equalizing.Equalization,
+    filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness, mixing.CutMix, mixing.MixUp,
+    warping.RandomRotation, warping.RandomTranslation, warping.RandomZoom,
 )(unchanged)  # fmt: skip

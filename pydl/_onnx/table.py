@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pydl._onnx import basic, codes, merging, normalizing, passing, positions, windows
+from pydl._onnx import basic, codes, merging, normalizing, operations, passing, positions, windows
 from pydl._onnx.writers import Writers
 
 WRITERS = Writers()
-for module in (basic, codes, merging, normalizing, passing, positions, windows):
+for module in (basic, codes, merging, normalizing, operations, passing, positions, windows):
     WRITERS.update(module.writers)
 
 #: By the name of the class.
@@ -17,4 +17,4 @@ REASONS = {
 }
 
 #: Layers that are graphs of others, which are written one by one, or the ends of a graph.
-GRAPHS = ("AddedLoss", "InputLayer", "Lambda", "Operation", "Pipeline")
+GRAPHS = ("AddedLoss", "InputLayer", "Lambda", "Operation", "Pipeline", "RandomColorJitter")

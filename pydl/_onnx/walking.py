@@ -78,6 +78,6 @@ def _traced(g: Graph, layer: Layer, x: list[Value], listed: bool) -> list[Value]
         outputs, calls, _ = trace(f'layer "{layer.name}"', code, inputs)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         raise g.refuse(
-            f"{type(layer).__name__} is a layer of your own; its call has to use pydl.ops alone: {error}"
+            f"{type(layer).__name__} is a layer of your own; its call is written if it uses pydl.ops alone: {error}"
         ) from error
     return walk(g, inputs, leaves(outputs), calls, x)

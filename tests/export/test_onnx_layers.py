@@ -34,7 +34,7 @@ def test_the_models_of_the_table(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OWN_CODE)
 def test_code_in_numpy_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r'layer "less_sine": LessSine is a layer of your own; .* use pydl.ops alone'):
+    with pytest.raises(ValueError, match=r'layer "less_sine": LessSine is a layer of your own; .* uses pydl.ops alone'):
         CASES[name]().model.export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -65,6 +65,8 @@ MORE: dict[str, tuple[Any, Any]] = {
         lambda: [
             L.RandomContrast(0.1), L.RandomErasing(), L.RandomGaussianBlur(), L.RandomGrayscale(), L.RandomHue(0.1),
             L.RandomInvert(0.5), L.RandomPosterization(4), L.RandomSaturation(0.3), L.RandomSharpness(0.3),
+            L.RandomColorDegeneration(0.3), L.RandomPerspective(), L.RandomShear(0.2), L.Equalization(), L.CutMix(),
+            L.MixUp(), L.RandomColorJitter(hue_factor=0.1),
             L.Solarization(), L.SpatialDropout2D(0.2), L.RandomBrightness(0.2), L.Conv2D(2, 2),
         ],
         (4, 5, 3),
@@ -75,6 +77,9 @@ MORE: dict[str, tuple[Any, Any]] = {
     "Normalization of one number": (lambda: L.Normalization(None, mean=3.0, variance=0.25), (4,)),
     "Normalization of steps": (lambda: L.Normalization(1, mean=[1.0, -2, 0], variance=[4.0, 0.5, 1]), (3, 2)),
     "Normalization, inverted": (lambda: L.Normalization(mean=[1.0, -2], variance=[4.0, 0.5], invert=True), (3, 2)),
+    "Parametric": (
+        lambda: [L.Parametric("multiply", (2,), initializer="ones"), L.Parametric("subtract", (1, 3, 2), True)], (3, 2),
+    ),
     "Pipeline": (lambda: L.Pipeline([L.RandomFlip(), L.Resizing(3, 4), L.Rescaling(2.0, 1.0)]), (5, 6, 3)),
     "Resizing, cropped": (lambda: L.Resizing(4, 3, "bicubic", crop_to_aspect_ratio=True), (5, 8, 2)),
     "Resizing, padded": (
