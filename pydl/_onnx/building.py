@@ -49,7 +49,8 @@ class Building:
                 self.readers.setdefault(name, []).append(node)
         self.flattened: dict[str, Value] = {}  # what only products read: the tensor before it was flattened
         self.done: set[int] = set()  # nodes that an earlier one has taken along
-        self._names: Counter[str] = Counter()
+        self._names: set[str] = set()  # of layers
+        self._counts: Counter[str] = Counter()
         self._turned: dict[tuple[int, tuple[int, ...]], SymbolicTensor] = {}
         self.node: Node  # at the moment
 
@@ -58,9 +59,12 @@ class Building:
     def name(self) -> str:
         """A name for a layer, after the node at hand."""
         stem = re.sub(r"[^\w.]+", "_", self.node.name or self.node.outputs[0]).strip("_")[:100] or self.node.op.lower()
-        self._names[stem] += 1
-        n = self._names[stem]
-        return stem if n == 1 else f"{stem}_{n}"
+        name = stem
+        while name in self._names:
+            self._counts[stem] += 1
+            name = f"{stem}_{self._counts[stem] + 1}"
+        self._names.add(name)
+        return name
 
     def layer(self, kind: Any, *args: Any, **kwargs: Any) -> Any:
         """A layer of a class, with a name and the model's dtype."""

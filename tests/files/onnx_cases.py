@@ -17,6 +17,7 @@ import pydl
 from pydl._onnx.ops import known
 
 # What is no number for pydl.
+_FEW_WAYS = {"Resize", "Upsample", "LpPool"}  # ops that are known in their commonest forms only
 _OTHER = ("STRING", "FLOAT8", "FLOAT4", "INT4", "INT2", "COMPLEX")
 
 
@@ -28,13 +29,14 @@ def cases() -> list[Any]:
     with warnings.catch_warnings():  # of casts that overflow, as some tests want
         warnings.simplefilter("ignore")
         collected = collect_testcases(None)
-    ops, found = set(known()), []
+    ops, found = set(known()) - _FEW_WAYS, []
     for c in collected:
         node = c.model.graph.node[0]
         ports = [*c.model.graph.input, *c.model.graph.output]
         kinds = [TensorProto.DataType.Name(p.type.tensor_type.elem_type) for p in ports]
         single = len(c.model.graph.node) == 1 and not node.domain and node.op_type in ops
-        if single and all(p.type.HasField("tensor_type") for p in ports) and not any(
+        whole = all(a.size for a in arrays_of(c.data_sets[0][0]))
+        if whole and single and all(p.type.HasField("tensor_type") for p in ports) and not any(
             kind.lstrip("U").startswith(_OTHER) for kind in kinds
         ):  # fmt: skip
             found.append(c)
@@ -82,8 +84,9 @@ def by_samples(case: Any, data: Sequence[int]) -> bool:
         names = reference.input_names
         whole = reference.run(None, dict(zip(names, given, strict=True)))
         parts = [reference.run(None, {n: a[i : i + 1] for n, a in zip(names, given, strict=True)}) for i in range(rows)]
-        return rows > 0 and all(
-            np.array_equal(np.concatenate([p[k] for p in parts]), y, equal_nan=True) for k, y in enumerate(whole)
+        return rows > 1 and all(
+            len(y) == rows and np.array_equal(np.concatenate([p[k] for p in parts]), y, equal_nan=True)
+            for k, y in enumerate(whole)
         )
     except Exception:  # of a reference that refuses a single sample, by errors of any kind
         return False
@@ -106,7 +109,9 @@ def problem(case: Any, folder: Path) -> str:
         try:
             found = outputs_of(folder, *with_constants(case, data))
             for y, wanted in zip(found, arrays_of(case.data_sets[0][1]), strict=False):
-                np.testing.assert_allclose(y, wanted.astype(np.float64), rtol=1e-2 if half else 1e-4, atol=1e-6)
+                np.testing.assert_allclose(
+                    y, wanted.astype(np.float64), rtol=1e-2 if half else max(1e-4, case.rtol), atol=1e-6
+                )
                 assert y.shape == wanted.shape
         except (pydl.FormatError, ValueError, AssertionError) as error:
             reasons.append(str(error))

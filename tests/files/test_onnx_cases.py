@@ -35,12 +35,12 @@ def test_node_cases(tmp_path: Path) -> None:
         elif any(by_samples(case, data) for data in ways(case)):
             failed[case.name] = reason
     print(f"{len(passed)} passed, {len(failed)} failed: {failed}")
-    assert len(passed) > 350
+    assert len(passed) > 500
     assert len(failed) <= 0.05 * (len(passed) + len(failed)), failed
 
 
 SOME = (
-    "test_gemm_all_attributes", "test_matmul_3d", "test_conv_with_strides_padding", "test_convtranspose_pads",
+    "test_gemm_transposeB", "test_matmul_3d", "test_conv_with_strides_padding", "test_convtranspose_pads",
     "test_maxpool_2d_ceil", "test_averagepool_2d_pads", "test_batchnorm_epsilon", "test_softmax_axis_2",
     "test_layer_normalization_3d_axis1_epsilon", "test_group_normalization_example", "test_clip_default_max",
     "test_reduce_mean_keepdims_example", "test_edge_pad", "test_lrn", "test_averagepool_2d_same_lower",

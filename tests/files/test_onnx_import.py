@@ -195,7 +195,7 @@ def test_doubles_give_a_model_of_doubles(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([node("Einsum", "x", "y", equation="ij->ij")], r"Einsum 'Einsum_y' of version 17"),
+        ([node("Trilu", "x", "y")], r"Trilu 'Trilu_y' of version 17"),
         ([helper.make_node("Relu", ["x"], ["y"], domain="com.acme", name="n1")], r"com\.acme\.Relu 'n1' of version 1"),
         ([node("Transpose", "x", "y", perm=[1, 0])], r"Transpose 'Transpose_y' of version 17: .*samples would meet"),
         ([node("ReduceSum", "x", "y", keepdims=0)], r"ReduceSum 'ReduceSum_y' .*samples would meet"),

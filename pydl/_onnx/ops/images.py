@@ -150,10 +150,11 @@ def _enlarged(g: Building, x: Value, scales: Any, mode: bytes) -> Any:
     times = [round(s) for s in scales or []]
     if mode != b"nearest" or len(times) != x.rank or times != list(scales) or min(times) < 1 or times[:2] != [1, 1]:
         raise ValueError(f"mode {mode!r} and scales {scales}: expected whole multiples of positions, nearest")
-    if x.rank != 4:
-        raise ValueError(f"expected images, got shape {x.shape}")
+    if not 3 <= x.rank <= 5:
+        raise ValueError(f"expected one to three axes of positions, got shape {x.shape}")
     g.fits([(d or 1) * n for d, n in zip(x.shape[1:], times[1:], strict=True)])
-    return of_images(g.connect(g.layer(layers.UpSampling2D, tuple(times[2:])), g.images(x)))
+    kind, size = getattr(layers, f"UpSampling{x.rank - 2}D"), tuple(times[2:])
+    return of_images(g.connect(g.layer(kind, size if len(size) > 1 else size[0]), g.images(x)))
 
 
 @handles("DepthToSpace")
@@ -175,6 +176,6 @@ def space_to_depth(g: Building, node: Node, x: Value) -> Any:
     if n < 1 or None in x.shape[1:] or rows % n or columns % n:
         raise ValueError(f"blocks of {n} for shape {x.shape}")
     split = g.reshaped(x, [None, channels, rows // n, n, columns // n, n])
-    perm = [0, 3, 5, 1, 2, 4]
+    perm = [0, 1, 3, 5, 2, 4] if node.attributes.get("mode", b"DCR") == b"CRD" else [0, 3, 5, 1, 2, 4]
     moved = Value(split.tensor, [perm.index(axis) for axis in split.order])
     return g.reshaped(moved, [None, channels * n * n, rows // n, columns // n])

@@ -96,6 +96,13 @@ def thresholded(g: Building, node: Node, x: Any) -> Any:
     return g.pointwise(lambda t: ops.where(ops.greater(t, alpha), t, 0.0), x)
 
 
+@handles("Shrink", since=9)
+def shrink(g: Building, node: Node, x: Any) -> Any:
+    """Towards 0 by `bias`, and 0 where |x| <= lambd."""
+    bias, limit = node.attributes.get("bias", 0.0), node.attributes.get("lambd", 0.5)
+    return g.pointwise(lambda t: ops.where(ops.greater(ops.abs(t), limit), t - bias * ops.sign(t), 0.0), x)
+
+
 @handles("Identity")
 def identity(g: Building, node: Node, x: Any) -> Any:
     return x

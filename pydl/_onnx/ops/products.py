@@ -100,3 +100,34 @@ def _added(g: Building, node: Node, units: int) -> tuple[Array | None, str]:
         return None, name
     g.done.add(id(reader))
     return other.reshape(-1), reader.outputs[0]
+
+
+@handles("Einsum")
+def einsum(g: Building, node: Node, *xs: Any) -> Any:
+    """Of tensors, or of one and a constant, which becomes the kernel of an EinsumDense layer."""
+    equation = node.attributes["equation"].decode("ascii", "replace").replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    names = left.split(",")
+    if (
+        "." in equation
+        or not arrow
+        or len(names) != len(xs)
+        or not isinstance(xs[0], Value)
+        or names[0][:1] != right[:1]
+    ):
+        raise ValueError(f"equation {equation!r}: expected letters, and the batch first on both sides")
+    sizes: dict[str, int] = {}
+    for letters, x in zip(names, xs, strict=True):
+        if len(letters) != len(x.shape) or len(set(letters)) < len(letters):
+            raise ValueError(f"equation {equation!r}: {letters!r} for shape {x.shape}")
+        sizes |= {k: d or 1 for k, d in zip(letters, x.shape, strict=True)}
+    g.fits([sizes[k] for k in right[1:]])
+    if len(xs) == 2 and isinstance(xs[1], np.ndarray):
+        if names[0][0] in names[1]:
+            raise ValueError(f"equation {equation!r}: a constant that differs between samples")
+        layer = g.layer(layers.EinsumDense, equation, tuple(sizes[k] for k in right[1:]))
+        return Value(g.connect(layer, g.plain(xs[0]), [xs[1]]))
+    if not all(isinstance(x, Value) and letters[:1] == right[:1] for x, letters in zip(xs, names, strict=True)):
+        raise ValueError(f"equation {equation!r}: samples would meet, or several constants")
+    y: Any = ops.einsum(equation, *(g.plain(x) for x in xs))
+    return Value(y)

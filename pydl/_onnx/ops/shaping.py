@@ -243,24 +243,24 @@ def cut(x: Any, parts: dict[int, slice]) -> Any:
 @handles("Slice", until=9)
 def slice_by_attributes(g: Building, node: Node, x: Any) -> Any:
     starts, ends = node.attributes["starts"], node.attributes["ends"]
-    return _slice(x, starts, ends, node.attributes.get("axes"), None)
+    return _slice(g, x, starts, ends, node.attributes.get("axes"), None)
 
 
 @handles("Slice", since=10)
 def slice_by_inputs(g: Building, node: Node, x: Any, *given: Any) -> Any:
     """Starts, ends and, where they are given, axes and steps."""
     lists = [None if v is None else as_list(v) for v in (*given, None, None)]
-    return _slice(x, *lists[:4])
+    return _slice(g, x, *lists[:4])
 
 
-def _slice(x: Any, starts: Any, ends: Any, axes: Any, steps: Any) -> Any:
+def _slice(g: Building, x: Any, starts: Any, ends: Any, axes: Any, steps: Any) -> Any:
     axes = range(len(starts)) if axes is None else axes
     parts = {}
     for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(starts), strict=True):
         axis = axis_of(axis, _rank(x))
         size = sizes_of(x)[axis]
         if isinstance(size, Size):
-            if start != 0 or end < 2**31 - 1 or step != 1:
+            if start != 0 or step != 1 or not (end >= 2**31 - 1 or (size is BATCH and end in g.batches)):
                 raise ValueError(f"a part of an axis whose size, {size}, is not known")
             continue
         if step == 0:
@@ -385,8 +385,15 @@ def cast(g: Building, node: Node, x: Any) -> Any:
     if to == "bool":
         return x.like(ops.not_equal(x.tensor, 0), whole=True)
     if "int" in to:
-        return x if x.whole else x.like(ops.trunc(x.tensor), whole=True)
+        codes = _only_codes(g, node.outputs[0])
+        return x.like(x.tensor if x.whole or codes else ops.trunc(x.tensor), whole=True)
     return Value(x.tensor, x.order)
+
+
+def _only_codes(g: Building, name: str) -> bool:
+    """Whether nothing but the choice of rows reads a tensor: an Embedding sees to it itself that codes are whole."""
+    readers = g.readers.get(name, [])
+    return name not in g.outputs and bool(readers) and all(n.op == "Gather" and n.inputs[0] != name for n in readers)
 
 
 @handles("CastLike")
