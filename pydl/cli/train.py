@@ -66,6 +66,9 @@ def command(
     threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="For images: simple, vgg, resnet20.")] = None,
     augment: Annotated[bool, typer.Option("--augment", help="Mirror (left-right), shift images.")] = False,
+    augment_by: Annotated[
+        str | None, typer.Option(metavar="K,K", help="Instead: flip,shift,rotate,zoom,contrast.")
+    ] = None,
     from_model: Annotated[
         str | None, typer.Option("--from", metavar="MODEL", help="Go on with a run's net, or a file's.")
     ] = None,
@@ -127,8 +130,9 @@ def _options(context: typer.Context, earlier: TrainOptions | None) -> TrainOptio
     if "target" in given:
         given["target"] = given["target"][0] if len(given["target"]) == 1 else tuple(given["target"])
     given |= {name: tuple(given[name]) for name in ("drop", "kind") if name in given}
-    if "missing" in given:
-        given["missing"] = tuple(given["missing"].split(","))
+    for name in ("missing", "augment_by"):
+        if name in given:
+            given[name] = tuple(given[name].split(","))
     if earlier is not None:
         return earlier.with_(**given)
     if "data" not in given:

@@ -95,7 +95,7 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
     codes = [name for name in train.inputs if isinstance(preparation, Preparation) and name not in (FEATURES, *texts)]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     width = sum(
-        _flat(a).shape[1] if name not in codes else int(a.max()) + 1
+        _width(a) if name not in codes else int(a.max()) + 1
         for name, a in train.inputs.items() if name not in texts
     )  # fmt: skip
     rows, classes = len(train.y), len(target.classes)
@@ -136,7 +136,7 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
     texts = _texts(preparation)
     most = int(_OF_TEXTS * _MOST_VALUES / max(1, classes - 1) / len(train.y)) // max(1, len(texts))
     train = train.with_inputs(_cut(train.inputs, texts, most))
-    values = sum(_flat(a).shape[1] for a in train.inputs.values()) * len(train.y)
+    values = sum(_width(a) for a in train.inputs.values()) * len(train.y)
     if classes > _MOST_CLASSES or values * max(1, classes - 1) > _MOST_VALUES:
         return None
     x = columns.fit(train.inputs, train.y)
@@ -240,8 +240,14 @@ def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array]) -> Gue
     return regress if target.task == "regression" else classify
 
 
+def _width(array: Array) -> int:
+    """Values of a row."""
+    return int(np.prod(array.shape[1:]))
+
+
 def _flat(array: Array) -> Array:
-    return array.reshape(len(array), -1)
+    """A row of values each; images that are not in memory are decoded."""
+    return array[:].reshape(len(array), -1)
 
 
 def _side_by_side(columns: list[Array], rows: int) -> Array:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import pydl
 from pydl.pipeline.columns import Column
 from pydl.pipeline.fitted import Batch, Fitted
+from pydl.pipeline.images import Undecoded
 from pydl.pipeline.several import apart
 from pydl.pipeline.targets import AnyTarget
 
@@ -60,11 +61,13 @@ class Watch:
 class Part:
     """Some rows: as read, prepared for the network, their encoded targets, and how much each counts.
 
+    Images that are `Undecoded` are so in `frame` and in `inputs`.
+
     Of several targets, `y` has a column for each, see `Targets`.
     """
 
     frame: Frame
-    inputs: dict[str, Array]
+    inputs: dict[str, Any]
     y: Array
     weights: Array | None = None
 
@@ -81,13 +84,20 @@ class Part:
             self if places is None else replace(self.some(places), y=y) for y, places in target.apart(self.y)
         ]  # fmt: skip
 
-    def with_inputs(self, inputs: dict[str, Array]) -> Part:
+    def with_inputs(self, inputs: dict[str, Any]) -> Part:
         """The same rows, prepared in another way."""
         return replace(self, inputs=inputs)
 
     def batches(self) -> Iterator[Batch]:
-        """All of it at once, its rows as the file numbers them."""
-        yield np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs, self.y, self.weights
+        """All of it at once, its rows as the file numbers them; in pieces where it is not in memory."""
+        rows, x = np.asarray(getattr(self.frame, "index", range(len(self.y)))), self.inputs.get("image")
+        if not isinstance(x, Undecoded):
+            yield rows, self.inputs, self.y, self.weights
+            return
+        first = 0
+        for piece in x.pieces():
+            places = slice(first, first := first + len(piece))
+            yield rows[places], {"image": piece}, self.y[places], None
 
 
 @dataclass(frozen=True)

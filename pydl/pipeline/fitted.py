@@ -51,6 +51,13 @@ class Predictions:
         """The values, and the probabilities of each class."""
         return [self.values, *([] if self.probabilities is None else self.probabilities.T)]
 
+    @classmethod
+    def joined(cls, pieces: Sequence[Predictions]) -> Predictions:
+        """Predictions for some pieces of data as those for the whole."""
+        of_classes = [each.probabilities for each in pieces if each.probabilities is not None]
+        values = np.concatenate([each.values for each in pieces])
+        return cls(values, np.concatenate(of_classes) if of_classes else None)
+
     def some(self, places: Array) -> Predictions:
         """Those of the rows at some places."""
         return Predictions(self.values[places], None if self.probabilities is None else self.probabilities[places])

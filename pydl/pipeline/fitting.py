@@ -139,7 +139,7 @@ class Trained:
             index.append(rows)
             found.append(self.fitted.predictions(frame, seen))
         whole = index[0] if len(index) == 1 else index[0].append(index[1:])
-        return whole, [_whole(pieces) for pieces in zip(*found, strict=True)]
+        return whole, [Predictions.joined(pieces) for pieces in zip(*found, strict=True)]
 
     def _tables(self, data: Any, seen: Seen) -> Iterator[tuple[pd.Index, Any]]:
         """Tables as the preparation takes them, each behind the index of its rows."""
@@ -151,13 +151,6 @@ class Trained:
             return
         frame = as_frame(data, "data")
         yield frame.index, typed(plain(frame), *self.fitted.as_read())
-
-
-def _whole(pieces: Sequence[Predictions]) -> Predictions:
-    """Predictions for some tables as those of one."""
-    values = np.concatenate([each.values for each in pieces])
-    of_classes = [each.probabilities for each in pieces if each.probabilities is not None]
-    return Predictions(values, np.concatenate(of_classes) if of_classes else None)
 
 
 def fit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 import pydl
 from pydl.pipeline.images import ImagePreparation
 from pydl.pipeline.network import compile_, stack
-from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.options import AUGMENTATIONS, TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 
 BODY = "body"  # the layer that is the net gone on with
-_SHIFT = 0.1  # of the height and the width
+_SHIFT, _TURN, _ZOOM, _CONTRAST, _BRIGHTNESS = 0.1, 0.05, 0.1, 0.2, 0.1  # at most
 _SLOWER = 10  # times, the learning rate once the body is trained as well
+_LEAST_SIDE = 16  # pixels, from which on convolutions are worth what they take
 _MOST_ROWS, _PIXELS = 128, 2**17  # of a step of a net with convolutions
 
 
@@ -90,7 +91,7 @@ def build(
     `anew`: a net like that one, with random weights, and not frozen.
     """
     x = pydl.Input(preparation.shape, name="image")
-    h = _augmented(x) if options.augment else x
+    h = _augmented(x, options.augmentation, preparation.top)
     scale = (1.0 if start is None else start.top) / preparation.top
     if scale != 1:
         h = pydl.layers.Rescaling(scale)(h)
@@ -122,14 +123,30 @@ def is_dense(options: TrainOptions) -> bool:
     return options.from_model is None and options.model in (None, "dense")
 
 
+def suited(shape: tuple[int, int, int], hidden: tuple[int, ...]) -> str:
+    """The net for images of a shape, where none was asked for: dense for small ones, and with units of one's own."""
+    own = hidden != TrainOptions.hidden
+    return "dense" if own or min(shape[:2]) < _LEAST_SIDE else "simple"
+
+
 def rows_of_step(shape: tuple[int, int, int]) -> int:
     """How many images a step takes at most: so many that the maps of a net with convolutions stay in bounds."""
     return max(8, min(_MOST_ROWS, _PIXELS // (shape[0] * shape[1])))
 
 
-def _augmented(x: Any) -> Any:
-    h = pydl.layers.RandomFlip("horizontal")(x)
-    return pydl.layers.RandomTranslation(_SHIFT, _SHIFT)(h)
+def _augmented(x: Any, kinds: Sequence[str], top: float) -> Any:
+    layers = pydl.layers
+    made: dict[str, Callable[[], Any]] = {
+        "flip": lambda: layers.RandomFlip("horizontal"),
+        "shift": lambda: layers.RandomTranslation(_SHIFT, _SHIFT),
+        "rotate": lambda: layers.RandomRotation(_TURN),
+        "zoom": lambda: layers.RandomZoom(_ZOOM),
+        "contrast": lambda: layers.RandomContrast(_CONTRAST, (0, top)),
+        "brightness": lambda: layers.RandomBrightness(_BRIGHTNESS, (0, top)),
+    }
+    for kind in AUGMENTATIONS:
+        x = made[kind]()(x) if kind in kinds else x
+    return x
 
 
 def _features(name: str) -> Callable[[Any], Any]:

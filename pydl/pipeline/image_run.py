@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,23 @@ import pandas as pd
 import pydl
 from pydl.pipeline import image_nets, losses, selection, threshold
 from pydl.pipeline.contract import CTRL_C, Outcome, Part, Trained, Watch
-from pydl.pipeline.evaluation import Figures, judge
-from pydl.pipeline.fitted import Fitted
+from pydl.pipeline.evaluation import Figures, Judge, judge
+from pydl.pipeline.fitted import Fitted, Predictions, score
 from pydl.pipeline.image_nets import Base
-from pydl.pipeline.images import ImagePreparation, read_images, read_unlabelled
+from pydl.pipeline.images import ImagePreparation, Undecoded, read_images, read_unlabelled, some
 from pydl.pipeline.network import averaged
-from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.options import LOSS, RISING, TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit_members, fit_model, mean_history, scored, settings, split
 from pydl.pipeline.writing import write_table
 
 _NAME = "class"
+_CONVOLVED = (
+    "the net is simple, one with convolutions; --model dense, or units as --hidden, is quicker and mostly worse, "
+    "--image-size makes large images small"
+)
+_MIRRORED = "images are mirrored, left and right: where they differ, as in digits and writing, use --augment-by shift"
 
 
 def train_images(options: TrainOptions, watch: Watch) -> Outcome:
@@ -37,13 +43,14 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     """
     for option, given in (
         ("--target", options.target), ("--drop", options.drop), ("--clip", options.clip), ("--cv", options.cv),
-        ("--tune", options.tune), ("--stream", options.stream), ("--kind", options.kind),
+        ("--tune", options.tune), ("--kind", options.kind),
         ("--positive", options.positive), ("--log-target", options.log_target), ("--weights", options.weights),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} is for tables; leave it out with --task image")
     start = None if options.from_model is None else image_nets.base(options.from_model)
-    found = read_images(options.data, **_form(options, start), test=options.test, seed=options.seed)
+    form = _form(options, start)
+    found = read_images(options.data, **form, test=options.test, seed=options.seed, stream=options.stream)
     for note in found.notes:
         watch.say(note)
     target = Target(_NAME, "classification", found.classes)
@@ -55,16 +62,24 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     rows, y = pd.DataFrame(index=range(len(found.y))), found.y
     if options.val:
         rows, y, held, y_val = split(rows, y, options.val, target, options.seed)
-        x_val = found.x[held.index]
+        x_val = some(found.x, held.index)
         parts["validation"] = Part(x_val, preparation.transform(x_val), y_val)
-    x = found.x[rows.index]
+    x = some(found.x, rows.index)
     parts |= {
         "train": Part(x, preparation.transform(x), y),
         "test": Part(found.x_test, preparation.transform(found.x_test), found.y_test),
     }
+    if "flip" in options.augmentation:
+        found.notes.extend(watch.told([_MIRRORED]))
+    if options.model is None and start is None:
+        options = options.with_(model=image_nets.suited(preparation.shape, options.hidden))
+        if not image_nets.is_dense(options):
+            found.notes.extend(watch.told([_CONVOLVED]))
     if not image_nets.is_dense(options):
         most = image_nets.rows_of_step(preparation.shape)
-        options = options.with_(batch_size=options.batch_size or min(most, settings(options, len(y))["batch_size"]))
+        options = options.with_(
+            hidden=(), batch_size=options.batch_size or min(most, settings(options, len(y))["batch_size"])
+        )
     learnt = _Lesson(preparation, target, parts, start)
     model, networks, interrupted = learnt.network(options, watch.share(1 + options.refit), "training")
     rivals, stopped = ({}, False) if interrupted else learnt.rivals(options, watch)
@@ -72,7 +87,8 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     return Outcome(
         Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes + learnt.notes,
         networks=networks, interrupted=interrupted or stopped, rivals=rivals,
-        rows=len(found.y) + len(found.y_test) * (options.test is None), settings=settings(options, len(y)),
+        rows=len(found.y) + len(found.y_test) * (options.test is None),
+        settings=settings(options, len(y)) | ({"model": options.model} if options.model else {}),
     )  # fmt: skip
 
 
@@ -104,31 +120,58 @@ class _Lesson:
         self, options: TrainOptions, watch: Watch, what: str, *, anew: bool = False
     ) -> tuple[pydl.Model, list[Trained], bool]:
         """A trained network, how it went, and whether Ctrl-C ended it; `anew`: from random weights."""
-        first = None if self.start is None or anew else partial(self._top, options)
+        train = None if self.start is None or anew else partial(self._in_two, options)
         models, networks, interrupted = fit_members(
             lambda: image_nets.build(self.preparation, self.target, options, self.start, anew=anew),
-            [self.parts] * (options.ensemble or 1), self.target, options, watch, what, first=first,
+            [self.parts] * (options.ensemble or 1), self.target, options, watch, what, train=train,
         )  # fmt: skip
         return averaged(models), networks, interrupted
 
-    def _top(self, options: TrainOptions, model: pydl.Model, watch: Watch, what: str) -> Trained:
-        """Train the new top of a net, the rest of which is frozen; then make it ready to be trained as a whole."""
-        found = fit_model(model, self.parts, self.target, options, watch.share(2), f"{what}, top alone")
-        if found.ended_by != CTRL_C:
-            accuracy = found.history.get("val_accuracy", found.history["accuracy"])[found.best_epoch - 1]
-            part = "validation" if "val_accuracy" in found.history else "training"
-            note = (
-                f"--from: with its top alone trained, for {found.best_epoch} epochs, {accuracy:.1%} of the {part} rows"
-            )
-            self.notes.extend(watch.told([f"{note} are told rightly"]))
-            image_nets.thaw(model, self.target, options)
-        return found
+    def _in_two(self, options: TrainOptions, model: pydl.Model, watch: Watch, what: str) -> Trained:
+        """Train the new top of a net, the rest of which is frozen, then all of it; the better of both is kept."""
+        top = fit_model(model, self.parts, self.target, options, watch.share(2), f"{what}, top alone")
+        if top.ended_by == CTRL_C:
+            return top
+        part = "validation" if "validation" in self.parts else "training"
+        accuracy = top.history.get("val_accuracy", top.history["accuracy"])[top.best_epoch - 1]
+        note = f"--from: with its top alone trained, for {top.best_epoch} epochs, {accuracy:.1%} of the {part} rows"
+        self._note(watch, f"{note} are told rightly")
+        name, before = self._figure(model, options)
+        learnt = model.get_weights()
+        image_nets.thaw(model, self.target, options)
+        try:
+            whole = fit_model(model, self.parts, self.target, options, watch, what)
+        except KeyboardInterrupt:  # in its first epoch
+            model.set_weights(learnt)
+            return replace(top, ended_by=CTRL_C)
+        _, after = self._figure(model, options)
+        if after >= before if RISING[name] else after <= before:
+            return whole
+        model.set_weights(learnt)
+        change = f"{name} {before:.4g}, then {after:.4g} of the {part} rows"
+        self._note(
+            watch, f"--from: training all of it made it worse, {change}: the net with its top alone trained is kept"
+        )
+        return replace(top, ended_by=whole.ended_by)
+
+    def _figure(self, model: pydl.Model, options: TrainOptions) -> tuple[str, float]:
+        """What tells which of two nets is better, and how large it is for the rows that epochs are compared by."""
+        name = "log_loss" if options.metric == LOSS else options.metric
+        judge = Judge(self.target)
+        for each in score(model, self.target, self.parts.get("validation", self.parts["train"]).batches()):
+            judge.add(each.y, each.predictions, each.weights)
+        value = selection.figure(judge.figures(), name)
+        return name, math.nan if value is None else value
+
+    def _note(self, watch: Watch, text: str) -> None:
+        self.notes.extend(watch.told([text]))
 
     def rivals(self, options: TrainOptions, watch: Watch) -> tuple[dict[str, pydl.Model], bool]:
         """Networks trained without one of the options that `--compare` is about, and whether Ctrl-C ended that."""
         others: dict[str, Any] = {}
-        if options.compare and options.augment:
-            others["without --augment"] = partial(self.network, options.with_(augment=False, compare=False))
+        if options.compare and options.augmentation:
+            plain = options.with_(augment=False, augment_by=(), compare=False)
+            others["without --augment"] = partial(self.network, plain)
         if options.compare and self.start is not None:
             others["without --from"] = partial(self.network, options, anew=True)
         found: dict[str, pydl.Model] = {}
@@ -147,7 +190,7 @@ def predict_images(run: Run, data: str | Path, out: str) -> int:
     """Write the file, the class and the probabilities of each image of `data` to `out`; returns how many."""
     fitted = run.fitted()
     names, x, _ = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
-    found = fitted.predict(x)
+    found = _predicted(fitted, x)
     columns: dict[str, object] = {"image": names, f"{_NAME} predicted": found.values}
     assert found.probabilities is not None
     columns |= {f"probability {c}": p for c, p in zip(fitted.target.classes, found.probabilities.T, strict=True)}
@@ -162,7 +205,12 @@ def evaluate_images(run: Run, data: str | Path) -> Figures:
     if y is None:
         known = ", ".join(map(str, fitted.target.classes))
         raise ValueError(f"{data}: expected each image in a folder that is called as its class: {known}")
-    return judge(fitted.target, np.asarray(y), fitted.predict(x))
+    return judge(fitted.target, np.asarray(y), _predicted(fitted, x))
+
+
+def _predicted(fitted: Fitted, x: Undecoded) -> Predictions:
+    """Predictions for images, which are decoded in pieces."""
+    return Predictions.joined([fitted.predict(piece) for piece in x.pieces()])
 
 
 def _shape(fitted: Fitted) -> tuple[int, int, int]:

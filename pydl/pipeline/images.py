@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from pydl import datasets
 from pydl._base.replacing import replaced
-from pydl.data import ImageSource, split_rows
+from pydl.data import ImageSource, IndexedSource, ahead, split_rows
+from pydl.data.base import Batch
 from pydl.data.images import files, parts
+from pydl.pipeline.memory import available
 
 Array = NDArray[Any]
 
@@ -23,6 +25,8 @@ BUILT_IN = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 _TEST = ("test", "val", "valid", "validation")  # what folders of images to be judged by are called
 _TEST_SHARE = 0.2  # where there is no such folder
+_COPIES = 3  # of all images, for which there must be memory: as read, parted, and room for the maps of a step
+_PIECE = 256  # images that are decoded at a time, to be judged
 
 
 def looks_like_images(data: str | Path) -> bool:
@@ -33,6 +37,61 @@ def looks_like_images(data: str | Path) -> bool:
     )
 
 
+class Undecoded:
+    """Images of a source, as an array that is not in memory: those that are asked for are decoded.
+
+    Parameters
+    ----------
+    source : ImageSource
+    rows : int64 array
+        Which of its images.
+    """
+
+    ndim, dtype = 4, np.dtype(np.uint8)
+
+    def __init__(self, source: ImageSource, rows: Array) -> None:
+        self.source, self.rows, self.shape = source, rows, (len(rows), *source.shape)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: Any) -> Array:
+        """The image at a place, or those at some of them."""
+        rows = self.rows[places]
+        return self.source.decode(rows) if np.ndim(rows) else self.source.decode(rows[None])[0]
+
+    def some(self, places: Array) -> Undecoded:
+        """Those at some places, not decoded."""
+        return Undecoded(self.source, self.rows[places])
+
+    def pieces(self) -> Iterator[Array]:
+        """All of them, some at a time, the next ones decoded while the last ones are looked at."""
+        return ahead((self[first : first + _PIECE] for first in range(0, len(self), _PIECE)), 1)
+
+
+class Labelled(IndexedSource):
+    """`Undecoded` images and their targets, as `fit` takes them: decoded by a thread while it trains."""
+
+    def __init__(self, x: Undecoded, y: Array) -> None:
+        self.x, self.y, self.rows = x, y, len(y)
+
+    def take(self, rows: Array) -> Batch:
+        return self.x[rows], self.y[rows]
+
+
+def some(x: Array | Undecoded, places: Array) -> Array | Undecoded:
+    """The images at some places, decoded if x is."""
+    return x.some(places) if isinstance(x, Undecoded) else x[places]
+
+
+def joined(parts: Sequence[Array | Undecoded]) -> Array | Undecoded:
+    """The images of some parts as one; those of several sources are decoded."""
+    undecoded = [part for part in parts if isinstance(part, Undecoded)]
+    if len(undecoded) == len(parts) and all(part.source is undecoded[0].source for part in undecoded):
+        return Undecoded(undecoded[0].source, np.concatenate([part.rows for part in undecoded]))
+    return np.concatenate([part[:] for part in parts])
+
+
 @dataclass(frozen=True)
 class Images:
     """Labelled images of one size.
@@ -40,9 +99,9 @@ class Images:
     Attributes
     ----------
     x, y : array
-        For training: `(n, height, width, channels)` uint8, and int64 class numbers.
+        For training: `(n, height, width, channels)` uint8, or `Undecoded`, and int64 class numbers.
     x_test, y_test : array
-        To be judged by.
+        To be judged by, likewise.
     classes : list of str
     names, test_names : list of str
         The file of each image, empty for built-in data.
@@ -52,9 +111,9 @@ class Images:
         What was noticed and decided.
     """
 
-    x: Array
+    x: Array | Undecoded
     y: Array
-    x_test: Array
+    x_test: Array | Undecoded
     y_test: Array
     classes: list[str]
     names: list[str]
@@ -65,7 +124,7 @@ class Images:
 
 def read_images(
     path: str | os.PathLike[str], *, size: tuple[int, int] | None = None, test: str | os.PathLike[str] | None = None,
-    seed: int = 0, channels: int | None = None,
+    seed: int = 0, channels: int | None = None, stream: bool = False,
 ) -> Images:  # fmt: skip
     """The images of a folder or zip archive, or of built-in data ("digits", "mnist", "fashion_mnist", "cifar10").
 
@@ -83,6 +142,8 @@ def read_images(
         Another folder or archive to be judged by.
     seed : int
         Of the split.
+    stream : bool
+        Leave the images undecoded, as is done where three times as much memory as they take is not free.
 
     Raises
     ------
@@ -106,23 +167,32 @@ def read_images(
     notes += [f'the folder "{name}" is not used' for name in unused]
     labels = train.labels
     assert labels is not None
-    x = train.decode(np.arange(len(train)))
+    x = Undecoded(train, np.arange(len(train)))
     if test is None and held is None:
         rows = split_rows(len(train), test=_TEST_SHARE, stratify=_enough(train, labels), seed=seed)
         notes.append(f"no folder for testing: {len(rows.test)} images were set aside")
-        return Images(
-            x[rows.train], labels[rows.train], x[rows.test], labels[rows.test], train.classes,
+        return _in_memory(Images(
+            x.some(rows.train), labels[rows.train], x.some(rows.test), labels[rows.test], train.classes,
             [train.names[i] for i in rows.train], [train.names[i] for i in rows.test], notes=notes,
-        )  # fmt: skip
+        ), stream)  # fmt: skip
     place = path if test is None else test
     inside = held if test is None else _alone(os.fspath(place))
     judged = ImageSource(place, inside or "", size=(high, wide), channels=colours, classes=train.classes)
     notes.append(f"{len(judged)} images for testing")
     assert judged.labels is not None
-    return Images(
-        x, labels, judged.decode(np.arange(len(judged))), judged.labels, train.classes, train.names,
-        judged.names, notes=notes,
-    )  # fmt: skip
+    x_test = Undecoded(judged, np.arange(len(judged)))
+    return _in_memory(
+        Images(x, labels, x_test, judged.labels, train.classes, train.names, judged.names, notes=notes), stream
+    )
+
+
+def _in_memory(found: Images, stream: bool) -> Images:
+    """The same, decoded, unless it is to be read in pieces or is too large for that."""
+    size, free = sum(int(np.prod(x.shape)) for x in (found.x, found.x_test)), available()
+    if not stream and _COPIES * size <= free:
+        return replace(found, x=found.x[:], x_test=found.x_test[:])
+    why = "" if stream else f": {size / 1e9:,.1f} GB, of {free / 1e9:,.1f} GB that are free"
+    return replace(found, notes=[*found.notes, f"images are decoded anew in each epoch{why}"])
 
 
 _COLOURS = {1: "grey", 3: "in colour"}
@@ -176,7 +246,7 @@ def _built_in(name: str, channels: int | None) -> Images:
 
 def read_unlabelled(
     path: str | os.PathLike[str], shape: tuple[int, int, int], classes: Sequence[str]
-) -> tuple[list[str], Array, Array | None]:
+) -> tuple[list[str], Undecoded, Array | None]:
     """Images to predict: a file, or a folder or archive with images anywhere in it.
 
     Parameters
@@ -190,7 +260,7 @@ def read_unlabelled(
     Returns
     -------
     names, x, y
-        y is None where there are no labels.
+        x not decoded yet; y is None where there are no labels.
     """
     file = Path(path)
     if file.is_file() and file.suffix.lower() != ".zip":
@@ -202,7 +272,7 @@ def read_unlabelled(
     folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in source.names]
     number = {label: i for i, label in enumerate(classes)}
     labels = np.array([number[f] for f in folders]) if all(f in number for f in folders) else None
-    return source.names, source.decode(np.arange(len(source))), labels
+    return source.names, Undecoded(source, np.arange(len(source))), labels
 
 
 class ImagePreparation:
@@ -221,7 +291,7 @@ class ImagePreparation:
         high, wide, channels = (int(n) for n in shape)
         self.shape, self.top = (high, wide, channels), float(top)
 
-    def transform(self, x: Array) -> dict[str, Array]:
+    def transform(self, x: Any) -> dict[str, Any]:
         """The network's input."""
         return {"image": x}
 

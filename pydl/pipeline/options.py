@@ -18,6 +18,7 @@ TASKS = ("auto", "classification", "regression", "image")
 CLASS_WEIGHTS = ("balanced",)
 SPLITS = ("random", "time")
 NETS = ("dense", "simple", "vgg", "resnet20", "resnet32", "resnet56", "mobilenet", "xception")
+AUGMENTATIONS = ("flip", "shift", "rotate", "zoom", "contrast", "brightness")
 KINDS_TO_CHOOSE = ("number", "category", "date", "text", "identifier", "drop")
 LOSS, AUTO = "loss", "auto"
 METRICS = {  # to compare epochs by, and whether more of it is better
@@ -104,7 +105,9 @@ class TrainOptions:
     stream : bool
         Read the data in pieces, again for each epoch, rather than into memory. Then rows are parted one by one: by
         chance, or by `group`, but neither by `time` nor by `fold`, for which rows are the latest, or which folds there
-        are, only all of them together tell.
+        are, only all of them together tell. Images are then decoded by a thread of their own while the network is
+        trained, which changes no bit of the result; without the option too where they would take more than a third of
+        the memory that is free.
     delimiter, decimal, thousands, encoding : str or None
     header : bool or None
     missing : tuple of str
@@ -125,9 +128,14 @@ class TrainOptions:
         both classes) on the validation rows, or the best accuracy or balanced_accuracy where `metric` is that. None:
         the likelier class.
     model : str or None
-        The net for images, see `pydl.applications`; dense: `hidden` layers alone. None: dense, or that of `from_model`.
+        The net for images, see `pydl.applications`; dense: `hidden` layers alone. None: simple for images of 16 x 16
+        pixels or more, dense for smaller ones or where `hidden` says other units; or that of `from_model`.
     augment : bool
-        Images are flipped from left to right, and shifted by up to a tenth, anew in each epoch of a training.
+        Images are flipped from left to right, half of them, and shifted by up to a tenth, anew in each epoch of a
+        training. Where left and right matter, as in digits and writing, say `augment_by`.
+    augment_by : tuple of str
+        How images are changed instead: any of flip; shift; rotate, by up to a twentieth of a turn; zoom, by up to a
+        tenth; contrast, by up to a fifth; brightness, by up to a tenth. Implies `augment`.
     from_model : str or None
         A run, or a file of a model, for images: its net, without what tells its classes, is gone on with. First the new
         top alone is trained, then all of it, at a tenth of the learning rate.
@@ -179,6 +187,7 @@ class TrainOptions:
     threshold: str | float | None = None
     model: str | None = None
     augment: bool = False
+    augment_by: tuple[str, ...] = ()
     from_model: str | None = None
     compare: bool = False
 
@@ -217,7 +226,9 @@ class TrainOptions:
             one_of("--model", self.model, NETS)
             if self.from_model is not None:
                 raise ValueError("--model and --from: the net is that of --from; leave --model out")
-        if self.compare and not (self.augment or self.from_model):
+        for kind in self.augment_by:
+            one_of("--augment-by", kind, AUGMENTATIONS)
+        if self.compare and not (self.augmentation or self.from_model):
             raise ValueError("--compare tells what --augment and --from gain; give one of them")
         if self.refit and self.from_model:
             raise ValueError("--refit trains from the start, and --from does not; leave one of them out")
@@ -277,6 +288,11 @@ class TrainOptions:
             self.delimiter, self.decimal, self.thousands, self.encoding, self.header, self.missing,
             wanted=self.targets,
         )  # fmt: skip
+
+    @property
+    def augmentation(self) -> tuple[str, ...]:
+        """How images are changed in training."""
+        return self.augment_by or AUGMENTATIONS[:2] * self.augment
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pydl
 from pydl.pipeline import image_nets
 from pydl.pipeline.contract import TIME, Outcome, Part, Watch
 from pydl.pipeline.fitted import Fitted
-from pydl.pipeline.images import ImagePreparation
+from pydl.pipeline.images import ImagePreparation, joined
 from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
@@ -63,7 +63,7 @@ def _all_rows(outcome: Outcome, options: TrainOptions) -> tuple[Fitted, Part]:
     """Preparation and target by the rows of all parts, and these rows; the model is still that of some of them."""
     fitted, parts = outcome.fitted, [outcome.parts[name] for name in PARTS if name in outcome.parts]
     if isinstance(fitted.preparation, ImagePreparation):
-        x = np.concatenate([part.frame for part in parts])
+        x = joined([part.frame for part in parts])
         return fitted, Part(x, fitted.preparation.transform(x), np.concatenate([part.y for part in parts]))
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
     preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame)

@@ -86,7 +86,7 @@ def _outcome(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
     if options.task == "image":
         return train_images(options, watch)
     for option, given in (
-        ("--model", options.model), ("--augment", options.augment), ("--from", options.from_model),
+        ("--model", options.model), ("--augment", options.augmentation), ("--from", options.from_model),
     ):  # fmt: skip
         if given:
             raise ValueError(f"{option} is for images; leave it out, or give images with --task image")

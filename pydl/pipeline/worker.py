@@ -16,6 +16,7 @@ from pydl.pipeline.budget import within_time
 from pydl.pipeline.columns import Column
 from pydl.pipeline.contract import CTRL_C, EPOCHS, PATIENCE, TIME, Array, Frame, Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, Scored, score
+from pydl.pipeline.images import Labelled, Undecoded
 from pydl.pipeline.network import averaged, build, output_of
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting, Places
@@ -142,12 +143,12 @@ def _in_parts(
 def fit_members(
     build: Callable[[], pydl.Model], members: Sequence[dict[str, Part]], target: AnyTarget, options: TrainOptions,
     watch: Watch, what: str, extra: Sequence[pydl.callbacks.Callback] = (), warm: int = 0,
-    epochs: Sequence[int] | None = None, first: Callable[[pydl.Model, Watch, str], Trained] | None = None,
+    epochs: Sequence[int] | None = None, train: Callable[[pydl.Model, Watch, str], Trained] | None = None,
 ) -> tuple[list[pydl.Model], list[Trained], bool]:  # fmt: skip
     """A network for each of `members`, from seeds of their own, how each went, and whether Ctrl-C ended it.
 
     After Ctrl-C, those that were trained for an epoch at least. `epochs` says how many each is trained for, whatever
-    they bring; `first` is a training that goes before that of each.
+    they bring; `train` is another way to train each than `fit_model`.
     """
     models: list[pydl.Model] = []
     networks: list[Trained] = []
@@ -157,10 +158,10 @@ def fit_members(
         name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
         exactly, share = None if epochs is None else epochs[k], watch.share(len(members) - k)
         try:
-            begun = None if first is None else first(model, share, name)
-            if begun is None or begun.ended_by != CTRL_C:
-                begun = fit_model(model, parts, target, options, share, name, extra, warm, exactly)
-            networks.append(begun)
+            if train is not None:
+                networks.append(train(model, share, name))
+            else:
+                networks.append(fit_model(model, parts, target, options, share, name, extra, warm, exactly))
         except KeyboardInterrupt:
             if not models:
                 raise
@@ -236,14 +237,14 @@ def fit_model(
         options, target, train.batches, None if validation is None else validation.batches, patience,
         min(warm // steps, epochs - 1) if exactly is None else epochs,
     )  # fmt: skip
-    y, counting, weights = lesson(train, target, options.class_weight == "balanced")
-    held_out = None if validation is None else (validation.inputs, *lesson(validation, target)[:2])
+    x, y, counting, weights = fed(train, target, options.class_weight == "balanced")
+    held_out = None if validation is None else _held_out(validation, target)
     named = [Named(target)] if len(target.each) > 1 else []
     callbacks = [*named, best, history, *watch.callbacks(what, epochs), *extra]
     try:
         with within_time(callbacks):
             model.fit(
-                train.inputs, y, batch_size=batch_size, epochs=epochs, validation_data=held_out,
+                x, y, batch_size=batch_size, epochs=epochs, validation_data=held_out,
                 class_weight=weights, sample_weight=counting, callbacks=callbacks, verbose=0,
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -265,6 +266,24 @@ def trained(model: pydl.Model, history: History, best: EarlyStopping, interrupte
     ended_by = PATIENCE if best.stopped_epoch else TIME if model.stop_training else EPOCHS
     whole = begun if history.params["steps"] is None else steps // history.params["steps"]
     return Trained(history.history, whole, kept, steps, CTRL_C if interrupted else ended_by)
+
+
+def fed(part: Part, target: AnyTarget, balanced: bool = False) -> tuple[Any, Any, Any, dict[int, float] | None]:
+    """What `fit` takes of some rows: inputs, values, weights of rows and of classes.
+
+    Images that are not in memory are a source, which brings the values along.
+    """
+    y, counting, weights = lesson(part, target, balanced)
+    x = part.inputs.get("image")
+    if isinstance(x, Undecoded):
+        return Labelled(x, y), None, None, weights
+    return part.inputs, y, counting, weights
+
+
+def _held_out(part: Part, target: AnyTarget) -> Any:
+    """The same of rows to validate on."""
+    x, y, counting, _ = fed(part, target)
+    return x if y is None else (x, y, counting)
 
 
 def lesson(part: Part, target: AnyTarget, balanced: bool = False) -> tuple[Any, Any, dict[int, float] | None]:

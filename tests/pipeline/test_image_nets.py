@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl import cli
 from pydl.pipeline import image_nets, image_run
 from pydl.pipeline.contract import CTRL_C, EPOCHS, Trained, Watch
 from pydl.pipeline.images import ImagePreparation
-from pydl.pipeline.options import TrainOptions
+from pydl.pipeline.options import AUGMENTATIONS, TrainOptions
 from pydl.pipeline.run import Run
 from pydl.pipeline.scoring import evaluate_file
 from pydl.pipeline.target import Target
@@ -78,6 +79,7 @@ def test_augmented_and_compared(files: tuple[Path, Path], tmp_path: Path) -> Non
     run = train(options, watch)
     assert [name for name, _ in watch.trainings] == ["training", "without --augment"]
     assert "without --augment" in run.json("metrics.json")["baselines"]
+    assert any(note.startswith("images are mirrored") for note in run.json("info.json")["notes"])
     model = run.fitted().model
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds[1:3] == ["RandomFlip", "RandomTranslation"]
@@ -87,6 +89,24 @@ def test_augmented_and_compared(files: tuple[Path, Path], tmp_path: Path) -> Non
     x[:, :, :4] = 0
     np.testing.assert_array_equal(model.predict(x, verbose=0)[0], model.predict(x, verbose=0)[1])
     assert [image_nets.rows_of_step((n, n, 3)) for n in (28, 32, 64, 224)] == [128, 128, 32, 8]
+
+
+def test_the_net_where_none_is_asked_for(digits_of_16: Path) -> None:
+    default = TrainOptions("x").hidden
+    assert image_nets.suited((15, 40, 3), default) == "dense"
+    assert image_nets.suited((16, 16, 1), default) == "simple"
+    assert image_nets.suited((28, 28, 1), (64,)) == "dense"
+    outcome = image_run.train_images(TrainOptions(str(digits_of_16), task="image", epochs=1), Watch())
+    assert [type(layer).__name__ for layer in outcome.fitted.model.layers].count("Conv2D") == 4
+    assert outcome.settings["model"] == "simple"
+    assert outcome.settings["hidden"] == []
+    assert any(note.startswith("the net is simple") for note in outcome.notes)
+
+
+@pytest.fixture
+def digits_of_16(tmp_path: Path) -> Path:
+    (x, y), _ = pydl.datasets.digits.load_data()
+    return archive(tmp_path / "16.zip", {"": (np.repeat(np.repeat(15 * x[:60], 2, 1), 2, 2), y[:60] % 3)})
 
 
 def test_the_two_phases(first: Run) -> None:
@@ -169,6 +189,72 @@ def test_ctrl_c_in_a_comparison(files: tuple[Path, Path], first: Run, monkeypatc
     assert outcome.interrupted
     assert outcome.rivals == {}
     assert outcome.fitted.model is not None
+
+
+@pytest.mark.parametrize(("second", "kept"), [(0.9, True), (0.1, False)])
+def test_the_better_phase_is_kept(
+    files: tuple[Path, Path], first: Run, monkeypatch: pytest.MonkeyPatch, second: float, kept: bool
+) -> None:
+    """By the log loss of the validation rows, whatever a training tells of itself; the other's weights are gone."""
+    biases = iter([0.5, second])  # what each phase says of the right class, in place of a training
+
+    def trained(model: Any, parts: Any, *args: Any) -> Trained:
+        share = next(biases)
+        kernel, _ = model.layers[-1].get_weights()
+        right = int(parts["validation"].y[0])
+        others = np.log((1 - share) / 2 / share)
+        model.layers[-1].set_weights([0 * kernel, np.where(np.arange(3) == right, 0, others)])
+        return Trained({"loss": [1.0], "accuracy": [share]}, 1, 1, 3, EPOCHS)
+
+    def of_one_class(*args: Any, **options: Any) -> Any:
+        rows, y, held, y_val = split(*args, **options)
+        return rows, y, held, 0 * y_val
+
+    split = image_run.split
+    monkeypatch.setattr(image_run, "fit_model", trained)
+    monkeypatch.setattr(image_run, "split", of_one_class)
+    outcome = image_run.train_images(TrainOptions(str(files[1]), task="image", from_model=str(first.path)), Watch())
+    share = second if kept else 0.5
+    assert [network.history["accuracy"] for network in outcome.networks] == [[share]]
+    probabilities = outcome.fitted.predict(outcome.parts["test"].frame).probabilities
+    np.testing.assert_allclose(probabilities[:, 0], share, rtol=1e-5)
+    worse = "made it worse, log_loss 0.6931, then 2.303 of the validation rows"
+    assert any(worse in note for note in outcome.notes) != kept
+
+
+def test_ctrl_c_at_the_start_of_the_second_phase(
+    files: tuple[Path, Path], first: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first one has learnt is kept."""
+    phases = iter("ab")
+
+    def trained(model: Any, *args: Any) -> Trained:
+        if next(phases) == "b":
+            model.set_weights([0 * w for w in model.get_weights()])
+            raise KeyboardInterrupt
+        return Trained({"loss": [1.0], "accuracy": [0.5]}, 1, 1, 3, EPOCHS)
+
+    monkeypatch.setattr(image_run, "fit_model", trained)
+    outcome = image_run.train_images(TrainOptions(str(files[1]), task="image", from_model=str(first.path)), Watch())
+    assert outcome.interrupted
+    assert any(w.any() for w in outcome.fitted.model.get_weights())
+
+
+def test_ways_to_augment(capsys: pytest.CaptureFixture[str]) -> None:
+    def layers(**given: Any) -> list[str]:
+        options = TrainOptions("x", model="simple", **given)
+        model = image_nets.build(ImagePreparation((8, 8, 1), 255.0), TARGET, options)
+        return [type(layer).__name__ for layer in model.layers if type(layer).__name__.startswith("Random")]
+
+    assert layers() == []
+    assert layers(augment=True) == ["RandomFlip", "RandomTranslation"]
+    assert layers(augment_by=("shift",)) == ["RandomTranslation"]
+    assert layers(augment=True, augment_by=("zoom", "rotate")) == ["RandomRotation", "RandomZoom"]
+    every = ["RandomFlip", "RandomTranslation", "RandomRotation", "RandomZoom", "RandomContrast", "RandomBrightness"]
+    assert layers(augment_by=AUGMENTATIONS[::-1]) == every
+    assert TrainOptions("x", augment_by=("shift", "zoom")).command()[-2:] == ["--augment-by", "shift,zoom"]
+    assert cli.main(["train", "digits", "--out", "x", "--augment-by", "shift,turn"]) == 1
+    assert "--augment-by: expected one of flip, shift, rotate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 import pydl
 from pydl.pipeline import images
+from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.scoring import evaluate_file, predict_file
 from pydl.pipeline.training import train
@@ -44,7 +46,7 @@ def test_mnist(data_dir: Path, tmp_path: Path) -> None:
     order = [int(name.rsplit("/")[-1][:5]) for name in found.test_names]
     np.testing.assert_array_equal(found.x_test[..., 0], test[0][order])
     np.testing.assert_array_equal(found.y_test, test[1][order])
-    run = train(TrainOptions(str(path), out=str(tmp_path / "run"), task="image", epochs=12, patience=3))
+    run = train(TrainOptions(str(path), out=str(tmp_path / "run"), task="image", model="dense", epochs=12, patience=3))
     figures = run.json("metrics.json")
     assert figures["test"]["accuracy"] >= 0.975
     assert "Worst-predicted test images" in (run.path / "report.html").read_text()
@@ -132,3 +134,53 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
     assert (told["class predicted"] == told["image"].str[0].astype(int)).mean() > 0.8
     with pytest.raises(ValueError, match="--target is for tables"):
         train(TrainOptions(str(path), target="y", out=str(tmp_path / "c"), task="image"))
+
+
+def test_decoded_while_it_trains(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    """In pieces or in memory: the same weights, figures, predictions and pictures, refitted on all rows as well."""
+    path = archive(tmp_path / "d.zip", {"": digits})
+    given: dict[str, Any] = {"hidden": (16,), "epochs": 3, "refit": True, "ensemble": 2, "metric": "accuracy"}
+    runs = {}
+    for name, stream in (("memory", False), ("pieces", True)):
+        watch = Said()
+        runs[name] = train(TrainOptions(str(path), out=str(tmp_path / name), stream=stream, **given), watch)
+        assert ("images are decoded anew in each epoch" in watch.said) == stream
+    for file in ("metrics.json", "history.csv", "predictions.csv"):
+        first, second = ((run.path / file).read_bytes() for run in runs.values())
+        assert first == second, file
+    for a, b in zip(*(run.fitted().model.get_weights() for run in runs.values()), strict=True):
+        np.testing.assert_array_equal(a, b)
+    pages = [(run.path / "report.html").read_text() for run in runs.values()]
+    first, second = (re.findall(r'src="data:image[^"]+"', page) for page in pages)
+    assert first == second
+    assert len(first) >= 5
+    assert predict_file(runs["pieces"], str(path), str(tmp_path / "p.csv")) == 500
+
+
+class Said(Watch):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_images_that_do_not_fit_into_memory(
+    digits: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "d.zip", {"": digits})
+    size = 500 * 8 * 8
+    monkeypatch.setattr(images, "available", lambda: 3 * size)
+    assert isinstance(images.read_images(path).x, np.ndarray)
+    monkeypatch.setattr(images, "available", lambda: 3 * size - 1)
+    found = images.read_images(path)
+    assert isinstance(found.x, images.Undecoded)
+    assert "decoded anew in each epoch: 0.0 GB, of 0.0 GB that are free" in found.notes[-1]
+    whole = images.read_images(path, stream=False).x
+    assert isinstance(whole, images.Undecoded)
+    np.testing.assert_array_equal(np.concatenate(list(whole.pieces())), whole[:])
+    np.testing.assert_array_equal(whole.some(np.array([7, 3]))[1], whole[3])
+    both = images.joined([found.x.some(np.array([1])), found.x.some(np.array([0]))])
+    assert isinstance(both, images.Undecoded)
+    np.testing.assert_array_equal(both[:], found.x[[1, 0]])
+    np.testing.assert_array_equal(images.joined([found.x, whole]), np.concatenate([found.x[:], whole[:]]))

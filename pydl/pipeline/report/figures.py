@@ -220,7 +220,7 @@ def _images(title: str, hint: str, x: Array, truth: Array, predictions: Predicti
         ax.remove()
         for place, (i, (true, said)) in zip(figure.subplots(2, 5).flat, of.items(), strict=False):
             shown = {"cmap": "gray", "vmin": 0} if x.shape[-1] == 1 else {}
-            place.imshow(x[i, ..., 0] if x.shape[-1] == 1 else x[i], **shown)
+            place.imshow(x[i].squeeze(-1) if x.shape[-1] == 1 else x[i], **shown)
             what = "rightly" if true == said else f"taken for\n{said[:_WORD]}"
             place.set_title(f"{true[:_WORD]},\n{what}", fontsize="small")
         for place in figure.axes:

@@ -17,7 +17,7 @@ from pydl.pipeline.seen import Seen
 
 _CALLS = 30
 _ENOUGH = 0.5  # seconds of each kind
-_MANY = 10_000
+_MANY, _BYTES = 10_000, 1 << 28  # rows; where they are images, bytes at most
 ROWS = 256  # of a group: enough to outweigh what a call costs, whatever the rows
 _ROUNDS = 5
 _BUDGET = 0.8  # seconds for all groups
@@ -27,7 +27,8 @@ def measure(fitted: Fitted, test: Part) -> dict[str, float]:
     """How long a raw row takes, a row that is prepared already, and each of many raw rows."""
     if not len(test.y):
         return {}
-    one, many = test.frame[:1], test.frame[:_MANY]
+    one = test.frame[:1]
+    many = test.frame[: min(_MANY, max(1, _BYTES // getattr(one, "nbytes", 1)))]
     prepared = [a[:1] for a in test.inputs.values()]
     x = prepared[0] if len(prepared) == 1 else prepared
     return {

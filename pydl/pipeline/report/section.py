@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl.pipeline.contract import Outcome
-from pydl.pipeline.fitted import Predictions, predict
+from pydl.pipeline.fitted import Predictions, score
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import (
     cells,
@@ -70,7 +70,8 @@ def section(
     chosen: list[thresholds.Threshold] = []
     used = 0.5 if target.threshold is None else target.threshold
     if len(test.y):
-        predictions = predict(fitted.model, target, test.inputs)  # of the rows that are in memory
+        # Of tables in pieces, the rows that are in memory.
+        predictions = Predictions.joined([each.predictions for each in score(fitted.model, target, test.batches())])
         pictures += figures.judgement(target, test.y, predictions)
         if target.task == "regression":
             pictures += _residuals(outcome, predictions, options.time)
