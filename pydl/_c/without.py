@@ -12,6 +12,7 @@ WITHOUT = {
     "AdaptiveMaxPooling2D": _NUMPY,
     "AdaptiveMaxPooling3D": _NUMPY,
     "EinsumDense": _NUMPY,
+    "Parametric": _NUMPY,
     "Operation": "functions of pydl.ops compute with NumPy",
     "CategoryEncoding": _DATA,
     "Discretization": _DATA,

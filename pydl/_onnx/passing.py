@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from pydl._onnx.writers import Writers, unchanged
-from pydl.layers import augmenting, coloring, core, distorting, equalizing, filtering, mixing, noise, warping
+from pydl.layers import (
+    augmenting,
+    coloring,
+    core,
+    distorting,
+    equalizing,
+    filtering,
+    mixing,
+    noise,
+    rand_augment,
+    warping,
+)
 from pydl.layers.passing import ActivityRegularization, Identity
 
 writers = Writers()
@@ -14,5 +25,5 @@ writers.of(
     coloring.RandomHue, coloring.RandomInvert, coloring.RandomPosterization, coloring.RandomSaturation,
     coloring.Solarization, distorting.RandomPerspective, distorting.RandomShear, equalizing.Equalization,
     filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness, mixing.CutMix, mixing.MixUp,
-    warping.RandomRotation, warping.RandomTranslation, warping.RandomZoom,
+    rand_augment.RandAugment,     warping.RandomRotation, warping.RandomTranslation, warping.RandomZoom,
 )(unchanged)  # fmt: skip

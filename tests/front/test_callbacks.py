@@ -16,7 +16,8 @@ import pytest
 
 import pydl
 from pydl import callbacks as cb
-from pydl.callbacks._events import _checksum, _varint
+from pydl._base.protobuf import varint
+from pydl.callbacks._events import _checksum
 
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("f4")
 Y = X @ np.array([[1.0], [-2.0], [0.5]], "f4")
@@ -80,8 +81,8 @@ def test_checksums_and_numbers() -> None:
     assert _checksum(b"123456789") == struct.pack(
         "<I", ((0xE3069283 >> 15 | 0xE3069283 << 17) + 0xA282EAD8) & 0xFFFFFFFF
     )
-    assert _varint(300) == b"\xac\x02"
-    assert _varint(-1) == b"\xff" * 9 + b"\x01"
+    assert varint(300) == b"\xac\x02"
+    assert varint(-1) == b"\xff" * 9 + b"\x01"
 
 
 def test_tensorboard_shows_epochs(tmp_path: Path) -> None:
