@@ -104,11 +104,11 @@ typedef void (*pd_kernel)(const void *args, const pd_step *step, pd_share share)
 typedef enum {
     PD_SPLIT_ROWS,   /* samples of the batch, whose rows are B: pd_rows */
     PD_SPLIT_SAMPLES, /* the same, but no sample is ever divided: pd_rows(B / L, 1) */
-    PD_SPLIT_BANDS,  /* the same, but samples that are fewer than shares are divided by rows of the output: pd_bands */
-    PD_SPLIT_FLAT,   /* elements or columns, n of them: pd_flat */
-    PD_SPLIT_SCAN,   /* elements too, but every share reads all that the others read */
+    PD_SPLIT_BANDS, /* the same, but samples that are fewer than shares are divided by rows of the output: pd_bands */
+    PD_SPLIT_FLAT, /* elements or columns, n of them: pd_flat */
+    PD_SPLIT_SCAN, /* elements too, but every share reads all that the others read */
     PD_SPLIT_SERIAL, /* thread 0 does it all */
-    PD_SPLIT_OWN     /* a split of its own: barriers around it */
+    PD_SPLIT_OWN /* a split of its own: barriers around it */
 } pd_split;
 
 /* A field of an argument struct, as op_args.h lists it: kind i read by share, a read by all, o written, s scratch,
@@ -125,15 +125,15 @@ typedef struct {
     const pd_field *fields;
     int nfields;
     ptrdiff_t size; /* of the argument struct */
-    int split;      /* pd_split */
-    char reads;     /* activations: 'x' or 'y', what the backward kernel wants as s; else 0 */
-    double alpha;   /* activations: the parameter where none is given */
-    int rowwise;    /* activations: normalizes along rows */
+    int split; /* pd_split */
+    char reads; /* activations: 'x' or 'y', what the backward kernel wants as s; else 0 */
+    double alpha; /* activations: the parameter where none is given */
+    int rowwise; /* activations: normalizes along rows */
     /* Facts that depend on sizes, from an argument struct in which they are filled in. */
     ptrdiff_t (*reach)(const void *args, ptrdiff_t field,
                        int dtype); /* bytes behind the pointer (scratch: per thread) */
-    double (*work)(const void *args);                                 /* multiply-adds, or elements touched */
-    int (*in_place)(const void *args);                                /* may read a batch's rows where they lie */
+    double (*work)(const void *args); /* multiply-adds, or elements touched */
+    int (*in_place)(const void *args); /* may read a batch's rows where they lie */
 } pd_op;
 
 int pd_op_count(void);
@@ -158,11 +158,11 @@ enum { PD_ARGS_MOST = 512 }; /* bytes of an argument struct with such fields */
 typedef struct {
     pd_kernel fn;
     const void *args;
-    uint8_t serial;  /* thread 0 only */
+    uint8_t serial; /* thread 0 only */
     uint8_t barrier; /* threads wait for each other before it */
-    uint8_t host;    /* calls the host program and may fail: threads wait after it and look at `failed` */
-    uint8_t when;    /* PD_ALWAYS, PD_ON_UPDATE */
-    int pieces;      /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
+    uint8_t host; /* calls the host program and may fail: threads wait after it and look at `failed` */
+    uint8_t when; /* PD_ALWAYS, PD_ON_UPDATE */
+    int pieces; /* so many records, from this barrier to the next, are run piece by piece; 0: share by share */
     int deep; /* so many records, from this one on, are run on some samples of a share after the other; 0: on all */
     int parts; /* of those: in so many parts on one thread */
     ptrdiff_t samples; /* of those */

@@ -150,8 +150,9 @@ int pydl_context_new(const pydl_model *model, int64_t max_batch, const pydl_opti
         const lib_program *program = &model->programs[p];
         const int64_t most = program->forms[program->nforms - 1].most;
         if (max_batch > most)
-            return lib_fail(PYDL_BAD_ARGUMENT, "pydl_context_new: the file trains on batches of up to %lld rows, got %lld; "
-                                               "export it with another max_batch",
+            return lib_fail(PYDL_BAD_ARGUMENT,
+                            "pydl_context_new: the file trains on batches of up to %lld rows, got %lld; "
+                            "export it with another max_batch",
                             (long long)most, (long long)max_batch);
     }
     pydl_context *c = pd_alloc(sizeof *c);
