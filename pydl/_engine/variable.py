@@ -18,7 +18,7 @@ from pydl._engine.operators import Operators, recorder
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left
+_budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left, or empty
 
 
 class Variable(NDArrayOperatorsMixin):
@@ -71,7 +71,7 @@ class Variable(NDArrayOperatorsMixin):
         self.regularizer = regularizer
         self.constraint = constraint
         budget = _budget.get()
-        if budget is not None:
+        if budget:
             budget[0] -= self.size * np.dtype(dtype).itemsize
             if budget[0] < 0:
                 raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
@@ -83,10 +83,12 @@ class Variable(NDArrayOperatorsMixin):
     @contextmanager
     def limit(nbytes: int) -> Iterator[None]:
         """Within the `with` block, variables may take so many bytes together: as many as a file brings."""
-        token = _budget.set([nbytes])
+        budget = [nbytes]
+        token = _budget.set(budget)
         try:
             yield
         finally:
+            budget.clear()  # so that it limits nothing more, even if there is no memory for what follows
             _budget.reset(token)
 
     def __getstate__(self) -> dict[str, Any]:
