@@ -8,6 +8,7 @@ from typing import Any
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
 from pydl._engine.masks import flags_of
+from pydl._engine.numpy_layer import Signature
 from pydl._engine.operators import recording
 from pydl._engine.tape import Expression, Op
 from pydl._engine.tensor import Tensor
@@ -51,6 +52,19 @@ def trace(
                 "Dropout; leave the choice to layers that take `training`, as in self.dropout(x, training=training)"
             )
     return outputs, calls, added
+
+
+def trace_call(
+    owner: str, call: Callable[..., Any], inputs: Sequence[Any], listed: bool
+) -> tuple[Any, list[Call], list[SymbolicTensor]]:
+    """`trace` of a layer's or model's `call` on symbolic tensors or dicts of them; `listed`: that come in a list."""
+    signature = Signature(call)
+
+    def code(training: Phase) -> Any:
+        args, flags = signature.arguments(inputs, listed, training)
+        return call(*args, **flags)
+
+    return trace(owner, code, [t for given in inputs for t in leaves(given)])
 
 
 def _traced(code: Callable[[Any], Any], phase: Phase) -> tuple[Any, list[SymbolicTensor]]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydl._base.errors import of_memory
 from pydl._engine.graph import Call, SymbolicTensor
-from pydl._engine.numpy_layer import Signature
-from pydl._engine.tracing import Phase, leaves, trace
+from pydl._engine.tracing import leaves, trace_call
 from pydl._onnx.graph import Graph, Value
 from pydl._onnx.operations import operation
 from pydl._onnx.table import REASONS, WRITERS
@@ -68,15 +68,11 @@ def _completed(g: Graph, layer: Any, y: Value, shape: Any, x: list[Value]) -> Va
 def _traced(g: Graph, layer: Layer, x: list[Value], listed: bool) -> list[Value]:
     """A layer of a user's own, written with `pydl.ops`: the graph that its `call` amounts to."""
     inputs = [SymbolicTensor(v.shape, layer.dtype, layer.name) for v in x]
-    signature = Signature(layer.call)
-
-    def code(training: Phase) -> Any:
-        args, flags = signature.arguments(inputs, listed, training)
-        return layer.call(*args, **flags)
-
     try:
-        outputs, calls, _ = trace(f'layer "{layer.name}"', code, inputs)
+        outputs, calls, _ = trace_call(f'layer "{layer.name}"', layer.call, inputs, listed)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        if of_memory(error):
+            raise
         raise g.refuse(
             f"{type(layer).__name__} is a layer of your own; its call is written if it uses pydl.ops alone: {error}"
         ) from error

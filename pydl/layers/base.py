@@ -20,7 +20,7 @@ from pydl._engine.masks import flags
 from pydl._engine.operators import recorder
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
-from pydl._engine.tracing import Graph, Phase, leaves, trace
+from pydl._engine.tracing import Graph, Phase, leaves, trace_call
 from pydl.layers.weighted import Weighted
 
 
@@ -171,14 +171,8 @@ class Layer(Weighted):
             return
         several = isinstance(input_shape, list)
         inputs = [SymbolicTensor(tuple(s), self.dtype, self.name) for s in (input_shape if several else [input_shape])]
-        signature = numpy_layer.Signature(self.call)
-
-        def code(training: Phase) -> Any:
-            args, flags = signature.arguments(inputs, several, training)
-            return self.call(*args, **flags)
-
         try:
-            outputs, calls, _ = trace(f'layer "{self.name}"', code, inputs)
+            outputs, calls, _ = trace_call(f'layer "{self.name}"', self.call, inputs, several)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             if of_memory(error):
                 raise

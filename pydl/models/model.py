@@ -20,8 +20,7 @@ from pydl._engine.graph import (
 )
 from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
-from pydl._engine.numpy_layer import Signature
-from pydl._engine.tracing import Graph, Phase, leaves, trace
+from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._engine.variable import Variable
 from pydl._training import passes
 from pydl._training.inputs import open_rows
@@ -99,14 +98,8 @@ class Model(Trainer):
             given = [SymbolicTensor(_open(s), self.dtype, f"input_{i + 1}") for i, s in enumerate(input_shape)]
         else:
             given = SymbolicTensor(_open(input_shape), self.dtype, "input")
-        signature = Signature(self.call)
-
-        def code(training: Phase) -> Any:
-            inputs, flags = signature.arguments(leaves(given) if isinstance(given, list) else [given],
-                                                isinstance(given, list), training)  # fmt: skip
-            return self.call(*inputs, **flags)
-
-        outputs, _, added = trace(f'model "{self.name}": {type(self).__name__}.call', code, leaves(given))
+        listed, owner = isinstance(given, list), f'model "{self.name}": {type(self).__name__}.call'
+        outputs, _, added = trace_call(owner, self.call, given if listed else [given], listed)
         self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
         self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}

@@ -1,9 +1,9 @@
 /* deep.c: what is run on some samples after the other, and buffers that hold no more than those.
  *
- * Records in a row that split by the same samples are run on as many samples as half of L2 holds, then on the next, where
- * a share of all of them would not stay there from one record to the next. A buffer that only such records touch,
- * each share its own samples, is folded: every thread has one for the samples that it is at, and those of a thread share
- * memory. */
+ * Records in a row that split by the same samples are run on as many samples as half of L2 holds, then on the next,
+ * where a share of all of them would not stay there from one record to the next. A buffer that only such records
+ * touch, each share its own samples, is folded: every thread has one for the samples that it is at, and those of a
+ * thread share memory. */
 #include "plan.h"
 #include "shares.h"
 
@@ -42,10 +42,10 @@ static ptrdiff_t most_samples(const pd_plan *p, const pd_record *first) {
     return most;
 }
 
-/* Whether records [i, end) alone touch a buffer, each share all bytes of its samples. */
+/* Whether records [i, end), which alone touch a buffer, each touch all of it, each share the bytes of its samples. */
 static int is_folded(const pd_plan *p, int number, ptrdiff_t i, ptrdiff_t end, ptrdiff_t samples) {
     const plan_buffer *b = &p->buffers[number];
-    if (b->first < i || b->last >= end || b->bytes % samples != 0) return 0;
+    if (b->bytes % samples != 0) return 0;
     for (ptrdiff_t k = i; k < end; k++) {
         const plan_entry *e = &p->entries[k];
         for (const plan_touch *t = p->touches + e->first_touch, *last = t + e->touches; t < last; t++)

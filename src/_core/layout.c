@@ -4,8 +4,8 @@
  * memory before and after. In a plan of less than PD_REUSE_FROM bytes each has memory of its own, so that no barrier
  * is added and lines stay with the core that wrote them; on one thread, or if threads wait for each other all the
  * time, as at a single image, memory is used again from half of L2 on. In a larger one the buffers, largest first, take
- * the lowest place that nobody needs at the same time. Of those, the place of a buffer that is alike (equal in size, each
- * split by the same key) is taken first: each thread then goes on in its own share, and no barrier is needed. */
+ * the lowest place that nobody needs at the same time. Of those, the place of a buffer that is alike (equal in size,
+ * each split by the same key) is taken first: each thread then goes on in its own share, and no barrier is needed. */
 #include "plan.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* pd.h: the C API: what the bridge to Python, the C tests and C programs see.
  *
  * A plan is an array of records; pd_run walks it for a chunk of steps in one parallel region.
- * Sizes are ptrdiff_t and count elements, if not called bytes. Nothing here prints or aborts; running allocates nothing.
- */
+ * Sizes are ptrdiff_t and count elements, if not called bytes. Nothing here prints or aborts; running allocates
+ * nothing. */
 #ifndef PD_H
 #define PD_H
 
@@ -88,8 +88,8 @@ typedef struct {
     const pd_caches *caches;
 } pd_step;
 
-/* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows; of a record that splits
- * by samples only part number `part` of `parts`, where those are more than 1. */
+/* A share of a record's work: units [lo, hi) of `of` equal ones, or as equal as its grain allows; of a record that
+ * splits by samples only part number `part` of `parts`, where those are more than 1. */
 typedef struct {
     int lo, hi, of;
     uint16_t part, parts;
@@ -197,11 +197,12 @@ void pd_plan_free(pd_plan *p);
 
 /* A buffer of the plan: memory whose contents last from the first record that writes it to the last that reads it. */
 int pd_plan_buffer(pd_plan *p, ptrdiff_t bytes);
-/* What a pointer field of an argument struct holds until the plan is bound: so many bytes into a buffer. Any other value is
- * taken for an address outside the plan. */
+/* What a pointer field of an argument struct holds until the plan is bound: so many bytes into a buffer. Any other
+ * value is taken for an address outside the plan. */
 void *pd_ref(int buffer, ptrdiff_t bytes);
 
-/* Appends a record of an op; `args` is copied. Scratch fields that are NULL are the plan's to fill. Returns its number. */
+/* Appends a record of an op; `args` is copied. Scratch fields that are NULL are the plan's to fill. Returns its
+ * number. */
 ptrdiff_t pd_plan_emit(pd_plan *p, int op, const void *args);
 /* Appends a record of the host's: fn(context, step, PD_WHOLE) on thread 0, which may set step->failed. */
 ptrdiff_t pd_plan_call(pd_plan *p, pd_kernel fn, const void *context);

@@ -1,5 +1,6 @@
-/* plan.c: plans: records that name buffers, what each of them touches, and the structs that kernels read, once memory is
- * known. Where barriers and pieces come: barriers.c. What is run on some samples after the other: deep.c. Where buffers lie: layout.c. */
+/* plan.c: plans: records that name buffers, what each of them touches, and the structs that kernels read, once memory
+ * is known. Where barriers and pieces come: barriers.c. What is run on some samples after the other: deep.c. Where
+ * buffers lie: layout.c. */
 #include "plan.h"
 
 #include <string.h>

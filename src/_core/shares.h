@@ -40,8 +40,8 @@ static inline void pd_rows(ptrdiff_t B, ptrdiff_t L, pd_share share, ptrdiff_t *
     *hi = min_(last * rows, B);
 }
 
-/* Bands [lo, hi) of B samples, each of so many. Every PD_SPLIT_BANDS kernel splits so: by samples, or, if those are fewer
- * than shares, by bands. */
+/* Bands [lo, hi) of B samples, each of so many. Every PD_SPLIT_BANDS kernel splits so: by samples, or, if those are
+ * fewer than shares, by bands. */
 static inline void pd_bands(ptrdiff_t B, ptrdiff_t bands, pd_share share, ptrdiff_t *lo, ptrdiff_t *hi) {
     if (B < share.of) {
         *lo = pd_cut(B * bands, share.lo, share.of);

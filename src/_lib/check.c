@@ -1,7 +1,8 @@
 /* check.c: whether a kernel, given what a file says, stays within the memory that its arguments point to.
  *
- * Kernels trust their arguments. So sizes are held against bounds in floating point, where nothing wraps, before any fact is
- * asked that multiplies or divides them; then against rules.def; then each pointer's reach against what it points to. */
+ * Kernels trust their arguments. So sizes are held against bounds in floating point, where nothing wraps, before any
+ * fact is asked that multiplies or divides them; then against rules.def; then each pointer's reach against what it
+ * points to. */
 #include "lib.h"
 #include "op_args.h"
 

@@ -1,7 +1,7 @@
 /* instance.c: a program's records for up to so many rows, bound to memory; other batch sizes are set in place.
  *
- * Buffers are laid out for the most rows. For fewer, only sizes in the arguments of kernels change, so that no memory is
- * taken. At the first batch of each size it is checked whether each kernel stays within its buffers. */
+ * Buffers are laid out for the most rows. For fewer, only sizes in the arguments of kernels change, so that no memory
+ * is taken. At the first batch of each size it is checked whether each kernel stays within its buffers. */
 #include "lib.h"
 
 #include <string.h>

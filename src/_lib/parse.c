@@ -1,8 +1,9 @@
 /* parse.c: from the bytes of a plan file to a model, trusting none of them.
  *
- * The description (docs/adr/0023) is the end of a safetensors file: 64-bit little-endian words, then its length and a mark.
- * Lists begin with their length, which is held against what is left before memory is taken for it. What is read is the
- * shape of things only: whether kernels stay within what records point to is asked by lib_check, at each batch size. */
+ * The description (docs/adr/0023) is the end of a safetensors file: 64-bit little-endian words, then its length and a
+ * mark. Lists begin with their length, which is held against what is left before memory is taken for it. What is read
+ * is the shape of things only: whether kernels stay within what records point to is asked by lib_check, at each batch
+ * size. */
 #include "lib.h"
 
 #include <string.h>

@@ -8,13 +8,14 @@
  *     void *out[] = {y};
  *     pydl_predict(context, 1, in, out);
  *
- * A plan file is what model.export("m.plan.safetensors") writes in Python. A model may be shared by any number of threads;
- * each thread needs a context of its own, which holds all memory that running takes: pydl_predict and pydl_train_step
- * allocate nothing, take no lock, start no thread and print nothing. Results have the bits of Python's on the same CPU.
+ * A plan file is what model.export("m.plan.safetensors") writes in Python. A model may be shared by any number of
+ * threads; each thread needs a context of its own, which holds all memory that running takes: pydl_predict and
+ * pydl_train_step allocate nothing, take no lock, start no thread and print nothing. Results have the bits of
+ * Python's on the same CPU.
  *
- * Functions return PYDL_OK (0) or another pydl_status; pydl_last_error() then says in words what was expected and what was
- * found. Arrays are contiguous, rows first, of the model's dtype (pydl_model_dtype). Files are not trusted: what a file
- * claims is checked before it is used, and a file that lies is PYDL_BAD_FILE.
+ * Functions return PYDL_OK (0) or another pydl_status; pydl_last_error() then says in words what was expected and
+ * what was found. Arrays are contiguous, rows first, of the model's dtype (pydl_model_dtype). Files are not trusted:
+ * what a file claims is checked before it is used, and a file that lies is PYDL_BAD_FILE.
  */
 #ifndef PYDL_H
 #define PYDL_H
@@ -56,8 +57,8 @@ PYDL_API int pydl_abi_version(void); /* PYDL_ABI_VERSION of the library that run
 PYDL_API const char *pydl_status_name(int status); /* "PYDL_OK", ... */
 PYDL_API const char *pydl_last_error(void); /* of this thread's last call that failed; "" before */
 
-/* Memory from elsewhere: `allocate` gives bytes at an address that `alignment`, a power of two, divides, or NULL. Both NULL:
- * the C library's again. Only while nothing of this library, Python's use of it included, holds memory. */
+/* Memory from elsewhere: `allocate` gives bytes at an address that `alignment`, a power of two, divides, or NULL.
+ * Both NULL: the C library's again. Only while nothing of this library, Python's use of it included, holds memory. */
 PYDL_API int pydl_set_allocator(void *(*allocate)(size_t alignment, size_t bytes), void (*release)(void *));
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
@@ -73,7 +74,8 @@ PYDL_API int pydl_model_selftest(const pydl_model *model);
 PYDL_API int pydl_model_dtype(const pydl_model *model); /* pydl_dtype */
 PYDL_API int pydl_model_trainable(const pydl_model *model); /* whether the file holds what trains: 1 or 0 */
 
-/* Inputs and outputs are counted from 0. Shapes are without the batch: `rank` sizes. NULL, or 0: there is no such one. */
+/* Inputs and outputs are counted from 0. Shapes are without the batch: `rank` sizes. NULL, or 0: there is no such
+ * one. */
 PYDL_API int pydl_input_count(const pydl_model *model);
 PYDL_API const char *pydl_input_name(const pydl_model *model, int input);
 PYDL_API const int64_t *pydl_input_shape(const pydl_model *model, int input, int *rank);
@@ -100,9 +102,9 @@ PYDL_API void pydl_context_free(pydl_context *context); /* NULL does nothing */
 /* in[i]: `rows` rows of input i; out[i]: room for as many of output i. More than max_batch are done some at a time. */
 PYDL_API int pydl_predict(pydl_context *context, int64_t rows, const void *const *in, void *const *out);
 
-/* One step on a batch of up to max_batch rows, as a batch of model.fit. x: inputs; y: targets of the outputs that have a loss
- * (class numbers, in the model's dtype, where the loss takes those); w: weights of rows for each output, or NULL.
- * loss: the batch's, or NULL. Of a context for training, whose weights change; the model's stay as they are. */
+/* One step on a batch of up to max_batch rows, as a batch of model.fit. x: inputs; y: targets of the outputs that
+ * have a loss (class numbers, in the model's dtype, where the loss takes those); w: weights of rows for each output,
+ * or NULL. loss: the batch's, or NULL. Of a context for training, whose weights change; the model's stay as they are. */
 PYDL_API int pydl_train_step(pydl_context *context, int64_t rows, const void *const *x, const void *const *y,
                              const void *const *w, double *loss);
 PYDL_API int pydl_set_learning_rate(pydl_context *context, double rate);

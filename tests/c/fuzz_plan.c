@@ -16,7 +16,8 @@ static uint64_t draw(uint64_t below) {
     return state % below;
 }
 
-/* Changes words of the description: to numbers near theirs, to other words of it, to extremes; or a few bytes anywhere. */
+/* Changes words of the description: to numbers near theirs, to other words of it, to extremes; or a few bytes
+ * anywhere. */
 static void mutate(unsigned char *data, size_t bytes, size_t start) {
     static const int64_t extremes[] = {0, 1, -1, 2, 64, 255, 4096, INT32_MAX, INT64_MAX, INT64_MIN, (int64_t)1 << 40};
     const size_t words = (bytes - start) / 8;

@@ -1,8 +1,8 @@
 /* conv_fwd: z = x * w + b, y = act(z), * the convolution of conv.h.
  * x [B][H][W][C]   w panels [G][ceil(O/G/width)][KH*KW*C/G][width]   b [padded O] or NULL   y z [B][OH][OW][O]
- * By samples, or rows of their windows. Overwrites; y and z must not overlap x. Where z is kept, the product goes there and y = act(z); else the
- * activation runs in place on what is still in cache. A weight that is Inf or NaN makes NaN of the zeros around an
- * image. */
+ * By samples, or rows of their windows. Overwrites; y and z must not overlap x. Where z is kept, the product goes
+ * there and y = act(z); else the activation runs in place on what is still in cache. A weight that is Inf or NaN
+ * makes NaN of the zeros around an image. */
 #include "conv.h"
 
 PD_KERNEL(conv_fwd) {

@@ -1,5 +1,5 @@
-/* Negative log likelihood of a number t under a normal distribution of which a row of two columns gives the mean m and the
- * logarithm s of the variance: (s + (t - m)^2 e^-s + log(2 pi)) / 2;
+/* Negative log likelihood of a number t under a normal distribution of which a row of two columns gives the mean m
+ * and the logarithm s of the variance: (s + (t - m)^2 e^-s + log(2 pi)) / 2;
  * dm = w scale (m - t) e^-s,  ds = w scale (1 - (t - m)^2 e^-s) / 2.
  * y [B][2]  t [B]; the rest in op_args.h; dy may be y; overwrites. Value within 4 ulp of the largest of its terms. */
 #include "loss.h"

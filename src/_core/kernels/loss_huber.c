@@ -1,6 +1,6 @@
 /* Huber loss of a row, e = y - t: mean over O of e^2 / 2 where |e| <= a, else a |e| - a^2 / 2;
- * dy = w scale clamp(e, -a, a) / O. Shapes in op_args.h; dy may be y; overwrites. Value within 3 ulp of the row's largest
- * term. */
+ * dy = w scale clamp(e, -a, a) / O. Shapes in op_args.h; dy may be y; overwrites. Value within 3 ulp of the row's
+ * largest term. */
 #include "loss.h"
 
 PD_INLINE point f(vreal y, vreal t, vreal a) {

@@ -1,6 +1,6 @@
-/* Kullback-Leibler divergence of a row, c = clamp(y, EPSILON, 1) and s = clamp(t, EPSILON, 1): sum over O of s log(s / c);
- * dy = w scale (-s / c), 0 where y is clamped. Shapes in op_args.h; dy may be y; overwrites. Value within 4 ulp of the row's
- * largest term or of 1. */
+/* Kullback-Leibler divergence of a row, c = clamp(y, EPSILON, 1) and s = clamp(t, EPSILON, 1):
+ * sum over O of s log(s / c);  dy = w scale (-s / c), 0 where y is clamped.
+ * Shapes in op_args.h; dy may be y; overwrites. Value within 4 ulp of the row's largest term or of 1. */
 #include "loss.h"
 #include "vmath.h"
 
