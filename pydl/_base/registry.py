@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
 from pydl._base.later import Later
+from pydl._base.scoped import Scoped
 
 registered: dict[str, Any] = {}  # classes and functions that the program has registered
-_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=registered)
+_custom_objects: Scoped[Mapping[str, Any]] = Scoped(registered)
 
 
-@contextmanager
-def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> AbstractContextManager[None]:
     """Within the `with` block, names in `custom_objects` are found wherever a class is looked up by name.
 
     Parameters
@@ -31,11 +30,7 @@ def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[No
     custom_objects : mapping of str to class, or None
         They take precedence over the library's own names. None adds nothing.
     """
-    token = _custom_objects.set({**_custom_objects.get(), **(custom_objects or {})})
-    try:
-        yield
-    finally:
-        _custom_objects.reset(token)
+    return _custom_objects.bound({**_custom_objects.get(), **(custom_objects or {})})
 
 
 def snake_case(name: str) -> str:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-_numbers: ContextVar[Mapping[int, int] | None] = ContextVar("numbers", default=None)  # by id
-_made: ContextVar[dict[Any, Any] | None] = ContextVar("made", default=None)
+from pydl._base.scoped import Scoped
+
+_numbers: Scoped[Mapping[int, int] | None] = Scoped(None)  # by id
+_made: Scoped[dict[Any, Any] | None] = Scoped(None)
 
 
-@contextmanager
-def written(find: Callable[[], Mapping[int, int]]) -> Iterator[None]:
+def written(find: Callable[[], Mapping[int, int]]) -> AbstractContextManager[None]:
     """Within the outermost such block, `mark` gives the numbers that `find` found for objects, by their ids."""
-    token = _numbers.set(find()) if _numbers.get() is None else None
-    try:
-        yield
-    finally:
-        if token is not None:
-            _numbers.reset(token)
+    return _numbers.bound(find()) if _numbers.get() is None else nullcontext()
 
 
 def mark(obj: Any) -> dict[str, int]:
@@ -28,15 +23,9 @@ def mark(obj: Any) -> dict[str, int]:
     return {} if number is None else {"shared": number}
 
 
-@contextmanager
-def read() -> Iterator[None]:
+def read() -> AbstractContextManager[None]:
     """Within the outermost such block, `once` makes one object for each number."""
-    token = _made.set({}) if _made.get() is None else None
-    try:
-        yield
-    finally:
-        if token is not None:
-            _made.reset(token)
+    return _made.bound({}) if _made.get() is None else nullcontext()
 
 
 def once(entry: Mapping[str, Any], make: Callable[[], Any]) -> Any:

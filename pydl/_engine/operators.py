@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
+
+from pydl._base.scoped import Scoped
 
 #: What notes the functions of `pydl.ops` that are computed with weights at the moment: a tape, a graph in the making,
 #: or nothing.
-recorder: ContextVar[Any] = ContextVar("recorder", default=None)
+recorder: Scoped[Any] = Scoped(None)
 
 
-@contextmanager
-def recording(by: Any) -> Iterator[None]:
+def recording(by: Any) -> AbstractContextManager[None]:
     """Within the `with` block, this notes functions of weights; None: nothing does."""
-    token = recorder.set(by)
-    try:
-        yield
-    finally:
-        recorder.reset(token)
+    return recorder.bound(by)
 
 
 class Operators:

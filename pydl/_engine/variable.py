@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from pydl import _core
+from pydl._base.scoped import Scoped
 from pydl._engine.layout import Layout, array_of
 from pydl._engine.operators import Operators, recorder
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_budget: ContextVar[list[int] | None] = ContextVar("budget", default=None)  # bytes left, or empty
+_budget: Scoped[list[int] | None] = Scoped(None)  # bytes left
 
 
 class Variable(NDArrayOperatorsMixin):
@@ -71,7 +71,7 @@ class Variable(NDArrayOperatorsMixin):
         self.regularizer = regularizer
         self.constraint = constraint
         budget = _budget.get()
-        if budget:
+        if budget is not None:
             budget[0] -= self.size * np.dtype(dtype).itemsize
             if budget[0] < 0:
                 raise ValueError(f'variable "{name}" of shape {self.shape}: larger than what the file holds')
@@ -80,16 +80,9 @@ class Variable(NDArrayOperatorsMixin):
         self._draft: np.ndarray | None = None  # of the gradient, while a layer in NumPy writes it
 
     @staticmethod
-    @contextmanager
-    def limit(nbytes: int) -> Iterator[None]:
+    def limit(nbytes: int) -> AbstractContextManager[None]:
         """Within the `with` block, variables may take so many bytes together: as many as a file brings."""
-        budget = [nbytes]
-        token = _budget.set(budget)
-        try:
-            yield
-        finally:
-            budget.clear()  # so that it limits nothing more, even if there is no memory for what follows
-            _budget.reset(token)
+        return _budget.bound([nbytes])
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along: the value, but neither memory nor gradient."""
