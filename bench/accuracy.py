@@ -1,8 +1,8 @@
-"""How well known image nets learn: `python -m bench.accuracy mnist-convnet|cifar10-cnn|resnet20 [--epochs N]`.
+"""How well known image nets learn: `python -m bench.accuracy mnist-convnet|cifar10-cnn|resnet20`.
 
 Each trains as long as the figure published for it allows, on the whole training set, with Adam and a one-cycle
-schedule, and prints after every epoch which share of the test set it tells rightly. Needs the data: PYDL_DATA_DIR,
-or a download.
+schedule, and prints after every epoch which share of the test set it tells rightly. With a folder to keep
+its state in, one that was stopped goes on. Needs the data: PYDL_DATA_DIR, or a download.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Say(pydl.callbacks.Callback):
         print(f"{epoch + 1:3}  {taken:7.1f} s  {figures}", flush=True)
 
 
-def run(name: str, epochs: int | None = None, seed: int = 0) -> float:
+def run(name: str, epochs: int | None = None, seed: int = 0, keep: str | None = None) -> float:
     """Train and return the accuracy on the test set after the last epoch."""
     task = TASKS[name]
     (x, y), (x_test, y_test) = getattr(pydl.datasets, task.data).load_data()
@@ -84,7 +84,8 @@ def run(name: str, epochs: int | None = None, seed: int = 0) -> float:
     steps = epochs * -(-len(x) // task.batch)
     optimizer = pydl.optimizers.Adam(pydl.optimizers.schedules.OneCycle(task.rate, steps))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(x, y, task.batch, epochs, verbose=0, validation_data=(x_test, y_test), callbacks=[_Say()])
+    callbacks = [_Say(), *([pydl.callbacks.BackupAndRestore(keep)] if keep else [])]
+    history = model.fit(x, y, task.batch, epochs, verbose=0, validation_data=(x_test, y_test), callbacks=callbacks)
     return float(history.history["val_accuracy"][-1])
 
 
@@ -94,9 +95,10 @@ def main() -> None:
     parser.add_argument("net", choices=TASKS)
     parser.add_argument("--epochs", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", metavar="FOLDER", help="where to save the state after each epoch, and to go on from")
     given = parser.parse_args()
     print("\n".join(lines(describe(Setting(config.get_num_threads(), True, None)))), flush=True)
-    found, enough = run(given.net, given.epochs, given.seed), TASKS[given.net].enough
+    found, enough = run(given.net, given.epochs, given.seed, given.keep), TASKS[given.net].enough
     print(f"{given.net}: {found:.2%} of the test set, {enough:.0%} or more expected")
 
 
