@@ -89,14 +89,19 @@ def conflicts(product: str, tiles: list[Tile], l1: dict[str, int]) -> float:
 
 
 @pytest.fixture(scope="module", params=[isa for isa in _core.isas() if isa in ISA_FLAGS])
-def probe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Tile]]:
+def isa(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def probe(isa: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Tile]]:
     """probe(product, B, I, O, caches) -> the first tiles."""
     target = tmp_path_factory.mktemp("blocking") / "probe.so"
     sources = [TESTS / "blocking_probe.c"] + [
         path for path in KERNELS.glob("*.c") if path.stem == "matmul" or path.stem.startswith("gemm_")
     ]
     sources.remove(KERNELS / "gemm_tile.c")
-    flags = [*FLAGS, f"-DPD_ISA_{request.param}", *ISA_FLAGS[request.param].split()]
+    flags = [*FLAGS, f"-DPD_ISA_{isa}", *ISA_FLAGS[isa].split()]
     subprocess.run(["cc", *flags, "-o", str(target), *map(str, sources)], check=True)
     library = ctypes.CDLL(str(target))
 
@@ -135,12 +140,15 @@ SHAPES = [
 
 @pytest.mark.parametrize(("product", "shape", "size", "ways"), SHAPES)
 def test_powers_of_two_are_copied(
-    probe: Callable[..., list[Tile]], product: str, shape: tuple[int, int, int], size: int, ways: int
+    isa: str, probe: Callable[..., list[Tile]], product: str, shape: tuple[int, int, int], size: int, ways: int
 ) -> None:
     here = caches(size, ways)
     in_place = conflicts(product, probe(product, *shape, FITS), here["l1"])
     chosen = conflicts(product, probe(product, *shape, here), here["l1"])
-    assert in_place > 0.4, "in place, every other line or so is pushed out before it is read again"
+    if product == "gemm_dx" and isa != "avx512":
+        assert in_place < 0.1, "a turned copy of the weights is read, whatever the caches"
+    else:
+        assert in_place > 0.4, "in place, every other line or so is pushed out before it is read again"
     assert chosen < 0.1
 
 

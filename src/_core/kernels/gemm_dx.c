@@ -1,14 +1,15 @@
 /* gemm_dx: dx = (dy w^T) * act'(s), the derivative applied to rows that are still in cache.
  * dy [B][O]   w panels [ceil(O/width)][I][width]   dx [B][I]   s [B][I] or NULL   add: dx += (act NULL then)
  * By rows. One of two operands has to be turned: vectors run along the inputs, from a turned copy of w, where
- * outputs or rows are few; else along the batch, from a turned copy of dy, and the finished tile is turned when it
- * is stored. Blocks of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Weights that all rows meet are
- * copied where the panels they come from would push each other out of L1. Bound: see gemm_tile.c. */
+ * outputs, rows or registers are few; else along the batch, from a turned copy of dy, and the finished tile is turned
+ * when it is stored. Blocks of ROW_BLOCK rows and K_BLOCK outputs keep what is packed in L2. Weights that all rows meet
+ * are copied where the panels they come from would push each other out of L1. Bound: see gemm_tile.c. */
 #include "blocking.h"
 #include "gemm_turn.h"
 
-/* Where a copy of w is the cheaper one (measured over 1 to 512 outputs, 1 to 256 rows). */
-enum { FEW_OUTPUTS = 4 * PANEL, FEW_ROWS = 8 };
+/* Where a copy of w is the cheaper one (measured over 1 to 512 outputs, 1 to 256 rows): everywhere, if tiles that are
+ * TURN high have no more sums than it takes to hide the 4 cycles of a multiply-add, of which 2 begin in each. */
+enum { FEW_OUTPUTS = 4 * PANEL, FEW_ROWS = 8, LOW_TILES = TURN * 2 <= 8 };
 
 /* Turned tiles wait here until whole cache lines of dx can be written: its rows often lie a power of two apart, so that
  * few of them fit into L1 at a time. */
@@ -97,7 +98,13 @@ static void turned_outputs(const pd_gemm_dx_args *a, const pd_caches *caches, re
     }
 }
 
-/* The same from a copy of w that is turned panel by panel. */
+/* Outputs whose turned weights, for the inputs of a tile, fill half of L1: whole panels. */
+static ptrdiff_t turned_depth(const pd_caches *caches) {
+    const ptrdiff_t panels = caches->l1.bytes / 2 / (TILE_WIDTH * PANEL * (ptrdiff_t)sizeof(real));
+    return min_(K_BLOCK, max_(1, panels) * PANEL);
+}
+
+/* The same from a copy of w that is turned panel by panel, and met by all rows while it is in L1. */
 static void turned_weights(const pd_gemm_dx_args *a, const pd_caches *caches, real *pack, ptrdiff_t r0, ptrdiff_t rows,
                            ptrdiff_t k0, ptrdiff_t depth) {
     (void)caches;
@@ -133,12 +140,13 @@ PD_KERNEL(gemm_dx) {
     real *pack = (real *)a->pack + step->thread * a->pack_stride;
     ptrdiff_t lo, hi;
     pd_rows(a->B, a->L, share, &lo, &hi);
-    const int turn_weights = a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
+    const int turn_weights = LOW_TILES || a->O < FEW_OUTPUTS || hi - lo <= FEW_ROWS;
+    const ptrdiff_t depth = turn_weights ? turned_depth(step->caches) : K_BLOCK;
     for (ptrdiff_t r = lo, rows; r < hi; r += rows) {
         rows = min_(ROW_BLOCK, hi - r);
-        for (ptrdiff_t k = 0; k < padded; k += K_BLOCK)
+        for (ptrdiff_t k = 0; k < padded; k += depth)
             (turn_weights ? turned_weights : turned_outputs)(a, step->caches, pack, r, rows, k,
-                                                             min_(K_BLOCK, padded - k));
+                                                             min_(depth, padded - k));
         if (!a->act) continue;
         real *dx = (real *)a->dx + r * a->I;
         const pd_act_bwd_args act = {
