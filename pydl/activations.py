@@ -21,10 +21,10 @@ from pydl._engine.operators import Operators
 from pydl._engine.tape import differentiable, gradient_of
 
 __all__ = [
-    "Activation", "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
-    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu",
-    "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
-    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+    "Activation", "celu", "deserialize", "elu", "erf", "exponential", "gelu", "get", "glu", "hard_shrink",
+    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax",
+    "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 _ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
@@ -212,6 +212,11 @@ def softplus(x: Any) -> np.ndarray:
 def exponential(x: Any) -> np.ndarray:
     """exp(x); infinite where that is larger than any number of the dtype."""
     return _apply(Activation("exponential"), x)
+
+
+def erf(x: Any) -> np.ndarray:
+    """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return _apply(Activation("erf"), x)
 
 
 def softsign(x: Any) -> np.ndarray:

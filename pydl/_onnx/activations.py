@@ -115,6 +115,7 @@ _ALONG_ROWS = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
 ACTIVATIONS: dict[str, Write] = {
     "celu": lambda g, x, a: g.add("Celu", x, alpha=float(a)),
     "elu": _elu,
+    "erf": lambda g, x, a: g.add("Erf", x),
     "exponential": lambda g, x, a: g.add("Exp", x),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,

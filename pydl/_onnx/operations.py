@@ -291,7 +291,7 @@ def _one_hot(g: Graph, a: Given) -> str:
 
 
 _SAME_NAME = (
-    "cos", "sin", "tan", "sinh", "cosh", "exp", "log", "sqrt", "floor", "ceil", "reciprocal", "erf", "sign", "round",
+    "cos", "sin", "tan", "sinh", "cosh", "exp", "log", "sqrt", "floor", "ceil", "reciprocal", "sign", "round",
 )  # fmt: skip
 
 #: By the name of the function.

@@ -12,6 +12,7 @@ import sys
 from pydl._base.missing import explain
 from pydl.activations import (
     elu,
+    erf,
     hard_sigmoid,
     leaky_relu,
     log_softmax,
@@ -69,7 +70,6 @@ from pydl.ops.elementwise import (
     cosh,
     divide,
     divide_no_nan,
-    erf,
     exp,
     exp2,
     expm1,

@@ -291,15 +291,6 @@ def arctanh(x: Any) -> Any:
     return np.arctanh(x)
 
 
-@differentiable(lambda dy, y, x: dy * 2 / np.sqrt(np.pi) * np.exp(-np.square(x)))
-def erf(x: Any) -> Any:
-    """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
-    from math import erf as of_number  # NumPy has none
-
-    x = np.asarray(x)
-    return np.array([of_number(v) for v in x.ravel()], x.dtype).reshape(x.shape)
-
-
 @differentiable(lambda dy, y, x, x_min, x_max: dy * ((x >= x_min) & (x <= x_max)))
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """x, at least x_min and at most x_max."""

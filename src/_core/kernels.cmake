@@ -4,7 +4,7 @@
 set(PYDL_KERNEL_FILES
     gemm_tile gemm_pack gemm_few gemm_block gemm_walk gemm_fwd gemm_dx gemm_dw matmul
     act_relu act_leaky_relu act_elu act_selu act_gelu act_gelu_tanh act_sigmoid act_tanh act_softplus act_softsign act_silu
-    act_exponential act_mish act_hard_sigmoid act_squareplus act_softmax act_log_softmax
+    act_exponential act_mish act_hard_sigmoid act_squareplus act_erf act_softmax act_log_softmax
     act_celu act_relu6 act_hard_tanh act_hard_silu act_hard_shrink act_soft_shrink act_tanh_shrink act_log_sigmoid
     act_sparse_plus act_sparse_sigmoid act_sparsemax
     loss_mse loss_mae loss_msle loss_huber loss_log_cosh loss_poisson loss_quantile loss_hinge

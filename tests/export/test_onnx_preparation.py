@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from pydl import cli
+from pydl import cli, utils
 from pydl.pipeline.columns import guess
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.network import build
@@ -52,6 +52,7 @@ def fitted(target: str, **options: Any) -> Fitted:
     prepared = Preparation(guess(frame, target), clip=options.pop("clip", None)).fit(frame)
     found = Target.fit(frame[target], **options).scaled(frame[target])
     found = found if threshold is None else found.parted_at(threshold)
+    utils.set_random_seed(0)
     network = build(prepared.inputs, found, TrainOptions("", hidden=(16,)))
     return Fitted(prepared, found, network, reading)
 
@@ -85,7 +86,8 @@ def test_it_says_what_predict_says(target: str, options: dict[str, Any], tmp_pat
         wanted, feed = learnt.predict(frame), fed(run, frame)
         for found in (run.run(None, feed), ReferenceEvaluator(message).run(None, feed)):
             if wanted.probabilities is None:
-                np.testing.assert_allclose(found[0], wanted.values, rtol=1e-5)
+                largest = np.abs(wanted.values).max()  # of which ADR 20 promises 1e-6: terms cancel
+                np.testing.assert_allclose(found[0], wanted.values, rtol=1e-5, atol=1e-6 * largest)
             else:
                 assert np.asarray(found[0]).tolist() == wanted.values.tolist()
                 np.testing.assert_allclose(found[1], wanted.probabilities, rtol=0, atol=1e-6)

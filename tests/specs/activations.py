@@ -99,6 +99,10 @@ def normal_cdf(x: Array) -> Array:
     return np.where(x < 0, tail, 1 - tail)
 
 
+def erf(x: Array, alpha: float) -> Array:
+    return special.erf(x)
+
+
 def gelu(x: Array, alpha: float) -> Array:
     return x * normal_cdf(x)
 
@@ -227,6 +231,10 @@ def d_selu(y: Array, dy: Array, alpha: float) -> Array:
     return dy * np.where(y >= 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
 
 
+def d_erf(x: Array, dy: Array, alpha: float) -> Array:
+    return dy * 2 / np.sqrt(np.pi) * np.exp(-x * x)
+
+
 def d_gelu(x: Array, dy: Array, alpha: float) -> Array:
     return dy * (normal_cdf(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi))
 
@@ -332,6 +340,8 @@ SPECS: list[Spec] = [
     backward("elu", d_elu, stored=elu, alpha=0.7),
     forward("selu", selu, 4, kinks=(0.0,), limits=(-SELU_SCALE * SELU_ALPHA, np.inf)),
     backward("selu", d_selu, stored=selu),
+    forward("erf", erf, 3, limits=(-1, 1)),  # verf's 2, and the reference's
+    backward("erf", d_erf, stored=the_input, ulps=5),
     forward("gelu", gelu, 8),  # vnormal's 5, a product, and the reference's 2
     backward("gelu", d_gelu, stored=the_input, ulps=6),  # vnormal's 5 and a product
     # x = -12 makes 2 u = -142, whose rounding is an error of 142 eps in e^(2 u); the bound for |x| < 3 is tested apart

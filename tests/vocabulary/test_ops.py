@@ -28,7 +28,7 @@ CALLS = {
     "reciprocal": [(B,)], "exp": [(A,)], "exp2": [(A,)], "expm1": [(A,)], "log": [(POSITIVE,)], "log2": [(POSITIVE,)],
     "log10": [(POSITIVE,)], "log1p": [(POSITIVE,)], "sin": [(A,)], "cos": [(A,)], "tan": [(INSIDE,)],
     "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
-    "arccosh": [(B,)], "arctanh": [(INSIDE,)], "erf": [(A,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
+    "arccosh": [(B,)], "arctanh": [(INSIDE,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
     "cast": [(A, "float64")], "_choose": [(A > 0, A, B)],
     "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
     "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
