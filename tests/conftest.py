@@ -24,8 +24,16 @@ def pytest_report_header() -> str | None:
     return f"no source tree beside the tests: without {', '.join(collect_ignore)}" if collect_ignore else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that want the machine to themselves come last, when nothing else is left to be done meanwhile."""
+    """Instruction sets but the one that this machine uses are left to the long tests, the few that pin bits aside.
+
+    Tests that want the machine to themselves come last, when nothing else is left to be done meanwhile.
+    """
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if params.get("isa", _core.isa()) != _core.isa() and "test_pins" not in item.nodeid:
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
 
 

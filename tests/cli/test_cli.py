@@ -43,6 +43,7 @@ def test_version_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["pydl"] == pydl.__version__
 
 
+@pytest.mark.long  # trains on two threads and on one
 def test_datasets_and_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["datasets", "--json"]) == 0
     assert "mnist" in json.loads(capsys.readouterr().out)

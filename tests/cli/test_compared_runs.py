@@ -239,6 +239,7 @@ def on_a_terminal(columns: int, *arguments: object) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
+@pytest.mark.long  # several runs
 def test_a_terminal_is_not_overrun_and_a_pipe_gets_whole_lines(three: Path, capsys: Captured) -> None:
     figures = dict.fromkeys(("mae", "rmse", "mape", "r2"), 1234.5)
     ends = {name: [1200.0, 1300.0] for name in figures}

@@ -60,6 +60,7 @@ BAD = {
 WIDE = pytest.param("wide", marks=pytest.mark.long)  # a report on 2,000 columns
 
 
+@pytest.mark.long  # a run for each file; the readers' own tests stay
 @pytest.mark.parametrize("name", [WIDE if name == "wide" else name for name in GOOD])
 def test_odd_files_are_learnt_from(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "data.csv"
@@ -119,6 +120,7 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, capsys: pytest.Ca
         assert "expected the folder of a run" in capsys.readouterr().err
 
 
+@pytest.mark.long  # whole runs
 def test_a_test_file_needs_only_the_columns_that_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table().assign(id=range(60)).to_csv(tmp_path / "train.csv", index=False)
     table().to_csv(tmp_path / "test.csv", index=False)
@@ -126,6 +128,7 @@ def test_a_test_file_needs_only_the_columns_that_are_used(tmp_path: Path, capsys
     assert cli.main([*arguments, str(tmp_path / "run"), "--epochs", "3"]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.long  # a run with thousands of classes
 def test_many_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = np.repeat(np.arange(200), 6)
     frame = pd.DataFrame({"a": labels + RNG.standard_normal(1200), "y": [f"class {k}" for k in labels]})

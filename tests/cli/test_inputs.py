@@ -82,6 +82,7 @@ def open_document(path: Path, frame: pd.DataFrame) -> None:
         archive.writestr("META-INF/manifest.xml", manifest)
 
 
+@pytest.mark.long  # a run on a spreadsheet
 def test_open_document_spreadsheets(data: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(data)
     frame.loc[3, "a"] = np.nan
@@ -109,6 +110,7 @@ def outcome(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in names}
 
 
+@pytest.mark.long  # runs fed by a pipe
 @pytest.mark.parametrize("stream", [[], ["--stream"]])
 def test_standard_input(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: list[str]

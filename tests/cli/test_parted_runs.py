@@ -45,6 +45,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "visits.csv"
 
 
+@pytest.mark.long  # several runs
 def test_transformers_by_time(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame = pd.read_csv(data_dir / "etth1.csv")[::5].sample(frac=1, random_state=0)
     frame.to_csv(tmp_path / "mixed.csv", index=False)
@@ -120,6 +121,7 @@ def test_groups_of_the_rows_to_judge_on_are_named(data: Path, tmp_path: Path) ->
     assert info["split"]["rows"]["test"] == 60
 
 
+@pytest.mark.long  # several runs; the parting's own tests stay
 def test_rows_in_pieces_are_parted_by_chance_or_by_group(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.long  # runs that are killed
 def test_what_a_killed_run_leaves_is_removed(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-c", KILLED, "train", str(data), *SOON, "--out", str(out)]
@@ -153,6 +154,7 @@ def test_info_says_what_of_and_how(data: Path, tmp_path: Path) -> None:
     assert info["seconds"] > 0
 
 
+@pytest.mark.long  # several studies
 def test_a_study_is_of_its_data_and_options(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("optuna")
     out, other = tmp_path / "run", tmp_path / "other.csv"
@@ -188,6 +190,7 @@ def test_threads_hold_for_everything_and_for_the_run_only(
     assert pydl.config.get_num_threads() == before
 
 
+@pytest.mark.long  # two runs on images; tables stay
 def test_a_run_on_images_is_replaced_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     command = ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", str(out)]

@@ -30,6 +30,7 @@ def test_what_is_asked_first_comes_soon() -> None:
     assert python(IMPORTED, *HEAVY).stderr == "[]\n"
 
 
+@pytest.mark.long  # reads a whole run in a new process
 def test_reading_a_preparation_does_not_import_torch(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("print('torch came')")
     load = """

@@ -247,6 +247,7 @@ def test_nothing_there(folder: Path, tmp_path: Path) -> None:
         read(folder / "top.png")
 
 
+@pytest.mark.long  # ten thousand images; small folders stay
 def test_cifar(data_dir: Path) -> None:
     source = read(data_dir / "cifar10-jpg.zip" / "test", image_size=32, batch_size=500)
     assert len(source.class_names) == 10

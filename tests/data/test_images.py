@@ -72,6 +72,7 @@ def test_wrong_files(folder: Path, tmp_path: Path) -> None:
             source.decode([row])
 
 
+@pytest.mark.long  # ten thousand images; small folders stay
 def test_cifar(data_dir: Path) -> None:
     path = data_dir / "cifar10-jpg.zip"
     assert parts(path) == ["test", "train"]

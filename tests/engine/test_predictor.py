@@ -470,6 +470,7 @@ def seconds(function: Any, *arguments: Any) -> float:
     return best
 
 
+@pytest.mark.long  # thousands of models
 @pytest.mark.alone
 def test_the_last_of_many_models_is_made_as_fast_as_the_first() -> None:
     x, y = rows(4), np.zeros((4, 3), "f4")

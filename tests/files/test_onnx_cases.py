@@ -48,6 +48,7 @@ SOME = (
 )  # fmt: skip
 
 
+@pytest.mark.long  # hundreds of models; the readers' own tests stay
 def test_some_node_cases(tmp_path: Path) -> None:
     found = {case.name: problem(case, tmp_path) for case in cases() if case.name in SOME}
     assert found == dict.fromkeys(SOME, "")

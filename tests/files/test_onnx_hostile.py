@@ -214,6 +214,7 @@ def test_varints(value: int) -> None:
     assert reading.varints(packed).tolist() == [value, 7]
 
 
+@pytest.mark.long  # hundreds of damaged files; the kinds of damage stay
 def test_damaged_files(tmp_path: Path) -> None:
     """`python -m tests.files.onnx_fuzz 1000000` reads more of them."""
     assert run(2000, 17, tmp_path) > 0

@@ -44,6 +44,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
         return {name: reader.read(name) for name in reader.tensors}
 
 
+@pytest.mark.long  # dozens of processes; the others that are killed stay
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     moments, unfinished = random.Random(1), 0

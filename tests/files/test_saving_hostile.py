@@ -204,6 +204,7 @@ def mutations(value: Any) -> Any:
         yield from (None, -1, 10**9, 10**30, "os.system", [], {"class_name": "subprocess.Popen", "config": {}})
 
 
+@pytest.mark.long  # hundreds of files; the kinds of damage stay
 def test_odd_values_in_config(tmp_path: Path, saved: bytes) -> None:
     """A changed leaf either loads (a name, say) or is a FormatError; units of 10^9 are not allocated."""
     path = tmp_path / "hostile.safetensors"

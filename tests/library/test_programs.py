@@ -91,6 +91,7 @@ def test_threads(tmp_path: Path) -> None:
     assert run(compiled(EXAMPLES / "threads.cpp", tmp_path, "-pthread"), tmp_path / FILE) == "8 threads agree\n"
 
 
+@pytest.mark.long  # runs CMake; the compiler's own flags stay
 def test_find_package(tmp_path: Path) -> None:
     build = tmp_path / "build"
     run("cmake", "-S", EXAMPLES, "-B", build, "-G", "Ninja", f"-Dpydl_DIR={linking.get_cmake_dir()}")

@@ -79,6 +79,7 @@ def answers(rows: int, classes: int, seed: int = 0) -> tuple[Target, np.ndarray,
     return target, y, Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
 
 
+@pytest.mark.long  # hundreds of intervals
 @pytest.mark.parametrize("classes", [2, 4])
 def test_intervals_hold_the_truth_as_often_as_they_say(classes: int) -> None:
     target, y, found = answers(200_000, classes, 9)

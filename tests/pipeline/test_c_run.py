@@ -93,6 +93,7 @@ def test_dates_are_refused(tmp_path: Path) -> None:
         export_prepared(fitted_to(frame), tmp_path / "m.c")
 
 
+@pytest.mark.long  # a run, exported and compiled; the writers' own tests stay
 @pytest.mark.skipif(not COMPILERS, reason="no C compiler")
 @pytest.mark.usefixtures("no_pictures")
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

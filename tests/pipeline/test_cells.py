@@ -58,6 +58,7 @@ def as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): None if v is pd.NaT or v != v else v for k, v in row.items()} for row in table.to_dict("records")]
 
 
+@pytest.mark.long  # hundreds of rows, each alone
 def test_a_row_alone_has_the_bits_that_it_has_among_all(table: pd.DataFrame, prepared: Preparation) -> None:
     for some in (table, table.drop(columns="stamp").assign(stamp=table["moment"])):  # text in all columns is read fast
         whole, rows = prepared.transform(some), as_dicts(some)
@@ -89,6 +90,7 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long  # thousands of cells, each alone
 @pytest.mark.parametrize("column", ["real", "said", "code", "zip", "day", "moment"])
 def test_each_cell_means_what_it_means_in_a_column(
     table: pd.DataFrame, column: str, monkeypatch: pytest.MonkeyPatch

@@ -127,6 +127,7 @@ def test_years_and_files_without_a_header_have_no_index() -> None:
     assert [c.kind for c in guess(second)] == ["number", "number"]
 
 
+@pytest.mark.long  # every format
 def test_formats() -> None:
     def form(case: str) -> str:
         return column(*KINDS_OF[case][:2]).format
@@ -187,6 +188,7 @@ def test_names_that_are_not_there() -> None:
         guess(pd.DataFrame([[1, 2]], columns=["a", "a"]))
 
 
+@pytest.mark.long  # every kind of column
 def test_columns_survive_json() -> None:
     for values, name, _ in KINDS_OF.values():
         found = column(values, name)

@@ -124,6 +124,7 @@ def test_ctrl_c_leaves_the_mean_of_those_that_have_learnt(training: int, epoch: 
     assert outcome.networks[0].ended_by == ("epochs" if training > 1 else "Ctrl-C")
 
 
+@pytest.mark.long  # several networks
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_of_several_networks_is_used_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, first, second = tmp_path / "t.csv", tmp_path / "first", tmp_path / "second"
@@ -144,6 +145,7 @@ def test_a_run_of_several_networks_is_used_as_one(tmp_path: Path, capsys: pytest
     assert "--ensemble 3" in capsys.readouterr().out
 
 
+@pytest.mark.long  # several networks; tables stay
 @pytest.mark.usefixtures("no_pictures")
 def test_networks_on_images_are_averaged_too(tmp_path: Path) -> None:
     run = tmp_path / "run"

@@ -109,6 +109,7 @@ def test_what_is_undefined_is_none() -> None:
     assert single["mape"] is None
 
 
+@pytest.mark.long  # large files
 def test_memory_does_not_grow_with_the_rows() -> None:
     target, whole, sizes, parts = classes(2), Judge(classes(2)), [], []
     for seed in range(8):

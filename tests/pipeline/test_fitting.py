@@ -249,6 +249,7 @@ def test_a_regression(frame: pd.DataFrame) -> None:
         run.predict_proba(frame)
 
 
+@pytest.mark.long  # trains boosted trees as well
 def test_it_comes_when_asked_for() -> None:
     code = "import sys, pydl; pydl.pipeline; print('pandas' in sys.modules); "
     assert says(code + "print(pydl.pipeline.fit.__name__)").split() == ["False", "fit"]

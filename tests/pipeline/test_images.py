@@ -136,6 +136,7 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
         train(TrainOptions(str(path), target="y", out=str(tmp_path / "c"), task="image"))
 
 
+@pytest.mark.long  # several runs; test_a_run_predicts_and_evaluates stays
 def test_decoded_while_it_trains(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     """In pieces or in memory: the same weights, figures, predictions and pictures, refitted on all rows as well."""
     path = archive(tmp_path / "d.zip", {"": digits})

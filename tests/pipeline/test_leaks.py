@@ -44,6 +44,7 @@ def others(column: pd.Series) -> Any:
     return column * 1000 + 7 if pd.api.types.is_numeric_dtype(column) else column.str.upper()
 
 
+@pytest.mark.long  # two runs for each option
 @pytest.mark.parametrize("spoiled", of_all_kinds().columns)
 def test_rows_that_are_held_out_teach_nothing(spoiled: str) -> None:
     frame = of_all_kinds()

@@ -92,6 +92,7 @@ def test_counts_are_learnt_as_multiples_of_their_mean() -> None:
     np.testing.assert_allclose(scaled, np.arange(4) / 1.5)
 
 
+@pytest.mark.long  # trains until it is there
 def test_a_quantile_is_where_it_should_be(tmp_path: Path) -> None:
     _, high = run(tmp_path, skewed(), "y", loss="quantile=0.9")
     notes = json.loads((tmp_path / "run" / "info.json").read_text())["notes"]
@@ -101,6 +102,7 @@ def test_a_quantile_is_where_it_should_be(tmp_path: Path) -> None:
     assert 0.36 <= (median["truth"] <= median["prediction"]).mean() <= 0.64
 
 
+@pytest.mark.long  # whole runs
 def test_counts_are_predicted_above_zero(tmp_path: Path) -> None:
     figures, rows = run(tmp_path, skewed().drop(columns="y"), "n", loss="poisson")
     assert rows["prediction"].min() > 0
@@ -108,6 +110,7 @@ def test_counts_are_predicted_above_zero(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "config.json").read_text())["loss"] == "poisson"
 
 
+@pytest.mark.long  # two runs
 def test_a_run_reproduces_its_loss(tmp_path: Path) -> None:
     _, first = run(tmp_path, skewed(), "y", loss="huber=0.5", epochs=3)
     options = TrainOptions.from_json(json.loads((tmp_path / "run" / "config.json").read_text()))

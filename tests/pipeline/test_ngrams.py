@@ -95,6 +95,7 @@ def test_neither_chunks_nor_other_rows_change_a_bit(monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(whole.transform(texts[i : i + 1])[0][0], numbers[i])
 
 
+@pytest.mark.long  # a large text
 def test_memory_is_that_of_the_result_and_a_few_chunks() -> None:
     texts = [(" ".join(reviews(40, seed)))[:2000] for seed in range(1500)]  # three million characters
     tracemalloc.start()

@@ -145,6 +145,7 @@ def test_a_class_in_another_writers_spelling() -> None:
     np.testing.assert_array_equal(truth.encode(pd.Series(["TRUE", "0"]))[0], [1, 0])
 
 
+@pytest.mark.long  # two runs
 def test_a_run_with_options_of_its_own_is_reproduced_by_its_configuration(tmp_path: Path) -> None:
     frame = table().assign(y=np.exp(table()["x"]) * 100)
     frame.to_csv(tmp_path / "t.csv", index=False)

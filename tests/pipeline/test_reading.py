@@ -165,6 +165,7 @@ def test_lines_above(file: Callable[..., Path], above: str, columns: int) -> Non
     assert frame.shape == (20, columns)
 
 
+@pytest.mark.long  # several runs
 def test_sizes_above_rows(file: Callable[..., Path]) -> None:
     rows = "".join(f"{i + 0.5},{i % 7}.25,{i % 3}\n" for i in range(30))
     for sizes in ("30,2,red,green,blue\n", "30,2,red\n", "30,3\n"):
@@ -291,6 +292,7 @@ def test_what_is_no_way_to_read(given: dict[str, str], said: str) -> None:
         Reading(**given)
 
 
+@pytest.mark.long  # several runs; each option's own test stays
 def test_options_of_reading_are_kept(file: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     path = file("x|y\n" + "".join(f"{i},250|{2 * i},500\n" for i in range(1, 60)) + "unk|3,5\n")
     run = path.with_name("run")

@@ -97,6 +97,7 @@ def test_in_a_browser(
     legible(looked_at(chromium, reports[kind], width, tmp_path), width, pictures)
 
 
+@pytest.mark.long  # whole reports; test_report_tables.py stays
 def test_names_that_mean_harm(chromium: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((300, 12))

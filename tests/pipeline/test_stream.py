@@ -45,6 +45,7 @@ def test_adult(adult: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows(found.test)[0], found.preparation.transform(found.test_sample)["features"])
 
 
+@pytest.mark.long  # several runs; the readers' own tests stay
 def test_chunks_change_nothing(adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SAMPLE_ROWS", 3000)
     a = prepare(adult, "income", tmp_path / "a")
@@ -58,6 +59,7 @@ def test_chunks_change_nothing(adult: Path, tmp_path: Path, monkeypatch: pytest.
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.long  # several runs
 def test_what_is_there_is_used_again(adult: Path, tmp_path: Path) -> None:
     said: list[str] = []
     prepare(adult, "income", tmp_path / "s", say=said.append)
@@ -153,6 +155,7 @@ def test_a_test_file_is_looked_through_before_the_training(
     assert not run.exists()
 
 
+@pytest.mark.long  # whole runs; the readers' own tests stay
 def test_what_cannot_be_read_in_a_test_file_is_missing_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +256,7 @@ def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
     assert int(done.stderr.split()[-1]) < 30e6
 
 
+@pytest.mark.long  # runs that are stopped and run again; test_a_pass_that_ended_is_not_repeated stays
 def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
     path, folder = written(tmp_path / "t.csv", 60_000), tmp_path / "cut"
     backup = folder / "backup" / "backup.safetensors"

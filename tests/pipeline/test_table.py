@@ -182,6 +182,7 @@ def test_gzip(file: Callable[..., Path]) -> None:
     assert read_table(file(gzip.compress(lines), "t.jsonl.gz"))["a"].tolist() == [1, 2]
 
 
+@pytest.mark.long  # a wide table; narrow ones stay
 def test_tens_of_thousands_of_columns(file: Callable[..., Path]) -> None:
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.normal(size=(20, 20_000)), columns=[f"gene_{i}" for i in range(20_000)])
@@ -255,6 +256,7 @@ def test_chunks_are_the_table_whatever_it_holds(tmp_path: Path, name: str, rows:
     pd.testing.assert_frame_equal(pd.concat(chunks), read_table(tmp_path / name, text))
 
 
+@pytest.mark.long  # a large file; test_stream.py stays
 def test_chunks_need_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     rows = "".join(f"{i},{i * 0.37:.5f},level {i % 7}\n" for i in range(20_000))

@@ -134,6 +134,7 @@ def test_auto_is_found_where_rows_are_few() -> None:
     assert p[:, 1].min() < found < p[:, 1].max()
 
 
+@pytest.mark.long  # whole runs; thresholds' own tests stay
 def test_a_run_predicts_and_judges_from_its_threshold_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "t.csv", tmp_path / "run"
     rare().to_csv(data, index=False)

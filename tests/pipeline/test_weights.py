@@ -230,6 +230,7 @@ def test_folds_are_judged_by_weight() -> None:
     assert sum(f["weight"] for f in found["folds"]) == pytest.approx(frame["w"].sum())
 
 
+@pytest.mark.long  # several runs
 def test_a_run_with_weights_and_files_with_and_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, bare, out = tmp_path / "t.csv", tmp_path / "bare.csv", tmp_path / "run"
     frame = table()
@@ -263,6 +264,7 @@ def test_a_run_with_weights_and_files_with_and_without(tmp_path: Path, capsys: p
         assert said in capsys.readouterr().err.replace("\n", " ")
 
 
+@pytest.mark.long  # several runs; whole tables stay
 @pytest.mark.usefixtures("no_pictures")
 def test_a_table_in_pieces_with_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame, data = table(), tmp_path / "t.csv"

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.long  # starts every server
 def test_the_bench_prints_a_row_for_each_server() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.serving", "--seconds", "0.1", "--rounds", "1", "--connections", "2"],

@@ -225,6 +225,7 @@ def test_sparse_rows_give_the_same_bits(arguments: Any, digits: tuple[Array, Arr
     assert np.array_equal(one.predict_proba(x), two.predict_proba(x))
 
 
+@pytest.mark.long  # a wide matrix
 @pytest.mark.parametrize("arguments", [{"batch_size": 20}, {"solver": "lbfgs", "max_fun": 1}], ids=str)
 def test_wide_sparse_rows_are_made_dense_a_few_at_a_time(arguments: Any) -> None:
     rows, columns = 1500, 20_000

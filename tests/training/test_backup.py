@@ -103,6 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, tuple[dict[str
     return history, content(result)
 
 
+@pytest.mark.long  # a process each; test_killed_between_the_last_batch_and_the_end_of_an_epoch stays
 @pytest.mark.parametrize("save_freq", ["1", "7", "epoch"])
 def test_killed_at_random_steps(tmp_path: Path, whole: Any, save_freq: str) -> None:
     result, backup = tmp_path / "m.safetensors", tmp_path / "backup"

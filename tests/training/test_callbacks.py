@@ -316,6 +316,7 @@ def outcome(model: FakeModel, history: cb.History, folder: Path) -> Any:
     return files, weights, slots, rate, history.epoch, history.history
 
 
+@pytest.mark.long  # a process for each batch; test_backup.py stays
 @pytest.mark.parametrize("save_freq", ["epoch", 3, 10, 13])
 def test_a_crash_at_any_batch_changes_nothing(tmp_path: Path, save_freq: str | int) -> None:
     whole = FakeModel(SCRIPT)

@@ -44,6 +44,7 @@ print(json.dumps([status("VmHWM") - before, 2 * weights + slots + activations]))
 NETS = {"many weights": (512, 1024, 1536, 1536, 1024), "many rows": (8192, 784, 256)}
 
 
+@pytest.mark.long  # a process with a large net each
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
 @pytest.mark.parametrize("net", NETS)
 def test_peak_of_a_training_run(optimizer: str, net: str) -> None:
