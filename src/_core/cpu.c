@@ -55,6 +55,9 @@ unsigned pd_cpu_isas(const pd_cpuid *cpu) {
     if (cpu->max_leaf < 7 || !all(cpu->ecx1, osxsave | avx | fma) || !all(cpu->xcr0, ymm)) return isas;
     if (!all(cpu->ebx7, avx2)) return isas;
     isas |= 1u << PD_AVX2;
+#if defined(PD_AVX512_BY_AVX2)
+    return isas | 1u << PD_AVX512;
+#endif
     if (all(cpu->xcr0, zmm) && all(cpu->ebx7, f | dq | bw | vl)) isas |= 1u << PD_AVX512;
     return isas;
 }

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if UINTPTR_MAX < UINT64_MAX || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "pydl needs a 64-bit little-endian machine; for others, model.export writes C files (m.c) and ONNX"
+#endif
+
 /* ---- dtypes and instruction sets ------------------------------------------------------------------------------ */
 typedef enum { PD_FLOAT32, PD_FLOAT64, PD_DTYPES } pd_dtype; /* dtypes kernels compute in */
 

@@ -4,7 +4,10 @@ overrule it."""
 from __future__ import annotations
 
 import platform
+import shutil
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +134,19 @@ def test_caches_are_set_for_tests() -> None:
         with pytest.raises(ValueError, match="at least"):
             _core.set_caches(found | {"l1": found["l1"] | wrong})
     assert _core.caches() == found
+
+
+HEADER = Path(__file__).parents[2] / "src" / "_core" / "pd.h"
+
+
+@pytest.mark.skipif(not HEADER.exists(), reason="needs the C sources")
+@pytest.mark.skipif(shutil.which("gcc") is None or platform.machine() != "x86_64", reason="needs GCC on x86-64")
+@pytest.mark.parametrize(("option", "compiles"), [("-m64", True), ("-m32", False)])
+def test_a_build_for_32_bits_says_what_to_do(option: str, compiles: bool) -> None:
+    command = ["gcc", option, "-ffreestanding", "-fsyntax-only", "-x", "c", str(HEADER)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == compiles
+    assert ("pydl needs a 64-bit little-endian machine; for others, model.export" in done.stderr) != compiles
 
 
 def test_neon_is_for_arm() -> None:

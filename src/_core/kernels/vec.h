@@ -16,21 +16,29 @@
 #include <string.h>
 
 #if defined(PD_ISA_avx512)
-#include <immintrin.h>
 #define PD_VBYTES 64
 #elif defined(PD_ISA_avx2)
-#include <immintrin.h>
 #define PD_VBYTES 32
-#elif defined(PD_ISA_neon)
-#include <arm_neon.h>
+#elif defined(PD_ISA_neon) || defined(PD_ISA_baseline)
 #define PD_VBYTES 16
-#elif defined(PD_ISA_baseline)
-#define PD_VBYTES 16
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 #else
 #error "compile kernels with -DPD_ISA_<isa>"
+#endif
+
+/* Whose instructions there are for vectors of that size. The widest have none where tests run their kernels on AVX2
+ * (PYDL_AVX512_BY_AVX2): operators alone, which the compiler splits. */
+#if PD_VBYTES == 64 && defined(__AVX512F__)
+#define PD_BY_AVX512
+#include <immintrin.h>
+#elif PD_VBYTES == 32
+#define PD_BY_AVX2
+#include <immintrin.h>
+#elif PD_VBYTES == 16 && defined(__SSE2__)
+#define PD_BY_SSE2
+#include <emmintrin.h>
+#elif PD_VBYTES == 16 && defined(__aarch64__)
+#define PD_BY_NEON
+#include <arm_neon.h>
 #endif
 
 #ifdef PD_F64
@@ -60,13 +68,13 @@ enum { VL = PD_VBYTES / (int)sizeof(real) };
 #define PD_HW_X86(prefix, op) prefix##_##op##_ps
 #define PD_HW_NEON(op) v##op##q_f32
 #endif
-#if defined(PD_ISA_avx512)
+#if defined(PD_BY_AVX512)
 #define PD_HW(op) PD_HW_X86(_mm512, op)
-#elif defined(PD_ISA_avx2)
+#elif defined(PD_BY_AVX2)
 #define PD_HW(op) PD_HW_X86(_mm256, op)
-#elif defined(PD_ISA_neon)
+#elif defined(PD_BY_NEON)
 #define PD_HW(op) PD_HW_NEON(op)
-#elif defined(__SSE2__)
+#elif defined(PD_BY_SSE2)
 #define PD_HW(op) PD_HW_X86(_mm, op)
 #endif
 
@@ -93,35 +101,49 @@ PD_INLINE vint vfirst(ptrdiff_t n) {
     return mask;
 }
 
+/* v itself, of which the compiler then knows nothing. It keeps the branches of a tail apart from what is computed: GCC
+ * would move products into them, away from the sums that they are fused with in whole vectors, for other bits. */
+PD_INLINE vreal vopaque(vreal v) {
+#if defined(PD_BY_SSE2)
+    __asm__ volatile("" : "+x"(v));
+#elif defined(PD_BY_NEON)
+    __asm__ volatile("" : "+w"(v));
+#else
+    __asm__ volatile("" : "+m"(v));
+#endif
+    return v;
+}
+
 /* The first n (0..VL) elements; the other lanes are zero and their memory is never touched. Where there is no masked
  * instruction the loop has a fixed length, else GCC makes it a call of memcpy, which spills every vector register. */
 PD_INLINE vreal vload_n(const real *p, int n) {
-#if defined(PD_ISA_avx512) && defined(PD_F64)
+#if defined(PD_BY_AVX512) && defined(PD_F64)
     return (vreal)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
-#elif defined(PD_ISA_avx512)
+#elif defined(PD_BY_AVX512)
     return (vreal)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-#elif defined(PD_ISA_avx2) && defined(PD_F64)
+#elif defined(PD_BY_AVX2) && defined(PD_F64)
     return (vreal)_mm256_maskload_pd(p, (__m256i)vfirst(n));
-#elif defined(PD_ISA_avx2)
+#elif defined(PD_BY_AVX2)
     return (vreal)_mm256_maskload_ps(p, (__m256i)vfirst(n));
 #else
     vreal v = {0};
 #pragma GCC unroll 8
     for (int i = 0; i < VL; i++)
         if (i < n) v[i] = p[i];
-    return v;
+    return vopaque(v);
 #endif
 }
 PD_INLINE void vstore_n(real *p, vreal v, int n) {
-#if defined(PD_ISA_avx512) && defined(PD_F64)
+#if defined(PD_BY_AVX512) && defined(PD_F64)
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
-#elif defined(PD_ISA_avx512)
+#elif defined(PD_BY_AVX512)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#elif defined(PD_ISA_avx2) && defined(PD_F64)
+#elif defined(PD_BY_AVX2) && defined(PD_F64)
     _mm256_maskstore_pd(p, (__m256i)vfirst(n), (__m256d)v);
-#elif defined(PD_ISA_avx2)
+#elif defined(PD_BY_AVX2)
     _mm256_maskstore_ps(p, (__m256i)vfirst(n), (__m256)v);
 #else
+    v = vopaque(v);
 #pragma GCC unroll 8
     for (int i = 0; i < VL; i++)
         if (i < n) p[i] = v[i];
@@ -130,13 +152,13 @@ PD_INLINE void vstore_n(real *p, vreal v, int n) {
 
 /* Lane i is p[at[i]]. */
 PD_INLINE vreal vgather(const real *p, vint at) {
-#if defined(PD_ISA_avx512) && defined(PD_F64)
+#if defined(PD_BY_AVX512) && defined(PD_F64)
     return (vreal)_mm512_i64gather_pd((__m512i)at, p, 8);
-#elif defined(PD_ISA_avx512)
+#elif defined(PD_BY_AVX512)
     return (vreal)_mm512_i32gather_ps((__m512i)at, p, 4);
-#elif defined(PD_ISA_avx2) && defined(PD_F64)
+#elif defined(PD_BY_AVX2) && defined(PD_F64)
     return (vreal)_mm256_i64gather_pd(p, (__m256i)at, 8);
-#elif defined(PD_ISA_avx2)
+#elif defined(PD_BY_AVX2)
     return (vreal)_mm256_i32gather_ps(p, (__m256i)at, 4);
 #else
     vreal v = {0};
@@ -150,13 +172,13 @@ PD_INLINE vreal vfma(vreal a, vreal b, vreal c) { return a * b + c; }
 /* Products of the low halves of 64-bit lanes; the high halves may hold anything. */
 typedef uint64_t vlong __attribute__((vector_size(PD_VBYTES)));
 PD_INLINE vlong vmul_low(vlong a, vlong b) {
-#if defined(PD_ISA_avx512)
+#if defined(PD_BY_AVX512)
     return (vlong)_mm512_mul_epu32((__m512i)a, (__m512i)b);
-#elif defined(PD_ISA_avx2)
+#elif defined(PD_BY_AVX2)
     return (vlong)_mm256_mul_epu32((__m256i)a, (__m256i)b);
-#elif defined(__SSE2__)
+#elif defined(PD_BY_SSE2)
     return (vlong)_mm_mul_epu32((__m128i)a, (__m128i)b);
-#elif defined(PD_ISA_neon)
+#elif defined(PD_BY_NEON)
     return (vlong)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
 #else
     return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
@@ -224,10 +246,10 @@ PD_INLINE vreal vpow2(vint n) { return (vreal)((n + viset(V_BIAS)) << V_FRACTION
 enum { VWIDE = (int)(sizeof(double) / sizeof(real)) };
 typedef double vdouble __attribute__((vector_size(PD_VBYTES)));
 typedef real vpart __attribute__((vector_size(PD_VBYTES / VWIDE)));
-#if defined(PD_ISA_avx512) && !defined(PD_F64)
+#if defined(PD_BY_AVX512) && !defined(PD_F64)
 PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm512_cvtps_pd((__m256)v); }
 PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm512_cvtpd_ps((__m512d)v); }
-#elif defined(PD_ISA_avx2) && !defined(PD_F64)
+#elif defined(PD_BY_AVX2) && !defined(PD_F64)
 PD_INLINE vdouble vpart_widen(vpart v) { return (vdouble)_mm256_cvtps_pd((__m128)v); }
 PD_INLINE vpart vpart_narrow(vdouble v) { return (vpart)_mm256_cvtpd_ps((__m256d)v); }
 #else

@@ -63,7 +63,7 @@ PD_INLINE vreal vexpm1(vreal x) {
 /* u = 2^k m with m in [sqrt(1/2), sqrt(2)), for u normal; expo holds k + bias in the exponent field. */
 PD_INLINE vreal vfrexp(vreal u, vint *expo) {
     const vint one = (vint)vset(1), root = (vint)vset(PD_R(0.5) * V_SQRT2);
-    const vint bits = (vint)u + (one - root), fraction = viset(((ireal)1 << V_FRACTION) - 1);
+    const vint bits = (vint)((vuint)u + (vuint)(one - root)), fraction = viset(((ireal)1 << V_FRACTION) - 1);
     *expo = bits & ~fraction;
     return (vreal)((bits & fraction) + root);
 }
