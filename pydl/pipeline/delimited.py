@@ -16,13 +16,14 @@ from pydl.pipeline import values
 from pydl.pipeline.header import MOST_COLUMNS, find_header
 from pydl.pipeline.packed import opened
 from pydl.pipeline.reading import AS_FOUND, Reading
-from pydl.pipeline.records import BLANKS, Record, Regular, Splitter, Values, records
+from pydl.pipeline.records import BLANKS, GAPS, Record, Regular, Splitter, Values, records
 
 _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 1 << 24  # a single row of tens of thousands of columns fits
 _BLOCK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = (",", ";", "\t", "|")
+_BLANKS = {BLANKS: "blanks", GAPS: "two blanks or more"}
 NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
 _MOSTLY = 0.95
@@ -71,7 +72,7 @@ class Delimited:
         self.notation = reading.notation or _notation(some, delimiter)
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
-            name = "blanks" if delimiter == BLANKS else f'"{delimiter}"'
+            name = _BLANKS.get(delimiter, f'"{delimiter}"')
             self.notes.append(f"columns are separated by {name}")
         if self.notation == values.COMMA:
             self.notes.append("numbers are read as 1.234,5")
@@ -230,16 +231,19 @@ def _find_delimiter(lines: list[str], is_whole: bool) -> str:
     """
     best, score = ",", 0.5
     is_one_column = False
-    for delimiter in (*_DELIMITERS, BLANKS):
+    for delimiter in (*_DELIMITERS, *_BLANKS):
         found = [r.values for r in records(lines, Splitter(delimiter), is_whole=is_whole) if any(r.values)]
         widths = [len(v) for v in found if not v[0].startswith("#")] or [len(v) for v in found]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
         if delimiter == ",":
             is_one_column = widths[:1] == [1] and max(widths) > 1
-        if width < 2 or (delimiter == BLANKS and best != ","):
+        if width < 2 or (delimiter in _BLANKS and best in _DELIMITERS[1:]):
+            continue
+        if delimiter == GAPS and set(widths) != {width}:
             continue
         named = widths[0] == width or widths[0] == width - 1 > 1  # R leaves out the name of the rows' names
-        fit = count / len(widths) + 0.25 * named + 1e-4 * min(width, 100) - 0.5 * (delimiter == BLANKS)
+        too_wide = widths[0] > width  # a header that few rows fill was cut by something else
+        fit = count / len(widths) + 0.25 * named + 1e-4 * min(width, 100) - 0.5 * ((delimiter in _BLANKS) + too_wide)
         if fit > score:
             best, score = delimiter, fit
     return NONE if is_one_column and score == 0.5 else best

@@ -89,6 +89,32 @@ def test_a_value_of_two_lines_that_look_like_rows(file: Callable[..., Path]) -> 
     assert frame["t"][30] == "x;1\n2"
 
 
+def test_blanks_beside_a_tab(file: Callable[..., Path]) -> None:
+    """A header cut into eight where each row is cut into two was not parted by tabs."""
+    rows = "".join(f'{i}.0   8   {300 + i}.0\t"ford {i}"\n' for i in range(40))
+    frame = both(file("mpg\tcyl\tpower name\n" + rows, "auto.data"))
+    assert list(frame.columns) == ["mpg", "cyl", "power", "name"]
+    assert frame.iloc[7].tolist() == [7, 8, 307, "ford 7"]
+
+
+def test_columns_of_equal_width_whose_values_hold_blanks(file: Callable[..., Path]) -> None:
+    rows = "".join(f"{i:8d}   {'12-15 years' if i % 2 else '< 12 years':>12}  {'No':>8}\n" for i in range(30))
+    frame = both(file("      id         heduc     mixed\n" + rows, "divorce.dat"))
+    assert list(frame.columns) == ["id", "heduc", "mixed"]
+    assert frame.iloc[3].tolist() == [3, "12-15 years", "No"]
+    assert "columns are separated by two blanks or more" in notes(frame)
+
+
+def test_an_empty_cell_among_blanks_moves_no_other(file: Callable[..., Path]) -> None:
+    """Which of three is missing of `8  9`? The row is left out and said; of rows to predict it is an error."""
+    path = file("a  b  c\n" + "1  2  3\n" * 30 + "8     9\n")
+    frame = both(path)
+    assert len(frame) == 30
+    assert "1 row with another number of values than columns left out (line 32)" in notes(frame)
+    with pytest.raises(ValueError, match="line 32 has 2 values, but there are 3 columns"):
+        read_table(path, reading=Reading(strict=True))
+
+
 def test_blank_lines_are_values_of_one_column(file: Callable[..., Path]) -> None:
     frame = both(file("x\n-2.0\n\n2.0\n\n\n"))
     np.testing.assert_array_equal(frame["x"], [-2, np.nan, 2])
