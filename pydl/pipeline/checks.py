@@ -35,8 +35,10 @@ _CHANCE = 3  # times as many equal rows as chance gives are copies
 _NAMED = 5
 _ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
 _STEPS = 8  # that tell an order
-_TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
-                   re.IGNORECASE)  # fmt: skip
+_TIME = re.compile(
+    r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|date|datetime|ts)",
+    re.IGNORECASE,
+)
 _LASTING = re.compile(r"(?:.*[_\s.-])?time", re.IGNORECASE)  # what may be a span of time as well
 _SECONDS = 1e8  # since 1970: no span of time, in whatever unit, has so many
 _FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them

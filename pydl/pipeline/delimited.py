@@ -49,10 +49,8 @@ class Delimited:
     codes : tuple of str
         The columns of codes of two letters, among which NA is one.
     levels : tuple of str
-        The columns that the file declares to be nominal: none.
+        The columns that the file declares to be nominal.
     """
-
-    levels: tuple[str, ...] = ()
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.strict, self.notes = path, reading.strict, list[str]()
@@ -127,10 +125,12 @@ class Delimited:
     def _find_header(self, found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> None:
         """`names`, the line of the `first` row, and how many values a row has at `least`."""
         header = find_header(found, wanted, is_there)
-        self.first, self.names = header.line, list(header.names)
+        self.first, self.names, self.levels = header.line, list(header.names), tuple(header.nominal or ())
         rows = [r.values for r in found if r.line >= header.line and any(r.values)]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(self.names)
         self.least = len(self.names)
+        if header.nominal is not None:
+            self.notes.append("two lines below the names say what the columns are")
         if header.above:
             self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
         if not header.is_there:

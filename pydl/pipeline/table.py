@@ -6,8 +6,6 @@ stays text for `columns.guess`. What was noticed on the way stands in `frame.att
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import re
 import zlib
@@ -29,6 +27,7 @@ from pydl.pipeline.arff import Arff
 from pydl.pipeline.databases import Database, is_duckdb, is_sqlite
 from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.held import Held
+from pydl.pipeline.json_rows import json_rows
 from pydl.pipeline.memory import require_memory
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
@@ -332,22 +331,6 @@ def _read_npz(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _read_json(path: Path) -> pd.DataFrame:
-    return pd.DataFrame(list(_json_rows(path)))
-
-
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """One JSON object for each line, or a list of objects."""
-    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
-        listed = next((line.lstrip() for line in file if line.strip()), "").startswith("[")
-    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
-        rows = json.load(file) if listed else map(json.loads, filter(str.strip, file))
-        for i, row in enumerate(rows):
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}: expected a JSON object for each row, but row {i + 1} is another value")
-            yield row
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     return pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True)
 
@@ -370,7 +353,7 @@ def _arrow_reader(source: Any) -> Any:
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     "npz": _read_npz,
-    "json": _read_json,
+    "json": lambda path: pd.DataFrame(list(json_rows(path))),
     "parquet": _read_parquet,
     "arrow": _read_arrow,
 }
@@ -405,7 +388,7 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
     if kind in _FOUND_OUT:
         yield from _FOUND_OUT[kind](path, AS_FOUND).chunks(rows)
     elif kind == "json":
-        lines = _json_rows(path)
+        lines = json_rows(path)
         while some := list(islice(lines, rows)):
             yield pd.DataFrame(some, dtype=object)
     elif kind == "parquet":

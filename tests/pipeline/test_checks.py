@@ -54,6 +54,7 @@ ORDERS = {
     "years and months": {"year": 1960 + np.arange(N) // 12, "month": np.arange(N) % 12 + 1},
     "times in even steps": {"time": np.arange(N) // 40},
     "moments": {"time": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
+    "days that a spreadsheet counts": {"ordinal_date": 43831 + np.arange(N)},
     "seconds since 1970": {"timestamp": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
 }
 

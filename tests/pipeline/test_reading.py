@@ -294,6 +294,75 @@ def test_amounts(file: Callable[..., Path]) -> None:
     np.testing.assert_allclose(numbers(frame["share"], share.format)[:3], [12, 7.5, 100])
 
 
+KILOS = [f"{1 + i / 8:.2f}" for i in range(40)]
+
+
+@pytest.mark.parametrize(("cells", "format"), [
+    ([f"{x}kg" for x in KILOS], "1,234.5 kg"),
+    ([f"{x} kg" for x in KILOS[1:]] + ["3.5"], "1,234.5 kg"),
+    ([f"{x} km/h".replace(".", ",") for x in KILOS], "1.234,5 km/h"),
+    ([f"{i},000+" for i in range(1, 41)], "1,234.5 +"),
+    ([f"{i} CC" for i in range(40)], "1,234.5 CC"),
+    ([f"US$ {x}" for x in KILOS], "1,234.5"),
+    ([f"R$ {x}".replace(".", ",") for x in KILOS], "1.234,5"),
+    ([f"Rs. {i},25,000" for i in range(1, 41)], "1,234.5"),
+    ([f"{x} SEK" for x in KILOS], "1,234.5"),
+])  # fmt: skip
+def test_units(file: Callable[..., Path], cells: list[str], format: str) -> None:
+    """A unit that all values have is no reason to leave them out."""
+    (column,) = guess(frame := both(file("x\n" + "".join(f'"{cell}"\n' for cell in cells))))
+    assert (column.kind, column.format, column.words) == ("number", format, ())
+    wanted = [cell.replace(",", "." if format.startswith("1.") else "") for cell in cells]
+    wanted = ["".join(c for c in cell.replace("Rs.", "") if c.isdigit() or c == ".") for cell in wanted]
+    np.testing.assert_array_equal(numbers(frame["x"], column.format), np.array(wanted, float))
+    target = Target.from_state(Target.fit(frame["x"]).state())
+    assert (target.task, target.notation) == ("regression", format)
+    np.testing.assert_array_equal(target.numbers(frame["x"]), np.array(wanted, float))
+
+
+@pytest.mark.parametrize("cells", [
+    [f"{i % 3} months" for i in range(60)],  # levels
+    [f"{i}A" for i in range(60)], [f"00{i} kg" for i in range(60)], [f"AB-{i} x" for i in range(60)],  # codes
+    [f"{i} {'km' if i % 2 else 'mi'}" for i in range(60)],  # not the same
+])  # fmt: skip
+def test_what_is_no_unit(cells: list[str]) -> None:
+    (column,) = guess(pd.DataFrame({"x": cells}))
+    assert column.kind in ("category", "many", "identifier")
+
+
+# ---- what files declare ----------------------------------------------------------------------------------------------
+def test_types_and_roles_below_the_names(file: Callable[..., Path]) -> None:
+    """As Orange writes tables; rows that happen to hold the letters are rows."""
+    rows = "".join(f"{i % 5}\t{i % 2}\t{'adult' if i % 3 else 'child'}\t{20 + i}\n" for i in range(60))
+    frame = both(file("status\tmale\tage\ty\nd\t0 1\tdiscrete\tc\n\t\t\tclass\n" + rows, "t.tab"))
+    assert list(frame.columns) == ["status", "male", "age", "y"]
+    assert len(frame) == 60
+    assert [c.kind for c in guess(frame, "y")] == ["category"] * 3
+    assert frame["y"].tolist() == [20 + i for i in range(60)]
+    assert "two lines below the names" in notes(frame)
+    assert len(both(file("a\tb\nc\td\nx\ty\nc\td\n"))) == 3
+
+
+PEOPLE = {"age": [31, 45, 28], "city": ["Oslo", None, "Bonn"]}
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "records", "lists", "wrapped", "geo"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_tables_in_a_json_document(file: Callable[..., Path], orient: str, indent: int | None) -> None:
+    """Whichever way pandas and others write a table, it has three rows and no cell of lists."""
+    frame = pd.DataFrame(PEOPLE)
+    rows = json.loads(frame.to_json(orient="records"))
+    documents = {
+        "lists": PEOPLE, "wrapped": {"count": 3, "data": rows},
+        "geo": {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": row} for row in rows]},
+    }  # fmt: skip
+    content = documents.get(orient) or json.loads(frame.to_json(orient=orient))  # type: ignore[call-overload]
+    found = both(file(json.dumps(content, indent=indent), "t.json"))
+    assert found["age"].tolist() == [31, 45, 28]
+    assert found["city"].fillna("-").tolist() == ["Oslo", "-", "Bonn"]
+    assert found.shape == (3, 2)
+
+
 # ---- what the user knows --------------------------------------------------------------------------------------------
 def test_the_user_overrules(file: Callable[..., Path]) -> None:
     odd = file("a:b\n1,5:-999\n2.000,5:gone\n3,5:7\n")
