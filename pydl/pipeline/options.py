@@ -251,11 +251,8 @@ class TrainOptions:
             ways.insert(0, f"--split {self.split}")
         if len(ways) > 1:
             raise ValueError(f"{ways[0]} and {ways[1]} part rows in two ways; leave one of them out")
-        anywhere = [[], ["--split random"], ["--group"]] if self.stream else [[], ["--split random"]]
-        if ways not in anywhere and (self.stream or self.task == "image"):
-            # Which rows are the latest, or the folds, only all of them together tell; a row's group tells its part.
-            other = "--stream" if self.stream else "--task image"
-            raise ValueError(f"{ways[0]} is for tables in memory; leave it out, or {other}")
+        if ways not in ([], ["--split random"]) and self.task == "image":
+            raise ValueError(f"{ways[0]} is for tables; leave it out, or --task image")
 
     @property
     def targets(self) -> tuple[str, ...]:
