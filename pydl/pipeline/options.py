@@ -215,7 +215,7 @@ class TrainOptions:
             raise ValueError(f"--seed: expected an integer below 2^32, got {self.seed}")
         if self.time_budget is not None and not 0 < self.time_budget < math.inf:
             raise ValueError(f"--time-budget: expected seconds, a number above 0, got {self.time_budget}")
-        if not self.lr > 0:
+        if not 0 < self.lr < math.inf:
             raise ValueError(f"--lr: expected a number above 0, got {self.lr}")
         for option, share, end in (("--dropout", self.dropout, 1.0), ("--val", self.val, 0.9)):
             if not 0 <= share < end:

@@ -103,15 +103,18 @@ class Run:
         """What the run was asked to do."""
         return TrainOptions.from_json(self.json(CONFIG))
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> dict[str, Any]:
         """A JSON file of the run."""
         path = self.file(name)
         if path.stat().st_size > _MOST_JSON:
             raise ValueError(f"{path}: expected a JSON file of a run, of at most 256 MB; train again")
         try:
-            return json.loads(path.read_text("utf-8"))
+            found = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: expected a JSON file of a run ({error}); train again") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{path}: expected a JSON file of a run (an object); train again")
+        return found
 
     def file(self, name: str) -> Path:
         """The path of a file of the run that can be opened: not a pipe, which would wait for a writer, nor a device.

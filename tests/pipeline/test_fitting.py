@@ -221,6 +221,7 @@ def test_what_is_asked_wrongly(frame: pd.DataFrame, trained: Any) -> None:
         (lambda: fit(epochs="3"), TypeError, "epochs: expected int"),
         (lambda: fit(epochs=True), TypeError, "epochs: expected int"),
         (lambda: fit(lr=-1), ValueError, "lr: expected a number above 0"),
+        (lambda: fit(lr=np.inf), ValueError, "lr: expected a number above 0"),
         (lambda: fit(5), TypeError, "data: expected a path, a DataFrame"),
         (lambda: fit(frame["x"]), TypeError, "data: expected a path, a DataFrame"),
         (lambda: fit(frame.to_numpy()), TypeError, "data: expected a path, a DataFrame"),

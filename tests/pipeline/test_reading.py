@@ -307,13 +307,14 @@ KILOS = [f"{1 + i / 8:.2f}" for i in range(40)]
     ([f"R$ {x}".replace(".", ",") for x in KILOS], "1.234,5"),
     ([f"Rs. {i},25,000" for i in range(1, 41)], "1,234.5"),
     ([f"{x} SEK" for x in KILOS], "1,234.5"),
+    ([f"{'-' * (i % 2)}{x} °C" for i, x in enumerate(KILOS)], "1,234.5 °C"),
 ])  # fmt: skip
 def test_units(file: Callable[..., Path], cells: list[str], format: str) -> None:
     """A unit that all values have is no reason to leave them out."""
     (column,) = guess(frame := both(file("x\n" + "".join(f'"{cell}"\n' for cell in cells))))
     assert (column.kind, column.format, column.words) == ("number", format, ())
     wanted = [cell.replace(",", "." if format.startswith("1.") else "") for cell in cells]
-    wanted = ["".join(c for c in cell.replace("Rs.", "") if c.isdigit() or c == ".") for cell in wanted]
+    wanted = ["".join(c for c in cell.replace("Rs.", "") if c.isdigit() or c in "-.") for cell in wanted]
     np.testing.assert_array_equal(numbers(frame["x"], column.format), np.array(wanted, float))
     target = Target.from_state(Target.fit(frame["x"]).state())
     assert (target.task, target.notation) == ("regression", format)
@@ -324,6 +325,7 @@ def test_units(file: Callable[..., Path], cells: list[str], format: str) -> None
     [f"{i % 3} months" for i in range(60)],  # levels
     [f"{i}A" for i in range(60)], [f"00{i} kg" for i in range(60)], [f"AB-{i} x" for i in range(60)],  # codes
     [f"{i} {'km' if i % 2 else 'mi'}" for i in range(60)],  # not the same
+    [f"{i}-{i + 9} km" for i in range(60)],  # spans
 ])  # fmt: skip
 def test_what_is_no_unit(cells: list[str]) -> None:
     (column,) = guess(pd.DataFrame({"x": cells}))
