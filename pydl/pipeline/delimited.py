@@ -14,7 +14,7 @@ import pandas as pd
 
 from pydl.pipeline import values
 from pydl.pipeline.header import MOST_COLUMNS, find_header
-from pydl.pipeline.packed import opened
+from pydl.pipeline.packed import noticed, opened
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.records import BLANKS, GAPS, Record, Regular, Splitter, Values, records
 
@@ -53,7 +53,7 @@ class Delimited:
     """
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
-        self.path, self.strict, self.notes = path, reading.strict, list[str]()
+        self.path, self.strict, self.notes = path, reading.strict, noticed(path)
         self.encoding = reading.encoding or self._find_encoding()
         sample, is_whole = self._sample()
         said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None

@@ -20,7 +20,7 @@ from pydl.pipeline.contract import Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.run import Run
+from pydl.pipeline.run import Run, must_be_finite
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
 from pydl.pipeline.stream_parts import by_chance
@@ -85,6 +85,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
     network = _fit(fitted, found, parts["train"], options, run, watch)
+    must_be_finite(fitted.model, options)
     validation = iter(()) if found.validation is None else stream.numbered(found.validation)
     target = threshold.settled(target, options, score(fitted.model, target, validation))
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}

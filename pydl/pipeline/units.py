@@ -9,7 +9,7 @@ from collections.abc import Collection
 _MOSTLY = 0.95  # of the values have to have it
 _ENOUGH = 10  # values; of fewer, such as `36 months` and `60 months`, each is a level
 _LONGEST = 12
-_UNIT = re.compile(rf"[-+\u2212]?\s?[\d.,'\s]*\d[.,]?(\s*)([^\d\s.,:/()-][^\d]{{0,{_LONGEST - 1}}})")
+_UNIT = re.compile(rf"[-+\u2212]?\s?[\d.,'\s]*\d[.,]?(\s*)((?:[^\W\d_]|[°%‰+'\"\u2032\u2033])\D{{0,{_LONGEST - 1}}})")
 _CODE = re.compile(r"0\d")  # how codes begin
 
 

@@ -25,8 +25,9 @@ MISSING = frozenset({
     "", "?", "na", "n/a", "#n/a", "#na", "nan", "#nan", "null", "<na>", "nat", r"\n", "(null)", "<null>", "#null!",
 })  # fmt: skip
 MISSING_AMONG_NUMBERS = frozenset({
-    "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
-    "#ref!", "#value!", "#div/0!", "#num!",
+    "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "…", ":", "*", "none", "nil", "missing", "unknown",
+    "unk", "n.a.", "n.a", "n.d.", "n/d", "nd", "k.a.", "s/d", "no data", "not available", "#ref!", "#value!", "#div/0!",
+    "#num!",
 })  # fmt: skip
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
@@ -73,6 +74,7 @@ MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the c
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
 _ALL_FORMATS = (*DATE_FORMATS, QUARTERS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
+_IN_UTC = r"(?<=\d) ?(?:UTC|GMT)$"  # as databases name the zone
 _YEAR_FIRST = r"[12]\d{3}-\d\d"
 _DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ]|\d{4}[Qq]\d)[\w\s/.:,+-]{4,40}")
@@ -305,6 +307,8 @@ def _parsed(text: pd.Series, form: str) -> pd.Series:
         found = text.str.replace(_QUARTER[1], r"\2Q\1", regex=True).str.extract(_QUARTER[0])
         months = 3 * pd.to_numeric(found[1]) - 2
         text, form = found[0] + "-" + months.astype("Int64").astype("str").str.zfill(2), "%Y-%m"
+    if form == ISO:
+        text = text.str.replace(_IN_UTC, "Z", regex=True)
     return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
 
 

@@ -269,6 +269,16 @@ def test_nulls_of_databases(file: Callable[..., Path]) -> None:
     assert frame["w"].isna().tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("word", ["\u2013", "\u2014", ":", "...", "n.d.", "k.A."])
+def test_words_of_other_countries_for_missing(file: Callable[..., Path], word: str) -> None:
+    """Of Eurostat, of Wikipedia, of German tables: a third of the values, and the rest still are numbers."""
+    frame = both(file("x\n" + "".join(f"{word if i % 3 == 0 else i}\n" for i in range(60))))
+    (column,) = guess(frame)
+    assert column.kind == "number"
+    wanted = np.where(np.arange(60) % 3 == 0, np.nan, np.arange(60.0))
+    np.testing.assert_array_equal(numbers(frame["x"], column.format), wanted)
+
+
 def test_na_among_codes_is_a_code(file: Callable[..., Path]) -> None:
     codes = ["EU", "NA", "SA"]
     rows = "".join(f"{codes[i % 3]},{'CA' if i % 2 else 'NA'},{'x' if i % 2 else 'NA'},{i % 5}\n" for i in range(240))
@@ -325,7 +335,7 @@ def test_units(file: Callable[..., Path], cells: list[str], format: str) -> None
     [f"{i % 3} months" for i in range(60)],  # levels
     [f"{i}A" for i in range(60)], [f"00{i} kg" for i in range(60)], [f"AB-{i} x" for i in range(60)],  # codes
     [f"{i} {'km' if i % 2 else 'mi'}" for i in range(60)],  # not the same
-    [f"{i}-{i + 9} km" for i in range(60)],  # spans
+    [f"{i}-{i + 9} km" for i in range(60)], [f"{i}^x" for i in range(60)],  # spans; what another delimiter parts
 ])  # fmt: skip
 def test_what_is_no_unit(cells: list[str]) -> None:
     (column,) = guess(pd.DataFrame({"x": cells}))
@@ -421,6 +431,11 @@ def test_packed_tables(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a.csv", text)
         archive.writestr("b.csv", text)
+    with zipfile.ZipFile(tmp_path / "told.zip", "w") as archive:
+        archive.writestr("README.txt", "what it is")
+        archive.writestr("iris.data", text)
+    assert (told := both(tmp_path / "told.zip"))["x"].tolist() == [1, 2]
+    assert "of the 2 files in the archive, iris.data is read" in notes(told)
     with pytest.raises(ValueError, match=r"expected an archive of one table, this one has 2 files \(a.csv, b.csv\)"):
         read_table(tmp_path / "two.zip")
 
