@@ -45,6 +45,7 @@ _READ_ONLY = {".arff": "arff"}  # formats that are not written
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|\?xml|table)\b", re.IGNORECASE)
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ, ARFF, a spreadsheet or a database"
 
 
@@ -248,11 +249,13 @@ def _kind(path: Path) -> str:
         raise ValueError(f"{path}: no such file")
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(512)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not head:
         raise ValueError(f"{path} is empty; expected a table with a header and at least one row")
+    if _PAGE.match(head):
+        raise ValueError(f"{path} is a page (HTML) or XML and no table; get the file itself, or save it as CSV")
     magic = next((kind for start, kind in _MAGIC.items() if head.startswith(start)), None)
     if head.startswith(ZIP):
         with _plain_errors(path):
@@ -269,6 +272,7 @@ def _kind(path: Path) -> str:
 
 _UNREADABLE = (
     ValueError, OSError, NotImplementedError, zlib.error, BadZipFile, EOFError, KeyError, pyarrow.ArrowException,
+    RecursionError,
 )  # fmt: skip
 
 
@@ -296,17 +300,7 @@ class _plain_errors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ValueError) and str(error).startswith(str(self.path)):
             return
-        if isinstance(
-            error,
-            ValueError
-            | OSError
-            | NotImplementedError
-            | zlib.error
-            | BadZipFile
-            | EOFError
-            | KeyError
-            | pyarrow.ArrowException,
-        ):
+        if isinstance(error, _UNREADABLE):
             why = " ".join(str(error).split())[:160]
             raise ValueError(f"{self.path}: cannot be read as a table: {why}; expected {FORMATS}") from None
 
