@@ -237,13 +237,11 @@ def _find_delimiter(lines: list[str], is_whole: bool) -> str:
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
         if delimiter == ",":
             is_one_column = widths[:1] == [1] and max(widths) > 1
-        if width < 2 or (delimiter in _BLANKS and best in _DELIMITERS[1:]):
-            continue
-        if delimiter == GAPS and set(widths) != {width}:
+        if width < 2 or (delimiter == GAPS and set(widths) != {width}):
             continue
         named = widths[0] == width or widths[0] == width - 1 > 1  # R leaves out the name of the rows' names
-        too_wide = widths[0] > width  # a header that few rows fill was cut by something else
-        fit = count / len(widths) + 0.25 * named + 1e-4 * min(width, 100) - 0.5 * ((delimiter in _BLANKS) + too_wide)
+        too_wide = widths[0] > width  # a header that few rows fill was likely cut by something else
+        fit = count / len(widths) + 0.25 * (named - too_wide) + 1e-4 * min(width, 100) - 0.5 * (delimiter in _BLANKS)
         if fit > score:
             best, score = delimiter, fit
     return NONE if is_one_column and score == 0.5 else best

@@ -97,6 +97,15 @@ def test_blanks_beside_a_tab(file: Callable[..., Path]) -> None:
     assert frame.iloc[7].tolist() == [7, 8, 307, "ford 7"]
 
 
+@pytest.mark.parametrize("header", ["a;b;c;", "a;b;c;d"])
+def test_a_header_that_goes_on_behind_the_rows(file: Callable[..., Path], header: str) -> None:
+    frame = read_table(
+        file(header + "\n" + "".join(f"{i};x;{i / 4}\n" for i in range(30))), reading=Reading(wanted=("b",))
+    )
+    assert frame["b"].tolist() == ["x"] * 30
+    assert frame["a"].tolist() == list(range(30))
+
+
 def test_columns_of_equal_width_whose_values_hold_blanks(file: Callable[..., Path]) -> None:
     rows = "".join(f"{i:8d}   {'12-15 years' if i % 2 else '< 12 years':>12}  {'No':>8}\n" for i in range(30))
     frame = both(file("      id         heduc     mixed\n" + rows, "divorce.dat"))
