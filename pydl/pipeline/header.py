@@ -89,12 +89,14 @@ def _declared(found: Sequence[Record]) -> Header | None:
         return None
     names, types, roles = map(_tidy, found[:3])
     kinds = [kind.lower() for kind in types]
-    known = sum(kind in _TYPES for kind in kinds)
-    if not len(names) == len(types) >= len(roles) or any(kind not in _TYPES and " " not in kind for kind in kinds):
+    known, told = sum(kind in _TYPES for kind in kinds), sum(map(bool, kinds))
+    if not len(names) == len(types) >= len(roles) or any(k and k not in _TYPES and " " not in k for k in kinds):
         return None
-    if 2 * known < len(kinds) or not all(map(_ROLE.fullmatch, roles)) or all(kind in names for kind in types):
+    if not all(map(_ROLE.fullmatch, roles)) or known < (1 if any(roles) else told / 2) or set(types) <= {*names, ""}:
         return None
-    nominal = [name for name, kind in zip(names, kinds, strict=True) if _TYPES.get(kind, True)]
+    if any(roles) and max(map(len, roles)) < 2:
+        return None  # rows of letters
+    nominal = [name for name, kind in zip(names, kinds, strict=True) if kind and _TYPES.get(kind, True)]
     return _at(found[2], names)._replace(above=0, nominal=nominal)
 
 

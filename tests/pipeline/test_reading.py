@@ -361,7 +361,10 @@ def test_types_and_roles_below_the_names(file: Callable[..., Path]) -> None:
     assert [c.kind for c in guess(frame, "y")] == ["category"] * 3
     assert frame["y"].tolist() == [20 + i for i in range(60)]
     assert "two lines below the names" in notes(frame)
-    assert len(both(file("a\tb\nc\td\nx\ty\nc\td\n"))) == 3
+    for letters in ("c\td\nx\ty\nc\td\n", "n\ts\nw\tw\nn\ts\n"):
+        assert len(both(file("a\tb\n" + letters))) == 3
+    frame = both(file("status\tmale\tage\ty\n\td\t\tc\n\t\t\t\n" + rows, "t.tab"))  # of some columns, and no role
+    assert (len(frame), frame["y"].tolist()) == (60, [20 + i for i in range(60)])
 
 
 PEOPLE = {"age": [31, 45, 28], "city": ["Oslo", None, "Bonn"]}
