@@ -325,7 +325,10 @@ def _write(
     target = _checked(path)
     order = {"weights": [variable.path for variable in weights], "optimizer": [slot.path for slot in slots]}
     metadata = {"format": FORMAT, "version": VERSION, "kind": kind}
-    metadata |= {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}
+    texts = {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}
+    for key, text in texts.items():  # what no reader would take is not to replace a file
+        safetensors.parse_json(Path("") if isinstance(target, io.BytesIO) else target, text, f'metadata "{key}"')
+    metadata |= texts
     tensors = {variable.path: variable.numpy() for variable in [*weights, *slots]}
     safetensors.write(target, tensors | dict(extra or {}), metadata)
 

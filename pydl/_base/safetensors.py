@@ -28,7 +28,7 @@ from pydl._base.errors import FormatError
 from pydl._base.replacing import replaced
 
 MAX_HEADER = 16 << 20  # bytes
-MAX_DEPTH = 64  # of nested JSON objects and lists
+MAX_DEPTH = 256  # of nested JSON objects and lists: three for a model in a model
 MAX_VALUES = 1_000_000  # in one JSON text: what its objects may cost in memory, about 60 bytes each
 MAX_TENSORS = 65_536
 MAX_RANK = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,18 @@ def unique_name(stem: str) -> str:
 def reset_names() -> None:
     """Start automatic names anew (`pydl.utils.clear_session`)."""
     _names.clear()
+
+
+@contextmanager
+def own_names() -> Iterator[None]:
+    """Number automatic names anew for as long as it lasts; then they go on as if nothing had been."""
+    before = _names.copy()
+    _names.clear()
+    try:
+        yield
+    finally:
+        _names.clear()
+        _names.update(before)
 
 
 class Weighted(Configurable):

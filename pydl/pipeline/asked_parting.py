@@ -57,7 +57,7 @@ def asked_parting(frame: pd.DataFrame, columns: Sequence[Column], options: Train
         return _by_fold(frame, options.fold, options)
     if options.time is None and options.split != "time":
         return None
-    name = options.time or _only_date(frame, columns, options)
+    name = options.time or only_date(frame, columns, options)
     if name is None:
         how, rows = "by time, the last of the file", np.arange(len(frame))
         return ByTime("--split time", how, rows, frame, frame.index)
@@ -90,7 +90,7 @@ def in_both(frame: pd.DataFrame, test: pd.DataFrame, options: TrainOptions) -> l
     return [f'{both:,} of the {len(those):,} groups of --test ("{name}") are learnt from as well'] if both else []
 
 
-def _only_date(frame: pd.DataFrame, columns: Sequence[Column], options: TrainOptions) -> str | None:
+def only_date(frame: pd.DataFrame, columns: Sequence[Column], options: TrainOptions) -> str | None:
     """The one column of dates, dropped or not, if there is exactly one."""
     dropped = [name for name in options.drop if name not in {c.name for c in columns}]
     dates = [c.name for c in (*columns, *guess(frame[dropped])) if c.kind == "date"]

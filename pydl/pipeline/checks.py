@@ -30,13 +30,16 @@ _ALONE = 0.99  # area or R2 from which on a column alone tells the target
 _ROWS, _COLUMNS = 5000, 200  # to look at
 _FEWEST = 20  # rows below which a column tells a target by chance
 _LEAVES = 256  # of a tree that follows a number
+_LARGEST = 1e30  # that a tree takes: it counts in float32
 _RARE = 10  # training rows of a class that is hardly learnt
 _CHANCE = 3  # times as many equal rows as chance gives are copies
 _NAMED = 5
 _ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
 _STEPS = 8  # that tell an order
-_TIME = re.compile(r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|datetime|ts)",
-                   re.IGNORECASE)  # fmt: skip
+_TIME = re.compile(
+    r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|date|datetime|ts)",
+    re.IGNORECASE,
+)
 _LASTING = re.compile(r"(?:.*[_\s.-])?time", re.IGNORECASE)  # what may be a span of time as well
 _SECONDS = 1e8  # since 1970: no span of time, in whatever unit, has so many
 _FINER = ("month", "day", "hour", "minute")  # columns that say more than the year beside them
@@ -261,7 +264,7 @@ def _as_one_number(column: pd.Series, c: Column) -> Array:
 
 def _by_tree(x: Array, y: Array, x_test: Array, y_test: Array, target: Target) -> float:
     """How well a tree on one column does: a stump for two classes, fine steps or a line for numbers."""
-    x, x_test = x[:, None], x_test[:, None]
+    x, x_test = (each.clip(-_LARGEST, _LARGEST)[:, None] for each in (x, x_test))
     if target.task == "classification":
         stump = DecisionTreeClassifier(max_leaf_nodes=max(2, len(target.classes)), random_state=0).fit(x, y)
         p = np.zeros((len(y_test), len(target.classes)))

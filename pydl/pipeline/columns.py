@@ -33,7 +33,7 @@ _NAMELESS = re.compile(r"column 1|row|unnamed: 0(?:\.\d+)*", re.IGNORECASE)  # h
 _INDEX_OF_PARQUET = re.compile(r"__index_level_\d+__")
 _YEARS = (1500, 2100)  # whole numbers between them, one after the other, are years
 _COUNTING_NAME = re.compile(  # of what may count up row by row and tell something: a time, or a rank
-    r"(?:.*[_\s.-])?(?:t|tm|time|trend|step|period|epoch|second|minute|hour|day|week|month|quarter|wave|rank|ranking)s?|"
+    r"(?:.*[_\s.-])?(?:t|tm|time|date|trend|step|period|epoch|second|minute|hour|day|week|month|quarter|wave|rank|ranking)s?|"
     r".*[a-z](?:Time|Rank)",
     re.IGNORECASE,
 )
@@ -320,10 +320,8 @@ class _About:
     def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
         odd = sum(self.levels[others])
         notes = [f"{odd} value{'s' * (odd > 1)} such as {_short(others[0])} count as missing"] if others else []
-        if notation == values.COMMA:
-            notes.append("numbers are written as 1.234,5")
-        elif words.str.contains(",", regex=False).any():
-            notes.append("numbers are written as 1,234.5")
+        if notation != values.POINT or words.str.contains(",", regex=False).any():
+            notes.append(f"numbers are written as {notation}")
         if values.has_multiples(list(words)):
             notes.append("K, M and B are read as thousands, millions and billions")
         return "; ".join(notes)

@@ -14,15 +14,16 @@ import pandas as pd
 
 from pydl.pipeline import values
 from pydl.pipeline.header import MOST_COLUMNS, find_header
-from pydl.pipeline.packed import opened
+from pydl.pipeline.packed import noticed, opened
 from pydl.pipeline.reading import AS_FOUND, Reading
-from pydl.pipeline.records import BLANKS, Record, Regular, Splitter, Values, records
+from pydl.pipeline.records import BLANKS, GAPS, Record, Regular, Splitter, Values, records
 
 _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 1 << 24  # a single row of tens of thousands of columns fits
 _BLOCK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = (",", ";", "\t", "|")
+_BLANKS = {BLANKS: "blanks", GAPS: "two blanks or more"}
 NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
 _MOSTLY = 0.95
@@ -48,13 +49,11 @@ class Delimited:
     codes : tuple of str
         The columns of codes of two letters, among which NA is one.
     levels : tuple of str
-        The columns that the file declares to be nominal: none.
+        The columns that the file declares to be nominal.
     """
 
-    levels: tuple[str, ...] = ()
-
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
-        self.path, self.strict, self.notes = path, reading.strict, list[str]()
+        self.path, self.strict, self.notes = path, reading.strict, noticed(path)
         self.encoding = reading.encoding or self._find_encoding()
         sample, is_whole = self._sample()
         said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None
@@ -71,7 +70,7 @@ class Delimited:
         self.notation = reading.notation or _notation(some, delimiter)
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
-            name = "blanks" if delimiter == BLANKS else f'"{delimiter}"'
+            name = _BLANKS.get(delimiter, f'"{delimiter}"')
             self.notes.append(f"columns are separated by {name}")
         if self.notation == values.COMMA:
             self.notes.append("numbers are read as 1.234,5")
@@ -126,10 +125,12 @@ class Delimited:
     def _find_header(self, found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> None:
         """`names`, the line of the `first` row, and how many values a row has at `least`."""
         header = find_header(found, wanted, is_there)
-        self.first, self.names = header.line, list(header.names)
+        self.first, self.names, self.levels = header.line, list(header.names), tuple(header.nominal or ())
         rows = [r.values for r in found if r.line >= header.line and any(r.values)]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(self.names)
         self.least = len(self.names)
+        if header.nominal is not None:
+            self.notes.append("two lines below the names say what the columns are")
         if header.above:
             self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
         if not header.is_there:
@@ -230,16 +231,17 @@ def _find_delimiter(lines: list[str], is_whole: bool) -> str:
     """
     best, score = ",", 0.5
     is_one_column = False
-    for delimiter in (*_DELIMITERS, BLANKS):
+    for delimiter in (*_DELIMITERS, *_BLANKS):
         found = [r.values for r in records(lines, Splitter(delimiter), is_whole=is_whole) if any(r.values)]
         widths = [len(v) for v in found if not v[0].startswith("#")] or [len(v) for v in found]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
         if delimiter == ",":
             is_one_column = widths[:1] == [1] and max(widths) > 1
-        if width < 2 or (delimiter == BLANKS and best != ","):
+        if width < 2 or (delimiter == GAPS and set(widths) != {width}):
             continue
         named = widths[0] == width or widths[0] == width - 1 > 1  # R leaves out the name of the rows' names
-        fit = count / len(widths) + 0.25 * named + 1e-4 * min(width, 100) - 0.5 * (delimiter == BLANKS)
+        too_wide = widths[0] > width  # a header that few rows fill was likely cut by something else
+        fit = count / len(widths) + 0.25 * (named - too_wide) + 1e-4 * min(width, 100) - 0.5 * (delimiter in _BLANKS)
         if fit > score:
             best, score = delimiter, fit
     return NONE if is_one_column and score == 0.5 else best

@@ -16,6 +16,11 @@ _MOSTLY = 0.9
 _FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
 _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _YEARS = range(1800, 2101)
+_TYPES = {  # of Orange's columns, and whether they are nominal
+    **dict.fromkeys(("c", "continuous", "n", "numeric", "s", "string", "t", "text", "time", "basket"), False),
+    **dict.fromkeys(("d", "discrete", "categorical"), True),
+}
+_ROLE = re.compile(r"(?:class|meta|ignore|skip|weight|[imcw]|-?\w+=\S.*)?(?: -?\w+=\S.*)*")
 
 
 class Header(NamedTuple):
@@ -31,12 +36,15 @@ class Header(NamedTuple):
         Whether names were found; if not, the first record is data.
     above : int
         How many lines stand above.
+    nominal : list of str, optional
+        The names of columns that are declared to be nominal, where the file declares what columns are.
     """
 
     names: list[str]
     line: int
     is_there: bool
     above: int
+    nominal: Sequence[str] | None = None
 
 
 def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None) -> Header:
@@ -53,6 +61,8 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     is_there : bool, optional
         What the user knows.
     """
+    if is_there is not False and (declared := _declared(found)) is not None:
+        return declared
     rows = [r for r in found if any(r.values) and not _is_remark(r.values)] or list(found)
     width = _commonest(rows)
     if len(rows) > 1 and _are_sizes(rows[0].values, [r.values for r in rows[1:] if len(r.values) == width]):
@@ -71,6 +81,23 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
         return Header([], rows[first].line, False, rows[first].line - 1)
     names = _tidy(rows[first])
     return _at(rows[first], [names[0].lstrip("# "), *names[1:]])
+
+
+def _declared(found: Sequence[Record]) -> Header | None:
+    """The three lines that Orange writes above a table: names, types and roles; levels in the place of a type."""
+    if len(found) < 3:
+        return None
+    names, types, roles = map(_tidy, found[:3])
+    kinds = [kind.lower() for kind in types]
+    known, told = sum(kind in _TYPES for kind in kinds), sum(map(bool, kinds))
+    if not len(names) == len(types) >= len(roles) or any(k and k not in _TYPES and " " not in k for k in kinds):
+        return None
+    if not all(map(_ROLE.fullmatch, roles)) or known < (1 if any(roles) else told / 2) or set(types) <= {*names, ""}:
+        return None
+    if any(roles) and max(map(len, roles)) < 2:
+        return None  # rows of letters
+    nominal = [name for name, kind in zip(names, kinds, strict=True) if kind and _TYPES.get(kind, True)]
+    return _at(found[2], names)._replace(above=0, nominal=nominal)
 
 
 def _commonest(rows: Sequence[Record]) -> int:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pydl
-from pydl.pipeline import baseline, losses, stream, threshold, weights
+from pydl.pipeline import baseline, losses, threshold, weights
 from pydl.pipeline import run as names
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.evaluation import Judge
@@ -20,6 +20,7 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.places import origin
 from pydl.pipeline.run import Run
 from pydl.pipeline.several import together
+from pydl.pipeline.stream_parts import PARTS
 from pydl.pipeline.target import Target
 from pydl.pipeline.targets import AnyTarget, options_of
 from pydl.pipeline.verdict import verdict
@@ -78,7 +79,7 @@ class _Judging:
         self.batches = {name: part.batches for name, part in outcome.parts.items()} | dict(outcome.streams)
         self.judges = {
             part: Judge(outcome.fitted.target, options.seed if part == "test" else None)
-            for part in stream.PARTS
+            for part in PARTS
             if part in self.batches
         }
         self._say([*losses.said(self.options.loss), *threshold.said(outcome.fitted.target, self.options)])

@@ -215,7 +215,7 @@ class TrainOptions:
             raise ValueError(f"--seed: expected an integer below 2^32, got {self.seed}")
         if self.time_budget is not None and not 0 < self.time_budget < math.inf:
             raise ValueError(f"--time-budget: expected seconds, a number above 0, got {self.time_budget}")
-        if not self.lr > 0:
+        if not 0 < self.lr < math.inf:
             raise ValueError(f"--lr: expected a number above 0, got {self.lr}")
         for option, share, end in (("--dropout", self.dropout, 1.0), ("--val", self.val, 0.9)):
             if not 0 <= share < end:
@@ -251,11 +251,8 @@ class TrainOptions:
             ways.insert(0, f"--split {self.split}")
         if len(ways) > 1:
             raise ValueError(f"{ways[0]} and {ways[1]} part rows in two ways; leave one of them out")
-        anywhere = [[], ["--split random"], ["--group"]] if self.stream else [[], ["--split random"]]
-        if ways not in anywhere and (self.stream or self.task == "image"):
-            # Which rows are the latest, or the folds, only all of them together tell; a row's group tells its part.
-            other = "--stream" if self.stream else "--task image"
-            raise ValueError(f"{ways[0]} is for tables in memory; leave it out, or {other}")
+        if ways not in ([], ["--split random"]) and self.task == "image":
+            raise ValueError(f"{ways[0]} is for tables; leave it out, or --task image")
 
     @property
     def targets(self) -> tuple[str, ...]:

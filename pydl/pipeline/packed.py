@@ -13,6 +13,7 @@ from typing import IO, Any
 _METHODS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 _OPENERS: dict[str, Callable[[Path], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _ENDINGS = (".gz", ".bz2", ".xz", ".zip")
+_TABLES = (".csv", ".tsv", ".tab", ".data", ".jsonl", ".ndjson", ".arff")  # not .txt: what is told beside them
 ZIP = b"PK\x03\x04"
 
 
@@ -42,7 +43,7 @@ def inner_name(path: Path) -> Path:
 
 
 def member(path: Path) -> str:
-    """The one file in an archive, leaving aside what file managers add.
+    """The one file in an archive, leaving aside what file managers add; of several the one that is called a table.
 
     Raises
     ------
@@ -50,10 +51,19 @@ def member(path: Path) -> str:
         There are several.
     """
     found = names(path)
+    tables = [name for name in found if name.lower().endswith(_TABLES)]
+    if len(tables) == 1:
+        return tables[0]
     if len(found) != 1:
         shown = ", ".join(found[:5]) + " ..." * (len(found) > 5) if found else "none"
         raise ValueError(f"{path}: expected an archive of one table, this one has {len(found)} files ({shown})")
     return found[0]
+
+
+def noticed(path: Path) -> list[str]:
+    """What to say of an archive of more files than the one that is read."""
+    count = len(names(path)) if zipfile.is_zipfile(path) else 1
+    return [f"of the {count} files in the archive, {member(path)} is read"] if count > 1 else []
 
 
 def names(path: Path) -> list[str]:

@@ -18,12 +18,13 @@ from typing import Any
 
 _END = "\x1a"  # what DOS wrote at the end of a text
 BLANKS = r"\s+"  # the delimiter of columns that any number of blanks part
+GAPS = r"\s\s+"  # of columns that two blanks or more part, so that values may hold single ones
 _BLOCK = 1 << 16
 _LINES_OF_A_VALUE = 2000  # a quotation mark that nothing closes within so many lines is text
 _ENOUGH = 4  # values that look like those of their column, for lines in a quotation to be records of their own
 _MOST_LEFT_OUT = 0.05
 _NAMED = 5  # lines that a note names
-_OF_BLANKS = re.compile(r'"[^"]*"(?!\S)|\S+')
+_BETWEEN = {BLANKS: re.compile(r'"[^"]*"(?!\S)|\S+'), GAPS: re.compile(r"\S+(?:\s\S+)*")}  # the values
 
 Values = list[str]
 Fits = Callable[[Sequence[Values]], int]
@@ -33,7 +34,7 @@ class Splitter:
     """One way to cut lines into values."""
 
     def __init__(self, delimiter: str) -> None:
-        self.blanks = delimiter == BLANKS
+        self.blanks = _BETWEEN.get(delimiter)
         self.delimiter = "\t" if self.blanks else delimiter
         d = re.escape(self.delimiter)
         self._quoted = re.compile(rf' *"([^"]*(?:""[^"]*)*)" *({d}|\Z)')
@@ -43,7 +44,7 @@ class Splitter:
     def line(self, line: str) -> str:
         """A line without its end, its values parted by `delimiter`."""
         line = line.rstrip("\n" + _END)
-        return "\t".join(_OF_BLANKS.findall(line)) if self.blanks else line
+        return "\t".join(re.sub(r"\s", " ", v) for v in self.blanks.findall(line)) if self.blanks else line
 
     def split(self, record: str) -> tuple[Values, bool]:
         """The values, and whether one of them opens a quotation that the record does not close.
@@ -187,7 +188,7 @@ class Regular(io.TextIOBase):
         self.path, self.text, self.splitter, self.width, self.least = path, text, splitter, width, least
         self.fits, self.strict = fits, strict
         self.count, self.blank = 0, 0
-        self.long, self.short, self.remarks, self.plain = list[int](), list[int](), list[int](), list[int]()
+        self.odd, self.short, self.remarks, self.plain = list[int](), list[int](), list[int](), list[int]()
         self._number = begin + 1
         for _ in islice(text, begin):
             pass
@@ -206,14 +207,15 @@ class Regular(io.TextIOBase):
 
     def notes(self) -> list[str]:
         """What was noticed, and ValueError if too many records were left out."""
-        total = self.count + len(self.long)
-        if len(self.long) > _MOST_LEFT_OUT * total:
+        total = self.count + len(self.odd)
+        other = "another number of" if self.splitter.blanks else "more"
+        if len(self.odd) > _MOST_LEFT_OUT * total:
             raise ValueError(
-                f"{self.path}: {len(self.long)} of {total} rows have more values than the {self.width} columns, the "
-                f"first in line {self.long[0]}; expected the same number in each; is the delimiter right?"
+                f"{self.path}: {len(self.odd)} of {total} rows have {other} values than the {self.width} columns, the "
+                f"first in line {self.odd[0]}; expected the same number in each; is the delimiter right?"
             )
         told = [
-            (self.long, "with more values than columns left out"),
+            (self.odd, f"with {other} values than columns left out"),
             (self.short, "with fewer values than columns: what is not there is missing"),
             (self.plain, "with a quotation mark that is never closed, which is read as text"),
             (self.remarks, "left out as remarks, for they begin with #"),
@@ -258,11 +260,12 @@ class Regular(io.TextIOBase):
         text = record.text
         if record.is_plain:
             self.plain.append(record.line)
+        unclear = self.splitter.blanks and len(values) < self.least  # where a cell is empty, nobody can tell which
+        if unclear or any(value.strip() for value in values[self.width :]):
+            self._refuse(record)
+            self.odd.append(record.line)
+            return []
         if len(values) > self.width:
-            if any(value.strip() for value in values[self.width :]):
-                self._refuse(record)
-                self.long.append(record.line)
-                return []
             text = self.splitter.join(values[: self.width])
         elif len(values) < self.least:
             self.short.append(record.line)

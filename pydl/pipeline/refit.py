@@ -16,7 +16,7 @@ from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
-from pydl.pipeline.stream import PARTS
+from pydl.pipeline.stream_parts import PARTS
 from pydl.pipeline.worker import fit_members, prepared
 
 _JUDGED = "the model of this run is the one that was judged"

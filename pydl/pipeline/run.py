@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import pydl
 from pydl._base.replacing import replaced
 from pydl.pipeline.fitted import Fitted
@@ -50,6 +52,7 @@ FILES = frozenset(
 
 
 _MOST_JSON = 256 << 20  # bytes: far beyond any
+_MOST_WEIGHT = 1e12  # what is learnt from is scaled
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,14 @@ class Run:
         return (self.path / INFO).is_file()
 
     def keep(self, fitted: Fitted, options: TrainOptions) -> None:
-        """Write what was learnt, which is all that predictions need."""
+        """Write what was learnt, which is all that predictions need.
+
+        Raises
+        ------
+        ValueError
+            Nothing was learnt: see `must_be_finite`.
+        """
+        must_be_finite(fitted.model, options)
         fitted.model.save(self.path / MODEL)
         fitted.preparation.save(self.path / PREPARATION)
         self.write_json(TARGET, fitted.target.state())
@@ -103,15 +113,18 @@ class Run:
         """What the run was asked to do."""
         return TrainOptions.from_json(self.json(CONFIG))
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> dict[str, Any]:
         """A JSON file of the run."""
         path = self.file(name)
         if path.stat().st_size > _MOST_JSON:
             raise ValueError(f"{path}: expected a JSON file of a run, of at most 256 MB; train again")
         try:
-            return json.loads(path.read_text("utf-8"))
+            found = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: expected a JSON file of a run ({error}); train again") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{path}: expected a JSON file of a run (an object); train again")
+        return found
 
     def file(self, name: str) -> Path:
         """The path of a file of the run that can be opened: not a pipe, which would wait for a writer, nor a device.
@@ -143,3 +156,17 @@ class Run:
         """Write a text."""
         with replaced(self.path / name, "w") as file:
             file.write(text)
+
+
+def must_be_finite(model: pydl.Model, options: TrainOptions) -> None:
+    """Refuse a network whose predictions are not finite, or might as well not be.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not all((np.abs(weights) < _MOST_WEIGHT).all() for weights in model.get_weights()):
+        raise ValueError(
+            f"the training diverged: weights of the network grew beyond all measure; try a lower --lr than "
+            f"{options.lr:g}, --clip 0.01 for numbers far from the others, or --log-target for a target of such"
+        )

@@ -27,10 +27,12 @@ from pydl.data import ShardSource, ShardWriter, ahead
 from pydl.pipeline import losses, values
 from pydl.pipeline.columns import guess, must_have
 from pydl.pipeline.fitted import Batch
+from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.places import located, part
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.seen import Seen
+from pydl.pipeline.stream_parts import PARTS, Which, by_chance, by_place, decided, hashes
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
 from pydl.pipeline.weights import weights_of
@@ -39,12 +41,11 @@ Array = NDArray[Any]
 Chunks = Callable[[], Iterator[pd.DataFrame]]
 
 SAMPLE_ROWS = 50_000
-PARTS = ("train", "validation", "test")
-
 _BUFFER_BYTES = 16 << 20  # of prepared rows to shuffle at a time
 _FEW_VALUES = 1000  # a target of more values is no class
 _BATCH = 4096  # rows to judge at a time
 _DONE = "stream.json"  # what each pass has found
+_PLACES = "parts.npy"  # the part of each row, where a column says it
 _ROWS = "rows.npy"  # the numbers of the rows of a part, beside its shards
 
 
@@ -64,6 +65,8 @@ class Streamed:
         How many rows each part has.
     notes : list of str
         What was noticed in the file and its rows.
+    how : str
+        How the rows were parted, in words, where `asked` says it.
     """
 
     preparation: Preparation
@@ -75,6 +78,7 @@ class Streamed:
     test_sample: pd.DataFrame
     rows: dict[str, int]
     notes: list[str]
+    how: str = ""
 
 
 def prepare(
@@ -82,7 +86,7 @@ def prepare(
     drop: Sequence[str] = (), kinds: Mapping[str, str] | None = None, positive: str | None = None, log: bool = False,
     clip: float | None = None, validation: float = 0.1, test: float = 0.1, seed: int = 0,
     reading: Reading = AS_FOUND, say: Callable[[str], None] = lambda line: None, loss: str | None = None,
-    group: str | None = None, weights: str | None = None,
+    group: str | None = None, weights: str | None = None, asked: TrainOptions | None = None,
 ) -> Streamed:  # fmt: skip
     """Lay a file down in a folder, or go on after the last pass that an earlier call with the same arguments ended.
 
@@ -109,6 +113,8 @@ def prepare(
         A column whose values are each in one part only; rows without one are parted by themselves.
     weights : str, optional
         A column that says how much each row counts.
+    asked : TrainOptions, optional
+        Whose `split`, `time` or `fold` part the rows; without it chance or `group` does.
 
     Raises
     ------
@@ -119,7 +125,7 @@ def prepare(
     counts = losses.is_of_counts(loss)
     key = _key(
         source, target, task, list(drop), kinds, positive, log, clip, validation, test, seed, asdict(reading), counts,
-        group, weights,
+        group, weights, *([] if asked is None else [asked.split, asked.time, asked.fold]),
     )  # fmt: skip
     rows, shares = chunk_rows(source), {"validation": validation, "test": test}
     done = _read_done(place, key)
@@ -135,20 +141,29 @@ def prepare(
         say(f"reading {source} to see what its columns hold")
         done["kinds"] = scan(source, rows, reading=reading).kinds
         _write_json(place / _DONE, done)
+    which = by_chance(shares, seed, group)
+    if asked is not None:
+        if "how" not in done:
+            say(f"reading {source} to see which part each row goes to")
+            places, done["how"], done["said"] = decided(chunks(), asked, shares)
+            np.save(place / _PLACES, places)
+            _write_json(place / _DONE, done)
+        which = by_place(np.load(place / _PLACES))
     if "notes" not in done:
         say(f"reading {source} for a sample of its rows")
-        done["notes"] = sample(chunks, place, target, shares, seed, group, weights)
+        done["notes"] = sample(chunks, place, target, which, seed, group, weights) + done.get("said", [])
         _write_json(place / _DONE, done)
     frame = _read_frame(place / "train.parquet")  # as it was written: a resumed run reads the same
     fitted = Target.fit(frame[target], task, positive, log, counts)
     losses.must_suit(loss, fitted)
     _, keep = fitted.encode(frame[target])
-    kinds = {**(kinds or {}), **({} if group is None else {group: "identifier"})}
+    only = [group, None if asked is None else asked.fold]  # say which rows belong together, and nothing else
+    kinds = {**(kinds or {}), **{name: "identifier" for name in only if name is not None}}
     drop = [*drop, *([] if weights is None else [weights])]
     preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
     if "rows" not in done:
         say(f"reading {source} to prepare its rows")
-        done["rows"], done["units"], odd = lay_down(chunks, place, preparation, fitted, shares, seed, group, weights)
+        done["rows"], done["units"], odd = lay_down(chunks, place, preparation, fitted, which, group, weights)
         done["notes"] += odd
         _write_json(place / _DONE, done)
     width = sum(spec.width for spec in preparation.inputs)
@@ -167,7 +182,7 @@ def prepare(
     validating, testing = (found[p] if found[p].rows else None for p in PARTS[1:])
     return Streamed(
         preparation, fitted, found["train"], validating, testing, _read_frame(place / "train.parquet"),
-        _read_frame(place / "test.parquet"), done["rows"], done["notes"],
+        _read_frame(place / "test.parquet"), done["rows"], done["notes"], done.get("how", ""),
     )  # fmt: skip
 
 
@@ -184,7 +199,7 @@ def remove(folder: str | os.PathLike[str]) -> None:
 
 
 def sample(
-    chunks: Chunks, folder: Path, target: str, shares: dict[str, float], seed: int, group: str | None = None,
+    chunks: Chunks, folder: Path, target: str, which: Which, seed: int, group: str | None = None,
     weights: str | None = None,
 ) -> list[str]:  # fmt: skip
     """Write samples of the training and test rows as Parquet files; return what was noticed in the file.
@@ -204,7 +219,7 @@ def sample(
             notes = frame.attrs["notes"]
             told = {name: value for name, value in frame.attrs.items() if name != "notes"}
             numbers = frame.index.to_numpy()
-            part, rank = parts(_units(frame, group), shares, seed), hashes(numbers, seed + 1)
+            part, rank = which(frame), hashes(numbers, seed + 1)
             for name, held in kept.items():
                 mine = np.flatnonzero(part == PARTS.index(name))
                 held.append(_lowest(SAMPLE_ROWS, [(rank[mine], frame.iloc[mine])]))
@@ -237,8 +252,8 @@ def _lowest(count: int, held: list[tuple[Array, pd.DataFrame]]) -> tuple[Array, 
 
 
 def lay_down(
-    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, shares: dict[str, float], seed: int,
-    group: str | None = None, weights: str | None = None,
+    chunks: Chunks, folder: Path, preparation: Preparation, target: Target, which: Which, group: str | None = None,
+    weights: str | None = None,
 ) -> tuple[dict[str, int], dict[str, float], list[str]]:  # fmt: skip
     """Prepare all rows and write them into shards by part.
 
@@ -253,7 +268,7 @@ def lay_down(
         for frame in frames:
             y, keep = target.encode(frame[target.name])
             frame = frame[keep]
-            rows, part = frame.index.to_numpy(), parts(_units(frame, group), shares, seed)
+            rows, part = frame.index.to_numpy(), which(frame)
             alone += 0 if group is None else sum(label is None for label in values.labels(frame[group]))
             x, w = preparation.transform(frame, seen), weights_of(frame, weights)
             for number, name in enumerate(PARTS):
@@ -273,33 +288,6 @@ def lay_down(
         else []
     )
     return counts, {part: sums[part] / rows if rows else 1.0 for part, rows in counts.items()}, notes + seen.notes()
-
-
-def _units(frame: pd.DataFrame, group: str | None) -> Array:
-    """What decides on the part of each row: its number in the file or, as a number, what its group is called."""
-    units = frame.index.to_numpy().astype(np.uint64)
-    if group is not None:
-        labels = values.labels(frame[group])
-        known = np.array([label is not None for label in labels], bool)
-        units[known] = pd.util.hash_array(labels[known])
-    return units
-
-
-def hashes(numbers: Array, seed: int) -> Array:
-    """A random 64-bit number for each row number: the finalizer of SplitMix64."""
-    with np.errstate(over="ignore"):
-        z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z ^= np.uint64(seed % 2**63) * np.uint64(0xD1342543DE82EF95)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-        return np.asarray(z ^ (z >> np.uint64(31)))
-
-
-def parts(numbers: Array, shares: dict[str, float], seed: int) -> Array:
-    """The part of each row, as its place in `PARTS`."""
-    u = hashes(numbers, seed) / 2.0**64
-    test, validation = shares["test"], shares["validation"]
-    return np.where(u < test, 2, np.where(u < test + validation, 1, 0))
 
 
 def _key(path: Path, *arguments: Any) -> str:

@@ -20,9 +20,10 @@ from pydl.pipeline.contract import Outcome, Part, Trained, Watch
 from pydl.pipeline.fitted import Fitted, score
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
-from pydl.pipeline.run import Run
+from pydl.pipeline.run import Run, must_be_finite
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream import Streamed
+from pydl.pipeline.stream_parts import by_chance
 from pydl.pipeline.table import read_chunks, scan
 from pydl.pipeline.worker import class_weights, prepared, settings, trained
 
@@ -58,6 +59,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         kinds=options.kinds, positive=options.positive, log=options.log_target, clip=options.clip,
         validation=options.val * (1 - test), test=test, seed=options.seed,
         reading=options.reading, say=watch.say, loss=options.loss, group=options.group, weights=options.weights,
+        asked=options if options.time or options.fold or options.split == "time" else None,
     )  # fmt: skip
     notes = watch.told([*found.notes, *found.target.notes])
     selection.must_suit(options.metric, found.target)
@@ -72,7 +74,7 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         notes += watch.told([f"test rows: {note}" for note in odd])
     samples = {"train": found.train_sample, "test": test_sample}
     columns = found.preparation.columns
-    if options.test is None and options.group is None:
+    if options.test is None and options.group is None and not found.how:
         notes += watch.told(checks.of_order(found.train_sample, columns))
     parts = {
         name: prepared(frame, found.preparation, found.target, Seen(), options.weights)
@@ -83,11 +85,12 @@ def train_stream(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         found.rows["train"], held_out["test"], "drawn by chance" if options.test is None else "the first of the file"
     )
     network = _fit(fitted, found, parts["train"], options, run, watch)
+    must_be_finite(fitted.model, options)
     validation = iter(()) if found.validation is None else stream.numbered(found.validation)
     target = threshold.settled(target, options, score(fitted.model, target, validation))
     streams = {name: partial(stream.numbered, source) for name, source in held_out.items() if source is not None}
     chosen = settings(options.with_(batch_size=options.batch_size or _BATCH), found.rows["train"])
-    how = BY_CHANCE if options.group is None else by_group(options.group)
+    how = found.how or (BY_CHANCE if options.group is None else by_group(options.group))
     return Outcome(
         replace(fitted, target=target), parts, network.history, streams, columns=list(found.preparation.columns),
         notes=notes, rows=sum(found.rows.values()), settings=chosen, networks=[network],
@@ -133,8 +136,8 @@ def _test_file(
 
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")
-    shares = {"validation": 0.0, "test": 1.0}
-    rows, _, odd = stream.lay_down(chunks, folder, found.preparation, found.target, shares, 0, weights=options.weights)
+    which = by_chance({"validation": 0.0, "test": 1.0}, 0)
+    rows, _, odd = stream.lay_down(chunks, folder, found.preparation, found.target, which, weights=options.weights)
     if not rows["test"]:
         raise ValueError(f"--test {path}: no row has a usable value of {found.target.name}")
     return sample, ShardSource(folder / "test"), odd

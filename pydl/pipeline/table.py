@@ -6,8 +6,6 @@ stays text for `columns.guess`. What was noticed on the way stands in `frame.att
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import re
 import zlib
@@ -29,6 +27,7 @@ from pydl.pipeline.arff import Arff
 from pydl.pipeline.databases import Database, is_duckdb, is_sqlite
 from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.held import Held
+from pydl.pipeline.json_rows import json_rows
 from pydl.pipeline.memory import require_memory
 from pydl.pipeline.packed import ZIP, inner_name, opened
 from pydl.pipeline.packed import names as members
@@ -46,6 +45,7 @@ _READ_ONLY = {".arff": "arff"}  # formats that are not written
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|\?xml|table)\b", re.IGNORECASE)
 FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ, ARFF, a spreadsheet or a database"
 
 
@@ -249,11 +249,13 @@ def _kind(path: Path) -> str:
         raise ValueError(f"{path}: no such file")
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(512)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not head:
         raise ValueError(f"{path} is empty; expected a table with a header and at least one row")
+    if _PAGE.match(head):
+        raise ValueError(f"{path} is a page (HTML) or XML and no table; get the file itself, or save it as CSV")
     magic = next((kind for start, kind in _MAGIC.items() if head.startswith(start)), None)
     if head.startswith(ZIP):
         with _plain_errors(path):
@@ -270,6 +272,7 @@ def _kind(path: Path) -> str:
 
 _UNREADABLE = (
     ValueError, OSError, NotImplementedError, zlib.error, BadZipFile, EOFError, KeyError, pyarrow.ArrowException,
+    RecursionError,
 )  # fmt: skip
 
 
@@ -297,17 +300,7 @@ class _plain_errors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ValueError) and str(error).startswith(str(self.path)):
             return
-        if isinstance(
-            error,
-            ValueError
-            | OSError
-            | NotImplementedError
-            | zlib.error
-            | BadZipFile
-            | EOFError
-            | KeyError
-            | pyarrow.ArrowException,
-        ):
+        if isinstance(error, _UNREADABLE):
             why = " ".join(str(error).split())[:160]
             raise ValueError(f"{self.path}: cannot be read as a table: {why}; expected {FORMATS}") from None
 
@@ -332,22 +325,6 @@ def _read_npz(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _read_json(path: Path) -> pd.DataFrame:
-    return pd.DataFrame(list(_json_rows(path)))
-
-
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """One JSON object for each line, or a list of objects."""
-    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
-        listed = next((line.lstrip() for line in file if line.strip()), "").startswith("[")
-    with io.TextIOWrapper(opened(path), encoding="utf-8-sig") as file:
-        rows = json.load(file) if listed else map(json.loads, filter(str.strip, file))
-        for i, row in enumerate(rows):
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}: expected a JSON object for each row, but row {i + 1} is another value")
-            yield row
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     return pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True)
 
@@ -370,7 +347,7 @@ def _arrow_reader(source: Any) -> Any:
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     "npz": _read_npz,
-    "json": _read_json,
+    "json": lambda path: pd.DataFrame(list(json_rows(path))),
     "parquet": _read_parquet,
     "arrow": _read_arrow,
 }
@@ -405,7 +382,7 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
     if kind in _FOUND_OUT:
         yield from _FOUND_OUT[kind](path, AS_FOUND).chunks(rows)
     elif kind == "json":
-        lines = _json_rows(path)
+        lines = json_rows(path)
         while some := list(islice(lines, rows)):
             yield pd.DataFrame(some, dtype=object)
     elif kind == "parquet":

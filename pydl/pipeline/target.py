@@ -104,7 +104,9 @@ class Target:
             raise ValueError(f'target "{name}" has no values; expected at least two different ones')
         counts = pd.Series(labels[keep], dtype=object).value_counts()
         if len(counts) == 1:
-            raise ValueError(f'target "{name}" is always {counts.index[0]}; expected at least two different values')
+            raise ValueError(
+                f'target "{name}" is always {counts.index[0][:40]}; expected at least two different values'
+            )
         notation, x, words = _as_numbers(series, task)
         chosen = task if task != "auto" else _guess_task(series, x, counts)
         notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
@@ -302,7 +304,7 @@ class Target:
         """
         try:
             target = cls(**state)
-            sound = target.task in TASKS[1:] and target.notation in (values.POINT, values.COMMA)
+            sound = target.task in TASKS[1:] and values.is_notation(target.notation)
             sound &= all(isinstance(v, str) for v in [target.name, *target.notes, *target.words])
             sound &= 0 <= target.log < np.inf and isinstance(target.counts, bool)
             sound &= all(isinstance(v, str | int) for v in target.classes)

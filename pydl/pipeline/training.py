@@ -8,6 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import pydl
+from pydl.layers.weighted import own_names
 from pydl.pipeline import checks, crossval, losses, selection, stream, threshold, tuning
 from pydl.pipeline.asked_parting import about, asked_parting, in_both, left_out
 from pydl.pipeline.budget import Budget
@@ -67,6 +68,7 @@ def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -
         pydl.config.limit_threads(options.threads),
         threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
         begun(options.out, identity(options), overwrite, watch) as run,
+        own_names(),  # or the files of equal runs would differ in the names of their layers
     ):
         if options.time_budget is not None:
             watch = Budget(watch, options.time_budget, begin)

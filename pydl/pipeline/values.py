@@ -15,6 +15,8 @@ import pyarrow
 from numpy.typing import NDArray
 from pyarrow import compute
 
+from pydl.pipeline import units
+
 Floats = NDArray[np.float64]
 
 # With blanks around, in small letters, capitals or a mixture. Words that can be classes ("none", "-") are missing
@@ -23,8 +25,9 @@ MISSING = frozenset({
     "", "?", "na", "n/a", "#n/a", "#na", "nan", "#nan", "null", "<na>", "nat", r"\n", "(null)", "<null>", "#null!",
 })  # fmt: skip
 MISSING_AMONG_NUMBERS = frozenset({
-    "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "unk", "n.a.", "n.a", "not available",
-    "#ref!", "#value!", "#div/0!", "#num!",
+    "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "…", ":", "*", "none", "nil", "missing", "unknown",
+    "unk", "n.a.", "n.a", "n.d.", "n/d", "nd", "k.a.", "s/d", "no data", "not available", "#ref!", "#value!", "#div/0!",
+    "#num!",
 })  # fmt: skip
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
@@ -32,7 +35,11 @@ NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 LARGEST = 1e100  # whose square and sum still are numbers
-_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|kr)?"
+_CURRENCY = (
+    r"(?:[A-Z]{0,3}[$€£¥₹₩₽₺₫₦₱₪฿]|USD|EUR|GBP|CHF|INR|AUD|CAD|NZD|JPY|CNY|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|TRY|RUB|"
+    r"Rs\.?|kr\.?|zł|Kč|Ft)"
+)
+_MONEY = rf"{_CURRENCY}?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
 _TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "million": 1e6, "B": 1e9, "bn": 1e9, "billion": 1e9}
 _MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES, reverse=True)))})?"
@@ -40,8 +47,9 @@ _ENDS = (
     rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
     rf"(?:[eE][-+]?\d+)?\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
 )
+_INDIAN = r"[1-9]\d?(?:,\d\d)+,\d{3}"  # 12,34,567
 _NUMBER = {
-    POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|\d+)?(?:\.\d*)?{_ENDS[1]}"),
+    POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|{_INDIAN}|\d+)?(?:\.\d*)?{_ENDS[1]}"),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
 }
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
@@ -66,6 +74,7 @@ MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the c
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
 _ALL_FORMATS = (*DATE_FORMATS, QUARTERS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
+_IN_UTC = r"(?<=\d) ?(?:UTC|GMT)$"  # as databases name the zone
 _YEAR_FIRST = r"[12]\d{3}-\d\d"
 _DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
 _DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ]|\d{4}[Qq]\d)[\w\s/.:,+-]{4,40}")
@@ -168,13 +177,26 @@ def _plain_numbers(text: Any) -> Any:
 def number_format(levels: Collection[str], prefer: str | None = None) -> tuple[str, list[str]]:
     """The notation that most of the values follow, and the values that do not follow it.
 
-    Of equals it is the preferred one, which the rest of a file suggests; else 1,234 is a thousand.
+    Of equals it is the preferred one, which the rest of a file suggests; else 1,234 is a thousand. Where few are
+    numbers as they stand, it may be one with a unit.
     """
+    bare = _best(levels, "", prefer)
+    unit = units.common([v for v in levels if v.lower() not in MISSING_AMONG_NUMBERS]) if bare[1] else ""
+    return min(bare, _best(levels, unit, prefer), key=lambda found: len(found[1])) if unit else bare
+
+
+def _best(levels: Collection[str], unit: str, prefer: str | None) -> tuple[str, list[str]]:
     words = {
-        notation: [v for v in levels if not (_is_number(v, notation) or _INFINITE.fullmatch(v))] for notation in _NUMBER
+        notation: [v for v in levels if not (_is_number(v, units.named(notation, unit)) or _INFINITE.fullmatch(v))]
+        for notation in _NUMBER
     }
     notation = min(words, key=lambda n: (len(words[n]), n != (prefer or POINT)))
-    return notation, words[notation]
+    return units.named(notation, unit), words[notation]
+
+
+def is_notation(text: str) -> bool:
+    """Whether a text tells how numbers are written, with a unit or without."""
+    return units.apart(text)[0] in _NUMBER
 
 
 def are_codes(levels: Collection[str]) -> bool:
@@ -196,6 +218,8 @@ def is_number(text: str) -> bool:
 
 
 def _is_number(text: str, notation: str) -> bool:
+    notation, unit = units.apart(notation)
+    text = units.without(text, unit)
     return bool(_NUMBER[notation].fullmatch(text)) and any(map(str.isdigit, text))
 
 
@@ -203,12 +227,14 @@ def number(text: str, notation: str) -> float:
     """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`, `$56.7M`, `105K`. What is none gives NaN."""
     if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
+    notation, unit = units.apart(notation)
+    text = units.without(text, unit)
     match = _NUMBER[notation].fullmatch(text)
     negative = text.startswith("(")
     text, times = text.replace("\u2212", "-"), 1.0
     if match is not None and match["times"]:
         text, times = text[: match.start("times")], _TIMES[match["times"]]
-    text = re.sub(r"EUR|kr", "", text)
+    text = re.sub(_CURRENCY, "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = times * float(_NOT_OF_A_NUMBER.sub("", text))
     return -value if negative else value
@@ -281,6 +307,8 @@ def _parsed(text: pd.Series, form: str) -> pd.Series:
         found = text.str.replace(_QUARTER[1], r"\2Q\1", regex=True).str.extract(_QUARTER[0])
         months = 3 * pd.to_numeric(found[1]) - 2
         text, form = found[0] + "-" + months.astype("Int64").astype("str").str.zfill(2), "%Y-%m"
+    if form == ISO:
+        text = text.str.replace(_IN_UTC, "Z", regex=True)
     return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
 
 

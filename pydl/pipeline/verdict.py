@@ -62,10 +62,14 @@ def _no_better(task: str, mine: Mapping[str, Any], constant: Mapping[str, Any], 
 
 
 def _failed(task: str, found: Mapping[str, Any], constant: Mapping[str, Any]) -> bool:
-    """Whether a constant is closer to the truth in every respect."""
+    """Whether a constant is closer to the truth in every respect.
+
+    Where one class is rare, a model may be too sure, less often right than the constant, and yet put rows in order.
+    """
     if task == "regression":
         return bool(found["rmse"] > constant["rmse"])
-    return bool(found["accuracy"] < constant["accuracy"] and found["log_loss"] > constant["log_loss"])
+    worse = found["accuracy"] < constant["accuracy"] and found["log_loss"] > constant["log_loss"]
+    return bool(worse and (found.get("roc_auc") or 0.0) <= 0.5)
 
 
 def _beats(other: Mapping[str, Any] | None, mine: Mapping[str, Any], key: str) -> bool:

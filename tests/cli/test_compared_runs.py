@@ -147,6 +147,13 @@ def test_runs_that_are_not_whole(tmp_path: Path, capsys: Captured) -> None:
         assert all(name in shown for name in said)
 
 
+@pytest.mark.parametrize("name", ["info.json", "metrics.json", "config.json"])
+def test_a_run_whose_files_hold_something_else_is_not_shown(tmp_path: Path, capsys: Captured, name: str) -> None:
+    (made(tmp_path / "run", {"roc_auc": 0.9}) / name).write_text('[1, {"a": null}]')
+    assert cli.main(["show", str(tmp_path / "run")]) == 1
+    assert f"{name}: expected a JSON file of a run" in capsys.readouterr().err
+
+
 def test_odd_values_are_no_figures(tmp_path: Path, capsys: Captured) -> None:
     path = made(tmp_path / "a", {"roc_auc": 0.8})
     (path / "metrics.json").write_text(

@@ -138,3 +138,20 @@ def test_many_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert page.count("commonest of") == 3
     assert "the counts stand in metrics.json only" in page
+
+
+@pytest.mark.filterwarnings("ignore:fit. the")
+@pytest.mark.parametrize("more", [[], ["--task", "regression"], ["--stream"]])
+def test_a_training_that_diverged_leaves_no_model(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its predictions would all be of one class, or missing, and nothing would say why."""
+    table(80).assign(y=lambda t: (t.y == "yes").astype(int)).to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "run"
+    options = ["--target", "y", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "2", "--ensemble", "1", *more]
+    assert cli.main(["train", str(tmp_path / "t.csv"), *options, "--out", str(out)]) == 1
+    assert (
+        "the training diverged: weights of the network grew beyond all measure; try a lower --lr than 1e+30"
+        in (capsys.readouterr().err.splitlines()[-1])
+    )
+    assert not out.exists()

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from pydl import cli
+from pydl.pipeline import stream, table
+from pydl.pipeline.options import TrainOptions
 
 SOON = ["--epochs", "2", "--hidden", "4"]
 
@@ -121,6 +123,51 @@ def test_groups_of_the_rows_to_judge_on_are_named(data: Path, tmp_path: Path) ->
     assert info["split"]["rows"]["test"] == 60
 
 
+ASKED = (
+    ["--time", "when"], ["--split", "time"], ["--split", "time", "--drop", "when"], ["--fold", "part"],
+    ["--fold", "fold"], ["--time", "x", "--val", "0.3"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=" ".join)
+def test_rows_in_pieces_are_parted_as_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    """The same rows are judged on and validated on, by dates out of order, by folds and by words."""
+    frame = visits(600).sample(frac=1, random_state=1)
+    frame["when"] = pd.date_range("2020-01-01", periods=600).strftime("%d.%m.%Y")[frame.index]
+    frame.to_csv(tmp_path / "visits.csv", index=False)
+    monkeypatch.setattr(table, "_CHUNK_BYTES", 8192)
+    whole, pieces = (
+        train(tmp_path / name, tmp_path / "visits.csv", "y", *asked, *more)["split"]
+        for name, more in (("whole", ["--ensemble", "1"]), ("pieces", ["--stream"]))
+    )
+    assert pieces == {"how": whole["how"], "rows": whole["rows"]}
+    assert judged(tmp_path / "pieces") == judged(tmp_path / "whole")
+    notes = json.loads((tmp_path / "pieces" / "info.json").read_text())["notes"]
+    assert not any("in order of time" in note for note in notes)
+    assert any("of the 3 folds the last is judged on" in note for note in notes) == (asked[-1] == "fold")
+
+
+def test_parts_said_by_a_column_outlive_an_interruption(data: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """What was found out stays when the next pass is interrupted, and is found out anew for another column."""
+    options = TrainOptions(str(data), "y", fold="fold", stream=True)
+    said: list[str] = []
+
+    def interrupted(*given: Any, **more: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "sample", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stream.prepare(data, "y", tmp_path / "s", asked=options, say=said.append)
+    found = stream.prepare(data, "y", tmp_path / "s", asked=options, say=said.append)
+    assert sum("which part" in line for line in said) == 1
+    assert found.rows == {"train": 80, "validation": 80, "test": 80}
+    other = stream.prepare(data, "y", tmp_path / "s", asked=options.with_(fold="part"), say=said.append)
+    assert other.rows["test"] == (visits()["part"] == "test").sum()
+
+
 @pytest.mark.long  # several runs; the parting's own tests stay
 def test_rows_in_pieces_are_parted_by_chance_or_by_group(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -129,11 +176,12 @@ def test_rows_in_pieces_are_parted_by_chance_or_by_group(
     assert split["how"] == "by chance"
     assert sum(split["rows"].values()) == 240
     capsys.readouterr()
-    for option in ("--time", "--fold"):
-        assert (
-            cli.main(["train", str(data), "--target", "y", option, "x", "--stream", "--out", str(tmp_path / "r")]) == 1
-        )
-        assert capsys.readouterr().err.count("\n") == 1
+    for option, name in (("--time", "kind"), ("--fold", "x"), ("--time", "none"), ("--fold", "y")):
+        out = str(tmp_path / "r")
+        assert cli.main(["train", str(data), "--target", "y", option, name, "--stream", "--out", out]) == 1
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"pydl: {option}")
+        assert name in error or "dates or numbers" in error
     info = train(tmp_path / "groups", data, "y", "--stream", "--group", "patient_id")
     assert info["split"]["how"] == 'by group, all rows of one "patient_id" in one part'
     assert sum(info["split"]["rows"].values()) == 240

@@ -147,3 +147,27 @@ def test_memory_that_is_missing_is_no_fault_of_the_file(tmp_path: Path, monkeypa
     monkeypatch.setattr("pydl._engine.variable.Variable.storage", no_memory)
     with pytest.raises(MemoryError):
         pydl.models.load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("functional", [True, False])
+def test_models_in_models_are_read_as_they_were_saved(tmp_path: Path, functional: bool) -> None:
+    """Twenty, one around the other; what is too deep for a reader does not replace a file that is there."""
+
+    def around(model: Any, times: int) -> Any:
+        for _ in range(times):
+            x = pydl.Input((3,))
+            model = pydl.Model(x, model(x), name="m") if functional else pydl.Sequential([x, model], name="m")
+        return model
+
+    def innermost() -> Any:
+        x = pydl.Input((3,))
+        return pydl.Model(x, pydl.layers.Dense(2)(x))
+
+    model, x = around(innermost(), 20), np.ones((4, 3), np.float32)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    np.testing.assert_array_equal(pydl.models.load_model(path).predict(x, verbose=0), model.predict(x, verbose=0))
+    before = path.read_bytes()
+    with pytest.raises(pydl.FormatError, match="nested at most 256 deep"):
+        around(model, 70).save(path)
+    assert path.read_bytes() == before

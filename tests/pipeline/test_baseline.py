@@ -168,6 +168,21 @@ def test_what_is_said_of_figures(figures: dict[str, Any], ends: dict[str, Any], 
     assert verdict("regression", {"constant": regression(0.0, 1.0), **figures}, r2_between(**ends)) == expected
 
 
+def test_too_sure_of_a_rare_class_has_not_failed() -> None:
+    """Less often right than a constant, and yet it puts rows in order; one that does not has failed."""
+    constant = {"rows": 1000, "accuracy": 0.94, "log_loss": 0.227, "roc_auc": 0.5}
+    mine = {"rows": 1000, "accuracy": 0.95, "log_loss": 0.2, "roc_auc": 0.75, "per_class": {"no": {}, "yes": {}}}
+    other = {**constant, "accuracy": 0.93, "log_loss": 0.25}
+    said = [
+        verdict("classification", {"pydl": mine, "constant": constant, "boosting": {**other, "roc_auc": area}}, {})
+        for area in (0.76, 0.48)
+    ]
+    assert said == [
+        ["boosting does better: ROC AUC 0.760, pydl 0.750"],
+        ["boosting failed here, do not compare with it: ROC AUC 0.480, pydl 0.750"],
+    ]
+
+
 def test_classes_drawn_at_random_are_no_better_than_a_constant() -> None:
     """Three figures are looked at, each with its own chance: of twenty such predictions a few seem better in one."""
     told = 0

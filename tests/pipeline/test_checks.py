@@ -54,6 +54,7 @@ ORDERS = {
     "years and months": {"year": 1960 + np.arange(N) // 12, "month": np.arange(N) % 12 + 1},
     "times in even steps": {"time": np.arange(N) // 40},
     "moments": {"time": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
+    "days that a spreadsheet counts": {"ordinal_date": 43831 + np.arange(N)},
     "seconds since 1970": {"timestamp": 1_600_000_000 + np.cumsum(np.random.default_rng(2).integers(1, 90, N))},
 }
 
@@ -198,3 +199,10 @@ def test_the_time_of_a_series_is_no_leak_of_its_values(task: str, when: Any) -> 
     train, test = frame[np.arange(N) % 4 > 0], frame[np.arange(N) % 4 == 0]
     notes = checks.of_split(train, test, Target.fit(frame["y"]), guess(frame, "y"))
     assert any("by itself" in note for note in notes) == (task == "classification")
+
+
+@pytest.mark.parametrize("huge", [1.7976931348623157e308, -1.7976931348623157e308, 1e40])
+def test_numbers_beyond_single_precision(huge: float) -> None:
+    """As maps write "no data"; what a column alone tells is looked at all the same."""
+    frame = sound()
+    assert said(frame.assign(x=frame["x"].where(np.arange(N) % 9 > 0, huge))) == []

@@ -65,6 +65,7 @@ KINDS_OF = {
     "German dates": ([f"{i % 28 + 1}.{i % 12 + 1}.2024" for i in range(N)], "x", "date"),
     "American dates": ([f"{i % 12 + 1}/{i % 28 + 1}/2024" for i in range(N)], "x", "date"),
     "British dates": ([f"{i % 28 + 1}/{i % 12 + 1}/2024 12:{i % 60:02d}" for i in range(N)], "x", "date"),
+    "times of databases": ([f"2024-01-{i % 28 + 1:02d} 12:00:00 UTC" for i in range(N)], "x", "date"),
     "times with zones": ([f"2024-01-{i % 28 + 1:02d}T12:00:00+02:00" for i in range(N)], "x", "date"),
     "times of day": ([f"{i % 24:02d}:{i % 60:02d}" for i in range(N)], "x", "date"),
     "dates in words": ([f"{i % 28 + 1} Mar {2000 + i % 20}" for i in range(N)], "x", "date"),
@@ -134,7 +135,7 @@ def test_formats() -> None:
 
     assert form("thousands") == form("currency") == "1,234.5"
     assert form("decimal commas") == form("euros") == "1.234,5"
-    assert form("dates") == form("times with zones") == "ISO8601"
+    assert form("dates") == form("times with zones") == form("times of databases") == "ISO8601"
     assert form("German dates") == "%d.%m.%Y"
     assert form("American dates") == "%m/%d/%Y"
     assert form("British dates") == "%d/%m/%Y %H:%M"

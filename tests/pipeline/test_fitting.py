@@ -72,6 +72,17 @@ def test_it_is_what_the_command_line_does(
     assert any("classification" in note for note in trained.notes)
 
 
+def test_files_of_equal_runs_are_equal_within_a_process(frame: pd.DataFrame, trained: Any) -> None:
+    """Layers that others made in between change no name in a model's file, nor does the run change theirs."""
+    layer = pydl.layers.Dense(2)
+    again = pydl.pipeline.fit(frame, target="y", **SOON)
+    one, two = ((run.path / "model.safetensors").read_bytes() for run in (trained, again))
+    assert one == two
+    names = [layer.name, pydl.layers.Dense(2).name]
+    assert names[0] != names[1]
+    assert int("0" + names[0].removeprefix("dense").lstrip("_")) + 1 == int(names[1].removeprefix("dense_"))
+
+
 @pytest.mark.parametrize("index", [range(ROWS, 0, -1), [f"r{i % 7}" for i in range(ROWS)], "pairs"])
 def test_predictions_line_up_with_the_rows(frame: pd.DataFrame, trained: Any, index: Any) -> None:
     if index == "pairs":
@@ -221,6 +232,7 @@ def test_what_is_asked_wrongly(frame: pd.DataFrame, trained: Any) -> None:
         (lambda: fit(epochs="3"), TypeError, "epochs: expected int"),
         (lambda: fit(epochs=True), TypeError, "epochs: expected int"),
         (lambda: fit(lr=-1), ValueError, "lr: expected a number above 0"),
+        (lambda: fit(lr=np.inf), ValueError, "lr: expected a number above 0"),
         (lambda: fit(5), TypeError, "data: expected a path, a DataFrame"),
         (lambda: fit(frame["x"]), TypeError, "data: expected a path, a DataFrame"),
         (lambda: fit(frame.to_numpy()), TypeError, "data: expected a path, a DataFrame"),

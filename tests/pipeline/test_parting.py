@@ -307,9 +307,8 @@ def test_what_names_no_folds(column: Any, options: dict[str, Any], said: str) ->
         ({"split": "time", "fold": "b"}, "--split time and --fold part rows in two ways"),
         ({"split": "random", "time": "b"}, "--split random and --time part rows in two ways"),
         ({"split": "date"}, "--split: expected one of random, time, got 'date'"),
-        ({"time": "a", "stream": True}, "--time is for tables in memory; leave it out, or --stream"),
-        ({"split": "time", "stream": True}, "--split time is for tables in memory"),
-        ({"fold": "a", "task": "image"}, "--fold is for tables in memory; leave it out, or --task image"),
+        ({"fold": "a", "task": "image"}, "--fold is for tables; leave it out, or --task image"),
+        ({"split": "time", "task": "image"}, "--split time is for tables"),
     ],
 )
 def test_options_that_do_not_go_together(options: dict[str, Any], said: str) -> None:

@@ -89,6 +89,41 @@ def test_a_value_of_two_lines_that_look_like_rows(file: Callable[..., Path]) -> 
     assert frame["t"][30] == "x;1\n2"
 
 
+def test_blanks_beside_a_tab(file: Callable[..., Path]) -> None:
+    """A header cut into eight where each row is cut into two was not parted by tabs."""
+    rows = "".join(f'{i}.0   8   {300 + i}.0\t"ford {i}"\n' for i in range(40))
+    frame = both(file("mpg\tcyl\tpower name\n" + rows, "auto.data"))
+    assert list(frame.columns) == ["mpg", "cyl", "power", "name"]
+    assert frame.iloc[7].tolist() == [7, 8, 307, "ford 7"]
+
+
+@pytest.mark.parametrize("header", ["a;b;c;", "a;b;c;d"])
+def test_a_header_that_goes_on_behind_the_rows(file: Callable[..., Path], header: str) -> None:
+    frame = read_table(
+        file(header + "\n" + "".join(f"{i};x;{i / 4}\n" for i in range(30))), reading=Reading(wanted=("b",))
+    )
+    assert frame["b"].tolist() == ["x"] * 30
+    assert frame["a"].tolist() == list(range(30))
+
+
+def test_columns_of_equal_width_whose_values_hold_blanks(file: Callable[..., Path]) -> None:
+    rows = "".join(f"{i:8d}   {'12-15 years' if i % 2 else '< 12 years':>12}  {'No':>8}\n" for i in range(30))
+    frame = both(file("      id         heduc     mixed\n" + rows, "divorce.dat"))
+    assert list(frame.columns) == ["id", "heduc", "mixed"]
+    assert frame.iloc[3].tolist() == [3, "12-15 years", "No"]
+    assert "columns are separated by two blanks or more" in notes(frame)
+
+
+def test_an_empty_cell_among_blanks_moves_no_other(file: Callable[..., Path]) -> None:
+    """Which of three is missing of `8  9`? The row is left out and said; of rows to predict it is an error."""
+    path = file("a  b  c\n" + "1  2  3\n" * 30 + "8     9\n")
+    frame = both(path)
+    assert len(frame) == 30
+    assert "1 row with another number of values than columns left out (line 32)" in notes(frame)
+    with pytest.raises(ValueError, match="line 32 has 2 values, but there are 3 columns"):
+        read_table(path, reading=Reading(strict=True))
+
+
 def test_blank_lines_are_values_of_one_column(file: Callable[..., Path]) -> None:
     frame = both(file("x\n-2.0\n\n2.0\n\n\n"))
     np.testing.assert_array_equal(frame["x"], [-2, np.nan, 2])
@@ -244,6 +279,16 @@ def test_nulls_of_databases(file: Callable[..., Path]) -> None:
     assert frame["w"].isna().tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("word", ["\u2013", "\u2014", ":", "...", "n.d.", "k.A."])
+def test_words_of_other_countries_for_missing(file: Callable[..., Path], word: str) -> None:
+    """Of Eurostat, of Wikipedia, of German tables: a third of the values, and the rest still are numbers."""
+    frame = both(file("x\n" + "".join(f"{word if i % 3 == 0 else i}\n" for i in range(60))))
+    (column,) = guess(frame)
+    assert column.kind == "number"
+    wanted = np.where(np.arange(60) % 3 == 0, np.nan, np.arange(60.0))
+    np.testing.assert_array_equal(numbers(frame["x"], column.format), wanted)
+
+
 def test_na_among_codes_is_a_code(file: Callable[..., Path]) -> None:
     codes = ["EU", "NA", "SA"]
     rows = "".join(f"{codes[i % 3]},{'CA' if i % 2 else 'NA'},{'x' if i % 2 else 'NA'},{i % 5}\n" for i in range(240))
@@ -267,6 +312,80 @@ def test_amounts(file: Callable[..., Path]) -> None:
     assert "thousands, millions and billions" in value.note
     np.testing.assert_allclose(numbers(frame["value"], value.format)[:4], [56.7e6, 105e3, 0, 1.2e9])
     np.testing.assert_allclose(numbers(frame["share"], share.format)[:3], [12, 7.5, 100])
+
+
+KILOS = [f"{1 + i / 8:.2f}" for i in range(40)]
+
+
+@pytest.mark.parametrize(("cells", "format"), [
+    ([f"{x}kg" for x in KILOS], "1,234.5 kg"),
+    ([f"{x} kg" for x in KILOS[1:]] + ["3.5"], "1,234.5 kg"),
+    ([f"{x} km/h".replace(".", ",") for x in KILOS], "1.234,5 km/h"),
+    ([f"{i},000+" for i in range(1, 41)], "1,234.5 +"),
+    ([f"{i} CC" for i in range(40)], "1,234.5 CC"),
+    ([f"US$ {x}" for x in KILOS], "1,234.5"),
+    ([f"R$ {x}".replace(".", ",") for x in KILOS], "1.234,5"),
+    ([f"Rs. {i},25,000" for i in range(1, 41)], "1,234.5"),
+    ([f"{x} SEK" for x in KILOS], "1,234.5"),
+    ([f"{'-' * (i % 2)}{x} °C" for i, x in enumerate(KILOS)], "1,234.5 °C"),
+])  # fmt: skip
+def test_units(file: Callable[..., Path], cells: list[str], format: str) -> None:
+    """A unit that all values have is no reason to leave them out."""
+    (column,) = guess(frame := both(file("x\n" + "".join(f'"{cell}"\n' for cell in cells))))
+    assert (column.kind, column.format, column.words) == ("number", format, ())
+    wanted = [cell.replace(",", "." if format.startswith("1.") else "") for cell in cells]
+    wanted = ["".join(c for c in cell.replace("Rs.", "") if c.isdigit() or c in "-.") for cell in wanted]
+    np.testing.assert_array_equal(numbers(frame["x"], column.format), np.array(wanted, float))
+    target = Target.from_state(Target.fit(frame["x"]).state())
+    assert (target.task, target.notation) == ("regression", format)
+    np.testing.assert_array_equal(target.numbers(frame["x"]), np.array(wanted, float))
+
+
+@pytest.mark.parametrize("cells", [
+    [f"{i % 3} months" for i in range(60)],  # levels
+    [f"{i}A" for i in range(60)], [f"00{i} kg" for i in range(60)], [f"AB-{i} x" for i in range(60)],  # codes
+    [f"{i} {'km' if i % 2 else 'mi'}" for i in range(60)],  # not the same
+    [f"{i}-{i + 9} km" for i in range(60)], [f"{i}^x" for i in range(60)],  # spans; what another delimiter parts
+])  # fmt: skip
+def test_what_is_no_unit(cells: list[str]) -> None:
+    (column,) = guess(pd.DataFrame({"x": cells}))
+    assert column.kind in ("category", "many", "identifier")
+
+
+# ---- what files declare ----------------------------------------------------------------------------------------------
+def test_types_and_roles_below_the_names(file: Callable[..., Path]) -> None:
+    """As Orange writes tables; rows that happen to hold the letters are rows."""
+    rows = "".join(f"{i % 5}\t{i % 2}\t{'adult' if i % 3 else 'child'}\t{20 + i}\n" for i in range(60))
+    frame = both(file("status\tmale\tage\ty\nd\t0 1\tdiscrete\tc\n\t\t\tclass\n" + rows, "t.tab"))
+    assert list(frame.columns) == ["status", "male", "age", "y"]
+    assert len(frame) == 60
+    assert [c.kind for c in guess(frame, "y")] == ["category"] * 3
+    assert frame["y"].tolist() == [20 + i for i in range(60)]
+    assert "two lines below the names" in notes(frame)
+    for letters in ("c\td\nx\ty\nc\td\n", "n\ts\nw\tw\nn\ts\n"):
+        assert len(both(file("a\tb\n" + letters))) == 3
+    frame = both(file("status\tmale\tage\ty\n\td\t\tc\n\t\t\t\n" + rows, "t.tab"))  # of some columns, and no role
+    assert (len(frame), frame["y"].tolist()) == (60, [20 + i for i in range(60)])
+
+
+PEOPLE = {"age": [31, 45, 28], "city": ["Oslo", None, "Bonn"]}
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "records", "lists", "wrapped", "geo"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_tables_in_a_json_document(file: Callable[..., Path], orient: str, indent: int | None) -> None:
+    """Whichever way pandas and others write a table, it has three rows and no cell of lists."""
+    frame = pd.DataFrame(PEOPLE)
+    rows = json.loads(frame.to_json(orient="records"))
+    documents = {
+        "lists": PEOPLE, "wrapped": {"count": 3, "data": rows},
+        "geo": {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": row} for row in rows]},
+    }  # fmt: skip
+    content = documents.get(orient) or json.loads(frame.to_json(orient=orient))  # type: ignore[call-overload]
+    found = both(file(json.dumps(content, indent=indent), "t.json"))
+    assert found["age"].tolist() == [31, 45, 28]
+    assert found["city"].fillna("-").tolist() == ["Oslo", "-", "Bonn"]
+    assert found.shape == (3, 2)
 
 
 # ---- what the user knows --------------------------------------------------------------------------------------------
@@ -326,6 +445,11 @@ def test_packed_tables(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a.csv", text)
         archive.writestr("b.csv", text)
+    with zipfile.ZipFile(tmp_path / "told.zip", "w") as archive:
+        archive.writestr("README.txt", "what it is")
+        archive.writestr("iris.data", text)
+    assert (told := both(tmp_path / "told.zip"))["x"].tolist() == [1, 2]
+    assert "of the 2 files in the archive, iris.data is read" in notes(told)
     with pytest.raises(ValueError, match=r"expected an archive of one table, this one has 2 files \(a.csv, b.csv\)"):
         read_table(tmp_path / "two.zip")
 

@@ -300,6 +300,10 @@ RUBBISH = {
     "not json": (b"hello\nworld\n", "t.jsonl", "cannot be read"),
     "json list": (b"[1, 2, 3]", "t.json", "a JSON object for each row"),
     "json text": (b'"a"', "t.json", "a JSON object for each row"),
+    "deep json": (b"[" * 100_000, "t.json", "cannot be read"),
+    "deep json lines": (b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"\n", "t.jsonl", "cannot be read"),
+    "page": (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n" * 20, "t.csv", "is a page"),
+    "page that is called a spreadsheet": (b"<table><tr><td>1</td></tr></table>" * 20, "t.xls", "is a page"),
     "empty gzip": (gzip.compress(b""), "t.csv.gz", "no rows"),
 }
 

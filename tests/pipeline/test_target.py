@@ -95,6 +95,7 @@ def test_rare_classes_are_said() -> None:
         ([np.nan, np.nan], "auto", "has no values"),
         (["a", "a", None], "auto", "is always a"),
         ([5, 5, 5], "regression", "is always 5"),
+        (["w" * 9000], "auto", "is always " + "w" * 40 + "; expected"),
         (["a", "b", "1"], "regression", 'holds text such as "a"'),
         ([np.inf, 1.0], "regression", "no two different finite numbers"),
         ([f"n{i}" for i in range(100)], "auto", "too many for classes; is it the right column?"),

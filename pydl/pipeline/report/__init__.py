@@ -15,7 +15,7 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.report import distributions, figures, latency, wording
 from pydl.pipeline.report.section import Section, section
 from pydl.pipeline.run import REPORT, Run
-from pydl.pipeline.stream import PARTS
+from pydl.pipeline.stream_parts import PARTS
 
 _MOST = 200  # rows of a table
 _NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "r2": "R2", "rmse": "RMSE", "mae": "MAE", "mape": "MAPE"}
