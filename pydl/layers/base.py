@@ -230,6 +230,9 @@ class Layer(Weighted):
             return
         self._output_keys = list(outputs) if isinstance(outputs, dict) else None
         self._graph = Graph(inputs, leaves(outputs), calls)
+        if any(call.layer.on_host for call in calls):  # they will stand beside the layers of the model
+            for layer in self._held_layers():
+                layer.name = f"{self.name}_{layer.name}"
 
     def _build_held(self, input_shape: Any) -> None:
         """Build the layers that this one holds, by a call on zeros, where `build` has not done so."""

@@ -158,9 +158,9 @@ def test_build_may_take_no_shape_or_more_than_a_shape():
 
 class Words(layers.Layer):
     def __init__(self):
-        super().__init__()
+        super().__init__(name="words")
         self.lookup = layers.StringLookup(vocabulary=["a", "b", "c", "d"], mask_token=None, num_oov_indices=0)
-        self.high, self.low = layers.Embedding(2, 3), layers.Embedding(2, 3)
+        self.high, self.low = layers.Embedding(2, 3, name="text"), layers.Embedding(2, 3)
 
     def call(self, text):
         code = self.lookup(text)
@@ -169,9 +169,10 @@ class Words(layers.Layer):
 
 def test_layers_of_ones_own_take_text():
     text = np.array(["d", "a", "c", "b"])
-    x = pydl.Input((), dtype="string")
+    x = pydl.Input((), dtype="string", name="text")
     words = Words()
     model = pydl.Model(x, words(x))
+    assert "words_text" in [layer.name for layer in model.layers]
     high, low = words.get_weights()
     codes = np.array([3, 0, 2, 1])
     np.testing.assert_allclose(model.predict(text, verbose=0), high[codes // 2] * low[codes % 2], rtol=1e-5)
