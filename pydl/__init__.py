@@ -24,6 +24,7 @@ from pydl import (
 from pydl._base.errors import FormatError
 from pydl._base.later import Later
 from pydl._base.missing import explain
+from pydl._engine.graph import SymbolicTensor as KerasTensor
 from pydl.config import show_config
 from pydl.layers import Input
 from pydl.models import Model, Sequential
@@ -42,7 +43,8 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 __version__: str
 
 __all__ = [
-    "FormatError", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+    "FormatError", "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
+    "Regularizer",
     "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks", "config",
     "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
     "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random",

@@ -16,6 +16,7 @@ from pydl import config
 from pydl._base import random
 from pydl._base.args import real, whole
 from pydl._base.registry import Configurable
+from pydl._engine.tape import Traced
 
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle",
@@ -108,11 +109,15 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Array:
     return _generator("shuffle", seed).permutation(np.asarray(x), axis)
 
 
-def dropout(inputs: Any, rate: float, noise_shape: Sequence[int] | None = None, seed: Seed = None) -> Array:
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[int] | None = None, seed: Seed = None) -> Any:
     """x with a share `rate` of its values set to 0 and the others divided by 1 - rate."""
-    x = np.asarray(inputs)
     rate = real("dropout", "rate", rate, at_least=0, below=1)
-    kept = _generator("dropout", seed).random(x.shape if noise_shape is None else noise_shape) >= rate
+    generator = _generator("dropout", seed)
+    if isinstance(inputs, Traced):  # of which gradients are taken
+        kept = generator.random(inputs.shape if noise_shape is None else noise_shape) >= rate
+        return inputs * (kept / (1 - rate)).astype(inputs.dtype)
+    x = np.asarray(inputs)
+    kept = generator.random(x.shape if noise_shape is None else noise_shape) >= rate
     return np.where(kept, x / (1 - rate), 0).astype(x.dtype if x.dtype.kind == "f" else config.floatx())
 
 

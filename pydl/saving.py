@@ -157,9 +157,11 @@ def load_model(
 
 
 def _write_model(model: "Model", target: str | os.PathLike[str] | io.BytesIO) -> None:
+    from pydl.models import configs
+
     _build_optimizer(model)
     documents = {
-        "config": model.get_config(),
+        "config": configs.entry(model)["config"],
         "compile": None if model.optimizer is None else model.get_compile_config(),
         "state": _state(model),
     }

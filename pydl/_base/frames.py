@@ -42,3 +42,17 @@ def _numbers(series: Any, array: np.ndarray) -> np.ndarray:
         array = series.to_numpy(dtype=object, na_value=None)
     kinds = (Real, Decimal, np.bool_, type(None))
     return array.astype(np.float64) if all(isinstance(v, kinds) for v in array.flat) else array
+
+
+def array_of_any(x: Any) -> np.ndarray:
+    """An array of numbers or of str; bytes and objects become str, and what is missing "nan" or "None"."""
+    try:
+        array = as_array(x) if not isinstance(x, list | tuple) else np.array(x)
+    except (TypeError, ValueError):
+        array = np.asarray(x, dtype=object)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    if array.dtype.kind in "OT":
+        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in array.ravel()]
+        return np.array(texts, dtype=str).reshape(array.shape)
+    return array

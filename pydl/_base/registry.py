@@ -92,7 +92,7 @@ class Configurable:
             When an argument is not kept as an attribute: store it, or override `get_config`.
         """
         config = {}
-        for name in _arguments(type(self)):
+        for name in _arguments(_describing(type(self))):
             if not hasattr(self, name):
                 raise NotImplementedError(
                     f"{type(self).__name__}.get_config: the constructor argument {name!r} is not kept as an attribute; "
@@ -132,6 +132,15 @@ class FromFunction(Configurable):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The object of the function that `custom_objects` holds under this name."""
         return cls(custom_function(config["function"]))
+
+
+def _describing(cls: type) -> type:
+    """The class whose arguments a config holds: of one that brings a `get_config`, which adds its own, that of the
+    library which it derives from."""
+    owner = next(base for base in cls.__mro__ if "get_config" in vars(base))
+    if owner.__module__.startswith("pydl."):
+        return cls
+    return next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
 
 
 def _arguments(cls: type) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydl._engine.operators import Operators
+from pydl._engine.operators import Operators, recorder
 
 if TYPE_CHECKING:
     from pydl._engine.protocols import Layer
@@ -45,7 +45,9 @@ class SymbolicTensor(Operators):
         y.call.layer.of_function = True
         return y
 
-    def __init__(self, shape: Shape, dtype: str, name: str, call: Call | None = None) -> None:
+    def __init__(
+        self, shape: Shape, dtype: str = "float32", name: str = "keras_tensor", call: Call | None = None
+    ) -> None:
         self.masked = False
         self.shape = shape
         self.dtype = dtype
@@ -55,6 +57,25 @@ class SymbolicTensor(Operators):
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    def __eq__(self, other: object) -> Any:
+        """Where values equal a number, a text or, in code of a layer, those of a tensor; else whether it is that."""
+        if other is None or (isinstance(other, SymbolicTensor) and recorder.get() is None):
+            return self is other
+        return self.operate("equal", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if other is None or (isinstance(other, SymbolicTensor) and recorder.get() is None):
+            return self is not other
+        return self.operate("not_equal", self, other)
+
+    __hash__ = object.__hash__
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """NumPy's operators, `array += tensor` among them, as the functions of `pydl.ops` with their names."""
+        if method != "__call__":
+            return NotImplemented
+        return self.operate(ufunc.__name__, *args)
 
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
@@ -73,7 +94,11 @@ class Call:
         Whether the layer was given, and whether it returns, a list, be it of one tensor.
     training : bool or None
         Whether the layer behaves as in training; None: as the model does.
+    keys : list of str or None
+        Of what the layer returns, if it is a dict.
     """
+
+    keys: list[str] | None = None
 
     def __init__(
         self, layer: Layer, inputs: Sequence[SymbolicTensor], shapes: Sequence[Shape], dtype: str, listed: bool,
@@ -92,7 +117,9 @@ class Call:
 
     @property
     def output(self) -> Any:
-        """What the layer returned: a tensor or a list."""
+        """What the layer returned: a tensor, a list or a dict."""
+        if self.keys is not None:
+            return dict(zip(self.keys, self.outputs, strict=True))
         return list(self.outputs) if self.several else self.outputs[0]
 
 

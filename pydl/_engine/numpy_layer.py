@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
 from pydl._engine.shapes import shape_by_trial
@@ -25,9 +26,13 @@ _FLAGS = ("training", "mask")  # of `call`: no inputs
 
 
 class Signature:
-    """What `call` of a layer takes: whether several inputs come one by one, and which of `training` and `mask`."""
+    """What `call` of a layer takes: whether several inputs come one by one, and which of `training` and `mask`.
 
-    def __init__(self, call: Any) -> None:
+    `form`: where inputs go that come otherwise than one by one or in a list.
+    """
+
+    def __init__(self, call: Any, form: Arguments | None = None) -> None:
+        self.form = form
         parameters = inspect.signature(call).parameters
         kinds = [p.kind for name, p in parameters.items() if name not in _FLAGS]
         positional = [
@@ -41,21 +46,28 @@ class Signature:
         flags = {"training": training} if self.training else {}
         if self.mask:
             flags["mask"] = mask
+        if self.form is not None:
+            args, keywords = self.form.filled(inputs)
+            return args, {**flags, **keywords}
         return (tuple(inputs) if self.spread or not listed else (list(inputs),)), flags
 
 
 def listed(values: Any) -> list[Any]:
+    if isinstance(values, dict):
+        return list(values.values())
     return list(values) if isinstance(values, list | tuple) else [values]
 
 
 def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> list[Shape]:
     """Shapes of what `call` returns, as it does on zeros. Weights that it writes are put back."""
-    signature = Signature(layer.call)
+    signature = layer._signature_of_call()
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
         args, flags = signature.arguments(zeros, several, False)
         layer.added_losses = []
-        return [value_of(y) for y in listed(layer.call(*args, **flags))]
+        values = layer.call(*args, **flags)
+        layer._output_keys = list(values) if isinstance(values, dict) else None
+        return [value_of(y) for y in listed(values)]
 
     before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
     try:
@@ -72,7 +84,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     outputs = layer.output_shapes(shapes if several else shapes[0])
     trainable = bool(layer.trainable_weights)
     ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
-    signature, training, mask = Signature(layer.call), b.training, x[0].mask
+    signature, training, mask = layer._signature_of_call(), b.training, x[0].mask
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
     taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
     b.notes[id(ys[0].value), "history"] = history

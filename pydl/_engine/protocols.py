@@ -151,6 +151,10 @@ class Layer(Protocol):
 
     of_function: bool  # whether it was made for a call of a function of pydl.ops, and for nothing else
 
+    @property
+    def adds_loss(self) -> bool:
+        """Whether it, or a layer in it, adds to the loss."""
+
     def count_params(self) -> int: ...
     def get_config(self) -> dict[str, Any]: ...
 
@@ -163,6 +167,7 @@ class Layer(Protocol):
         """For each input, the number of codes if its values must be codes, whole numbers below it; else None."""
 
     def output_shapes(self, input_shape: Any) -> list[Shape]: ...
+    def connect(self, inputs: Any, training: bool | None = None) -> Call: ...
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         """Give the outputs their masks."""
 
@@ -189,6 +194,9 @@ class NumPyLayer(Layer, Protocol):
         """Why the layers that `call` uses are not known, if there are some."""
 
     added_losses: list[Any]  # what `call` added to the loss when it last ran
+    _output_keys: list[str] | None  # of what `call` returns, if it is a dict
+
+    def _signature_of_call(self) -> Any: ...
 
     def call(self, *inputs: Any, **flags: Any) -> Any: ...
     def backward(self, *args: Any) -> Any: ...

@@ -217,6 +217,7 @@ class Op:
         if len(given) < n or len(args) > len(self._names):
             raise TypeError(f"pydl.ops.{self.name}: expected {', '.join(self._names)}, got {len(args)} arguments")
         others = {**dict(zip(self._names[n:], args[n:], strict=False)), **others}
+        others |= {k: tuple(v) for k, v in others.items() if k in ("axis", "axes") and isinstance(v, list)}
         return (given if self.tensors else list(given[0])), others
 
     def compute(self, values: Sequence[Any], others: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
 from pydl._engine.masks import flags_of
@@ -55,10 +56,13 @@ def trace(
 
 
 def trace_call(
-    owner: str, call: Callable[..., Any], inputs: Sequence[Any], listed: bool
+    owner: str, call: Callable[..., Any], inputs: Sequence[Any], listed: bool, form: Arguments | None = None
 ) -> tuple[Any, list[Call], list[SymbolicTensor]]:
-    """`trace` of a layer's or model's `call` on symbolic tensors or dicts of them; `listed`: that come in a list."""
-    signature = Signature(call)
+    """`trace` of a layer's or model's `call` on symbolic tensors or dicts of them; `listed`: that come in a list.
+
+    `form`: where they go if they come otherwise.
+    """
+    signature = Signature(call, form)
 
     def code(training: Phase) -> Any:
         args, flags = signature.arguments(inputs, listed, training)
@@ -115,6 +119,13 @@ def leaves(values: Any) -> list[Any]:
     return list(values) if isinstance(values, list | tuple) else [values]
 
 
+def packed(keys: Sequence[str] | None, tensors: Sequence[Any]) -> Any:
+    """Tensors under keys; without keys as a list, or the only one."""
+    if keys is not None:
+        return dict(zip(keys, tensors, strict=True))
+    return list(tensors) if len(tensors) > 1 else tensors[0]
+
+
 class Graph:
     """Calls between inputs and outputs that together are one layer."""
 
@@ -122,6 +133,16 @@ class Graph:
         self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], calls: Sequence[Call]
     ) -> None:
         self.inputs, self.outputs, self.calls = inputs, outputs, calls
+
+    def again(self, inputs: Sequence[SymbolicTensor], training: bool | None) -> list[SymbolicTensor]:
+        """The outputs of the same layers, called one by one on these inputs."""
+        tensors = {id(t): new for t, new in zip(self.inputs, inputs, strict=True)}
+        for call in self.calls:
+            xs = [tensors[id(t)] for t in call.inputs]
+            phase = training if call.training is None else call.training
+            new = call.layer.connect(xs if call.listed else xs[0], phase)
+            tensors |= {id(old): t for old, t in zip(call.outputs, new.outputs, strict=True)}
+        return [tensors[id(t)] for t in self.outputs]
 
     @property
     def dtype(self) -> str:

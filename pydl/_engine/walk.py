@@ -52,7 +52,7 @@ class Walk:
             ys = [self.tensors[id(t)] for t in call.outputs]
             for y in ys if call.layer.activity_regularizer is not None else []:
                 self.builder.add_penalty_gradient(y, call.layer.activity_regularizer)
-            if any(y.value.needs_grad and y.value.grad is not None for y in ys):
+            if any(y.value.needs_grad and (y.value.grad is not None or call.layer.adds_loss) for y in ys):
                 call.layer.emit_backward(self.builder, *self._inputs(call), y=ys[0] if len(ys) == 1 else ys)
                 self.builder.release()
 

@@ -6,12 +6,15 @@ differ: pydl lists calls in order, Keras notes at each layer where the inputs of
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from pydl import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects
+from pydl._engine.arguments import Arguments
+from pydl.models.configs import name_of
 
 Config = dict[str, Any]
 
@@ -22,7 +25,8 @@ _MODULES: list[tuple[str, Any]] = [
     ("keras.optimizers", optimizers), ("keras.optimizers.schedules", optimizers.schedules),
 ]  # fmt: skip
 _KINDS = ("Sequential", "Functional", "Model")
-_OURS = {"Arithmetic", "Quantile"}  # what Keras does not have
+_OURS = {"Quantile"}  # what Keras does not have
+_OPERATIONS = {"Arithmetic", "Operation"}  # layers that stand for operators and functions: no classes of Keras's
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
 _NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
 _IDLE = {
@@ -51,9 +55,18 @@ def written(entry: Mapping[str, Any]) -> Config:
         config = {"batch_shape": [None, *config["shape"]], "dtype": config["dtype"], "name": config["name"]}
     if name in _OURS:
         refuse(f"Keras has no {name}")
+    if name in _OPERATIONS:
+        warnings.warn(
+            f"a model with operators on tensors ({config['name']}) is read from this file by pydl, not by Keras; "
+            "layers such as Rescaling and Multiply are in both",
+            stacklevel=2,
+        )
+        return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}
     module = next((where for where, ours in _MODULES if hasattr(ours, name)), None)
     named = None if module else name
     shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
+    if "build_config" in entry:
+        shared["build_config"] = entry["build_config"]
     return {"module": module, "class_name": name, "config": _written_values(config), "registered_name": named, **shared}
 
 
@@ -103,9 +116,13 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
             training = entry.get("training", {}).get(str(i))
             tensors: Any = [tensor(place) for place in places]
             several = len(tensors) > 1 or (entry["class_name"] in _LISTED)
-            keywords = {} if training is None else {"training": training}
-            nodes.append({"args": [tensors if several else tensors[0]], "kwargs": keywords})
-        entries.append({**written(entry), "name": entry["config"]["name"], "inbound_nodes": nodes})
+            keywords: Config = {} if training is None else {"training": training}
+            args: Any = [tensors if several else tensors[0]]
+            if "form" in entry:
+                args, others = Arguments(entry["form"]).filled(tensors)
+                keywords.update(others)
+            nodes.append({"args": list(args), "kwargs": keywords})
+        entries.append({**written(entry), "name": name_of(entry), "inbound_nodes": nodes})
     made = {"name": config["name"], "trainable": config["trainable"], "layers": entries}
     made["input_layers"] = _ends([[t["name"], 0, 0] for t in config["inputs"]], config.get("input_keys"))
     made["output_layers"] = _ends([[*place, 0][:3] for place in config["outputs"]], config.get("output_keys"))
@@ -151,6 +168,8 @@ def read(entry: Any) -> Config:
         raise FormatError(f"expected the config of a Keras {name}, got {config!r:.80}")
     else:
         made = {"class_name": name, "config": _read_arguments(name, config)}
+        if _class(name) is None and isinstance(entry.get("build_config"), Mapping):
+            made["build_config"] = entry["build_config"]
     shared = entry.get("shared_object_id")
     return made if shared is None else {**made, "shared": shared}
 
@@ -241,10 +260,12 @@ def read_graph(config: Mapping[str, Any]) -> Config:
         if entry["class_name"] == "InputLayer":
             inputs.append({**entry["config"], "name": name})
             continue
-        nodes = [_node(name, node) for node in given.get("inbound_nodes", [])]
+        form = _form_of(given)
+        entry = entry if form is None else {**entry, "form": form}
+        nodes = [_node(name, node, form is not None) for node in given.get("inbound_nodes", [])]
         usual = _usual_training(entry["class_name"])
         training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None and t is not usual}
-        entries[name] = {**entry, "calls": [], **({"training": training} if training else {})}
+        entries[name] = {**entry, "name": name, "calls": [], **({"training": training} if training else {})}
         pending[name] = [places for places, _ in nodes]
     known = {(t["name"], 0) for t in inputs}
     order: list[str] = []
@@ -279,11 +300,17 @@ def _usual_training(name: str) -> bool | None:
     return False if name.startswith(("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout")) else None
 
 
-def _node(name: str, node: Any) -> tuple[list[list[Any]], bool | None]:
-    """Where the inputs of a call come from, and its `training`, as Keras 3 or Keras 2 wrote them."""
+def _node(name: str, node: Any, free: bool = False) -> tuple[list[list[Any]], bool | None]:
+    """Where the inputs of a call come from, and its `training`, as Keras 3 or Keras 2 wrote them.
+
+    `free`: tensors may be anywhere among the arguments.
+    """
     if isinstance(node, Mapping):
         keywords = node.get("kwargs") or {}
         places = _histories(node.get("args"))
+        if free:
+            places += _histories({k: v for k, v in keywords.items() if k not in ("training", "mask")})
+            return places, keywords.get("training")
         other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
     else:
         parts = [node] if node and isinstance(node[0], str) else node
@@ -293,6 +320,26 @@ def _node(name: str, node: Any) -> tuple[list[list[Any]], bool | None]:
     if other or not places:
         raise FormatError(f'layer "{name}": expected calls on tensors, got arguments {other}')
     return places, keywords.get("training")
+
+
+def _form_of(given: Mapping[str, Any]) -> Any:
+    """The form of what a layer of the user's is given, where that is more than tensors or a list of them."""
+    node = next(iter(given.get("inbound_nodes", [])), None)
+    if _class(given["class_name"]) is not None or not isinstance(node, Mapping):
+        return None
+    keywords = {k: v for k, v in (node.get("kwargs") or {}).items() if k not in ("training", "mask")}
+    count = iter(range(len(_histories(node.get("args"))) + len(_histories(keywords))))
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            if value.get("class_name") == "__keras_tensor__":
+                return {"tensor": next(count)}
+            return {"dict": {k: placed(v) for k, v in value.items()}}
+        return {"list": [placed(v) for v in value]} if isinstance(value, list) else value
+
+    form = {"args": [placed(a) for a in node.get("args", [])], "kwargs": {k: placed(v) for k, v in keywords.items()}}
+    plain = all(isinstance(a, dict) and "dict" not in a for a in form["args"]) and not keywords
+    return None if plain else form
 
 
 def _histories(value: Any) -> list[list[Any]]:

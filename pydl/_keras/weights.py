@@ -45,7 +45,7 @@ def placed(model: Model, prefix: str = "", seen: set[int] | None = None) -> Iter
     """The layers of a model, models within it taken apart, each once with its group in a file of Keras 3."""
     seen = set() if seen is None else seen
     counts: Counter[str] = Counter()
-    for layer in model.layers:
+    for layer in model.by_depth():
         stem = _kind(layer)
         group = f"{prefix}layers/{stem}" + (f"_{counts[stem]}" if counts[stem] else "")
         counts[stem] += 1
@@ -97,6 +97,12 @@ def write(file: Any, model: Model, *, optimizer: bool) -> None:
     for group, layer in placed(model):
         store = file.create_group(f"{group}/vars")
         store.attrs["name"] = layer.name
+        if layer.stores_itself:
+            own: dict[str, Any] = {}
+            layer.save_own_variables(own)
+            for key, value in own.items():
+                store[key] = np.asarray(value)
+            continue
         for i, variable in enumerate(_variables(layer)):
             store[str(i)] = np.zeros((), np.int32) if variable is None else variable.numpy()
     slots = _slots(model) if optimizer else None
@@ -148,9 +154,15 @@ def load(file: Any, model: Model, *, optimizer: bool = False, skip_mismatch: boo
             if not skip_mismatch:
                 raise
             skipped.append(layer.name)
+    own = {}
+    if "layer_names" not in file.attrs:
+        own = {group: layer for group, layer in placed(model) if layer.stores_itself}
     state = _optimizer_state(file, model) if optimizer else None
     for variable, array in pairs:
         variable.assign(array)
+    for group, layer in own.items():
+        store = _group(file, f"{group}/vars")
+        layer.load_own_variables({key: _dataset(store, key)[...] for key in store})
     for _, layer in placed(model):
         if isinstance(layer, Normalization) and layer._rest is not None and layer.name not in skipped:
             layer._rest.assign(np.zeros(layer._rest.shape))
@@ -166,6 +178,8 @@ Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
 def _by_place(file: Any, model: Model) -> Found:
     for group, layer in placed(model):
         store = _group(file, f"{group}/vars")
+        if layer.stores_itself:
+            continue
         yield layer, _variables(layer), [_dataset(store, str(i)) for i in range(len(store))]
 
 

@@ -157,6 +157,8 @@ def resolve_metrics(
     compiled: list[CompiledMetric] = []
     for is_weighted, given in ((False, plain), (True, weighted)):
         what = "weighted_metrics" if is_weighted else "metrics"
+        if isinstance(given, str):  # the only one, as Keras 2 took it
+            given = [given]
         if given is not None and not isinstance(given, list | tuple | Mapping):
             raise TypeError(f'compile: {what}: expected a list such as ["accuracy"], got {given!r}')
         if (

@@ -166,9 +166,15 @@ class Trainer(Layer):
                 f'{method}: model "{self.name}" is not compiled; call model.compile(optimizer="adam", loss=...) first'
             )
 
+    def _adds_loss(self) -> bool:
+        """Whether layers add to the loss, so that there is something to lower."""
+        return False
+
     def _require_loss(self, method: str) -> None:
         self._require_compiled(method)
         if self._compile_arguments is None or self._compile_arguments["loss"] is None:
+            if not self.built or self._adds_loss():
+                return
             raise ValueError(
                 f'{method}: model "{self.name}" was compiled without a loss, so that there is nothing to lower; call '
                 'model.compile(optimizer="adam", loss="mse") or with another of pydl.losses'

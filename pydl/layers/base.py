@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -13,15 +14,17 @@ from pydl import regularizers
 from pydl._base import check
 from pydl._base.args import open_shape_of, whole
 from pydl._base.errors import of_memory
-from pydl._engine import numpy_layer
+from pydl._base.frames import array_of_any
+from pydl._engine import arguments, numpy_layer
+from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
-from pydl._engine.tracing import Graph, Phase, leaves, trace_call
-from pydl.layers.weighted import Weighted
+from pydl._engine.tracing import Graph, Phase, leaves, packed, trace_call
+from pydl.layers.weighted import Weighted, _tree
 
 
 class Layer(Weighted):
@@ -79,22 +82,51 @@ class Layer(Weighted):
         self.added_losses: list[Any] = []  # by `add_loss` in the last run of `call`
         self.no_graph: Exception | None = None
 
+    #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
+    _call_form: Arguments | None = None
+
+    #: The keys of what `call` returns, if it is a dict.
+    _output_keys: list[str] | None = None
+
+    #: The class of the library that a class derives from which overrides `call`: what `super().call(x)` computes.
+    _library: type[Layer] | None = None
+
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let a layer whose `build` is called by the layer that holds it know that it is built."""
+        """Let a layer whose `build` is called by the layer that holds it know that it is built; and a class that
+        overrides the `call` of one with kernels be the code that it brings."""
         super().__init_subclass__(**options)
-        if "build" in vars(cls):
-            cls.build = _noted(vars(cls)["build"])  # type: ignore[method-assign]
+        own = vars(cls)
+        if "build" in own:
+            cls.build = _noted(own["build"])  # type: ignore[method-assign]
+        if "call" in own and "emit_forward" not in own and not cls.__module__.startswith("pydl."):
+            library = next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
+            if issubclass(library, Layer) and library.emit_forward is not Layer.emit_forward:
+                cls._library = library
+                for name in ("emit_forward", "emit_backward", "compute_output_shape", "emit_masks", "output_masks",
+                             "code_limits", "has_backward", "backward"):  # fmt: skip
+                    if name not in own:
+                        setattr(cls, name, vars(Layer)[name])
 
     # -- calling --------------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Make the weights; `input_shape` (a list of them where there are several inputs) has None for the batch."""
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What `build_from_config` needs; override both where `build` takes more than a shape."""
+        return {"input_shape": self.input_shape} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build the layer as `get_build_config` says."""
+        self.build(config["input_shape"])
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output, None for the batch; a list of shapes for several outputs.
 
         Default: what `call` returns for zeros, or for a layer without it the shape of the (first) input.
         """
+        if self._library is not None and not self.built:  # asked for by its `build`
+            return self._library.compute_output_shape(self, input_shape)
         several = isinstance(input_shape, list)
         shapes = [tuple(s) for s in input_shape] if several else [tuple(input_shape)]
         if type(self).call is Layer.call:
@@ -107,10 +139,19 @@ class Layer(Weighted):
 
     def output_shapes(self, input_shape: Any) -> list[Shape]:
         """Shapes of all outputs: `compute_output_shape` returns a list of them if there are several."""
-        shape = self.compute_output_shape(input_shape)
+        if self._call_form is not None and type(self).compute_output_shape is not Layer.compute_output_shape:
+            shape = self.compute_output_shape(
+                **self._call_form.for_build(self.compute_output_shape, self.call, input_shape)
+            )
+        else:
+            shape = self.compute_output_shape(input_shape)
+        if isinstance(shape, dict):
+            return [tuple(s) for s in shape.values()]
         return [tuple(s) for s in shape] if isinstance(shape, list) else [tuple(shape)]
 
     def _several(self, input_shape: Any) -> bool:
+        if self._call_form is not None:
+            return len(self.output_shapes(input_shape)) > 1
         return isinstance(self.compute_output_shape(input_shape), list)
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
@@ -153,32 +194,45 @@ class Layer(Weighted):
             if t is not x[0]:
                 t.mask = x[0].mask if self.supports_masking else None
 
-    def _build_once(self, input_shape: Any) -> None:
+    def _build_once(self, input_shape: Any, dtypes: Sequence[str] = ()) -> None:
         if not self.built:
-            self.build(input_shape)
-            self.input_shape = input_shape
+            if self._call_form is not None:
+                self.build(**self._call_form.for_build(self.build, self.call, input_shape))
+            elif not inspect.signature(self.build).parameters:  # it needs no shape
+                self.build()  # type: ignore[call-arg]
+            else:
+                self.build(input_shape)
             self.built = True
-            self._find_graph(input_shape)
+            self.input_shape = input_shape
+            self._find_graph(input_shape, dtypes)
             if self._graph is None:
                 self._build_held(input_shape)
 
-    def _find_graph(self, input_shape: Any) -> None:
+    def _find_graph(self, input_shape: Any, dtypes: Sequence[str]) -> None:
         """The graph of the layers that `call` uses: then they run, and are trained, as in any model.
 
         Code that cannot run on symbolic tensors stays NumPy code, which needs a `backward` to be trained.
         """
-        if self.has_backward or type(self).call is Layer.call or not self._held_layers():
+        if self.has_backward or type(self).call is Layer.call:
+            return
+        if not self._held_layers() and self._library is None and "string" not in dtypes:
             return
         several = isinstance(input_shape, list)
-        inputs = [SymbolicTensor(tuple(s), self.dtype, self.name) for s in (input_shape if several else [input_shape])]
+        shapes = input_shape if several else [input_shape]
+        kinds = [*dtypes, *[self.dtype] * (len(shapes) - len(dtypes))]
+        inputs = [SymbolicTensor(tuple(s), kind, self.name) for s, kind in zip(shapes, kinds, strict=True)]
         try:
-            outputs, calls, _ = trace_call(f'layer "{self.name}"', self.call, inputs, several)
+            outputs, calls, _ = trace_call(f'layer "{self.name}"', self.call, inputs, several, self._call_form)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             if of_memory(error):
                 raise
             self.no_graph = error
             return
+        self._output_keys = list(outputs) if isinstance(outputs, dict) else None
         self._graph = Graph(inputs, leaves(outputs), calls)
+        if any(call.layer.on_host for call in calls):  # they will stand beside the layers of the model
+            for layer in self._held_layers():
+                layer.name = f"{self.name}_{layer.name}"
 
     def _build_held(self, input_shape: Any) -> None:
         """Build the layers that this one holds, by a call on zeros, where `build` has not done so."""
@@ -187,7 +241,7 @@ class Layer(Weighted):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
         try:
-            args, flags = numpy_layer.Signature(self.call).arguments(zeros, isinstance(input_shape, list), False)
+            args, flags = self._signature_of_call().arguments(zeros, isinstance(input_shape, list), False)
             self.call(*args, **flags)
         except Exception as error:
             raise ValueError(
@@ -195,36 +249,76 @@ class Layer(Weighted):
                 f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
             ) from error
 
-    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Connect the layer to symbolic tensors, or apply it to arrays.
 
         Parameters
         ----------
-        inputs : SymbolicTensor, array, or list of them
-        *others : SymbolicTensor or array
-            Further inputs, for a layer whose `call` takes several.
+        *inputs : SymbolicTensor, array, or list of them
+            Several for a layer whose `call` takes several; for a layer of your own dicts, None and numbers as well.
         training : bool, optional
             Whether the layer behaves as in training: Dropout draws, BatchNormalization takes the batch's statistics.
             Default: on arrays not; in a model as the model does, whatever that is. Given to a call on symbolic tensors,
             it holds for that call in whatever the model does.
+        **keywords
+            Further arguments of `call`, of a layer of your own.
         """
-        if others:
-            inputs = [inputs, *others]
+        if "inputs" in keywords and not inputs:
+            inputs = (keywords.pop("inputs"),)
+        training = keywords.pop("training", None)
         if isinstance(training, Phase):
             training = None
-        if isinstance(inputs, list | tuple) and not inputs:
-            raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(inputs).__name__}')
-        if is_symbolic(inputs):
-            call = self.connect(inputs, training)
-            self._first_call = self._first_call or call
-            return call.output
+        if not arguments.is_plain(inputs, keywords) and self._takes_more():
+            return self._call_with(inputs, keywords, training)
+        if keywords or not inputs:
+            wrong = f"got {next(iter(keywords))}=" if keywords else "got none"
+            raise TypeError(f'layer "{self.name}" ({type(self).__name__}): expected tensors or arrays, {wrong}')
+        given: Any = inputs[0] if len(inputs) == 1 else list(inputs)
+        if isinstance(given, list | tuple) and not given:
+            raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(given).__name__}')
+        if is_symbolic(given):
+            return self._connected(given, training)
         if self.on_host:
-            return self.preprocess(np.asarray(inputs))
-        y = self._applied(inputs, training)
+            return self.preprocess(np.asarray(given))
+        y = self._applied(given, training)
         if self.activity_regularizer is not None:
             outputs = y if isinstance(y, list | tuple) else [y]
             self._output_penalties = tuple(self.activity_regularizer(out) / len(out) for out in outputs)
         return y
+
+    def _takes_more(self) -> bool:
+        """Whether it is code that may be given anything."""
+        return type(self).call is not Layer.call and (self._is_code() or self._graph is not None)
+
+    def _call_with(self, args: Any, keywords: Any, training: Any) -> Any:
+        """A call with more than tensors one by one, or in a list."""
+        form, tensors = Arguments.of(args, keywords)
+        symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
+        if symbolic and len(symbolic) < len(tensors):
+            raise TypeError(f'layer "{self.name}": expected either symbolic tensors or arrays, got some of both')
+        if self.built and self._call_form is not None and self._call_form != form and symbolic:
+            raise ValueError(
+                f'layer "{self.name}": it was called with other arguments before; make a layer for each way of calling'
+            )
+        if symbolic or not self.built:
+            self._call_form = form
+        if symbolic:
+            return self._connected(tensors, training)
+        values = [self._operand(x) for x in tensors]
+        self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values])
+        return self._ran(*form.filled(values), training)
+
+    def _connected(self, given: Any, training: Any) -> Any:
+        """What comes out for symbolic tensors."""
+        tensors = list(given) if isinstance(given, list | tuple) else [given]
+        if self._takes_more():
+            listed = isinstance(given, list | tuple)
+            self._build_once([t.shape for t in tensors] if listed else given.shape, [t.dtype for t in tensors])
+            if self._graph is not None and any(call.layer.on_host for call in self._graph.calls):
+                return packed(self._output_keys, self._graph.again(tensors, training))
+        call = self.connect(given, training)
+        self._first_call = self._first_call or call
+        return call.output
 
     def _applied(self, inputs: Any, training: Any) -> Any:
         """What comes out for arrays."""
@@ -244,14 +338,28 @@ class Layer(Weighted):
         values = [self._operand(x) for x in (inputs if listed else [inputs])]
         shapes = [(None, *np.shape(x)[1:]) for x in values]
         self._build_once(shapes if listed else shapes[0])
-        args, flags = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        args, _ = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        return self._ran(args, {}, training)
+
+    def _ran(self, args: Any, keywords: dict[str, Any], training: Any) -> Any:
+        signature = numpy_layer.Signature(self.call)
+        flags = {"training": bool(training)} if signature.training and "training" not in keywords else {}
         self.added_losses = []
-        y = self.call(*args, **flags)
+        for layer in self._held_layers():
+            layer.added_losses = []
+        y = self.call(*args, **keywords, **flags)
         return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
+
+    def _signature_of_call(self) -> numpy_layer.Signature:
+        return numpy_layer.Signature(self.call, self._call_form)
 
     def _operand(self, x: Any) -> Any:
         if isinstance(x, Traced):
             return x
+        if type(x) is not np.ndarray or x.dtype.kind in "OSTU":
+            x = array_of_any(x)
+            if x.dtype.kind == "U":
+                return x
         array = check.numeric(f'layer "{self.name}"', "inputs", x)
         return array.astype(self.dtype) if array.dtype.kind == "f" else array
 
@@ -263,8 +371,11 @@ class Layer(Weighted):
         shape = shapes if listed else shapes[0]
         for t in () if self.on_host else tensors:
             self._check_dtype(t)
-        self._build_once(shape)
-        call = Call(self, tensors, self.output_shapes(shape), self.dtype, listed, self._several(shape), training)
+        self._build_once(shape, [t.dtype for t in tensors])
+        found_shapes = self.output_shapes(shape)
+        kind = self._output_kind()
+        call = Call(self, tensors, found_shapes, kind, listed, self._several(shape), training)
+        call.keys = self._output_keys
         masked = [t.masked for t in tensors]
         found = flags(self, masked, len(call.outputs))
         if any(masked) and not self.supports_masking and not any(found):
@@ -277,6 +388,10 @@ class Layer(Weighted):
             t.masked = flag
         return call
 
+    def _output_kind(self) -> str:
+        """The dtype of what comes out of it in a graph."""
+        return self.dtype
+
     def _check_dtype(self, t: SymbolicTensor) -> None:
         if t.dtype == "string":
             raise ValueError(
@@ -288,6 +403,16 @@ class Layer(Weighted):
                 f'layer "{self.name}" computes in {self.dtype}, its input "{t.name}" in {t.dtype}; give both '
                 f"the same dtype (pydl.config.set_floatx sets the default)"
             )
+
+    @property
+    def compute_dtype(self) -> str:
+        """What it computes in."""
+        return self.dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of its weights."""
+        return self.dtype
 
     @property
     def input(self) -> Any:
@@ -327,16 +452,30 @@ class Layer(Weighted):
                 self.added_losses.append(term)
 
     @property
+    def adds_loss(self) -> bool:
+        """Whether a call adds to the loss, by `add_loss` or a penalty of the output, of the layer's or of one in it."""
+        if self.added_losses or self.activity_regularizer is not None:
+            return True
+        return self._graph is not None and any(call.layer.adds_loss for call in self._graph.calls)
+
+    @property
     def losses(self) -> list[Any]:
         """Terms of the loss as they are now: penalties of weights, and, of the last call on arrays, that of the output
         and what `call` added."""
         of_weights = [v.regularizer(v.numpy()) for v in self.trainable_weights if v.regularizer is not None]
-        return [*of_weights, *self._output_penalties, *(value_of(term) for term in self.added_losses)]
+        held = [layer for layer in _tree(self) if isinstance(layer, Layer)]
+        terms = [term for layer in held for term in (*layer._output_penalties, *layer.added_losses)]
+        return [*of_weights, *(value_of(term) for term in terms)]
 
     # -- the NumPy escape hatch -----------------------------------------------------------------------------------
 
-    def call(self, *inputs: np.ndarray) -> np.ndarray:
-        """The forward pass in NumPy; may take `training=` as a keyword."""
+    def call(self, *inputs: Any, **flags: Any) -> Any:
+        """The forward pass in NumPy; may take `training=` as a keyword.
+
+        In a class that overrides the `call` of one with kernels, `super().call(x)` computes what that one does.
+        """
+        if self._library is not None:
+            return self._as_library()(*inputs, **flags)
         raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
     def backward(self, *args: Any) -> Any:
@@ -345,6 +484,13 @@ class Layer(Weighted):
         y and dy are lists if `call` returns several arrays.
         """
         raise NotImplementedError(f"{type(self).__name__}: override backward(x, y, dy)")
+
+    def _as_library(self) -> Layer:
+        """The layer of the library that this one derives from, with the same weights."""
+        assert self._library is not None
+        layer = object.__new__(self._library)
+        layer.__dict__.update({**self.__dict__, "_graph": None, "_first_call": None})
+        return layer
 
     @property
     def has_backward(self) -> bool:
@@ -428,13 +574,20 @@ def _first_shape(
 
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
-    def noting(self: Layer, input_shape: Any = None) -> None:
-        build(self, input_shape)
+    def noting(self: Layer, *args: Any, **keywords: Any) -> None:
+        build(self, *args, **keywords)
         self.built = True
-        if self.input_shape is None:
-            self.input_shape = input_shape
+        given = args or tuple(keywords.values())
+        if self.input_shape is None and given:
+            shape = given[0]
+            of_one = isinstance(shape, list) and not any(isinstance(size, list | tuple) for size in shape)
+            self.input_shape = tuple(shape) if of_one else shape  # a file has lists
 
     return noting
+
+
+def _kind(x: Any) -> str:
+    return "string" if np.asarray(value_of(x)).dtype.kind == "U" else "float32"
 
 
 def _listed(values: Any) -> list[Any]:

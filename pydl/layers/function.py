@@ -49,7 +49,7 @@ class Lambda(Layer):
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *(self.output_shape(input_shape)[1:] if callable(self.output_shape) else self.output_shape))
 
-    def call(self, inputs: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, inputs: Any, training: Any = None) -> Any:
         flags = {"training": training} if self._signature.training else {}
         return self.function(inputs, **flags, **self.arguments)
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import whole
+from pydl._base.frames import array_of_any
 from pydl._base.hashes import farmhash64
 from pydl._engine.graph import is_symbolic
-from pydl.layers.host import HostLayer, array_of_any, encode, encoded_shape, mode_of, refuse_sparse
+from pydl.layers.host import HostLayer, encode, encoded_shape, mode_of, refuse_sparse
 
 Array = np.ndarray
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pydl import config
 from pydl._base.args import one_of
-from pydl._base.frames import as_array
+from pydl._base.frames import array_of_any
 from pydl._base.hashes import farmhash64, siphash
 from pydl._engine.graph import Shape, is_symbolic
 from pydl.layers.base import Layer
@@ -44,15 +44,18 @@ class HostLayer(Layer):
         """Name of the dtype of what comes out."""
         return self._given_dtype or config.floatx()
 
+    def _output_kind(self) -> str:
+        return self.output_dtype if self.output_dtype in ("int32", "int64") else self.dtype
+
     def preprocess(self, x: Array) -> Array:
         """The output for an array of any dtype, the batch first."""
         raise NotImplementedError
 
-    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Connect the layer to a symbolic tensor, or apply it to an array, a list or a frame's column."""
-        if is_symbolic(inputs):
-            return super().__call__(inputs, *others, training=training)
-        return self.preprocess(array_of_any(inputs))
+        if is_symbolic(inputs[0]):
+            return super().__call__(*inputs, **keywords)
+        return self.preprocess(array_of_any(inputs[0]))
 
     def call(self, *inputs: Array) -> Array:
         return self.preprocess(inputs[0])
@@ -63,20 +66,6 @@ class HostLayer(Layer):
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """Codes are what it makes, not what it takes."""
         return [None] * inputs
-
-
-def array_of_any(x: Any) -> Array:
-    """An array of numbers or of str; bytes and objects become str, and what is missing "nan" or "None"."""
-    try:
-        array = as_array(x) if not isinstance(x, list | tuple) else np.array(x)
-    except (TypeError, ValueError):
-        array = np.asarray(x, dtype=object)
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8")
-    if array.dtype.kind in "OT":
-        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in array.ravel()]
-        return np.array(texts, dtype=str).reshape(array.shape)
-    return array
 
 
 def batches_of(data: Any, steps: int | None = None) -> Iterator[Array]:

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from pydl._base.args import one_of, optional_whole, whole
+from pydl._base.frames import array_of_any
 from pydl._base.vocabulary import Seen, Table
 from pydl._engine.graph import Shape
 from pydl.layers.host import (
     HostLayer,
-    array_of_any,
     batches_of,
     encode,
     encoded_shape,

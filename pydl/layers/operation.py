@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pydl import config
 from pydl._base.registry import unknown_name
 from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.operators import Operators
@@ -17,6 +18,9 @@ from pydl.layers.base import Layer
 from pydl.layers.weighted import unique_name
 
 Array = np.ndarray
+
+#: Functions that make codes of codes.
+_OF_CODES = ("clip", "floor_divide", "mod", "remainder", "take")
 
 #: What stands for a tensor among the operands.
 _TENSOR: dict[str, Any] = {"tensor": True}
@@ -37,6 +41,8 @@ class Operation(Layer):
         and weights stand for themselves.
     arguments : dict
         Its other arguments.
+    on_host : bool
+        Whether inputs are text, or codes of which others are made: it is computed when data are opened.
 
     Raises
     ------
@@ -45,13 +51,13 @@ class Operation(Layer):
     """
 
     def __init__(self, op: str, operands: Sequence[Any], arguments: Mapping[str, Any] | None = None,
-                 **kwargs: Any) -> None:  # fmt: skip
+                 on_host: bool = False, **kwargs: Any) -> None:  # fmt: skip
         import pydl.ops  # noqa: F401 - makes the functions known
 
         if op not in Op.known:
             unknown_name("operation", op, Op.known)
         super().__init__(**{**kwargs, "name": kwargs.get("name") or unique_name(op.strip("_"))})
-        self.op = op
+        self.op, self.on_host = op, on_host
         self.function = Op.known[op]
         kept = Mapping | Variable | Expression
         self.operands = [v if isinstance(v, kept) else self._constant(v) for v in operands]
@@ -72,23 +78,44 @@ class Operation(Layer):
             )
         operands = [v if _is_tensor(v) else np.asarray(v).tolist() for v in self.operands]
         arguments = {name: _coded(value) for name, value in self.arguments.items()}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        base = {"name": self.name, "trainable": self.trainable}
+        if self.on_host:
+            base["on_host"] = True
+        else:
+            base["dtype"] = self.dtype
         return {"op": self.op, "operands": operands, "arguments": arguments, **base}
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        once = shape_by_trial(f"pydl.ops.{self.op}", shapes, self.dtype, lambda xs: [self._once(*xs)], whole=True)[0]
+
+        def on_zeros(xs: list[Any]) -> list[Any]:
+            y = self._once(*xs)
+            if self.on_host:
+                self.dtype = {"U": "string", "i": "int64"}.get(y.dtype.kind, config.floatx())
+            return [y]
+
+        kind = ("int64" if self.op in _OF_CODES else "U1") if self.on_host else self.dtype
+        once = shape_by_trial(f"pydl.ops.{self.op}", shapes, kind, on_zeros, whole=True)[0]
         self._repeated = once == ()
         return (None,) if self._repeated else once
 
     def _constant(self, value: Any) -> Any:
         """A number, or an array of the layer's dtype, of bools or of whole numbers."""
         array = np.asarray(value)
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind not in ("biufU" if self.on_host else "biuf"):
             raise TypeError(f"pydl.ops.{self.op}: expected tensors and numbers, got {value!r}")
         if array.ndim == 0:
             return array.item()
         return array.astype(self.dtype) if array.dtype.kind == "f" else array
+
+    def preprocess(self, x: Any) -> Any:
+        """The value for arrays of text."""
+        xs = [np.asarray(a) for a in (x if isinstance(x, list) else [x])]
+        y = self._once(*(a.astype(np.int64) if a.dtype.kind == "f" else a for a in xs))
+        return y if y.dtype.kind == "U" else y.astype(self.dtype)
+
+    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
+        return [None] * inputs if self.on_host else super().code_limits(limit, inputs)
 
     def _filled(self, x: Sequence[Any]) -> list[Any]:
         """The operands, with the inputs in their places."""
@@ -154,10 +181,18 @@ def _decoded(value: Any) -> Any:
     return [_decoded(v) for v in value["list"]] if "list" in value else Ellipsis
 
 
+def computed_in(tensors: Sequence[SymbolicTensor]) -> str:
+    """What a function of some tensors is computed in: the floats among them, for whole numbers `floatx`."""
+    return next((t.dtype for t in tensors if t.dtype.startswith("float")), config.floatx())
+
+
 def _form(op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
     symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
     operands = [_TENSOR if isinstance(t, SymbolicTensor) else t for t in tensors]
-    layer = Operation(op.name, operands, {name: _coded(v) for name, v in others.items()}, dtype=symbolic[0].dtype)
+    of_codes = op.name in _OF_CODES and all(t.dtype.startswith(("int", "uint")) for t in symbolic)
+    on_host = of_codes or any(t.dtype == "string" for t in symbolic)
+    kind: dict[str, Any] = {"on_host": True} if on_host else {"dtype": computed_in(symbolic)}
+    layer = Operation(op.name, operands, {name: _coded(v) for name, v in others.items()}, **kind)
     return layer(symbolic if len(symbolic) > 1 else symbolic[0])
 
 

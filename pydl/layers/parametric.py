@@ -57,6 +57,6 @@ class Parametric(Layer):
     def build(self, input_shape: Any) -> None:
         self.weight = self.add_weight(self.shape, self.initializer, name="weight")
 
-    def call(self, x: Any) -> Any:  # type: ignore[override]
+    def call(self, x: Any) -> Any:
         sides = (self.weight, x) if self.reflected else (x, self.weight)
         return Op.known[self.op](*sides)

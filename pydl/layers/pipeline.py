@@ -39,7 +39,7 @@ class Pipeline(Layer):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    def call(self, x: Any, training: Any = None) -> Any:  # type: ignore[override]
+    def call(self, x: Any, training: Any = None) -> Any:
         for layer in self.layers:
             x = layer(x, training=training)
         return x

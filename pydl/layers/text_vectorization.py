@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, optional_whole, whole
+from pydl._base.frames import array_of_any
 from pydl._engine.graph import Shape
-from pydl.layers.host import array_of_any
 from pydl.layers.lookup import StringLookup
 
 Array = np.ndarray

@@ -177,6 +177,31 @@ class Weighted(Configurable):
         for v, a in zip(variables, arrays, strict=True):
             v.assign(a)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Put the layer's own weights into a dict by their numbers, as `.keras` files hold them.
+
+        Override it, with `load_own_variables`, to keep more in such a file, or something else.
+        """
+        for i, v in enumerate(self._own_in_order()):
+            store[str(i)] = v.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the layer's own weights from what `save_own_variables` wrote."""
+        variables = self._own_in_order()
+        if len(store) != len(variables):
+            raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(store)}')
+        for i, v in enumerate(variables):
+            v.assign(store[str(i)])
+
+    def _own_in_order(self) -> list[Variable]:
+        """The layer's own weights in Keras's order."""
+        return [v for wanted in (True, False) for v in self._variables if v.trainable == wanted]
+
+    @property
+    def stores_itself(self) -> bool:
+        """Whether its class says what of it is in a `.keras` file."""
+        return type(self).save_own_variables is not Weighted.save_own_variables
+
     def count_params(self) -> int:
         """Number of weights' elements."""
         return sum(v.size for v in self.weights)

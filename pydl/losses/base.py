@@ -143,6 +143,17 @@ class Loss(Configurable):
             tape.take_back([result], [shares])
         return np.zeros_like(y_pred) if y.gradient is None else y.gradient
 
+    def _traced(self, y_true: Any, y_pred: Traced, sample_weight: Any) -> Traced:
+        """The loss as a value that gradients can be taken back from: in the code of a layer."""
+        y = y_pred.value
+        t = y_true if self.sparse else float_array(self.name, "y_true", y_true, y.dtype.name)
+        ones = np.ones(self.values_shape(y.shape), y.dtype)
+        shares = reduced(self.name, ones, sample_weight, None, None)  # of each value in what is reduced
+        total = reduced(self.name, ones, sample_weight, None, self.reduction)
+        share = np.sum(total) / max(float(np.sum(shares)), np.finfo(y.dtype).tiny)
+        value = np.asarray(self(t, y, sample_weight))
+        return y_pred.tape.note(value, [y_pred], lambda dy: [self.pullback(t, y, shares * share * dy)])
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
 
@@ -163,6 +174,8 @@ class Loss(Configurable):
         ValueError
             Shapes that do not fit, class numbers out of range, no rows at all.
         """
+        if isinstance(y_pred, Traced):
+            return self._traced(value_of(y_true), y_pred, value_of(sample_weight))
         t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
         values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self._computes_in))))
         mask = getattr(y_pred, "_keras_mask", None)

@@ -55,7 +55,9 @@ def clone_model(
         if input_tensors is not None:
             start = [input_tensors[0] if isinstance(input_tensors, list | tuple) else input_tensors]
         return Sequential([*start, *(copy(layer) for layer in model.layers)], model.name, model.trainable)
-    return _graph(model, input_tensors, copy, call_function or (lambda layer, x, **keywords: layer(x, **keywords)))
+    return _graph(
+        model, input_tensors, copy, call_function or (lambda layer, *args, **keywords: layer(*args, **keywords))
+    )
 
 
 def _new(layer: Layer) -> Layer:
@@ -80,7 +82,12 @@ def _graph(model: Model, given: Any, copy: Callable[[Any], Any], call: Callable[
             layers[id(use.layer)] = copy(use.layer)
         xs = [tensors[id(t)] for t in use.inputs]
         keywords = {} if use.training is None else {"training": use.training}
-        found = call(layers[id(use.layer)], xs if use.listed else xs[0], **keywords)
+        form = use.layer._call_form
+        if form is None:
+            found = call(layers[id(use.layer)], xs if use.listed else xs[0], **keywords)
+        else:
+            args, others = form.filled(xs)
+            found = call(layers[id(use.layer)], *args, **others, **keywords)
         several = list(found.values()) if isinstance(found, Mapping) else found if isinstance(found, list) else [found]
         tensors |= {id(old): new for old, new in zip(use.outputs, several, strict=True)}
     outputs = [tensors[id(t)] for t in model.outputs]

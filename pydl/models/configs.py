@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydl import layers
 from pydl._base import sharing
 from pydl._base.registry import custom_object_scope
+from pydl._engine.arguments import Arguments
+from pydl.layers.base import Layer
 
 if TYPE_CHECKING:
     from pydl._engine.graph import SymbolicTensor
-    from pydl.layers.base import Layer
     from pydl.models.model import Model
     from pydl.models.sequential import Sequential
 
@@ -41,14 +42,15 @@ def kind_of(layer: Any) -> str | None:
 
 def entry(model: Model) -> dict[str, Any]:
     """The kind of a model and its config."""
-    return {"class_name": kind_of(model), "config": model.get_config()}
+    name = kind_of(model) or "Model"
+    return {"class_name": name, "config": _kinds[name].get_config(model)}
 
 
 def graph_config(model: Model) -> dict[str, Any]:
     """The graph of a model; a layer in several places, such as two models within this one, has a number."""
     producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in model.inputs}
     with sharing.written(lambda: _places(model)):
-        entries = {layer.name: {**_entry(layer), "calls": []} for layer in model._layers}
+        entries = {layer.name: {**_placed(layer), "calls": []} for layer in model._layers}
     for call in model.calls:
         entry = entries[call.layer.name]
         entry["calls"].append([producers[id(t)] for t in call.inputs])
@@ -76,15 +78,21 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
         for entry in config["inputs"]:
             tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
         inputs = list(tensors.values())
-        made = {e["config"]["name"]: (_layer(e), e) for e in config["layers"]}
+        made = {name_of(e): (_layer(e), e) for e in config["layers"]}
         done: Counter[str] = Counter()
         for name in config["order"]:
             layer, entry = made[name]
             xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
             training = entry.get("training", {}).get(str(done[name]))
-            ys = layer(xs if len(xs) > 1 else xs[0], training=training)
-            several = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
-            for i, y in enumerate(several):
+            layer.name = name  # a config of a layer's own may not tell
+            if "form" in entry:
+                args, keywords = Arguments(entry["form"]).filled(xs)
+                ys = layer(*args, **keywords, training=training)
+            else:
+                several = len(xs) > 1 or isinstance(layer, layers.Add | layers.Concatenate)
+                ys = layer(xs if several else xs[0], training=training)
+            found = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
+            for i, y in enumerate(found):
                 tensors[(name, done[name], *([i] if i else []))] = y
             done[name] += 1
         outputs = [tensors[tuple(place)] for place in config["outputs"]]
@@ -119,7 +127,23 @@ def _places(model: Model) -> dict[int, int]:
 
 def _entry(layer: Layer) -> dict[str, Any]:
     """What a config says of a layer, or a model used as one."""
-    return {**layers.serialize(layer), **sharing.mark(layer)}
+    entry = {**layers.serialize(layer), **sharing.mark(layer)}
+    if type(layer).get_build_config is not Layer.get_build_config:
+        entry["build_config"] = layer.get_build_config()
+    return entry
+
+
+def _placed(layer: Layer) -> dict[str, Any]:
+    """The entry of a layer of a graph, with its name, if its own config leaves that out, and the form of its calls."""
+    entry, form = _entry(layer), layer._call_form
+    more: dict[str, Any] = {} if "name" in entry["config"] else {"name": layer.name}
+    return {**entry, **more, **({} if form is None else {"form": form.form})}
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """The name of a layer of a graph."""
+    name: str = entry["config"].get("name") or entry["name"]
+    return name
 
 
 def _layer(entry: Mapping[str, Any]) -> Layer:
@@ -128,7 +152,10 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     def make() -> Layer:
         if entry.get("class_name") in list(_kinds):  # of a file: it may be anything
             return model_from_config(entry["config"])
-        return layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+        made: Layer = layers.deserialize({k: entry[k] for k in ("class_name", "config")})
+        if entry.get("build_config") is not None:
+            made.build_from_config(dict(entry["build_config"]))
+        return made
 
     layer: Layer = sharing.once(entry, make)
     return layer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pydl._base import check
+from pydl._base.frames import array_of_any
 from pydl._engine.graph import (
     SymbolicTensor,
     is_open,
@@ -93,17 +94,21 @@ class Model(Trainer):
         if self.built:
             return
         if isinstance(input_shape, Mapping):
-            given: Any = {k: SymbolicTensor(_open(s), self.dtype, k) for k, s in input_shape.items()}
+            given: Any = {k: self._given(s, k) for k, s in input_shape.items()}
         elif isinstance(input_shape, list) or (isinstance(input_shape, tuple) and isinstance(input_shape[0], tuple)):
-            given = [SymbolicTensor(_open(s), self.dtype, f"input_{i + 1}") for i, s in enumerate(input_shape)]
+            given = [self._given(s, f"input_{i + 1}") for i, s in enumerate(input_shape)]
         else:
-            given = SymbolicTensor(_open(input_shape), self.dtype, "input")
+            given = self._given(input_shape, "input")
         listed, owner = isinstance(given, list), f'model "{self.name}": {type(self).__name__}.call'
         outputs, _, added = trace_call(owner, self.call, given if listed else [given], listed)
         self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
         self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
+
+    def _given(self, shape: Any, name: str) -> SymbolicTensor:
+        """What stands for data of a shape, that of a batch, or of a `_Text`."""
+        return SymbolicTensor(_open(shape), "string" if isinstance(shape, _Text) else self.dtype, name)
 
     def _attributes(self) -> list[str]:
         return [name for name in vars(self) if not name.startswith("_") and name not in ("calls", "inputs", "outputs")]
@@ -119,9 +124,9 @@ class Model(Trainer):
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
         if isinstance(inputs, Mapping):
-            self.build({k: t.shape for k, t in inputs.items()})
+            self.build({k: _shape_of(t) for k, t in inputs.items()})
         else:
-            self.build([t.shape for t in inputs] if isinstance(inputs, list | tuple) else inputs.shape)
+            self.build([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
 
     # -- its graph ------------------------------------------------------------------------------------------------
 
@@ -138,7 +143,7 @@ class Model(Trainer):
     ) -> None:
         """Take the graph between these tensors as the model's; `added` ones are terms of its loss."""
         if any(t.call is not None for t in inputs):
-            raise ValueError(f'Model "{self.name}": expected inputs made by pydl.Input, got the output of a layer')
+            inputs, outputs = _from_inside(inputs, outputs)
         self.inputs, self.outputs = inputs, outputs
         self.added = list(added)
         self.calls = order_calls(inputs, [*outputs, *added])
@@ -199,6 +204,10 @@ class Model(Trainer):
         """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input."""
         if type(self).call is not Layer.call:  # as the code names them
             return list(layers_in(vars(self)[name] for name in self._attributes()))
+        return self.by_depth()
+
+    def by_depth(self) -> list[Layer]:
+        """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
         if self._ordered is None:
             made = {id(t): InputLayer(t.shape[1:], dtype=t.dtype, name=t.name) for t in self.inputs}
             self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
@@ -252,7 +261,7 @@ class Model(Trainer):
 
     # -- calling --------------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:  # type: ignore[override]
+    def __call__(self, inputs: Any, training: bool | None = None, out: Any = None) -> Any:
         """Outputs for arrays, as `predict_on_batch`; or, on symbolic tensors, the model as a layer of another.
 
         Parameters
@@ -277,22 +286,12 @@ class Model(Trainer):
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
             if self.host is not None:
-                return self.packed(self._replayed(inputs, training))
+                return self.packed(Graph(self.inputs, self.outputs, self.calls).again(leaves(inputs), training))
             outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
-
-    def _replayed(self, inputs: Any, training: bool | None) -> list[SymbolicTensor]:
-        """The outputs of the same layers, called one by one: layers of the host must stay first in an outer model."""
-        tensors = {id(t): new for t, new in zip(self.inputs, leaves(inputs), strict=True)}
-        for call in self.calls:
-            xs = [tensors[id(t)] for t in call.inputs]
-            phase = training if call.training is None else call.training
-            again = call.layer.connect(xs if call.listed else xs[0], phase)
-            tensors |= {id(old): new for old, new in zip(call.outputs, again.outputs, strict=True)}
-        return [tensors[id(t)] for t in self.outputs]
 
     @property
     def output_shape(self) -> Any:
@@ -399,6 +398,10 @@ class Model(Trainer):
             trace = listing.trace(program, data, arguments)
             self.optimizer.batches += 1
             return trace
+
+    def _adds_loss(self) -> bool:
+        terms = any(layer.adds_loss for layer in self._layers)
+        return bool(self.added) or terms or any(v.regularizer is not None for v in self.trainable_weights)
 
     def _require_built(self, method: str) -> None:
         if not self.built:
@@ -519,8 +522,18 @@ def _open(shape: Any) -> Any:
     return (None, *shape[1:])
 
 
+class _Text(tuple[Any, ...]):
+    """The shape of what holds text."""
+
+
+def _shape_of(t: SymbolicTensor) -> Any:
+    return _Text(t.shape) if t.dtype == "string" else t.shape
+
+
 def shape_of_batch(method: str, x: Any) -> Any:
     """The shape of an array of rows, None for their number."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU" and array_of_any(x).dtype.kind == "U":
+        return _Text((None, *(x.shape[1:] or (1,))))
     shape = check.numeric(method, "x", x).shape
     if not shape:
         raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
@@ -539,6 +552,21 @@ def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
             f"Model: {what}: expected symbolic tensors (pydl.Input, or the result of a layer), got {given!r}"
         )
     return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+
+
+def _from_inside(
+    inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]
+) -> tuple[list[SymbolicTensor], list[SymbolicTensor]]:
+    """The same layers between new inputs, where the old ones came out of layers."""
+    names: Counter[str] = Counter()
+    fresh = []
+    for t in inputs:
+        name = t.name if t.call is None else f"{t.name}_output"
+        names[name] += 1
+        fresh.append(SymbolicTensor(t.shape, t.dtype, name if names[name] == 1 else f"{name}_{names[name]}"))
+        fresh[-1].masked = t.masked
+    calls = order_calls(inputs, outputs)
+    return fresh, Graph(inputs, outputs, calls).again(fresh, None)
 
 
 def _keys(what: str, given: Any) -> list[str] | None:

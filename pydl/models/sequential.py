@@ -128,6 +128,9 @@ class Sequential(Model):
         listed = configs.listed(self)
         return {"name": self.name, "trainable": self.trainable, "input": start, "layers": listed}
 
+    def by_depth(self) -> list[Layer]:
+        return self.layers
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         chain = configs.read_listed(config, custom_objects)

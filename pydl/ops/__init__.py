@@ -27,6 +27,7 @@ from pydl.activations import (
     swish,
     tanh,
 )
+from pydl.ops import image
 from pydl.ops.control import cond, fori_loop, map, scan, switch, vectorized_map, while_loop
 from pydl.ops.creation import (
     arange,
@@ -194,7 +195,8 @@ __all__ = [
     "convert_to_numpy", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "diag", "divide",
     "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye",
     "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu", "get_item", "greater", "greater_equal",
-    "hard_sigmoid", "hstack", "hypot", "identity", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf", "isnan",
+    "hard_sigmoid", "hstack", "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf",
+    "isnan",
     "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp",
     "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map", "matmul", "max", "maximum", "mean",
     "median", "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis", "multi_hot", "multiply",

@@ -44,19 +44,24 @@ def _float(dtype: Any) -> Any:
     return config.floatx() if dtype is None else dtype
 
 
+def _sizes(shape: Any) -> Any:
+    """A shape; of a batch that is not known yet, None, one row, which operators repeat."""
+    return [1 if d is None and i == 0 else d for i, d in enumerate(shape)] if isinstance(shape, list | tuple) else shape
+
+
 def zeros(shape: Any, dtype: Any = None) -> Array:
     """An array of zeros; default `floatx`."""
-    return np.zeros(shape, _float(dtype))
+    return np.zeros(_sizes(shape), _float(dtype))
 
 
 def ones(shape: Any, dtype: Any = None) -> Array:
     """An array of ones; default `floatx`."""
-    return np.ones(shape, _float(dtype))
+    return np.ones(_sizes(shape), _float(dtype))
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
     """An array of one number; default `floatx`."""
-    return np.full(shape, value_of(fill_value), _float(dtype))
+    return np.full(_sizes(shape), value_of(fill_value), _float(dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:

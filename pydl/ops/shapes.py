@@ -159,17 +159,17 @@ def get_item(x: Any, key: Any) -> Any:
     return x[_key(key)]
 
 
-def _take_slope(dy: Array, y: Array, x: Array, indices: Any, axis: int | None = None) -> Array:
-    key = np.asarray(value_of(indices)).astype(int)
+def _take_slope(dy: Array, y: Array, x: Array, indices: Any, axis: int | None = None) -> tuple[Array, None]:
+    key = np.asarray(indices).astype(int)
     if axis is None:
-        return _scattered(dy, x.ravel(), key).reshape(x.shape)
-    return _scattered(dy, x, (slice(None),) * (axis % x.ndim) + (key,))
+        return _scattered(dy, x.ravel(), key).reshape(x.shape), None
+    return _scattered(dy, x, (slice(None),) * (axis % x.ndim) + (key,)), None
 
 
-@differentiable(_take_slope)
+@differentiable(_take_slope, tensors=2)
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements, or what stands along an axis, by their numbers."""
-    return np.take(x, np.asarray(value_of(indices)).astype(int), axis)
+    return np.take(x, np.asarray(indices).astype(int), axis)
 
 
 def _take_along_slope(dy: Array, y: Array, x: Array, indices: Any, axis: int | None = None) -> Array:

@@ -200,11 +200,40 @@ def test_layers_of_ones_own(tmp_path: Path) -> None:
         pydl.models.load_model(tmp_path / "m.keras")
 
 
-def test_what_keras_has_not_is_refused(tmp_path: Path) -> None:
+def test_a_loss_that_keras_has_not_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    model = pydl.Sequential([pydl.Input((4,)), pydl.layers.Dense(1)])
+    model.compile("sgd", pydl.losses.Quantile(0.5))
+    with pytest.warns(UserWarning, match=r"Keras has no Quantile; save it as \.safetensors"):
+        model.save(tmp_path / "m.keras")
+    assert pydl.models.load_model(tmp_path / "m.keras").optimizer is None
+
+
+def test_operators_on_tensors_are_kept_for_pydl_with_a_warning(tmp_path: Path) -> None:
     x = pydl.Input((4,))
-    with pytest.raises(pydl.FormatError, match=r"Keras has no Arithmetic; save it as \.safetensors"):
-        pydl.Model(x, x * 2.0).save(tmp_path / "m.keras")
-    assert list(tmp_path.iterdir()) == []
+    model = pydl.Model(x, pydl.ops.sin(pydl.layers.Dense(2)(x) * 2.0))
+    with pytest.warns(UserWarning, match="read from this file by pydl, not by Keras"):
+        model.save(tmp_path / "m.keras")
+    assert np.array_equal(pydl.models.load_model(tmp_path / "m.keras").predict(X), model.predict(X))
+
+
+def test_a_subclassed_model_with_a_config_of_its_own_is_saved_as_its_graph(tmp_path: Path) -> None:
+    class Net(pydl.Model):
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.units = units
+            self.last, self.first = pydl.layers.Dense(2), pydl.layers.Dense(units, "relu")
+
+        def call(self, x: Any) -> Any:
+            return self.last(self.first(x))
+
+        def get_config(self) -> dict[str, Any]:
+            return {"units": self.units}
+
+    model = Net(3)
+    expected = model.predict(X)
+    for name in ("m.keras", "m.safetensors"):
+        model.save(tmp_path / name)
+        assert np.array_equal(pydl.models.load_model(tmp_path / name).predict(X), expected)
 
 
 def rewritten(path: Path, change: Any) -> Path:
@@ -274,3 +303,54 @@ def test_checkpoints_in_the_form_of_keras(tmp_path: Path) -> None:
     for name, options in (("w.keras", {"save_weights_only": True}), ("w.txt", {})):
         with pytest.raises(ValueError, match=r"ends in \.safetensors or \.h5"):
             pydl.callbacks.ModelCheckpoint(name, **options)
+
+
+class Counting(pydl.layers.Dense):
+    """With a number of its own beside the weights."""
+
+    seen = 0
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        store["seen"] = np.asarray(self.seen)
+
+    def load_own_variables(self, store: Any) -> None:
+        self.seen = int(store["seen"])
+        super().load_own_variables({k: v for k, v in store.items() if k != "seen"})
+
+
+class Started(pydl.layers.Layer):
+    """Built with more than a shape."""
+
+    def build(self, input_shape: Any, start: str) -> None:
+        self.start = start
+        self.w = self.add_weight((input_shape[-1],), start)
+
+    def call(self, x: Any) -> Any:
+        return x * self.w
+
+    def get_build_config(self) -> dict[str, Any]:
+        return {**super().get_build_config(), "start": self.start}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        self.build(config["input_shape"], config["start"])
+
+
+def test_a_layer_says_what_of_it_is_in_a_file(tmp_path: Path) -> None:
+    model = pydl.Sequential([pydl.Input((4,)), Counting(2, name="counting")])
+    model.layers[0].seen = 7
+    model.save(tmp_path / "m.keras")
+    again = pydl.models.load_model(tmp_path / "m.keras", custom_objects={"Counting": Counting})
+    assert again.layers[0].seen == 7
+    assert np.array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_layer_that_is_built_with_more_than_a_shape_is_built_so_again(tmp_path: Path) -> None:
+    layer = Started()
+    layer.build((None, 4), "random_normal")
+    model = pydl.Sequential([pydl.Input((4,)), layer])
+    for name in ("m.keras", "m.safetensors"):
+        model.save(tmp_path / name)
+        again = pydl.models.load_model(tmp_path / name, custom_objects={"Started": Started})
+        assert again.layers[0].start == "random_normal"
+        assert np.array_equal(again.predict(X), model.predict(X))

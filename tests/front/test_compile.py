@@ -87,3 +87,9 @@ def test_weights_of_a_layer_by_the_arguments_of_keras() -> None:
     assert layer.b.numpy().any()
     with pytest.raises(ValueError, match='"own", weight None: expected the dtype float32'):
         layer.add_weight((2,), "ones", "float64")
+
+
+def test_one_metric_may_be_given_by_its_name_alone() -> None:
+    model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics="mae")
+    assert [m.name for m in model.compiled_metrics] == ["mae"]

@@ -74,7 +74,7 @@ def test_every_function_with_a_gradient_is_tried():
 @pytest.mark.parametrize(("name", "i"), CASES)
 def test_gradients(name, i):
     args = CALLS[name][i]
-    given = [np.asarray(t, float) if np.asarray(t).dtype != bool else t for t in tensors_of(name, args)]
+    given = [np.asarray(t) for t in tensors_of(name, args)]
     tape = Tape()
     traced = [tape.watch(t) for t in given]
     y = called(name, args, traced)
@@ -82,7 +82,7 @@ def test_gradients(name, i):
     dy = np.random.default_rng(5).normal(size=y.shape)
     tape.take_back([y], [dy])
     for k, (tensor, start) in enumerate(zip(given, traced, strict=True)):
-        if tensor.dtype == bool or isinstance(tensors_of(name, args)[k], int | float):
+        if tensor.dtype.kind != "f" or isinstance(tensors_of(name, args)[k], int | float):  # conditions, indices
             continue
         step = 1e-6
         wanted = np.zeros_like(tensor)
@@ -262,3 +262,35 @@ def test_errors():
         tuple(pydl.Input((3,)))
     with pytest.raises(ValueError, match="unknown operation 'sinn'; did you mean 'sin'"):
         pydl.layers.deserialize({"class_name": "Operation", "config": {"op": "sinn", "operands": []}})
+
+
+@pytest.mark.parametrize(("size", "strides", "padding", "holes"), [
+    (2, None, "valid", 1), ((3, 2), 1, "valid", 1), (3, 2, "same", 1), (2, (1, 2), "same", 2),
+])  # fmt: skip
+def test_patches_are_the_windows_of_pictures(size, strides, padding, holes):
+    x = np.random.default_rng(0).normal(size=(2, 6, 5, 3))
+    h, w = (size, size) if isinstance(size, int) else size
+    sh, sw = (h, w) if strides is None else (strides, strides) if isinstance(strides, int) else strides
+    spans = (h - 1) * holes + 1, (w - 1) * holes + 1
+    padded, rows, columns = x, (6 - spans[0]) // sh + 1, (5 - spans[1]) // sw + 1
+    if padding == "same":
+        rows, columns = -(-6 // sh), -(-5 // sw)
+        more = [max((n - 1) * s + span - given, 0)
+                for n, s, span, given in zip((rows, columns), (sh, sw), spans, (6, 5), strict=True)]  # fmt: skip
+        padded = np.pad(x, [(0, 0), *((m // 2, m - m // 2) for m in more), (0, 0)])
+    expected = np.stack([
+        np.stack([padded[:, i * sh : i * sh + spans[0] : holes, j * sw : j * sw + spans[1] : holes].reshape(2, -1)
+                  for j in range(columns)], 1)
+        for i in range(rows)
+    ], 1)  # fmt: skip
+    arguments = {"strides": strides, "padding": padding, "dilation_rate": holes}
+    np.testing.assert_array_equal(ops.image.extract_patches(x, size, **arguments), expected)
+    np.testing.assert_array_equal(ops.image.extract_patches(x[0], size, **arguments), expected[0])
+    pictures = pydl.Input((6, 5, 3), dtype="float64")
+    model = pydl.Model(pictures, ops.image.extract_patches(pictures, size, **arguments))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
+def test_windows_larger_than_pictures_are_refused():
+    with pytest.raises(ValueError, match="larger than the pictures"):
+        ops.image.extract_patches(np.zeros((1, 2, 2, 1)), 3)
