@@ -25,8 +25,10 @@ def of(
 
 
 def number(value: float, dtype: str) -> str:
-    """A literal that has exactly this value in the dtype."""
-    return f"{np.dtype(dtype).type(value)!s}f" if dtype == "float32" else repr(float(value))
+    """What has exactly this value in the dtype; numbers that are not finite have names in math.h."""
+    if not np.isfinite(value):
+        return "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
+    return f"{np.dtype(dtype).type(value)!s}{'f' if dtype == 'float32' else ''}"
 
 
 def literals(values: np.ndarray) -> str:
@@ -34,8 +36,8 @@ def literals(values: np.ndarray) -> str:
     if values.dtype.kind == "i":
         words = [str(v) for v in values]
     else:
-        end = "f" if values.dtype == np.float32 else ""
-        words = [f"{v!s}{end}" for v in values]
+        end, finite = "f" if values.dtype == np.float32 else "", np.isfinite(values)
+        words = [f"{v!s}{end}" if there else number(v, "") for v, there in zip(values, finite, strict=True)]
     lines, line = [], "   "
     for word in words:
         if len(line) + len(word) + 2 > WIDTH:
@@ -303,8 +305,8 @@ static int pd_differ(const real *y, const real *expected, int32_t n) {
     for (i = 0; i < n; i++) {
         const double d = fabs((double)y[i] - (double)expected[i]);
         const double size = fabs((double)expected[i]);
-        const int none = (y[i] != y[i]) && (expected[i] != expected[i]);
-        wrong += !(none || (d <= ((double)(NAME_TOLERANCE) * ((size > 1.0) ? size : 1.0))));
+        const int same = (y[i] == expected[i]) || ((y[i] != y[i]) && (expected[i] != expected[i]));
+        wrong += !(same || (d <= ((double)(NAME_TOLERANCE) * ((size > 1.0) ? size : 1.0))));
     }
     return wrong;
 }"""

@@ -113,6 +113,15 @@ def test_the_self_test_passes_to_the_bit(compiler: str, options: list[str], tmp_
 
 
 @needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_the_self_test_may_be_infinite_or_missing(dtype: str, tmp_path: Path) -> None:
+    model = pydl.Sequential([pydl.Input((4,), dtype=dtype), L.Activation("relu", dtype=dtype)])
+    model.export(tmp_path / "m.c", samples=np.array([[np.inf, -np.inf, np.nan, 1e-45]], dtype))
+    assert run(COMPILERS[0], *STRICT, "-DM_TEST", "-DM_TOLERANCE=0", "m.c", "-lm", "-o", "m", cwd=tmp_path) == 0
+    assert run("./m", cwd=tmp_path) == 0
+
+
+@needs_compiler
 def test_the_self_test_finds_a_wrong_weight(tmp_path: Path) -> None:
     net(L.Dense(3, "tanh"), L.Dense(2)).export(tmp_path / "m.c")
     text = (tmp_path / "m.c").read_text()
