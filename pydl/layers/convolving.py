@@ -29,6 +29,13 @@ class Convolution(Windowed):
     paddings: tuple[str, ...] = ("valid", "same")
     groups = 1
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "convolution_op" in vars(cls) and "call" not in vars(cls):
+            raise TypeError(
+                f"{cls.__name__}.convolution_op would not be called: the kernels compute the convolution; override call"
+            )
+
     def __init__(
         self,
         filters: int,
