@@ -152,5 +152,5 @@ def test_a_frozen_kernel_and_a_frozen_layer_keep_their_values() -> None:
 
 
 def test_a_convolution_of_ones_own_is_not_ignored():
-    with pytest.raises(TypeError, match="Odd.convolution_op would not be called.*override call"):
+    with pytest.raises(TypeError, match=r"Odd\.convolution_op would not be called.*override call"):
         type("Odd", (L.Conv2D,), {"convolution_op": lambda self, x, kernel: x})
