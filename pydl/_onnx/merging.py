@@ -11,7 +11,7 @@ from pydl._onnx.graph import Graph, Value
 from pydl._onnx.writers import Writers
 from pydl.layers import merging
 from pydl.layers.arithmetic import Arithmetic
-from pydl.layers.dot import Dot
+from pydl.layers.dot_product import Dot
 from pydl.layers.einsum_dense import EinsumDense
 
 writers = Writers()

@@ -62,7 +62,14 @@ Write = Callable[[Graph, Given], str]
 def operation(g: Graph, layer: Operation, x: Sequence[Value], out: Shape) -> Value:
     """The output of a layer that stands for a function."""
     tensors = iter(x)
-    names = [g.last(next(tensors)) if isinstance(v, dict) else g.constant(_values(v)) for v in layer.operands]
+    names = []
+    for i, v in enumerate(layer.operands):
+        kind = "int64" if (layer.op, i) == ("take", 1) else g.dtype  # indices
+        if isinstance(v, dict):
+            name = g.last(next(tensors))
+            names.append(name if kind == g.dtype else g.cast(name, kind))
+        else:
+            names.append(g.constant(_values(v), kind))
     return _written(g, Given(g, layer.op, names, layer.arguments, x[0].shape, out))
 
 
@@ -276,7 +283,7 @@ def _pad(g: Graph, a: Given) -> str:
 
 def _take(g: Graph, a: Given) -> str:
     (axis,) = a.axes(a["axis"])
-    return g.add("Gather", a.x[0], g.constant(np.asarray(a["indices"]), "int64"), axis=axis)
+    return g.add("Gather", *a.x, axis=axis)
 
 
 def _triangle(upper: int) -> Write:

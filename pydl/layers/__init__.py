@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
     from pydl.layers.distorting import RandomPerspective, RandomShear
-    from pydl.layers.dot import Dot, dot
+    from pydl.layers.dot_product import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
     from pydl.layers.equalizing import Equalization
@@ -179,7 +179,7 @@ _later = Later(
         "jittering": "RandomColorJitter",
         "mixing": "CutMix MixUp",
         "rand_augment": "RandAugment",
-        "dot": "Dot dot",
+        "dot_product": "Dot dot",
         "einsum_dense": "EinsumDense",
         "embedding": "Embedding",
         "filtering": "RandomErasing RandomGaussianBlur RandomSharpness",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import shutil
 import statistics
 from pathlib import Path
@@ -56,6 +58,14 @@ def test_it_imports_its_dependencies_only(changes: Any) -> None:
 def test_it_prints_nothing() -> None:
     done = python("import pydl", PYTHONWARNINGS="error")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("package", ["layers", "losses", "metrics", "optimizers", "callbacks", "models", "utils"])
+def test_no_function_has_the_name_of_a_module_beside_it(package: str) -> None:
+    """Whoever imports the module first would make it stand for the function."""
+    public = importlib.import_module(f"pydl.{package}")
+    modules = {module.name for module in pkgutil.iter_modules(public.__path__)}
+    assert modules & set(public.__all__) <= {"schedules", "np_utils"}  # modules, and meant as such
 
 
 RARE = """

@@ -1,0 +1,189 @@
+"""Layers of one's own: what a class that overrides `call` is given, and how its code runs, alone and in models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pydl._base import check
+from pydl._base.errors import of_memory
+from pydl._base.frames import array_of_any
+from pydl._engine import numpy_layer
+from pydl._engine.arguments import Arguments
+from pydl._engine.builder import Builder
+from pydl._engine.graph import SymbolicTensor
+from pydl._engine.tape import Traced, value_of
+from pydl._engine.tensor import Tensor
+from pydl._engine.tracing import Graph, leaves, trace_call
+from pydl.layers.weighted import Weighted
+
+
+class OwnCode(Weighted):
+    """The part of a layer that is about code of a user's: `call` and `backward`, where a class brings them."""
+
+    built: bool
+    input_shape: Any
+    added_losses: list[Any]  # by `add_loss` in the last run of `call`
+    no_graph: Exception | None
+    _graph: Graph | None
+    _build_once: Callable[..., None]
+    _connected: Callable[[Any, Any], Any]
+
+    #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
+    _call_form: Arguments | None = None
+
+    #: The keys of what `call` returns, if it is a dict.
+    _output_keys: list[str] | None = None
+
+    #: The class of the library that a class derives from which overrides `call`: what `super().call(x)` computes.
+    _library: type[Any] | None = None
+
+    def call(self, *inputs: Any, **flags: Any) -> Any:
+        """The forward pass in NumPy; may take `training=` as a keyword.
+
+        In a class that overrides the `call` of one with kernels, `super().call(x)` computes what that one does.
+        """
+        if self._library is not None:
+            return self._as_library()(*inputs, **flags)
+        raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
+
+    def backward(self, *args: Any) -> Any:
+        """`backward(x, y, dy)`: the gradient(s) of the input(s); write weights' gradients to `weight.gradient[...]`.
+
+        y and dy are lists if `call` returns several arrays.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: override backward(x, y, dy)")
+
+    def _as_library(self) -> Any:
+        """The layer of the library that this one derives from, with the same weights."""
+        assert self._library is not None
+        layer = object.__new__(self._library)
+        layer.__dict__.update({**self.__dict__, "_graph": None, "_first_call": None})
+        return layer
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether the class brings its backward pass; else gradients follow from the functions that `call` uses."""
+        return type(self).backward is not OwnCode.backward
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        """Emit the records of the forward pass; returns the output, or a list of several."""
+        if self._graph is not None:
+            return self._graph.emit_forward(b, *x)
+        ys = numpy_layer.emit_call(self._whole(), b, x, isinstance(self.input_shape, list))
+        return ys if len(ys) > 1 else ys[0]
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Any) -> None:
+        """Emit the records of the backward pass; `y`: the output, or the list of several, with their gradients."""
+        if self._graph is not None:
+            self._graph.emit_backward(b, *x, y=y)
+        else:
+            numpy_layer.emit_backward(self._whole(), b, x, numpy_layer.listed(y))
+
+    def _whole(self) -> Any:
+        """The layer that this is a part of."""
+        return self
+
+    def _takes_more(self) -> bool:
+        """Whether it is code that may be given anything."""
+        return type(self).call is not OwnCode.call and (self._is_code() or self._graph is not None)
+
+    def _call_with(self, args: Any, keywords: Any, training: Any) -> Any:
+        """A call with more than tensors one by one, or in a list."""
+        form, tensors = Arguments.of(args, keywords)
+        symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
+        if symbolic and len(symbolic) < len(tensors):
+            raise TypeError(f'layer "{self.name}": expected either symbolic tensors or arrays, got some of both')
+        if self.built and self._call_form is not None and self._call_form != form and symbolic:
+            raise ValueError(
+                f'layer "{self.name}": it was called with other arguments before; make a layer for each way of calling'
+            )
+        if symbolic or not self.built:
+            self._call_form = form
+        if symbolic:
+            return self._connected(tensors, training)
+        values = [self._operand(x) for x in tensors]
+        self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values])
+        return self._ran(*form.filled(values), training)
+
+    def _is_code(self) -> bool:
+        """Whether it is Python code that runs on arrays, and nothing else."""
+        return type(self).call is not OwnCode.call and type(self).emit_forward is OwnCode.emit_forward
+
+    def _run_code(self, inputs: Any, training: Any) -> Any:
+        """What `call` returns for arrays, or for values with a history."""
+        listed = isinstance(inputs, list | tuple)
+        values = [self._operand(x) for x in (inputs if listed else [inputs])]
+        shapes = [(None, *np.shape(x)[1:]) for x in values]
+        self._build_once(shapes if listed else shapes[0])
+        args, _ = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
+        return self._ran(args, {}, training)
+
+    def _ran(self, args: Any, keywords: dict[str, Any], training: Any) -> Any:
+        signature = numpy_layer.Signature(self.call)
+        flags = {"training": bool(training)} if signature.training and "training" not in keywords else {}
+        self.added_losses = []
+        for layer in self._held_layers():
+            layer.added_losses = []
+        y = self.call(*args, **keywords, **flags)
+        return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
+
+    def _signature_of_call(self) -> numpy_layer.Signature:
+        return numpy_layer.Signature(self.call, self._call_form)
+
+    def _operand(self, x: Any) -> Any:
+        if isinstance(x, Traced):
+            return x
+        if type(x) is not np.ndarray or x.dtype.kind in "OSTU":
+            x = array_of_any(x)
+            if x.dtype.kind == "U":
+                return x
+        array = check.numeric(f'layer "{self.name}"', "inputs", x)
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array
+
+    def _find_graph(self, input_shape: Any, dtypes: Sequence[str]) -> None:
+        """The graph of the layers that `call` uses: then they run, and are trained, as in any model.
+
+        Code that cannot run on symbolic tensors stays NumPy code, which needs a `backward` to be trained.
+        """
+        if self.has_backward or type(self).call is OwnCode.call:
+            return
+        if not self._held_layers() and self._library is None and "string" not in dtypes:
+            return
+        several = isinstance(input_shape, list)
+        shapes = input_shape if several else [input_shape]
+        kinds = [*dtypes, *[self.dtype] * (len(shapes) - len(dtypes))]
+        inputs = [SymbolicTensor(tuple(s), kind, self.name) for s, kind in zip(shapes, kinds, strict=True)]
+        try:
+            outputs, calls, _ = trace_call(f'layer "{self.name}"', self.call, inputs, several, self._call_form)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            if of_memory(error):
+                raise
+            self.no_graph = error
+            return
+        self._output_keys = list(outputs) if isinstance(outputs, dict) else None
+        self._graph = Graph(inputs, leaves(outputs), calls)
+        if any(call.layer.on_host for call in calls):  # they will stand beside the layers of the model
+            for layer in self._held_layers():
+                layer.name = f"{self.name}_{layer.name}"
+
+    def _build_held(self, input_shape: Any) -> None:
+        """Build the layers that this one holds, by a call on zeros, where `build` has not done so."""
+        if all(layer.built for layer in self._held_layers()) or type(self).call is OwnCode.call:
+            return
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
+        try:
+            args, flags = self._signature_of_call().arguments(zeros, isinstance(input_shape, list), False)
+            self.call(*args, **flags)
+        except Exception as error:
+            raise ValueError(
+                f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '
+                f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
+            ) from error
+
+
+def _kind(x: Any) -> str:
+    return "string" if np.asarray(value_of(x)).dtype.kind == "U" else "float32"
