@@ -1,8 +1,8 @@
 """How well known image nets learn: `python -m bench.accuracy mnist-convnet|cifar10-cnn|resnet20`.
 
 Each trains as long as the figure published for it allows, on the whole training set, with Adam and a one-cycle
-schedule, and prints after every epoch which share of the test set it tells rightly. With a folder to keep
-its state in, one that was stopped goes on. Needs the data: PYDL_DATA_DIR, or a download.
+schedule, and prints after every epoch which share of the test set it tells rightly. With a folder to keep its state
+in, one that was stopped goes on; seconds count from the last start. Needs the data: PYDL_DATA_DIR, or a download.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ enum {
     PD_BATCH_BLOCK = 256, /* rows of dy for dW: 256 x 128 bytes = 32 KB, within L1 */
     PD_NARROW = 4, /* outputs at most for which gemm_dw wants rows an equal way apart, not listed */
 
-    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; where b is larger than so many
-     * times L2; and where its rows fall into the same few sets of L1. */
+    /* ops.matmul (`python -m bench gemm`). Rows that repay packing b, in heights of a tile; where b is larger than so
+     * many times L2; and where its rows fall into the same few sets of L1. */
     PD_TILES_TO_PACK = 8,
     PD_TILES_TO_PACK_LARGE = 4,
     PD_LARGE = 4,
@@ -24,8 +24,8 @@ enum {
     /* Rows of a that pass before the next columns are packed: so many times L2. More would come from memory. */
     PD_ROWS_OF_A = 2,
 
-    /* Forward (`python -m bench kernels`). Weights of at most so many bytes, and no larger than L2, are read anew by each
-     * few rows of x; of larger ones a block that fills 1 / PD_BLOCK_OF_W of L2 at a time. */
+    /* Forward (`python -m bench kernels`). Weights of at most so many bytes, and no larger than L2, are read anew by
+     * each few rows of x; of larger ones a block that fills 1 / PD_BLOCK_OF_W of L2 at a time. */
     PD_WEIGHTS_KEPT = 512 * 1024,
     PD_BLOCK_OF_W = 2,
 
@@ -33,7 +33,8 @@ enum {
      * measured on its own. */
     PD_PANELS_TO_COPY = 2,
 
-    /* Convolution (`python -m bench kernels`): bytes of images that are read, with zeros around them, before the next are. */
+    /* Convolution (`python -m bench kernels`): bytes of images that are read, with zeros around them, before the next
+     * are. */
     PD_BAND = 128 * 1024,
     PD_PANELS_OF_DY = 4, /* of dy that are packed for the kernel's gradient at a time: 4 x 32 KB, within L2 */
 
@@ -41,8 +42,8 @@ enum {
      * `python -m bench steps threads`. */
     PD_PIECES_FROM = 2000000,
 
-    /* Records that are run on a few samples after the other (`python -m bench vision`): from so many bytes of a sample on, in
-     * at most so many parts, if each weight is used so often by a sample. */
+    /* Records that are run on a few samples after the other (`python -m bench vision`): from so many bytes of a
+     * sample on, in at most so many parts, if each weight is used so often by a sample. */
     PD_DEEP_FROM = 16 * 1024,
     PD_DEEP_PARTS = 4096,
     PD_USES_OF_WEIGHTS = 16,

@@ -1,5 +1,5 @@
-/* Poisson losses of a row: mean over O of m - t log m + a (t log t - t), for counts t >= 0 that are m on average. a = 0: the
- * loss as such; a = 1: half the deviance, 0 where m = t.
+/* Poisson losses of a row: mean over O of m - t log m + a (t log t - t), for counts t >= 0 that are m on average.
+ * a = 0: the loss as such; a = 1: half the deviance, 0 where m = t.
  *   loss_poisson       m = y, and y + EPSILON in the logarithm;  dy = w scale (1 - t / (y + EPSILON)) / O
  *   loss_poisson_log   m = e^y, no EPSILON;  dy = w scale (m - t) / O;  p = m
  * Shapes in op_args.h; dy and p may be y; overwrites. NaN where y of loss_poisson is below -EPSILON. */

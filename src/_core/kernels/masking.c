@@ -1,5 +1,5 @@
-/* Steps that count. mask_steps: m[b] = 1 if any of x[b] differs from value (NaN does), y[b] = x[b] there and 0 elsewhere.
- * keep_steps, its backward pass: y[b] (+)= x[b] where m[b] is not 0, and 0 elsewhere, whatever x[b] holds.
+/* Steps that count. mask_steps: m[b] = 1 if any of x[b] differs from value (NaN does), y[b] = x[b] there and 0
+ * elsewhere. keep_steps, its backward pass: y[b] (+)= x[b] where m[b] is not 0, and 0 elsewhere, whatever x[b] holds.
  * x y [B][O], m [B]; y may be x, or NULL in mask_steps. Exact. */
 #include "reduce.h"
 

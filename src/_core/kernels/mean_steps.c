@@ -1,5 +1,5 @@
-/* Mean over the rows of a sample: y[s] = sum of m[b] x[b] / sum of m[b], b the rows of sample s, summed in double; 0 if no row
- * counts. Backward: dx[b] (+)= m[b] dy[s] / sum of m[b].
+/* Mean over the rows of a sample: y[s] = sum of m[b] x[b] / sum of m[b], b the rows of sample s, summed in double;
+ * 0 if no row counts. Backward: dx[b] (+)= m[b] dy[s] / sum of m[b].
  * x dx [B][O], m [B] of 0 and 1 or NULL (all 1), y dy [B / L][O]. |err| <= eps |y|, and eps |dx|. */
 #include "reduce.h"
 

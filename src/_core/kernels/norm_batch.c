@@ -1,15 +1,16 @@
 /* Batch normalization: x^ = (x - mean) rstd and y = gamma x^ + beta per column, rstd = 1 / sqrt(var + eps), var biased.
  * The mean of the batch is bmean + bmean_low, so that x^ is right to rounding wherever x lies (docs/adr/0014).
  * bn_fwd takes mean and var over the batch, keeps bmean, bmean_low and brstd, and moves mean and var:
- * moving = momentum moving + (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where
- * `add`), dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
- * With a mask, mean and var are of the rows that count, mean = sum of m[b] x[b] / n with n = sum of m + 1e-7; all rows are
- * normalized by them. As sum of m[b] (x[b] - mean) is 1e-7 mean then, in rows that count
+ * moving = momentum moving + (1 - momentum) batch. bn_infer takes the moving ones. bn_bwd: dbeta = sum dy, dgamma =
+ * sum dy x^ (added to where `add`), dx = gamma rstd (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O];
+ * y may be x, dx may be dy.
+ * With a mask, mean and var are of the rows that count, mean = sum of m[b] x[b] / n with n = sum of m + 1e-7; all
+ * rows are normalized by them. As sum of m[b] (x[b] - mean) is 1e-7 mean then, in rows that count
  *   dx = gamma rstd (dy - sum(dy) / n - (x^ - 1e-7 mean rstd / n) sum(dy x^) / n), in others dx = gamma rstd dy.
  * Sums in double, in row order. */
 #include "reduce.h"
 
-/* what the number of rows is more by where there is a mask: as in Keras, where it keeps a batch without rows from NaN */
+/* what the number of rows is more by where there is a mask: as in Keras, to keep a batch without rows from NaN */
 #define EXTRA 1e-7
 
 PD_INLINE double divisor(const real *mask, ptrdiff_t B) { return (double)counted(mask, B) + (mask ? EXTRA : 0); }

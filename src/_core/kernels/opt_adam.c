@@ -1,4 +1,5 @@
-/* Adam as Keras writes it, one pass over w g s0 s1 s2 [n] in place; g with the penalty's, r = coef[0] = lr sqrt(1 - b^t) / (1 - a^t):
+/* Adam as Keras writes it, one pass over w g s0 s1 s2 [n] in place; g with the penalty's,
+ * r = coef[0] = lr sqrt(1 - b^t) / (1 - a^t):
  *   w -= coef[1] w (decay);  s0 += (1 - a) (g - s0);  s1 += (1 - b) (g^2 - s1);  w -= r s0 / (sqrt(s1) + eps)
  * with s2 (amsgrad): s2 = max(s2, s1) takes the place of s1 in the last. */
 #include "opt.h"

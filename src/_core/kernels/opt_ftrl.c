@@ -1,7 +1,8 @@
 /* FTRL-proximal, one pass over w g s0 s1 [n] in place; g with the penalty's, rate r = coef[0], power a:
  *   w -= coef[1] w (decay);  new = s0 + g^2;  s1 += g + coef[4] w - (new^a - s0^a) / r w
  *   w = (clamp(s1, -coef[3], coef[3]) - s1) / (new^a / r + coef[2]);  s0 = new
- * coef[2] = 2 l2 + beta / r, coef[3] = l1, coef[4] = 2 * the strength of shrinkage.  Where s1 is within the clamp, w is 0. */
+ * coef[2] = 2 l2 + beta / r, coef[3] = l1, coef[4] = 2 * the strength of shrinkage.  Where s1 is within the clamp,
+ * w is 0. */
 #include "opt.h"
 #include "vmath.h"
 

@@ -1,5 +1,5 @@
-/* Nadam, one pass over w g s0 s1 [n] in place; g with the penalty's; coef[2] and coef[3] are the rate times what the mean and the
- * gradient count, coef[4] = 1 / (1 - b^t):
+/* Nadam, one pass over w g s0 s1 [n] in place; g with the penalty's; coef[2] and coef[3] are the rate times what the
+ * mean and the gradient count, coef[4] = 1 / (1 - b^t):
  *   w -= coef[1] w (decay);  s0 += (1 - a) (g - s0);  s1 += (1 - b) (g^2 - s1)
  *   w -= (coef[2] s0 + coef[3] g) / (sqrt(coef[4] s1) + eps) */
 #include "opt.h"

@@ -1,4 +1,5 @@
-/* The gradient of a weight penalty l1 sum|w| + l2 sum(w^2): g += l1 sign(w) + 2 l2 w (0 from l1 where w = 0).  w g [n] */
+/* The gradient of a weight penalty l1 sum|w| + l2 sum(w^2): g += l1 sign(w) + 2 l2 w (0 from l1 where w = 0).
+ * w g [n] */
 #include "opt.h"
 
 PD_KERNEL(penalty_grad) {

@@ -1,6 +1,6 @@
 /* sum: sums[slot] += factor * sum(x); sums[slot + 1] += per * sum(w), or n if w is NULL. In double.
- * mask_weights: r[b] = mask[b] w[b / L] scale, normalized: times B / sum(mask) (1) or B / sum(mask w) (2), 1 where that sum
- * is 0. r may be mask. */
+ * mask_weights: r[b] = mask[b] w[b / L] scale, normalized: times B / sum(mask) (1) or B / sum(mask w) (2), 1 where
+ * that sum is 0. r may be mask. */
 #include "reduce.h"
 
 PD_INLINE double total(const real *x, ptrdiff_t n) {
