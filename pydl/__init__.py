@@ -44,11 +44,10 @@ __version__: str
 
 __all__ = [
     "FormatError", "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
-    "Regularizer",
-    "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks", "config",
-    "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random",
-    "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
+    "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks",
+    "config", "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
+    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
+    "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip
 
 _later = Later(

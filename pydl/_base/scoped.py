@@ -41,7 +41,7 @@ class Scoped(threading.local, Generic[T]):
 
 
 class Block(Generic[T]):
-    """One binding, in force from the begin to the end of its `with` block; see `Scoped`."""
+    """One binding, in force from the beginning to the end of its `with` block; see `Scoped`."""
 
     __slots__ = ("__weakref__", "_blocks", "value")
 

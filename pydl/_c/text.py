@@ -27,8 +27,12 @@ def of(
 def number(value: float, dtype: str) -> str:
     """What has exactly this value in the dtype; numbers that are not finite have names in math.h."""
     if not np.isfinite(value):
-        return "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
+        return _named(value)
     return f"{np.dtype(dtype).type(value)!s}{'f' if dtype == 'float32' else ''}"
+
+
+def _named(value: float) -> str:
+    return "NAN" if np.isnan(value) else "INFINITY" if value > 0 else "-INFINITY"
 
 
 def literals(values: np.ndarray) -> str:
@@ -37,7 +41,7 @@ def literals(values: np.ndarray) -> str:
         words = [str(v) for v in values]
     else:
         end, finite = "f" if values.dtype == np.float32 else "", np.isfinite(values)
-        words = [f"{v!s}{end}" if there else number(v, "") for v, there in zip(values, finite, strict=True)]
+        words = [f"{v!s}{end}" if there else _named(v) for v, there in zip(values, finite, strict=True)]
     lines, line = [], "   "
     for word in words:
         if len(line) + len(word) + 2 > WIDTH:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,14 +88,3 @@ def _is_structured(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(_is_structured(v) for v in value if not isinstance(v, np.ndarray))
     return isinstance(value, Mapping | str) or value is None
-
-
-def leaves(values: Any) -> Iterator[Any]:
-    """The tensors of nested dicts, lists and tuples."""
-    if isinstance(values, Mapping):
-        values = list(values.values())
-    if isinstance(values, list | tuple):
-        for value in values:
-            yield from leaves(value)
-    else:
-        yield values

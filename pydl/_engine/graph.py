@@ -72,8 +72,8 @@ class SymbolicTensor(Operators):
     __hash__ = object.__hash__
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's operators, `array += tensor` among them, as the functions of `pydl.ops` with their names."""
-        if method != "__call__":
+        """NumPy's operators, `array += tensor` (with `out`) too, as the functions of `pydl.ops` with their names."""
+        if method != "__call__" or kwargs.keys() - {"out"}:
             return NotImplemented
         return self.operate(ufunc.__name__, *args)
 

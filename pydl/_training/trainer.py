@@ -11,6 +11,7 @@ from pydl._base import check
 from pydl._base.args import one_of, optional_whole, whole
 from pydl._base.errors import memory_errors
 from pydl._base.registry import serialize
+from pydl._engine.tracing import packed
 from pydl._training import passes
 from pydl._training.compile import (
     CompiledMetric,
@@ -407,9 +408,7 @@ class Trainer(Layer):
 
     def packed(self, outputs: list[Any]) -> Any:
         """One thing per output, in the form that the model was made with: a dict, a list, or the only one."""
-        if self.output_keys is not None:
-            return dict(zip(self.output_keys, outputs, strict=True))
-        return outputs[0] if len(outputs) == 1 else outputs
+        return packed(self.output_keys, outputs)
 
     def _build_from(self, method: str, x: Any) -> None:
         raise NotImplementedError

@@ -154,6 +154,9 @@ class Layer(OwnCode):
             )
         return [None] * inputs if self._graph is None else self._graph.code_limits()
 
+    #: Whether it takes a list, be it of one tensor.
+    merges: bool = False
+
     #: Whether it was made for a call of a function of `pydl.ops`.
     of_function: bool = False
 

@@ -51,11 +51,11 @@ class HostLayer(Layer):
         """The output for an array of any dtype, the batch first."""
         raise NotImplementedError
 
-    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, *others: Any, **keywords: Any) -> Any:
         """Connect the layer to a symbolic tensor, or apply it to an array, a list or a frame's column."""
-        if is_symbolic(inputs[0]):
-            return super().__call__(*inputs, **keywords)
-        return self.preprocess(array_of_any(inputs[0]))
+        if is_symbolic(inputs):
+            return super().__call__(inputs, *others, **keywords)
+        return self.preprocess(array_of_any(inputs))
 
     def call(self, *inputs: Array) -> Array:
         return self.preprocess(inputs[0])

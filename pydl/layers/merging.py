@@ -20,6 +20,8 @@ Array = np.ndarray
 
 
 class _Merge(Layer):
+    merges = True
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the output, for arrays of those of the inputs; None where one of these has none."""
         masks = self._listed_masks(inputs, mask)

@@ -106,7 +106,7 @@ class OwnCode(Weighted):
             return self._connected(tensors, training)
         values = [self._operand(x) for x in tensors]
         self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values])
-        return self._ran(*form.filled(values), training)
+        return self._ran(*numpy_layer.Signature(self.call, form).arguments(values, True, bool(training)))
 
     def _is_code(self) -> bool:
         """Whether it is Python code that runs on arrays, and nothing else."""
@@ -118,16 +118,13 @@ class OwnCode(Weighted):
         values = [self._operand(x) for x in (inputs if listed else [inputs])]
         shapes = [(None, *np.shape(x)[1:]) for x in values]
         self._build_once(shapes if listed else shapes[0])
-        args, _ = numpy_layer.Signature(self.call).arguments(values, listed, bool(training))
-        return self._ran(args, {}, training)
+        return self._ran(*numpy_layer.Signature(self.call).arguments(values, listed, bool(training)))
 
-    def _ran(self, args: Any, keywords: dict[str, Any], training: Any) -> Any:
-        signature = numpy_layer.Signature(self.call)
-        flags = {"training": bool(training)} if signature.training and "training" not in keywords else {}
+    def _ran(self, args: Any, keywords: dict[str, Any]) -> Any:
         self.added_losses = []
         for layer in self._held_layers():
             layer.added_losses = []
-        y = self.call(*args, **keywords, **flags)
+        y = self.call(*args, **keywords)
         return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
 
     def _signature_of_call(self) -> numpy_layer.Signature:

@@ -46,8 +46,7 @@ class Positions(Layer):
         if any(d is not None and d < 1 for d in sizes[1:]):
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": expected more positions than are cut off, got '
-                f"{tuple(input_shape)}. Values in `cropping` argument should be smaller than the corresponding spatial "
-                "dimension of the input."
+                f"{tuple(input_shape)}"
             )
         return tuple(sizes)
 

@@ -89,8 +89,7 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
                 args, keywords = Arguments(entry["form"]).filled(xs)
                 ys = layer(*args, **keywords, training=training)
             else:
-                several = len(xs) > 1 or isinstance(layer, layers.Add | layers.Concatenate)
-                ys = layer(xs if several else xs[0], training=training)
+                ys = layer(xs if len(xs) > 1 or layer.merges else xs[0], training=training)
             found = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
             for i, y in enumerate(found):
                 tensors[(name, done[name], *([i] if i else []))] = y

@@ -25,8 +25,8 @@ def json_rows(path: Path) -> Iterator[Row]:
     ValueError
         A row that is no object; no JSON.
     """
-    rows = _of_document(_document(path)) or _lines(path)
-    for i, row in enumerate(rows):
+    rows = _of_document(_document(path))
+    for i, row in enumerate(_lines(path) if rows is None else rows):
         if not isinstance(row, dict):
             raise ValueError(f"{path}: expected a JSON object for each row, but row {i + 1} is another value")
         yield row

@@ -350,3 +350,39 @@ def test_a_keras_tensor_is_what_layers_are_called_on():
     assert isinstance(y, pydl.KerasTensor)
     assert y.shape == (None, 4)
     assert layers.Dense(3).compute_dtype == layers.Dense(3).variable_dtype == "float32"
+
+
+class Kept(layers.Layer):
+    """With a mask that its code does without, and a flag."""
+
+    def call(self, x, mask, training=None):
+        return x * (1 if training else 2) if mask is None else x
+
+
+@pytest.mark.parametrize(("training", "factor"), [(None, 2), (False, 2), (True, 1)])
+def test_code_on_arrays_is_given_its_flags(training, factor):
+    np.testing.assert_array_equal(Kept()(X, training=training), X * factor)
+
+
+def test_layers_on_the_host_take_inputs_by_name_and_need_them():
+    texts = np.array(["a", "b"])
+    np.testing.assert_array_equal(layers.Hashing(3)(inputs=texts), layers.Hashing(3)(texts))
+    with pytest.raises(TypeError, match="inputs"):
+        layers.Hashing(3)()
+
+
+def test_what_numpy_shall_do_besides_is_not_ignored():
+    x = pydl.Input((4,))
+    sums = X[:1]
+    sums += x  # the sum as a tensor
+    assert pydl.Model(x, sums).predict(X).tolist() == (X[:1] + X).tolist()
+    with pytest.raises(TypeError):
+        np.add(X[:1], x, where=np.array([True, False, True, False]))
+
+
+@pytest.mark.parametrize("merge", [layers.Add, layers.Multiply, layers.Maximum, layers.Minimum, layers.Concatenate])
+def test_a_merge_of_one_tensor_is_loaded_as_it_was_saved(merge, tmp_path):
+    x = pydl.Input((4,))
+    model = pydl.Model(x, merge()([x]))
+    model.save(tmp_path / "m.safetensors")
+    assert pydl.models.load_model(tmp_path / "m.safetensors").predict(X).tolist() == X.tolist()

@@ -507,3 +507,10 @@ def test_spreadsheets_without_their_reader(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(ValueError, match=r'a spreadsheet needs python-calamine: pip install "pydl\[tables\]"; or save'):
         read_table(tmp_path / "t.xlsx")
+
+
+def test_an_empty_list_in_json_has_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="no rows"):
+        read_table(path)
