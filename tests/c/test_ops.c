@@ -308,7 +308,7 @@ static uint64_t run(call *c, const int *cuts, int shares) {
     void *args = arguments(c);
     for (int i = 0; i < shares; i++) {
         step.thread = i;
-        c->kernel(args, &step, (pd_share){cuts[i], cuts[i + 1], cuts[shares]});
+        c->kernel(args, &step, (pd_share){.lo = cuts[i], .hi = cuts[i + 1], .of = cuts[shares]});
     }
 
     for (int i = 0; i < PD_SRC_DTYPES; i++) block_check_and_free(&sources[i], c->op.name);
