@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl.cli.errors import plain
+from pydl.pipeline.digits import between, number
 
 _SHOWN = ("rows", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae")
 _WORTH_SHOWING = 0.1  # of shares, or deviations
@@ -41,7 +42,7 @@ def of_target(name: str | None, title: str) -> str:
 def print_figures(figures: dict[str, dict[str, Any]], title: str) -> None:
     """Figures side by side, a column each."""
     rows = [row for row in _SHOWN if any(row in f for f in figures.values())]
-    cells = [[row.replace("_", " "), *(_number(f.get(row)) for f in figures.values())] for row in rows]
+    cells = [[row.replace("_", " "), *(_cell(f.get(row)) for f in figures.values())] for row in rows]
     print_table(["", *figures], cells, title, numbers=True)
 
 
@@ -86,9 +87,5 @@ def _difference(column: dict[str, Any]) -> float:
     return float(shares + abs(column["unknown"] - column["unknown_in_training"]) + abs(column["shift"] or 0.0))
 
 
-def _number(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return " to ".join(f"{end:,.3f}" if abs(end) < 1e3 else f"{end:,.0f}" for end in value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 1e4 else f"{value:,.0f}"
+def _cell(value: Any) -> str:
+    return between(value) if isinstance(value, list) else number(value)

@@ -12,6 +12,7 @@ import typer
 
 from pydl.cli.errors import plain
 from pydl.cli.output import print_table, tell
+from pydl.pipeline.digits import between, number
 
 if TYPE_CHECKING:
     from pydl.pipeline.runs import Entry
@@ -79,11 +80,11 @@ def _for_a_file(entries: Sequence[Entry]) -> None:
     figures, options = runs.figures_of(entries), runs.differing(entries)
     rows = []
     for entry in entries:
-        told = [comparing.between(entry.intervals.get(name)) for name in figures]
+        told = [between(entry.intervals.get(name)) for name in figures]
         rows.append([
             entry.name, *(comparing.shown(getattr(entry, name)) for name in comparing.FACTS),
             comparing.settings(entry, options),
-            *(comparing.number(entry.figures.get(name)) + (f" ({ends})" if ends else "")
+            *(number(entry.figures.get(name)) + (f" ({ends})" if ends else "")
               for name, ends in zip(figures, told, strict=True)),
             comparing.shown(entry.seconds), comparing.shown(entry.started),
         ])  # fmt: skip
@@ -106,8 +107,7 @@ def _for_a_terminal(entries: Sequence[Entry], sort: str | None) -> None:
     columns = {}
     for name in figures:
         cells = [
-            f"{comparing.number(entry.figures.get(name))}\n{comparing.between(entry.intervals.get(name))}".rstrip()
-            for entry in entries
+            f"{number(entry.figures.get(name))}\n{between(entry.intervals.get(name))}".rstrip() for entry in entries
         ]
         columns[name.replace("_", " ")] = cells
     ends = {

@@ -51,6 +51,7 @@ _OWNERS = (  # names of columns that say whose a row is
                r"speaker|writer|author|session|device|machine|engine|sensor)s?"
                r"(?:[_\s.-]?(?:id|no|nr|num|number|name|code))?", re.IGNORECASE),
 )  # fmt: skip
+_COUNT = re.compile(r".*[a-z]{3}s", re.IGNORECASE)  # of persons, sessions: names in the plural, over numbers
 _OWNED, _REPEATED = 10, 0.1  # at least so many different, and this share of the rows not the first of theirs
 
 
@@ -86,8 +87,9 @@ def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str | Sequ
                 said.append(
                     f'"{c.name}" says {named}, but rows were split by chance; --fold "{c.name}" does as it says'
                 )
+    counts = {c.name for c in columns if c.kind == "number" and _COUNT.fullmatch(c.name)}
     for name in frame.columns:
-        if name not in targets and any(pattern.fullmatch(name) for pattern in _OWNERS):
+        if name not in targets and name not in counts and any(pattern.fullmatch(name) for pattern in _OWNERS):
             rows, levels = int(frame[name].notna().sum()), frame[name].nunique()
             if levels >= _OWNED and rows - levels >= _REPEATED * rows:
                 found.append((name, f'"{name}" ({levels:,} different in {rows:,} rows)'))

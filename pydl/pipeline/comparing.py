@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydl.pipeline.digits import between, number
 from pydl.pipeline.runs import Entry, differing, figures_of, notes
 
 FORMATS = ("csv", "json", "html")
@@ -75,16 +76,6 @@ def shown(value: Any) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def number(value: float | None) -> str:
-    """A figure with as many digits as tell something."""
-    return "-" if value is None else f"{value:,.4f}" if abs(value) < 1e4 else f"{value:,.0f}"
-
-
-def between(ends: tuple[float, float] | None) -> str:
-    """An interval; nothing where there is none."""
-    return "" if ends is None else " to ".join(f"{end:,.3f}" if abs(end) < 1e3 else f"{end:,.0f}" for end in ends)
 
 
 def settings(entry: Entry, options: Sequence[str]) -> str:

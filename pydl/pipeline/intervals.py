@@ -18,6 +18,7 @@ FEWEST = 10  # rows below which no interval is given
 _DRAWS = 200
 _ROWS, _PROBABILITIES = 20_000, 200_000  # to keep at most: together they hold a model's draws to a second
 _ENDS = (2.5, 97.5)  # percent
+_SHARES = ("balanced_accuracy", "f1", "roc_auc")  # that are 1 at most
 _Z = 1.959964  # of the normal distribution, for 95 %
 
 
@@ -61,8 +62,9 @@ class Sample:
         """For each headline of `figures` the lowest and the highest value that are to be reckoned with, at 95 %.
 
         Percentiles of 200 draws with replacement; of a sample of the rows, brought to the width of all. The accuracy,
-        a plain share, has Wilson's interval, which does not end at 1 where all of a few rows are right. Below ten rows
-        there are none.
+        a plain share, has Wilson's interval, which does not end at 1 where all of a few rows are right; other shares
+        and areas that are 1, so that no draw differs, have its lower end for the rows of the smallest class. Below ten
+        rows there are none.
         """
         if self.rows < FEWEST:
             return {}
@@ -85,6 +87,11 @@ class Sample:
             # As many rows as would, each counted once, make a mean as sure (L. Kish: Survey Sampling, 1965).
             evenness = weights.sum() ** 2 / (weights**2).sum() / n if self.weighted else 1
             intervals["accuracy"] = _wilson(figures["accuracy"], self.rows * evenness)
+            counts = np.bincount(y.astype(np.int64))
+            smallest = counts[counts > 0].min() * self.rows / n * evenness
+            for name in set(_SHARES) & set(intervals):
+                if figures[name] == 1:
+                    intervals[name] = _wilson(1.0, smallest)
         return intervals
 
 

@@ -128,6 +128,9 @@ def test_all_right_on_a_few_rows_is_not_certain() -> None:
     low, high = whole.intervals()["accuracy"]
     assert low == pytest.approx(0.8389, abs=1e-4)  # Wilson's, from tables
     assert high == pytest.approx(1.0)
+    smallest = np.bincount(y).min()
+    for name in ("balanced_accuracy", "f1", "roc_auc"):
+        assert whole.intervals()[name] == pytest.approx([smallest / (smallest + 1.959964**2), 1.0])
     few = Judge(target, seed=0)
     few.add(y[:9], Predictions(np.asarray(target.decode(y[:9])), np.eye(2)[y[:9]]))
     assert few.intervals() == {}

@@ -90,6 +90,8 @@ def test_rows_that_belong_together(name: str) -> None:
 def test_names_of_what_is_not_repeated_or_has_few_values() -> None:
     assert said(sound(type_id=np.arange(N) % 4, paid=np.arange(N) % 50, grid=np.arange(N) % 30)) == []
     assert not any("belong together" in note for note in said(sound(user_id=np.arange(N))))
+    assert not any("belong together" in note for note in said(sound(households=np.arange(N) % 40))), "a count"
+    assert any("belong together" in note for note in said(sound(households=[f"h{k % 40}" for k in range(N)])))
 
 
 @pytest.mark.parametrize("words", [["train", "test"], ["Train", "Val", "Test"], ["Training", "PublicTest"]])

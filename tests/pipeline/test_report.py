@@ -110,13 +110,17 @@ def test_names_that_mean_harm(chromium: str, tmp_path: Path, capsys: pytest.Capt
     legible(looked_at(chromium, tmp_path / "run" / "report.html", 400, tmp_path), 400, 6)
 
 
-class Sleeper:
+class Busy:
     """In the place of a fitted run: wrong about Rome, and slow about Oslo."""
 
     target = Target("y", "classification", ["no", "yes"])
 
     def predict(self, frame: pd.DataFrame, seen: Any = None) -> Predictions:
-        time.sleep(0.002 + 0.006 * (frame["city"] == "Oslo").mean())
+        end = time.thread_time() + 0.002 + 0.006 * (frame["city"] == "Oslo").mean()
+        while time.thread_time() < end:
+            pass
+        if (frame["city"] == "Bonn").all():
+            time.sleep(0.02)  # as if another program had the processor
         p = np.where(frame["city"] == "Rome", 0.9, 0.1)
         return Predictions(self.target.decode((p > 0.5).astype(int)), np.column_stack([1 - p, p]))
 
@@ -124,7 +128,7 @@ class Sleeper:
 @pytest.mark.alone
 def test_the_worst_and_the_slowest_slices() -> None:
     frame = pd.DataFrame({"city": np.repeat(["Oslo", "Rome", "Bonn", "Kiel"], [30, 100, 400, 10]), "y": "no"})
-    fitted: Any = Sleeper()
+    fitted: Any = Busy()
     test = Part(frame, {}, np.zeros(len(frame), np.int32))
     found = slices.look(fitted, test, fitted.predict(frame), guess(frame, "y", []))
     assert found is not None
@@ -135,16 +139,26 @@ def test_the_worst_and_the_slowest_slices() -> None:
     assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05
 
 
+def test_no_slice_is_worse_where_all_rows_are_right() -> None:
+    frame = pd.DataFrame({"city": np.repeat(["Oslo", "Rome", "Bonn"], [30, 100, 400]), "y": "no"})
+    fitted: Any = Busy()
+    p = np.where(frame["city"] == "Rome", 0.4, 0.1)
+    unsure = Predictions(fitted.target.decode(np.zeros(len(frame), int)), np.column_stack([1 - p, p]))
+    found = slices.look(fitted, Part(frame, {}, np.zeros(len(frame), np.int32)), unsure, guess(frame, "y", []))
+    assert found is not None
+    assert found.worst == []
+
+
 @pytest.mark.alone
 def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame({"city": ["Oslo"] * 1000})
     begin = time.perf_counter()
-    times = latency.of_rows(Sleeper(), frame, [np.arange(1000)] * 500)  # type: ignore[arg-type]
+    times = latency.of_rows(Busy(), frame, [np.arange(1000)] * 500)  # type: ignore[arg-type]
     assert time.perf_counter() - begin < 1.5  # of which 0.8 are planned; the machine may have other work
     assert 5 <= sum(t is not None for t in times) < 50
     assert len(times) == 500
     monkeypatch.setattr(latency, "_BUDGET", 0.01)
-    assert latency.of_rows(Sleeper(), frame, [np.arange(1000)] * 3) == [None] * 3  # type: ignore[arg-type]
+    assert latency.of_rows(Busy(), frame, [np.arange(1000)] * 3) == [None] * 3  # type: ignore[arg-type]
 
 
 @pytest.mark.alone

@@ -39,17 +39,19 @@ def measure(fitted: Fitted, test: Part) -> dict[str, float]:
 
 
 def of_rows(fitted: Fitted, frame: Any, groups: Sequence[NDArray[Any]]) -> list[float | None]:
-    """Microseconds for each row to prepare and predict, group by group; None for those that no time was left for.
+    """Microseconds of CPU for each row to prepare and predict, by groups; None for those that no time was left for.
 
-    The median of five calls with 256 rows, taken in turn so that no group has the quiet moments for itself; a group of
-    fewer rows is repeated, for what a call costs is to weigh the same in all.
+    The least of five calls with 256 rows, counted on the thread that calls: work of other programs makes no group slow.
+    Calls are taken in turn; a group of fewer rows is repeated, for what a call costs is to weigh the same in all.
     """
     first, *others = groups
     tables = [_some(frame, first)]
     affordable = int(_BUDGET / (_ROUNDS * _seconds(lambda: _predict(fitted, tables[0]), 1)))
     tables = [*tables, *(_some(frame, rows) for rows in others)][:affordable]
-    rounds = [[_seconds(partial(_predict, fitted, table), 1) for table in tables] for _ in range(_ROUNDS)]
-    times: list[float | None] = [statistics.median(taken) / ROWS * 1e6 for taken in zip(*rounds, strict=True)]
+    rounds = [
+        [_seconds(partial(_predict, fitted, table), 1, time.thread_time) for table in tables] for _ in range(_ROUNDS)
+    ]
+    times: list[float | None] = [min(taken) / ROWS * 1e6 for taken in zip(*rounds, strict=True)]
     return times + [None] * (len(groups) - len(times))
 
 
@@ -62,10 +64,10 @@ def _some(frame: Any, rows: NDArray[Any]) -> Any:
     return frame.iloc[np.resize(rows, ROWS)]
 
 
-def _seconds(call: Callable[[], object], calls: int = _CALLS) -> float:
+def _seconds(call: Callable[[], object], calls: int = _CALLS, clock: Callable[[], float] = time.perf_counter) -> float:
     taken: list[float] = []
     while len(taken) < calls and (sum(taken) < _ENOUGH or not taken):
-        begin = time.perf_counter()
+        begin = clock()
         call()
-        taken.append(time.perf_counter() - begin)
+        taken.append(clock() - begin)
     return statistics.median(taken)

@@ -53,7 +53,7 @@ class Slice:
     some : ndarray of int
         The places of its first rows, `latency.ROWS` at most.
     time : float or None
-        Microseconds to prepare and predict each row; None where it was not measured.
+        Microseconds of CPU to prepare and predict each row; None where it was not measured.
     """
 
     column: str
@@ -78,7 +78,7 @@ def look(fitted: Fitted, test: Part, predictions: Predictions, columns: Sequence
     """The slices that are predicted the worst, and those that take the longest; None where there are none.
 
     A slice is one value of a column of words or a quarter of a column of numbers, of at least 20 rows. The worst are
-    those whose loss is the most standard errors above the rest; of these, the first 60 are timed.
+    those whose loss is the most standard errors above the rest, and whose error is larger; the first 60 are timed.
     """
     frame, target = test.frame, fitted.target
     if not hasattr(frame, "columns"):
@@ -102,7 +102,7 @@ def look(fitted: Fitted, test: Part, predictions: Predictions, columns: Sequence
     listed = [everything, *found[:_TIMED]]
     times = latency.of_rows(fitted, frame, [each.some for each in listed])
     everything, *timed = [replace(each, time=time) for each, time in zip(listed, times, strict=True)]
-    worst = [each for each in timed[:_SHOWN] if each.distance > 2]
+    worst = [each for each in timed[:_SHOWN] if each.distance > 2 and each.error > everything.error]
     usual = (everything.time or 0.0) * _SLOWER
     slowest = sorted((s for s in timed if (s.time or 0.0) > usual), key=lambda s: -(s.time or 0.0))[:_SLOWEST]
     return Slices(worst, slowest, everything)
