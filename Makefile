@@ -44,10 +44,12 @@ asan: $(VENV)/.tools ## run the C core without Python under the address and unde
 	$(BIN)/cmake --build build/asan
 	build/asan/test_core
 
-tsan: $(VENV)/.tools ## run plans on teams of threads under the thread sanitizer
+tsan: $(VENV)/.built ## run plans on teams of threads, and contexts of one model, under the thread sanitizer
 	$(BIN)/cmake -S tests/c -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPYDL_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan
 	build/tsan/test_team
+	$(BIN)/python -m tests.library.fuzz build/tsan/plans
+	build/tsan/test_contexts build/tsan/plans/*
 
 # Not for undefined behaviour: kernels that are fed with anything, such as a variance below 0, may overflow integers.
 fuzz: $(VENV)/.built ## mutate plan files and run what comes of them under the address sanitizer (ARGS=so many of each)

@@ -24,6 +24,7 @@ from pydl import (
 from pydl._base.errors import FormatError
 from pydl._base.later import Later
 from pydl._base.missing import explain
+from pydl._base.release import VERSION as __version__
 from pydl._engine.graph import SymbolicTensor as KerasTensor
 from pydl.config import show_config
 from pydl.layers import Input
@@ -40,7 +41,6 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.optimizers import Optimizer
     from pydl.regularizers import Regularizer
 
-__version__: str
 
 __all__ = [
     "FormatError", "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
@@ -63,14 +63,10 @@ _later = Later(
 
 def version() -> str:
     """The version of pydl."""
-    return str(__getattr__("__version__"))
+    return __version__
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":  # importlib.metadata takes a tenth of the import's time
-        from importlib.metadata import version as installed
-
-        return installed("pydl")
     return _later(name)
 
 

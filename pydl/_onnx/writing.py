@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from pydl._base.release import VERSION
 from pydl._base.replacing import replaced
 from pydl._onnx import messages
 from pydl._onnx.graph import Graph
@@ -46,7 +46,7 @@ def write(
             tensors = [port.name if t == tensors[i] else t for t in tensors]
         taken.add(port.name)
     content = messages.model(
-        IR[g.opset], g.opset, ("pydl", version("pydl")), name,
+        IR[g.opset], g.opset, ("pydl", VERSION), name,
         (messages.node(n.op, n.name, n.inputs, n.outputs, n.attributes) for n in g.nodes),
         (messages.tensor(key, array) for key, array in g.tensors.items()),
         (messages.value_info(*port) for port in inputs), (messages.value_info(*port) for port, _ in outputs), metadata,

@@ -22,6 +22,7 @@ except ImportError as error:
     ) from None
 from pydl._base import threads
 from pydl._base.args import one_of, real, whole
+from pydl._base.release import VERSION
 
 __all__ = [
     "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
@@ -192,13 +193,12 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
         Print it, or return it as a dict.
     """
     import platform
-    from importlib.metadata import version
     from pathlib import Path
 
     one_of("show_config", "mode", mode, ("stdout", "dicts"))
     found = threads.limits(Path("/"), os.environ, threads.affinity())
     facts = {
-        "pydl": version("pydl"),
+        "pydl": VERSION,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),

@@ -108,6 +108,15 @@ cdef extern from *:
     const char *PD_COMPILER
 
 
+cdef extern from "pydl.h":
+    const char *pydl_version()
+
+
+def version():
+    """The version of pydl that this module was built as."""
+    return pydl_version().decode()
+
+
 def compiler():
     """Name and version of the C compiler that this module was built with."""
     return PD_COMPILER.decode()

@@ -112,7 +112,7 @@ def test_the_library(path: Path) -> None:
     assert not re.search(r"#\s*pragma\s+omp|\bomp_\w+", text)
 
 
-def test_the_bridge_sees_pd_h_only() -> None:
+def test_the_bridge_sees_the_headers_of_its_row_only() -> None:
     assert not [p.name for p in CORE.rglob("*") if p.suffix.startswith(".p")]  # so that C programs can do without it
     files = sorted(BRIDGE.iterdir())
     assert {p.suffix for p in files} == {".pyx", ".pxi", ".pxd"}
