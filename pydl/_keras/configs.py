@@ -284,10 +284,11 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     by_name = {t["name"]: t for t in inputs}
     places, input_keys = ends["input_layers"]
     outputs, output_keys = ends["output_layers"]
-    keys = {"input_keys": input_keys, "output_keys": output_keys}
+    terms = [[n, i] for n, e in entries.items() if e["class_name"] == "AddedLoss" for i in range(len(e["calls"]))]
+    more = {"input_keys": input_keys, "output_keys": output_keys, "added": terms or None}
     return {
         "name": config.get("name"), "trainable": config.get("trainable", True),
-        **{which: found for which, found in keys.items() if found is not None},
+        **{which: found for which, found in more.items() if found is not None},
         "inputs": [by_name[p[0]] for p in places], "layers": list(entries.values()), "order": order,
         "outputs": [p if p[2] else p[:2] for p in outputs],
     }  # fmt: skip

@@ -50,7 +50,7 @@ class Weighted(Configurable):
     """The part of a layer that is about its weights, and those of layers that its attributes hold."""
 
     def __init__(self, name: str | None, trainable: bool, dtype: str | None) -> None:
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = config.standardize_dtype(dtype)
