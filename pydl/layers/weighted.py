@@ -193,6 +193,12 @@ class Weighted(Configurable):
         for i, v in enumerate(variables):
             v.assign(store[str(i)])
 
+    def save_assets(self, inner_path: str) -> None:
+        """Put files into a folder, which a `.keras` file takes in; override it together with `load_assets`."""
+
+    def load_assets(self, inner_path: str) -> None:
+        """Take from a folder what `save_assets` put there."""
+
     def _own_in_order(self) -> list[Variable]:
         """The layer's own weights in Keras's order."""
         return [v for wanted in (True, False) for v in self._variables if v.trainable == wanted]
