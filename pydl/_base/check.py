@@ -71,16 +71,16 @@ def rows_contiguous(array: Array) -> Array:
 
 def model_input(owner: str, tensor: Described, x: Any, codes: int | None) -> Array:
     """Rows for one input of a model; if `codes` is given, they must be whole numbers below it."""
-    array = numeric(owner, f'input "{tensor.name}"', x)
+    given = array = numeric(owner, f'input "{tensor.name}"', x)
     wanted = tensor.shape[1:]
-    if array.ndim == 1 and wanted == (1,):
-        array = array[:, None]
-    elif array.shape[1:] == (1,) and wanted == ():
-        array = array[:, 0]
+    if array.ndim == len(wanted) and wanted[-1:] == (1,):  # a last axis of size one may be left out, or be too many
+        array = array[..., None]
+    elif array.ndim == len(wanted) + 2 and array.shape[-1] == 1:
+        array = array[..., 0]
     if array.ndim == 0 or not _fits(array.shape[1:], wanted):
         raise ValueError(
-            f'{owner}: input "{tensor.name}": expected {_batch(wanted)}, got {array.shape}'
-            + _input_remedy(array.shape, wanted)
+            f'{owner}: input "{tensor.name}": expected {_batch(wanted)}, got {given.shape}'
+            + _input_remedy(given.shape, wanted)
         )
     bad = None if codes is None else not_below(codes, array)
     if bad is not None:

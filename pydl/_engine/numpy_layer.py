@@ -52,6 +52,23 @@ class Signature:
         return (tuple(inputs) if self.spread or not listed else (list(inputs),)), flags
 
 
+class Fixed(np.ndarray):
+    """What code may take for a tensor: `x += 1` makes a new array, and leaves the one that others read as it is."""
+
+    __iadd__: Any = np.ndarray.__add__
+    __isub__: Any = np.ndarray.__sub__
+    __imul__: Any = np.ndarray.__mul__
+    __itruediv__: Any = np.ndarray.__truediv__
+    __ifloordiv__: Any = np.ndarray.__floordiv__
+    __imod__: Any = np.ndarray.__mod__
+    __ipow__: Any = np.ndarray.__pow__
+
+
+def _given(layer: NumPyLayer, arrays: list[Array]) -> list[Any]:
+    """Arrays as the layer's code needs them."""
+    return [a.view(Fixed) for a in arrays] if layer.writes_inputs else list(arrays)
+
+
 def listed(values: Any) -> list[Any]:
     if isinstance(values, dict):
         return list(values.values())
@@ -63,15 +80,21 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
     signature = layer._signature_of_call()
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
-        args, flags = signature.arguments(zeros, several, False)
+        args, flags = signature.arguments(_given(layer, zeros), several, False)
         layer.added_losses = []
         values = layer.call(*args, **flags)
         layer._output_keys = list(values) if isinstance(values, dict) else None
         return [value_of(y) for y in listed(values)]
 
     before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
+    owner = f'layer "{layer.name}": {type(layer).__name__}.call'
     try:
-        return shape_by_trial(f'layer "{layer.name}": {type(layer).__name__}.call', shapes, layer.dtype, on_zeros)
+        return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
+    except ValueError as error:
+        if layer.writes_inputs or "read-only" not in str(error.__cause__):
+            raise
+        layer.writes_inputs = True
+        return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
     finally:
         for v, value in before:
             v.assign(value)
@@ -98,10 +121,9 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         ) from layer.no_graph
 
     def run() -> None:
-        inputs: list[Any] = [t.array() for t in x]
         tape = Tape()
-        if taped:
-            inputs = [tape.watch(a) for a in inputs]
+        arrays = [t.array() for t in x]
+        inputs: list[Any] = [tape.watch(a) for a in arrays] if taped else _given(layer, arrays)
         args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
         layer.added_losses = []
         with ExitStack() as stack:

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 
 from pydl._base.errors import memory_errors, of_memory
+from pydl._base.scoped import Scoped
 from pydl._engine.graph import Shape
 from pydl._engine.operators import recording
 
 #: Sizes that stand for the batch, and for other open axes, in three trials: what differs between the first two depends
 #: on the batch, what differs between the last two on what is open.
 _TRIALS = ((2, 5), (3, 5), (3, 7))
+
+#: Whether code runs on zeros, which no metric should count.
+on_trial: Scoped[bool] = Scoped(False)
 
 
 @memory_errors
@@ -34,7 +38,7 @@ def shape_by_trial(
         sizes = [[(batch if i == 0 else other) if d is None else d for i, d in enumerate(s)] for s in shapes]
         zeros = [np.broadcast_to(np.zeros((), dtype), s) for s in sizes]
         try:
-            with recording(None):
+            with recording(None), on_trial.bound(True):
                 found.append([np.shape(y) for y in function(zeros)])
         except Exception as error:
             if of_memory(error):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pydl import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from pydl._base.errors import FormatError
-from pydl._base.registry import _arguments, _custom_objects
+from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
 from pydl.models.configs import name_of
 
@@ -63,11 +63,17 @@ def written(entry: Mapping[str, Any]) -> Config:
         )
         return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}
     module = next((where for where, ours in _MODULES if hasattr(ours, name)), None)
-    named = None if module else name
+    named = None if module else _registered(name)
     shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
     if "build_config" in entry:
         shared["build_config"] = entry["build_config"]
     return {"module": module, "class_name": name, "config": _written_values(config), "registered_name": named, **shared}
+
+
+def _registered(name: str) -> str:
+    """The name with its package of a class that the program has registered; of others the name itself."""
+    known = registered.get(name)
+    return next((n for n, thing in registered.items() if ">" in n and thing is known), name)
 
 
 def _written_values(config: Mapping[str, Any]) -> Config:
@@ -284,10 +290,11 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     by_name = {t["name"]: t for t in inputs}
     places, input_keys = ends["input_layers"]
     outputs, output_keys = ends["output_layers"]
-    keys = {"input_keys": input_keys, "output_keys": output_keys}
+    terms = [[n, i] for n, e in entries.items() if e["class_name"] == "AddedLoss" for i in range(len(e["calls"]))]
+    more = {"input_keys": input_keys, "output_keys": output_keys, "added": terms or None}
     return {
         "name": config.get("name"), "trainable": config.get("trainable", True),
-        **{which: found for which, found in keys.items() if found is not None},
+        **{which: found for which, found in more.items() if found is not None},
         "inputs": [by_name[p[0]] for p in places], "layers": list(entries.values()), "order": order,
         "outputs": [p if p[2] else p[:2] for p in outputs],
     }  # fmt: skip

@@ -20,7 +20,7 @@ from pydl._base.errors import FormatError
 from pydl._base.registry import custom_object_scope
 from pydl._base.replacing import replaced
 from pydl._engine.variable import Variable
-from pydl._keras import compiling, configs, weights
+from pydl._keras import assets, compiling, configs, weights
 from pydl.models.configs import entry, model_from_config
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
             packed.writestr("metadata.json", json.dumps({"keras_version": _VERSION, "date_saved": _now()}))
             packed.writestr("config.json", json.dumps(document))
             packed.writestr("model.weights.h5", raw.getvalue())
+            assets.write(packed, model)
         return
     with h5py.File(raw, "w") as file:
         file.attrs["keras_version"] = _VERSION
@@ -108,7 +109,7 @@ def load_model(
 ) -> Model:
     """A model from a file; without a config it cannot understand, FormatError says which part of it that is."""
     _h5py()
-    with _faults(path), custom_object_scope(custom_objects), _opened(path) as (document, file):
+    with _faults(path), custom_object_scope(custom_objects), _opened(path) as (document, file, packed):
         if document is None:
             raise FormatError("it holds weights and no model; make the model and call its load_weights")
         with Variable.limit(_MOST_PER_BYTE * os.path.getsize(path)):
@@ -122,27 +123,29 @@ def load_model(
             except (ValueError, TypeError) as error:
                 warnings.warn(f'"{os.fspath(path)}": not compiled: {error}', stacklevel=4)
         weights.load(file, model, optimizer=bool(given) and model.optimizer is not None)
+        if packed is not None:
+            assets.load(packed, model, _most(path))
     return model
 
 
 def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Read weights into a model, from a file of weights or of a whole model."""
     _h5py()
-    with _faults(path), _opened(path) as (_, file):
+    with _faults(path), _opened(path) as (_, file, _packed):
         weights.load(file, model, skip_mismatch=skip_mismatch)
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any] | None, Any]]:
-    """The config of a file, if it has one, and its HDF5 file of weights."""
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any] | None, Any, zipfile.ZipFile | None]]:
+    """The config of a file, if it has one, its HDF5 file of weights, and the archive that both are in, if they are."""
     import h5py
 
     if os.fspath(path).endswith(".keras"):
         with zipfile.ZipFile(path) as packed:
             document = json.loads(_entry(packed, "config.json", _MOST))
-            raw = io.BytesIO(_entry(packed, "model.weights.h5", 8 * os.path.getsize(path) + _MOST))
-        with h5py.File(raw, "r") as file:
-            yield document, file
+            raw = io.BytesIO(_entry(packed, "model.weights.h5", _most(path)))
+            with h5py.File(raw, "r") as file:
+                yield document, file, packed
         return
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
@@ -150,7 +153,12 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any] | Non
         trained = file.attrs.get("training_config")
         if document is not None and trained is not None:
             document["compile_config"] = compiling.newer(json.loads(trained))
-        yield document, file
+        yield document, file, None
+
+
+def _most(path: str | os.PathLike[str]) -> int:
+    """Bytes that a part of a file may have."""
+    return 8 * os.path.getsize(path) + _MOST
 
 
 def _entry(packed: zipfile.ZipFile, name: str, most: int) -> bytes:

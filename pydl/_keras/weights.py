@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from pydl._base.registry import snake_case
 from pydl._engine.variable import Variable
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
+from pydl.layers.weighted import _tree
 from pydl.models import configs
 
 if TYPE_CHECKING:
@@ -42,20 +43,46 @@ _SLOTS: dict[str, list[tuple[str, ...]]] = {
 
 # -- where they are ---------------------------------------------------------------------------------------------------
 def placed(model: Model, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Layer]]:
-    """The layers of a model, models within it taken apart, each once with its group in a file of Keras 3."""
+    """The layers of a model, what is within them taken apart, each once with its group in a file of Keras 3."""
     seen = set() if seen is None else seen
-    counts: Counter[str] = Counter()
-    for layer in model.by_depth():
-        stem = _kind(layer)
-        group = f"{prefix}layers/{stem}" + (f"_{counts[stem]}" if counts[stem] else "")
-        counts[stem] += 1
-        if id(layer) in seen:
-            continue
-        seen.add(id(layer))
-        if configs.kind_of(layer):
-            yield from placed(cast("Model", layer), f"{group}/", seen)
+    for name, layer in _named(model.by_depth()):
+        yield from _at(f"{prefix}layers/{name}", layer, seen)
+
+
+def _at(group: str, layer: Layer, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+    """A layer and those in it: in a model's graph, or by the attributes that hold them, private ones last."""
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    if configs.kind_of(layer):
+        yield from placed(cast("Model", layer), f"{group}/", seen)
+        return
+    yield group, layer
+    for attribute in sorted(layer._holders, key=lambda name: (name.startswith("_"), name)):
+        held = vars(layer).get(attribute)
+        if isinstance(held, Layer):
+            yield from _at(f"{group}/{attribute}", held, seen)
+        elif isinstance(held, list | tuple | dict):
+            yield from _within(f"{group}/{attribute}", held, seen)
+
+
+def _within(group: str, held: Any, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+    """The layers in a list, tuple or dict, and in those in it."""
+    for name, value in _named(held.values() if isinstance(held, dict) else held):
+        if isinstance(value, Layer):
+            yield from _at(f"{group}/{name}", value, seen)
         else:
-            yield group, layer
+            yield from _within(f"{group}/{name}", value, seen)
+
+
+def _named(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """What has layers, with Keras's names: by class and place."""
+    counts: Counter[str] = Counter()
+    for value in values:
+        if isinstance(value, Layer | list | tuple | dict):
+            stem = _kind(value) if isinstance(value, Layer) else "container"
+            yield stem + (f"_{counts[stem]}" if counts[stem] else ""), value
+            counts[stem] += 1
 
 
 def _kind(layer: Layer) -> str:
@@ -67,10 +94,6 @@ def _variables(layer: Layer) -> list[Variable | None]:
     """A layer's variables in Keras's order; None for a number that Keras keeps and pydl does not need."""
     if isinstance(layer, Normalization):
         return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
-    if layer._held_layers():
-        raise FormatError(
-            f'layer "{layer.name}" holds layers, whose places in a Keras file are not known; use .safetensors'
-        )
     return [v for wanted in (True, False) for v in layer._variables if v.trainable == wanted]
 
 
@@ -132,7 +155,8 @@ def write_by_name(file: Any, model: Model) -> None:
 def _flat(layer: Layer) -> list[Variable | None]:
     """All variables of a layer, or of a model as a layer: the trainable ones come first."""
     if configs.kind_of(layer) is None:
-        return _variables(layer)
+        found = [v for inner in _tree(layer) for v in _variables(inner)]
+        return sorted(found, key=lambda v: v is None or not v.trainable)
     found = [v for _, inner in placed(cast("Model", layer)) for v in _variables(inner)]
     return sorted(found, key=lambda v: v is None or not v.trainable)
 

@@ -194,7 +194,7 @@ class Runner:
     @contextmanager
     def collecting(self) -> Iterator[None]:
         """Within the `with` block, metrics collect the figures of a pass; one that it interrupts gets its own back."""
-        metrics = [c.metric for c in self.model.compiled_metrics]
+        metrics = [c.metric for c in self.judges]
         outer = getattr(self._passes, "open", False)
         kept = []
         if outer:
@@ -211,9 +211,14 @@ class Runner:
                 vars(metric).clear()
                 vars(metric).update(state)
 
+    @property
+    def judges(self) -> list[Any]:
+        """Metrics of `compile`, then those that code of layers updates."""
+        return self.model.compiled_metrics + self.model.layer_metrics
+
     def reset_metrics(self) -> None:
         """Begin the figures anew."""
-        for c in self.model.compiled_metrics:
+        for c in self.judges:
             c.metric.reset_state()
 
     def figures(self, sums: Array, n: float, program: Program | None = None) -> dict[str, float]:
@@ -239,7 +244,7 @@ class Runner:
         elif len(judged := [i for i, loss in enumerate(model.compiled_losses) if loss is not None]) > 1:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         with np.errstate(divide="ignore", invalid="ignore"):  # of a metric of one's own, before any rows
-            for c in model.compiled_metrics:
+            for c in self.judges:
                 logs |= c.figures()
         return logs
 

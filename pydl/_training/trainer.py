@@ -24,6 +24,7 @@ from pydl._training.compile import (
     resolve_targets,
 )
 from pydl._training.inputs import open_inputs, open_rows
+from pydl._training.layer_metrics import metrics_of
 from pydl._training.runner import Runner
 from pydl._training.several import SeveralLosses
 from pydl._training.state import FitState
@@ -43,6 +44,7 @@ class Trainer(Layer):
         self.compiled_losses: list[Any] = []
         self.loss_weights: list[float] = []
         self.compiled_metrics: list[CompiledMetric] = []
+        self.layer_metrics: list[CompiledMetric] = []  # that code of layers updates
         self.expected_targets: list[Targets | None] = []
         self.compiled_trainable: list[Any] = []  # the weights that were to be trained when compile was called
         self.stop_training = False
@@ -134,6 +136,8 @@ class Trainer(Layer):
             given["metrics"], given["weighted_metrics"], self.outputs, self.compiled_losses, names
         )
         self.expected_targets = resolve_targets(self.compiled_losses, self.compiled_metrics, names)
+        compiled = {id(c.metric) for c in self.compiled_metrics}
+        self.layer_metrics = [CompiledMetric(m, -1, False, m.name) for m in metrics_of(self) if id(m) not in compiled]
 
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of `compile` as JSON."""

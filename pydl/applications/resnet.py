@@ -8,7 +8,12 @@ from typing import Any
 
 from pydl import layers, regularizers
 from pydl.applications._parts import model
+from pydl.applications.resnet50 import ResNet50, ResNet101, ResNet152, decode_predictions, preprocess_input
 from pydl.models import Model
+
+__all__ = [
+    "ResNet20", "ResNet32", "ResNet50", "ResNet56", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input",
+]  # fmt: skip
 
 _FILTERS = (16, 32, 64)  # of the three stages, each on half the rows and columns of the one before
 

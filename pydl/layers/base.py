@@ -106,7 +106,7 @@ class Layer(OwnCode):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build the layer as `get_build_config` says."""
-        self.build(config["input_shape"])
+        self.build(_shapes(config["input_shape"]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output, None for the batch; a list of shapes for several outputs.
@@ -421,6 +421,13 @@ def _first_shape(
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
 
 
+def _shapes(given: Any) -> Any:
+    """The shape of an input, or the list of those of several, where a file has lists for both."""
+    if not isinstance(given, list):
+        return given
+    return [_shapes(part) for part in given] if any(isinstance(part, list | tuple) for part in given) else tuple(given)
+
+
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
     def noting(self: Layer, *args: Any, **keywords: Any) -> None:
@@ -428,8 +435,6 @@ def _noted(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
         given = args or tuple(keywords.values())
         if self.input_shape is None and given:
-            shape = given[0]
-            of_one = isinstance(shape, list) and not any(isinstance(size, list | tuple) for size in shape)
-            self.input_shape = tuple(shape) if of_one else shape  # a file has lists
+            self.input_shape = _shapes(given[0])
 
     return noting

@@ -67,8 +67,25 @@ class InputLayer(Layer):
         return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "shape": list(self.shape)}
 
     def tensor(self) -> SymbolicTensor:
-        """The symbolic tensor `(None, *shape)`."""
-        return SymbolicTensor((None, *self.shape), self.dtype, self.name)
+        """The symbolic tensor `(None, *shape)`, which is the layer's output from then on."""
+        self._tensor = SymbolicTensor((None, *self.shape), self.dtype, self.name)
+        return self._tensor
+
+    @classmethod
+    def of(cls, tensor: SymbolicTensor) -> InputLayer:
+        """The layer form of an input that is there."""
+        layer = cls(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
+        layer._tensor = tensor
+        return layer
+
+    _tensor: SymbolicTensor | None = None
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that it stands for."""
+        return self._known_call("output").output if self._tensor is None else self._tensor
+
+    input = output
 
 
 def input_dtype(dtype: Any) -> str:

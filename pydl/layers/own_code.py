@@ -34,6 +34,9 @@ class OwnCode(Weighted):
     #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
     _call_form: Arguments | None = None
 
+    #: Whether `call` has been seen to use `+=` and the like on its inputs.
+    writes_inputs: bool = False
+
     #: The keys of what `call` returns, if it is a dict.
     _output_keys: list[str] | None = None
 
@@ -55,6 +58,19 @@ class OwnCode(Weighted):
         y and dy are lists if `call` returns several arrays.
         """
         raise NotImplementedError(f"{type(self).__name__}: override backward(x, y, dy)")
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:
+        """Report the mean of a value over the batches of a pass, from within `call`, as Keras 2 had it.
+
+        A metric of the layer's own does the same, and more: `self.spread.update_state(value)`.
+        """
+        from pydl.metrics import Mean
+
+        metrics = vars(self).setdefault("_added_metrics", {})
+        key = name or self.name
+        if key not in metrics:
+            metrics[key] = Mean(key)
+        metrics[key].update_state(value)
 
     def _as_library(self) -> Any:
         """The layer of the library that this one derives from, with the same weights."""

@@ -50,7 +50,7 @@ class Weighted(Configurable):
     """The part of a layer that is about its weights, and those of layers that its attributes hold."""
 
     def __init__(self, name: str | None, trainable: bool, dtype: str | None) -> None:
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = config.standardize_dtype(dtype)
@@ -192,6 +192,12 @@ class Weighted(Configurable):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(store)}')
         for i, v in enumerate(variables):
             v.assign(store[str(i)])
+
+    def save_assets(self, inner_path: str) -> None:
+        """Put files into a folder, which a `.keras` file takes in; override it together with `load_assets`."""
+
+    def load_assets(self, inner_path: str) -> None:
+        """Take from a folder what `save_assets` put there."""
 
     def _own_in_order(self) -> list[Variable]:
         """The layer's own weights in Keras's order."""

@@ -14,6 +14,7 @@ from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_s
 from pydl._base.registry import Configurable, custom_function, function_name, serialize, snake_case
 from pydl._engine.facts import run_op
 from pydl._engine.state import StateVariable
+from pydl._engine.watching import of_values
 from pydl.config import floatx, standardize_dtype
 
 
@@ -55,6 +56,12 @@ class Metric(Configurable):
 
     total: Any = 0.0
     count: Any = 0.0
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let `update_state` take what code of layers computes with: no gradient goes through a metric."""
+        super().__init_subclass__(**options)
+        if "update_state" in vars(cls):
+            cls.update_state = of_values(cls.update_state)  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
@@ -106,7 +113,7 @@ class Metric(Configurable):
     def variables(self) -> list[Any]:
         """See the class."""
         self._check_made()
-        found = list(_held(vars(self)))
+        found = list(held(vars(self)))
         own = [v for v in found if not isinstance(v, Metric)]
         inner = [v for metric in found if isinstance(metric, Metric) for v in metric.variables]
         return list({id(v): v for v in (*own, *inner)}.values())
@@ -360,13 +367,13 @@ def _begins(values: np.ndarray, *given: np.ndarray) -> bool:
     return any(values.shape == array.shape[: values.ndim] for array in given)
 
 
-def _held(value: Any) -> Iterator[Any]:
+def held(value: Any) -> Iterator[Any]:
     """Variables and metrics in a value, and in what it is made of."""
     if isinstance(value, Metric) or (hasattr(value, "assign") and hasattr(value, "numpy")):
         yield value
     elif isinstance(value, list | tuple | Mapping):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _held(part)
+            yield from held(part)
 
 
 def _dtype_name(dtype: Any) -> str:

@@ -27,7 +27,7 @@ from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl._training.trainer import Trainer
-from pydl.layers.base import Layer
+from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
 from pydl.layers.weighted import layers_in
 from pydl.models import configs
@@ -197,6 +197,18 @@ class Model(Trainer):
     def built(self, value: bool) -> None:
         """Layers set this when their weights are made; a model is built when its graph is known."""
 
+    def add_loss(self, loss: Any) -> None:
+        """Add a term to the loss: in `call` of a subclass as in a layer's, of a graph the mean of a tensor in it.
+
+        Terms of a graph stay with it, in files too.
+        """
+        terms = loss if isinstance(loss, list | tuple) else [loss]
+        if not self.built or not is_symbolic(list(terms)):
+            super().add_loss(loss)
+            return
+        self._connect(self.inputs, self.outputs, [*self.added, *(AddedLoss()(term) for term in terms)])
+        self._runner.programs.clear()
+
     # -- layers and weights ---------------------------------------------------------------------------------------
 
     @property
@@ -209,7 +221,7 @@ class Model(Trainer):
     def by_depth(self) -> list[Layer]:
         """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
         if self._ordered is None:
-            made = {id(t): InputLayer(t.shape[1:], dtype=t.dtype, name=t.name) for t in self.inputs}
+            made = {id(t): InputLayer.of(t) for t in self.inputs}
             self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
         return list(self._ordered)
 

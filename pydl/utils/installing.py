@@ -11,6 +11,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from pydl.utils.results import give_numpy
+
 NAMES = ("keras", "tensorflow.keras")
 
 # Modules that Keras 1 and 2 had, and where their names are now.
@@ -65,7 +67,8 @@ def install_as_keras(names: Sequence[str] = NAMES) -> None:
     """Let `import keras`, `from tensorflow.keras import layers` and the like bring pydl, in this process from now on.
 
     Call it before anything imports Keras. Modules of Keras 1 and 2, such as `keras.layers.core`, are found as well.
-    Where TensorFlow is not installed, an empty module `tensorflow` holds `keras`.
+    Where TensorFlow is not installed, an empty module `tensorflow` holds `keras`. Results of calls, of models, layers,
+    losses, metrics and `ops`, are arrays that have `numpy()` from then on, which makes arithmetic on small ones slower.
 
     Parameters
     ----------
@@ -93,3 +96,4 @@ def install_as_keras(names: Sequence[str] = NAMES) -> None:
         sys.modules[name] = pydl
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     sys.meta_path.insert(0, _Finder(names))
+    give_numpy()

@@ -137,3 +137,15 @@ def test_an_input_in_front_decides() -> None:
 def test_what_is_refused(make: Callable[[], Any], kind: Any, words: str) -> None:
     with pytest.raises(kind, match=words):
         make()
+
+
+def test_features_of_all_layers_of_a_model_with_its_input() -> None:
+    model = functional()
+    features = pydl.Model(model.inputs, [layer.output for layer in model.layers])
+    given, *_, last = features(X)
+    np.testing.assert_array_equal(given, X)
+    np.testing.assert_array_equal(last, model(X))
+
+
+def test_an_empty_name_is_none() -> None:
+    assert L.Dense(2, name="").name.startswith("dense")

@@ -401,3 +401,50 @@ def test_a_penalty_of_an_output_by_a_function():
     (name, first), (_, second) = next(iter(kernel.items())), next(iter(plain.gradients(X, t).items()))
     assert name.endswith("kernel")
     np.testing.assert_allclose(first - second, X.T @ (3 * y * np.abs(y)) / 64, rtol=1e-3, atol=1e-5)
+
+
+def test_a_term_added_to_a_graph(tmp_path):
+    x = pydl.Input((4,))
+    h = layers.Dense(5, "tanh")(x)
+    model = compiled(pydl.Model(x, layers.Dense(2)(h)))
+    before, _ = model.loss_and_gradients(X, X[:, :2])
+    model.evaluate(X, X[:, :2], verbose=0)
+    model.add_loss(0.5 * ops.mean(ops.square(h)))
+    term = 0.5 * np.mean(np.square(pydl.Model(x, h)(X)))
+    found, gradients = model.loss_and_gradients(X, X[:, :2])
+    assert found == pytest.approx(before + term, rel=1e-5)
+    assert model.evaluate(X, X[:, :2], verbose=0) == pytest.approx(found, rel=1e-5)
+    kernel = model.weights[0]
+    value = kernel.numpy().astype(np.float64)
+    step = np.zeros_like(value)
+    step[1, 2] = 1e-2
+    losses = []
+    for moved in (value + step, value - step):
+        kernel.assign(moved)
+        losses.append(model.loss_and_gradients(X, X[:, :2])[0])
+    kernel.assign(value)
+    assert gradients[kernel.path][1, 2] == pytest.approx((losses[0] - losses[1]) / 2e-2, rel=2e-2)
+    model.save(tmp_path / "m.safetensors")
+    with pytest.warns(UserWarning, match="operators on tensors"):
+        model.save(tmp_path / "m.keras")
+    for name in ("m.safetensors", "m.keras"):
+        again = pydl.models.load_model(tmp_path / name)
+        assert again.evaluate(X, X[:, :2], verbose=0) == pytest.approx(found, rel=1e-5), name
+
+
+def test_code_that_changes_its_input_in_place_leaves_it_as_it_was():
+    class Centred(layers.Layer):
+        def call(self, x):
+            x -= ops.mean(x, axis=-1, keepdims=True)
+            x *= 2.0
+            return x
+
+    x = pydl.Input((4,))
+    h = layers.Dense(5)(x)
+    model = pydl.Model(x, [Centred()(h), h])
+    centred, plain = model.predict(X)
+    np.testing.assert_allclose(plain, pydl.Model(x, h)(X), rtol=1e-6)
+    np.testing.assert_allclose(centred, 2 * (plain - plain.mean(axis=-1, keepdims=True)), rtol=1e-5, atol=1e-6)
+    given = X.copy()
+    Centred()(given)
+    np.testing.assert_array_equal(given, X)

@@ -354,3 +354,119 @@ def test_a_layer_that_is_built_with_more_than_a_shape_is_built_so_again(tmp_path
         again = pydl.models.load_model(tmp_path / name, custom_objects={"Started": Started})
         assert again.layers[0].start == "random_normal"
         assert np.array_equal(again.predict(X), model.predict(X))
+
+
+class Block(L.Layer):
+    """Holds layers in every way that there is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first = L.Dense(4, "tanh")
+        self._hidden = pydl.Sequential([L.Dense(3), L.LayerNormalization()])
+        self.rest = [L.Dense(3), {"a": L.Dense(3), "b": (L.Dense(2), L.BatchNormalization())}]
+
+    def call(self, x: Any) -> Any:
+        x = self._hidden(self.first(x))
+        last = self.rest[1]
+        return last["b"][1](last["b"][0](last["a"](self.rest[0](x))))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_layers_that_hold_layers(tmp_path: Path, ending: str) -> None:
+    inputs = pydl.Input((5,))
+    model = pydl.Model(inputs, Block(name="second")(L.Dense(5)(Block(name="first")(inputs))))
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32)
+    model.fit(x, x[:, :2], verbose=0)
+    model.save(tmp_path / f"m{ending}")
+    again = pydl.models.load_model(tmp_path / f"m{ending}", custom_objects={"Block": Block})
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    model.save_weights(tmp_path / "m.weights.h5")
+    again.set_weights([np.zeros(w.shape) for w in again.weights])
+    again.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        places = [name for name in _arrays(file) if name.startswith("layers/block/")]
+    assert places == sorted(
+        f"layers/block/{inner}/vars/{i}"
+        for inner, count in {
+            "first": 2, "_hidden/layers/dense": 2, "_hidden/layers/layer_normalization": 2, "rest/dense": 2,
+            "rest/container/dense": 2, "rest/container/container/dense": 2,
+            "rest/container/container/batch_normalization": 4,
+        }.items()
+        for i in range(count)
+    )  # fmt: skip
+
+
+def test_registered_layers_are_named_with_their_package(tmp_path: Path) -> None:
+    @pydl.saving.register_keras_serializable(package="here")
+    class Wrapped(L.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.inner = L.Dense(2)
+
+        def build(self, input_shape: Any) -> None:
+            self.inner.build(input_shape)
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+    try:
+        model = pydl.Sequential([pydl.Input((3,)), Wrapped()])
+        model.save(tmp_path / "m.keras")
+        with zipfile.ZipFile(tmp_path / "m.keras") as packed:
+            entries = {info.filename: packed.read(info) for info in packed.infolist()}
+        document = json.loads(entries["config.json"])
+        layer = document["config"]["layers"][1]
+        assert layer["registered_name"] == "here>Wrapped"
+        layer["build_config"] = {"input_shape": [None, 3]}  # as Keras writes it: a list
+        with zipfile.ZipFile(tmp_path / "m.keras", "w") as packed:
+            for name, data in {**entries, "config.json": json.dumps(document)}.items():
+                packed.writestr(name, data)
+        x = np.ones((2, 3), np.float32)
+        np.testing.assert_array_equal(pydl.models.load_model(tmp_path / "m.keras")(x), model(x))
+    finally:
+        for name in ("here>Wrapped", "Wrapped"):
+            del pydl.saving.get_custom_objects()[name]
+
+
+def _arrays(file: Any) -> list[str]:
+    found: list[str] = []
+    file.visititems(lambda name, value: found.append(name) if hasattr(value, "dtype") else None)
+    return sorted(found)
+
+
+class Worded(L.Dense):
+    """Keeps a text in a file of its own."""
+
+    def __init__(self, units: int, words: str = "", **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.words = words
+
+    def save_assets(self, inner_path: str) -> None:
+        (Path(inner_path) / "inner").mkdir()
+        (Path(inner_path) / "inner" / "words.txt").write_text(self.words)
+
+    def load_assets(self, inner_path: str) -> None:
+        self.words = (Path(inner_path) / "inner" / "words.txt").read_text()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "words": ""}
+
+
+def test_a_layer_keeps_files_of_its_own(tmp_path: Path) -> None:
+    model = pydl.Sequential([pydl.Input((3,)), Worded(2, words="one"), Worded(2, words="two")])
+    model.save(tmp_path / "m.keras")
+    again = pydl.models.load_model(tmp_path / "m.keras", custom_objects={"Worded": Worded})
+    assert [layer.words for layer in again.layers] == ["one", "two"]
+    with zipfile.ZipFile(tmp_path / "m.keras") as packed:
+        assert "assets/layers/worded_1/inner/words.txt" in packed.namelist()
+        entries = {info.filename: packed.read(info) for info in packed.infolist()}
+    for name in ("../out.txt", "a\\..\\out.txt"):
+        with zipfile.ZipFile(tmp_path / "bad.keras", "w") as packed:
+            for key, data in entries.items():
+                packed.writestr(key, data)
+            packed.writestr(f"assets/layers/worded/{name}", "x")
+        with pytest.raises(pydl.FormatError, match="below its assets"):
+            pydl.models.load_model(tmp_path / "bad.keras", custom_objects={"Worded": Worded})
+    assert not (tmp_path / "out.txt").exists()

@@ -207,3 +207,21 @@ def test_codes_of_an_embedding_must_be_whole() -> None:
 def test_what_does_not_go(call: Any, error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         call()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"), [((4, 4, 1), (4, 4)), ((4, 4), (4, 4, 1)), ((4, 1), (4,)), ((4,), (4, 1))]
+)
+def test_a_last_axis_of_size_one_may_be_left_out_or_be_too_many(
+    wanted: tuple[int, ...], given: tuple[int, ...]
+) -> None:
+    model = pydl.Sequential([pydl.Input(wanted), L.Flatten(), L.Dense(2)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).random((6, *given), np.float32)
+    as_wanted = x.reshape(6, *wanted)
+    np.testing.assert_array_equal(model(x), model(as_wanted))
+    np.testing.assert_array_equal(model.predict(x), model(as_wanted))
+    y = np.zeros((6, 2))
+    assert model.evaluate(x, y, verbose=0) == model.evaluate(as_wanted, y, verbose=0)
+    with pytest.raises(ValueError, match="expected"):
+        model(x[:, :3])

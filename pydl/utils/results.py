@@ -1,0 +1,77 @@
+"""Results that have `numpy`, as those of Keras, for programs that ask for it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from pydl._engine.tape import Op
+
+
+class Result(np.ndarray):
+    """An array that a call gave."""
+
+    def numpy(self) -> Any:
+        """Itself as a plain array, or as a number where it is one."""
+        return self.view(np.ndarray)[()]
+
+    def __getitem__(self, index: Any) -> Any:
+        return _result(super().__getitem__(index))
+
+
+def give_numpy() -> None:
+    """From now on, let calls on arrays give a `Result`: of models, layers, losses, metrics, initializers, ops, random.
+
+    Their classes are changed, so that nothing is spent where nobody asks for this.
+    """
+    pydl = importlib.import_module("pydl")
+    for owner in (pydl.layers.Layer, pydl.Model, pydl.losses.Loss, pydl.initializers.Initializer, Op):
+        _wrap(owner, "__call__")
+    for name in pydl.metrics.__all__:
+        getattr(pydl.metrics, name)
+    for metric in _classes(pydl.metrics.Metric):
+        if "result" in vars(metric):
+            _wrap(metric, "result")
+    for name in pydl.random.__all__:
+        if name != "SeedGenerator":
+            _wrap(pydl.random, name)
+
+
+def _classes(base: Any) -> Iterator[Any]:
+    """A class of the library and those that derive from it there."""
+    yield base
+    for derived in base.__subclasses__():
+        if derived.__module__.startswith("pydl."):
+            yield from _classes(derived)
+
+
+def _wrap(owner: Any, name: str) -> None:
+    method = vars(owner).get(name)
+    if method is not None and not hasattr(method, "gives_numpy"):
+        setattr(owner, name, _giving(method))
+
+
+def _giving(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def giving(*args: Any, **keywords: Any) -> Any:
+        return _result(method(*map(_plain, args), **keywords))
+
+    giving.gives_numpy = True  # type: ignore[attr-defined]
+    return giving
+
+
+def _plain(x: Any) -> Any:
+    """What a `Result` shows: models know an array at once, others they look at."""
+    return x.view(np.ndarray) if type(x) is Result else x
+
+
+def _result(y: Any) -> Any:
+    if isinstance(y, np.ndarray | np.generic):
+        return np.asarray(y).view(Result) if y.dtype.kind in "biuf" else y
+    if type(y) in (list, tuple):
+        return type(y)(map(_result, y))
+    return {k: _result(v) for k, v in y.items()} if type(y) is dict else y

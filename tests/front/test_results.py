@@ -1,0 +1,45 @@
+"""Results that have `numpy`, once pydl stands in Keras's place; and plain arrays where it does not."""
+
+import numpy as np
+
+import pydl
+from tests.process import says
+
+INSTALLED = """
+import json
+import numpy as np
+import pydl
+before = pydl.Model.__call__
+pydl.utils.install_as_keras()
+once = pydl.Model.__call__
+pydl.utils.install_as_keras()
+assert before is not pydl.Model.__call__ is once
+import keras
+x = np.ones((2, 4), "float32")
+inputs = keras.Input((4,))
+dense = keras.layers.Dense(3)
+model = keras.Model(inputs, {"a": dense(inputs)})
+both = keras.Sequential([inputs, dense])
+for array in (model(x)["a"], both(x), dense(x), keras.ops.exp(x), keras.random.normal(shape=(2, 3)),
+              keras.initializers.GlorotUniform()((2, 3)), both(both(x) @ np.ones((3, 4))), both(x) + 1):
+    assert isinstance(array, np.ndarray) and type(array.numpy()) is np.ndarray and array.numpy().shape == array.shape
+    np.testing.assert_array_equal(array.numpy(), np.asarray(array))
+mean = keras.metrics.Mean()
+mean.update_state([1.0, 2.0])
+loss = keras.losses.MeanSquaredError()(x, 2 * x)
+for number in (loss, mean.result(), keras.ops.sum(x), both(x)[0, 1], both(x).sum()):
+    assert isinstance(number.numpy(), np.floating) and float(number) == number.numpy(), number
+both.compile("sgd", "mse", metrics=["mae", mean])
+assert json.dumps(both.fit(x, np.ones((2, 3)), verbose=0).history)
+assert type(both.predict(x)) is np.ndarray and type(dense.get_weights()[0]) is np.ndarray
+print("done")
+"""
+
+
+def test_results_have_numpy_where_keras_is_expected() -> None:
+    assert says(INSTALLED).strip() == "done"
+
+
+def test_results_are_plain_arrays_elsewhere() -> None:
+    model = pydl.Sequential([pydl.Input((4,)), pydl.layers.Dense(3)])
+    assert type(model(np.ones((2, 4)))) is np.ndarray
