@@ -99,6 +99,8 @@ class Layer(OwnCode):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights; `input_shape` (a list of them where there are several inputs) has None for the batch."""
+        if self._library is None and type(self).__module__.startswith("pydl."):
+            self.built = True  # there are none; code of a user's is built by its first call
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What `build_from_config` needs; override both where `build` takes more than a shape."""
@@ -300,6 +302,11 @@ class Layer(OwnCode):
     @property
     def compute_dtype(self) -> str:
         """What it computes in."""
+        return self.dtype
+
+    @property
+    def dtype_policy(self) -> str:
+        """Its dtype: what Keras's programs give to the layers that a layer makes."""
         return self.dtype
 
     @property

@@ -15,6 +15,7 @@ from pydl._engine.passes import beyond_caches
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
+from pydl.layers.weighted import ActivationOf
 
 
 class Dense(Layer):
@@ -47,6 +48,8 @@ class Dense(Layer):
 
     supports_masking = True
 
+    activation = ActivationOf()
+
     def __init__(
         self,
         units: int,
@@ -63,7 +66,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole("Dense", "units", units, at_least=1)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

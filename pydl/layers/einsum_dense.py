@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pydl import activations, constraints, initializers, regularizers
+from pydl import constraints, initializers, regularizers
 from pydl._base.args import open_shape_of, text
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
+from pydl.layers.weighted import ActivationOf
 
 Array = np.ndarray
 
@@ -43,6 +44,8 @@ class EinsumDense(Layer):
         An equation of another form, or whose sizes do not follow from the input and `output_shape`.
     """
 
+    activation = ActivationOf()
+
     def __init__(
         self,
         equation: str,
@@ -61,7 +64,7 @@ class EinsumDense(Layer):
         self.equation = text("EinsumDense", "equation", equation)
         shape = (output_shape,) if isinstance(output_shape, int) else output_shape
         self.partial_output_shape = open_shape_of("EinsumDense", tuple(shape))
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
