@@ -220,7 +220,7 @@ def _optimizer_state(file: Any, model: Model) -> Callable[[], None] | None:
     if "optimizer/vars" not in file:
         return None
     store = _group(file, "optimizer/vars")
-    rated = not callable(model.optimizer.learning_rate)
+    rated = slots is not None and not callable(model.optimizer.learning_rate)
     arrays = [_dataset(store, str(i)) for i in range(len(store))]
     head, rest = arrays[: 1 + rated], arrays[1 + rated :]
     if slots is None or [a.shape for a in rest] != [s.shape for s in slots]:

@@ -428,15 +428,22 @@ def _first_shape(
     return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
 
 
+def _as_shape(given: Any) -> Any:
+    """A shape as a tuple, shapes as a list of them, whichever way they were given: files have lists."""
+    if any(isinstance(size, list | tuple) for size in given):
+        return [tuple(shape) if isinstance(shape, list | tuple) else shape for shape in given]
+    return tuple(given)
+
+
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
     def noting(self: Layer, *args: Any, **keywords: Any) -> None:
+        if len(args) == 1 and isinstance(args[0], list | tuple):
+            args = (_as_shape(args[0]),)
         build(self, *args, **keywords)
         self.built = True
         given = args or tuple(keywords.values())
         if self.input_shape is None and given:
-            shape = given[0]
-            of_one = isinstance(shape, list) and not any(isinstance(size, list | tuple) for size in shape)
-            self.input_shape = tuple(shape) if of_one else shape  # a file has lists
+            self.input_shape = given[0]
 
     return noting

@@ -43,3 +43,12 @@ def test_code_of_a_users_is_built_by_its_call() -> None:
 def test_dtype_policy_is_the_dtype() -> None:
     layer = pydl.layers.Dense(2, dtype="float64")
     assert pydl.layers.Dense(3, dtype=layer.dtype_policy).dtype == "float64"
+
+
+def test_build_takes_shapes_as_lists_and_tuples() -> None:
+    dense = pydl.layers.Dense(2)
+    dense.build([None, 3])
+    assert dense.kernel.shape == (3, 2)
+    add = pydl.layers.Add()
+    add.build(((None, 3), (None, 3)))
+    assert add([np.ones((1, 3), "float32"), np.ones((1, 3), "float32")]).tolist() == [[2, 2, 2]]
