@@ -444,6 +444,6 @@ def _noted(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
         given = args or tuple(keywords.values())
         if self.input_shape is None and given:
-            self.input_shape = given[0]
+            self.input_shape = _as_shape(given[0]) if isinstance(given[0], list | tuple) else given[0]
 
     return noting
