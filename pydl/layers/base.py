@@ -212,6 +212,8 @@ class Layer(OwnCode):
             Whether the layer behaves as in training: Dropout draws, BatchNormalization takes the batch's statistics.
             Default: on arrays not; in a model as the model does, whatever that is. Given to a call on symbolic tensors,
             it holds for that call in whatever the model does.
+        mask : array, optional
+            With an array as input: which of its steps count; with a list of arrays, a list of such. None: all.
         **keywords
             Further arguments of `call`, of a layer of your own.
         """
@@ -222,6 +224,7 @@ class Layer(OwnCode):
             training = None
         if not arguments.is_plain(inputs, keywords) and self._takes_more():
             return self._call_with(inputs, keywords, training)
+        mask = keywords.pop("mask", None)
         if keywords or not inputs:
             wrong = f"got {next(iter(keywords))}=" if keywords else "got none"
             raise TypeError(f'layer "{self.name}" ({type(self).__name__}): expected tensors or arrays, {wrong}')
@@ -229,7 +232,14 @@ class Layer(OwnCode):
         if isinstance(given, list | tuple) and not given:
             raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(given).__name__}')
         if is_symbolic(given):
+            if mask is not None:
+                raise TypeError(
+                    f'layer "{self.name}" ({type(self).__name__}): symbolic tensors bring their masks, from Masking or '
+                    "Embedding(mask_zero=True): leave mask= out"
+                )
             return self._connected(given, training)
+        if mask is not None:
+            return self._applied_masked(given, training, mask)
         if self.on_host:
             return self.preprocess(np.asarray(given))
         y = self._applied(given, training)
@@ -257,6 +267,13 @@ class Layer(OwnCode):
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))
+
+    def _applied_masked(self, inputs: Any, training: Any, mask: Any) -> Any:
+        """What comes out for arrays of which some steps do not count; layers that know no masks count them all."""
+        from pydl._training.eager import apply_layer
+
+        masked = self.supports_masking and not self.on_host
+        return apply_layer(self, inputs, bool(training), mask) if masked else self._applied(inputs, training)
 
     def connect(self, inputs: Any, training: bool | None = None) -> Call:
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""

@@ -52,3 +52,23 @@ def test_build_takes_shapes_as_lists_and_tuples() -> None:
     add = pydl.layers.Add()
     add.build(((None, 3), (None, 3)))
     assert add([np.ones((1, 3), "float32"), np.ones((1, 3), "float32")]).tolist() == [[2, 2, 2]]
+
+
+def test_mask_of_an_array() -> None:
+    """The same as that of a Masking layer in front."""
+    x = np.random.default_rng(0).normal(size=(4, 3, 2)).astype("float32")
+    x[:, 1] = 0
+    steps = np.broadcast_to([True, False, True], (4, 3))
+    pooled, norm, other = pydl.layers.GlobalAveragePooling1D(), *(pydl.layers.BatchNormalization() for _ in range(2))
+    np.testing.assert_allclose(pooled(x, mask=steps), x[:, [0, 2]].mean(axis=1), rtol=1e-6)
+    y = norm(x, mask=steps, training=True)
+    other(x[:, [0, 2]], training=True)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), other.moving_mean.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(y[:, [0, 2]].mean(axis=(0, 1)), 0, atol=1e-6)
+    np.testing.assert_array_equal(norm(x, mask=None), norm(x))
+    added = pydl.layers.Add()([x, x], mask=[steps, None])
+    np.testing.assert_array_equal(added, 2 * x)
+    with pytest.raises(ValueError, match=r"expected a mask of shape \(4, 3\), .* got \(4,\)"):
+        norm(x, mask=np.ones(4))
+    with pytest.raises(TypeError, match="leave mask= out"):
+        norm(pydl.Input((3, 2)), mask=steps)
