@@ -504,6 +504,12 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "layer normalization": chain(dense(5, "relu"), L.LayerNormalization, dense(2)),
     "layer normalization of sequences": chain(dense(5), L.LayerNormalization, dense(2), shape=(3, 4)),
+    "layer normalization over two axes": chain(
+        dense(5), lambda: L.LayerNormalization(axis=[-1, 1]), dense(2), shape=(3, 4)
+    ),
+    "layer normalization over the first axes": chain(
+        dense(5), lambda: L.LayerNormalization(axis=(1, 2)), dense(2), shape=(3, 2, 4)
+    ),
     "layer normalization, gamma only": chain(dense(5), lambda: L.LayerNormalization(center=False), dense(2)),
     "dropout": chain(dense(9, "tanh"), lambda: L.Dropout(0.4), dense(7), lambda: L.Dropout(0.2), dense(2)),
     "dropout first and last": chain(lambda: L.Dropout(0.3), dense(4, "sigmoid"), lambda: L.Dropout(0.3)),

@@ -162,9 +162,14 @@ def apply(layer: Any, xs: list[Array], penalties: list[float] | None = None) -> 
             scaled = (last - w["moving_mean"]) / np.sqrt(w["moving_variance"] + layer.epsilon)
             return np.moveaxis(scaled * w.get("gamma", 1) + w.get("beta", 0), -1, layer.axis)
         case L.LayerNormalization():
-            centred = x - x.mean(axis=-1, keepdims=True)
-            scaled = centred / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)
-            return scaled * w.get("gamma", 1) + w.get("beta", 0)
+            given = layer.axis if isinstance(layer.axis, list) else [layer.axis]
+            axes = tuple(sorted(a % x.ndim for a in given))
+            centred = x - x.mean(axis=axes, keepdims=True)
+            scaled = centred / np.sqrt(x.var(axis=axes, keepdims=True) + layer.epsilon)
+            shape = [n if a in axes else 1 for a, n in enumerate(x.shape)]
+            for name, apply in (("gamma", np.multiply), ("beta", np.add)):
+                scaled = apply(scaled, w[name].reshape(shape)) if name in w else scaled
+            return scaled
         case L.Embedding():
             return w["embeddings"][x.astype(int)]
         case L.Rescaling():

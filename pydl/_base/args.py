@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from pydl._base.errors import WrongTypeError
+
 
 def real(
     owner: str,
@@ -24,7 +26,7 @@ def real(
               if limit is not None]  # fmt: skip
     wanted = f"a finite number {' and '.join(bounds)}".rstrip()
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+        raise WrongTypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
     x = float(value)
     if (
         not math.isfinite(x)
@@ -44,9 +46,10 @@ def optional_real(owner: str, name: str, value: Any, **bounds: float) -> float |
 
 def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | None = None) -> int:
     """`value` as an int, at least `at_least` and, if that is given, below `below`."""
-    wanted = f"an integer >= {at_least}" + (f" and < {below}" if below is not None else "")
+    limits = f">= {at_least}" + (f" and < {below}" if below is not None else "")
+    wanted = f"a positive integer ({limits})" if at_least == 1 else f"an integer {limits}"
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+        raise WrongTypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
     n = int(value)
     if n < at_least or (below is not None and n >= below):
         raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
@@ -56,7 +59,7 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
 def axis_of(owner: str, axis: Any) -> int:
     """`axis` as an int, counted from the end where it is negative."""
     if isinstance(axis, bool) or not isinstance(axis, Integral):
-        raise TypeError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
+        raise WrongTypeError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
     return int(axis)
 
 

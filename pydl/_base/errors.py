@@ -1,4 +1,4 @@
-"""The error type that pydl adds to Python's own, and errors that Python and NumPy lose."""
+"""The error types that pydl adds to Python's own, and errors that Python and NumPy lose."""
 
 import re
 from collections.abc import Callable
@@ -22,6 +22,10 @@ class FormatError(ValueError):
     hostile bytes, an unknown version, or tensors that do not fit the model. The message names the file, what was
     expected, what was found and what to do. Nothing has been changed in the model when it is raised.
     """
+
+
+class WrongTypeError(TypeError, ValueError):
+    """An argument of a wrong type: a ValueError as well, which is what Keras raises for one, and programs catch."""
 
 
 def of_memory(error: BaseException) -> bool:

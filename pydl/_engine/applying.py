@@ -161,6 +161,13 @@ class Applies:
             update = self._update = Update(self, given)
         update.run([g for g, _ in pairs])
 
+    #: Whether steps of all variables are taken at once, by `step_together`, and in Python.
+    together: bool = False
+
+    def step_together(self, variables: Sequence[Variable]) -> None:
+        """One step on these variables by their gradients, with clipping, weight decay and what else belongs to it."""
+        raise NotImplementedError
+
     @property
     def in_python(self) -> bool:
         """Whether steps are taken in Python: by a subclass's `update_step`, or by `update` where there is no `op`."""

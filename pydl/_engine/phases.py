@@ -187,9 +187,12 @@ def emit_update(b: Builder, optimizer: OptimizerOp, transforms: Sequence[Transfo
     with b.only("update" if steps else "always"):
         for transform in between:
             transform.emit(b, variables)
-        for v in variables:
-            _emit_step(b, optimizer, v, absorbed)
-    for v in variables:
+        if optimizer.together:
+            _emit_step_together(b, optimizer, variables)
+        else:
+            for v in variables:
+                _emit_step(b, optimizer, v, absorbed)
+    for v in [] if optimizer.together else variables:
         if optimizer.use_ema:
             _emit_average(b, optimizer, v)
         if v.constraint is not None:
@@ -225,6 +228,14 @@ def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
 
     written = [v.buffer, *(s.buffer for s in optimizer.kept_for(v))]
     b.emit_python(type(optimizer).__name__, run, [b.weight_gradient(v)], written)
+
+
+def _emit_step_together(b: Builder, optimizer: OptimizerOp, variables: Sequence[Variable]) -> None:
+    """The record of an optimizer made of others, whose plans, with averages and constraints, it runs."""
+    b.single_steps = True
+    written = [v.buffer for v in [*variables, *optimizer.variables]]
+    reads = [b.weight_gradient(v) for v in variables]
+    b.emit_python(type(optimizer).__name__, lambda: optimizer.step_together(variables), reads, [*reads, *written])
 
 
 def _emit_constraint(b: Builder, v: Variable) -> None:

@@ -18,6 +18,7 @@ from pydl._base.registry import snake_case
 from pydl._engine.variable import Variable
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
+from pydl.layers.low_rank import LowRank
 from pydl.layers.weighted import _tree
 from pydl.models import configs
 
@@ -94,7 +95,18 @@ def _variables(layer: Layer) -> list[Variable | None]:
     """A layer's variables in Keras's order; None for a number that Keras keeps and pydl does not need."""
     if isinstance(layer, Normalization):
         return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
+    if isinstance(layer, LowRank) and layer.lora_enabled:  # the kernel stands for itself and its adapter
+        return [v for v in layer._variables if all(v is not other for other in layer.adapter)]
     return [v for wanted in (True, False) for v in layer._variables if v.trainable == wanted]
+
+
+def _value(layer: Layer, variable: Variable | None) -> Array:
+    """What a file says of one of a layer's variables."""
+    if variable is None:
+        return np.zeros((), np.int32)
+    if isinstance(layer, LowRank) and variable is getattr(layer, layer.adapted):
+        return layer.merged()
+    return variable.numpy()
 
 
 def _slots(model: Model) -> list[Variable] | None:
@@ -127,7 +139,7 @@ def write(file: Any, model: Model, *, optimizer: bool) -> None:
                 store[key] = np.asarray(value)
             continue
         for i, variable in enumerate(_variables(layer)):
-            store[str(i)] = np.zeros((), np.int32) if variable is None else variable.numpy()
+            store[str(i)] = _value(layer, variable)
     slots = _slots(model) if optimizer else None
     if slots is not None:
         rate = model.optimizer.learning_rate
@@ -142,13 +154,14 @@ def write(file: Any, model: Model, *, optimizer: bool) -> None:
 def write_by_name(file: Any, model: Model) -> None:
     """Write the weights of a model in the older form."""
     file.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
+    owners = {id(v): layer for _, layer in placed(model) for v in layer._variables}
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer)
         names = [f"{model.name}/{v.path}" if v else f"{model.name}/{layer.name}/count" for v in variables]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
-            store[name] = np.zeros((), np.int32) if variable is None else variable.numpy()
+            store[name] = _value(owners.get(id(variable), layer), variable)
     file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,), "S1")
 
 
@@ -190,6 +203,8 @@ def load(file: Any, model: Model, *, optimizer: bool = False, skip_mismatch: boo
     for _, layer in placed(model):
         if isinstance(layer, Normalization) and layer._rest is not None and layer.name not in skipped:
             layer._rest.assign(np.zeros(layer._rest.shape))
+        if isinstance(layer, LowRank) and layer.lora_enabled and layer.name not in skipped:
+            layer.adapter[1].assign(np.zeros(layer.adapter[1].shape))
     if skipped:
         warnings.warn(f"left as they were, as the file has nothing that fits: {', '.join(skipped)}", stacklevel=4)
     if state is not None:
@@ -244,7 +259,7 @@ def _optimizer_state(file: Any, model: Model) -> Callable[[], None] | None:
     if "optimizer/vars" not in file:
         return None
     store = _group(file, "optimizer/vars")
-    rated = not callable(model.optimizer.learning_rate)
+    rated = slots is not None and not callable(model.optimizer.learning_rate)
     arrays = [_dataset(store, str(i)) for i in range(len(store))]
     head, rest = arrays[: 1 + rated], arrays[1 + rated :]
     if slots is None or [a.shape for a in rest] != [s.shape for s in slots]:

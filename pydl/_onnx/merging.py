@@ -80,7 +80,8 @@ def _squares(g: Graph, x: str, axis: int) -> str:
 @writers.of(EinsumDense)
 def einsum_dense(g: Graph, layer: EinsumDense, x: Value) -> Value:
     letters = layer._letters(x.rank)
-    y = g.add("Einsum", g.last(x), g.weight(layer.kernel), equation="{},{}->{}".format(*letters))
+    kernel = g.constant(layer.merged()) if layer.lora_enabled else g.weight(layer.kernel)
+    y = g.add("Einsum", g.last(x), kernel, equation="{},{}->{}".format(*letters))
     if layer.bias is not None:
         y = g.add("Add", y, g.weight(layer.bias))
     return activate(g, Value(y, shape=tuple(layer.compute_output_shape(x.shape))), layer.activation)

@@ -20,7 +20,7 @@ writers = Writers()
 @writers.of(BatchNormalization)
 def batch_normalization(g: Graph, layer: BatchNormalization, x: Value) -> Value:
     """The node of this name, which wants its features behind the batch, so that it can go on being trained."""
-    n, axis = layer.moving_mean.size, layer.axis % x.rank
+    n, axis = layer.moving_mean.size, layer._axes(x.rank)[0]
     weights = [
         _weight(g, layer.gamma, np.ones(n)), _weight(g, layer.beta, np.zeros(n)),
         g.weight(layer.moving_mean), g.weight(layer.moving_variance),
@@ -49,15 +49,25 @@ def _weight(g: Graph, variable: Variable | None, otherwise: Any) -> str:
 
 @writers.of(LayerNormalization)
 def layer_normalization(g: Graph, layer: LayerNormalization, x: Value) -> Value:
-    name, n = g.last(x), int(x.shape[-1] or 0)
+    """Over the last axes, to which others are moved."""
+    axes = layer._axes(x.rank)
+    order = [*(a for a in range(x.rank) if a not in axes), *axes]
+    name = g.last(x) if order == sorted(order) else g.transpose(g.last(x), order)
+    y = _over_last(g, layer, name, [int(x.shape[a] or 0) for a in axes])
+    return Value(y if order == sorted(order) else g.transpose(y, _back(order)))
+
+
+def _over_last(g: Graph, layer: LayerNormalization, name: str, sizes: list[int]) -> str:
     if g.opset >= 17 and g.dtype == "float32":
         bias = [] if layer.beta is None else [g.weight(layer.beta)]
-        gamma = _weight(g, layer.gamma, np.ones(n))
-        return Value(g.add("LayerNormalization", name, gamma, *bias, axis=-1, epsilon=layer.epsilon, stash_type=1))
-    y = _standard(g, name, [-1], layer.epsilon)
+        gamma = _weight(g, layer.gamma, np.ones(sizes))
+        return g.add(
+            "LayerNormalization", name, gamma, *bias, axis=-len(sizes), epsilon=layer.epsilon, stash_type=1
+        )  # fmt: skip
+    y = _standard(g, name, list(range(-len(sizes), 0)), layer.epsilon)
     if layer.gamma is not None:
         y = g.add("Mul", y, g.weight(layer.gamma))
-    return Value(y if layer.beta is None else g.add("Add", y, g.weight(layer.beta)))
+    return y if layer.beta is None else g.add("Add", y, g.weight(layer.beta))
 
 
 def _standard(g: Graph, x: str, axes: Sequence[int], epsilon: float) -> str:

@@ -17,4 +17,7 @@ REASONS = {
 }
 
 #: Layers that are graphs of others, which are written one by one, or the ends of a graph.
-GRAPHS = ("AddedLoss", "InputLayer", "Lambda", "Operation", "Pipeline", "RandomColorJitter")
+GRAPHS = (
+    "AddedLoss", "InputLayer", "Lambda", "Operation", "Pipeline", "RandomColorJitter", "SpectralNormalization",
+    "Wrapper",
+)  # fmt: skip

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer
+from pydl.layers.masking import GivenMask
 
 
-def apply_layer(layer: Layer, inputs: Any, training: bool) -> Any:
-    """`layer(x)` for an array, or a list of them."""
+def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None) -> Any:
+    """`layer(x)` for an array, or a list of them; `mask`: which steps count, or a list of that."""
     from pydl.models import Model
 
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     arrays = [check.numeric(f'layer "{layer.name}"', "inputs", x) for x in listed]
     tensors = [SymbolicTensor((None, *a.shape[1:]), layer.dtype, f"input_{i}") for i, a in enumerate(arrays)]
-    call = layer.connect(tensors if isinstance(inputs, list | tuple) else tensors[0])
+    given = list(tensors)
+    for i, m in enumerate([] if mask is None else mask if isinstance(inputs, list | tuple) else [mask]):
+        if m is not None:
+            steps = _steps_of(layer, m, arrays[i])
+            arrays.append(steps)
+            tensors.append(SymbolicTensor((None, *steps.shape[1:]), layer.dtype, f"mask_{i}"))
+            given[i] = GivenMask(dtype=layer.dtype)([given[i], tensors[-1]])
+    call = layer.connect(given if isinstance(inputs, list | tuple) else given[0])
     paths = [v.path for v in layer.weights]
     model = Model(tensors, call.output, name="eager")
     for v, path in zip(layer.weights, paths, strict=True):  # it may be part of another model, which named them
         v.path = path
     return model(arrays if len(arrays) > 1 else arrays[0], training=training)
+
+
+def _steps_of(layer: Layer, mask: Any, x: np.ndarray) -> np.ndarray:
+    """A mask as numbers, 1 for each step of x that counts."""
+    m = np.asarray(mask)
+    if m.shape != x.shape[:-1]:
+        raise ValueError(
+            f'layer "{layer.name}": expected a mask of shape {x.shape[:-1]}, a number for each step of the input, got '
+            f"{m.shape}"
+        )
+    return (m != 0).astype(layer.dtype)

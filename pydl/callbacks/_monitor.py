@@ -119,12 +119,19 @@ class Monitor:
         return value - self.min_delta > best if self.rising else value + self.min_delta < best
 
 
-def plain_rate(owner: Callback) -> float:
-    """The learning rate of the owner's model, where it is a number that may be set."""
+def rated(owner: Callback) -> list[Any]:
+    """The optimizers whose learning rates, which are numbers, may be set: the model's, or those that it is made of."""
     optimizer = owner.model.optimizer
-    if optimizer.schedule is not None:
-        raise TypeError(
-            f"{type(owner).__name__}: expected an optimizer with a number as learning_rate, got the schedule "
-            f"{optimizer.schedule!r}; give the optimizer a number or leave the callback out"
-        )
-    return float(optimizer.learning_rate)
+    found = list(optimizer.optimizers) or [optimizer]
+    for one in found:
+        if one.schedule is not None:
+            raise TypeError(
+                f"{type(owner).__name__}: expected an optimizer with a number as learning_rate, got the schedule "
+                f"{one.schedule!r}; give the optimizer a number or leave the callback out"
+            )
+    return found
+
+
+def plain_rate(owner: Callback) -> float:
+    """The learning rate of the owner's model, where it is a number that may be set; of several, the first."""
+    return float(rated(owner)[0].learning_rate)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pydl.callbacks._monitor import plain_rate
+from pydl.callbacks._monitor import plain_rate, rated
 from pydl.callbacks._say import say
 from pydl.callbacks.base import Callback, Logs, number
 
@@ -43,17 +43,22 @@ class LearningRateScheduler(Callback):
         if epoch == self._epoch:
             return
         self._epoch = epoch
-        rate = plain_rate(self)
-        rate = self.schedule(epoch, rate) if self._with_rate else self.schedule(epoch)
+        for optimizer in rated(self):
+            rate = self._asked(epoch, float(optimizer.learning_rate))
+            optimizer.learning_rate = rate
+            if self.verbose:
+                say(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
+
+    def _asked(self, epoch: int, rate: float) -> float:
+        """What the schedule says."""
+        told: Any = self.schedule(epoch, rate) if self._with_rate else self.schedule(epoch)
         try:
-            rate = float(rate)
+            rate = float(told)
         except (TypeError, ValueError):
             rate = math.nan
         if not math.isfinite(rate):
-            raise TypeError(f"LearningRateScheduler: expected a finite number from schedule({epoch}), got {rate!r}")
-        self.model.optimizer.learning_rate = rate
-        if self.verbose:
-            say(f"Epoch {epoch + 1}: learning rate {rate:.4g}")
+            raise TypeError(f"LearningRateScheduler: expected a finite number from schedule({epoch}), got {told!r}")
+        return rate
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydl.callbacks._monitor import Monitor, plain_rate
+from pydl.callbacks._monitor import Monitor, plain_rate, rated
 from pydl.callbacks._say import say
 from pydl.callbacks.base import Callback, Logs, number
 
@@ -89,11 +89,13 @@ class ReduceLROnPlateau(Callback):
             self.wait = 0
         elif self.cooldown_counter == 0:
             self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                lowered = max(rate * self.factor, self.min_lr)
-                self.model.optimizer.learning_rate = lowered
-                if self.verbose:
-                    say(f"Epoch {epoch + 1}: learning rate lowered to {lowered:.4g}")
+            above = [o for o in rated(self) if float(o.learning_rate) > self.min_lr]
+            if self.wait >= self.patience and above:
+                for optimizer in above:
+                    lowered = max(float(optimizer.learning_rate) * self.factor, self.min_lr)
+                    optimizer.learning_rate = lowered
+                    if self.verbose:
+                        say(f"Epoch {epoch + 1}: learning rate lowered to {lowered:.4g}")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
 

@@ -35,7 +35,9 @@ class SwapEMAWeights(Callback):
         if optimizer is None or not optimizer.use_ema:
             raise ValueError("SwapEMAWeights: the optimizer keeps no averages; make it with use_ema=True")
         for variable in self.model.trainable_variables:
-            average = optimizer.companion(variable, "average")
+            average = optimizer.average_of(variable)
+            if average is None:
+                continue
             weight = variable.numpy()
             variable.assign(average.numpy())
             average.assign(weight)
@@ -44,8 +46,10 @@ class SwapEMAWeights(Callback):
     def _end(self) -> None:
         """Leave the averages in the model, as `fit` does, which by now has put the weights there in their stead."""
         for variable, value in zip(self.model.trainable_variables, self._averages, strict=True):
-            variable.assign(value)
-            self.model.optimizer.companion(variable, "average").assign(value)
+            average = self.model.optimizer.average_of(variable)
+            if average is not None:
+                variable.assign(value)
+                average.assign(value)
         self._swapped = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -128,6 +128,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.text_vectorization import TextVectorization
     from pydl.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
+    from pydl.layers.wrapping import SpectralNormalization, Wrapper
 
 __all__ = [
     "Activation", "ActivityRegularization", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D",
@@ -148,10 +149,10 @@ __all__ = [
     "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
     "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing",
     "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D", "Softmax",
-    "Solarization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "StringLookup", "Subtract",
-    "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D",
-    "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate", "deserialize", "dot", "maximum", "minimum",
-    "multiply", "serialize", "subtract",
+    "Solarization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization",
+    "StringLookup", "Subtract", "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D",
+    "UpSampling3D", "Wrapper", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate",
+    "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract",
 ]  # fmt: skip
 
 _later = Later(
@@ -213,6 +214,7 @@ _later = Later(
         "text_vectorization": "TextVectorization",
         "upsampling": "UpSampling1D UpSampling2D UpSampling3D",
         "warping": "RandomRotation RandomTranslation RandomZoom",
+        "wrapping": "SpectralNormalization Wrapper",
     },
     {f"Convolution{axes}": f"Conv{axes}" for axes in ("1D", "1DTranspose", "2D", "2DTranspose")}
     | {f"SeparableConvolution{axes}": f"SeparableConv{axes}" for axes in ("1D", "2D")},

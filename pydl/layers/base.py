@@ -99,6 +99,8 @@ class Layer(OwnCode):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights; `input_shape` (a list of them where there are several inputs) has None for the batch."""
+        if self._library is None and type(self).__module__.startswith("pydl."):
+            self.built = True  # there are none; code of a user's is built by its first call
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What `build_from_config` needs; override both where `build` takes more than a shape."""
@@ -106,7 +108,7 @@ class Layer(OwnCode):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build the layer as `get_build_config` says."""
-        self.build(_shapes(config["input_shape"]))
+        self.build(config["input_shape"])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output, None for the batch; a list of shapes for several outputs.
@@ -210,6 +212,8 @@ class Layer(OwnCode):
             Whether the layer behaves as in training: Dropout draws, BatchNormalization takes the batch's statistics.
             Default: on arrays not; in a model as the model does, whatever that is. Given to a call on symbolic tensors,
             it holds for that call in whatever the model does.
+        mask : array, optional
+            With an array as input: which of its steps count; with a list of arrays, a list of such. None: all.
         **keywords
             Further arguments of `call`, of a layer of your own.
         """
@@ -220,6 +224,7 @@ class Layer(OwnCode):
             training = None
         if not arguments.is_plain(inputs, keywords) and self._takes_more():
             return self._call_with(inputs, keywords, training)
+        mask = keywords.pop("mask", None)
         if keywords or not inputs:
             wrong = f"got {next(iter(keywords))}=" if keywords else "got none"
             raise TypeError(f'layer "{self.name}" ({type(self).__name__}): expected tensors or arrays, {wrong}')
@@ -227,7 +232,14 @@ class Layer(OwnCode):
         if isinstance(given, list | tuple) and not given:
             raise ValueError(f'layer "{self.name}": expected an input, got an empty {type(given).__name__}')
         if is_symbolic(given):
+            if mask is not None:
+                raise TypeError(
+                    f'layer "{self.name}" ({type(self).__name__}): symbolic tensors bring their masks, from Masking or '
+                    "Embedding(mask_zero=True): leave mask= out"
+                )
             return self._connected(given, training)
+        if mask is not None:
+            return self._applied_masked(given, training, mask)
         if self.on_host:
             return self.preprocess(np.asarray(given))
         y = self._applied(given, training)
@@ -255,6 +267,13 @@ class Layer(OwnCode):
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))
+
+    def _applied_masked(self, inputs: Any, training: Any, mask: Any) -> Any:
+        """What comes out for arrays of which some steps do not count; layers that know no masks count them all."""
+        from pydl._training.eager import apply_layer
+
+        masked = self.supports_masking and not self.on_host
+        return apply_layer(self, inputs, bool(training), mask) if masked else self._applied(inputs, training)
 
     def connect(self, inputs: Any, training: bool | None = None) -> Call:
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
@@ -300,6 +319,11 @@ class Layer(OwnCode):
     @property
     def compute_dtype(self) -> str:
         """What it computes in."""
+        return self.dtype
+
+    @property
+    def dtype_policy(self) -> str:
+        """Its dtype: what Keras's programs give to the layers that a layer makes."""
         return self.dtype
 
     @property
@@ -422,8 +446,8 @@ def _first_shape(
 
 
 def _shapes(given: Any) -> Any:
-    """The shape of an input, or the list of those of several, where a file has lists for both."""
-    if not isinstance(given, list):
+    """The shape of an input as a tuple, those of several as a list of them, whichever way they are given."""
+    if not isinstance(given, list | tuple):
         return given
     return [_shapes(part) for part in given] if any(isinstance(part, list | tuple) for part in given) else tuple(given)
 
@@ -431,6 +455,8 @@ def _shapes(given: Any) -> Any:
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
     def noting(self: Layer, *args: Any, **keywords: Any) -> None:
+        if len(args) == 1 and isinstance(args[0], list | tuple):
+            args = (_shapes(args[0]),)
         build(self, *args, **keywords)
         self.built = True
         given = args or tuple(keywords.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl import activations, constraints, initializers, regularizers
+from pydl import constraints, initializers, regularizers
 from pydl._base.args import one_of, whole
 from pydl._engine.builder import Builder
 from pydl._engine.epilogue import derivative
@@ -12,6 +12,7 @@ from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.windows import holes, sizes_of_windows
 from pydl.layers.spatial import Windowed, channels_last, each_axis
+from pydl.layers.weighted import ActivationOf
 
 # Slices of the batch that gradients of weights are summed up in, at most: part of what a result's bits are.
 SLICES = 32
@@ -26,6 +27,8 @@ class Channelwise(Windowed):
     """
 
     kernel_name = "kernel"
+
+    activation = ActivationOf()
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Channelwise(Windowed):
         self.data_format = channels_last(owner, data_format, self.axes)
         self.dilation_rate = each_axis(owner, "dilation_rate", dilation_rate, self.axes)
         self.depth_multiplier = whole(owner, "depth_multiplier", depth_multiplier, at_least=1)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pydl import activations, constraints, initializers, regularizers
+from pydl import constraints, initializers, regularizers
 from pydl._base.args import one_of, whole
 from pydl._engine.builder import Builder
 from pydl._engine.layout import Panels
@@ -13,6 +13,7 @@ from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.windows import Windows, holes, sizes_of_windows
 from pydl.layers.spatial import Windowed, channels_last, each_axis
+from pydl.layers.weighted import ActivationOf
 
 # Slices of the batch that a kernel's gradient is summed up in: at most so many, of about so many windows each. They are
 # part of what a result's bits are (docs/adr/0017).
@@ -35,6 +36,8 @@ class Convolution(Windowed):
             raise TypeError(
                 f"{cls.__name__}.convolution_op would not be called: the kernels compute the convolution; override call"
             )
+
+    activation = ActivationOf()
 
     def __init__(
         self,
@@ -68,7 +71,7 @@ class Convolution(Windowed):
                 f"{owner}: expected strides or dilation_rate of 1, got strides={self.strides} and "
                 f"dilation_rate={self.dilation_rate}"
             )
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -14,10 +14,11 @@ from pydl._engine.layout import Panels
 from pydl._engine.passes import beyond_caches
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
-from pydl.layers.base import Layer
+from pydl.layers.low_rank import LowRank
+from pydl.layers.weighted import ActivationOf
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """`y = activation(x @ kernel + bias)` over the last axis.
 
     Input `(batch, ..., features)`, output `(batch, ..., units)`. One record forward, up to three backward; 2 * batch *
@@ -36,6 +37,8 @@ class Dense(Layer):
         See `pydl.regularizers`; the last one is of the output.
     kernel_constraint, bias_constraint
         See `pydl.constraints`.
+    lora_rank, lora_alpha : int, float, optional
+        Of an adapter: see `enable_lora`.
     **kwargs
         `name`, `trainable`, `dtype`.
 
@@ -46,6 +49,8 @@ class Dense(Layer):
     """
 
     supports_masking = True
+
+    activation = ActivationOf()
 
     def __init__(
         self,
@@ -59,11 +64,14 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._note_rank(lora_rank, lora_alpha)
         self.units = whole("Dense", "units", units, at_least=1)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -87,6 +95,7 @@ class Dense(Layer):
                 (self.units,), self.bias_initializer, name="bias",
                 regularizer=self.bias_regularizer, constraint=self.bias_constraint,
             )  # fmt: skip
+        self._enable_if_asked()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.built and input_shape[-1] != self.kernel.shape[0]:
@@ -98,6 +107,8 @@ class Dense(Layer):
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
         b.note_reader(t)
+        if self.lora_enabled:
+            return self._forward_adapted(b, t)
         y = b.tensor((*t.shape[:-1], self.units), t, trainable=bool(self.trainable_weights))
         epilogue = Epilogue(b, y, self.activation)
         by_rows = "act" in epilogue.fields and rowwise(self.activation)
@@ -105,6 +116,18 @@ class Dense(Layer):
         b.emit(op, x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, I=t.shape[-1],
                O=self.units, **t.by_last(), **epilogue.fields)  # fmt: skip
         return y if self.activation.function is None else b.activate(y, self.activation)
+
+    def _forward_adapted(self, b: Builder, t: Tensor) -> Tensor:
+        a, _ = self.adapter
+        base, down = (b.tensor((*t.shape[:-1], n), t, trainable=True) for n in (self.units, a.shape[-1]))
+        bias = self.bias and self.bias.buffer
+        for w, add, y in ((self.kernel, bias, base), (a, None, down)):
+            sizes = {"I": t.shape[-1], "O": y.shape[-1], **t.by_last()}
+            b.emit("gemm_fwd", x=t.buffer, w=w.buffer, b=add, y=y.buffer, **sizes)
+        y, act = self.emit_up(b, base, down), self.activation
+        y = y if act.kernel is None and act.function is None else b.activate(y, act)
+        b.notes[id(y.value), id(self)] = down
+        return y
 
     def _by_panels(self, b: Builder, x: Tensor) -> bool:
         """Whether threads had rather share out the panels of a kernel that is being trained than the rows of x.
@@ -125,23 +148,29 @@ class Dense(Layer):
         dz = b.gradient(y)
         if dz is None:
             return
-        t, kernel = x[0], self.kernel
-        sizes = {"I": t.shape[-1], "O": self.units}
-        if t.value.needs_grad:
-            fields = {**sizes, **t.by_last(), **derivative(t)}
-            b.add_input_gradient(
-                t,
-                lambda dx, add: b.emit("gemm_dx", dy=dz, w=kernel.buffer, dx=dx, add=add, **fields),
-                adds=True,
-            )
-        if self.trainable and kernel.trainable:
-            b.add_weight_gradient(
-                kernel,
-                lambda dw, add: b.emit("gemm_dw", x=t.buffer, dy=dz, dw=dw, add=add, n=kernel.buffer.size,
-                                       B=t.rows_of_last, **sizes),
-            )  # fmt: skip
+        t = x[0]
+        self._send(b, t, dz, self.kernel, {} if self.lora_enabled or not t.value.needs_grad else derivative(t))
+        if self.lora_enabled:
+            down = b.notes[id(y.value), id(self)]
+            self._send(b, t, self.emit_up_slopes(b, down, dz), self.adapter[0], {})
         bias = self.bias
         if self.trainable and bias is not None and bias.trainable:
             b.add_weight_gradient(
                 bias, lambda db, add: b.emit("colsum", x=dz, y=db, n=self.units, B=t.rows_of_last, add=add)
             )
+
+    def _send(self, b: Builder, t: Tensor, dy: Any, w: Variable, fields: dict[str, Any]) -> None:
+        """Send the gradients of a product t w to t, and to w, which is put off to the tail."""
+        sizes = {"I": w.shape[0], "O": w.shape[1]}
+        if t.value.needs_grad:
+            b.add_input_gradient(
+                t,
+                lambda dx, add: b.emit("gemm_dx", dy=dy, w=w.buffer, dx=dx, add=add, **sizes, **t.by_last(), **fields),
+                adds=True,
+            )
+        if self.trainable and w.trainable:
+            b.add_weight_gradient(
+                w,
+                lambda dw, add: b.emit("gemm_dw", x=t.buffer, dy=dy, dw=dw, add=add, n=w.buffer.size,
+                                       B=t.rows_of_last, **sizes),
+            )  # fmt: skip

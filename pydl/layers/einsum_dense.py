@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from pydl import activations, constraints, initializers, regularizers
+from pydl import constraints, initializers, regularizers
 from pydl._base.args import open_shape_of, text
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
-from pydl.layers.base import Layer
+from pydl.layers.low_rank import LowRank
+from pydl.layers.weighted import ActivationOf
 
 Array = np.ndarray
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRank):
     """`y = activation(einsum(equation, x, kernel) + bias)`. In NumPy, but for the activation.
 
     Parameters
@@ -34,6 +35,8 @@ class EinsumDense(Layer):
     bias_axes : str, optional
         Letters of the output along which there is a bias; default: no bias.
     kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint
+    lora_rank, lora_alpha : int, float, optional
+        Of an adapter: see `enable_lora`.
     **kwargs
         `name`, `trainable`, `dtype`, `activity_regularizer`.
 
@@ -42,6 +45,9 @@ class EinsumDense(Layer):
     ValueError
         An equation of another form, or whose sizes do not follow from the input and `output_shape`.
     """
+
+    products = ""
+    activation = ActivationOf()
 
     def __init__(
         self,
@@ -55,13 +61,16 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._note_rank(lora_rank, lora_alpha)
         self.equation = text("EinsumDense", "equation", equation)
         shape = (output_shape,) if isinstance(output_shape, int) else output_shape
         self.partial_output_shape = open_shape_of("EinsumDense", tuple(shape))
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -120,6 +129,10 @@ class EinsumDense(Layer):
             [int(d or 0) for d in shape], self.kernel_initializer, name="kernel",
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
+        self._build_bias(y, known)
+        self._enable_if_asked()
+
+    def _build_bias(self, y: str, known: dict[str, int | None]) -> None:
         if self.bias_axes is None:
             return
         if not self.bias_axes or any(c not in y for c in self.bias_axes):
@@ -154,15 +167,25 @@ class EinsumDense(Layer):
 
     def call(self, *inputs: Array) -> Array:
         x, w, y = self._letters(inputs[0].ndim)
-        product = np.einsum(f"{x},{w}->{y}", inputs[0], self.kernel.numpy())
+        product = np.einsum(f"{x},{w}->{y}", inputs[0], self.merged())
         return product if self.bias is None else product + self.bias.numpy()
 
     def backward(self, inputs: Array, outputs: Array, dy: Array) -> Array:
         x, w, y = self._letters(inputs.ndim)
         if self.trainable:
-            self.kernel.gradient[...] = np.einsum(f"{x},{y}->{w}", inputs, dy)
+            self._send(np.einsum(f"{x},{y}->{w}", inputs, dy))
             if self.bias is not None:
                 shape = (1,) * (dy.ndim - len(self.bias.shape)) + self.bias.shape
                 axes = tuple(i for i, size in enumerate(shape) if size == 1)
                 self.bias.gradient[...] = dy.sum(axis=axes, keepdims=True).reshape(self.bias.shape)
-        return np.asarray(np.einsum(f"{y},{w}->{x}", dy, self.kernel.numpy()))
+        return np.asarray(np.einsum(f"{y},{w}->{x}", dy, self.merged()))
+
+    def _send(self, slope: Array) -> None:
+        """Write the gradient of the kernel, or of its adapter."""
+        if not self.lora_enabled:
+            self.kernel.gradient[...] = slope
+            return
+        a, b = self.adapter
+        rows = slope.reshape(-1, slope.shape[-1]) * self.lora_factor
+        a.gradient[...] = (rows @ b.numpy().T).reshape(a.shape)
+        b.gradient[...] = a.numpy().reshape(len(rows), -1).T @ rows

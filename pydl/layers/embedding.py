@@ -12,10 +12,10 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
-from pydl.layers.base import Layer
+from pydl.layers.low_rank import LowRank
 
 
-class Embedding(Layer):
+class Embedding(LowRank):
     """`y = embeddings[x]`: codes `(batch, ...)` become `(batch, ..., output_dim)`.
 
     Codes are whole numbers in [0, input_dim), of any numeric dtype. They come straight from an Input (of shape `()` for
@@ -41,6 +41,8 @@ class Embedding(Layer):
         the table is a row like any other.
     weights : array_like, or list of one, optional
         The first values of the table, instead of the initializer's: numbers learnt elsewhere. Not in the configuration.
+    lora_rank, lora_alpha : int, float, optional
+        Of an adapter: see `enable_lora`.
     **kwargs
         `name`, `trainable`, `dtype`, `input_shape`; `input_length=n` stands for `input_shape=(n,)`.
 
@@ -49,6 +51,9 @@ class Embedding(Layer):
     ValueError
         Sizes that are not positive or too large; in a model, codes that other layers compute.
     """
+
+    adapted = "embeddings"
+    products = "b"
 
     def __init__(
         self,
@@ -59,6 +64,8 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
@@ -71,6 +78,7 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self.embeddings: Variable
+        self._note_rank(lora_rank, lora_alpha)
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
@@ -86,6 +94,7 @@ class Embedding(Layer):
             (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
             regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
         )  # fmt: skip
+        self._enable_if_asked()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
@@ -113,18 +122,32 @@ class Embedding(Layer):
         return [self.input_dim]
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        y = b.tensor((*x[0].shape, self.output_dim), x[0], trainable=bool(self.trainable_weights))
-        b.emit("embed_fwd", x=x[0].buffer, w=self.embeddings.buffer, y=y.buffer, **self._sizes(x[0]))
+        y = self._looked_up(b, x[0], self.embeddings)
+        if not self.lora_enabled:
+            return y
+        down = self._looked_up(b, x[0], self.adapter[0])
+        y = self.emit_up(b, y, down)
+        b.notes[id(y.value), id(self)] = down
+        return y
+
+    def _looked_up(self, b: Builder, x: Tensor, table: Variable) -> Tensor:
+        y = b.tensor((*x.shape, table.shape[-1]), x, trainable=bool(self.trainable_weights))
+        b.emit("embed_fwd", x=x.buffer, w=table.buffer, y=y.buffer, **self._sizes(x, table))
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dy = b.gradient(y)
-        if dy is not None and self.trainable and self.embeddings.trainable:
+        if dy is None:
+            return
+        table = self.embeddings
+        if self.lora_enabled:
+            dy, table = self.emit_up_slopes(b, b.notes[id(y.value), id(self)], dy), self.adapter[0]
+        if self.trainable and table.trainable:
             b.add_weight_gradient(
-                self.embeddings,
-                lambda dw, add: b.emit("embed_bwd", x=x[0].buffer, dy=dy, dw=dw, n=self.embeddings.size, add=add,
-                                       **self._sizes(x[0])),
+                table,
+                lambda dw, add: b.emit("embed_bwd", x=x[0].buffer, dy=dy, dw=dw, n=table.size, add=add,
+                                       **self._sizes(x[0], table)),
             )  # fmt: skip
 
-    def _sizes(self, x: Tensor) -> dict[str, int]:
-        return {"B": x.batch * x.columns, "L": x.columns, "O": self.output_dim, "V": self.input_dim}
+    def _sizes(self, x: Tensor, table: Variable) -> dict[str, int]:
+        return {"B": x.batch * x.columns, "L": x.columns, "O": table.shape[-1], "V": self.input_dim}

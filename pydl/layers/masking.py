@@ -69,3 +69,31 @@ class Masking(Layer):
             lambda dx, add: b.emit("keep_steps", x=dy, m=mask.buffer, y=dx, O=t.shape[-1], add=add, **t.by_last()),
             adds=True,
         )
+
+
+class GivenMask(Layer):
+    """Its first input, with the second one as the mask: what a call on an array makes of `mask=`."""
+
+    merges = True
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return [True]
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        return tuple(input_shape[0])
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t, n = x[0], x[0].columns
+        b.note_reader(t)
+        y = b.tensor(t.shape, t)
+        y.mask = x[1]
+        b.emit("copy", x=t.buffer, y=y.buffer, B=t.batch, O=n, ldx=n, ldy=n)
+        return y
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        """`emit_forward` has given it."""
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        dy = b.gradient(y)
+        if dy is not None:
+            b.give_input_gradient(x[0], dy)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl import constraints, initializers, regularizers
-from pydl._base.args import real, whole
+from pydl._base.args import axis_of, real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
@@ -16,13 +18,13 @@ from pydl.layers.base import Layer
 
 
 class _Normalization(Layer):
-    """`y = gamma * (x - mean) / sqrt(var + epsilon) + beta` with weights along the last axis."""
+    """`y = gamma * (x - mean) / sqrt(var + epsilon) + beta` with weights along some axes, as a rule the last one."""
 
     supports_masking = True
 
     def __init__(
         self,
-        axis: int = -1,
+        axis: Any = -1,
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
@@ -35,7 +37,8 @@ class _Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        owner = type(self).__name__
+        self.axis = [axis_of(owner, a) for a in axis] if isinstance(axis, list | tuple) else axis_of(owner, axis)
         self.epsilon = real(type(self).__name__, "epsilon", epsilon, above=0)
         self.center = bool(center)
         self.scale = bool(scale)
@@ -53,7 +56,7 @@ class _Normalization(Layer):
             raise ValueError(
                 f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {input_shape}'
             )
-        shape = (self._features(input_shape),)
+        shape = self._sizes(input_shape)
         if self.scale:
             self.gamma = self.add_weight(
                 shape, self.gamma_initializer, name="gamma",
@@ -65,23 +68,75 @@ class _Normalization(Layer):
                 regularizer=self.beta_regularizer, constraint=self.beta_constraint,
             )  # fmt: skip
 
-    def _features(self, shape: Any) -> int:
-        """How many features an input has, along the last axis."""
-        if self.axis not in (-1, len(shape) - 1):
-            raise ValueError(f'{type(self).__name__} "{self.name}": expected axis -1 (the last), got {self.axis}')
-        if shape[self.axis] is None:
+    def _axes(self, rank: int) -> list[int]:
+        """The axes that the weights lie along, from the front, in order; none of them is the batch."""
+        given = self.axis if isinstance(self.axis, list) else [self.axis]
+        axes = sorted({a % rank for a in given if -rank <= a < rank})
+        if not axes or len(axes) < len(given) or axes[0] == 0:
             raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected one input (batch, ..., features), got {shape}'
+                f'{type(self).__name__} "{self.name}": expected an axis of the {rank} of the input, or several, other '
+                f"than the first, got {self.axis}"
             )
-        return int(shape[self.axis])
+        return axes
+
+    def _sizes(self, shape: Any) -> tuple[int, ...]:
+        """The shape of the weights for an input of this one."""
+        sizes = tuple(shape[a] for a in self._axes(len(shape)))
+        if None in sizes:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": expected a known number of features along axis {self.axis}, got '
+                f"input {tuple(shape)}"
+            )
+        return sizes
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        if self.built and self._features(input_shape) != self._features(self.input_shape):
+        if self.built and self._sizes(input_shape) != self._sizes(self.input_shape):
+            sizes = self._sizes(self.input_shape)
             raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected {self._features(self.input_shape)} features along axis '
+                f'{type(self).__name__} "{self.name}": expected {" x ".join(map(str, sizes))} features along axis '
                 f"{self.axis}, got input {tuple(input_shape)}"
             )
         return tuple(input_shape)
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        t = x[0]
+        b.note_reader(t)
+        axes, last = self._places(t)
+        if axes == last:
+            return self._forward(b, t)
+        moved = b.tensor(np.moveaxis(np.broadcast_to(0, t.shape), axes, last).shape, t)
+        _move(b, t.shape, t.buffer, axes, last, moved.buffer, moved.shape)
+        normal = self._forward(b, moved)
+        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        _move(b, moved.shape, normal.buffer, last, axes, y.buffer, y.shape)
+        b.notes[id(y.value)] = moved, normal
+        return y
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        t, dy = x[0], b.gradient(y)
+        axes, last = self._places(t)
+        if axes == last:
+            self._backward(b, t, y, dy)
+            return
+        moved, normal = b.notes[id(y.value)]
+        slope = b.buffer(normal.shape)
+        _move(b, y.shape, dy, axes, last, slope, normal.shape)
+        self._backward(b, moved, normal, slope)
+        b.add_input_gradient(t, lambda dx, _: _move(b, moved.shape, moved.value.grad, last, axes, dx, t.shape))
+
+    def _places(self, t: Tensor) -> tuple[list[int], list[int]]:
+        """The axes of the weights, and as many of the last ones."""
+        rank = len(t.shape)
+        axes = self._axes(rank)
+        return axes, list(range(rank - len(axes), rank))
+
+    def _forward(self, b: Builder, t: Tensor) -> Tensor:
+        """The records, where the axes are the last ones."""
+        raise NotImplementedError
+
+    def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
+        """The records, where the axes are the last ones."""
+        raise NotImplementedError
 
     def _fields(self) -> dict[str, Any]:
         """gamma and beta as the kernels take them."""
@@ -156,46 +211,21 @@ class BatchNormalization(_Normalization):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        shape = (self._features(input_shape),)
+        shape = self._sizes(input_shape)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, name="moving_mean", trainable=False)
         self.moving_variance = self.add_weight(
             shape, self.moving_variance_initializer, name="moving_variance", trainable=False
         )
 
-    def _features(self, shape: Any) -> int:
-        """How many features an input has, along any axis but the first."""
-        if not 0 < self.axis % len(shape) < len(shape) or not -len(shape) <= self.axis < len(shape):
-            raise ValueError(
-                f'BatchNormalization "{self.name}": expected an axis of {tuple(shape)} other than the first, got '
-                f"{self.axis}"
-            )
-        if shape[self.axis] is None:
-            raise ValueError(
-                f'BatchNormalization "{self.name}": expected a known number of features along axis {self.axis}, got '
-                f"input {tuple(shape)}"
-            )
-        return int(shape[self.axis])
-
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        t = x[0]
-        b.note_reader(t)
-        axis = self.axis % len(t.shape)
-        if axis == len(t.shape) - 1:
-            return self._forward(b, t)
-        if t.mask is not None:
+        axes, last = self._places(x[0])
+        if x[0].mask is not None and axes != last:
             raise ValueError(
                 f'BatchNormalization "{self.name}": expected axis -1 where there is a mask, got {self.axis}'
             )
-        moved = b.tensor((*t.shape[:axis], *t.shape[axis + 1 :], t.shape[axis]), t)
-        _move(b, t.shape, t.buffer, axis, -1, moved.buffer, moved.shape)
-        normal = self._forward(b, moved)
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
-        _move(b, moved.shape, normal.buffer, -1, axis, y.buffer, y.shape)
-        b.notes[id(y.value)] = moved, normal
-        return y
+        return super().emit_forward(b, *x)
 
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
-        """The records, where features are along the last axis."""
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         common = {
             "x": t.buffer, "y": y.buffer, "eps": self.epsilon, **self._fields(),
@@ -216,20 +246,7 @@ class BatchNormalization(_Normalization):
                 b.emit("bn_fwd", n=n, B=t.rows_of_last, **common)
         return y
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        t, dy = x[0], b.gradient(y)
-        axis = self.axis % len(t.shape)
-        if axis == len(t.shape) - 1:
-            self._backward(b, t, y, dy)
-            return
-        moved, normal = b.notes[id(y.value)]
-        slope = b.buffer(normal.shape)
-        _move(b, y.shape, dy, axis, -1, slope, normal.shape)
-        self._backward(b, moved, normal, slope)
-        b.add_input_gradient(t, lambda dx, _: _move(b, moved.shape, moved.value.grad, -1, axis, dx, t.shape))
-
     def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
-        """The records, where features are along the last axis."""
         of_batch = id(y.value) in b.notes
         statistics = b.notes[id(y.value)] if of_batch else self._moving(b)
         gamma, mask = self.gamma and self.gamma.buffer, _mask(t) if of_batch else None
@@ -269,8 +286,8 @@ class BatchNormalization(_Normalization):
         return {"bmean": self.moving_mean.buffer, "bmean_low": zero, "brstd": rstd}
 
 
-def _move(b: Builder, shape: Any, x: Any, source: int, target: int, y: Any, moved: Any) -> None:
-    """Copy x, of this shape, to y with one axis at another place."""
+def _move(b: Builder, shape: Any, x: Any, source: Sequence[int], target: Sequence[int], y: Any, moved: Any) -> None:
+    """Copy x, of this shape, to y with some axes at other places."""
 
     def copy() -> None:
         array_of(y).reshape(moved)[...] = np.moveaxis(array_of(x).reshape(shape), source, target)
@@ -302,29 +319,32 @@ class LayerNormalization(_Normalization):
 
     Parameters
     ----------
-    axis : int
-        -1, or the number of the last axis.
+    axis : int or list of int
+        Those to normalize over, together; gamma and beta have their sizes. Where they are not the last ones, data are
+        transposed in NumPy before and after, which takes the GIL.
     epsilon : float
     center, scale : bool
         Learn beta (added), gamma (multiplied).
     beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
     """
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        t = x[0]
-        b.note_reader(t)
+    def _rows(self, t: Tensor) -> dict[str, int]:
+        """The sizes of a record: rows, how many of them make a sample, elements of each."""
+        n = math.prod(self._sizes(self.input_shape))
+        return {"B": t.batch * t.columns // n, "L": t.columns // n, "O": n}
+
+    def _forward(self, b: Builder, t: Tensor) -> Tensor:
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
-        rows = t.rows_of_last
-        statistics = {name: b.buffer((rows,)) for name in ("mean", "mean_low", "rstd")}
+        sizes = self._rows(t)
+        statistics = {name: b.buffer((sizes["B"],)) for name in ("mean", "mean_low", "rstd")}
         b.notes[id(y.value)] = statistics
-        b.emit("ln_fwd", x=t.buffer, y=y.buffer, O=t.shape[-1], eps=self.epsilon, **statistics, **t.by_last(),
-               **self._fields())  # fmt: skip
+        b.emit("ln_fwd", x=t.buffer, y=y.buffer, eps=self.epsilon, **statistics, **sizes, **self._fields())
         return y
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        t, dy = x[0], b.gradient(y)
+    def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
         common = {"x": t.buffer, "dy": dy, **b.notes[id(y.value)]}
-        fields = {**common, **t.by_last(), "O": t.shape[-1], "gamma": self.gamma and self.gamma.buffer}
+        sizes = self._rows(t)
+        fields = {**common, **sizes, "gamma": self.gamma and self.gamma.buffer}
         b.add_input_gradient(t, lambda dx, _: b.emit("ln_bwd", dx=dx, **fields))
-        sizes = {"n": t.shape[-1], "B": t.rows_of_last}
+        sizes = {"n": sizes["O"], "B": sizes["B"]}
         self._train(b, lambda add, **grads: b.emit("ln_grad", add=add, **sizes, **grads, **common))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pydl import config, constraints, initializers, regularizers
+from pydl import activations, config, constraints, initializers, regularizers
 from pydl._base import check
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.layout import Layout
@@ -211,6 +211,21 @@ class Weighted(Configurable):
     def count_params(self) -> int:
         """Number of weights' elements."""
         return sum(v.size for v in self.weights)
+
+
+class ActivationOf:
+    """The activation of a layer as an attribute that also takes what the constructor does: names, functions, None."""
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        try:
+            return layer.__dict__["activation"]
+        except KeyError:
+            raise AttributeError(f"{type(layer).__name__} has no activation yet") from None
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        layer.__dict__["activation"] = activations.get(value)
 
 
 def layers_in(values: Iterable[Any]) -> Iterator[Any]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.optimizers.ftrl import Ftrl
     from pydl.optimizers.lamb import Lamb
     from pydl.optimizers.lion import Lion
+    from pydl.optimizers.loss_scale_optimizer import LossScaleOptimizer
+    from pydl.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
     from pydl.optimizers.muon import Muon
     from pydl.optimizers.nadam import Nadam
     from pydl.optimizers.rmsprop import RMSprop
@@ -26,8 +28,9 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.optimizers.sgd import SGD
 
 __all__ = [
-    "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam",
-    "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize",
+    "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer",
+    "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "ScheduleFreeAdamW", "deserialize",
+    "get", "schedules", "serialize",
 ]  # fmt: skip
 
 _later = Later(
@@ -41,6 +44,8 @@ _later = Later(
         "ftrl": "Ftrl",
         "lamb": "Lamb",
         "lion": "Lion",
+        "loss_scale_optimizer": "LossScaleOptimizer",
+        "multi_optimizer": "MultiOptimizer OptimizerMap",
         "muon": "Muon",
         "nadam": "Nadam",
         "rmsprop": "RMSprop",

@@ -69,6 +69,8 @@ class Optimizer(Applies, OwnVariables, Configurable):
 
     #: Name of the kernel, None for optimizers written in NumPy.
     op: str | None = None
+    #: Those that take its steps, where it is made of others.
+    optimizers: Sequence[Optimizer] = ()
     #: What slots begin with, by name, where not with zeros.
     first_values: Mapping[str, float] = MappingProxyType({})
     find_initializer = staticmethod(initializers.get)
@@ -201,7 +203,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
         pairs += self._own
         for weight, slot in pairs:
             slot.path = f"optimizer/{slot.name}" + ("" if weight is None else f"/{weight.path}")
-        return [slot for _, slot in pairs]
+        return [slot for _, slot in pairs] + [slot for inner in self.optimizers for slot in inner.variables]
 
     def kept_for(self, variable: Variable) -> list[Variable]:
         """What a step on this variable may change beside it: its slots, and all variables made by `add_variable`."""
@@ -213,6 +215,10 @@ class Optimizer(Applies, OwnVariables, Configurable):
         if id(variable) not in made:
             made[id(variable)] = variable, self._new_slot(variable, name)
         return made[id(variable)][1]
+
+    def average_of(self, variable: Variable) -> Variable | None:
+        """The moving average of a variable; None where none is kept."""
+        return self.companion(variable, "average") if self.use_ema else None
 
     def finalize_variable_values(self, variables: Sequence[Variable]) -> None:
         """Put the averages, if they are kept, in the weights' place."""

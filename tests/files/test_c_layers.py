@@ -33,6 +33,8 @@ def models() -> Iterator[Any]:
     for name, options in COLOURS.items():
         yield of_one(getattr(L, name)(**options), (5, 6, 3))
     yield of_one(L.Masking(0.0), (4, 2))
+    yield of_one(L.Wrapper(L.Dense(3)), (4,))
+    yield of_one(L.SpectralNormalization(L.Dense(3)), (4,))
     yield of_one(L.Normalization(mean=[1.0, 2.0], variance=[3.0, 4.0]), (2,))
     yield of_one(L.SpatialDropout3D(0.2), (2, 2, 2, 3))
     yield of_one(lambda x: (x * 2 + 1) * x, (4,))

@@ -252,7 +252,7 @@ def rewritten(path: Path, change: Any) -> Path:
     ("change", "told"),
     [
         (lambda c: c["config"]["layers"][1].update(class_name="Lambda"), "Lambda"),
-        (lambda c: c["config"]["layers"][1]["config"].update(lora_rank=4), "lora_rank=4 is Keras's"),
+        (lambda c: c["config"]["layers"][1]["config"].update(no_such=4), "no_such=4 is Keras's"),
         (lambda c: c["config"]["layers"][1]["config"].update(output_dim=10**9), "larger than what the file holds"),
         (lambda c: c["config"].update(layers=3), "expected the layers"),
         (lambda c: c["config"]["layers"].__setitem__(1, 7), "expected the layers"),

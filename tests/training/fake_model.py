@@ -33,6 +33,8 @@ class FakeVariable:
 
 
 class FakeOptimizer:
+    optimizers = ()
+
     @property
     def schedule(self) -> Any:
         return self.learning_rate if callable(self.learning_rate) else None

@@ -236,7 +236,7 @@ def test_aspects_are_kept_by_cropping_or_padding() -> None:
         (lambda: L.RandomFlip("diagonal"), ValueError, "mode must be one of"),
         (lambda: L.RandomFlip(data_format="channels_first"), ValueError, "transpose the data"),
         (lambda: L.RandomFlip(seed=-1), ValueError, "seed must be an integer >= 0"),
-        (lambda: L.RandomCrop(0, 3), ValueError, "height must be an integer >= 1"),
+        (lambda: L.RandomCrop(0, 3), ValueError, "height must be a positive integer"),
         (lambda: L.RandomTranslation(1.5, 0), ValueError, "height_factor must be a finite number >= -1 and <= 1"),
         (lambda: L.RandomTranslation(0, (0, 0, 0)), ValueError, "width_factor must be a number or two of them"),
         (lambda: L.RandomRotation("0.1"), TypeError, "factor must be a finite number"),

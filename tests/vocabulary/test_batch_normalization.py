@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
     with pytest.raises(ValueError, match="synchronized=True is not supported"):
         L.BatchNormalization(synchronized=True)
     for axis in (0, 3, -3, -4):
-        with pytest.raises(ValueError, match=r"expected an axis of .* other than the first"):
+        with pytest.raises(ValueError, match=r"expected an axis of the .* other than the first"):
             L.BatchNormalization(axis).build((None, 4, 5))
     with pytest.raises(ValueError, match="expected a known number of features along axis 1"):
         L.BatchNormalization(1).build((None, None, 5))

@@ -197,7 +197,7 @@ def test_in_a_model_threads_change_no_bit(make: Any) -> None:
         (lambda: L.CutMix(2), "factor must be a finite number >= 0 and <= 1"),
         (lambda: L.RandomShear(fill_mode="mirror"), "fill_mode must be one of"),
         (lambda: L.RandomPerspective(interpolation="cubic"), "interpolation must be one of"),
-        (lambda: L.Equalization(bins=0), "bins must be an integer >= 1"),
+        (lambda: L.Equalization(bins=0), "bins must be a positive integer"),
     ],
 )
 def test_what_is_refused(make: Any, match: str) -> None:

@@ -187,7 +187,7 @@ def test_imports(module: str) -> None:
 def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
-    names = ("channelwise", "convolving", "core", "host", "images", "interpolating", "lookup", "own_code",
+    names = ("channelwise", "convolving", "core", "host", "images", "interpolating", "lookup", "low_rank", "own_code",
              "pooled", "positions", "spatial", "weighted")  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
     shared = ("base", "schedules", *of_layers)

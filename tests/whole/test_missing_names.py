@@ -14,7 +14,7 @@ import pydl
     [
         (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "FeatureSpace"), (pydl, "distribution"),
         (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"),
-        (pydl.optimizers, "LossScaleOptimizer"), (pydl.saving, "KerasFileEditor"),
+        (pydl.saving, "KerasFileEditor"),
     ],
 )  # fmt: skip
 def test_what_keras_has_is_said_to_be_lacking(module: Any, name: str) -> None:

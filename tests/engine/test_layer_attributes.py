@@ -1,0 +1,74 @@
+"""What programs ask of layers, or set, after they were made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pydl
+
+
+@pytest.mark.parametrize("given", [None, "relu", pydl.activations.relu, pydl.ops.relu])
+def test_activation_set_afterwards(given: object) -> None:
+    layer = pydl.layers.Dense(3, "tanh")
+    layer.activation = given
+    x = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+    y = layer(x)
+    z = x @ layer.kernel.numpy()
+    np.testing.assert_allclose(y, z if given is None else np.maximum(z, 0), rtol=1e-6, atol=1e-6)
+    assert pydl.layers.Dense.from_config(layer.get_config()).activation == layer.activation
+
+
+def test_build_without_weights() -> None:
+    layer = pydl.layers.ReLU()
+    layer.build((None, 3))
+    assert layer.built
+
+
+def test_code_of_a_users_is_built_by_its_call() -> None:
+    class Twice(pydl.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = pydl.layers.Dense(2)
+
+        def call(self, x):  # type: ignore[no-untyped-def]
+            return self.inner(x)
+
+    layer = Twice()
+    layer.build((None, 3))
+    assert layer(np.ones((1, 3), "float32")).shape == (1, 2)
+    assert len(layer.weights) == 2
+
+
+def test_dtype_policy_is_the_dtype() -> None:
+    layer = pydl.layers.Dense(2, dtype="float64")
+    assert pydl.layers.Dense(3, dtype=layer.dtype_policy).dtype == "float64"
+
+
+def test_build_takes_shapes_as_lists_and_tuples() -> None:
+    dense = pydl.layers.Dense(2)
+    dense.build([None, 3])
+    assert dense.kernel.shape == (3, 2)
+    add = pydl.layers.Add()
+    add.build(((None, 3), (None, 3)))
+    assert add([np.ones((1, 3), "float32"), np.ones((1, 3), "float32")]).tolist() == [[2, 2, 2]]
+
+
+def test_mask_of_an_array() -> None:
+    """The same as that of a Masking layer in front."""
+    x = np.random.default_rng(0).normal(size=(4, 3, 2)).astype("float32")
+    x[:, 1] = 0
+    steps = np.broadcast_to([True, False, True], (4, 3))
+    pooled, norm, other = pydl.layers.GlobalAveragePooling1D(), *(pydl.layers.BatchNormalization() for _ in range(2))
+    np.testing.assert_allclose(pooled(x, mask=steps), x[:, [0, 2]].mean(axis=1), rtol=1e-6)
+    y = norm(x, mask=steps, training=True)
+    other(x[:, [0, 2]], training=True)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), other.moving_mean.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(y[:, [0, 2]].mean(axis=(0, 1)), 0, atol=1e-6)
+    np.testing.assert_array_equal(norm(x, mask=None), norm(x))
+    added = pydl.layers.Add()([x, x], mask=[steps, None])
+    np.testing.assert_array_equal(added, 2 * x)
+    with pytest.raises(ValueError, match=r"expected a mask of shape \(4, 3\), .* got \(4,\)"):
+        norm(x, mask=np.ones(4))
+    with pytest.raises(TypeError, match="leave mask= out"):
+        norm(pydl.Input((3, 2)), mask=steps)

@@ -1,0 +1,111 @@
+"""Low-rank adapters of kernels: gradients against differences, what is trained, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers as L
+
+LAYERS: dict[str, Any] = {
+    "dense": lambda **options: L.Dense(4, "tanh", **options),
+    "dense of sequences": lambda **options: L.Dense(4, "gelu", use_bias=False, **options),
+    "einsum": lambda **options: L.EinsumDense("abc,cde->abde", (None, 2, 3), "tanh", "e", **options),
+    "embedding": lambda **options: L.Embedding(7, 4, **options),
+}
+
+
+def made(name: str, rank: int = 2, alpha: float | None = 3.0) -> tuple[Any, Any, np.ndarray]:
+    """A model with an adapter, the layer, and data."""
+    rng = np.random.default_rng(1)
+    pydl.utils.set_random_seed(2)
+    layer = LAYERS[name](lora_rank=rank, lora_alpha=alpha)
+    if name == "embedding":
+        front: list[Any] = [pydl.Input((3,))]
+        x = rng.integers(0, 7, size=(5, 3)).astype(float)
+    else:
+        front = [pydl.Input((3,) if name == "dense" else (2, 3)), L.Dense(3)]
+        x = rng.normal(size=(5, 3) if name == "dense" else (5, 2, 3))
+    model = pydl.Sequential([*front, layer, L.Flatten(), L.Dense(1)])
+    model.compile(pydl.optimizers.SGD(0.05), "mse")
+    return model, layer, x
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.usefixtures("float64")
+def test_gradients_are_those_of_differences(name: str) -> None:
+    model, layer, x = made(name)
+    rng = np.random.default_rng(0)
+    for v in model.weights:
+        v.assign(rng.normal(size=v.shape))
+    y = rng.normal(size=(5, 1))
+    _, gradients = model.loss_and_gradients(x, y)
+    assert layer.adapter[0].path in gradients
+    for v in model.trainable_weights:
+        w = v.numpy()
+        for _ in range(3):
+            i = tuple(rng.integers(0, n) for n in v.shape)
+            found = []
+            for h in (1e-6, -1e-6):
+                moved = w.copy()
+                moved[i] += h
+                v.assign(moved)
+                found.append(model.loss_and_gradients(x, y)[0])
+            v.assign(w)
+            np.testing.assert_allclose(gradients[v.path][i], (found[0] - found[1]) / 2e-6, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_kernel_stays_and_files_have_it_all(name: str, tmp_path: Path) -> None:
+    model, layer, x = made(name)
+    kernel = getattr(layer, layer.adapted).numpy()
+    x = x.astype("float32")
+    before = model.predict(x)
+    model.fit(x, np.ones((5, 1)), epochs=3, verbose=0)
+    np.testing.assert_array_equal(getattr(layer, layer.adapted).numpy(), kernel)
+    assert all(np.abs(v.numpy()).max() > 0 for v in layer.adapter)
+    after = model.predict(x)
+    assert np.abs(after - before).max() > 1e-3
+    plain = LAYERS[name]()
+    plain.build((None, *x.shape[1:]))
+    plain.set_weights([layer.merged(), *([] if getattr(layer, "bias", None) is None else [layer.bias.numpy()])])
+    inner = x if name == "embedding" else np.asarray(model.layers[0](x))
+    np.testing.assert_allclose(plain(inner), layer(inner), rtol=1e-5, atol=1e-6)
+    for end in ("safetensors", "keras"):
+        model.save(tmp_path / f"m.{end}")
+        again = pydl.models.load_model(tmp_path / f"m.{end}")
+        np.testing.assert_allclose(again.predict(x), after, rtol=1e-5, atol=1e-6)
+        assert any(getattr(one, "lora_enabled", False) for one in again.layers)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = made(name)[0]
+    other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_allclose(other.predict(x), after, rtol=1e-5, atol=1e-6)
+
+
+def test_enabling_changes_nothing_at_first() -> None:
+    layer = L.Dense(3)
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    before = layer(x)
+    layer.enable_lora(2)
+    np.testing.assert_array_equal(layer(x), before)
+    assert [v.name for v in layer.trainable_weights] == ["bias", "lora_kernel_a", "lora_kernel_b"]
+    assert L.Dense.from_config(layer.get_config()).lora_rank == 2
+    assert "lora_rank" not in L.Dense(3).get_config()
+
+
+def test_errors() -> None:
+    layer = L.Dense(3)
+    with pytest.raises(ValueError, match="build the layer, or call it, before"):
+        layer.enable_lora(2)
+    layer.build((None, 4))
+    layer.enable_lora(2)
+    with pytest.raises(ValueError, match="lora is already enabled, with rank 2"):
+        layer.enable_lora(3)
+    with pytest.raises(ValueError, match="incompatible with kernel constraints"):
+        L.Dense(3, kernel_constraint="non_neg", lora_rank=2).build((None, 4))
+    with pytest.raises(ValueError, match="lora_rank must be a positive integer"):
+        L.Embedding(3, 4, lora_rank=0)
