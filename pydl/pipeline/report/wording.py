@@ -33,10 +33,10 @@ def brief(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share: 12.3 %, 0.034 %."""
+    """A share: 12.3%, 0.034%."""
     if share is None:
         return "-"
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
+    return f"{share:.1%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 def tick(value: float, most: float) -> str:
