@@ -80,6 +80,8 @@ def _found(parts: list[str], name: str) -> list[Any] | None:
             continue
         if hasattr(module, name):
             return [getattr(module, name)]
+    if hasattr(pydl.utils, name):
+        return [getattr(pydl.utils, name)]
     return [_elsewhere()[name]] if name in _elsewhere() else None
 
 
