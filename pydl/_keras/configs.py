@@ -30,7 +30,6 @@ _OPERATIONS = {"Arithmetic", "Operation"}  # layers that stand for operators and
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
 _NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
 _IDLE = {
-    "renorm_momentum",
     "seed",
     "name",
     "jit_compile",
