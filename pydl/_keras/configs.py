@@ -30,7 +30,6 @@ _OPERATIONS = {"Arithmetic", "Operation"}  # layers that stand for operators and
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
 _NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
 _IDLE = {
-    "renorm_momentum",
     "seed",
     "name",
     "jit_compile",
@@ -46,8 +45,11 @@ def refuse(what: str) -> NoReturn:
 
 
 # -- from pydl to Keras -----------------------------------------------------------------------------------------------
-def written(entry: Mapping[str, Any]) -> Config:
-    """Keras's form of `{"class_name": ..., "config": ...}`, of a layer, a model or anything that they are made of."""
+def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> Config:
+    """Keras's form of `{"class_name": ..., "config": ...}`, of a layer, a model or anything that they are made of.
+
+    `key`, the argument that it is, or `of`, its class, says which of several classes of that name it is.
+    """
     name, config = entry["class_name"], entry["config"]
     if name in ("Model", "Sequential"):
         return _written_graph(config) if name == "Model" else _written_chain(config)
@@ -62,7 +64,10 @@ def written(entry: Mapping[str, Any]) -> Config:
             stacklevel=2,
         )
         return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}
-    module = next((where for where, ours in _MODULES if hasattr(ours, name)), None)
+    modules = [where for where, ours in _MODULES if hasattr(ours, name)]
+    likely = [w for w in modules if key.endswith("initializer") == w.endswith("initializers")]
+    exact = [w for w in modules if of is not None and getattr(dict(_MODULES)[w], name) is of]
+    module = next(iter([*exact, *likely, *modules]), None)
     named = None if module else _registered(name)
     shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
     if "build_config" in entry:
@@ -85,7 +90,7 @@ def written_value(key: str, value: Any) -> Any:
     if isinstance(value, Mapping) and "class_name" in value and "config" in value:
         if key == "activation":
             refuse(f"in a Keras file, activations are names, not {value['class_name']} with arguments of its own")
-        return written(value)
+        return written(value, key)
     if isinstance(value, list | tuple):
         return [written_value(key, v) for v in value]
     return {k: written_value(k, v) for k, v in value.items()} if isinstance(value, Mapping) else value
@@ -173,7 +178,7 @@ def read(entry: Any) -> Config:
     elif not isinstance(config, Mapping):
         raise FormatError(f"expected the config of a Keras {name}, got {config!r:.80}")
     else:
-        made = {"class_name": name, "config": _read_arguments(name, config)}
+        made = {"class_name": name, "config": _read_arguments(name, config, entry.get("module"))}
         if _class(name) is None and isinstance(entry.get("build_config"), Mapping):
             made["build_config"] = entry["build_config"]
     shared = entry.get("shared_object_id")
@@ -196,7 +201,7 @@ def read_value(value: Any) -> Any:
     return {k: read_value(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
-def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
+def _read_arguments(name: str, config: Mapping[str, Any], module: Any = None) -> Config:
     """The arguments that pydl's class takes; FormatError for others that would change what it does."""
     values = {key: read_value(value) for key, value in config.items()}
     axis = values.get("axis")
@@ -207,7 +212,7 @@ def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
         if not isinstance(shape, list):
             raise FormatError(f"expected the batch_shape of an InputLayer, got {shape!r:.80}")
         return {"name": values.get("name"), "dtype": values.get("dtype"), "shape": shape[1:]}
-    cls = _class(name)
+    cls = _class(name, module)
     if cls is None:
         return values
     known = _arguments(cls)
@@ -226,11 +231,16 @@ def _read_arguments(name: str, config: Mapping[str, Any]) -> Config:
     return {key: value for key, value in values.items() if key in known}
 
 
-def _class(name: str) -> Any:
+def _class(name: str, module: Any = None) -> Any:
     """pydl's class of this name, unless the user has given one."""
-    if name in _custom_objects.get():
-        return None
-    return next((getattr(ours, name) for _, ours in _MODULES if hasattr(ours, name)), None)
+    return None if name in _custom_objects.get() else getattr(room_of(name, module), name, None)
+
+
+def room_of(name: str, module: Any = None) -> Any:
+    """pydl's module that has a class of this name, of several the one that a file says; None if there is none."""
+    said = dict(_MODULES).get(module) if isinstance(module, str) else None
+    found = [ours for _, ours in _MODULES if hasattr(ours, name)]
+    return said if said in found else next(iter(found), None)
 
 
 def _layers(config: Mapping[str, Any]) -> list[Any]:

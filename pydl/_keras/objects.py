@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pydl import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from pydl._base.registry import custom_object_scope, registered, serialize
 from pydl._keras import configs
 from pydl.models.configs import entry, kind_of, model_from_config
 
 Named = TypeVar("Named", bound=Any)
-
-_ROOMS = (layers, initializers, regularizers, constraints, losses, metrics, optimizers, optimizers.schedules)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Named], Named]:
@@ -75,7 +72,7 @@ def serialize_keras_object(obj: Any) -> Any:
         return {key: serialize_keras_object(part) for key, part in obj.items()}
     if hasattr(obj, "tolist"):
         return obj.tolist()
-    return configs.written(entry(obj) if kind_of(obj) else serialize(obj))
+    return configs.written(entry(obj) if kind_of(obj) else serialize(obj), of=type(obj))
 
 
 def deserialize_keras_object(
@@ -109,7 +106,7 @@ def deserialize_keras_object(
         own = get_registered_object(name, custom_objects)
         if own is not None:
             return own.from_config(found["config"]) if hasattr(own, "from_config") else own
-        room: Any = next((room for room in _ROOMS if hasattr(room, name)), None)
+        room: Any = configs.room_of(name, config.get("module"))
         if room is None:
             raise ValueError(f"deserialize_keras_object: unknown class {name!r}; pass it in custom_objects")
         return room.deserialize(found)

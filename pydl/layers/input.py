@@ -66,6 +66,11 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "shape": list(self.shape)}
 
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """`(None, *shape)`: batches have the size that the data have."""
+        return (None, *self.shape)
+
     def tensor(self) -> SymbolicTensor:
         """The symbolic tensor `(None, *shape)`, which is the layer's output from then on."""
         self._tensor = SymbolicTensor((None, *self.shape), self.dtype, self.name)

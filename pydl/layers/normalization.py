@@ -14,6 +14,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
+from pydl.layers import renormalizing
 from pydl.layers.base import Layer
 
 
@@ -174,8 +175,15 @@ class BatchNormalization(_Normalization):
         Learn beta (added), gamma (multiplied).
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+    renorm : bool
+        In training, `y = gamma (r x^ + d) + beta` with x^ normalized by the batch, `r = deviation / running deviation`
+        and `d = (mean - running mean) / running deviation`, so that both phases do the same. In NumPy. Ioffe 2017.
+    renorm_clipping : dict, optional
+        Bounds "rmin" and "rmax" of r, "dmax" of the size of d.
+    renorm_momentum : float
+        Of the running figures that r and d are of, which are others than those for prediction.
     **kwargs
-        `name`, `trainable`, `dtype`; `synchronized` and `renorm`, which have to be False.
+        `name`, `trainable`, `dtype`; `synchronized`, which has to be False.
     """
 
     def __init__(
@@ -193,11 +201,13 @@ class BatchNormalization(_Normalization):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
         **kwargs: Any,
     ) -> None:
-        for name in ("synchronized", "renorm"):
-            if kwargs.pop(name, False):
-                raise ValueError(f"BatchNormalization: {name}=True is not supported: leave it out")
+        if kwargs.pop("synchronized", False):
+            raise ValueError("BatchNormalization: synchronized=True is not supported: leave it out")
         super().__init__(
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint, **kwargs,
@@ -206,8 +216,14 @@ class BatchNormalization(_Normalization):
         self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm = bool(renorm)
+        self.renorm_clipping = renormalizing.checked(renorm_clipping)
+        self.renorm_momentum = real("BatchNormalization", "renorm_momentum", renorm_momentum, at_least=0, at_most=1)
         self.moving_mean: Variable
         self.moving_variance: Variable
+        self.moving_stddev: Variable
+        self.renorm_mean: Variable
+        self.renorm_stddev: Variable
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -216,6 +232,21 @@ class BatchNormalization(_Normalization):
         self.moving_variance = self.add_weight(
             shape, self.moving_variance_initializer, name="moving_variance", trainable=False
         )
+        if self.renorm:
+            names = ("moving_stddev", "renorm_mean", "renorm_stddev")
+            self.moving_stddev, self.renorm_mean, self.renorm_stddev = (
+                self.add_weight(shape, "zeros", name=name, trainable=False) for name in names
+            )
+            self.renorm_mean.assign(self.moving_mean.numpy())
+            for v in (self.moving_stddev, self.renorm_stddev):
+                v.assign(np.sqrt(self.moving_variance.numpy()))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values."""
+        config = super().get_config()
+        if not self.renorm:
+            del config["renorm"], config["renorm_clipping"], config["renorm_momentum"]
+        return config
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         axes, last = self._places(x[0])
@@ -226,6 +257,8 @@ class BatchNormalization(_Normalization):
         return super().emit_forward(b, *x)
 
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
+        if self.renorm and b.training and self.trainable:
+            return renormalizing.emit_forward(self, b, t)
         y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
         common = {
             "x": t.buffer, "y": y.buffer, "eps": self.epsilon, **self._fields(),
@@ -248,6 +281,9 @@ class BatchNormalization(_Normalization):
 
     def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
         of_batch = id(y.value) in b.notes
+        if of_batch and self.renorm:
+            renormalizing.emit_backward(self, b, t, y, dy)
+            return
         statistics = b.notes[id(y.value)] if of_batch else self._moving(b)
         gamma, mask = self.gamma and self.gamma.buffer, _mask(t) if of_batch else None
         if _by_samples(t):

@@ -209,5 +209,6 @@ __all__ = [
     "zeros_like",
 ]  # fmt: skip
 
+numpy = sys.modules[__name__]  # `keras.ops.numpy` is a part of what is here
 
 explain(sys.modules[__name__])

@@ -45,7 +45,7 @@ _later = Later(
         "lamb": "Lamb",
         "lion": "Lion",
         "loss_scale_optimizer": "LossScaleOptimizer",
-        "multi_optimizer": "MultiOptimizer OptimizerMap",
+        "multi_optimizer": "MultiOptimizer",
         "muon": "Muon",
         "nadam": "Nadam",
         "rmsprop": "RMSprop",
@@ -53,7 +53,15 @@ _later = Later(
         "sgd": "SGD",
     },
 )
-__getattr__ = _later
+
+
+def __getattr__(name: str) -> Any:
+    if name == "OptimizerMap":  # no optimizer, and so not in the table of those
+        from pydl.optimizers.multi_optimizer import OptimizerMap
+
+        return OptimizerMap
+    return _later(name)
+
 
 _registry = Registry("optimizer", Optimizer, [], spelling=str.lower, later=_later)
 

@@ -15,8 +15,9 @@ from pydl.config import standardize_dtype
 from pydl.layers.weighted import reset_names
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
-    from pydl.utils import np_utils
+    from pydl.utils import bounding_boxes, np_utils
     from pydl.utils.drawing import model_to_dot, plot_model
+    from pydl.utils.feature_space import FeatureSpace
     from pydl.utils.files import get_file
     from pydl.utils.images import array_to_img, img_to_array, load_img, save_img
     from pydl.utils.installing import install_as_keras
@@ -24,12 +25,12 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.utils.splitting import split_dataset
 
 __all__ = [
-    "CustomObjectScope", "PyDataset", "Sequence", "array_to_img", "clear_session", "custom_object_scope",
-    "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
-    "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor", "load_img", "model_to_dot",
-    "normalize", "np_utils",
-    "pad_sequences", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object",
-    "set_random_seed", "split_dataset", "standardize_dtype", "timeseries_dataset_from_array", "to_categorical",
+    "CustomObjectScope", "FeatureSpace", "PyDataset", "Sequence", "array_to_img", "bounding_boxes", "clear_session",
+    "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name",
+    "get_registered_object", "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor",
+    "load_img", "model_to_dot", "normalize", "np_utils", "pad_sequences", "plot_model", "register_keras_serializable",
+    "save_img", "serialize_keras_object", "set_random_seed", "split_dataset", "standardize_dtype",
+    "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
 
 CustomObjectScope = custom_object_scope
@@ -37,7 +38,9 @@ CustomObjectScope = custom_object_scope
 __getattr__ = Later(
     __name__,
     {
+        "bounding_boxes": "",
         "drawing": "model_to_dot plot_model",
+        "feature_space": "FeatureSpace",
         "files": "get_file",
         "images": "array_to_img img_to_array load_img save_img",
         "installing": "install_as_keras",

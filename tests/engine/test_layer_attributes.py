@@ -72,3 +72,7 @@ def test_mask_of_an_array() -> None:
         norm(x, mask=np.ones(4))
     with pytest.raises(TypeError, match="leave mask= out"):
         norm(pydl.Input((3, 2)), mask=steps)
+
+
+def test_batch_shape_of_an_input_layer() -> None:
+    assert pydl.layers.InputLayer((3, 2), batch_size=4).batch_shape == (None, 3, 2)

@@ -26,6 +26,8 @@ NEEDED = {
     "PrecisionAtRecall": {"recall": 0.5}, "RecallAtPrecision": {"precision": 0.5}, "MeanIoU": {"num_classes": 3},
     "IoU": {"num_classes": 3, "target_class_ids": [0]}, "OneHotMeanIoU": {"num_classes": 3},
     "OneHotIoU": {"num_classes": 3, "target_class_ids": [0]},
+    "LossScaleOptimizer": {"inner_optimizer": optimizers.SGD()},
+    "MultiOptimizer": {"optimizer_map": optimizers.OptimizerMap(optimizers.SGD())},
 }  # fmt: skip
 
 

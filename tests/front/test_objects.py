@@ -137,3 +137,23 @@ except ImportError as error:
 
 def test_it_must_come_before_keras() -> None:
     assert "keras has been imported already" in says(LATE)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        pydl.metrics.Poisson(name="p"), pydl.losses.Poisson(name="p"), pydl.initializers.Identity(gain=2.0),
+        pydl.layers.Identity(name="i"), pydl.metrics.KLDivergence(), pydl.losses.Huber(0.5),
+    ],
+    ids=lambda thing: f"{type(thing).__module__.split('.')[1]} {type(thing).__name__}",
+)  # fmt: skip
+def test_classes_of_one_name_are_told_apart(thing: Any) -> None:
+    config = json.loads(json.dumps(pydl.saving.serialize_keras_object(thing)))
+    assert config["module"] == f"keras.{type(thing).__module__.split('.')[1]}"
+    again = pydl.saving.deserialize_keras_object(config)
+    assert type(again) is type(thing)
+    assert again.get_config() == thing.get_config()
+    layer = pydl.layers.Dense(2, kernel_initializer=pydl.initializers.Identity(3.0))
+    inner = pydl.saving.serialize_keras_object(layer)
+    assert inner["config"]["kernel_initializer"]["module"] == "keras.initializers"
+    assert pydl.saving.deserialize_keras_object(inner).kernel_initializer.gain == 3

@@ -80,6 +80,9 @@ def _found(parts: list[str], name: str) -> list[Any] | None:
             continue
         if hasattr(module, name):
             return [getattr(module, name)]
+    for module in (pydl.utils, pydl.utils.bounding_boxes):
+        if hasattr(module, name):
+            return [getattr(module, name)]
     return [_elsewhere()[name]] if name in _elsewhere() else None
 
 

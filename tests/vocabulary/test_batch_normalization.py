@@ -67,8 +67,6 @@ def test_the_same_bits_on_any_number_of_threads(threads: int) -> None:
 
 
 def test_what_does_not_fit_is_refused_with_a_reason() -> None:
-    with pytest.raises(ValueError, match="renorm=True is not supported"):
-        L.BatchNormalization(renorm=True)
     with pytest.raises(ValueError, match="synchronized=True is not supported"):
         L.BatchNormalization(synchronized=True)
     for axis in (0, 3, -3, -4):
@@ -85,3 +83,68 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
     layer.build((None, 4, 5))
     with pytest.raises(ValueError, match="expected 4 features along axis 1"):
         layer(np.zeros((2, 5, 4), np.float32))
+
+
+# -- renormalization --------------------------------------------------------------------------------------------------
+
+
+def renormalized(**options: Any) -> Any:
+    """A model with fixed running figures, and the layer."""
+    rng = np.random.default_rng(3)
+    layer = L.BatchNormalization(renorm=True, momentum=0.9, renorm_momentum=0.8, **options)
+    model = pydl.Sequential([pydl.Input((4,)), L.Dense(3), layer, L.Dense(1)])
+    model.compile(pydl.optimizers.SGD(0.0), "mse")
+    for v in model.weights:
+        v.assign(rng.uniform(0.5, 1.5, v.shape))
+    return model, layer
+
+
+@pytest.mark.usefixtures("float64")
+def test_renormalization_by_its_formula() -> None:
+    _, layer = renormalized(renorm_clipping={"rmin": 0.8, "rmax": 1.2, "dmax": 0.3})
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    mean, deviation = x.mean(axis=0), np.sqrt(x.var(axis=0) + 1e-3)
+    before = {v.name: v.numpy() for v in layer.weights}
+    r = np.clip(deviation / before["renorm_stddev"], 0.8, 1.2)
+    d = np.clip((mean - before["renorm_mean"]) / before["renorm_stddev"], -0.3, 0.3)
+    wanted = ((x - mean) / deviation * r + d) * before["gamma"] + before["beta"]
+    np.testing.assert_allclose(layer(x, training=True), wanted, rtol=1e-12)
+    np.testing.assert_allclose(layer.renorm_mean.numpy(), 0.8 * before["renorm_mean"] + 0.2 * mean)
+    np.testing.assert_allclose(layer.moving_stddev.numpy(), 0.9 * before["moving_stddev"] + 0.1 * deviation)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), layer.moving_stddev.numpy() ** 2 - 1e-3)
+    assert L.BatchNormalization.from_config(layer.get_config()).get_config() == layer.get_config()
+    assert "renorm" not in L.BatchNormalization().get_config()
+
+
+@pytest.mark.usefixtures("float64")
+def test_gradients_of_renormalization() -> None:
+    """Those of differences, where r and d do not move with the weights: they are clipped to one value."""
+    model, layer = renormalized(renorm_clipping={"rmin": 1.5, "rmax": 1.5, "dmax": 0.0})
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(8, 4)), rng.normal(size=(8, 1))
+    state = [v.numpy() for v in model.weights]
+
+    def loss() -> Any:
+        return model.loss_and_gradients(x, y)
+
+    _, gradients = loss()
+    for k, v in enumerate(model.weights):
+        if not v.trainable:
+            continue
+        i = tuple(rng.integers(0, n) for n in v.shape)
+        found = []
+        for h in (1e-6, -1e-6):
+            for other, value in zip(model.weights, state, strict=True):
+                other.assign(value)
+            moved = state[k].copy()
+            moved[i] += h
+            v.assign(moved)
+            found.append(loss()[0])
+        np.testing.assert_allclose(gradients[v.path][i], (found[0] - found[1]) / 2e-6, rtol=1e-6, atol=1e-9)
+    assert layer.gamma.path in gradients
+
+
+def test_bounds_of_renormalization() -> None:
+    for given, told in (({"r": 1}, r"not \['r'\]"), ({"rmax": 0, "rmin": 1}, "at least rmin"), ({"dmax": -1}, "dmax")):
+        with pytest.raises(ValueError, match=told):
+            L.BatchNormalization(renorm=True, renorm_clipping=given)

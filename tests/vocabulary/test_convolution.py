@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
         L.Conv1DTranspose(3, 5, 2, output_padding=2)
     with pytest.raises(ValueError, match="nothing would come out"):
         L.Conv1DTranspose(3, 2, 2, "same", output_padding=0).build((None, 1, 3))
-    with pytest.raises(TypeError, match="filters must be an integer"):
+    with pytest.raises(TypeError, match="filters must be a positive integer"):
         L.Conv2D(2.5, 3)
 
 

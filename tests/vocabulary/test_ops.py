@@ -294,3 +294,7 @@ def test_patches_are_the_windows_of_pictures(size, strides, padding, holes):
 def test_windows_larger_than_pictures_are_refused():
     with pytest.raises(ValueError, match="larger than the pictures"):
         ops.image.extract_patches(np.zeros((1, 2, 2, 1)), 3)
+
+
+def test_names_of_numpy_by_their_own_module() -> None:
+    assert pydl.ops.numpy.maximum is pydl.ops.maximum

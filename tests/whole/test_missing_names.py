@@ -12,7 +12,7 @@ import pydl
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "FeatureSpace"), (pydl, "distribution"),
+        (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "Config"), (pydl, "distribution"),
         (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"),
         (pydl.saving, "KerasFileEditor"),
     ],
