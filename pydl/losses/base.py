@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -31,7 +32,7 @@ class Loss(Configurable):
         number), their sum divided by that of the weights, their sum, or themselves.
     dtype : {"float32", "float64", "float16", "bfloat16"}, optional
         Of direct calls, default `pydl.config.floatx()`; training uses the model's. The latter two are computed in
-        float32 and rounded; "bfloat16" is known to NumPy once `ml_dtypes` has been imported.
+        float32 and rounded; "bfloat16" needs the package `ml_dtypes`.
     """
 
     #: Name of the kernel that takes predictions, None for losses written in NumPy.
@@ -190,6 +191,9 @@ class Loss(Configurable):
 
 def _precision(dtype: Any) -> tuple[str, str]:
     """The dtype of results, and that of the arithmetic behind them."""
+    if dtype == "bfloat16":
+        with suppress(ImportError):
+            import ml_dtypes  # noqa: F401  # by which NumPy knows the name
     try:
         name = np.dtype(dtype).name if dtype is not None else ""
     except TypeError:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.keras.suite import run_room
 
 FILE = """
@@ -32,7 +30,6 @@ class LossTest(testing.TestCase):
 
 
 def test_outcomes_of_a_room(tmp_path: Path) -> None:
-    pytest.importorskip("absl.testing")
     for name in ("losses/losses", "quantizers/quantizers", "layers/layer", "testing/test_case"):
         path = tmp_path / "keras" / "src" / f"{name}.py"
         path.parent.mkdir(parents=True)

@@ -157,6 +157,7 @@ def test_half_precision_is_rounded_once(case):
     half = cls(**arguments, dtype="float16")(t, y)
     assert half.dtype == np.float16
     assert half == np.float16(exact)
+    assert cls(**arguments, dtype="bfloat16")(t, y) == np.asarray(exact, "float32").astype("bfloat16")
     with pytest.raises(AttributeError):
         cls(**arguments).dtype = "float16"
 
