@@ -12,6 +12,8 @@ from pydl._base.registry import serialize, tables
 from pydl._engine.variable import Variable
 from pydl.optimizers.base import Optimizer
 
+_REPEATS = 3  # of a key
+
 
 class OptimizerMap(MutableMapping[str, Optimizer]):
     """Which optimizer has which weights: those whose path is a key, or matches one as a regular expression.
@@ -25,7 +27,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     Raises
     ------
     TypeError, ValueError
-        Keys that are no strings, or are there already; values that are no optimizers, or are made of others.
+        Keys that are no strings, no regular expressions, repeat groups, or are there already; values that are no
+        optimizers, or are made of others.
 
     Examples
     --------
@@ -62,6 +65,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
             raise ValueError(f"OptimizerMap: expected a string as key, got {key!r}")
         if key in self._optimizer_map:
             raise ValueError(f"OptimizerMap: {key!r} is there already; delete it first")
+        _check_pattern(key)
         _check(optimizer, f"the optimizer of {key!r}")
         self._optimizer_map[key] = optimizer
 
@@ -221,6 +225,19 @@ class MultiOptimizer(Optimizer):
     def from_config(cls, config: Mapping[str, Any]) -> MultiOptimizer:
         """The optimizer that `get_config` described, with no steps taken."""
         return cls(**{**config, "optimizer_map": OptimizerMap.from_config(config["optimizer_map"]["config"])})
+
+
+def _check_pattern(key: str) -> None:
+    """Refuse what is no pattern, and what might be tried in so many ways that it takes years: files bring patterns."""
+    if re.search(r"\)[*+?{]", key) or sum(key.count(sign) for sign in "*+{") > _REPEATS:
+        raise ValueError(
+            f"OptimizerMap: expected a pattern of at most {_REPEATS} repetitions (*, +, {{}}) and none of a group, got "
+            f"{key!r}; give several keys"
+        )
+    try:
+        re.compile(key)
+    except re.error as error:
+        raise ValueError(f"OptimizerMap: expected a regular expression, got {key!r}: {error}") from None
 
 
 def _check(optimizer: Any, what: str) -> None:

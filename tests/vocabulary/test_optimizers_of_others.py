@@ -128,3 +128,9 @@ def test_errors() -> None:
         opt.MultiOptimizer(chosen).learning_rate  # noqa: B018
     with pytest.raises(ValueError, match="must be an optimizer, got None"):
         opt.MultiOptimizer(lambda v: None).build([pydl.Variable(np.ones(2, "float32"))])
+
+
+@pytest.mark.parametrize("key", ["(a+)+", "(a|a)*b", ".*.*.*.*", "[", "(x){2,}"])
+def test_keys_that_are_no_patterns_or_take_forever_are_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="OptimizerMap: expected a "):
+        opt.OptimizerMap(opt.SGD(), {key: opt.Adam()})
