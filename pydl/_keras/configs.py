@@ -63,15 +63,15 @@ def written(entry: Mapping[str, Any]) -> Config:
         )
         return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}
     module = next((where for where, ours in _MODULES if hasattr(ours, name)), None)
-    named = None if module else _registered(name)
+    named = None if module else registered_name(name)
     shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
     if "build_config" in entry:
         shared["build_config"] = entry["build_config"]
     return {"module": module, "class_name": name, "config": _written_values(config), "registered_name": named, **shared}
 
 
-def _registered(name: str) -> str:
-    """The name with its package of a class that the program has registered; of others the name itself."""
+def registered_name(name: str) -> str:
+    """The name with its package of a class or function that the program has registered; of others the name itself."""
     known = registered.get(name)
     return next((n for n, thing in registered.items() if ">" in n and thing is known), name)
 

@@ -115,18 +115,24 @@ class Model(Trainer):
 
     def _build_from(self, method: str, x: Any) -> None:
         if isinstance(x, Mapping):
-            self.build({k: shape_of_batch(method, v) for k, v in x.items()})
+            self._build_by({k: shape_of_batch(method, v) for k, v in x.items()})
         elif isinstance(x, list | tuple) and len(x) and hasattr(x[0], "shape") and np.ndim(x[0]):
-            self.build([shape_of_batch(method, v) for v in x])
+            self._build_by([shape_of_batch(method, v) for v in x])
         else:
-            self.build(shape_of_batch(method, x))
+            self._build_by(shape_of_batch(method, x))
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
         if isinstance(inputs, Mapping):
-            self.build({k: _shape_of(t) for k, t in inputs.items()})
+            self._build_by({k: _shape_of(t) for k, t in inputs.items()})
         else:
-            self.build([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
+            self._build_by([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
+
+    def _build_by(self, shape: Any) -> None:
+        """`build`, and what it leaves out where a class overrides it to make its layers."""
+        if not self.built:
+            self.build(shape)
+            Model.build(self, shape)
 
     # -- its graph ------------------------------------------------------------------------------------------------
 

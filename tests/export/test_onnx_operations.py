@@ -29,7 +29,7 @@ CASES: dict[str, Any] = {
         name: getattr(ops, name)
         for name in (
             "absolute", "negative", "square", "exp", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "arctan",
-            "arcsinh", "sign", "floor", "ceil", "round", "trunc", "stop_gradient", "isnan", "isinf", "isfinite",
+            "arcsinh", "sign", "floor", "ceil", "round", "trunc", "stop_gradient", "copy", "isnan", "isinf", "isfinite",
             "logical_not", "zeros_like", "ones_like", "erf", "relu", "softmax",
         )
     },
