@@ -53,6 +53,7 @@ from pydl.ops.creation import (
     zeros,
     zeros_like,
 )
+from pydl.ops.ctc import ctc_loss
 from pydl.ops.elementwise import (
     abs,
     absolute,
@@ -193,8 +194,8 @@ __all__ = [
     "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "average", "binary_crossentropy",
     "bincount", "broadcast_to", "cast", "categorical_crossentropy", "ceil", "clip", "concatenate", "cond",
-    "convert_to_numpy", "convert_to_tensor", "copy", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "diag",
-    "divide",
+    "convert_to_numpy", "convert_to_tensor", "copy", "cos", "cosh", "count_nonzero", "ctc_loss", "cumprod", "cumsum",
+    "diag", "divide",
     "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye",
     "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu", "get_item", "greater", "greater_equal",
     "hard_sigmoid", "hstack", "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf",

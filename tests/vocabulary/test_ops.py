@@ -49,6 +49,7 @@ CALLS = {
     "_einsum": [([A, SQUARE], "ij,jk->ik"), ([A, B], "ij,ij->i"), ([CUBE, A], "bij,ij->b"), ([A, B], "ij,kl->ik")],
     "triu": [(SQUARE,), (SQUARE, 1)], "tril": [(SQUARE, -1)], "diag": [(A[0],), (SQUARE, 1), (SQUARE, -1)],
     "trace": [(SQUARE,), (A, 1), (CUBE, 0, 1, 2), (CUBE, -1, 2, 0)],
+    "ctc_loss": [(np.array([[1, 2], [2, 0]]), np.stack([SQUARE, SQUARE[::-1]]), [2, 1], [3, 2])],
     "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
 }  # fmt: skip
 CASES = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
