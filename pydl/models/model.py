@@ -30,7 +30,7 @@ from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
 from pydl.layers.weighted import layers_in
-from pydl.models import configs
+from pydl.models import configs, nesting
 
 if TYPE_CHECKING:
     from pydl._engine import listing
@@ -46,8 +46,9 @@ class Model(Trainer):
     ----------
     inputs, outputs : SymbolicTensor, or list or dict of them
         Made by `pydl.Input` and by calling layers. Every input must lead to an output, and every output depend on
-        inputs only. Layers may be shared, and a model may be called like a layer. The keys of a dict name the data: of
-        inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
+        inputs only. Outputs may be in lists and dicts within each other, and come back so; losses and targets are then
+        a list of them all. Layers may be shared, and a model may be called like a layer. The keys of a dict name the
+        data: of inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
     name : str, optional
 
     A subclass may do without inputs and outputs: its `call` is run once, on symbolic tensors in the shape of the first
@@ -84,6 +85,8 @@ class Model(Trainer):
         self.inputs, self.outputs, self.output_names = [], [], []
         if inputs is None and outputs is None and type(self).call is not Layer.call:
             return  # built from the first data, by `call`
+        self.output_form = nesting.form_of(outputs)
+        outputs = outputs if self.output_form is None else nesting.flat(outputs)
         self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
 
@@ -138,6 +141,11 @@ class Model(Trainer):
 
     _graph: Graph
     host: Host | None = None
+    output_form: Any = None  # of outputs in lists and dicts within each other
+
+    def packed(self, outputs: list[Any]) -> Any:
+        """One thing per output, in the form that the model was made with."""
+        return super().packed(outputs) if self.output_form is None else nesting.filled(self.output_form, outputs)
 
     @property
     def computed(self) -> Graph:
