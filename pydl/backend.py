@@ -5,7 +5,6 @@ A name that is not here is looked up in `pydl.ops`.
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ __all__ = [
     "dropout", "dtype", "epsilon", "eval", "flatten", "floatx", "gather", "get_value", "image_data_format", "int_shape",
     "is_float_dtype", "is_int_dtype", "is_keras_tensor", "l2_normalize", "ndim", "permute_dimensions", "random_normal",
     "random_uniform", "repeat_elements", "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape",
-    "slice", "standardize_dtype", "truncated_normal", "update", "update_add", "update_sub", "variable",
+    "standardize_dtype", "truncated_normal", "update", "update_add", "update_sub", "variable",
 ]  # fmt: skip
 
 # Names of Keras 2 that `pydl.ops` has by others.
@@ -149,12 +148,6 @@ def permute_dimensions(x: Any, pattern: Any) -> Any:
 def repeat_elements(x: Any, rep: int, axis: int) -> Any:
     """Each element along an axis, so many times."""
     return ops.repeat(x, rep, axis)
-
-
-def slice(x: Any, start: Any, size: Any) -> Any:
-    """A part of x: where it begins along each axis, and how far it goes; -1: to the end."""
-    ends = [None if n == -1 else at + n for at, n in zip(start, size, strict=True)]
-    return x[tuple(builtins.slice(at, end) for at, end in zip(start, ends, strict=True))]
 
 
 def update(x: Any, new_x: Any) -> Any:

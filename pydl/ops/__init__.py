@@ -148,6 +148,7 @@ from pydl.ops.nn import (
     normalize,
     sparse_categorical_crossentropy,
 )
+from pydl.ops.parts import depth_to_space, slice, space_to_depth
 from pydl.ops.products import dot, einsum, matmul, outer, tensordot
 from pydl.ops.reductions import (
     amax,
@@ -210,22 +211,22 @@ __all__ = [
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "average", "binary_crossentropy",
     "bincount", "broadcast_to", "cast", "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond",
     "convert_to_numpy", "convert_to_tensor", "copy", "cos", "cosh", "count_nonzero", "ctc_loss", "cumprod", "cumsum",
-    "diag", "divide", "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu", "get_item", "glu",
-    "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "hstack",
-    "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf", "isnan", "leaky_relu",
-    "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map", "matmul", "max", "maximum", "mean",
-    "median", "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis", "multi_hot", "multiply",
-    "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer",
-    "pad", "power", "prod", "quantile", "ravel", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape",
-    "roll", "round", "rsqrt", "scan", "selu", "shape", "sigmoid", "sign", "silu", "sin", "sinh", "size",
-    "soft_shrink", "softmax", "softplus", "softsign", "sort", "sparse_categorical_crossentropy", "sparse_plus",
-    "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squared_difference", "squareplus", "squeeze", "stack",
-    "std", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan",
-    "tanh", "tanh_shrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose", "tril", "triu",
-    "true_divide", "trunc", "unique", "unstack", "var", "vectorized_map", "vstack", "where", "while_loop", "zeros",
-    "zeros_like",
+    "depth_to_space", "diag", "divide", "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp",
+    "exp2", "expand_dims", "expm1", "eye", "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu",
+    "get_item", "glu", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "hstack", "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf",
+    "isnan", "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid",
+    "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map",
+    "matmul", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis",
+    "multi_hot", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones",
+    "ones_like", "outer", "pad", "power", "prod", "quantile", "ravel", "reciprocal", "relu", "relu6", "remainder",
+    "repeat", "reshape", "roll", "round", "rsqrt", "scan", "selu", "shape", "sigmoid", "sign", "silu", "sin", "sinh",
+    "size", "slice", "soft_shrink", "softmax", "softplus", "softsign", "sort", "space_to_depth",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square",
+    "squared_difference", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes",
+    "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold", "tile",
+    "top_k", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unique", "unstack", "var",
+    "vectorized_map", "vstack", "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
 
 

@@ -295,3 +295,19 @@ def test_patches_are_the_windows_of_pictures(size, strides, padding, holes):
 def test_windows_larger_than_pictures_are_refused():
     with pytest.raises(ValueError, match="larger than the pictures"):
         ops.image.extract_patches(np.zeros((1, 2, 2, 1)), 3)
+
+
+def test_parts_and_squares_of_pixels():
+    np.testing.assert_array_equal(ops.slice(CUBE, (0, 1, 1), (2, -1, 2)), CUBE[:, 1:, 1:3])
+    x = np.arange(2 * 4 * 6 * 3.0, dtype=np.float32).reshape(2, 4, 6, 3)
+    deep = ops.space_to_depth(x, 2)
+    assert deep.shape == (2, 2, 3, 12)
+    np.testing.assert_array_equal(deep[1, 1, 2], x[1, 2:4, 4:6].ravel())
+    np.testing.assert_array_equal(ops.depth_to_space(deep, 2), x)
+    given = pydl.Input((4, 6, 3))
+    model = pydl.Model(given, [ops.depth_to_space(ops.space_to_depth(given, 2), 2), given[:, 1:]])
+    np.testing.assert_array_equal(model(x)[0], x)
+    with pytest.raises(ValueError, match="multiple of 4 channels"):
+        ops.depth_to_space(x, 2)
+    with pytest.raises(ValueError, match="multiples of 5"):
+        ops.space_to_depth(x, 5)
