@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import wraps
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -81,7 +82,10 @@ def function_name(owner: str, function: Any) -> str:
 
 
 class Configurable:
-    """An object that its constructor's arguments describe, each kept as an attribute of the same name."""
+    """An object that its constructor's arguments describe, each kept as an attribute of the same name.
+
+    Where a constructor is `noting`, plain values need not be kept.
+    """
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain JSON values.
@@ -92,8 +96,12 @@ class Configurable:
             When an argument is not kept as an attribute: store it, or override `get_config`.
         """
         config = {}
+        given = vars(self).get("_arguments_given", {})
         for name in _arguments(_describing(type(self))):
             if not hasattr(self, name):
+                if name in given:
+                    config[name] = _plain(given[name])
+                    continue
                 raise NotImplementedError(
                     f"{type(self).__name__}.get_config: the constructor argument {name!r} is not kept as an attribute; "
                     f"set self.{name} or override get_config"
@@ -105,6 +113,26 @@ class Configurable:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The object that `get_config` described."""
         return cls(**config)
+
+
+def noting(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that notes what it is given, as far as a file can hold it, for a class that does not keep it."""
+
+    @wraps(init)
+    def noted(self: Any, *args: Any, **keywords: Any) -> None:
+        if "_arguments_given" not in vars(self):
+            names = list(inspect.signature(init).parameters)[1:]
+            found = {**dict(zip(names, args, strict=False)), **keywords}
+            vars(self)["_arguments_given"] = {name: value for name, value in found.items() if _is_plain(value)}
+        init(self, *args, **keywords)
+
+    return noted
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 class FromFunction(Configurable):

@@ -80,9 +80,16 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
     signature = layer._signature_of_call()
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
-        args, flags = signature.arguments(_given(layer, zeros), several, False)
         layer.added_losses = []
-        values = layer.call(*args, **flags)
+        given = _given(layer, zeros)
+        try:
+            args, flags = signature.arguments(given, several, False)
+            values = layer.call(*args, **flags)
+        except Exception:
+            if not signature.mask:
+                raise
+            args, flags = signature.arguments(given, several, False, np.ones(zeros[0].shape[:2], bool))
+            values = layer.call(*args, **flags)
         layer._output_keys = list(values) if isinstance(values, dict) else None
         return [value_of(y) for y in listed(values)]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from pydl import losses, metrics, optimizers
-from pydl._base.registry import serialize
+from pydl._base.registry import custom_object, serialize
 from pydl._keras import configs
 
 _KEYS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -34,6 +35,12 @@ def _written(value: Any) -> Any:
         return {key: _written(v) for key, v in value.items()}
     if getattr(value, "__module__", "").startswith("pydl.") and hasattr(value, "__name__"):
         return value.__name__  # one of pydl's functions
+    if inspect.isfunction(value) and value.__name__ != "<lambda>":
+        name = configs.registered_name(value.__name__)
+        return {
+            "module": "builtins", "class_name": "function", "config": value.__name__,
+            "registered_name": name if ">" in name else "function",
+        }  # fmt: skip
     return configs.written(serialize(value))
 
 
@@ -50,12 +57,15 @@ def read(config: Any) -> dict[str, Any]:
 
 
 def _each(value: Any, make: Any) -> Any:
-    """`make` of each name or config in lists and dicts of them."""
+    """`make` of each config in lists and dicts of them; of a name the caller's function, if it is one's."""
     if isinstance(value, list):
         return [_each(v, make) for v in value]
     if isinstance(value, Mapping) and "class_name" not in value:
         return {key: _each(v, make) for key, v in value.items()}
-    return value if value is None or isinstance(value, str) else make(value)
+    if isinstance(value, str):
+        own = custom_object(value)
+        return own if inspect.isfunction(own) else value
+    return None if value is None else make(value)
 
 
 def older(config: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
 from pydl.models.configs import name_of
+from pydl.models.nesting import filled, form_of
 
 Config = dict[str, Any]
 
@@ -68,15 +69,15 @@ def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> 
     likely = [w for w in modules if key.endswith("initializer") == w.endswith("initializers")]
     exact = [w for w in modules if of is not None and getattr(dict(_MODULES)[w], name) is of]
     module = next(iter([*exact, *likely, *modules]), None)
-    named = None if module else _registered(name)
+    named = None if module else registered_name(name)
     shared = {"shared_object_id": entry["shared"]} if "shared" in entry else {}
     if "build_config" in entry:
         shared["build_config"] = entry["build_config"]
     return {"module": module, "class_name": name, "config": _written_values(config), "registered_name": named, **shared}
 
 
-def _registered(name: str) -> str:
-    """The name with its package of a class that the program has registered; of others the name itself."""
+def registered_name(name: str) -> str:
+    """The name with its package of a class or function that the program has registered; of others the name itself."""
     known = registered.get(name)
     return next((n for n, thing in registered.items() if ">" in n and thing is known), name)
 
@@ -136,7 +137,9 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
         entries.append({**written(entry), "name": name_of(entry), "inbound_nodes": nodes})
     made = {"name": config["name"], "trainable": config["trainable"], "layers": entries}
     made["input_layers"] = _ends([[t["name"], 0, 0] for t in config["inputs"]], config.get("input_keys"))
-    made["output_layers"] = _ends([[*place, 0][:3] for place in config["outputs"]], config.get("output_keys"))
+    ends = [[*place, 0][:3] for place in config["outputs"]]
+    form = config.get("output_form")
+    made["output_layers"] = _ends(ends, config.get("output_keys")) if form is None else filled(form, ends)
     return _model("Functional", made)
 
 
@@ -296,12 +299,11 @@ def read_graph(config: Mapping[str, Any]) -> Config:
             known.add((name, len(entries[name]["calls"])))
             entries[name]["calls"].append([p if p[2] else p[:2] for p in places])
             order.append(name)
-    ends = {which: _read_ends(config.get(which)) for which in ("input_layers", "output_layers")}
     by_name = {t["name"]: t for t in inputs}
-    places, input_keys = ends["input_layers"]
-    outputs, output_keys = ends["output_layers"]
+    places, input_keys, _ = _read_ends(config.get("input_layers"))
+    outputs, output_keys, form = _read_ends(config.get("output_layers"))
     terms = [[n, i] for n, e in entries.items() if e["class_name"] == "AddedLoss" for i in range(len(e["calls"]))]
-    more = {"input_keys": input_keys, "output_keys": output_keys, "added": terms or None}
+    more = {"input_keys": input_keys, "output_keys": output_keys, "output_form": form, "added": terms or None}
     return {
         "name": config.get("name"), "trainable": config.get("trainable", True),
         **{which: found for which, found in more.items() if found is not None},
@@ -368,10 +370,23 @@ def _histories(value: Any) -> list[list[Any]]:
     return [place for v in value for place in _histories(v)] if isinstance(value, list) else []
 
 
-def _read_ends(ends: Any) -> tuple[list[list[Any]], list[str] | None]:
-    """The ends of a graph, and their keys if they have any."""
+def _read_ends(ends: Any) -> tuple[list[list[Any]], list[str] | None, Any]:
+    """The ends of a graph; their keys if they have any, or their form if they are in lists within each other."""
+    form, places = _formed(ends, [])
+    if not places:
+        raise FormatError(f"expected the ends of a graph, got {ends!r:.80}")
+    if form_of(form) is not None:
+        return places, None, form
+    return places, list(form) if isinstance(form, Mapping) else None, None
+
+
+def _formed(ends: Any, places: list[list[Any]]) -> tuple[Any, list[list[Any]]]:
+    """The form of some ends, and their places, `[layer, call, output]`."""
     if isinstance(ends, Mapping):
-        return [list(p) for p in ends.values()], list(ends)
+        return {key: _formed(part, places)[0] for key, part in ends.items()}, places
     if not isinstance(ends, list) or not ends:
         raise FormatError(f"expected the ends of a graph, got {ends!r:.80}")
-    return ([ends] if isinstance(ends[0], str) else [list(p) for p in ends]), None
+    if not isinstance(ends[0], str):
+        return [_formed(part, places)[0] for part in ends], places
+    places.append(list(ends))
+    return len(places) - 1, places

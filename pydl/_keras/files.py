@@ -122,6 +122,7 @@ def load_model(
                 model.compile(**compiling.read(given))
             except (ValueError, TypeError) as error:
                 warnings.warn(f'"{os.fspath(path)}": not compiled: {error}', stacklevel=4)
+                model.optimizer = None
         weights.load(file, model, optimizer=bool(given) and model.optimizer is not None)
         if packed is not None:
             assets.load(packed, model, _most(path))

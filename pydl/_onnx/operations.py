@@ -306,6 +306,7 @@ OPS: dict[str, Write] = {
     **{name: _plain(name.capitalize()) for name in _SAME_NAME},
     **{f"arc{name}": _plain(f"A{name}") for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh")},
     "absolute": _plain("Abs"), "negative": _plain("Neg"), "stop_gradient": lambda g, a: a.x[0],
+    "copy": lambda g, a: a.x[0],
     "add": _plain("Add"), "subtract": _plain("Sub"), "multiply": _plain("Mul"), "divide": _plain("Div"),
     "power": _plain("Pow"), "maximum": _plain("Max"), "minimum": _plain("Min"),
     "square": _then(_squared), "rsqrt": _then(_op("Sqrt"), _op("Reciprocal")),

@@ -12,6 +12,7 @@ import numpy as np
 
 from pydl import regularizers
 from pydl._base.args import open_shape_of, whole
+from pydl._base.registry import noting
 from pydl._engine import arguments, numpy_layer
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
@@ -80,10 +81,12 @@ class Layer(OwnCode):
         self.no_graph: Exception | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let a layer whose `build` is called by the layer that holds it know that it is built; and a class that
-        overrides the `call` of one with kernels be the code that it brings."""
+        """Let a layer whose `build` is called by the layer that holds it know that it is built, and one of a user's
+        what it was given; and a class that overrides the `call` of one with kernels be the code that it brings."""
         super().__init_subclass__(**options)
         own = vars(cls)
+        if "__init__" in own and not cls.__module__.startswith("pydl."):
+            cls.__init__ = noting(own["__init__"])  # type: ignore[method-assign]
         if "build" in own:
             cls.build = _noted(own["build"])  # type: ignore[method-assign]
         if "call" in own and "emit_forward" not in own and not cls.__module__.startswith("pydl."):
@@ -454,7 +457,7 @@ def _shapes(given: Any) -> Any:
 
 def _noted(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
-    def noting(self: Layer, *args: Any, **keywords: Any) -> None:
+    def building(self: Layer, *args: Any, **keywords: Any) -> None:
         if len(args) == 1 and isinstance(args[0], list | tuple):
             args = (_shapes(args[0]),)
         build(self, *args, **keywords)
@@ -463,4 +466,4 @@ def _noted(build: Callable[..., None]) -> Callable[..., None]:
         if self.input_shape is None and given:
             self.input_shape = _shapes(given[0])
 
-    return noting
+    return building

@@ -75,16 +75,18 @@ if TYPE_CHECKING:  # by __getattr__
         poisson,
         quantile,
     )
+    from pydl.losses.sequences import CTC, ctc
 
 __all__ = [
-    "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
+    "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CTC", "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle",
     "CosineSimilarity", "Dice", "GaussianNLL", "Hinge", "Huber", "KLD", "KLDivergence", "LogCosh", "Loss", "MAE",
     "MAPE", "MSE", "MSLE", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
     "MeanSquaredLogarithmicError", "Poisson", "Quantile", "SparseCategoricalCrossentropy", "SquaredHinge",
     "Tversky", "bce", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
     "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "check_labels",
-    "circle", "cosine_similarity", "deserialize", "dice", "gaussian_nll", "get", "hinge", "huber", "kl_divergence",
+    "circle", "cosine_similarity", "ctc", "deserialize", "dice", "gaussian_nll", "get", "hinge", "huber",
+    "kl_divergence",
     "kld", "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "mean_absolute_error",
     "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle",
     "poisson", "quantile", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
@@ -105,6 +107,7 @@ _later = Later(
         ),
         "function": "FunctionLoss",
         "margins": "CategoricalHinge SquaredHinge categorical_hinge squared_hinge",
+        "sequences": "CTC ctc",
         "regression": (
             "CosineSimilarity Huber LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "
             "MeanSquaredLogarithmicError Poisson Quantile cosine_similarity huber log_cosh mean_absolute_error "

@@ -93,7 +93,7 @@ def _graph(model: Model, given: Any, copy: Callable[[Any], Any], call: Callable[
     outputs = [tensors[id(t)] for t in model.outputs]
     clone = Model(
         inputs if model.input_keys is None else dict(zip(model.input_keys, inputs, strict=True)),
-        outputs if model.output_keys is None else dict(zip(model.output_keys, outputs, strict=True)),
+        model.packed(outputs),
         name=model.name, trainable=model.trainable,
     )  # fmt: skip
     if model.added:

@@ -11,6 +11,7 @@ from pydl._base import sharing
 from pydl._base.registry import custom_object_scope
 from pydl._engine.arguments import Arguments
 from pydl.layers.base import Layer
+from pydl.models.nesting import filled
 
 if TYPE_CHECKING:
     from pydl._engine.graph import SymbolicTensor
@@ -58,7 +59,7 @@ def graph_config(model: Model) -> dict[str, Any]:
             entry.setdefault("training", {})[str(len(entry["calls"]) - 1)] = call.training
         for i, t in enumerate(call.outputs):  # the number of the output follows from the second one on
             producers[id(t)] = [call.layer.name, len(entry["calls"]) - 1, *([i] if i else [])]
-    keys = {"input_keys": model.input_keys, "output_keys": model.output_keys}
+    keys = {"input_keys": model.input_keys, "output_keys": model.output_keys, "output_form": model.output_form}
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -96,7 +97,9 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
             done[name] += 1
         outputs = [tensors[tuple(place)] for place in config["outputs"]]
         added = [tensors[tuple(place)] for place in config.get("added", ())]
-    return _keyed(inputs, config.get("input_keys")), _keyed(outputs, config.get("output_keys")), added
+    form = config.get("output_form")
+    ends = _keyed(outputs, config.get("output_keys")) if form is None else filled(form, outputs)
+    return _keyed(inputs, config.get("input_keys")), ends, added
 
 
 def listed(model: Sequential) -> list[dict[str, Any]]:

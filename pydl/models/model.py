@@ -30,7 +30,7 @@ from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
 from pydl.layers.weighted import layers_in
-from pydl.models import configs
+from pydl.models import configs, nesting
 
 if TYPE_CHECKING:
     from pydl._engine import listing
@@ -46,8 +46,9 @@ class Model(Trainer):
     ----------
     inputs, outputs : SymbolicTensor, or list or dict of them
         Made by `pydl.Input` and by calling layers. Every input must lead to an output, and every output depend on
-        inputs only. Layers may be shared, and a model may be called like a layer. The keys of a dict name the data: of
-        inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
+        inputs only. Outputs may be in lists and dicts within each other, and come back so; losses and targets are then
+        a list of them all. Layers may be shared, and a model may be called like a layer. The keys of a dict name the
+        data: of inputs beside the names of the tensors, of outputs instead of them; outputs come back as such a dict.
     name : str, optional
 
     A subclass may do without inputs and outputs: its `call` is run once, on symbolic tensors in the shape of the first
@@ -84,6 +85,8 @@ class Model(Trainer):
         self.inputs, self.outputs, self.output_names = [], [], []
         if inputs is None and outputs is None and type(self).call is not Layer.call:
             return  # built from the first data, by `call`
+        self.output_form = nesting.form_of(outputs)
+        outputs = outputs if self.output_form is None else nesting.flat(outputs)
         self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
 
@@ -115,23 +118,34 @@ class Model(Trainer):
 
     def _build_from(self, method: str, x: Any) -> None:
         if isinstance(x, Mapping):
-            self.build({k: shape_of_batch(method, v) for k, v in x.items()})
+            self._build_by({k: shape_of_batch(method, v) for k, v in x.items()})
         elif isinstance(x, list | tuple) and len(x) and hasattr(x[0], "shape") and np.ndim(x[0]):
-            self.build([shape_of_batch(method, v) for v in x])
+            self._build_by([shape_of_batch(method, v) for v in x])
         else:
-            self.build(shape_of_batch(method, x))
+            self._build_by(shape_of_batch(method, x))
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
         if isinstance(inputs, Mapping):
-            self.build({k: _shape_of(t) for k, t in inputs.items()})
+            self._build_by({k: _shape_of(t) for k, t in inputs.items()})
         else:
-            self.build([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
+            self._build_by([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
+
+    def _build_by(self, shape: Any) -> None:
+        """`build`, and what it leaves out where a class overrides it to make its layers."""
+        if not self.built:
+            self.build(shape)
+            Model.build(self, shape)
 
     # -- its graph ------------------------------------------------------------------------------------------------
 
     _graph: Graph
     host: Host | None = None
+    output_form: Any = None  # of outputs in lists and dicts within each other
+
+    def packed(self, outputs: list[Any]) -> Any:
+        """One thing per output, in the form that the model was made with."""
+        return super().packed(outputs) if self.output_form is None else nesting.filled(self.output_form, outputs)
 
     @property
     def computed(self) -> Graph:

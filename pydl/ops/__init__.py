@@ -11,21 +11,36 @@ import sys
 
 from pydl._base.missing import explain
 from pydl.activations import (
+    celu,
     elu,
     erf,
+    glu,
+    hard_shrink,
     hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
     leaky_relu,
+    log_sigmoid,
     log_softmax,
     mish,
     relu,
+    relu6,
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     swish,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from pydl.ops import image
 from pydl.ops.control import cond, fori_loop, map, scan, switch, vectorized_map, while_loop
@@ -53,6 +68,7 @@ from pydl.ops.creation import (
     zeros,
     zeros_like,
 )
+from pydl.ops.ctc import ctc_loss
 from pydl.ops.elementwise import (
     abs,
     absolute,
@@ -67,6 +83,7 @@ from pydl.ops.elementwise import (
     cast,
     ceil,
     clip,
+    copy,
     cos,
     cosh,
     divide,
@@ -131,6 +148,7 @@ from pydl.ops.nn import (
     normalize,
     sparse_categorical_crossentropy,
 )
+from pydl.ops.parts import depth_to_space, slice, space_to_depth
 from pydl.ops.products import dot, einsum, matmul, outer, tensordot
 from pydl.ops.reductions import (
     amax,
@@ -191,22 +209,24 @@ from pydl.ops.shapes import (
 __all__ = [
     "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "average", "binary_crossentropy",
-    "bincount", "broadcast_to", "cast", "categorical_crossentropy", "ceil", "clip", "concatenate", "cond",
-    "convert_to_numpy", "convert_to_tensor", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "diag", "divide",
-    "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye",
-    "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu", "get_item", "greater", "greater_equal",
-    "hard_sigmoid", "hstack", "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf",
-    "isnan", "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_softmax",
-    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map", "matmul", "max",
-    "maximum", "mean", "median", "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis", "multi_hot",
-    "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like",
-    "outer", "pad", "power", "prod", "quantile", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape",
-    "roll", "round", "rsqrt", "scan", "selu", "shape", "sigmoid", "sign", "silu", "sin", "sinh", "size", "softmax",
-    "softplus", "softsign", "sort", "sparse_categorical_crossentropy", "split", "sqrt", "square", "squared_difference",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch", "take",
-    "take_along_axis", "tan", "tanh", "tensordot", "tile", "top_k", "trace", "transpose", "tril", "triu",
-    "true_divide", "trunc", "unique", "unstack", "var", "vectorized_map", "vstack", "where", "while_loop", "zeros",
-    "zeros_like",
+    "bincount", "broadcast_to", "cast", "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond",
+    "convert_to_numpy", "convert_to_tensor", "copy", "cos", "cosh", "count_nonzero", "ctc_loss", "cumprod", "cumsum",
+    "depth_to_space", "diag", "divide", "divide_no_nan", "dot", "dtype", "einsum", "elu", "equal", "erf", "exp",
+    "exp2", "expand_dims", "expm1", "eye", "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu",
+    "get_item", "glu", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "hstack", "hypot", "identity", "image", "in_top_k", "is_tensor", "isclose", "isfinite", "isinf",
+    "isnan", "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid",
+    "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map",
+    "matmul", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis",
+    "multi_hot", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones",
+    "ones_like", "outer", "pad", "power", "prod", "quantile", "ravel", "reciprocal", "relu", "relu6", "remainder",
+    "repeat", "reshape", "roll", "round", "rsqrt", "scan", "selu", "shape", "sigmoid", "sign", "silu", "sin", "sinh",
+    "size", "slice", "soft_shrink", "softmax", "softplus", "softsign", "sort", "space_to_depth",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square",
+    "squared_difference", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes",
+    "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold", "tile",
+    "top_k", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "unique", "unstack", "var",
+    "vectorized_map", "vstack", "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
 
 numpy = sys.modules[__name__]  # `keras.ops.numpy` is a part of what is here

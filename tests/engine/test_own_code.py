@@ -448,3 +448,17 @@ def test_code_that_changes_its_input_in_place_leaves_it_as_it_was():
     given = X.copy()
     Centred()(given)
     np.testing.assert_array_equal(given, X)
+
+
+def test_a_model_whose_build_makes_its_layers():
+    class Net(pydl.Model):
+        def build(self, input_shape):
+            self.dense = layers.Dense(input_shape[-1])
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = compiled(Net())
+    model.fit(X, X, verbose=0)
+    assert model.predict(X).shape == X.shape
+    assert Net()(pydl.Input((5,))).shape == (None, 5)

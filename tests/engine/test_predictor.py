@@ -306,7 +306,7 @@ def test_out_refused(out: Any, kind: Any, words: tuple[str, ...], prepared: bool
         (np.array(3, "f4"), ValueError, r"expected \(batch, 8\), got \(\)"),
         (np.zeros(8, "f4"), ValueError, "a single row needs a batch axis"),
         (np.zeros((3, 9), "f4"), ValueError, r"got \(3, 9\)"),
-        (np.zeros((3, 8, 1), "f4"), ValueError, r"got \(3, 8, 1\)"),
+        (np.zeros((3, 8, 2), "f4"), ValueError, r"got \(3, 8, 2\)"),
         (np.zeros((0, 8), "f4"), ValueError, "at least 1 row"),
         (np.zeros((3, 8), complex), TypeError, "complex128"),
         (np.zeros((3, 8), object), TypeError, "object"),

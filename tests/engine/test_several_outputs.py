@@ -183,3 +183,27 @@ def test_layers_stand_where_keras_has_them_inputs_included(make: Any, names: str
     assert model.layers[0] is model.layers[0]
     assert isinstance(model.get_layer(index=0), L.InputLayer)
     assert [w.shape for w in model.get_layer(names.split()[-1]).weights] == [w.shape for w in model.layers[-1].weights]
+
+
+@pytest.mark.parametrize("ending", ["", ".safetensors", ".keras"])
+def test_outputs_in_lists_and_dicts_within_each_other(tmp_path, ending):
+    x = pydl.Input((4,))
+    a, b, c = (pydl.layers.Dense(n)(x) for n in (2, 3, 1))
+    model = pydl.Model(x, [[a, b], {"c": c, "more": [a]}])
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    wanted = pydl.Model(x, [a, b, c]).predict(rows)
+    if ending:
+        model.save(tmp_path / f"m{ending}")
+        model = pydl.models.load_model(tmp_path / f"m{ending}")
+    for one in (model, pydl.models.clone_model(model)):
+        one.set_weights(model.get_weights())
+        for found in (one(rows), one.predict(rows), one.predict(rows, batch_size=2)):
+            np.testing.assert_allclose(found[0][0], wanted[0], rtol=1e-6)
+            np.testing.assert_allclose(found[0][1], wanted[1], rtol=1e-6)
+            np.testing.assert_allclose(found[1]["c"], wanted[2], rtol=1e-6)
+            np.testing.assert_allclose(found[1]["more"][0], wanted[0], rtol=1e-6)
+            assert isinstance(found[0], list)
+    model.compile("sgd", ["mse", None, "mse", None])
+    model.fit(rows, [np.zeros((5, 2)), None, np.zeros((5, 1)), None], verbose=0)
+    (first, _), rest = model(pydl.Input((4,)))
+    assert (first.shape, rest["c"].shape) == ((None, 2), (None, 1))

@@ -470,3 +470,46 @@ def test_a_layer_keeps_files_of_its_own(tmp_path: Path) -> None:
         with pytest.raises(pydl.FormatError, match="below its assets"):
             pydl.models.load_model(tmp_path / "bad.keras", custom_objects={"Worded": Worded})
     assert not (tmp_path / "out.txt").exists()
+
+
+def squared(t: Any, y: Any) -> Any:
+    return pydl.ops.mean(pydl.ops.square(t - y), axis=-1)
+
+
+def level(t: Any, y: Any) -> Any:
+    return pydl.ops.mean(y, axis=-1)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_losses_and_metrics_that_are_functions_are_named(tmp_path: Path, ending: str) -> None:
+    model = pydl.Sequential([pydl.Input((4,)), L.Dense(2)])
+    model.compile("sgd", squared, metrics=["mae", level])
+    model.save(tmp_path / f"m{ending}")
+    again = pydl.models.load_model(tmp_path / f"m{ending}", custom_objects={"squared": squared, "level": level})
+    y = np.ones((6, 2))
+    assert again.evaluate(X, y, verbose=0, return_dict=True) == model.evaluate(X, y, verbose=0, return_dict=True)
+    with pytest.warns(UserWarning, match="not compiled.*squared"):
+        assert pydl.models.load_model(tmp_path / f"m{ending}").optimizer is None
+
+
+class Stack(L.Layer):
+    """Keeps neither of its arguments."""
+
+    def __init__(self, count: int, units: int = 3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = [L.Dense(units) for _ in range(count)]
+
+    def call(self, x: Any) -> Any:
+        for layer in self.inner:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("ending", [".keras", ".safetensors"])
+def test_plain_arguments_of_a_layer_need_not_be_kept(tmp_path: Path, ending: str) -> None:
+    stack = Stack(2, units=5, name="stack")
+    assert {k: stack.get_config()[k] for k in ("count", "units", "name")} == {"count": 2, "units": 5, "name": "stack"}
+    model = pydl.Sequential([pydl.Input((4,)), stack])
+    model.save(tmp_path / f"m{ending}")
+    again = pydl.models.load_model(tmp_path / f"m{ending}", custom_objects={"Stack": Stack})
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

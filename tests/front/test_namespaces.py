@@ -128,6 +128,9 @@ def test_backend() -> None:
     assert K.int_shape(pydl.Input((3,))) == (None, 3)
     assert K.random_normal((2, 3)).shape == K.random_uniform((2, 3)).shape == (2, 3)
     assert K.relu is pydl.ops.relu
+    assert K.cast is pydl.ops.cast
+    assert K.pow is pydl.ops.power
+    assert K.update_add(K.update(K.variable(1.0), 2.0), 3.0).numpy() == 5
     with pytest.raises(AttributeError, match=r"pydl\.backend"):
         K.nothing  # noqa: B018
     with pytest.raises(ValueError, match="channels_last"):
@@ -157,3 +160,22 @@ def test_base_classes_stand_at_the_top() -> None:
     assert isinstance(pydl.regularizers.L2(), pydl.Regularizer)
     assert isinstance(pydl.losses.MeanSquaredError(), pydl.Loss)
     assert issubclass(pydl.metrics.Accuracy, pydl.Metric)
+
+
+def test_backend_in_a_graph_and_in_losses() -> None:
+    x = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    y = np.arange(8.0, dtype=np.float32).reshape(2, 4)
+    np.testing.assert_allclose(K.batch_dot(x, y), np.einsum("abc,ac->ab", x, y))
+    np.testing.assert_allclose(K.batch_dot(y, y, axes=1), np.einsum("ab,ab->a", y, y)[:, None])
+    np.testing.assert_allclose(K.batch_dot(x, x, axes=(2, 2)), np.einsum("abc,adc->abd", x, x))
+    np.testing.assert_allclose(K.l2_normalize(y, axis=-1), y / np.linalg.norm(y, axis=-1, keepdims=True), rtol=1e-6)
+    assert K.slice(x, [0, 1, 0], [2, -1, 2]).shape == (2, 2, 2)
+    assert (K.batch_flatten(x).shape, K.flatten(x).shape, K.gather(y, [1, 0, 1]).shape) == ((2, 12), (24,), (3, 4))
+    assert K.repeat_elements(x, 2, axis=1).shape == (2, 6, 4)
+    inputs = pydl.Input((3, 4))
+    spread = K.std(K.cast(K.permute_dimensions(inputs, (0, 2, 1)), "float32"), axis=-1)
+    model = pydl.Model(inputs, [K.batch_flatten(inputs), spread, K.bias_add(inputs, y[0])])
+    flat, found, moved = model(x)
+    np.testing.assert_array_equal(flat, x.reshape(2, 12))
+    np.testing.assert_allclose(found, x.std(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(moved, x + y[0])

@@ -99,3 +99,22 @@ def test_a_metric_in_a_graph_that_is_traced_stands_still():
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="level.*stands still"):
         model.fit(X, Y, verbose=0)
+
+
+def test_a_layer_that_needs_a_mask():
+    class Share(layers.Layer):
+        """Softmax over the steps that count."""
+
+        supports_masking = True
+
+        def call(self, x, mask=None):
+            e = ops.exp(x) * ops.expand_dims(ops.cast(mask, "float32"), -1)
+            return e / ops.sum(e, axis=1, keepdims=True)
+
+    codes = pydl.Input((None,), dtype="int32")
+    scores = layers.Dense(1)(layers.Embedding(10, 4, mask_zero=True)(codes))
+    model = pydl.Model(codes, Share()(scores))
+    given = np.array([[1, 2, 0, 0], [3, 4, 5, 6]])
+    shares = model.predict(given)
+    np.testing.assert_array_equal(shares[0, 2:], 0)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)

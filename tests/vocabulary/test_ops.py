@@ -29,7 +29,7 @@ CALLS = {
     "log10": [(POSITIVE,)], "log1p": [(POSITIVE,)], "sin": [(A,)], "cos": [(A,)], "tan": [(INSIDE,)],
     "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
     "arccosh": [(B,)], "arctanh": [(INSIDE,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
-    "cast": [(A, "float64")], "_choose": [(A > 0, A, B)],
+    "cast": [(A, "float64")], "copy": [(A,)], "_choose": [(A > 0, A, B)],
     "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
     "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
     "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
@@ -49,6 +49,7 @@ CALLS = {
     "_einsum": [([A, SQUARE], "ij,jk->ik"), ([A, B], "ij,ij->i"), ([CUBE, A], "bij,ij->b"), ([A, B], "ij,kl->ik")],
     "triu": [(SQUARE,), (SQUARE, 1)], "tril": [(SQUARE, -1)], "diag": [(A[0],), (SQUARE, 1), (SQUARE, -1)],
     "trace": [(SQUARE,), (A, 1), (CUBE, 0, 1, 2), (CUBE, -1, 2, 0)],
+    "ctc_loss": [(np.array([[1, 2], [2, 0]]), np.stack([SQUARE, SQUARE[::-1]]), [2, 1], [3, 2])],
     "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
 }  # fmt: skip
 CASES = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
@@ -298,3 +299,19 @@ def test_windows_larger_than_pictures_are_refused():
 
 def test_names_of_numpy_by_their_own_module() -> None:
     assert pydl.ops.numpy.maximum is pydl.ops.maximum
+
+
+def test_parts_and_squares_of_pixels():
+    np.testing.assert_array_equal(ops.slice(CUBE, (0, 1, 1), (2, -1, 2)), CUBE[:, 1:, 1:3])
+    x = np.arange(2 * 4 * 6 * 3.0, dtype=np.float32).reshape(2, 4, 6, 3)
+    deep = ops.space_to_depth(x, 2)
+    assert deep.shape == (2, 2, 3, 12)
+    np.testing.assert_array_equal(deep[1, 1, 2], x[1, 2:4, 4:6].ravel())
+    np.testing.assert_array_equal(ops.depth_to_space(deep, 2), x)
+    given = pydl.Input((4, 6, 3))
+    model = pydl.Model(given, [ops.depth_to_space(ops.space_to_depth(given, 2), 2), given[:, 1:]])
+    np.testing.assert_array_equal(model(x)[0], x)
+    with pytest.raises(ValueError, match="multiple of 4 channels"):
+        ops.depth_to_space(x, 2)
+    with pytest.raises(ValueError, match="multiples of 5"):
+        ops.space_to_depth(x, 5)

@@ -13,7 +13,7 @@ import pydl
     ("module", "name"),
     [
         (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "Config"), (pydl, "distribution"),
-        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.losses, "CTC"),
+        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.initializers, "STFT"),
         (pydl.saving, "KerasFileEditor"),
     ],
 )  # fmt: skip
