@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl import regularizers
-from pydl._base.args import open_shape_of, whole
 from pydl._base.registry import noting
 from pydl._engine import arguments, numpy_layer
 from pydl._engine.builder import Builder
@@ -21,6 +19,7 @@ from pydl._engine.operators import recorder
 from pydl._engine.tape import value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
+from pydl.layers.given_shapes import first_shape, noting_shape
 from pydl.layers.own_code import OwnCode
 from pydl.layers.weighted import _tree
 
@@ -74,7 +73,7 @@ class Layer(OwnCode):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.input_shape: Any = None
-        self.first_shape = _first_shape(type(self).__name__, **first)
+        self.first_shape = first_shape(type(self).__name__, **first)
         self._first_call: Call | None = None
         self._graph: Graph | None = None
         self.added_losses: list[Any] = []  # by `add_loss` in the last run of `call`
@@ -88,7 +87,7 @@ class Layer(OwnCode):
         if "__init__" in own and not cls.__module__.startswith("pydl."):
             cls.__init__ = noting(own["__init__"])  # type: ignore[method-assign]
         if "build" in own:
-            cls.build = _noted(own["build"])  # type: ignore[method-assign]
+            cls.build = noting_shape(own["build"])  # type: ignore[method-assign]
         if "call" in own and "emit_forward" not in own and not cls.__module__.startswith("pydl."):
             library = next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
             if issubclass(library, Layer) and library.emit_forward is not Layer.emit_forward:
@@ -423,47 +422,3 @@ class _MeanOfSamples(regularizers.Regularizer):
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         return np.full(x.shape, len(x) / x.size, x.dtype)
-
-
-def _first_shape(
-    owner: str,
-    input_shape: Any = None,
-    input_dim: Any = None,
-    batch_input_shape: Any = None,
-    autocast: bool = True,
-    **unknown: Any,
-) -> tuple[int | None, ...] | None:
-    """The shape of a row that a layer's constructor was given, if any."""
-    if unknown:
-        raise TypeError(f"{owner}.__init__() got an unexpected keyword argument {next(iter(unknown))!r}")
-    if sum(given is not None for given in (input_shape, input_dim, batch_input_shape)) > 1:
-        raise TypeError(
-            f"{owner}: expected input_shape, input_dim or batch_input_shape, not both; input_dim=n stands for "
-            "input_shape=(n,), and batch_input_shape has the batch in front"
-        )
-    if batch_input_shape is not None:
-        return open_shape_of(f"{owner}: batch_input_shape", batch_input_shape)[1:]
-    if input_dim is not None:
-        return (whole(owner, "input_dim", input_dim, at_least=1),)
-    return None if input_shape is None else open_shape_of(f"{owner}: input_shape", input_shape)
-
-
-def _shapes(given: Any) -> Any:
-    """The shape of an input as a tuple, those of several as a list of them, whichever way they are given."""
-    if not isinstance(given, list | tuple):
-        return given
-    return [_shapes(part) for part in given] if any(isinstance(part, list | tuple) for part in given) else tuple(given)
-
-
-def _noted(build: Callable[..., None]) -> Callable[..., None]:
-    @wraps(build)
-    def building(self: Layer, *args: Any, **keywords: Any) -> None:
-        if len(args) == 1 and isinstance(args[0], list | tuple):
-            args = (_shapes(args[0]),)
-        build(self, *args, **keywords)
-        self.built = True
-        given = args or tuple(keywords.values())
-        if self.input_shape is None and given:
-            self.input_shape = _shapes(given[0])
-
-    return building

@@ -65,8 +65,8 @@ def test_shapes_and_what_does_not_fit() -> None:
     assert h.shape == (None, None, 5)
     model = pydl.Model(x, h)
     assert model.predict(np.ones((2, 3))).shape == (2, 3, 5)
-    with pytest.raises(ValueError, match=r"expected \(batch, None\), got \(2, 3, 1\)"):
-        model.predict(np.ones((2, 3, 1)))
+    with pytest.raises(ValueError, match=r"expected \(batch, None\), got \(2, 3, 2\)"):
+        model.predict(np.ones((2, 3, 2)))
     with pytest.raises(ValueError, match=r"expected \(batch, None\), got \(2, 0\)"):
         model.predict(np.ones((2, 0)))
     with pytest.raises(ValueError, match=r"differing shapes, \[\(3, 5\), \(4, 5\)\].* one length at a time"):
