@@ -75,6 +75,6 @@ def test_answers_that_need_no_typer_do_not_wait_for_it(arguments: list[str]) -> 
 
 
 def test_shell_completion() -> None:
-    command = [sys.executable, "-m", "pydl", "--show-completion", "bash"]
+    command = ["bash", "-c", f"{sys.executable} -m pydl --show-completion; exit $?"]  # for the shell that it runs in
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "_PYDL_COMPLETE" in done.stdout or "complete" in done.stdout
