@@ -115,8 +115,11 @@ class Busy:
 
     target = Target("y", "classification", ["no", "yes"])
 
+    def __init__(self, seconds: float = 0.002) -> None:
+        self.seconds = seconds
+
     def predict(self, frame: pd.DataFrame, seen: Any = None) -> Predictions:
-        end = time.thread_time() + 0.002 + 0.006 * (frame["city"] == "Oslo").mean()
+        end = time.thread_time() + self.seconds * (1 + 3 * (frame["city"] == "Oslo").mean())
         while time.thread_time() < end:
             pass
         if (frame["city"] == "Bonn").all():
@@ -128,7 +131,7 @@ class Busy:
 @pytest.mark.alone
 def test_the_worst_and_the_slowest_slices() -> None:
     frame = pd.DataFrame({"city": np.repeat(["Oslo", "Rome", "Bonn", "Kiel"], [30, 100, 400, 10]), "y": "no"})
-    fitted: Any = Busy()
+    fitted: Any = Busy(0.01)
     test = Part(frame, {}, np.zeros(len(frame), np.int32))
     found = slices.look(fitted, test, fitted.predict(frame), guess(frame, "y", []))
     assert found is not None
@@ -136,7 +139,7 @@ def test_the_worst_and_the_slowest_slices() -> None:
     assert [s.values for s in found.slowest] == ["Oslo"], "ten rows are no slice, the others are faster than all rows"
     assert found.everything.error == pytest.approx(100 / 540)
     assert found.slowest[0].time is not None
-    assert 0.008 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.05
+    assert 0.04 <= found.slowest[0].time * latency.ROWS / 1e6 < 0.2
 
 
 def test_no_slice_is_worse_where_all_rows_are_right() -> None:
