@@ -108,8 +108,7 @@ class TestCase(_Cases):
     assertRagged = assertSparse
 
     def assertDType(self, x: Any, dtype: Any, msg: Any = None) -> None:
-        standard = pydl.backend.standardize_dtype
-        assert standard(getattr(x, "dtype", type(x))) == standard(dtype), msg
+        assert np.dtype(getattr(x, "dtype", type(x))) == np.dtype(dtype), msg
 
     def assertFileExists(self, path: Any) -> None:
         assert Path(path).is_file(), f"no file {path}"
