@@ -32,7 +32,7 @@ def ctc(labels: Array, logits: Array, lengths: Array, steps: Array, blank: int) 
     classes[:, 1::2] = labels
     emitted = np.take_along_axis(logs, np.broadcast_to(classes[:, None], (batch, most, places)), axis=2)
     leaps = np.zeros((batch, places), bool)  # to a label from another one, over the blank between
-    leaps[:, 2:] = (classes[:, 2:] != blank) & (classes[:, 2:] != classes[:, :-2])
+    leaps[:, 3::2] = labels[:, 1:] != labels[:, :-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         forward = _forward(emitted, leaps)
         rows = np.arange(batch)

@@ -98,3 +98,9 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], message: str) -> N
         pydl.ops.ctc_loss(**{**given, **change})
     beyond = {**given, "target": [[1, 99]], "target_length": [1]}
     assert np.isfinite(pydl.ops.ctc_loss(**beyond)).all()
+
+
+def test_a_zero_among_labels_counts_as_one() -> None:
+    logits = (np.arange(24).reshape(2, 4, 3).astype("float32") - 12) / 100
+    loss = pydl.losses.CTC()([[1, 2, 1, 0], [1, 2, 0, 2]], logits)
+    assert loss == pytest.approx(2.448645)  # as Keras 3.15
