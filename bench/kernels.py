@@ -19,7 +19,7 @@ from bench import peak
 from bench.timing import Setting, calls_within, seconds, spread, take_turns
 from pydl import _core
 from tests.specs import SPECS
-from tests.specs.gemm import PANEL, ROWS, dx_scratch, eighths, pack, padded, scratch
+from tests.specs.gemm import dw_scratch, dx_scratch, eighths, pack, padded, scratch
 from tests.specs.spec import Fields, Spec
 
 _DENSE = [(32, 784, 128), (128, 784, 128), (128, 784, 512), (128, 512, 10), (256, 1024, 1024)]  # B, I, O
@@ -56,7 +56,8 @@ def dense(B: int, I: int, O: int) -> list[Row]:
                 return {"x": x, "w": panels, "b": padded(rng, dtype, O), "y": dy, **size}
             case "gemm_dx":
                 return {"dy": dy, "w": panels, "dx": x, **size, **scratch(dtype, dx_scratch(B, panels.size // I))}
-        return {"x": x, "dy": dy, "dw": panels, "n": panels.size, **size, **scratch(dtype, min(B, ROWS) * PANEL)}
+        packed = scratch(dtype, dw_scratch(B, panels.size // I, dtype))
+        return {"x": x, "dy": dy, "dw": panels, "n": panels.size, **size, **packed}
 
     return [
         Row(f"{op} {B} x {I} x {O}", Spec(op, partial(fields, op), (), dict), "float32")

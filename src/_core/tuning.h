@@ -29,9 +29,13 @@ enum {
     PD_WEIGHTS_KEPT = 512 * 1024,
     PD_BLOCK_OF_W = 2,
 
-    /* dW (`python -m bench kernels`). Panels of dy from which on a copy of columns of x repays; not
-     * measured on its own. */
+    /* dW (`python -m bench kernels grid`). Panels of dy from which on a copy of columns of x repays: where they push
+     * each other out of L1 (not measured on its own), and where they fill more than 1 / PD_BLOCK_OF_X of L2. And what is
+     * packed of dy to meet a copy. */
     PD_PANELS_TO_COPY = 2,
+    PD_PANELS_TO_COPY_LARGE = 4,
+    PD_BLOCK_OF_X = 2,
+    PD_PACKED_OF_DY = 256 * 1024,
 
     /* Convolution (`python -m bench kernels`): bytes of images that are read, with zeros around them, before the next
      * are. */

@@ -16,7 +16,7 @@ import pydl
 from pydl import _core, ops
 from pydl._engine import matmul
 from tests.numpy_forward import ACTIVATIONS
-from tests.specs.gemm import dx_scratch, pack, scratch, unpack
+from tests.specs.gemm import dw_scratch, dx_scratch, pack, scratch, unpack
 
 Array = np.ndarray[Any, Any]
 
@@ -64,7 +64,7 @@ def products(x: Array, w: Array, dy: Array, isa: str, nth: int, add: float | Non
     _core.call("gemm_dx", dtype=dtype, isa=isa, nth=nth, dy=dy, w=panels, dx=dx, add=sums, **sizes,
                **scratch(dtype, dx_scratch(B, panels.size // I)))  # fmt: skip
     _core.call("gemm_dw", dtype=dtype, isa=isa, nth=nth, x=x, dy=dy, dw=dw, n=dw.size, add=sums, **sizes,
-               **scratch(dtype, min(B, 256) * 32))  # fmt: skip
+               **scratch(dtype, dw_scratch(B, panels.size // I, dtype)))  # fmt: skip
     return y, dx, unpack(dw, O)
 
 
@@ -107,7 +107,8 @@ CACHES = {
     "vast": (1 << 30, 1 << 16, 1 << 30),
 }
 # (B, I, O): rows a power of two apart, several blocks of rows, terms and columns, ragged edges
-BLOCKED = ((70, 1024, 64), (130, 512, 200), (300, 300, 33), (67, 128, 512), (12, 600, 100), (5, 1024, 1024))
+BLOCKED = ((70, 1024, 64), (130, 512, 200), (300, 300, 33), (67, 128, 512), (12, 600, 100), (5, 1024, 1024),
+           (300, 70, 600))  # fmt: skip
 
 
 @contextmanager

@@ -66,6 +66,11 @@ def dx_scratch(B: int, padded: int) -> int:
     return min(-(-B // PANEL) * PANEL, 128) * min(padded, 512)
 
 
+def dw_scratch(B: int, padded: int, dtype: str) -> int:
+    """Elements of dy that gemm_dw packs: of a block of rows all panels, or 256 KB of them."""
+    return min(min(B, ROWS) * padded, (256 << 10) // np.dtype(dtype).itemsize)
+
+
 EXACT = (None, "act_relu_fwd", "act_relu_bwd")
 
 
@@ -153,7 +158,7 @@ def gemm_dw(kind: str, add: int = 0, place: str = "buffer") -> Spec:
         dw = old if add else np.full_like(old, np.nan)
         return {
             **placed(rng, dtype, B, I, place), "dy": eighths(rng, dtype, B, O), "dw": dw, "n": dw.size, "B": B, "I": I,
-            "O": O, "add": add, **scratch(dtype, min(B, ROWS) * PANEL),
+            "O": O, "add": add, **scratch(dtype, dw_scratch(B, dw.size // I, dtype)),
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:

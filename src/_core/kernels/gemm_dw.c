@@ -1,8 +1,9 @@
 /* gemm_dw, gemm_step: dw = x^T dy, in panels; gemm_step hands dw to the optimizer, a few tiles at a time.
  * x [B][I]   dy [B][O]   dw [ceil(O/width)][I][width]   n = its elements   add: dw +=
  * By elements of dw, so that the optimizer's share of the same tensor needs no barrier. The padding of the last
- * panel gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time; columns of x are copied where its rows
- * would push each other out of L1. Bound: see gemm_tile.c with K = B. */
+ * panel gets exact zeros. dy is packed by panel, BATCH_BLOCK rows at a time. Columns of x are copied where its rows
+ * would push each other out of L1, and where L2 does not hold them until the next panel wants them; several panels of
+ * dy meet a copy. Bound: see gemm_tile.c with K = B. */
 #include "blocking.h"
 #include "rows.h"
 
@@ -109,17 +110,21 @@ typedef struct {
     ahead next;
 } job;
 
+/* Rows [b0, b0 + rows) of dy of panels [p0, p1), each [tile columns][rows][tile width]. */
+static void pack_panels(const job *q, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t b0, ptrdiff_t rows) {
+    const ptrdiff_t O = q->a->O, w = panel_width(O), tw = tile_width(w);
+    const real *dy = (const real *)q->a->dy + b0 * O;
+    for (ptrdiff_t j = p0 * w; j < p1 * w; j += tw)
+        PD_NAME(gemm_pack_rows)(q->pack + (j - p0 * w) * rows, dy + j, O, rows, max_(0, min_(tw, O - j)), tw);
+}
+
 /* Rows [b0, b0 + t->run) of the gradient of inputs [i0, i1) of panel p. t: how those rows are read; x: the first of
- * them where they lie. */
-PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0, ptrdiff_t i1) {
+ * them where they lie; dy: the panel's, packed. */
+PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, const real *dy, ptrdiff_t p, ptrdiff_t b0, ptrdiff_t i0,
+                          ptrdiff_t i1) {
     const pd_gemm_step_args *s = q->s;
-    const ptrdiff_t I = q->a->I, O = q->a->O, w = panel_width(O), tw = tile_width(w), rows = t->run;
-    const real *dy = (const real *)q->a->dy + b0 * O + p * w;
+    const ptrdiff_t I = q->a->I, w = panel_width(q->a->O), tw = tile_width(w), rows = t->run;
     real held[HELD_ROWS * PANEL] __attribute__((aligned(64)));
-    for (ptrdiff_t j = 0; j < w; j += tw) {
-        const ptrdiff_t left = O - p * w - j;
-        PD_NAME(gemm_pack_rows)(q->pack + j * rows, dy + j, O, rows, left < 0 ? 0 : min_(tw, left), tw);
-    }
     ptrdiff_t waiting = 0; /* rows held */
     for (ptrdiff_t i = i0, m; i < i1; i += m) {
         if (q->copied) { /* the rest of a strip */
@@ -134,7 +139,7 @@ PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, ptrdiff_t p, ptrd
         real *dw = s ? held + waiting * w : (real *)q->a->dw + (p * I + i) * w;
         if (s) step_fetch(s, (p * I + i) * w, m * w);
         for (ptrdiff_t j = 0; j < w; j += tw) {
-            t->b = q->pack + j * rows;
+            t->b = dy + j * rows;
             t->c = dw + j;
             t->init = b0 || q->a->add ? t->c : NULL;
             tile(t);
@@ -148,8 +153,16 @@ PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, ptrdiff_t p, ptrd
     }
 }
 
+/* Whether `panels` of dy meet copies of columns of x: of `rows` rows, `stride` apart, of I inputs each. */
+static int columns_copied(const pd_caches *caches, ptrdiff_t panels, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t I,
+                          ptrdiff_t tw) {
+    if (panels < PD_PANELS_TO_COPY) return 0;
+    return !columns_stay(caches, rows, stride, tw) ||
+           (panels >= PD_PANELS_TO_COPY_LARGE && rows * I > part_of_l2(caches, 1, PD_BLOCK_OF_X));
+}
+
 /* The gradient, to memory or, where there is a step to take, to the optimizer. Panel by panel; where columns of x are
- * copied, all panels use a copy before the next is made. */
+ * copied, several panels use a copy before the next is made. */
 PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, const pd_step *step, pd_share share) {
     const ptrdiff_t I = a->I, w = panel_width(a->O), tw = tile_width(w), most = min_(BATCH_BLOCK, a->B);
     const batch_rows x = rows_of(a->x, I, a->in_place, a->k, step);
@@ -164,8 +177,9 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
     }
     real copied[COPIED] __attribute__((aligned(64)));
     const ptrdiff_t first = lo / I, last = (hi - 1) / I + 1;
-    const int copy = last - first >= PD_PANELS_TO_COPY && !columns_stay(step->caches, most, x.stride, tw);
-    const ptrdiff_t inputs = copy ? COPIED / strip_size(most) * TILE_ROWS : I, panels = copy ? last - first : 1;
+    const int copy = columns_copied(step->caches, last - first, most, x.stride, I, tw);
+    const ptrdiff_t inputs = copy ? COPIED / strip_size(most) * TILE_ROWS : I;
+    const ptrdiff_t panels = copy ? PD_PACKED_OF_DY / (most * PANEL * (ptrdiff_t)sizeof(real)) : 1;
     ptrdiff_t at[BATCH_BLOCK]; /* of the rows of a block in x */
     tile_args t; /* not cleared as a whole: that takes as long as a small tile */
     t.rs = 1;
@@ -183,18 +197,23 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
              copy ? copied : NULL,
              0,
              look_ahead(a, step, share, hi - lo)};
-    for (; q.from < I; q.from += inputs)
-        for (ptrdiff_t p0 = first; p0 < last; p0 += panels)
-            for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
+    for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
+        t.run = min_(BATCH_BLOCK, a->B - b0);
+        const real *block = x.x + (x.list ? 0 : b0 * x.stride);
+        for (ptrdiff_t b = 0; (copy || x.list) && b < t.run; b++)
+            at[b] = (x.list ? (ptrdiff_t)x.list[b0 + b] : b) * x.stride;
+        for (ptrdiff_t p0 = first, p1; p0 < last; p0 = p1) {
+            p1 = min_(last, p0 + panels);
+            pack_panels(&q, p0, p1, b0, t.run);
+            for (q.from = 0; q.from < I; q.from += inputs) {
                 const ptrdiff_t to = min_(I, q.from + inputs);
-                t.run = min_(BATCH_BLOCK, a->B - b0);
-                const real *block = x.x + (x.list ? 0 : b0 * x.stride);
-                for (ptrdiff_t b = 0; (copy || x.list) && b < t.run; b++)
-                    at[b] = (x.list ? (ptrdiff_t)x.list[b0 + b] : b) * x.stride;
                 if (copy) copy_columns(copied, block, at, t.run, q.from, to, I);
-                for (ptrdiff_t p = p0; p < min_(last, p0 + panels); p++)
-                    panel_rows(&q, &t, block, p, b0, max_(q.from, lo - p * I), min_(to, hi - p * I));
+                for (ptrdiff_t p = p0; p < p1; p++)
+                    panel_rows(&q, &t, block, q.pack + (p - p0) * w * t.run, p, b0, max_(q.from, lo - p * I),
+                               min_(to, hi - p * I));
             }
+        }
+    }
 }
 
 PD_KERNEL(gemm_dw) {
