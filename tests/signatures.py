@@ -27,8 +27,6 @@ REASONS = {
     "optional": "every input has data",
     "tensor": "a model begins with `Input`, not with a tensor that is there",
     "input_tensor": "a model begins with `Input`, not with a tensor that is there",
-    "lora_rank": "adapters are for `Dense`, `EinsumDense` and `Embedding`",
-    "lora_alpha": "adapters are for `Dense`, `EinsumDense` and `Embedding`",
     "quantization_config": "no quantization",
     "gptq_unpacked_column_size": "no quantization",
     "zipped": "a model is one file",

@@ -22,7 +22,7 @@ writers = Writers()
 
 @writers.of(Dense)
 def dense(g: Graph, layer: Dense, x: Value) -> Value:
-    kernel = g.constant(layer.merged()) if layer.lora_enabled else g.weight(layer.kernel)
+    kernel = g.kernel(layer)
     bias = [] if layer.bias is None else [g.weight(layer.bias)]
     if x.rank == 2:
         y = g.add("Gemm", g.last(x), kernel, *bias)
@@ -36,7 +36,7 @@ def dense(g: Graph, layer: Dense, x: Value) -> Value:
 def embedding(g: Graph, layer: Embedding, x: Value) -> Value:
     codes = g.whole(x)
     mask = g.cast(codes, "bool") if layer.mask_zero else None
-    table = g.constant(layer.merged()) if layer.lora_enabled else g.weight(layer.embeddings)
+    table = g.kernel(layer)
     return Value(g.add("Gather", table, codes, axis=0), mask=mask)
 
 

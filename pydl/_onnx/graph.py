@@ -10,6 +10,7 @@ import numpy as np
 
 from pydl._engine.variable import Variable
 from pydl._onnx.messages import TYPES
+from pydl.layers.low_rank import LowRank
 
 Shape = tuple[int | None, ...]
 
@@ -167,6 +168,13 @@ class Graph:
             self._weights[key], self.axes[name] = name, order
             self.tensors[name] = values.reshape(shape) if shape else values
         return self._weights[key]
+
+    def kernel(self, layer: LowRank, axes: Sequence[int] = ()) -> str:
+        """The weight that a layer multiplies by, with its adapter if it has one."""
+        if not layer.lora_enabled:
+            return self.weight(getattr(layer, layer.adapted), axes)
+        merged = layer.merged()
+        return self.constant(merged.transpose(axes) if axes else merged)
 
     # -- values ---------------------------------------------------------------------------------------------------
 

@@ -80,7 +80,7 @@ def _squares(g: Graph, x: str, axis: int) -> str:
 @writers.of(EinsumDense)
 def einsum_dense(g: Graph, layer: EinsumDense, x: Value) -> Value:
     letters = layer._letters(x.rank)
-    kernel = g.constant(layer.merged()) if layer.lora_enabled else g.weight(layer.kernel)
+    kernel = g.kernel(layer)
     y = g.add("Einsum", g.last(x), kernel, equation="{},{}->{}".format(*letters))
     if layer.bias is not None:
         y = g.add("Add", y, g.weight(layer.bias))

@@ -40,7 +40,7 @@ def _turned(axes: int) -> list[int]:
 
 @writers.of(Conv1D, Conv2D)
 def convolution(g: Graph, layer: Any, x: Value) -> Value:
-    kernel = g.weight(layer.kernel, _turned(layer.axes))
+    kernel = g.kernel(layer, _turned(layer.axes))
     y = g.add("Conv", g.first(x), kernel, *_bias(g, layer), group=layer.groups, **_fields(layer, x))
     return activate(g, _positions(x, y), layer.activation)
 

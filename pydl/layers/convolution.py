@@ -8,10 +8,12 @@ from pydl._base.args import whole
 from pydl._engine.builder import Builder
 from pydl._engine.epilogue import Epilogue, derivative
 from pydl._engine.tensor import Tensor
+from pydl._engine.variable import Variable
 from pydl.layers.convolving import Convolution, train_bias, train_kernel, turned
+from pydl.layers.low_rank import LowRank
 
 
-class _Conv(Convolution):
+class _Conv(LowRank, Convolution):
     def __init__(
         self,
         filters: int,
@@ -30,6 +32,8 @@ class _Conv(Convolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -42,34 +46,80 @@ class _Conv(Convolution):
             raise ValueError(
                 f"{type(self).__name__}: filters={self.filters} must be a multiple of groups={self.groups}"
             )
+        self._note_rank(lora_rank, lora_alpha)
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self._enable_if_asked()
+
+    def _enable(self, *options: Any) -> None:
+        if self.groups > 1:
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": an adapter is for one group of channels, got '
+                f"groups={self.groups}"
+            )
+        super()._enable(*options)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
         b.note_reader(t)
+        if self.lora_enabled:
+            return self._forward_adapted(b, t)
         sizes = self._geometry(t)
-        shape = (t.batch, *(w.out for w in self.along(t.shape[1:-1])), self.filters)
-        y = b.tensor(shape, t, trainable=bool(self.trainable_weights))
-        if b.gradients and t.value.needs_grad:
-            b.notes[id(y.value)] = turned(b, self.kernel, sizes)
+        y = b.tensor(self._shape(t), t, trainable=bool(self.trainable_weights))
+        self._note_turned(b, t, y, self.kernel, sizes)
         epilogue = Epilogue(b, y, self.activation)
         b.emit("conv_fwd", x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
                **epilogue.fields)  # fmt: skip
         return y if self.activation.function is None else b.activate(y, self.activation)
+
+    def _shape(self, t: Tensor) -> tuple[int, ...]:
+        return (t.batch, *(w.out for w in self.along(t.shape[1:-1])), self.filters)
+
+    def _note_turned(self, b: Builder, t: Tensor, y: Tensor, kernel: Variable, sizes: dict[str, int]) -> None:
+        """Have the kernel turned, with which y is made, if the backward pass will want it."""
+        if b.gradients and t.value.needs_grad:
+            b.notes[id(y.value)] = turned(b, kernel, sizes)
+
+    def _forward_adapted(self, b: Builder, t: Tensor) -> Tensor:
+        a, _ = self.adapter
+        shape = self._shape(t)
+        base, down = (b.tensor((*shape[:-1], n), t, trainable=True) for n in (self.filters, a.shape[-1]))
+        bias = self.bias and self.bias.buffer
+        for w, add, y in ((self.kernel, bias, base), (a, None, down)):
+            sizes = {**self._geometry(t), "O": y.shape[-1]}
+            self._note_turned(b, t, y, w, sizes)
+            b.emit("conv_fwd", x=t.buffer, w=w.buffer, b=add, y=y.buffer, **sizes)
+        y, act = self.emit_up(b, base, down), self.activation
+        y = y if act.kernel is None and act.function is None else b.activate(y, act)
+        b.notes[id(y.value), id(self)] = base, down
+        return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)
         if dz is None:
             return
         t = x[0]
-        sizes = self._geometry(t)
+        bias = self.bias if self.trainable and self.bias is not None and self.bias.trainable else None
+        if not self.lora_enabled:
+            self._send(b, t, dz, y, self.kernel, bias, derivative(t) if t.value.needs_grad else {})
+        else:
+            base, down = b.notes[id(y.value), id(self)]
+            self._send(b, t, dz, base, self.kernel, bias, {})
+            self._send(b, t, self.emit_up_slopes(b, down, dz), down, self.adapter[0], None, {})
+
+    def _send(
+        self, b: Builder, t: Tensor, dy: Any, y: Tensor, kernel: Variable, bias: Variable | None, fields: dict[str, Any]
+    ) -> None:
+        """Send the gradients of y, which the kernel makes of t, to t, the kernel and, if it is given, the bias."""
+        sizes = {**self._geometry(t), "O": kernel.shape[-1]}
         if t.value.needs_grad:
-            fields = {"dy": dz, "t": b.notes[id(y.value)], **sizes, **derivative(t)}
+            fields = {"dy": dy, "t": b.notes[id(y.value)], **sizes, **fields}
             b.add_input_gradient(t, lambda dx, add: b.emit("conv_dx", dx=dx, add=add, **fields), adds=True)
-        trained = {v.name: v for v in self.trainable_weights}
-        if "kernel" in trained:
-            train_kernel(b, self.kernel, trained.get("bias"), t.buffer, dz, sizes)
-        elif "bias" in trained:
-            train_bias(b, trained["bias"], dz, y)
+        if self.trainable and kernel.trainable:
+            train_kernel(b, kernel, bias, t.buffer, dy, sizes)
+        elif bias is not None:
+            train_bias(b, bias, dy, y)
 
 
 class Conv1D(_Conv):
@@ -97,6 +147,8 @@ class Conv1D(_Conv):
     activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
     activity_regularizer, kernel_constraint, bias_constraint
         As of `Dense`. The kernel has the shape `(kernel_size, channels / groups, filters)`.
+    lora_rank, lora_alpha : int, float, optional
+        Of an adapter, for one group: see `enable_lora`.
     **kwargs
         `name`, `trainable`, `dtype`.
 
@@ -136,6 +188,8 @@ class Conv2D(_Conv):
     activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
     activity_regularizer, kernel_constraint, bias_constraint
         As of `Dense`. The kernel has the shape `(*kernel_size, channels / groups, filters)`.
+    lora_rank, lora_alpha : int, float, optional
+        Of an adapter, for one group: see `enable_lora`.
     **kwargs
         `name`, `trainable`, `dtype`.
 

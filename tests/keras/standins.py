@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import json
@@ -98,7 +99,20 @@ def _elsewhere() -> dict[str, Any]:
         "SUPPORTS_RAGGED_TENSORS": False, "SUPPORTS_COMPLEX_DTYPES": False, "numpy": ops, "nn": ops, "random": random,
         "SeedGenerator": random.SeedGenerator, "clear_session": utils.clear_session, "is_tensor": ops.is_tensor,
         "convert_to_tensor": ops.convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
+        **_of_keras("backend/common/backend_utils.py", "compute_conv_transpose_output_shape",
+                    "compute_conv_transpose_padding_args_for_jax"),
     }  # fmt: skip
+
+
+@functools.cache
+def _of_keras(path: str, *names: str) -> dict[str, Any]:
+    """Functions of Keras that its tests compare with, from a file that needs nothing else of Keras."""
+    spec = importlib.util.spec_from_file_location(f"of_keras.{Path(path).stem}", SOURCE / "keras" / "src" / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: getattr(module, name) for name in names}
 
 
 class _Finder(MetaPathFinder, Loader):

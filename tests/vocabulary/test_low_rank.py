@@ -15,6 +15,8 @@ LAYERS: dict[str, Any] = {
     "dense": lambda **options: L.Dense(4, "tanh", **options),
     "dense of sequences": lambda **options: L.Dense(4, "gelu", use_bias=False, **options),
     "einsum": lambda **options: L.EinsumDense("abc,cde->abde", (None, 2, 3), "tanh", "e", **options),
+    "convolution of steps": lambda **options: L.Conv1D(4, 2, padding="causal", activation="tanh", **options),
+    "convolution of images": lambda **options: L.Conv2D(4, (3, 2), 2, "same", activation="softplus", **options),
     "embedding": lambda **options: L.Embedding(7, 4, **options),
 }
 
@@ -27,6 +29,9 @@ def made(name: str, rank: int = 2, alpha: float | None = 3.0) -> tuple[Any, Any,
     if name == "embedding":
         front: list[Any] = [pydl.Input((3,))]
         x = rng.integers(0, 7, size=(5, 3)).astype(float)
+    elif name == "convolution of images":
+        front = [pydl.Input((4, 5, 2)), L.Conv2D(3, 1)]
+        x = rng.normal(size=(5, 4, 5, 2))
     else:
         front = [pydl.Input((3,) if name == "dense" else (2, 3)), L.Dense(3)]
         x = rng.normal(size=(5, 3) if name == "dense" else (5, 2, 3))
@@ -70,16 +75,18 @@ def test_the_kernel_stays_and_files_have_it_all(name: str, tmp_path: Path) -> No
     assert all(np.abs(v.numpy()).max() > 0 for v in layer.adapter)
     after = model.predict(x)
     assert np.abs(after - before).max() > 1e-3
-    plain = LAYERS[name]()
-    plain.build((None, *x.shape[1:]))
-    plain.set_weights([layer.merged(), *([] if getattr(layer, "bias", None) is None else [layer.bias.numpy()])])
     inner = x if name == "embedding" else np.asarray(model.layers[0](x))
+    plain = LAYERS[name]()
+    plain.build((None, *inner.shape[1:]))
+    plain.set_weights([layer.merged(), *([] if getattr(layer, "bias", None) is None else [layer.bias.numpy()])])
     np.testing.assert_allclose(plain(inner), layer(inner), rtol=1e-5, atol=1e-6)
     for end in ("safetensors", "keras"):
         model.save(tmp_path / f"m.{end}")
         again = pydl.models.load_model(tmp_path / f"m.{end}")
         np.testing.assert_allclose(again.predict(x), after, rtol=1e-5, atol=1e-6)
         assert any(getattr(one, "lora_enabled", False) for one in again.layers)
+    model.export(tmp_path / "m.onnx")
+    np.testing.assert_allclose(pydl.models.load_onnx(tmp_path / "m.onnx").predict(x), after, rtol=1e-5, atol=1e-6)
     model.save_weights(tmp_path / "m.weights.h5")
     other = made(name)[0]
     other.load_weights(tmp_path / "m.weights.h5")
@@ -107,5 +114,7 @@ def test_errors() -> None:
         layer.enable_lora(3)
     with pytest.raises(ValueError, match="incompatible with kernel constraints"):
         L.Dense(3, kernel_constraint="non_neg", lora_rank=2).build((None, 4))
+    with pytest.raises(ValueError, match="one group of channels, got groups=2"):
+        L.Conv1D(4, 2, groups=2, lora_rank=2).build((None, 5, 4))
     with pytest.raises(ValueError, match="lora_rank must be a positive integer"):
         L.Embedding(3, 4, lora_rank=0)
