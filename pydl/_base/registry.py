@@ -88,7 +88,7 @@ class Configurable:
     """
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments as plain JSON values.
+        """Constructor arguments as values that JSON has; a tuple stays one until it is written.
 
         Raises
         ------
@@ -192,7 +192,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        parts = [_plain(v) for v in value]
+        return tuple(parts) if isinstance(value, tuple) else parts
     return value
 
 

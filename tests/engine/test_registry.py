@@ -146,7 +146,7 @@ def test_config_follows_keyword_arguments_to_the_base_class():
             super().__init__(**kwargs)
             self.c = c
 
-    assert Derived(1, a=np.float64(0.5), b=(1, 2)).get_config() == {"c": 1, "a": 0.5, "b": [1, 2]}
+    assert Derived(1, a=np.float64(0.5), b=(1, 2)).get_config() == {"c": 1, "a": 0.5, "b": (1, 2)}
     assert Derived.from_config({"c": 1, "a": 5}).get_config() == {"c": 1, "a": 5, "b": 2}
 
 

@@ -42,7 +42,7 @@ LAYERS = {
 def test_configurations_are_arguments(make: Any) -> None:
     layer = make(**({"factor": 0.3} if make is L.RandomHue else {}), value_range=(0, 1), name="l", dtype="float64")
     config = layer.get_config()
-    assert config["value_range"] == [0, 1]
+    assert config["value_range"] == (0, 1)
     assert make.from_config(config).get_config() == config
     assert pydl.layers.deserialize(pydl.layers.serialize(layer)).get_config() == config
 

@@ -59,7 +59,7 @@ def test_names_and_configuration() -> None:
         assert [w.name for w in layer.weights] == names
         again = type(layer).from_config(layer.get_config())
         assert again.get_config() == layer.get_config()
-    assert depthwise.get_config()["strides"] == [2, 2]
+    assert depthwise.get_config()["strides"] == (2, 2)
     assert depthwise.padding == "same"
     assert L.SeparableConvolution1D is L.SeparableConv1D
 

@@ -185,7 +185,7 @@ def test_names_and_configs() -> None:
     assert L.GlobalAvgPool2D is L.GlobalAveragePooling2D
     layer = L.AveragePooling2D((3, 2), padding="SAME", name="p")
     config = layer.get_config()
-    assert (config["pool_size"], config["strides"], config["padding"]) == ([3, 2], [3, 2], "same")
+    assert (config["pool_size"], config["strides"], config["padding"]) == ((3, 2), (3, 2), "same")
     copy = L.deserialize(L.serialize(layer))
     assert copy.get_config() == config
     assert L.deserialize({"class_name": "GlobalAveragePooling1D", "config": {"keepdims": True}}).keepdims
