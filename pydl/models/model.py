@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pydl._base import check
-from pydl._base.frames import array_of_any
-from pydl._engine.graph import (
-    SymbolicTensor,
-    is_open,
-    is_symbolic,
-    layers_by_depth,
-    order_calls,
-    unique_layers,
-)
-from pydl._engine.host import Host, split
-from pydl._engine.layout import array_of
+from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
 from pydl._engine.tracing import Graph, leaves, trace_call
-from pydl._engine.variable import Variable
 from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
-from pydl._training.trainer import Trainer
-from pydl.layers.base import AddedLoss, Layer
-from pydl.layers.input import InputLayer
-from pydl.layers.weighted import layers_in
+from pydl.layers.base import Layer
 from pydl.models import configs, nesting
+from pydl.models.first_shapes import Text, open_shape, shape_of_batch, shape_of_tensor
+from pydl.models.network import Network
 
 if TYPE_CHECKING:
     from pydl._engine import listing
 
-Array = np.ndarray
-
 
 @configs.kind
-class Model(Trainer):
+class Model(Network):
     """A graph of layers from inputs to outputs.
 
     Parameters
@@ -81,7 +66,7 @@ class Model(Trainer):
     ) -> None:
         if "input" in kwargs or "output" in kwargs:
             raise TypeError("Model: expected inputs= and outputs=, got input= or output=")
-        Trainer.__init__(self, name, trainable, **kwargs)
+        Network.__init__(self, name, trainable, **kwargs)
         self.inputs, self.outputs, self.output_names = [], [], []
         if inputs is None and outputs is None and type(self).call is not Layer.call:
             return  # built from the first data, by `call`
@@ -110,11 +95,8 @@ class Model(Trainer):
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
 
     def _given(self, shape: Any, name: str) -> SymbolicTensor:
-        """What stands for data of a shape, that of a batch, or of a `_Text`."""
-        return SymbolicTensor(_open(shape), "string" if isinstance(shape, _Text) else self.dtype, name)
-
-    def _attributes(self) -> list[str]:
-        return [name for name in vars(self) if not name.startswith("_") and name not in ("calls", "inputs", "outputs")]
+        """What stands for data of a shape, that of a batch, or of a `Text`."""
+        return SymbolicTensor(open_shape(shape), "string" if isinstance(shape, Text) else self.dtype, name)
 
     def _build_from(self, method: str, x: Any) -> None:
         if isinstance(x, Mapping):
@@ -127,163 +109,16 @@ class Model(Trainer):
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
         if isinstance(inputs, Mapping):
-            self._build_by({k: _shape_of(t) for k, t in inputs.items()})
+            self._build_by({k: shape_of_tensor(t) for k, t in inputs.items()})
         else:
-            self._build_by([_shape_of(t) for t in inputs] if isinstance(inputs, list | tuple) else _shape_of(inputs))
+            listed = isinstance(inputs, list | tuple)
+            self._build_by([shape_of_tensor(t) for t in inputs] if listed else shape_of_tensor(inputs))
 
     def _build_by(self, shape: Any) -> None:
         """`build`, and what it leaves out where a class overrides it to make its layers."""
         if not self.built:
             self.build(shape)
             Model.build(self, shape)
-
-    # -- its graph ------------------------------------------------------------------------------------------------
-
-    _graph: Graph
-    host: Host | None = None
-    output_form: Any = None  # of outputs in lists and dicts within each other
-
-    def packed(self, outputs: list[Any]) -> Any:
-        """One thing per output, in the form that the model was made with."""
-        return super().packed(outputs) if self.output_form is None else nesting.filled(self.output_form, outputs)
-
-    @property
-    def computed(self) -> Graph:
-        """What kernels compute: the whole graph but for the first layers that are computed on the host."""
-        return self._graph
-
-    def _connect(
-        self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor], added: Sequence[SymbolicTensor] = ()
-    ) -> None:
-        """Take the graph between these tensors as the model's; `added` ones are terms of its loss."""
-        if any(t.call is not None for t in inputs):
-            inputs, outputs = _from_inside(inputs, outputs)
-        self.inputs, self.outputs = inputs, outputs
-        self.added = list(added)
-        self.calls = order_calls(inputs, [*outputs, *added])
-        self.host, rest = split(inputs, self.calls, outputs)
-        self._graph = Graph(inputs if self.host is None else self.host.outputs, outputs, rest)
-        self.input_codes = self._graph.code_limits()
-        self.dtype = outputs[0].dtype
-        self._layers = unique_layers(self.calls)
-        self._ordered: list[Any] | None = None
-        if not self.trainable:
-            self.trainable = False
-        self._name_outputs()
-        self.name_variables()
-        self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape
-        self._resolve()
-
-    def _name_outputs(self) -> None:
-        if self.output_keys is not None:
-            self.output_names = list(self.output_keys)
-            return
-        counts = Counter(t.name for t in self.outputs)
-        seen: Counter[str] = Counter()
-        self.output_names = []
-        for t in self.outputs:
-            seen[t.name] += 1
-            self.output_names.append(t.name if counts[t.name] == 1 else f"{t.name}_{seen[t.name]}")
-
-    def name_variables(self) -> None:
-        """Give each variable the path of its place in this model: it may have got one in another model meanwhile."""
-        names = Counter([layer.name for layer in self._layers] + [t.name for t in self.inputs])
-        twice = [name for name, n in names.items() if n > 1]
-        if twice:
-            raise ValueError(
-                f'Model "{self.name}": two layers are called "{twice[0]}"; give each layer a name of its own'
-            )
-        self._set_paths("")
-
-    def _set_paths(self, prefix: str) -> None:
-        """Name the variables by the layers, and models, that they are in."""
-        for layer in self._layers:
-            layer._set_paths(f"{prefix}{layer.name}/")
-
-    def _held_layers(self) -> list[Layer]:
-        return list(self.__dict__.get("_layers", ()))
-
-    @property
-    def built(self) -> bool:
-        return bool(self.__dict__.get("outputs"))
-
-    @built.setter
-    def built(self, value: bool) -> None:
-        """Layers set this when their weights are made; a model is built when its graph is known."""
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a term to the loss: in `call` of a subclass as in a layer's, of a graph the mean of a tensor in it.
-
-        Terms of a graph stay with it, in files too.
-        """
-        terms = loss if isinstance(loss, list | tuple) else [loss]
-        if not self.built or not is_symbolic(list(terms)):
-            super().add_loss(loss)
-            return
-        self._connect(self.inputs, self.outputs, [*self.added, *(AddedLoss()(term) for term in terms)])
-        self._runner.programs.clear()
-
-    # -- layers and weights ---------------------------------------------------------------------------------------
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input."""
-        if type(self).call is not Layer.call:  # as the code names them
-            return list(layers_in(vars(self)[name] for name in self._attributes()))
-        return self.by_depth()
-
-    def by_depth(self) -> list[Layer]:
-        """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
-        if self._ordered is None:
-            made = {id(t): InputLayer.of(t) for t in self.inputs}
-            self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
-        return list(self._ordered)
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or its place among `layers`."""
-        if index is not None:
-            if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f'Model "{self.name}": no layer number {index}; it has {len(self.layers)} layers')
-            return self.layers[index]
-        if name is None:
-            raise ValueError(f'Model "{self.name}": get_layer: expected a name or an index')
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(f'Model "{self.name}": no layer {name!r}; it has {[layer.name for layer in self.layers]}')
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables, trainable or not, layer by layer; one that several layers share stands where it is first."""
-        self._require_built("weights")
-        return _each_once(v for layer in self._layers for v in layer.weights)
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Variables an optimizer may change."""
-        return _each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
-
-    @property
-    def trainable(self) -> bool:
-        """Whether weights may change; setting it sets that of all layers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self.__dict__.get("_layers", ()):
-            layer.trainable = value
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """Same as `trainable_weights`."""
-        return self.trainable_weights
-
-    variables = weights
-
-    def first_nonfinite(self) -> str | None:
-        """Path of the first weight that holds NaN or infinity, None where all are finite."""
-        return next((v.path for v in self.weights if not np.isfinite(array_of(v.buffer)).all()), None)
 
     # -- calling --------------------------------------------------------------------------------------------------
 
@@ -318,34 +153,6 @@ class Model(Trainer):
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of the output, None for the batch, or the list of those of several."""
-        self._require_built("output_shape")
-        return [t.shape for t in self.outputs] if len(self.outputs) > 1 else self.outputs[0].shape
-
-    @property
-    def input(self) -> Any:
-        """The input, or the list of several."""
-        self._require_built("input")
-        return list(self.inputs) if len(self.inputs) > 1 else self.inputs[0]
-
-    @property
-    def output(self) -> Any:
-        """The output, or the list of several."""
-        self._require_built("output")
-        return list(self.outputs) if len(self.outputs) > 1 else self.outputs[0]
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        given = input_shape if isinstance(input_shape, list) else [input_shape]
-        wanted = [t.shape for t in self.inputs]
-        if len(given) != len(wanted) or not all(_fits(s, w) for s, w in zip(given, wanted, strict=True)):
-            raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
-        shapes = self._graph.shapes([tuple(s) for s in given])
-        return shapes if len(shapes) > 1 else shapes[0]
-
-    supports_masking = True
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
@@ -424,17 +231,6 @@ class Model(Trainer):
             trace = listing.trace(program, data, arguments)
             self.optimizer.batches += 1
             return trace
-
-    def _adds_loss(self) -> bool:
-        terms = any(layer.adds_loss for layer in self._layers)
-        return bool(self.added) or terms or any(v.regularizer is not None for v in self.trainable_weights)
-
-    def _require_built(self, method: str) -> None:
-        if not self.built:
-            raise ValueError(
-                f'{method}: model "{self.name}" is not built; start it with pydl.Input(shape), call '
-                f"build(input_shape), or fit it"
-            )
 
     # -- files and configs ----------------------------------------------------------------------------------------
 
@@ -543,34 +339,6 @@ class Model(Trainer):
         return model
 
 
-def _open(shape: Any) -> Any:
-    """The shape of a batch of any size."""
-    return (None, *shape[1:])
-
-
-class _Text(tuple[Any, ...]):
-    """The shape of what holds text."""
-
-
-def _shape_of(t: SymbolicTensor) -> Any:
-    return _Text(t.shape) if t.dtype == "string" else t.shape
-
-
-def shape_of_batch(method: str, x: Any) -> Any:
-    """The shape of an array of rows, None for their number."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU" and array_of_any(x).dtype.kind == "U":
-        return _Text((None, *(x.shape[1:] or (1,))))
-    shape = check.numeric(method, "x", x).shape
-    if not shape:
-        raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
-    return (None, *(shape[1:] or (1,)))
-
-
-def _fits(shape: Any, wanted: Any) -> bool:
-    """Whether a shape is the one wanted; None stands for any size."""
-    return len(shape) == len(wanted) and all(w in (None, d) for d, w in zip(shape, wanted, strict=True))
-
-
 def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
     tensors = list(given.values()) if isinstance(given, Mapping) else given
     if not is_symbolic(tensors):
@@ -580,21 +348,6 @@ def _tensors(what: str, given: Any) -> list[SymbolicTensor]:
     return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
 
 
-def _from_inside(
-    inputs: list[SymbolicTensor], outputs: list[SymbolicTensor]
-) -> tuple[list[SymbolicTensor], list[SymbolicTensor]]:
-    """The same layers between new inputs, where the old ones came out of layers."""
-    names: Counter[str] = Counter()
-    fresh = []
-    for t in inputs:
-        name = t.name if t.call is None else f"{t.name}_output"
-        names[name] += 1
-        fresh.append(SymbolicTensor(t.shape, t.dtype, name if names[name] == 1 else f"{name}_{names[name]}"))
-        fresh[-1].masked = t.masked
-    calls = order_calls(inputs, outputs)
-    return fresh, Graph(inputs, outputs, calls).again(fresh, None)
-
-
 def _keys(what: str, given: Any) -> list[str] | None:
     """The keys of a dict of tensors, None of anything else."""
     if not isinstance(given, Mapping):
@@ -602,7 +355,3 @@ def _keys(what: str, given: Any) -> list[str] | None:
     if not all(isinstance(key, str) for key in given):
         raise TypeError(f"Model: {what}: expected a dict from strings to symbolic tensors, got the keys {list(given)}")
     return list(given)
-
-
-def _each_once(variables: Iterable[Variable]) -> list[Variable]:
-    return list({id(v): v for v in variables}.values())

@@ -14,7 +14,8 @@ from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
 from pydl.models import configs
-from pydl.models.model import Model, shape_of_batch
+from pydl.models.first_shapes import shape_of_batch
+from pydl.models.model import Model
 
 
 @configs.kind
