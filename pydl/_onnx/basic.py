@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -103,15 +102,11 @@ def rescaling(g: Graph, layer: Rescaling, x: Value) -> Value:
 # -- shapes -----------------------------------------------------------------------------------------------------------
 
 
-@writers.of(Flatten)
-def flatten(g: Graph, layer: Flatten, x: Value) -> Value:
-    return Value(g.reshape(g.last(x), 0, math.prod(int(d or 0) for d in x.shape[1:])), dtype=x.dtype)
-
-
-@writers.of(Reshape)
-def reshape(g: Graph, layer: Reshape, x: Value) -> Value:
-    shape = layer.compute_output_shape(x.shape)
-    return Value(g.reshape(g.last(x), 0, *(int(d or 0) for d in shape[1:])), dtype=x.dtype)
+@writers.of(Flatten, Reshape)
+def view(g: Graph, layer: Flatten | Reshape, x: Value) -> Value:
+    """At most one of the sizes is what data decide: what is left."""
+    sizes = layer.compute_output_shape(x.shape)[1:]
+    return Value(g.reshape(g.last(x), 0, *(-1 if d is None else d for d in sizes)), dtype=x.dtype)
 
 
 @writers.of(Permute)

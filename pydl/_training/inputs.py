@@ -99,7 +99,8 @@ def open_inputs(
         if held is not None:
             x, y, sample_weight = held
     if not model.built:
-        model._build_from(owner, _first_inputs(owner, x))
+        first, x = _first_inputs(owner, x)
+        model._build_from(owner, first)
     if not _is_batched(x):
         return Rows(model, owner, x, y, sample_weight, class_weight, targets=targets)
     if y is not None or sample_weight is not None:
@@ -194,12 +195,16 @@ def _inputs_of(batch: Any, inputs: Sequence[Any] = ()) -> Any:
     return first if whole else batch
 
 
-def _first_inputs(owner: str, x: Any) -> Any:
-    """Some inputs to learn shapes from. An iterator cannot be looked at without losing its first batch."""
+def _first_inputs(owner: str, x: Any) -> tuple[Any, Any]:
+    """Some inputs to learn shapes from, and x as it is to be read after that: an iterator gives each batch once."""
     if not _is_batched(x):
-        return x
+        return x, x
     if _is_source(x) and x.rows is not None:
-        return _inputs_of(next(x.batches(1, prefetch=0)))
+        return _inputs_of(next(x.batches(1, prefetch=0))), x
     if hasattr(x, "__getitem__") and hasattr(x, "__len__") and len(x):
-        return _inputs_of(x[0])
-    raise ValueError(f"{owner}: the model has no input shape yet and batches come one by one; start it with pydl.Input")
+        return _inputs_of(x[0]), x
+    batches = x.batches(1, prefetch=0) if _is_source(x) else iter(x)
+    first = list(itertools.islice(batches, 1))
+    if not first:
+        raise ValueError(f"{owner}: the model has no input shape yet, and there is no batch that tells one")
+    return _inputs_of(first[0]), itertools.chain(first, batches) if batches is x else x

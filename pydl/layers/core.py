@@ -293,7 +293,7 @@ class Flatten(View):
         self.data_format = one_of("Flatten", "data_format", data_format or "channels_last", ("channels_last",))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (input_shape[0], _elements(self, input_shape))
+        return (input_shape[0], _elements(input_shape))
 
 
 class Reshape(View):
@@ -302,7 +302,7 @@ class Reshape(View):
     Parameters
     ----------
     target_shape : tuple of int
-        Without the batch; one entry may be -1.
+        Without the batch; one entry may be -1: what is left, which data decide where they decide a size of the input.
     """
 
     def __init__(self, target_shape: tuple[int, ...], **kwargs: Any) -> None:
@@ -312,17 +312,17 @@ class Reshape(View):
             raise ValueError(f'Reshape "{self.name}": expected sizes > 0, at most one -1, got {self.target_shape}')
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = _elements(self, input_shape)
+        size = _elements(input_shape)
         known = math.prod(d for d in self.target_shape if d != -1)
         free = -1 in self.target_shape
+        if size is None:
+            return (input_shape[0], *(None if d == -1 else d for d in self.target_shape))
         if (free and size % known) or (not free and size != known):
             raise ValueError(f'Reshape "{self.name}": cannot show {size} elements per row as {self.target_shape}')
         return (input_shape[0], *(size // known if d == -1 else d for d in self.target_shape))
 
 
-def _elements(layer: Layer, shape: Shape) -> int:
-    """Elements of a sample, of which all sizes must be known."""
+def _elements(shape: Shape) -> int | None:
+    """Elements of a sample, None where data decide a size."""
     sizes = [d for d in shape[1:] if d is not None]
-    if len(sizes) < len(shape) - 1:
-        raise ValueError(f'{type(layer).__name__} "{layer.name}": expected sizes known in advance, got {tuple(shape)}')
-    return math.prod(sizes)
+    return math.prod(sizes) if len(sizes) == len(shape) - 1 else None

@@ -83,8 +83,10 @@ class Dense(LowRank):
         self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
-        if isinstance(input_shape, list) or len(input_shape) < 2 or input_shape[-1] is None:
+        if isinstance(input_shape, list) or len(input_shape) < 2:
             raise ValueError(f'Dense "{self.name}": expected one input (batch, ..., features), got {input_shape}')
+        if input_shape[-1] is None:
+            raise ValueError(f'Dense "{self.name}": expected a last size known in advance, got {input_shape}')
         activations.warn_of_one_unit(self.activation, self.units, f'Dense "{self.name}": ')
         self.kernel = self.add_weight(
             (input_shape[-1], self.units), self.kernel_initializer, name="kernel", layout=Panels,

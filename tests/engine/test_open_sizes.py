@@ -71,14 +71,29 @@ def test_shapes_and_what_does_not_fit() -> None:
         model.predict(np.ones((2, 0)))
     with pytest.raises(ValueError, match=r"differing shapes, \[\(3, 5\), \(4, 5\)\].* one length at a time"):
         model.predict(iter([np.ones((2, 3)), np.ones((2, 4))]))
-    with pytest.raises(ValueError, match=r"Flatten .* expected sizes known in advance, got \(None, None, 5\)"):
-        L.Flatten()(h)
+    with pytest.raises(ValueError, match=r"Dense .* last size known in advance, got \(None, None\)"):
+        L.Dense(1)(L.Flatten()(h))
     with pytest.raises(ValueError, match=r"are open; say which, as in input_shape=\(None, 20\)"):
         model.plan(4)
     assert "(4, 7, 5)" in str(model.plan(4, input_shape=(None, 7)))
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"expected shape \(batch, 3, 5\), got \(2, 4, 5\)"):
         model.evaluate(np.ones((2, 3)), np.ones((2, 4, 5)))
+
+
+def test_views_of_open_sizes() -> None:
+    x = pydl.Input((None, 4))
+    flat, pairs, fixed = L.Flatten()(x), L.Reshape((-1, 2))(x), L.Reshape((3, 4))(x)
+    assert (flat.shape, pairs.shape, fixed.shape) == ((None, None), (None, None, 2), (None, 3, 4))
+    model = pydl.Model(x, [flat, L.Dense(3)(pairs)])
+    for n in (2, 5):
+        data = np.random.default_rng(n).normal(size=(3, n, 4)).astype(np.float32)
+        rows, both = model.predict(data)
+        np.testing.assert_array_equal(rows, data.reshape(3, -1))
+        again = model.predict(data.reshape(1, -1, 4))[1]
+        np.testing.assert_array_equal(both.reshape(again.shape), again)
+    with pytest.raises(ValueError, match=r"cannot show 8 elements per row as \(3, 4\)"):
+        pydl.Model(x, fixed).predict(np.ones((1, 2, 4)))
 
 
 def test_files_keep_open_sizes(tmp_path: Path) -> None:

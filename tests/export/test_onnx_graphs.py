@@ -100,6 +100,17 @@ def test_two_series(tmp_path: Path) -> None:
     assert sizes(assert_same(long, tmp_path / "l.onnx").graph.output) == [["batch", None, 2]]
 
 
+def test_views_of_steps_that_are_open(tmp_path: Path) -> None:
+    x = pydl.Input((None, 4), name="x")
+    model = pydl.Model(x, [L.Flatten()(x), L.Dense(3)(L.Reshape((-1, 2))(x))])
+    assert_same(model, tmp_path / "m.onnx")
+    for n in (2, 5):
+        data = rows(model, 3, sizes=n)
+        found = session(tmp_path / "m.onnx").run(None, {"x": data[0]})
+        for got, wanted in zip(found, model.predict(data[0], verbose=0), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-6)
+
+
 # -- layouts ----------------------------------------------------------------------------------------------------------
 
 

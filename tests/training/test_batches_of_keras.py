@@ -92,3 +92,33 @@ def test_a_training_generator_that_is_used_up_ends_the_run_with_what_there_is() 
     assert net.optimizer.iterations == 4
     with pytest.raises(ValueError, match="the data ran out"):
         model().fit(batches(0), epochs=3, verbose=0)
+
+
+class Anew:
+    """Batches that can be gone through again and again, and no more than that."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((X[i : i + 8], Y[i : i + 8]) for i in range(0, 32, 8))
+
+
+@pytest.mark.parametrize("batches", [Anew, lambda: iter(Anew())], ids=["iterable", "iterator"])
+def test_the_first_batch_tells_the_shape_and_is_not_lost(batches: Any) -> None:
+    pydl.utils.set_random_seed(1)
+    net = pydl.Sequential([L.Dense(1)])
+    net.compile("sgd", "mse")
+    net.fit(batches(), verbose=0)
+    assert net.optimizer.iterations == 4
+    pydl.utils.set_random_seed(1)
+    built = pydl.Sequential([L.Dense(1)])
+    built.build((None, 3))
+    built.compile("sgd", "mse")
+    built.fit(X, Y, 8, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(net.predict(batches()), built.predict(X))
+    assert pydl.Sequential([L.Dense(2)]).predict(batches()).shape == (32, 2)
+
+
+def test_no_batch_at_all() -> None:
+    net = pydl.Sequential([L.Dense(1)])
+    net.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="fit: the model has no input shape yet, and there is no batch"):
+        net.fit(iter(()), verbose=0)
