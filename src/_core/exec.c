@@ -7,7 +7,7 @@
  * serial. The number of threads comes with each region (num_threads clause), never from omp_set_num_threads, because
  * the runtime may be shared with other libraries of the process.
  */
-#define _GNU_SOURCE /* sched_getcpu, sched_setaffinity */
+#define _GNU_SOURCE /* sched_getcpu, sched_setaffinity, syscall */
 #include "exec.h"
 #include "shares.h"
 
@@ -15,9 +15,15 @@
 #include <omp.h>
 #include <pthread.h>
 #endif
-#include <sched.h>
 #include <string.h>
 #include <time.h>
+#if defined(__linux__)
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #ifdef _OPENMP
 /* 1 while a team of ours is running. */
@@ -25,34 +31,49 @@ static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 #endif
 
 /* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread
- * has a core to itself, but on a busy machine the thread waited for is often the one that needs it. This one lets go
- * earlier. */
-enum { SPINS = 1000, YIELDS = 2000 }; /* about 20 us, then about 1 ms, before sleeping between looks */
+ * has a core to itself, but on a busy machine the thread waited for is often the one that needs it. This one goes to
+ * sleep earlier. Not by sched_yield: it leaves the core to somebody else for milliseconds, and kernels since Linux 6.18
+ * take it for giving up what was due; who slept is woken with a claim on the core at once. */
+enum { SPINS = 2000 }; /* about 50 us */
 
-static void relax(int looks) {
-    if (looks < SPINS) {
+static void relax(void) {
 #if defined(__x86_64__)
-        __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #elif defined(__aarch64__)
-        __asm__ volatile("yield");
+    __asm__ volatile("yield");
 #endif
-    } else if (looks < SPINS + YIELDS) {
-        sched_yield();
-    } else {
-        const struct timespec nap = {0, 50000};
-        nanosleep(&nap, NULL);
-    }
 }
+
+#if defined(__linux__)
+static void sleep_while(atomic_uint *word, unsigned value) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+static void wake_all(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+#else
+static void sleep_while(atomic_uint *word, unsigned value) {
+    const struct timespec nap = {0, 50000};
+    (void)word;
+    (void)value;
+    nanosleep(&nap, NULL);
+}
+static void wake_all(atomic_uint *word) { (void)word; }
+#endif
 
 static void wait_at_barrier(exec_barrier *b, int nth) {
     const unsigned phase = atomic_load_explicit(&b->phase, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) == nth - 1) {
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&b->phase, phase + 1, memory_order_release);
+        atomic_store(&b->phase, phase + 1); /* in one order with `asleep`: who is not seen there sees this */
+        if (atomic_load(&b->asleep)) wake_all(&b->phase);
         return;
     }
-    for (int looks = 0; atomic_load_explicit(&b->phase, memory_order_acquire) == phase; looks += looks < SPINS + YIELDS)
-        relax(looks);
+    for (int looks = 0; looks < SPINS; looks++) {
+        if (atomic_load_explicit(&b->phase, memory_order_acquire) != phase) return;
+        relax();
+    }
+    atomic_fetch_add(&b->asleep, 1);
+    while (atomic_load(&b->phase) == phase) sleep_while(&b->phase, phase);
+    atomic_fetch_sub_explicit(&b->asleep, 1, memory_order_relaxed);
 }
 
 #ifdef _OPENMP

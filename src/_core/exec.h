@@ -10,6 +10,7 @@
 typedef struct {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_uint phase; /* times it was passed */
+    atomic_int asleep; /* threads that wait without a core */
 } exec_barrier;
 
 /* A thread's share of some records, cut into pieces that any thread may take. */
