@@ -21,7 +21,9 @@ _OLD = {
         ("advanced_activations", "convolutional", "core", "embeddings", "local", "merge", "noise", "normalization",
          "pooling", "recurrent", "wrappers"), "layers",
     ),
-    **dict.fromkeys(("data_utils", "generic_utils", "io_utils", "layer_utils", "vis_utils"), "utils"),
+    **dict.fromkeys(
+        ("data_utils", "generic_utils", "io_utils", "layer_utils", "numerical_utils", "vis_utils"), "utils"
+    ),
 }  # fmt: skip
 _WHOLE = {"engine": "layers", "engine.topology": "layers", "engine.base_layer": "layers", "engine.training": "models"}
 

@@ -43,3 +43,14 @@ def test_results_have_numpy_where_keras_is_expected() -> None:
 def test_results_are_plain_arrays_elsewhere() -> None:
     model = pydl.Sequential([pydl.Input((4,)), pydl.layers.Dense(3)])
     assert type(model(np.ones((2, 4)))) is np.ndarray
+
+
+def test_to_categorical_is_where_keras_has_its_source() -> None:
+    code = """
+import pydl
+pydl.utils.install_as_keras()
+from keras.utils.numerical_utils import to_categorical
+from tensorflow.keras.utils.numerical_utils import normalize
+print(to_categorical is pydl.utils.to_categorical and normalize is pydl.utils.normalize)
+"""
+    assert says(code).strip() == "True"

@@ -84,6 +84,8 @@ def _found(parts: list[str], name: str) -> list[Any] | None:
     for module in (pydl.utils, pydl.utils.bounding_boxes):
         if hasattr(module, name):
             return [getattr(module, name)]
+    if name in _FROM_KERAS:
+        return [_of_keras(_FROM_KERAS[name], name)]
     return [_elsewhere()[name]] if name in _elsewhere() else None
 
 
@@ -99,20 +101,25 @@ def _elsewhere() -> dict[str, Any]:
         "SUPPORTS_RAGGED_TENSORS": False, "SUPPORTS_COMPLEX_DTYPES": False, "numpy": ops, "nn": ops, "random": random,
         "SeedGenerator": random.SeedGenerator, "clear_session": utils.clear_session, "is_tensor": ops.is_tensor,
         "convert_to_tensor": ops.convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
-        **_of_keras("backend/common/backend_utils.py", "compute_conv_transpose_output_shape",
-                    "compute_conv_transpose_padding_args_for_jax"),
     }  # fmt: skip
 
 
+#: What Keras's tests compare with, by the file it is in, which needs nothing else of Keras.
+_FROM_KERAS = dict.fromkeys(
+    ("compute_conv_transpose_output_shape", "compute_conv_transpose_padding_args_for_jax"),
+    "backend/common/backend_utils.py",
+)
+
+
 @functools.cache
-def _of_keras(path: str, *names: str) -> dict[str, Any]:
-    """Functions of Keras that its tests compare with, from a file that needs nothing else of Keras."""
+def _of_keras(path: str, name: str) -> Any:
+    """A function of Keras itself."""
     spec = importlib.util.spec_from_file_location(f"of_keras.{Path(path).stem}", SOURCE / "keras" / "src" / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {name: getattr(module, name) for name in names}
+    return getattr(module, name)
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -194,7 +194,7 @@ LAYERS: dict[str, Case] = {
     "input of zero": case(lambda: pydl.Input((0,)), ValueError, "Input", "(0,)"),
     "input text": case(lambda: pydl.Input("4"), TypeError, "Input", "4"),
     "input of open features": case(
-        lambda: L.Dense(2, name="d")(pydl.Input((3, None))), ValueError, '"d"', "features", "(None, 3, None)"
+        lambda: L.Dense(2, name="d")(pydl.Input((3, None))), ValueError, '"d"', "last size", "(None, 3, None)"
     ),
     "no call": case(trained(Mine()), NotImplementedError, "Mine", "call", "backward"),
     "no ops": case(trained(InNumPy(name="n")), TypeError, "pydl.ops", "stop_gradient"),
@@ -260,7 +260,7 @@ MODELS: dict[str, Case] = {
     },
     "weights set before build": case(lambda: unbuilt().set_weights([X]), ValueError, '"net"', "not built", "Input"),
     "no layers": case(lambda: pydl.Sequential(name="net").predict(X), ValueError, '"net"', "no layers"),
-    "unbuilt fit of batches": case(lambda: unbuilt_compiled().fit(iter([(X, Y)])), ValueError, "input shape", "Input"),
+    "unbuilt fit of batches": case(lambda: unbuilt_compiled().fit(iter([])), ValueError, "input shape", "no batch"),
     "plan of a kind": case(lambda: compiled().plan(4, "fit"), ValueError, "plan", "kind", "train", "'fit'"),
     "plan of a size": case(lambda: compiled().plan(0), ValueError, "batch_size", ">= 1", "0"),
     "plan of training, not compiled": case(lambda: built().plan(4, "train"), ValueError, "not compiled"),
