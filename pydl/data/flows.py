@@ -28,8 +28,8 @@ _SAVED = ("bmp", "jpeg", "jpg", "png")
 class Flow(PyDataset):
     """Batches of pictures, changed by chance: what the `flow` methods of `ImageDataGenerator` return.
 
-    `fit`, `evaluate` and `predict` take it. A loop over it has no end, as in Keras. What is drawn for a picture depends
-    on the seed, the pass and the picture's place in it alone.
+    `fit`, `evaluate` and `predict` take it. A loop over it has no end, as in Keras. What is drawn for a batch depends
+    on the seed, the pass and the batch's place in it alone.
 
     Attributes
     ----------
@@ -90,10 +90,12 @@ class Flow(PyDataset):
         order = permutation(self.n, seed) if self.shuffle else np.arange(self.n)
         first = index * self.batch_size
         rows = order[first : first + self.batch_size]
-        pictures = np.empty((len(rows), *self.image_shape), self.image_data_generator.dtype)
-        for i, picture in enumerate(self._pictures(rows)):
-            changed = self.image_data_generator.random_transform(picture, (seed, first + i))
-            pictures[i] = self.image_data_generator.standardize(changed.astype(pictures.dtype))
+        made = self.image_data_generator
+        rng = np.random.default_rng((seed, index))
+        drawn = [made.get_random_transform(self.image_shape, rng) for _ in rows]
+        pictures = made.changed(self._pictures(rows), drawn).astype(made.dtype, copy=False)
+        for picture in pictures:
+            picture[...] = made.standardize(picture)
         for i, row in enumerate(rows if self.save_to_dir else ()):
             name = f"{self.save_prefix}_{row}_{seed % 10**7}.{self.save_format}"
             array_to_img(pictures[i], scale=True).save(os.path.join(self.save_to_dir, name))
