@@ -180,6 +180,8 @@ def _number(value: Any, notation: str, known: Collection[str]) -> float:
 
 
 def _date(value: Any, form: str) -> pd.Timestamp | None:
+    if form == values.QUARTERS:  # no format of pandas
+        raise Odd
     if value is None:
         return None
     found = pd.to_datetime(value, format=form, errors="coerce", utc=True) if type(value) is str else pd.NaT

@@ -37,6 +37,7 @@ def table() -> pd.DataFrame:
         "colour": rng.choice(["red", "green", "bleu foncé", None], ROWS),
         "code": rng.choice(["94110", "94111", "02134"], ROWS), "zip": rng.integers(100, 170, ROWS),
         "day": moments.strftime("%d.%m.%Y"), "moment": moments.strftime("%Y-%m-%dT%H:%M:%S"), "stamp": moments,
+        "quarter": [f"{1950 + i // 4}Q{i % 4 + 1}" for i in range(ROWS)],
     })  # fmt: skip
 
 
