@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl.cli.errors import plain
-from pydl.pipeline.digits import between, number
+from pydl.pipeline.digits import between, number, percent
 
 _SHOWN = ("rows", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae")
 _WORTH_SHOWING = 0.1  # of shares, or deviations
@@ -66,13 +66,13 @@ def print_drift(columns: Sequence[dict[str, Any]]) -> None:
     """How the columns of some rows differ from those of the training, those that differ most first."""
 
     def shares(a: float, b: float) -> str:
-        return f"{a:.0%} ({b:.0%})" if a or b else ""
+        return f"{percent(a)} ({percent(b)})" if a or b else ""
 
     different = [c for c in columns if c["outside"] or c["unreadable"] or _difference(c) >= _WORTH_SHOWING]
     rows = [
         [
             c["column"], c["kind"], shares(c["missing"], c["missing_in_training"]),
-            shares(c["unknown"], c["unknown_in_training"]), f"{c['outside']:.0%}" if c["outside"] else "",
+            shares(c["unknown"], c["unknown_in_training"]), percent(c["outside"]) if c["outside"] else "",
             "" if c["shift"] is None else f"{c['shift']:+.2f}",
         ]
         for c in sorted(different, key=_difference, reverse=True)[:_MOST_SHOWN]

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pydl.pipeline.digits import percent
+
 _NEW_WORDS, _FEW_WORDS = 0.1, 20  # a share beyond twice the usual one, and words below which a share tells nothing
 _STEP = 2.0**-20  # deviations: a sum of so many whole steps is exact, in whatever order the rows come
 
@@ -125,15 +127,15 @@ class Seen:
         if unread:
             yield f'"{name}": {unread:,} {of}: {_shown(cells.unread)} is no {cells.kind} and taken as missing'
         elif cells.missing == self.rows and usual.missing < 1:
-            yield f'"{name}" is empty; in training {usual.missing:.0%} of it was missing'
+            yield f'"{name}" is empty; in training {percent(usual.missing)} of it was missing'
         elif self.rows >= 20 and cells.missing / self.rows > usual.missing + 0.2:
-            yield f'"{name}": {cells.missing / self.rows:.0%} is missing; in training {usual.missing:.0%} was'
+            yield f'"{name}": {percent(cells.missing / self.rows)} is missing; in training {percent(usual.missing)} was'
         if unknown > 2 * usual.unknown * self.rows:
             yield f'"{name}": {unknown:,} {of}: {_shown(cells.unknown)} did not occur in training, or too rarely'
         if (share := cells.share_unknown(self.rows)) > 2 * usual.unknown + _NEW_WORDS and cells.words >= _FEW_WORDS:
             yield (
-                f'"{name}": {share:.0%} of {cells.words:,} words did not occur in training, or too rarely; in training '
-                f"{usual.unknown:.0%}"
+                f'"{name}": {percent(share)} of {cells.words:,} words did not occur in training, or too rarely; in '
+                f"training {percent(usual.unknown)}"
             )
         if cells.outside:
             plural = "lies" if cells.outside == 1 else "lie"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pydl.pipeline.digits import between, number
+from pydl.pipeline.digits import between, number, percent
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ def test_intervals() -> None:
     assert between([0.7561, 0.788]) == "0.756 to 0.788"
     assert between([52319.4, 56360]) == "52,319 to 56,360"
     assert between(None) == ""
+
+
+def test_shares() -> None:
+    assert [percent(share) for share in (0.0, 0.0025, 0.006, 0.25, 0.994, 0.9975, 1.0)] == [
+        "0%", "<1%", "1%", "25%", "99%", ">99%", "100%"
+    ]  # fmt: skip
