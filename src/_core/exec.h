@@ -10,7 +10,7 @@
 typedef struct {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_uint phase; /* times it was passed */
-    atomic_int asleep; /* threads that wait without a core */
+    _Alignas(64) atomic_int asleep; /* threads that wait without a core: read often, so not beside what changes */
 } exec_barrier;
 
 /* A thread's share of some records, cut into pieces that any thread may take. */
