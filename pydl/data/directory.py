@@ -22,11 +22,28 @@ Array = NDArray[Any]
 
 _OWNER = "image_dataset_from_directory"
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")  # those that Keras looks for
-_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 _LABEL_MODES = ("int", "categorical", "binary", None)
 
 
-class ImageDataset(ImageSource):
+class SizedImages(ImageSource):
+    """Image files in one size, as numbers of float32 from 0 to 255.
+
+    Attributes
+    ----------
+    interpolation, aspect
+        See `resized`.
+    """
+
+    dtype = np.float32
+    interpolation: str
+    aspect: Aspect
+
+    def _resized(self, picture: Any) -> Array:
+        return resized(picture, self.shape[:2], self.interpolation, self.aspect)
+
+
+class ImageDataset(SizedImages):
     """Batches of image files, decoded while they are waited for; what `image_dataset_from_directory` returns.
 
     `fit`, `evaluate` and `predict` take it as `x` or as `validation_data`; then its own `batch_size` counts. A loop
@@ -41,8 +58,6 @@ class ImageDataset(ImageSource):
         The class of each row.
     """
 
-    dtype = np.float32
-
     def __init__(
         self, path: Path, names: list[str], labels: Array | None, class_names: list[str] | None, *,
         shape: tuple[int, int, int], label_mode: str | None, batch_size: int | None, shuffle: bool, seed: int,
@@ -53,7 +68,7 @@ class ImageDataset(ImageSource):
         self.labels, self.classes, self.rows = labels, class_names or [], len(names)
         self.class_names, self.file_paths = class_names, [os.path.join(path, name) for name in names]
         self.batch_size, self._mode, self._shuffle, self._seed = batch_size, label_mode, shuffle, seed
-        self._interpolation, self._aspect = interpolation, aspect
+        self.interpolation, self.aspect = interpolation, aspect
         self._passes = 0
 
     def __len__(self) -> int:
@@ -83,9 +98,6 @@ class ImageDataset(ImageSource):
         if self._mode == "categorical":
             return (labels[:, None] == np.arange(len(self.classes))).astype(np.float32)
         return labels.astype(np.int32) if self._mode == "int" else labels[:, None].astype(np.float32)
-
-    def _resized(self, picture: Any) -> Array:
-        return resized(picture, self.shape[:2], self._interpolation, self._aspect)
 
 
 def image_dataset_from_directory(
@@ -167,7 +179,7 @@ def image_dataset_from_directory(
     """
     if one_of(_OWNER, "label_mode", label_mode, _LABEL_MODES) is None or labels is None:
         labels = label_mode = None
-    channels = _CHANNELS[one_of(_OWNER, "color_mode", color_mode, tuple(_CHANNELS))]
+    channels = CHANNELS[one_of(_OWNER, "color_mode", color_mode, tuple(CHANNELS))]
     one_of(_OWNER, "interpolation", str(interpolation).lower(), INTERPOLATIONS)
     channels_last(_OWNER, data_format, 2)
     one_of(_OWNER, "format", format, ("tf", "grain"))

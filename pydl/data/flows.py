@@ -13,14 +13,14 @@ import numpy as np
 
 from pydl._base.args import one_of, whole
 from pydl._base.random import derived, next_seed, permutation
-from pydl.data.images import SUFFIXES, ImageSource
-from pydl.data.resizing import INTERPOLATIONS, resized
+from pydl.data.directory import CHANNELS, SizedImages
+from pydl.data.images import SUFFIXES
+from pydl.data.resizing import INTERPOLATIONS
 from pydl.layers.spatial import each_axis
 from pydl.utils import PyDataset, array_to_img
 
 Array = np.ndarray
 
-_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 _CLASS_MODES = ("binary", "categorical", "input", "raw", "sparse", None)
 _SAVED = ("bmp", "jpeg", "jpg", "png")
 
@@ -50,7 +50,7 @@ class Flow(PyDataset):
         one_of("ImageDataGenerator", "save_format", self.save_format, _SAVED)
         if not self.n:
             raise ValueError("ImageDataGenerator: expected pictures, found none")
-        self._seed = next_seed() if seed is None else whole("ImageDataGenerator", "seed", seed)
+        self._seed = next_seed() if seed is None else whole("ImageDataGenerator", "seed", seed, below=2**64)
         self._passes, self.batch_index, self._lock = 0, 0, Lock()
 
     def __len__(self) -> int:
@@ -159,16 +159,6 @@ class ArrayFlow(Flow):
         return (x, self.y[rows], *weights)
 
 
-class _Files(ImageSource):
-    """Files in one size, as numbers of float32."""
-
-    dtype = np.float32
-    interpolation, crop = "nearest", False
-
-    def _resized(self, picture: Any) -> Array:
-        return resized(picture, self.shape[:2], self.interpolation, "crop" if self.crop else "stretch")
-
-
 class FileFlow(Flow):
     """Of image files.
 
@@ -191,9 +181,9 @@ class FileFlow(Flow):
     ) -> None:  # fmt: skip
         owner = "ImageDataGenerator"
         self.class_mode = one_of(owner, "class_mode", class_mode, _CLASS_MODES)
-        self.color_mode = one_of(owner, "color_mode", color_mode, tuple(_CHANNELS))
+        self.color_mode = one_of(owner, "color_mode", color_mode, tuple(CHANNELS))
         self.target_size = each_axis(owner, "target_size", target_size, 2)
-        self.image_shape = (*self.target_size, _CHANNELS[color_mode])
+        self.image_shape = (*self.target_size, CHANNELS[color_mode])
         self.directory, self.filenames, self.n = folder, filenames, len(filenames)
         self.filepaths = [os.path.join(folder, name) for name in filenames]
         self.class_indices = {name: i for i, name in enumerate(classes)}
@@ -202,9 +192,9 @@ class FileFlow(Flow):
             self.classes = labels
         if class_mode == "binary" and len(classes) != 2:
             raise ValueError(f'{owner}: class_mode="binary" is for two classes, got {list(classes)}')
-        self._source = _Files.of_files(folder, filenames, self.image_shape)
+        self._source = SizedImages.of_files(folder, filenames, self.image_shape)
         self._source.interpolation = one_of(owner, "interpolation", interpolation, INTERPOLATIONS)
-        self._source.crop = bool(crop)
+        self._source.aspect = "crop" if crop else "stretch"
         super().__init__(generator, **options)
         of = f" belonging to {len(classes)} classes" if classes else ""
         print(f"Found {self.n} images{of}.")

@@ -1,4 +1,4 @@
-"""`ImageDataGenerator` of Keras 2: pictures changed by chance, one by one, in NumPy."""
+"""`ImageDataGenerator` of Keras 2: pictures changed by chance, in NumPy."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _OWNER = "ImageDataGenerator"
 class ImageDataGenerator:
     """Batches of pictures that are changed by chance and brought to one scale, as in Keras 2.
 
-    Of new programs, layers do the same faster: `RandomFlip`, `RandomRotation` and their kin, `Rescaling` and
-    `Normalization`. Here each picture is changed by itself, in NumPy. A turn by theta degrees, a shift by (tx, ty)
+    For programs that have it: in new ones, layers do the same in C, `RandomFlip`, `RandomRotation` and their kin,
+    `Rescaling` and `Normalization`. This is NumPy. A turn by theta degrees, a shift by (tx, ty)
     pixels, a shear by an angle and a zoom by (zx, zy) make the pixel at (x, y) from the middle that at
     `R(theta) (S(shear) (zx x, zy y) + (tx, ty))` of the picture, between pixels as the mean of the four around.
 

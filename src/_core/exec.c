@@ -32,9 +32,9 @@ static atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
 /* The OpenMP runtime's own barrier spins for about a millisecond before it lets go of a core: fine if every thread
  * has a core to itself, but on a busy machine the thread waited for is often the one that needs it. This one goes to
- * sleep earlier. Not by sched_yield: it leaves the core to somebody else for milliseconds, and kernels since Linux 6.18
- * take it for giving up what was due; who slept is woken with a claim on the core at once. */
-enum { SPINS = 2000 }; /* about 50 us */
+ * sleep earlier. Not by sched_yield: on a busy machine that leaves the core to somebody else for milliseconds, whereas
+ * who slept is soon run when woken (`python -m bench neighbours`). */
+enum { SPINS = 2000 }; /* about 40 us */
 
 static void relax(void) {
 #if defined(__x86_64__)

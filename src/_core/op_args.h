@@ -47,13 +47,15 @@
  *   in_place: 1 reads x from source k, as gather does */
 #define PD_FIELDS_gemm_dw(IN, ALL, OUT, SCR, FN, INT, REAL) \
     ALL(x, R(a->B * a->I)) ALL(dy, R(a->B * a->O)) OUT(dw, R(a->n)) INT(n) INT(B) INT(I) INT(O) INT(add) \
-    INT(in_place) INT(k) SCR(pack, LEAST(R(LEAST(a->B, PD_BATCH_BLOCK) * PADDED(a->O)), PD_PACKED_OF_DY)) INT(pack_stride)
+    INT(in_place) INT(k) \
+    SCR(pack, LEAST(R(LEAST(a->B, PD_BATCH_BLOCK) * PADDED(a->O)), PD_PACKED_OF_DY)) INT(pack_stride)
 
 /* Dense kernel gradient and, with each part of it, the optimizer's step, so that the gradient never leaves the caches.
  *   x dy n pack in_place k as for gemm_dw, B at most 256   w s0 s1 s2 and the rest as for opt   opt: opt kernel */
 #define PD_FIELDS_gemm_step(IN, ALL, OUT, SCR, FN, INT, REAL) \
     ALL(x, R(a->B * a->I)) ALL(dy, R(a->B * a->O)) FN(opt) INT(B) INT(I) INT(O) INT(in_place) INT(k) \
-    SCR(pack, LEAST(R(LEAST(a->B, PD_BATCH_BLOCK) * PADDED(a->O)), PD_PACKED_OF_DY)) INT(pack_stride) PD_STEP(OUT, INT, REAL)
+    SCR(pack, LEAST(R(LEAST(a->B, PD_BATCH_BLOCK) * PADDED(a->O)), PD_PACKED_OF_DY)) INT(pack_stride) \
+    PD_STEP(OUT, INT, REAL)
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
