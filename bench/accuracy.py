@@ -1,8 +1,8 @@
 """How well known image nets learn: `python -m bench.accuracy mnist-convnet|cifar10-cnn|resnet20`.
 
-Each trains as long as the figure published for it allows, on the whole training set, with Adam and a one-cycle
-schedule, and prints after every epoch which share of the test set it tells rightly. With a folder to keep its state
-in, one that was stopped goes on; seconds count from the last start. Needs the data: PYDL_DATA_DIR, or a download.
+Each trains as long as the figure published for it allows, on the whole training set, with a one-cycle schedule, and
+prints after every epoch which share of the test set it tells rightly. With a folder to keep its state in, one that was
+stopped goes on; seconds count from the last start. Needs the data: PYDL_DATA_DIR, or a download.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Task:
         The accuracy that it shall reach.
     flip, shift
         Whether images are mirrored in training, and by which part of their sides they are moved at most.
+    interpolation
+        "nearest" moves them by whole pixels; "bilinear" blurs them, which test images are not.
+    optimizer
+        Of a learning rate.
     """
 
     build: Callable[[], pydl.Model]
@@ -42,13 +46,16 @@ class Task:
     enough: float
     flip: bool = True
     shift: float = 0.1
+    interpolation: str = "bilinear"
+    optimizer: Callable[[Any], pydl.optimizers.Optimizer] = pydl.optimizers.Adam
 
     def model(self) -> pydl.Model:
         """Bytes in, classes out; trained on moved and mirrored images."""
         net = self.build()
         x = h = pydl.Input(net.inputs[0].shape[1:])
         h = pydl.layers.RandomFlip("horizontal")(h) if self.flip else h
-        h = pydl.layers.RandomTranslation(self.shift, self.shift, fill_mode="constant")(h) if self.shift else h
+        move = pydl.layers.RandomTranslation(self.shift, self.shift, "constant", self.interpolation)
+        h = move(h) if self.shift else h
         return pydl.Model(x, net(pydl.layers.Rescaling(1 / 255)(h)))
 
 
@@ -58,7 +65,10 @@ TASKS = {
         flip=False, shift=0.0,
     ),
     "cifar10-cnn": Task(pydl.applications.SimpleCNN, "cifar10", 64, 25, 1e-3, 0.76),
-    "resnet20": Task(pydl.applications.ResNet20, "cifar10", 128, 30, 1e-2, 0.88),
+    "resnet20": Task(
+        pydl.applications.ResNet20, "cifar10", 128, 30, 0.1, 0.88, shift=0.125, interpolation="nearest",
+        optimizer=lambda rate: pydl.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3),
+    ),
 }  # fmt: skip
 
 
@@ -82,7 +92,7 @@ def run(name: str, epochs: int | None = None, seed: int = 0, keep: str | None = 
     model = task.model()
     epochs = epochs or task.epochs
     steps = epochs * -(-len(x) // task.batch)
-    optimizer = pydl.optimizers.Adam(pydl.optimizers.schedules.OneCycle(task.rate, steps))
+    optimizer = task.optimizer(pydl.optimizers.schedules.OneCycle(task.rate, steps))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     callbacks = [_Say(), *([pydl.callbacks.BackupAndRestore(keep)] if keep else [])]
     history = model.fit(x, y, task.batch, epochs, verbose=0, validation_data=(x_test, y_test), callbacks=callbacks)

@@ -16,6 +16,9 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse cells that cannot be read, rather than take them as missing.")
     ] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Leave out rows of more values than columns, not refuse the file.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Predict DATA with the model of RUN: its columns, then the prediction and probabilities."""
@@ -24,7 +27,7 @@ def command(
     from pydl.pipeline.seen import Seen
 
     seen = Seen(strict)
-    rows = predict_file(Run.open(run), data, out, seen)
+    rows = predict_file(Run.open(run), data, out, seen, leave_out)
     if as_json:
         print_json({"rows": rows, "out": out, "notes": seen.notes()})
     else:

@@ -21,6 +21,7 @@ from pydl.pipeline import values
 from pydl.pipeline.asked_parting import part_of
 from pydl.pipeline.columns import Column
 from pydl.pipeline.parting import TRAIN
+from pydl.pipeline.stand_ins import stand_ins
 from pydl.pipeline.target import Target
 from pydl.pipeline.targets import AnyTarget
 
@@ -161,7 +162,7 @@ def of_split(train: pd.DataFrame, test: pd.DataFrame, target: AnyTarget, columns
         said = f'"{one.name}": ' * several
         of_classes += [said + note for note in _classes(mine, one)]
         alone += [said + note for note in _alone(mine, others, one, columns)]
-    found = [*_left_out(columns), *_read_as_text(columns), *of_classes]
+    found = [*_left_out(columns), *_read_as_text(columns), *_stand_ins(train, target, columns), *of_classes]
     return [*found, *_twice(train, test, target.names, columns), *alone]
 
 
@@ -173,6 +174,22 @@ def _left_out(columns: Sequence[Column]) -> list[str]:
 def _read_as_text(columns: Sequence[Column]) -> list[str]:
     read = [f'"{c.name}"' for c in columns if c.used and c.kind == "text"]
     return [f"columns read as free text: {_listed(read)}; --kind COLUMN=drop leaves one out"] if read else []
+
+
+def _stand_ins(train: pd.DataFrame, target: AnyTarget, columns: Sequence[Column]) -> list[str]:
+    numbers = {c.name: _as_one_number(train[c.name], c) for c in columns if c.kind == "number"}
+    numbers |= {
+        one.name: one.encode(train[one.name])[0] for one in target.each if one.task == "regression" and not one.log
+    }
+    for name in numbers:
+        if pd.api.types.is_numeric_dtype(train[name]):  # as they stand, however large
+            numbers[name] = train[name].to_numpy(np.float64, na_value=np.nan)
+    found = [(name, value, count) for name, x in numbers.items() for value, count in stand_ins(x).items()]
+    if not found:
+        return []
+    told = [f'{value:.17g} in "{name}" ({count:,} rows)' for name, value, count in found]
+    return [f"numbers that repeat, far from all others: {_listed(told)}; where they stand for missing values, "
+            f"--missing {found[0][1]:.17g} says so, for every column"]  # fmt: skip
 
 
 def _classes(train: pd.DataFrame, target: Target) -> list[str]:

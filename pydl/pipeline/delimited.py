@@ -118,8 +118,12 @@ class Delimited:
                 lines.append(line)
                 size += len(line)
         start = "".join(lines)[:65536]
-        if sum(not (c.isprintable() or c.isspace()) for c in start) > 0.05 * len(start):
-            raise ValueError(f"{self.path} is no text; expected a table such as CSV or Parquet")
+        odd = sum(not (c.isprintable() or c.isspace()) for c in start)
+        if odd > 0.05 * len(start):
+            raise ValueError(
+                f"{self.path} is no text: {odd:,} of its first {len(start):,} characters are control characters or the "
+                "like; expected a table such as CSV or Parquet"
+            )
         return lines, is_whole
 
     def _find_header(self, found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> None:
@@ -158,8 +162,8 @@ class Delimited:
     def _parsed(self, rows: int | None) -> Iterator[pd.DataFrame]:
         options: dict[str, Any] = {
             "sep": self.splitter.delimiter, "header": None, "names": range(len(self.names)), "index_col": False,
-            "dtype": "str", "keep_default_na": False, "na_filter": False, "skipinitialspace": True,
-            "low_memory": False, "skip_blank_lines": False, "on_bad_lines": "error",
+            "dtype": "str", "keep_default_na": False, "na_filter": False, "low_memory": False,
+            "skip_blank_lines": False, "on_bad_lines": "error",
         }  # fmt: skip
         count = 0
         with Regular(

@@ -40,6 +40,7 @@ class Splitter:
         self._quoted = re.compile(rf' *"([^"]*(?:""[^"]*)*)" *({d}|\Z)')
         self._plain = re.compile(rf"([^{d}]*)({d}|\Z)")
         self._open = re.compile(r' *"[^"]*(?:""[^"]*)*\Z')
+        self.begins_quoted = re.compile(rf'(?:\A|{d}) *"').search  # a record, or what looks like it
 
     def line(self, line: str) -> str:
         """A line without its end, its values parted by `delimiter`."""
@@ -126,7 +127,7 @@ def records(
             plain = text.split(splitter.delimiter)
             if len(plain) == width:
                 record = Record(number, splitter.join(plain), plain, is_plain=True)
-        if '"' in record.text and any(value.lstrip(" ").startswith('"') for value in values):
+        if '"' in record.text and splitter.begins_quoted(record.text):
             record.text = splitter.join(record.values)
         number += record.lines
         yield record
@@ -278,7 +279,8 @@ class Regular(io.TextIOBase):
         if self.strict:
             raise ValueError(
                 f"{self.path}: line {record.line} has {len(record.values)} values, but there are {self.width} columns; "
-                "mend it (a value that holds the delimiter needs quotation marks), for every row is to be predicted"
+                "mend it (a value that holds the delimiter needs quotation marks), for every row is to be predicted; "
+                "--leave-out predicts the others"
             )
 
 

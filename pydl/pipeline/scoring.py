@@ -21,12 +21,11 @@ from pydl.pipeline.table import SUFFIXES, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
 
-def predict_file(run: Run, data: str, out: str, seen: Seen | None = None) -> int:
+def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_out: bool = False) -> int:
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
     New columns: as `columns_of` says, for each target. The others are as they were read; where the cells of a delimited
-    file go into a format with types, as numbers where they are some. A record that is no row of the table is an error,
-    so that each row has its prediction.
+    file go into a format with types, as numbers where they are some.
 
     Parameters
     ----------
@@ -35,18 +34,21 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None) -> int
         `data` as for `pydl train`: standard input and addresses as well.
     seen : Seen, optional
         An account of the file and its rows, to be added to. Without one, a cell that cannot be read is an error.
+    leave_out : bool
+        Leave out a record of more values than there are columns, which else is an error, so that each has its
+        prediction.
     """
     with at_hand(data) as (place,):
         if run.options().task == "image":
             return predict_images(run, place, out)
-        return _predict_rows(run, place, out, seen)
+        return _predict_rows(run, place, out, seen, leave_out)
 
 
-def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None) -> int:
+def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave_out: bool) -> int:
     fitted, rows = run.fitted(), 0
     source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
     with table_writer(out) as file:
-        for cells, frame in fitted.read(data, seen, strict=True):
+        for cells, frame in fitted.read(data, seen, strict=not leave_out):
             columns: dict[str, Any] = {}
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
                 names = columns_of(one, len(fitted.target.each) > 1)

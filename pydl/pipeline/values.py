@@ -43,14 +43,18 @@ _MONEY = rf"{_CURRENCY}?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
 _TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "million": 1e6, "B": 1e9, "bn": 1e9, "billion": 1e9}
 _MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES, reverse=True)))})?"
+_SIGN_LAST = r"(?P<last>(?<=[.,]\d\d)[-\u2212])?"  # 3.58-, as accounts have it; 2- is a mark between 2 and 3
 _ENDS = (
-    rf"\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
-    rf"(?:[eE][-+]?\d+)?\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
+    rf"(?!.*[-\u2212].*\d[-\u2212])\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
+    rf"{_SIGN_LAST}\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
 )
+_POWER = r"(?:[eE][-+]?\d+)?"  # not behind thousands, so that 3,577e+00 has one meaning
 _INDIAN = r"[1-9]\d?(?:,\d\d)+,\d{3}"  # 12,34,567
 _NUMBER = {
-    POINT: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|{_INDIAN}|\d+)?(?:\.\d*)?{_ENDS[1]}"),
-    COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+|\d+)?(?:,\d*)?{_ENDS[1]}"),
+    POINT: re.compile(
+        rf"{_ENDS[0]}(?:(?:[1-9]\d{{0,2}}(?:[,{_GAP}]\d{{3}})+|{_INDIAN})(?:\.\d*)?|\d*(?:\.\d*)?{_POWER}){_ENDS[1]}"
+    ),
+    COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+(?:,\d*)?|\d*(?:,\d*)?{_POWER}){_ENDS[1]}"),
 }
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
 _MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
@@ -231,6 +235,8 @@ def number(text: str, notation: str) -> float:
     text = units.without(text, unit)
     match = _NUMBER[notation].fullmatch(text)
     negative = text.startswith("(")
+    if match is not None and match["last"]:
+        text, negative = text[: match.start("last")] + text[match.end("last") :], True
     text, times = text.replace("\u2212", "-"), 1.0
     if match is not None and match["times"]:
         text, times = text[: match.start("times")], _TIMES[match["times"]]

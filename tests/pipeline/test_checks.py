@@ -207,4 +207,25 @@ def test_the_time_of_a_series_is_no_leak_of_its_values(task: str, when: Any) -> 
 def test_numbers_beyond_single_precision(huge: float) -> None:
     """As maps write "no data"; what a column alone tells is looked at all the same."""
     frame = sound()
-    assert said(frame.assign(x=frame["x"].where(np.arange(N) % 9 > 0, huge))) == []
+    note = only(frame.assign(x=frame["x"].where(np.arange(N) % 9 > 0, huge)))
+    assert note.startswith("numbers that repeat, far from all others: ")
+    assert float(note.partition("--missing ")[2].partition(" ")[0]) == huge
+
+
+@pytest.mark.parametrize(("x", "told"), [
+    (np.where(np.arange(N) % 7 == 0, -200, np.linspace(0.1, 12, N)), {-200: 43}),
+    (np.where(np.arange(N) % 7 == 0, -999, np.linspace(100, 3000, N)), {-999: 43}),
+    (np.where(np.arange(N) % 7 == 0, [-99, -98] * 200, np.linspace(1, 5, N).round(1)), {-99: 22, -98: 21}),
+    (np.where(np.arange(N) % 100 == 0, 99999, 10 * np.arange(N)), {99999: 3}),
+    (np.where(np.arange(N) % 200 == 0, -999, np.linspace(0, 1, N)), {}),
+    (np.where(np.arange(N) % 7 == 0, 0, np.linspace(100, 120, N)), {}),
+    (np.where(np.arange(N) % 7 == 0, -1, np.arange(N) % 12), {}),
+    (np.arange(N) % 7 - 99, {}),
+    (np.arange(N) // 100 * 1000, {}),
+])  # fmt: skip
+def test_numbers_that_stand_for_missing_values(x: Any, told: dict[float, int]) -> None:
+    """An outlier or two are none, nor is 0, nor one of few different numbers."""
+    notes = [note for note in said(sound(sensor=x)) if "far from all others" in note]
+    assert len(notes) == bool(told)
+    for value, count in told.items():
+        assert f'{value} in "sensor" ({count} rows)' in notes[0]

@@ -21,7 +21,7 @@ from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Reading
-from pydl.pipeline.table import read_chunks, read_table
+from pydl.pipeline.table import read_cells, read_chunks, read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import numbers
 
@@ -150,6 +150,13 @@ def test_a_row_to_predict_is_never_left_out(file: Callable[..., Path]) -> None:
         list(read_chunks(path, reading=Reading(strict=True)))
 
 
+def test_blanks_around_values_stay(file: Callable[..., Path]) -> None:
+    """And a quotation mark behind a blank opens a value all the same."""
+    ((cells, frame),) = read_cells(file('a, b,c\n  x,1 , "y, z"\n "u",2,  v\n'))
+    assert list(frame.columns) == ["a", "b", "c"]
+    assert cells.to_numpy().tolist() == [["  x", "1 ", "y, z"], ["u", "2", "  v"]]
+
+
 # ---- names ----------------------------------------------------------------------------------------------------------
 PRICES = "".join(f"{i},2015-12-{i + 1:02},{1 + i / 7:.2f},{i * 3.25},{i * 9.5}\n" for i in range(28))
 
@@ -267,6 +274,7 @@ def test_any_name_of_many_levels(name: str) -> None:
     ("a;b\n1.26;3,251\n0.5;4,125\n", [3251, 4125]),
     ("a;b\n126;3.251\n5;4.125\n", [3.251, 4.125]),
     ('a,b\n1.26,"3,251"\n0.5,"4,125"\n', [3251, 4125]),
+    ("a;b\n126;3,251e+00\n5;4,125e+00\n", [3.251, 4.125]),
 ])  # fmt: skip
 def test_three_digits_behind_a_comma(file: Callable[..., Path], text: str, b: list[float]) -> None:
     target = Target.fit(both(file(text))["b"], "regression")
