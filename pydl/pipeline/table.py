@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -302,6 +303,8 @@ class _plain_errors:
             return
         if isinstance(error, _UNREADABLE):
             why = " ".join(str(error).split())[:160]
+            if isinstance(error, zipfile.BadZipFile):
+                why = f"its archive is damaged or cut off ({why})"
             raise ValueError(f"{self.path}: cannot be read as a table: {why}; expected {FORMATS}") from None
 
 
