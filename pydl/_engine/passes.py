@@ -12,7 +12,7 @@ from pydl._engine.tensor import WeightGradient
 
 def beyond_caches(buffer: Any) -> bool:
     """Whether weights come from memory each time they are read."""
-    return bool(buffer.nbytes >= tuning.BEYOND_CACHES)
+    return bool(buffer.nbytes >= tuning.BEYOND_L2 * _core.caches()["l2"]["bytes"])
 
 
 def read_rows_in_place(records: list[Record], dtype: str) -> None:

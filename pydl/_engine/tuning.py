@@ -14,8 +14,9 @@ ALONE = 1 << 20
 # how many each further thread should have; `python -m bench threads`.
 FOR_TWO, FOR_EACH = 1 << 18, 1 << 19
 
-# Bytes of weights that no core's own cache holds; `python -m bench steps`, the last net.
-BEYOND_CACHES = 8 << 20
+# Weights of so many times a core's L2 are beyond the caches: between their uses in a step, other things of their size
+# pass. `python -m bench steps`, the last two nets.
+BEYOND_L2 = 3
 
 # Rows of a batch that gemm_step can take: the sums of more than C packs at a time would have to be stored.
 BATCH_BLOCK = _core.BATCH_BLOCK

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl import _core
 from pydl import layers as L
 from pydl import optimizers as O
 from pydl._engine import tuning
@@ -26,7 +27,7 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
 
 @pytest.fixture(autouse=True)
 def _everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tuning, "BEYOND_CACHES", 0)
+    monkeypatch.setattr(tuning, "BEYOND_L2", 0)
     before = pydl.config.get_num_threads()
     yield
     pydl.config.set_num_threads(before)
@@ -60,10 +61,25 @@ def test_the_bits_of_one_after_the_other(name: str, threads: int, monkeypatch: p
     at_once = trained(model)
     assert ops(model).count("gemm_step") == 3
     assert all(layer.kernel.grad is None for layer in model.layers), "a gradient was kept that nobody wants"
-    monkeypatch.setattr(tuning, "BEYOND_CACHES", 1 << 40)
+    monkeypatch.setattr(tuning, "BEYOND_L2", 1 << 20)
     apart = net(OPTIMIZERS[name](), kernel_regularizer=regularizer)
     assert trained(apart) == at_once
     assert "gemm_step" not in ops(apart)
+
+
+@pytest.mark.parametrize(("l2", "expected"), [(1 << 16, 1), (1 << 17, 0)])
+def test_large_is_what_the_second_cache_is_too_small_for(
+    l2: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    found = _core.caches()
+    _core.set_caches(found | {"l2": found["l2"] | {"bytes": l2}})
+    try:
+        model = pydl.Sequential([pydl.Input((256,)), L.Dense(256), L.Dense(2)])  # of 256 KB and 16 KB
+        model.compile("adam", "mse")
+        assert ops(model).count("gemm_step") == expected
+    finally:
+        _core.set_caches(found)
 
 
 class Halved(O.Optimizer):
