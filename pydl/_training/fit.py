@@ -40,6 +40,7 @@ def run_fit(
     built = model.built
     data = open_inputs(model, "fit", x, y, sample_weight, class_weight)
     if not built:  # but by its data, just now
+        model._require_loss("fit")
         model._runner.prepare_training()
     source: _Source
     if isinstance(data, Batches):

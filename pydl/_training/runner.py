@@ -245,7 +245,7 @@ class Runner:
             logs |= {f"{model.output_names[i]}_loss": 0.0 for i in judged}
         with np.errstate(divide="ignore", invalid="ignore"):  # of a metric of one's own, before any rows
             for c in self.judges:
-                logs |= c.figures()
+                logs |= {name: figure for name, figure in c.figures().items() if name != "loss"}
         return logs
 
 

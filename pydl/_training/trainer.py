@@ -12,7 +12,7 @@ from pydl._base.args import one_of, optional_whole, whole
 from pydl._base.errors import memory_errors
 from pydl._base.registry import serialize
 from pydl._engine.tracing import packed
-from pydl._training import passes
+from pydl._training import own_steps, passes
 from pydl._training.compile import (
     CompiledMetric,
     Targets,
@@ -176,6 +176,7 @@ class Trainer(Layer):
         return False
 
     def _require_loss(self, method: str) -> None:
+        own_steps.refuse(self, method)
         self._require_compiled(method)
         if self._compile_arguments is None or self._compile_arguments["loss"] is None:
             if not self.built or self._adds_loss():
@@ -273,6 +274,7 @@ class Trainer(Layer):
         """One step on one batch; returns its loss, or a list with the metrics (`return_dict`: a dict)."""
         self._require_loss("train_on_batch")
         data = open_rows(self, "train_on_batch", x, y, sample_weight, class_weight)
+        self._require_loss("train_on_batch")  # by which, if it was not, it is built now
         runner = self._runner
         with runner.training("train_on_batch"), runner.program("train", data) as program:
             runner.reset_metrics()
@@ -283,6 +285,7 @@ class Trainer(Layer):
     @memory_errors
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch; returns as `train_on_batch` does."""
+        own_steps.refuse(self, "test_on_batch")
         self._require_compiled("test_on_batch")
         data = open_rows(self, "test_on_batch", x, y, sample_weight)
         return _report(passes.evaluate(self, data, data.n, None, CallbackList()), return_dict)
@@ -343,6 +346,7 @@ class Trainer(Layer):
         return_dict : bool
             Return a dict instead of a number (no metrics) or a list.
         """
+        own_steps.refuse(self, "evaluate")
         self._require_compiled("evaluate")
         data = open_inputs(self, "evaluate", x, y, sample_weight)
         size = check.batch_size("evaluate", batch_size)
@@ -380,6 +384,7 @@ class Trainer(Layer):
 
     @memory_errors
     def _predict(self, x: Any, batch_size: int, steps: int | None, callbacks: Any) -> Any:
+        own_steps.refuse(self, "predict", own_steps.PREDICTING)
         data = open_inputs(self, "predict", x, targets=False)
         listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
         return self.packed(passes.predict(self, data, batch_size, steps, listed))
@@ -398,6 +403,7 @@ class Trainer(Layer):
 
     @memory_errors
     def _predict_at_once(self, method: str, x: Any, out: Any = None) -> Any:
+        own_steps.refuse(self, method, own_steps.PREDICTING)
         return passes.predict_at_once(self, method, x, out)
 
     # -- what a model adds ----------------------------------------------------------------------------------------

@@ -60,3 +60,28 @@ def test_batches_and_validation() -> None:
 def test_nothing_is_said_of_finite_losses_or_twice() -> None:
     assert said(model(), X, Y) == []
     assert said(model(), spoiled(np.nan), Y, callbacks=[pydl.callbacks.TerminateOnNaN()]) == []
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("wrong", [-1, 3, 1.5])
+def test_labels_spoiled_after_they_were_checked(dtype: str, from_logits: bool, wrong: float) -> None:
+    """A class that is none makes the loss NaN; where it weighs nothing it may be anything."""
+    labels = np.arange(len(X)).astype(dtype) % 3
+    spoiled_labels = labels.copy()
+    wrong = np.array(wrong).astype(dtype)
+    spoiled_labels[5] = wrong
+    if spoiled_labels[5] in (0, 1, 2):
+        pytest.skip("a class in this dtype")
+
+    def fit(weights: Any) -> list[float]:
+        pydl.utils.set_random_seed(0)
+        net = pydl.Sequential([pydl.Input((X.shape[1],)), pydl.layers.Dense(3, None if from_logits else "softmax")])
+        net.compile("sgd", pydl.losses.SparseCategoricalCrossentropy(from_logits))
+        y = labels.copy()
+        change = pydl.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: np.copyto(y, spoiled_labels))
+        return list(net.fit(X, y, verbose=0, sample_weight=weights, callbacks=[change]).history["loss"])
+
+    with pytest.warns(UserWarning, match="the loss of epoch 1 is nan"):
+        assert np.isnan(fit(None)).all()
+    assert np.isfinite(fit((np.arange(len(X)) != 5).astype(np.float32))).all()

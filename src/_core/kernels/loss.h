@@ -6,6 +6,8 @@
 #ifndef PD_LOSS_H
 #define PD_LOSS_H
 
+#include <math.h>
+
 #include "reduce.h"
 
 /* Keras's fuzz factor: probabilities are clipped to [EPSILON, 1 - EPSILON]; the slope outside is zero. */
@@ -85,8 +87,15 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, double share_of_point, pd_s
         loss_rows(l, metric_##name##_point, 1 / (double)l.O, share);                                                   \
     }
 
-/* The targets of a row of classes: `smooth`ed shares, or one class number c. A class that is no number makes the row
- * NaN; one that names no column selects nothing (labels are checked where data enters). */
+/* The class number of a row; NaN where it names no column, which makes the loss NaN: labels are checked where data
+ * enters, and may have been changed since. What weighs nothing may name anything. */
+PD_INLINE real row_class(const pd_loss_args *a, ptrdiff_t b) {
+    const real c = ((const real *)a->t)[b];
+    if (c >= 0 && c < (real)a->O && (real)(ptrdiff_t)c == c) return c;
+    return row_weight(a->w, a->per, a->L, b) == 0 ? c : (real)NAN;
+}
+
+/* The targets of a row of classes: `smooth`ed shares, or one class number c, which makes the row NaN if it is none. */
 typedef struct {
     const real *t;
     vreal keep, spread, c;
@@ -94,7 +103,7 @@ typedef struct {
 
 PD_INLINE class_targets row_targets(const pd_loss_args *a, ptrdiff_t b, int sparse) {
     const real *t = a->t;
-    if (sparse) return (class_targets){.c = vset(t[b])};
+    if (sparse) return (class_targets){.c = vset(row_class(a, b))};
     return (class_targets){
         .t = t + b * a->O, .keep = vset((real)(1 - a->smooth)), .spread = vset((real)(a->smooth / (double)a->O))};
 }

@@ -16,8 +16,8 @@ PD_INLINE void row_sums(const pd_loss_args *a, ptrdiff_t b, ptrdiff_t i, int spa
     const real *y = (const real *)a->y + b * O, top = row_max(y, O);
     const class_targets targets = row_targets(a, b, sparse);
     if (sparse) { /* the only term; what is no number makes the row NaN */
-        const real c = ((const real *)a->t)[b], none = c - c;
-        const int named = c >= 0 && c < (real)O && (real)(ptrdiff_t)c == c;
+        const real c = row_class(a, b), none = c - c;
+        const int named = c >= 0 && c < (real)O;
         g->share[i] = named ? 1 : none;
         g->tz[i] = named ? y[(ptrdiff_t)c] - top : none;
     }

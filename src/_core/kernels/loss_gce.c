@@ -6,7 +6,7 @@
 
 PD_KERNEL(loss_sparse_gce) {
     PD_ARGS(loss);
-    const real *y = a->y, *t = a->t;
+    const real *y = a->y;
     real *loss = a->loss, *dy = a->dy;
     const vreal q = vset((real)a->a);
     ptrdiff_t lo, hi;
@@ -15,10 +15,10 @@ PD_KERNEL(loss_sparse_gce) {
         vreal p = {0}, weight = {0};
         ptrdiff_t column[VL] = {0};
         for (ptrdiff_t i = 0; i < m; i++) {
-            const real c = t[b + i];
-            const int named = c >= 0 && c < (real)a->O && (real)(ptrdiff_t)c == c;
+            const real c = row_class(a, b + i);
+            const int named = c >= 0 && c < (real)a->O;
             column[i] = named ? (ptrdiff_t)c : -1;
-            p[i] = named ? y[(b + i) * a->O + column[i]] : c - c; /* what is no number makes the row NaN */
+            p[i] = named ? y[(b + i) * a->O + column[i]] : c - c; /* 0, or NaN */
             weight[i] = row_weight(a->w, a->per, a->L, b + i);
         }
         const vreal power = vsel((vint)(p == 0), p, vexp(q * vlog(p)));
