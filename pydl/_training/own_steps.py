@@ -19,7 +19,7 @@ def refuse(model: Any, method: str, names: tuple[str, ...] = TRAINING) -> None:
     found = [name for name in names if hasattr(type(model), name)]
     if found:
         raise NotImplementedError(
-            f'{method}: model "{model.name}": {type(model).__name__}.{found[0]} would not be called: steps are compiled '
-            "from the layers, losses and metrics; give compile a loss of your own, use add_loss, or write a loop around "
+            f'{method}: model "{model.name}": {type(model).__name__}.{found[0]} would not be called: steps are made of '
+            "layers, losses and metrics; give compile a loss of your own, use add_loss, or write a loop around "
             "model.loss_and_gradients(x, y) and train_on_batch"
         )

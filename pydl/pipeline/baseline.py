@@ -81,8 +81,8 @@ def _constant(target: Target, train: Part) -> Guess:
     """The mean, or the shares of the classes."""
     y, weights = train.y, train.weights
     if target.task == "regression":
-        mean = np.average(y, weights=weights)
-        return lambda inputs, rows: Predictions(np.asarray(target.decode(np.full(rows, mean))))
+        mean = np.average(target.decode(y), weights=weights)  # of the values, also where logarithms are learnt
+        return lambda inputs, rows: Predictions(np.full(rows, mean))
     shares = np.bincount(y.astype(int), weights, len(target.classes))
     shares = shares / shares.sum()
     commonest = target.decode(target.chosen(shares[None]))

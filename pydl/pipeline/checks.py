@@ -38,7 +38,7 @@ _NAMED = 5
 _ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
 _STEPS = 8  # that tell an order
 _TIME = re.compile(
-    r"(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|date|datetime|ts)",
+    r"(?!.*(?:birth|born|built|found))(?:.*[_\s.-])?(?:year|yr|jahr|año|ano|année|annee|anno|time|timestamp|epoch|unixtime|date|datetime|ts)",
     re.IGNORECASE,
 )
 _LASTING = re.compile(r"(?:.*[_\s.-])?time", re.IGNORECASE)  # what may be a span of time as well
@@ -89,8 +89,9 @@ def of_groups(frame: pd.DataFrame, columns: Sequence[Column], target: str | Sequ
                     f'"{c.name}" says {named}, but rows were split by chance; --fold "{c.name}" does as it says'
                 )
     counts = {c.name for c in columns if c.kind == "number" and _COUNT.fullmatch(c.name)}
+    fractions = {n for n in frame.columns if pd.api.types.is_float_dtype(frame[n]) and (frame[n] % 1 > 0).any()}
     for name in frame.columns:
-        if name not in targets and name not in counts and any(pattern.fullmatch(name) for pattern in _OWNERS):
+        if name not in targets and name not in counts | fractions and any(p.fullmatch(name) for p in _OWNERS):
             rows, levels = int(frame[name].notna().sum()), frame[name].nunique()
             if levels >= _OWNED and rows - levels >= _REPEATED * rows:
                 found.append((name, f'"{name}" ({levels:,} different in {rows:,} rows)'))

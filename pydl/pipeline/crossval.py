@@ -62,10 +62,15 @@ def _judged(fitted: Fitted, held_out: Any, options: TrainOptions) -> Figures:
 
 
 def _summary(found: list[Figures]) -> dict[str, Any]:
-    return {"folds": found, "mean": _over(found, np.mean), "deviation": _over(found, lambda v: np.std(v, ddof=1))}
+    judged = [figures for figures in found if figures["rows"]]  # weights of 0 and missing targets may leave no row
+    return {"folds": found, "mean": _over(judged, np.mean), "deviation": _over(judged, _deviation)}
+
+
+def _deviation(values: list[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _over(found: list[dict[str, Any]], figure: Any) -> dict[str, float]:
     """A figure over the folds of every number that all of them have."""
-    names = [name for name in found[0] if all(isinstance(f[name], float) for f in found)]
+    names = [name for name in (found or [{}])[0] if all(isinstance(f.get(name), float) for f in found)]
     return {name: float(figure([f[name] for f in found])) for name in names}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-_WHOLE = 2**53  # up to which a float holds every whole number
+from pydl.pipeline import values
 
 
 class Held(str):
@@ -116,7 +116,7 @@ def _plain(column: pd.Series) -> pd.Series:
     if types.is_bool_dtype(dtype):
         return column.astype(object).where(~gaps, None) if gaps.any() else column.astype(bool)
     if types.is_integer_dtype(dtype) and gaps.any():
-        large = (column.abs() > _WHOLE).fillna(False).any()
+        large = (column.abs() > values.WHOLE).fillna(False).any()
         return column.astype(object).where(~gaps, None).map(str, na_action="ignore") if large else _floats(column)
     if types.is_integer_dtype(dtype):
         return column.astype("uint64" if types.is_unsigned_integer_dtype(dtype) else "int64")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydl.data.images import files
+from pydl.pipeline.databases import is_sqlite
 from pydl.pipeline.held import Held
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.places import located, part
@@ -39,7 +40,11 @@ def digest(path: str | Path) -> str | None:
     if not place.is_file():
         return None
     with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256")
+    log = place.with_name(place.name + "-wal")  # where SQLite may hold rows that are not in the file yet
+    if log.is_file() and is_sqlite(place):
+        found.update(log.read_bytes())
+    return found.hexdigest()
 
 
 def _sha256(text: str) -> str:

@@ -15,7 +15,6 @@ from pydl.pipeline import values
 _WHOLE = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.0*)?|[1-9](?:\.\d+)?[eE]\+?\d{1,2})")
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d*)?")
 _FEW = 8  # labels that are found faster one by one
-_EXACT = 2.0**53  # up to which a float holds every whole number
 
 
 class Levels:
@@ -68,7 +67,7 @@ class Levels:
         """What a label and its other spellings have in common."""
         if self._flags and word.lower() in values.YES | values.NO:
             return "yes" if word.lower() in values.YES else "no"
-        if _WHOLE.fullmatch(word) and (value := float(word)).is_integer() and abs(value) < _EXACT:
+        if _WHOLE.fullmatch(word) and (value := float(word)).is_integer() and abs(value) < values.WHOLE:
             return str(int(value)).zfill(self._width)
         if self._decimals and _DECIMAL.fullmatch(word):
             return values.label(float(word))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,17 @@ class Preparation:
         self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
 
-    def fit(self, frame: pd.DataFrame) -> Preparation:
-        """Learn medians, scales and levels from a table; nothing of the table itself is kept."""
+    def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
+        """Learn medians, scales and levels from a table; nothing of the table itself is kept.
+
+        `lenient`: cells that cannot be read are missing, and no error.
+        """
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
-        self._parts = {c.name: _varying_parts(cells.dates(c)) for c in self._of("date")}
-        names, raw = self._raw_numbers(cells)
+        unread = Counter[str]() if lenient else None
+        self._parts = {c.name: _varying_parts(cells.dates(c, unread)) for c in self._of("date")}
+        names, raw = self._raw_numbers(cells, lambda name: unread)
         flags = np.arange(len(names) - len(self._of("flag")), len(names))
         scaled = np.arange(flags[0] if len(flags) else len(names))
         self._low, self._high = bounds(raw, scaled, self.clip)
@@ -195,7 +200,7 @@ class Preparation:
             cells = self._cells(frame)
             if seen is not None:
                 self._begin(seen, len(frame))
-            numbers = self._raw_numbers(cells, seen)
+            numbers = self._raw_numbers(cells, None if seen is None else seen.unread)
         return cells, numbers
 
     def _write_features(
@@ -387,11 +392,16 @@ class Preparation:
             )
         return found
 
-    def _raw_numbers(self, cells: Cells, seen: Seen | None = None) -> tuple[list[str], Floats]:
-        """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called."""
+    def _raw_numbers(
+        self, cells: Cells, unread_in: Callable[[str], Counter[str] | None] | None = None
+    ) -> tuple[list[str], Floats]:  # fmt: skip
+        """Numbers, then parts of dates, then flags, side by side, NaN where missing; and what each is called.
+
+        Cells of a column that cannot be read are counted in what `unread_in` has for it, or refused.
+        """
         found: dict[str, Floats] = {}
         for c in self._of("number", "date", "flag"):
-            unread = None if seen is None else seen.unread(c.name)
+            unread = None if unread_in is None else unread_in(c.name)
             if c.kind == "number":
                 found[c.name] = cells.numbers(c, unread)
             elif c.kind == "date":

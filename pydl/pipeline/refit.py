@@ -16,6 +16,7 @@ from pydl.pipeline.network import averaged, build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_parts import PARTS
 from pydl.pipeline.worker import fit_members, prepared
 
@@ -66,9 +67,9 @@ def _all_rows(outcome: Outcome, options: TrainOptions) -> tuple[Fitted, Part]:
         x = joined([part.frame for part in parts])
         return fitted, Part(x, fitted.preparation.transform(x), np.concatenate([part.y for part in parts]))
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
-    preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame)
+    preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame, lenient=True)
     target = fitted.target.scaled(fitted.target.of(frame))
-    rows = prepared(frame, preparation, target, weights=options.weights)
+    rows = prepared(frame, preparation, target, Seen(), options.weights)
     return replace(fitted, preparation=preparation, target=target), rows
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import infer_dtype, is_float_dtype, is_integer_dtype
+from pandas.api.types import infer_dtype, is_integer_dtype
 
 from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
@@ -53,6 +53,11 @@ def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
                 names = columns_of(one, len(fitted.target.each) > 1)
                 columns |= dict(zip(names, found.columns(), strict=True))
+            if taken := [name for name in columns if name in cells.columns]:
+                raise ValueError(
+                    f'{data}: there is a column "{taken[0]}" already, which predictions would replace; rename it, or '
+                    "leave it out"
+                )
             file.write(_passed_on(cells, frame, source, goal).assign(**columns))
             rows += len(frame)
     return rows
@@ -63,7 +68,7 @@ def _passed_on(cells: pd.DataFrame, frame: pd.DataFrame, source: str, goal: str)
     if goal == "delimited" or (goal == "json" and source != "delimited"):
         return cells
     if source in ("parquet", "arrow") and goal in ("parquet", "arrow"):  # whose columns have one type in all pieces
-        whole = {n: cells[n].astype("Int64") for n in frame if is_float_dtype(frame[n]) and _are_whole(cells[n])}
+        whole = {n: cells[n].astype("Int64") for n in frame if not is_integer_dtype(frame[n]) and _are_whole(cells[n])}
         return frame.assign(**whole)
     return frame
 

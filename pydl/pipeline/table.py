@@ -329,14 +329,14 @@ def _read_npz(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    return pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True)
+    return pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True, integer_object_nulls=True)
 
 
 def _read_arrow(path: Path) -> pd.DataFrame:
     with pyarrow.memory_map(os.fspath(path)) as source:
         table = _arrow_reader(source).read_all()
         table.validate(full=True)  # or offsets that point anywhere would be followed
-        return table.to_pandas(ignore_metadata=True)
+        return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
 
 
 def _arrow_reader(source: Any) -> Any:
@@ -350,7 +350,7 @@ def _arrow_reader(source: Any) -> Any:
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     "npz": _read_npz,
-    "json": lambda path: pd.DataFrame(list(json_rows(path))),
+    "json": lambda path: pd.DataFrame(list(json_rows(path)), dtype=object),
     "parquet": _read_parquet,
     "arrow": _read_arrow,
 }
@@ -439,7 +439,9 @@ def _of_one_line(name: str) -> str:
 def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:
     text = text or column.name in column.attrs.get("levels", ())
     if column.dtype == object:
-        column = column.infer_objects()
+        column = values.exact(column).infer_objects()
+    if pd.api.types.is_timedelta64_dtype(column.dtype):
+        column = column.dt.total_seconds()
     if column.dtype == object:
         column = values.tidy(column)
     if reading.missing:

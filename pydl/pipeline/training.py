@@ -29,7 +29,7 @@ from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.targets import look, options_of
 from pydl.pipeline.values import is_text
-from pydl.pipeline.weights import even, weights_of
+from pydl.pipeline.weights import even, must_judge, weights_of
 from pydl.pipeline.worker import fit, labelled, prepared, settings, split
 
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
@@ -127,7 +127,7 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
             of = " or ".join(f'"{name}"' for name in target.names)
             notes += watch.told([f"{gone:,} test row{'s' * (gone > 1)} without a value of {of} left out"])
         notes += watch.told(in_both(frame, held_out, options))
-        weights_of(held_out, options.weights)
+    must_judge(weights_of(held_out, options.weights))
     notes += watch.told(checks.of_split(frame, held_out, target, columns))
 
     trials = None

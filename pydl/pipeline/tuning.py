@@ -44,7 +44,7 @@ def search(
 
     if not options.val:
         raise ValueError("--tune: expected a validation part to compare by; give --val 0.15")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that fails is told by its error
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(run.path / STUDY))), study_name=run.json(DRAFT)["run"],
         load_if_exists=True, sampler=optuna.samplers.TPESampler(seed=options.seed),
@@ -59,7 +59,13 @@ def search(
             self.trial = trial
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.trial.report((logs or {})[selection.key(options)], epoch)
+            figure = (logs or {}).get(selection.key(options))
+            if figure is None:
+                raise ValueError(
+                    f"--tune: {len(y)} rows to learn from are too few to validate on some of them, by which trials are "
+                    "compared; leave --tune out"
+                )
+            self.trial.report(figure, epoch)
             if self.trial.should_prune():
                 raise optuna.TrialPruned
 

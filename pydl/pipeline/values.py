@@ -34,6 +34,7 @@ NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 
 CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
+WHOLE = 2**53  # up to which a float holds every whole number
 LARGEST = 1e100  # whose square and sum still are numbers
 _CURRENCY = (
     r"(?:[A-Z]{0,3}[$€£¥₹₩₽₺₫₦₱₪฿]|USD|EUR|GBP|CHF|INR|AUD|CAD|NZD|JPY|CNY|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|TRY|RUB|"
@@ -92,7 +93,8 @@ def is_text(column: pd.Series) -> bool:
 def tidy(column: pd.Series) -> pd.Series:
     """A column of text without blanks around its values and with None for the words that mean "missing".
 
-    What holds objects (numbers, truth values, bytes, lists) becomes numbers or truth values where all are, else text.
+    What holds objects (numbers, truth values, bytes, lists) becomes numbers or truth values where all are, else text;
+    whole numbers beyond 2^53 become text, for they are codes whose last digits a float would lose.
     """
     if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
         column = _of_objects(column)
@@ -101,7 +103,17 @@ def tidy(column: pd.Series) -> pd.Series:
     return _as_series(_tidy_text(column), column)
 
 
+def exact(column: pd.Series) -> pd.Series:
+    """A column of objects in which whole numbers that a float cannot hold are text, if values are missing beside them.
+
+    They are codes; without gaps the column becomes one of whole numbers.
+    """
+    whole = column.hasnans and pd.api.types.infer_dtype(column, skipna=True) == "integer"
+    return column.map(str, na_action="ignore") if whole and max(map(abs, column.dropna())) > WHOLE else column
+
+
 def _of_objects(column: pd.Series) -> pd.Series:
+    column = exact(column)
     try:
         codes, levels = pd.factorize(column)
     except TypeError:  # lists and dicts, as JSON lines may hold

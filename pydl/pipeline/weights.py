@@ -35,6 +35,18 @@ def weights_of(frame: pd.DataFrame, name: str | None) -> Array | None:
     return found
 
 
+def must_judge(weights: Array | None) -> None:
+    """Refuse rows to judge on that all count for nothing.
+
+    Raises
+    ------
+    ValueError
+        All weights are 0.
+    """
+    if weights is not None and len(weights) and not weights.any():
+        raise ValueError(f"--weights: expected some above 0 among {len(weights)} rows to judge on, all are 0")
+
+
 def even(weights: Array | None) -> Array | None:
     """The same weights with the mean 1, so that a loss is their mean and steps are as long as without them.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -88,12 +90,40 @@ def _delimited(frame: pd.DataFrame, first: bool, delimiter: str = ",") -> str:
 
 
 def _json_lines(frame: pd.DataFrame, first: bool) -> str:
-    return frame.to_json(orient="records", lines=True, date_format="iso", double_precision=15)
+    return "".join(f"{row}\n" for row in _json_rows(frame))
 
 
 def _json_list(frame: pd.DataFrame, first: bool) -> str:
-    rows = frame.to_json(orient="records", date_format="iso", double_precision=15)
-    return "[" * first + "," * (not first) + rows[1:-1]
+    return ("[" if first else ",") + ",".join(_json_rows(frame))
+
+
+def _json_rows(frame: pd.DataFrame) -> list[str]:
+    """Each row as a JSON object, every digit of its numbers; NaN and infinity are null."""
+    names = [json.dumps(str(name), ensure_ascii=False) for name in frame.columns]
+    columns = [_json_cells(frame.iloc[:, i]) for i in range(len(names))]
+    row = "{" + ",".join(f"{name.replace('%', '%%')}:%s" for name in names) + "}"
+    return [row % cells for cells in zip(*columns, strict=True)] if columns else ["{}"] * len(frame)
+
+
+def _json_cells(column: pd.Series) -> list[str]:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return [json.dumps(cell) for cell in json.loads(column.to_json(orient="values", date_format="iso"))]
+    cells = column.astype(object).where(column.notna(), None).tolist()
+    other = partial(_for_json, str(column.name))
+    return [json.dumps(_finite(cell), ensure_ascii=False, default=other) for cell in cells]
+
+
+def _finite(cell: Any) -> Any:
+    return None if isinstance(cell, float | np.floating) and not np.isfinite(cell) else cell
+
+
+def _for_json(name: str, cell: Any) -> Any:
+    """What JSON has no form of: numbers of NumPy, arrays, decimals, dates."""
+    if isinstance(cell, np.generic | np.ndarray):
+        return cell.tolist()
+    if isinstance(cell, bytes):
+        raise ValueError(f'column "{name}": bytes, which JSON has no form of; write .parquet, or leave out the column')
+    return float(cell) if isinstance(cell, Decimal) else cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 
 
 class _Arrow:

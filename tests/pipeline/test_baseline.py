@@ -210,3 +210,13 @@ def test_an_r2_beyond_doubt_above_0_is_better_than_a_constant(low: float, better
     figures = {"constant": regression(-0.01, 1.0), "pydl": regression(0.08, 0.96)}
     notes = verdict("regression", figures, {"pydl": {"r2": [low, 0.14], "rmse": [0.9, 1.02]}})
     assert notes == [] if better else notes[0].startswith("no better than a constant")
+
+
+def test_the_constant_is_the_mean_where_logarithms_are_learnt() -> None:
+    frame = pd.DataFrame({"x": np.arange(80.0), "y": np.exp(np.linspace(0, 6, 80))})
+    target = Target.fit(frame["y"], log=True)
+    preparation = Preparation(guess(frame, "y")).fit(frame)
+    part = prepared(frame, preparation, target)
+    found = baselines(preparation, target, part, part.batches(), 0)["constant"].figures()
+    assert found["r2"] == pytest.approx(0, abs=1e-9)
+    assert found["rmse"] == pytest.approx(frame["y"].std(ddof=0))

@@ -229,3 +229,12 @@ def test_numbers_that_stand_for_missing_values(x: Any, told: dict[float, int]) -
     assert len(notes) == bool(told)
     for value, count in told.items():
         assert f'{value} in "sensor" ({count} rows)' in notes[0]
+
+
+@pytest.mark.parametrize("columns", [
+    {"sensor": np.random.default_rng(0).choice(np.linspace(0.5, 9, 40).round(2), N)},
+    {"birth_year": 1900 + np.arange(N) // 5}, {"year_built": 1900 + np.arange(N) // 5},
+])  # fmt: skip
+def test_what_is_no_owner_and_no_order(columns: dict[str, Any]) -> None:
+    """Readings are not who was read; a time in the past of each row does not order rows."""
+    assert said(sound(**columns)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
+from pydl.pipeline.identity import digest
 from pydl.pipeline.table import read_chunks, read_table
 
 PEOPLE: list[tuple[Any, ...]] = [("Ann", 31, 1.75, "01"), ("Bob", None, 1.5, "02"), ("Cid", 28, None, "03")]
@@ -145,3 +148,39 @@ def test_duckdb_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "duckdb", None)
     (tmp_path / "a.db").write_bytes(b"\0" * 8 + b"DUCK" + b"\0" * 4096)
     assert "pip install duckdb" in refused(tmp_path / "a.db")
+
+
+def test_rows_that_wait_beside_the_file_count_as_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=wal")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("CREATE TABLE t (x)")
+        connection.commit()
+        before = digest(path)
+        connection.execute("INSERT INTO t VALUES (1)")
+        connection.commit()
+        assert digest(path) != before
+
+
+def test_codes_that_a_float_cannot_hold_are_text_beside_a_gap(tmp_path: Path) -> None:
+    codes = [2**60 + 3, None, 2**60, 7]
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (code, small)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(code, None if code is None else 5) for code in codes])
+        connection.commit()
+    frame = read_table(path)
+    assert frame["code"].tolist()[::2] == [str(2**60 + 3), str(2**60)]
+    assert frame["small"].tolist()[::2] == [5.0, 5.0]
+    rows = "".join(json.dumps({"code": code, "d": 1}) + "\n" for code in codes)
+    (tmp_path / "t.jsonl").write_text(rows)
+    assert read_table(tmp_path / "t.jsonl")["code"].tolist()[::2] == [str(2**60 + 3), str(2**60)]
+    pyarrow.parquet.write_table(pyarrow.table({"code": codes}), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet")["code"].tolist()[::2] == [str(2**60 + 3), str(2**60)]
+
+
+def test_spans_of_time_are_seconds(tmp_path: Path) -> None:
+    spans = pd.to_timedelta([90, None, 0.5], unit="s")
+    pd.DataFrame({"span": spans}).to_parquet(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read_table(tmp_path / "t.parquet")["span"], [90, np.nan, 0.5])

@@ -169,3 +169,12 @@ def test_a_refit_of_a_stream_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     words = ["train", str(tmp_path / "t.csv"), "--target", "y", "--refit", "--stream", "--out", str(tmp_path / "run")]
     assert cli.main(words) == 1
     assert "--refit needs the data in memory" in capsys.readouterr().err
+
+
+def test_cells_to_judge_on_that_cannot_be_read_are_missing(tmp_path: Path) -> None:
+    test = table(60).astype({"gaps": object})
+    test.loc[::2, "gaps"] = "n.v."
+    test.to_csv(tmp_path / "test.csv", index=False)
+    found = run(tmp_path, "--test", str(tmp_path / "test.csv"), "--refit")
+    assert found.json("metrics.json")["test"]["rows"] == 60
+    assert found.json("info.json")["refit"]["rows"] == 360

@@ -198,3 +198,16 @@ def test_what_has_no_place_in_a_picture_is_said(classes: int) -> None:
 def test_bars_that_have_no_place_are_counted(columns: int) -> None:
     bars = figures.importance([(f"c{i}", 1 / (i + 1), 0.0) for i in range(columns)], classes=True)
     assert ("Shown are the first 20 of 21 columns." in bars.hint) == (columns > 20)
+
+
+def test_cells_that_cannot_be_read_do_not_stop_the_report(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=260), "b": rng.normal(size=260)}).round(3)
+    frame["y"] = 3 * frame["a"] + frame["b"]
+    frame[60:].to_csv(tmp_path / "t.csv", index=False)
+    test = frame[:60].astype({"b": object})
+    test.loc[::2, "b"] = "n.v."
+    test.to_csv(tmp_path / "test.csv", index=False)
+    words = ["--target", "y", "--test", str(tmp_path / "test.csv"), "--epochs", "9", "--hidden", "8"]
+    assert cli.main(["train", str(tmp_path / "t.csv"), *words, "--out", str(tmp_path / "run")]) == 0
+    assert "n.v." in (tmp_path / "run/report.html").read_text()

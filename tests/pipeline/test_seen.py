@@ -244,3 +244,12 @@ def test_evaluate_shows_how_columns_differ(run: Path, tmp_path: Path, capsys: py
     drift = {row["column"]: row for row in json.loads(capsys.readouterr().out)["drift"]}
     assert drift["c"]["unknown"] == 1
     assert drift["w"]["shift"] > 3
+
+
+def test_predictions_replace_no_column(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = pd.read_csv(run / "t.csv").assign(**{"y predicted": "kept"})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    command = ["predict", str(run / "run"), str(tmp_path / "t.csv"), "--out", str(tmp_path / "p.csv")]
+    assert cli.main(command) == 1
+    assert 'there is a column "y predicted" already' in capsys.readouterr().err
+    assert not (tmp_path / "p.csv").exists()

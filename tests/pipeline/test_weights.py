@@ -24,7 +24,7 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
-from pydl.pipeline.weights import even, weights_of
+from pydl.pipeline.weights import even, must_judge, weights_of
 from pydl.pipeline.worker import class_weights, fit, prepared, split
 
 ROWS = 400
@@ -310,3 +310,10 @@ def test_a_table_in_pieces_with_weights(tmp_path: Path, capsys: pytest.CaptureFi
     assert 'column of --weights "v" is not in the table' in capsys.readouterr().err
     assert cli.main([*command, str(tmp_path / "other"), "--weights", "y"]) == 1
     assert "--weights y: this is the target" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.0, 2.0])])
+def test_rows_to_judge_on(weights: Any) -> None:
+    must_judge(weights)
+    with pytest.raises(ValueError, match="some above 0 among 3 rows to judge on, all are 0"):
+        must_judge(np.zeros(3))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,28 @@ def test_any_name_of_a_column_in_an_npz_file(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "out")) == sorted(members)
     with np.load(path) as arrays:
         assert [arrays[name][0] for name in arrays.files] == list(range(len(names)))
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_json_keeps_every_digit(tmp_path: Path, name: str) -> None:
+    numbers = [5.5977469455092524e-14, 0.1 + 0.2, -1e300, np.nan, np.inf, float(2**53 + 2)]
+    frame = pd.DataFrame({
+        "a %": numbers, "n": [2**63 - 1, 0, 1, 2, 3, 4], "t": ["\u00e9", 'a"b', "\n", None, "/", "x"],
+        "d": [Decimal("1.5")] * 6, "w": pd.to_datetime(["2020-01-31 12:00"] * 6), "f": [True] * 6,
+    })  # fmt: skip
+    with table_writer(tmp_path / name) as file:
+        file.write(frame[:4])
+        file.write(frame[4:])
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    rows = json.loads(text) if name == "t.json" else [json.loads(line) for line in text.split("\n")[:-1]]
+    assert [row["a %"] for row in rows] == [*numbers[:3], None, None, numbers[5]]
+    assert [row["n"] for row in rows] == frame["n"].tolist()
+    assert [row["t"] for row in rows] == ["\u00e9", 'a"b', "\n", None, "/", "x"]
+    assert rows[0]["d"] == 1.5
+    assert pd.Timestamp(rows[0]["w"]) == frame["w"][0]
+    assert rows[0]["f"] is True
+
+
+def test_json_has_no_bytes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='column "b": bytes, which JSON has no form of'):
+        write_table(pd.DataFrame({"b": [b"\xff"]}), tmp_path / "t.jsonl")

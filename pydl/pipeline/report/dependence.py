@@ -19,6 +19,7 @@ from pydl.pipeline.report import cells
 from pydl.pipeline.report.drawing import Picture, drawn, short
 from pydl.pipeline.report.importance import with_column
 from pydl.pipeline.report.wording import figure
+from pydl.pipeline.seen import Seen
 
 Array = NDArray[Any]
 
@@ -110,7 +111,7 @@ def _points(frame: pd.DataFrame, column: Column) -> tuple[list[int], list[Any]]:
 def _means(fitted: Fitted, inputs: dict[str, Array], tried: pd.DataFrame, name: str, shown: Sequence[int]) -> Array:
     """What a column becomes depends on no other: the cells are prepared once, not with each of the rows."""
     assert isinstance(fitted.preparation, Preparation)
-    prepared = fitted.preparation.transform(tried)
+    prepared = fitted.preparation.transform(tried, Seen())
     rows, points = len(next(iter(inputs.values()))), len(tried)
     each = {key: np.repeat(a, rows, axis=0) for key, a in prepared.items()}
     all_rows = {key: np.concatenate([a] * points) for key, a in inputs.items()}

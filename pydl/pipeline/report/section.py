@@ -39,6 +39,7 @@ class Section:
     thresholds: list[thresholds.Threshold]
     used: float
     base: float | None
+    judged: int
     pictures: list[Picture]
     dependence: list[Picture]
     slices: slices.Slices | None
@@ -92,7 +93,7 @@ def section(
     matter = [name for name, gained, _ in weights if gained > 0][:_MATTER]
     return Section(
         target, metrics, shown, metrics["intervals"].get("pydl", {}), LINEAR[target.task], chosen, used,
-        float((test.y == 1).mean()) if chosen else None, pictures,
+        float((test.y == 1).mean()) if chosen else None, len(test.y), pictures,
         dependence.pictures(dependence.look(fitted, test, matter, options.seed)), found, rows, outcome.folds,
     )  # fmt: skip
 
