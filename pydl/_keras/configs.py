@@ -137,11 +137,15 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
         entries.append({**written(entry), "name": name_of(entry), "inbound_nodes": nodes})
     made = {"name": config["name"], "trainable": config["trainable"], "layers": entries}
     made["input_layers"] = _ends([[t["name"], 0, 0] for t in config["inputs"]], config.get("input_keys"))
-    ends = [[*place, 0][:3] for place in config["outputs"]]
+    graphs = {entry["name"] for entry in entries if entry["class_name"] in _GRAPHS}
+    ends = [[name, call + (name in graphs), *more, 0][:3] for name, call, *more in config["outputs"]]
     form = config.get("output_form")
     made["output_layers"] = _ends(ends, config.get("output_keys")) if form is None else filled(form, ends)
     return _model("Functional", made)
 
+
+# Models inside others, whose own graph counts as their first call where outputs are named.
+_GRAPHS = {"Functional", "Model"}
 
 _LISTED = {"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"}
 
@@ -274,11 +278,14 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     inputs: list[Config] = []
     entries: dict[str, Config] = {}
     pending: dict[str, list[list[list[Any]]]] = {}
+    graphs = set[Any]()
     for given in _layers(config):
         entry, name = read(given), given.get("name", given.get("config", {}).get("name"))
         if entry["class_name"] == "InputLayer":
             inputs.append({**entry["config"], "name": name})
             continue
+        if given["class_name"] in _GRAPHS:
+            graphs.add(name)
         form = _form_of(given)
         entry = entry if form is None else {**entry, "form": form}
         nodes = [_node(name, node, form is not None) for node in given.get("inbound_nodes", [])]
@@ -302,6 +309,7 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     by_name = {t["name"]: t for t in inputs}
     places, input_keys, _ = _read_ends(config.get("input_layers"))
     outputs, output_keys, form = _read_ends(config.get("output_layers"))
+    outputs = [[name, max(0, call - (name in graphs)), *more] for name, call, *more in outputs]
     terms = [[n, i] for n, e in entries.items() if e["class_name"] == "AddedLoss" for i in range(len(e["calls"]))]
     more = {"input_keys": input_keys, "output_keys": output_keys, "output_form": form, "added": terms or None}
     return {

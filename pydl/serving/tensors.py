@@ -107,7 +107,24 @@ class Tensor:
             raise bad(f'input "{self.name}": expected text, {BYTES}, got {self.datatype}')
         if found.size != math.prod(self.shape):
             raise self._other_size(found.size)
-        return found.reshape(self.shape).astype(dtype, copy=False)
+        try:
+            return self._converted(found.reshape(self.shape), dtype)
+        except ValueError as error:  # sizes beyond what an array can have, beside a size of 0
+            raise bad(f'input "{self.name}": shape {list(self.shape)}: {error}') from None
+
+    def _converted(self, found: Array, dtype: np.dtype[Any]) -> Array:
+        """The values as a model takes them; none becomes another one on the way, but for digits that a float lacks."""
+        if found.dtype == dtype or np.can_cast(found.dtype, dtype, "safe") or dtype.kind == "O":
+            return found.astype(dtype, copy=False)
+        with np.errstate(all="ignore"):
+            made = found.astype(dtype)
+            if dtype.kind == "f":
+                changed = np.isinf(made) & np.isfinite(found)
+            else:  # a sign may come of it that goes again on the way back
+                changed = (made.astype(found.dtype) != found) | ((made < 0) != (found < 0))
+        if changed.any():
+            raise bad(f'input "{self.name}": {found[changed].flat[0]} of {self.datatype} is no {dtype} number')
+        return made
 
     def cells(self) -> list[Any]:
         """The values as cells of a column: numbers, truth values, text, None where missing."""

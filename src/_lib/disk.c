@@ -2,6 +2,7 @@
 #include "lib.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,11 @@ int lib_read_file(const char *path, void **data, size_t *bytes) {
     if (!file) return lib_fail(PYDL_IO, "%s: expected a file that can be read: %s", path, strerror(errno));
     int status = PYDL_IO;
     *data = NULL;
-    const long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    if (size == LONG_MAX) { /* what a folder says */
+        errno = EISDIR;
+        size = -1;
+    }
     if (size < 0 || fseek(file, 0, SEEK_SET) != 0) {
         lib_fail(PYDL_IO, "%s: expected a regular file: %s", path, strerror(errno));
     } else if (!(*data = pd_alloc((size_t)size))) {

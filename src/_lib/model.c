@@ -55,33 +55,32 @@ void pydl_model_free(pydl_model *m) {
     pd_free(m);
 }
 
-int pydl_model_dtype(const pydl_model *m) { return m->dtype; }
-int pydl_model_trainable(const pydl_model *m) { return m->training.there; }
+/* Of no model, which a load that failed leaves: none of anything. */
+int pydl_model_dtype(const pydl_model *m) { return m ? m->dtype : -1; }
+int pydl_model_trainable(const pydl_model *m) { return m ? m->training.there : 0; }
 
 static const lib_port *port(const lib_port *ports, int64_t n, int i) { return i >= 0 && i < n ? &ports[i] : NULL; }
+static const lib_port *input(const pydl_model *m, int i) { return m ? port(m->inputs, m->ninputs, i) : NULL; }
+static const lib_port *output(const pydl_model *m, int i) { return m ? port(m->outputs, m->noutputs, i) : NULL; }
 static const int64_t *shape(const lib_port *p, int *rank) {
     if (rank) *rank = p ? (int)p->rank : 0;
     return p ? p->shape : NULL;
 }
 
-int pydl_input_count(const pydl_model *m) { return (int)m->ninputs; }
-int pydl_output_count(const pydl_model *m) { return (int)m->noutputs; }
+int pydl_input_count(const pydl_model *m) { return m ? (int)m->ninputs : 0; }
+int pydl_output_count(const pydl_model *m) { return m ? (int)m->noutputs : 0; }
 const char *pydl_input_name(const pydl_model *m, int i) {
-    const lib_port *p = port(m->inputs, m->ninputs, i);
+    const lib_port *p = input(m, i);
     return p ? p->name : NULL;
 }
 const char *pydl_output_name(const pydl_model *m, int i) {
-    const lib_port *p = port(m->outputs, m->noutputs, i);
+    const lib_port *p = output(m, i);
     return p ? p->name : NULL;
 }
-const int64_t *pydl_input_shape(const pydl_model *m, int i, int *rank) {
-    return shape(port(m->inputs, m->ninputs, i), rank);
-}
-const int64_t *pydl_output_shape(const pydl_model *m, int i, int *rank) {
-    return shape(port(m->outputs, m->noutputs, i), rank);
-}
+const int64_t *pydl_input_shape(const pydl_model *m, int i, int *rank) { return shape(input(m, i), rank); }
+const int64_t *pydl_output_shape(const pydl_model *m, int i, int *rank) { return shape(output(m, i), rank); }
 int64_t pydl_input_codes(const pydl_model *m, int i) {
-    const lib_port *p = port(m->inputs, m->ninputs, i);
+    const lib_port *p = input(m, i);
     return p ? p->codes : 0;
 }
 
@@ -103,6 +102,7 @@ static int close(const pydl_model *m, const void *found, const void *expected, i
 }
 
 int pydl_model_selftest(const pydl_model *m) {
+    if (!m) return lib_fail(PYDL_BAD_ARGUMENT, "self-test: expected a model, got NULL");
     const int64_t rows = m->test.rows;
     pydl_context *c = NULL;
     int status = pydl_context_new(m, rows, NULL, &c);

@@ -71,7 +71,7 @@ PYDL_API void pydl_model_free(pydl_model *model); /* behind its contexts; NULL d
 /* Predicts the input that the file holds and compares with what Python made of it. */
 PYDL_API int pydl_model_selftest(const pydl_model *model);
 
-PYDL_API int pydl_model_dtype(const pydl_model *model); /* pydl_dtype */
+PYDL_API int pydl_model_dtype(const pydl_model *model); /* pydl_dtype; -1 of NULL */
 PYDL_API int pydl_model_trainable(const pydl_model *model); /* whether the file holds what trains: 1 or 0 */
 
 /* Inputs and outputs are counted from 0. Shapes are without the batch: `rank` sizes. NULL, or 0: there is no such

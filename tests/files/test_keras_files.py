@@ -513,3 +513,21 @@ def test_plain_arguments_of_a_layer_need_not_be_kept(tmp_path: Path, ending: str
     model.save(tmp_path / f"m{ending}")
     again = pydl.models.load_model(tmp_path / f"m{ending}", custom_objects={"Stack": Stack})
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_models_within_models_as_outputs(tmp_path: Path, ending: str) -> None:
+    """Keras counts a model's own graph as its first call where it names outputs."""
+    x, h, a = pydl.Input((6,)), pydl.Input((3,)), pydl.Input((6,))
+    encode, decode = pydl.Model(x, L.Dense(3)(x), name="encode"), pydl.Model(h, L.Dense(6)(h), name="decode")
+    code = encode(a)
+    model = pydl.Model(a, [decode(code), decode(L.Dense(3)(code))])
+    path = tmp_path / f"m{ending}"
+    model.save(path)
+    if ending == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))["config"]
+        assert config["output_layers"] == [["decode", 1, 0], ["decode", 2, 0]]
+    rows = np.ones((2, 6), np.float32)
+    for found, expected in zip(pydl.models.load_model(path).predict(rows), model.predict(rows), strict=True):
+        np.testing.assert_array_equal(found, expected)

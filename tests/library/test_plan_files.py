@@ -12,7 +12,7 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl._base.safetensors import Reader
-from tests.library.library import Context, LibraryError, LoadedModel, lib
+from tests.library.library import Context, LibraryError, LoadedModel, check, lib
 from tests.model_cases import CASES, Case
 
 FILE = "m.plan.safetensors"
@@ -202,3 +202,15 @@ def test_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r'export: layer "words" \(StringLookup\) prepares data in Python'):
         lookup.export(tmp_path / FILE)
     assert not (tmp_path / FILE).exists()
+
+
+def test_no_model(tmp_path: Path) -> None:
+    """A load that failed leaves NULL, of which everything can be asked; a folder is no file."""
+    assert (lib.pydl_model_dtype(None), lib.pydl_model_trainable(None)) == (-1, 0)
+    assert (lib.pydl_input_count(None), lib.pydl_output_count(None), lib.pydl_input_codes(None, 0)) == (0, 0, 0)
+    assert lib.pydl_input_name(None, 0) is lib.pydl_output_name(None, 0) is None
+    assert not lib.pydl_input_shape(None, 0, None)
+    with pytest.raises(LibraryError, match="BAD_ARGUMENT: self-test: expected a model, got NULL"):
+        check(lib.pydl_model_selftest(None))
+    with pytest.raises(LibraryError, match=r"IO: .*expected a regular file"):
+        LoadedModel(tmp_path)

@@ -247,6 +247,20 @@ def test_whatever_the_datatype_of_the_numbers(app: App, model: Any, datatype: st
     np.testing.assert_array_equal(found, model.predict(x.astype(np.float32)))
 
 
+@pytest.mark.parametrize(("dtype", "datatype", "value"), [
+    ("int32", "INT64", 2**32 + 3), ("int32", "FP32", 1.5), ("int32", "FP64", 3e9), ("int32", "UINT32", 2**31 + 5),
+    ("float32", "FP64", 1e300),
+])  # fmt: skip
+def test_numbers_become_no_others(tmp_path: Path, dtype: str, datatype: str, value: float) -> None:
+    x = pydl.Input((1,), dtype=dtype, name="x")
+    made = L.Flatten()(L.Embedding(10, 2)(x)) if dtype == "int32" else L.Dense(1)(x)
+    pydl.Model(x, made).save(tmp_path / "net.safetensors")
+    body = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": datatype, "data": [value]}]}
+    said = ask(app_of(tmp_path / "net.safetensors"), "POST", INFER, body)
+    assert said.status == 400
+    assert f"is no {dtype} number" in said.json["error"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=8,
