@@ -2,7 +2,6 @@
 #include "lib.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@ int lib_read_file(const char *path, void **data, size_t *bytes) {
     int status = PYDL_IO;
     *data = NULL;
     long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (size == LONG_MAX) { /* what a folder says */
+    if (size == INT64_MAX) { /* what a folder says */
         errno = EISDIR;
         size = -1;
     }

@@ -62,17 +62,15 @@ def test_nothing_is_said_of_finite_losses_or_twice() -> None:
     assert said(model(), spoiled(np.nan), Y, callbacks=[pydl.callbacks.TerminateOnNaN()]) == []
 
 
-@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+@pytest.mark.parametrize(("dtype", "wrong"), [
+    ("int32", -1), ("int32", 3), ("uint8", 3), ("uint8", 255), ("float32", -1), ("float32", 3), ("float32", 1.5),
+])  # fmt: skip
 @pytest.mark.parametrize("from_logits", [False, True])
-@pytest.mark.parametrize("wrong", [-1, 3, 1.5])
 def test_labels_spoiled_after_they_were_checked(dtype: str, from_logits: bool, wrong: float) -> None:
     """A class that is none makes the loss NaN; where it weighs nothing it may be anything."""
     labels = np.arange(len(X)).astype(dtype) % 3
     spoiled_labels = labels.copy()
-    wrong = np.array(wrong).astype(dtype)
     spoiled_labels[5] = wrong
-    if spoiled_labels[5] in (0, 1, 2):
-        pytest.skip("a class in this dtype")
 
     def fit(weights: Any) -> list[float]:
         pydl.utils.set_random_seed(0)

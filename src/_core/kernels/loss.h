@@ -6,8 +6,6 @@
 #ifndef PD_LOSS_H
 #define PD_LOSS_H
 
-#include <math.h>
-
 #include "reduce.h"
 
 /* Keras's fuzz factor: probabilities are clipped to [EPSILON, 1 - EPSILON]; the slope outside is zero. */
@@ -92,7 +90,7 @@ PD_INLINE void loss_rows(pd_loss_args a, point_fn f, double share_of_point, pd_s
 PD_INLINE real row_class(const pd_loss_args *a, ptrdiff_t b) {
     const real c = ((const real *)a->t)[b];
     if (c >= 0 && c < (real)a->O && (real)(ptrdiff_t)c == c) return c;
-    return row_weight(a->w, a->per, a->L, b) == 0 ? c : (real)NAN;
+    return row_weight(a->w, a->per, a->L, b) == 0 ? c : (real)__builtin_nan("");
 }
 
 /* The targets of a row of classes: `smooth`ed shares, or one class number c, which makes the row NaN if it is none. */
