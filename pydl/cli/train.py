@@ -31,7 +31,7 @@ def command(
     ] = None,
     positive: Annotated[str | None, typer.Option(metavar="NAME", help="The positive one of two classes.")] = None,
     log_target: Annotated[
-        bool, typer.Option("--log-target/--no-log-target", help="Learn the number's logarithm.")
+        bool, typer.Option("--log-target/--no-log-target", show_default=False, help="Learn the number's logarithm.")
     ] = False,
     hidden: Annotated[str, typer.Option(metavar="N,N", help="Units of the hidden layers.")] = "128,64",
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Passes; else 100, few rows: more.")] = None,
@@ -52,7 +52,9 @@ def command(
     tune: Annotated[int, typer.Option(metavar="N", help="Search settings in N trials.")] = DEFAULTS.tune,
     ensemble: Annotated[int | None, typer.Option(metavar="N", help="Average N networks; few rows: several.")] = None,
     time_budget: Annotated[float | None, typer.Option(metavar="S", help="End training after S seconds.")] = None,
-    refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Once judged, train on all rows.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", show_default=False, help="Once judged, train on all rows.")
+    ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result.")] = DEFAULTS.seed,
     threads: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Read in pieces: for more data than memory.")] = False,
@@ -67,14 +69,18 @@ def command(
     metric: Annotated[str, typer.Option(metavar="NAME", help="What epochs are compared by.")] = DEFAULTS.metric,
     threshold: Annotated[str | None, typer.Option(metavar="P", help="From where on positive; or auto.")] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="For images: simple, vgg, resnet20.")] = None,
-    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Mirror (left-right), shift images.")] = False,
+    augment: Annotated[
+        bool, typer.Option("--augment/--no-augment", show_default=False, help="Mirror (left-right), shift images.")
+    ] = False,
     augment_by: Annotated[
         str | None, typer.Option(metavar="K,K", help="Instead: flip,shift,rotate,zoom,contrast.")
     ] = None,
     from_model: Annotated[
         str | None, typer.Option("--from", metavar="MODEL", help="Go on with a run's net, or a file's.")
     ] = None,
-    compare: Annotated[bool, typer.Option("--compare/--no-compare", help="Also without --augment, --from.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare/--no-compare", show_default=False, help="Also without --augment, --from.")
+    ] = False,
     out: Annotated[str | None, typer.Option(metavar="RUN", help="The folder to write.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Options of an earlier run's config.json.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in RUN.")] = False,
