@@ -98,7 +98,7 @@ def _json_list(frame: pd.DataFrame, first: bool) -> str:
 
 
 def _json_rows(frame: pd.DataFrame) -> list[str]:
-    """Each row as a JSON object, every digit of its numbers; NaN and infinity are null."""
+    """Each row as a JSON object, every digit of floats; NaN and infinity are null."""
     names = [json.dumps(str(name), ensure_ascii=False) for name in frame.columns]
     columns = [_json_cells(frame.iloc[:, i]) for i in range(len(names))]
     row = "{" + ",".join(f"{name.replace('%', '%%')}:%s" for name in names) + "}"
@@ -114,13 +114,20 @@ def _json_cells(column: pd.Series) -> list[str]:
 
 
 def _finite(cell: Any) -> Any:
+    """A cell with None for numbers that JSON lacks, within lists and dicts too."""
+    if isinstance(cell, np.ndarray):
+        cell = cell.tolist()
+    if isinstance(cell, list | tuple):
+        return [_finite(each) for each in cell]
+    if isinstance(cell, dict):
+        return {key: _finite(each) for key, each in cell.items()}
     return None if isinstance(cell, float | np.floating) and not np.isfinite(cell) else cell
 
 
 def _for_json(name: str, cell: Any) -> Any:
-    """What JSON has no form of: numbers of NumPy, arrays, decimals, dates."""
-    if isinstance(cell, np.generic | np.ndarray):
-        return cell.tolist()
+    """What JSON has no form of: numbers of NumPy, decimals (as floats), dates."""
+    if isinstance(cell, np.generic):
+        return cell.item()
     if isinstance(cell, bytes):
         raise ValueError(f'column "{name}": bytes, which JSON has no form of; write .parquet, or leave out the column')
     return float(cell) if isinstance(cell, Decimal) else cell.isoformat() if hasattr(cell, "isoformat") else str(cell)

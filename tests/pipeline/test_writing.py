@@ -115,6 +115,13 @@ def test_json_keeps_every_digit(tmp_path: Path, name: str) -> None:
     assert rows[0]["f"] is True
 
 
+def test_json_within_json(tmp_path: Path) -> None:
+    cells = [[1.5, np.nan], {"a": [np.inf, 2]}, np.array([0.25, np.nan])]
+    write_table(pd.DataFrame({"c": pd.Series(cells, dtype=object)}), tmp_path / "t.jsonl")
+    lines = (tmp_path / "t.jsonl").read_text().splitlines()
+    assert lines == ['{"c":[1.5, null]}', '{"c":{"a": [null, 2]}}', '{"c":[0.25, null]}']
+
+
 def test_json_has_no_bytes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='column "b": bytes, which JSON has no form of'):
         write_table(pd.DataFrame({"b": [b"\xff"]}), tmp_path / "t.jsonl")
