@@ -6,13 +6,13 @@ import asyncio
 import hmac
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import pydl
 from pydl.serving import page
-from pydl.serving.bodies import GoneError, Headers, Limits, Receive, read_body
+from pydl.serving.bodies import Bodies, GoneError, Headers, Limits, Receive
 from pydl.serving.documents import read_json, write_json
 from pydl.serving.log import Log
 from pydl.serving.metrics import CONTENT_TYPE, Metrics
@@ -21,6 +21,7 @@ from pydl.serving.repository import Repository
 from pydl.serving.served import Served
 from pydl.serving.tensors import Refused, bad
 
+T = TypeVar("T")
 Scope = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -71,9 +72,10 @@ class App:
         self.repository, self.limits, self.draining = repository, limits or Limits(), False
         self._tokens, self._cors = list(tokens), frozenset(origin.encode() for origin in cors)
         self._log, self._metrics, self._watch = log or Log(None), metrics, watch
-        self._busy = 0
+        self._bodies, self._busy = Bodies(self.limits), 0
         self._known: dict[str, tuple[str, str | None]] = {}  # paths of inference that have been asked
         self._threads = ThreadPoolExecutor(2, "pydl-serve")
+        self._given: set[Future[Any]] = set()  # what the threads have not finished
         self._watching: asyncio.Task[None] | None = None
         self._page = page.read()
 
@@ -132,7 +134,7 @@ class App:
         """Look for changed files now and then."""
         while True:
             await asyncio.sleep(self._watch)
-            await asyncio.get_running_loop().run_in_executor(self._threads, self.repository.refresh)
+            await self._in_thread(self.repository.refresh)
 
     # -- paths ----------------------------------------------------------------------------------------------------
 
@@ -155,8 +157,8 @@ class App:
         if method not in allowed:
             raise Refused(405, f"expected {' or '.join(allowed)}", [(b"allow", ", ".join(allowed).encode())])
         if method == "POST":
-            body = await read_body(headers, receive, self.limits.max_body)
-            return await asyncio.get_running_loop().run_in_executor(self._threads, answer, _options(body))
+            body = await self._bodies.read(headers, receive)
+            return await self._in_thread(answer, _options(body))
         found: tuple[int, bytes, list[tuple[bytes, bytes]]] = answer()
         return found
 
@@ -235,12 +237,12 @@ class App:
         start, work = perf_counter(), _Work()
         code = 200
         try:
+            work.entry, work.served = self.repository.served(name, version)
+            body = await self._bodies.read(headers, receive)
             if self._busy >= self.limits.queue:
                 raise Refused(429, f"{self._busy} requests are under way", [(b"retry-after", b"1")])
             self._busy += 1
             try:
-                work.entry, work.served = self.repository.served(name, version)
-                body = await read_body(headers, receive, self.limits.max_body)
                 quick, aside = work.served.quick, headers.get(_ASIDE)
                 done = None
                 if quick is not None and aside is None and len(body) <= SMALL:
@@ -254,6 +256,9 @@ class App:
                 self._busy -= 1
         except Refused as error:
             code = error.status
+            raise
+        except GoneError:
+            code = 499  # as nginx counts them
             raise
         except BaseException:
             code = 500
@@ -277,8 +282,16 @@ class App:
             return self._predict(work, request)
         return await self._in_thread(self._predict, work, request)
 
-    async def _in_thread(self, act: Callable[..., tuple[bytes, int | None]], *args: Any) -> tuple[bytes, int | None]:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *args)
+    async def _in_thread(self, act: Callable[..., T], *args: Any) -> T:
+        given = self._threads.submit(act, *args)
+        self._given.add(given)
+        given.add_done_callback(self._given.discard)
+        return await asyncio.wrap_future(given)
+
+    @property
+    def computing(self) -> bool:
+        """Whether a thread is at work, as it may be though whoever waited for it was told to go."""
+        return any(given.running() for given in self._given)
 
     def _all(self, work: _Work, body: bytes, split: int | None) -> tuple[bytes, int | None]:
         return self._predict(work, self._read(work, body, split))

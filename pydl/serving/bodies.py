@@ -43,47 +43,70 @@ class GoneError(Exception):
     """Whoever asked went away."""
 
 
-async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
-    """The body of a request, unpacked; `most`: its bytes at most.
+class Bodies:
+    """Reads the bodies of requests.
 
-    Raises
-    ------
-    Refused
-        413, 415, 408, 400.
+    Parameters
+    ----------
+    limits : Limits
+        Bodies that come in pieces hold memory until they are whole: as many bytes as a full queue of the largest.
     """
-    kind = headers.get(b"content-type", b"")
-    if kind not in _TYPES and kind.partition(b";")[0].strip().lower() not in _TYPES:
-        raise Refused(415, "expected a body of application/json or application/octet-stream")
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > 18 or int(length) > most):
-        raise _too_large(most)
+
+    def __init__(self, limits: Limits) -> None:
+        self._most, self._all = limits.max_body, limits.max_body * limits.queue
+        self._held = 0
+
+    async def read(self, headers: Headers, receive: Receive) -> bytes:
+        """The body of a request, unpacked.
+
+        Raises
+        ------
+        Refused
+            413, 415, 408, 400; 429 where too many bytes wait for the rest of their bodies.
+        GoneError
+        """
+        kind = headers.get(b"content-type", b"")
+        if kind not in _TYPES and kind.partition(b";")[0].strip().lower() not in _TYPES:
+            raise Refused(415, "expected a body of application/json or application/octet-stream")
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and (len(length) > 18 or int(length) > self._most):
+            raise _too_large(self._most)
+        try:
+            async with asyncio.timeout(SLOW):
+                body = await self._whole(receive)
+        except TimeoutError:
+            raise Refused(408, f"the body did not come within {SLOW:.0f} s") from None
+        packed = headers.get(b"content-encoding")
+        return body if packed is None or packed == b"identity" else _unpacked(body, packed.lower(), self._most)
+
+    async def _whole(self, receive: Receive) -> bytes:
+        body, more = await _piece(receive)
+        if not more:
+            if len(body) > self._most:
+                raise _too_large(self._most)
+            return body
+        pieces, size = [body], len(body)
+        self._held += size
+        try:
+            while more:
+                if self._held > self._all:
+                    raise Refused(429, "too many bodies are under way", [(b"retry-after", b"1")])
+                body, more = await _piece(receive)
+                pieces.append(body)
+                size += len(body)
+                self._held += len(body)
+                if size > self._most:
+                    raise _too_large(self._most)
+            return b"".join(pieces)
+        finally:
+            self._held -= size
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
     message = await receive()
     if message["type"] != "http.request":
         raise GoneError
-    body: bytes = message["body"]
-    if message.get("more_body"):
-        body = await _rest(body, receive, most)
-    if len(body) > most:
-        raise _too_large(most)
-    packed = headers.get(b"content-encoding")
-    return body if packed is None or packed == b"identity" else _unpacked(body, packed.lower(), most)
-
-
-async def _rest(first: bytes, receive: Receive, most: int) -> bytes:
-    pieces, size = [first], len(first)
-    try:
-        async with asyncio.timeout(SLOW):
-            while size <= most:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise GoneError
-                pieces.append(message["body"])
-                size += len(message["body"])
-                if not message.get("more_body"):
-                    return b"".join(pieces)
-    except TimeoutError:
-        raise Refused(408, f"the body did not come within {SLOW:.0f} s") from None
-    raise _too_large(most)
+    return message["body"], message.get("more_body", False)
 
 
 def _unpacked(body: bytes, packed: bytes, most: int) -> bytes:

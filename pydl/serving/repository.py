@@ -44,6 +44,7 @@ class Entry:
         self.served: Served | None = None
         self.reason, self.wanted, self.load_seconds = "", True, 0.0
         self._stamp: Stamp = ()
+        self._missed = 0  # looks in a row that found none of its files
         self._lock = threading.Lock()
 
     @property
@@ -84,6 +85,11 @@ class Entry:
         """Whether its files are others than those that were read last, and are there."""
         stamp = _stamp(self.path)
         return self.wanted and stamp != self._stamp and any(stamp)
+
+    def look_for_files(self) -> bool:
+        """Whether its files are there, or were at the look before: who replaces them may delete the old ones first."""
+        self._missed = 0 if _stamp(self.path) else self._missed + 1
+        return self._missed < 2
 
 
 def _stamp(path: Path) -> Stamp:
@@ -146,8 +152,15 @@ class Repository:
             raise ValueError(next(iter(self.entries.values())).reason)
 
     def refresh(self) -> None:
-        """Look for new models and versions, and for files that have changed; takes the time of loading them."""
+        """Look for what is new, has changed, or is gone; takes the time of loading it.
+
+        A model whose files two looks do not find is served no longer, but for the only one that a server was given.
+        """
         self._find()
+        for key, entry in list(self.entries.items()):
+            if entry.path != self.path and self.path.is_dir() and not entry.look_for_files():
+                del self.entries[key]
+                self._tell("removed", model=entry.name, version=entry.version)
         for entry in list(self.entries.values()):
             if entry.changed:
                 self._load(entry)

@@ -115,6 +115,8 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, tell: Callable[[str], None] = print) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
+    The process ends, with code 1, where a model computes on beyond the grace.
+
     Parameters
     ----------
     settings : Settings
@@ -152,6 +154,9 @@ def _run(app: App, settings: Settings, listening: socket.socket) -> None:
     gc.freeze()  # what is there by now stays: no answer has to wait while all of it is looked through
     linger = min(LINGER, settings.grace / 2)
     Server(app, configured(app, settings.grace - linger), linger).run([listening])
+    if app.computing:  # beyond the grace, whatever it is: Python would wait for its thread
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ import io
 import json
 import threading
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -120,23 +121,44 @@ def test_pages_of_other_origins(path: Path) -> None:
     assert "Inference-Header-Content-Length".lower() in before.headers["access-control-allow-headers"].lower()
 
 
-def test_a_body_that_does_not_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SLOW", 0.05)
+async def halfway(app: App, path: str, first: bytes | None) -> int:
+    """The status for whoever sends the first piece of a body, or none, and then nothing."""
     said: list[dict[str, Any]] = []
+    coming = [] if first is None else [{"type": "http.request", "body": first, "more_body": True}]
 
     async def receive() -> dict[str, Any]:
-        if not said:
-            said.append({})
-            return {"type": "http.request", "body": b"{", "more_body": True}
-        await asyncio.sleep(60)
-        raise AssertionError
+        if not coming:
+            await asyncio.sleep(60)
+        return coming.pop()
 
     async def send(message: dict[str, Any]) -> None:
         said.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": INFER, "headers": []}
-    asyncio.run(app_of(path)(scope, receive, send))
-    assert said[1]["status"] == 408
+    await app({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)
+    status: int = said[0]["status"]
+    return status
+
+
+@pytest.mark.parametrize("first", [b"{", None])
+def test_a_body_that_does_not_come(path: Path, monkeypatch: pytest.MonkeyPatch, first: bytes | None) -> None:
+    monkeypatch.setattr(bodies, "SLOW", 0.05)
+    assert asyncio.run(halfway(app_of(path), INFER, first)) == 408
+
+
+def test_bodies_that_do_not_come_keep_nobody_waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SLOW", 0.5)
+    app = app_of(path, limits=Limits(queue=2, max_body=1000))
+
+    async def run() -> None:
+        large = b"{" + b" " * 990
+        waiting = [asyncio.ensure_future(halfway(app, INFER, first)) for first in [b"{", None] * 10 + [large] * 3]
+        await asyncio.sleep(0.05)
+        assert (await asked(app, "POST", INFER, GOOD)).status == 200
+        found = Counter(await asyncio.gather(*waiting))
+        assert found == {408: 22, 429: 1}  # as many bytes wait as a full queue of bodies may have
+        assert (await asked(app, "POST", INFER, GOOD, pieces=3)).status == 200
+
+    asyncio.run(run())
 
 
 def test_whoever_goes_away_is_not_answered(path: Path) -> None:

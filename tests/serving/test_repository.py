@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,36 @@ def test_a_bad_file_leaves_what_is_served(folder: Path) -> None:
     assert (entry.state, entry.reason) == ("READY", "")
     path.unlink()
     repository.refresh()
-    assert entry.state == "READY"
+    assert entry.state == "READY"  # its successor may be on its way
+    net(path, 10)
+    repository.refresh()
+    assert repository.served("b", None)[0] is entry
+
+
+def test_what_is_removed_is_served_no_longer(folder: Path) -> None:
+    app = app_of(folder)
+    assert value(app, "/v2/models/a/infer") == 40
+    assert value(app, "/v2/models/b/infer") == 12
+    shutil.rmtree(folder / "a" / "10")
+    shutil.rmtree(folder / "b")
+    for _ in range(2):
+        app.repository.refresh()
+    assert value(app, "/v2/models/a/infer") == 8
+    assert app.repository.versions("a") == ["2"]
+    assert ask(app, "POST", "/v2/models/b/infer", b"{}").status == 404
+    assert ask(app, "GET", "/v2/health/ready").status == 200
+    shutil.rmtree(folder)  # a disk that is gone: what is in memory is served on
+    for _ in range(3):
+        app.repository.refresh()
+    assert value(app, "/v2/models/a/infer") == 8
+
+
+def test_the_only_model_is_served_though_its_file_is_gone(tmp_path: Path) -> None:
+    app = app_of(net(tmp_path / "net.safetensors", 2))
+    (tmp_path / "net.safetensors").unlink()
+    for _ in range(3):
+        app.repository.refresh()
+    assert value(app, "/v2/models/net/infer") == 8
 
 
 def test_a_new_version_is_found_and_a_bad_one_left_out(folder: Path) -> None:
