@@ -35,10 +35,15 @@ class Building:
     opset : int
     batches : set of int
         Sizes of the batch that the file has fixed: in its shapes they stand for any.
+    nodes : sequence of Node
+        Those that outputs depend on, in order.
+    of_whole : Node or None
+        The first one that computes with whole numbers that depend on an input.
     """
 
     def __init__(self, graph: Graph, nodes: Sequence[Node], opset: int, dtype: str) -> None:
-        self.dtype, self.opset = dtype, opset
+        self.dtype, self.opset, self.nodes = dtype, opset, nodes
+        self.of_whole: Node | None = None
         self.values: dict[str, Any] = dict(graph.tensors)
         self.trained = set(graph.tensors)
         self.outputs = {p.name for p in graph.outputs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,20 @@ from pydl._base.errors import FormatError, of_memory
 from pydl._base.safetensors import shorten
 from pydl._onnx.building import Building
 from pydl._onnx.ops import handler
-from pydl._onnx.parsing import Graph, Node, Port, read_file
+from pydl._onnx.parsing import File, Graph, Node, Port, read_file
 from pydl._onnx.reading import refuse
 from pydl._onnx.values import Value, channels_last
 
 MAX_FILE = 2**31  # bytes, as protocol buffers allow
 
 
-def load(path: str | os.PathLike[str], inputs: str, make: Callable[[Any, Any, str], Any]) -> Any:
+def load(
+    path: str | os.PathLike[str], inputs: str, dtype: str | None, make: Callable[[Any, Any, str], Any]
+) -> Any:
     """The model in a file; `make(inputs, outputs, name)` makes one of symbolic tensors."""
     place = Path(path)
     one_of("load_onnx", "inputs", inputs, ("nchw", "nhwc"))
+    one_of("load_onnx", "dtype", dtype, (None, "float32", "float64"))
     about = place.stat()
     try:
         if not stat.S_ISREG(about.st_mode):  # opening a pipe would wait for its writer
@@ -34,10 +38,17 @@ def load(path: str | os.PathLike[str], inputs: str, make: Callable[[Any, Any, st
         if about.st_size > MAX_FILE:
             refuse(f"at most {MAX_FILE} bytes", f"{about.st_size}")
         file = read_file(memoryview(place.read_bytes()))
-        tensors, outputs = _build(file.graph, file.opsets, inputs == "nhwc")
-        return _made(make, tensors, outputs, place.stem)
+        g = Building(file.graph, needed(file.graph), file.opsets[""], dtype or _dtype(file.graph))
+        model = _made(make, *_build(g, file, inputs == "nhwc"), place.stem)
     except FormatError as error:
         raise FormatError(f'"{place}": {error}') from error
+    if g.of_whole is not None and g.dtype == "float32":
+        warnings.warn(
+            f"load_onnx: {g.of_whole} computes with whole numbers, in float32 as the whole model, which rounds those "
+            'beyond 16,777,216; dtype="float64" does not',
+            stacklevel=3,
+        )
+    return model
 
 
 def _made(make: Callable[[Any, Any, str], Any], inputs: list[Any], outputs: list[Any], name: str) -> Any:
@@ -49,19 +60,16 @@ def _made(make: Callable[[Any, Any, str], Any], inputs: list[Any], outputs: list
         refuse("a graph that layers can compute", f"one that they refuse: {error}", "change it before its export")
 
 
-def _build(graph: Graph, opsets: dict[str, int], last: bool) -> tuple[list[Any], list[Any]]:
+def _build(g: Building, file: File, last: bool) -> tuple[list[Any], list[Any]]:
     """Symbolic inputs and outputs."""
-    nodes = needed(graph)
-    read = {name for node in nodes for name in node.inputs} | {p.name for p in graph.outputs}
-    g = Building(graph, nodes, opsets[""], _dtype(graph))
-    inputs = [_input(g, port, last) for port in graph.inputs if port.name in read]
+    inputs = [_input(g, port, last) for port in file.graph.inputs if port.name in g.readers or port.name in g.outputs]
     if not inputs:
         refuse("outputs that depend on an input", "constants alone", "give a model that has inputs")
-    for node in nodes:
+    for node in g.nodes:
         if id(node) not in g.done:
             g.node = node
-            _run(g, node, handler(node, opsets.get(node.domain, 1)))
-    return inputs, [_output(g, port.name, last) for port in graph.outputs]
+            _run(g, node, handler(node, file.opsets.get(node.domain, 1)))
+    return inputs, [_output(g, port.name, last) for port in file.graph.outputs]
 
 
 def needed(graph: Graph) -> list[Node]:

@@ -73,13 +73,12 @@ def load_keras(
     return files.load_model(filepath, custom_objects, compile)
 
 
-def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw") -> Model:
+def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw", dtype: str | None = None) -> Model:
     """Read a model from an ONNX file, to be used and trained further; the package onnx is not needed.
 
     Matrices and kernels become `Dense`, `Conv2D` and other layers, the file's other tensors weights too, all of them
     trainable but the statistics of batch normalization and single numbers. The first axis of inputs and outputs is the
-    batch, of any size, whatever size the file says. What the model computes with is float32, or float64 where its
-    inputs are.
+    batch, of any size, whatever size the file says. Floats and whole numbers alike are computed with in one type.
 
     Parameters
     ----------
@@ -89,6 +88,9 @@ def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw") -> Model:
         batch there are transposed once, in front of the first layer. "nhwc": all inputs and outputs of four axes,
         `(batch, channels, rows, columns)` in the file, are `(batch, rows, columns, channels)`, as pydl's layers and
         data sources have them: nothing is transposed. Within the model, channels are last either way.
+    dtype : {None, "float32", "float64"}
+        What the model computes with. None: float64 where the inputs are, else float32, which holds whole numbers exactly
+        up to 16,777,216: a warning names the first op that computes with some. float64 does up to 2**53.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw") -> Model:
     """
     from pydl._onnx import importing
 
-    return importing.load(path, inputs, lambda tensors, outputs, name: Model(tensors, outputs, name=name))
+    return importing.load(path, inputs, dtype, lambda tensors, outputs, name: Model(tensors, outputs, name=name))
 
 
 def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:

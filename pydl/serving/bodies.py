@@ -55,6 +55,9 @@ class Bodies:
     def __init__(self, limits: Limits) -> None:
         self._most, self._all = limits.max_body, limits.max_body * limits.queue
         self._held = 0
+        self._awaited: dict[Any, float] = {}  # the tasks that wait for a body, and since when
+        self._late: set[Any] = set()
+        self._looking: asyncio.AbstractEventLoop | None = None  # which looks after them
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         """The body of a request, unpacked.
@@ -71,13 +74,31 @@ class Bodies:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and (len(length) > 18 or int(length) > self._most):
             raise _too_large(self._most)
+        # A look at all who wait, now and then, costs less than a timer for each, as asyncio.timeout has.
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        self._awaited[task] = loop.time()
+        if self._looking is not loop:
+            self._look(loop)
         try:
-            async with asyncio.timeout(SLOW):
-                body = await self._whole(receive)
-        except TimeoutError:
+            body = await self._whole(receive)
+        except asyncio.CancelledError:
+            if task not in self._late:
+                raise
+            task.uncancel()
             raise Refused(408, f"the body did not come within {SLOW:.0f} s") from None
+        finally:
+            del self._awaited[task]
         packed = headers.get(b"content-encoding")
         return body if packed is None or packed == b"identity" else _unpacked(body, packed.lower(), self._most)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        late = loop.time() - SLOW
+        self._late = {task for task, since in self._awaited.items() if since < late}
+        for task in self._late:
+            task.cancel()
+        self._looking = loop if self._awaited else None
+        if self._awaited:
+            loop.call_later(SLOW / 30, self._look, loop)
 
     async def _whole(self, receive: Receive) -> bytes:
         body, more = await _piece(receive)

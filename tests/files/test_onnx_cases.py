@@ -24,6 +24,7 @@ WITHOUT_LAYERS = ("test_Conv3d",)
 OF_SAMPLES = ("test_PoissonNLLLLoss_no_reduce",)
 
 
+@pytest.mark.filterwarnings("ignore:.*computes with whole numbers")
 @pytest.mark.long  # every node test, a minute or two; `test_some_node_cases` is a part of them
 def test_node_cases(tmp_path: Path) -> None:
     """All that can be computed sample by sample, at least 95 % of it; prints the counts."""

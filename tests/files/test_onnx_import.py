@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,35 @@ def test_doubles_give_a_model_of_doubles(tmp_path: Path) -> None:
     y = load_onnx(tmp_path / "m.onnx").predict(x, verbose=0)
     assert y.dtype == np.float64
     np.testing.assert_allclose(y, of_runtime(content, x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("op", "constant", "warned"),
+    [("Sub", 2**24, True), ("Less", 3, False), ("Less", 2**24 + 1, True)],
+)
+def test_whole_numbers_that_floats_round_are_told(tmp_path: Path, op: str, constant: int, warned: bool) -> None:
+    nodes = [node(op, "x c", "h"), node("Cast", "h", "y", to=TensorProto.INT64)]
+    content = saved(tmp_path / "m.onnx", nodes, ["n", 2], {"c": np.int64([constant])}, kind=TensorProto.INT64)
+    x = np.int64([[2**24 + 1, 2], [3, 2**24]])
+    with pytest.warns(UserWarning, match=f"{op} '{op}_h'.*16,777,216") if warned else contextlib.nullcontext():
+        load_onnx(tmp_path / "m.onnx")
+    exact = load_onnx(tmp_path / "m.onnx", dtype="float64")
+    np.testing.assert_array_equal(exact.predict(x, verbose=0), of_runtime(content, x))
+
+
+@pytest.mark.parametrize(("alpha", "gamma"), [(1.67326319, 1.05070102), (1.05070102, 1.67326319)])
+def test_selu_has_both_of_its_constants(tmp_path: Path, alpha: float, gamma: float) -> None:
+    content = saved(tmp_path / "m.onnx", [node("Selu", "x", "y", alpha=alpha, gamma=gamma)], ["n", 3], {})
+    x = RNG.normal(size=(4, 3)).astype("float32")
+    close(load_onnx(tmp_path / "m.onnx").predict(x, verbose=0), of_runtime(content, x))
+
+
+def test_sizes_that_keep_proportions_are_refused(tmp_path: Path) -> None:
+    nodes = [node("Resize", "x none none sizes", "y", mode="nearest", keep_aspect_ratio_policy="not_larger")]
+    tensors = {"none": np.zeros(0, "float32"), "sizes": np.int64([1, 1, 8, 4])}
+    saved(tmp_path / "m.onnx", nodes, ["n", 1, 2, 2], tensors, opset=18)
+    with pytest.raises(pydl.FormatError, match="keep_aspect_ratio_policy"):
+        load_onnx(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ _TWO: dict[str, Any] = {
 }  # fmt: skip
 _TRAINED = ("Add", "Sub", "Mul", "Div")
 _WHOLE = ("Add", "Sub", "Mul", "Div")
+_EXACT = 2**24  # whole numbers to which float32 has them all
 
 
 @handles(*_TWO)
@@ -28,6 +29,8 @@ def of_two(g: Building, node: Node, a: Any, b: Any) -> Any:
     b = _placed(node, a, b)
     function = _TWO[node.op]
     whole = node.op in _WHOLE and all(_whole(x) for x in (a, b))
+    if _may_round(node, (a, b)):
+        g.of_whole = g.of_whole or node
     (left, right), made = g.sides(a, b)
     if node.op == "Div" and whole:
         return _marked(made(ops.trunc(function(left, right))), whole, (a, b))
@@ -39,6 +42,14 @@ def of_two(g: Building, node: Node, a: Any, b: Any) -> Any:
             layer = g.layer(layers.Parametric, function.name, side.shape, reflected=i == 0)
             return made(g.connect(layer, other, [side]))
     return _marked(made(function(left, right)), whole, (a, b))
+
+
+def _may_round(node: Node, sides: tuple[Any, Any]) -> bool:
+    """Whether float32 might give another result: all but a comparison with numbers that it has."""
+    if node.op in ("And", "Or", "Xor") or not any(isinstance(x, Value) and x.whole for x in sides):
+        return False
+    constant = next((x for x in sides if isinstance(x, np.ndarray)), None)
+    return node.op in (*_WHOLE, "Pow") or constant is None or bool(np.any(np.abs(constant) > _EXACT))
 
 
 def _whole(x: Any) -> bool:

@@ -136,6 +136,8 @@ def resize(g: Building, node: Node, x: Value, *others: Any) -> Any:
     """To whole multiples, by repeating."""
     scales = others[-1] if g.opset == 10 else others[1] if len(others) > 1 else None
     if (scales is None or not np.size(scales)) and len(others) > 2:
+        if (policy := node.attributes.get("keep_aspect_ratio_policy", b"stretch")) != b"stretch":
+            raise ValueError(f"keep_aspect_ratio_policy {policy!r}: expected sizes as they are")
         sizes = as_list(others[2])
         scales = np.array([b / a if a else 1 for a, b in zip([1, *x.shape[1:]], [1, *sizes[1:]], strict=True)])
     mode = node.attributes.get("coordinate_transformation_mode", b"half_pixel")

@@ -19,6 +19,8 @@ _KERNELS = {
     "HardSwish": "hard_silu", "Mish": "mish", "Exp": "exponential",
 }  # fmt: skip
 
+_SELU = {"alpha": 1.67326319, "gamma": 1.05070102}
+
 
 def activation_of(node: Node) -> Activation | None:
     """The activation that a node is, if layers know one."""
@@ -29,7 +31,7 @@ def activation_of(node: Node) -> Activation | None:
         return Activation("leaky_relu", given("alpha", 0.01))
     if node.op in ("Elu", "Celu") and given("alpha", 1.0) > 0:
         return Activation(node.op.lower(), given("alpha", 1.0))
-    if node.op == "Selu" and abs(given("alpha", 1.67326) + given("gamma", 1.0507) - 2.72396) < 1e-4:
+    if node.op == "Selu" and all(abs(given(key, own) - own) < 1e-4 for key, own in _SELU.items()):
         return Activation("selu")
     if node.op == "HardSigmoid" and abs(given("alpha", 0.2) - 1 / 6) < 1e-6 and given("beta", 0.5) == 0.5:
         return Activation("hard_sigmoid")
@@ -69,7 +71,7 @@ _FORMULAS: dict[str, Any] = {
     "Elu": lambda x, given: _below(x, given("alpha", 1.0) * ops.expm1(ops.minimum(x, 0.0))),
     "Celu": lambda x, given: _below(x, given("alpha", 1.0) * ops.expm1(ops.minimum(x, 0.0) / given("alpha", 1.0))),
     "Selu": lambda x, given: (
-        given("gamma", 1.05070102) * _below(x, given("alpha", 1.67326319) * ops.expm1(ops.minimum(x, 0.0)))
+        given("gamma", _SELU["gamma"]) * _below(x, given("alpha", _SELU["alpha"]) * ops.expm1(ops.minimum(x, 0.0)))
     ),
     "HardSigmoid": lambda x, given: ops.clip(given("alpha", 0.2) * x + given("beta", 0.5), 0.0, 1.0),
     "Swish": lambda x, given: x * ops.sigmoid(given("alpha", 1.0) * x),
