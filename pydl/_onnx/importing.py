@@ -24,9 +24,7 @@ from pydl._onnx.values import Value, channels_last
 MAX_FILE = 2**31  # bytes, as protocol buffers allow
 
 
-def load(
-    path: str | os.PathLike[str], inputs: str, dtype: str | None, make: Callable[[Any, Any, str], Any]
-) -> Any:
+def load(path: str | os.PathLike[str], inputs: str, dtype: str | None, make: Callable[[Any, Any, str], Any]) -> Any:
     """The model in a file; `make(inputs, outputs, name)` makes one of symbolic tensors."""
     place = Path(path)
     one_of("load_onnx", "inputs", inputs, ("nchw", "nhwc"))

@@ -89,8 +89,8 @@ def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw", dtype: str | N
         `(batch, channels, rows, columns)` in the file, are `(batch, rows, columns, channels)`, as pydl's layers and
         data sources have them: nothing is transposed. Within the model, channels are last either way.
     dtype : {None, "float32", "float64"}
-        What the model computes with. None: float64 where the inputs are, else float32, which holds whole numbers exactly
-        up to 16,777,216: a warning names the first op that computes with some. float64 does up to 2**53.
+        What the model computes with. None: float64 where the inputs are, else float32, which holds whole numbers
+        exactly up to 16,777,216: a warning names the first op that computes with some. float64 does up to 2**53.
 
     Raises
     ------
