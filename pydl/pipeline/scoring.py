@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import infer_dtype, is_integer_dtype
 
 from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
@@ -17,7 +16,7 @@ from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.several import together
-from pydl.pipeline.table import SUFFIXES, format_of, suffix
+from pydl.pipeline.table import SUFFIXES, arrow_types, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
 
@@ -25,7 +24,7 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
     New columns: as `columns_of` says, for each target. The others are as they were read; where the cells of a delimited
-    file go into a format with types, as numbers where they are some.
+    file go into a format with types, as numbers where they are some. From Parquet and Arrow to either, types stay.
 
     Parameters
     ----------
@@ -46,8 +45,10 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
 
 def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave_out: bool) -> int:
     fitted, rows = run.fitted(), 0
-    source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
-    with table_writer(out) as file:
+    goal, types = SUFFIXES.get(suffix(Path(out)), ""), arrow_types(data)
+    as_they_stand = goal == "delimited" or (goal == "json" and format_of(data) != "delimited")
+    as_they_stand |= goal in ("parquet", "arrow") and bool(types)
+    with table_writer(out, types) as file:
         for cells, frame in fitted.read(data, seen, strict=not leave_out):
             columns: dict[str, Any] = {}
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
@@ -58,23 +59,9 @@ def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave
                     f'{data}: there is a column "{taken[0]}" already, which predictions would replace; rename it, or '
                     "leave it out"
                 )
-            file.write(_passed_on(cells, frame, source, goal).assign(**columns))
+            file.write((cells if as_they_stand else frame).assign(**columns))
             rows += len(frame)
     return rows
-
-
-def _passed_on(cells: pd.DataFrame, frame: pd.DataFrame, source: str, goal: str) -> pd.DataFrame:
-    """The columns to write: cells as they stand, where the format to write has no types or the source had them."""
-    if goal == "delimited" or (goal == "json" and source != "delimited"):
-        return cells
-    if source in ("parquet", "arrow") and goal in ("parquet", "arrow"):  # whose columns have one type in all pieces
-        whole = {n: cells[n].astype("Int64") for n in frame if not is_integer_dtype(frame[n]) and _are_whole(cells[n])}
-        return frame.assign(**whole)
-    return frame
-
-
-def _are_whole(column: pd.Series) -> bool:
-    return is_integer_dtype(column) or infer_dtype(column, skipna=True) == "integer"
 
 
 def evaluate_file(run: Run, data: str) -> Figures:

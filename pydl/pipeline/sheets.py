@@ -47,11 +47,11 @@ class Sheet:
         header = find_header(found, reading.wanted, reading.header)
         if header.above:
             self.notes.append(f"{header.above} row{'s' * (header.above > 1)} above the header left out")
-        below = [row for row in rows[header.line - 1 :] if _used(row)]
-        width = max([len(header.names), *(len(_used(row)) for row in below)])
+        below = [_used(row) for row in rows[header.line - 1 : found[-1].line]]  # with those left blank between others
+        width = max([len(header.names), *map(len, below)])
         names = header.names if header.is_there else [f"column {i + 1}" for i in range(width)]
         self.names = [*names, *[""] * (width - len(names))]
-        self.rows = [[*_used(row), *[None] * (width - len(_used(row)))] for row in below]
+        self.rows = [[*row, *[None] * (width - len(row))] for row in below]
 
     def read(self) -> pd.DataFrame:
         """All rows."""
@@ -101,7 +101,9 @@ def _typed(column: pd.Series) -> pd.Series:
     present = column.dropna()
     kinds = {type(cell) for cell in present}
     if kinds <= {int, float} and kinds:
-        numbers = column.astype("float64")
-        whole = len(present) == len(column) and bool((numbers % 1 == 0).all()) and bool((numbers.abs() < 2**53).all())
-        return numbers.astype("int64") if whole else numbers
+        numbers = present.astype("float64")
+        if not bool(((numbers % 1 == 0) & (numbers.abs() < 2**53)).all()):
+            return column.astype("float64")
+        whole = [None if pd.isna(cell) else int(cell) for cell in column]
+        return pd.Series(whole, column.index, object if None in whole else "int64")
     return column if kinds <= {bool} else column.map(_text, na_action="ignore")

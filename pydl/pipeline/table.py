@@ -348,6 +348,20 @@ def _arrow_reader(source: Any) -> Any:
         return pyarrow.ipc.open_stream(source)
 
 
+def arrow_types(path: str | Path) -> list[pyarrow.DataType]:
+    """The types of the columns of a Parquet or Arrow file; of other formats, which have none of these, an empty list."""
+    path = located(path)
+    kind = _kind(path)
+    with _plain_errors(path):
+        if kind == "parquet":
+            with open_parquet(path) as file:
+                return list(file.schema_arrow.types)
+        if kind == "arrow":
+            with pyarrow.memory_map(os.fspath(path)) as source:
+                return list(_arrow_reader(source).schema.types)
+    return []
+
+
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     "npz": _read_npz,
     "json": lambda path: pd.DataFrame(list(json_rows(path)), dtype=object),

@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
@@ -31,7 +31,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 @contextmanager
-def table_writer(path: str | Path) -> Iterator[_Writer]:
+def table_writer(path: str | Path, types: Sequence[pyarrow.DataType] = ()) -> Iterator[_Writer]:
     """A file of tables one below the other, in the format that the name's ending says; it is there when all of it is.
 
     Each `write` appends some rows, with the same columns as before. NPZ files are made at the end, of arrays that are
@@ -40,6 +40,8 @@ def table_writer(path: str | Path) -> Iterator[_Writer]:
     Parameters
     ----------
     path : str or Path
+    types : sequence of pyarrow.DataType
+        Of the first columns, for Parquet and Arrow; the others have what the first piece shows.
 
     Raises
     ------
@@ -60,6 +62,8 @@ def table_writer(path: str | Path) -> Iterator[_Writer]:
             gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else nullcontext(file) as inner,
             closing(form(inner)) as writer,  # after an error as well: Arrow's complain when they are dropped open
         ):
+            if isinstance(writer, _Arrow):
+                writer.types = types
             yield writer
     except OSError as error:
         raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -134,7 +138,9 @@ def _for_json(name: str, cell: Any) -> Any:
 
 
 class _Arrow:
-    """Arrow's file format, the first piece giving the types of all."""
+    """Arrow's file format, the first piece giving the types of all that have none."""
+
+    types: Sequence[pyarrow.DataType] = ()
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -146,7 +152,11 @@ class _Arrow:
     def write(self, frame: pd.DataFrame) -> None:
         frame = frame.copy(deep=False)
         frame.attrs = {}
-        table = pyarrow.Table.from_pandas(frame, self.schema, preserve_index=False)
+        schema = self.schema
+        if schema is None:
+            given = map(pyarrow.field, frame.columns[: len(self.types)], self.types)
+            schema = pyarrow.schema([*given, *pyarrow.Schema.from_pandas(frame.iloc[:, len(self.types) :])])
+        table = pyarrow.Table.from_pandas(frame, schema, preserve_index=False)
         if self.schema is None:
             self.schema = table.schema
             self.writer = self.open(self.schema)

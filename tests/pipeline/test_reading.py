@@ -21,7 +21,7 @@ from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Reading
-from pydl.pipeline.table import read_cells, read_chunks, read_table
+from pydl.pipeline.table import read_cells, read_chunks, read_cells, read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import numbers
 
@@ -508,6 +508,16 @@ def test_spreadsheets(tmp_path: Path) -> None:
     assert frame["code"].tolist()[:2] == ["007", "12"]
     assert frame["code"].isna().tolist() == [False, False, True]
     assert "1 row above the header left out" in notes(frame)
+
+
+def test_blank_rows_between_others_keep_their_place_in_spreadsheets(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    spreadsheet(tmp_path / "t.xlsx", [["a", "b"], [1.0, 2.5], [], [3.0, 4.5], [], []])
+    (cells, frame), *_ = read_cells(tmp_path / "t.xlsx")
+    assert cells["a"].tolist() == [1, None, 3]
+    assert all(isinstance(cell, int) for cell in cells["a"] if cell is not None)  # so that they are written as 1 and 3
+    assert frame["a"].isna().tolist() == [False, True, False]
+    assert frame["b"].isna().tolist() == [False, True, False]
 
 
 def test_spreadsheets_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
