@@ -18,6 +18,7 @@ table and from the `custom_objects` of the caller.
 
 import io
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -397,8 +398,8 @@ def _restore_state(reader: Reader, model: "Model", state: Any) -> None:
         refuse(reader.path, "a seed from 0 to 2^64 - 1, or null", shorten(seed))
     if type(iterations) is not int or not 0 <= iterations < 2**63:
         refuse(reader.path, "iterations from 0 to 2^63 - 1", shorten(iterations))
-    if rate is not None and type(rate) is not float:
-        refuse(reader.path, "a learning rate", shorten(rate))
+    if rate is not None and (type(rate) is not float or not 0 <= rate < math.inf):
+        refuse(reader.path, "a learning rate of 0 or more", shorten(rate))
     model._runner.seed = seed
     if model.optimizer is not None:
         model.optimizer.batches = iterations

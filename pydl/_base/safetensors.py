@@ -32,7 +32,7 @@ MAX_DEPTH = 256  # of nested JSON objects and lists: three for a model in a mode
 MAX_VALUES = 1_000_000  # in one JSON text: what its objects may cost in memory, about 60 bytes each
 MAX_TENSORS = 65_536
 MAX_RANK = 8
-MAX_NAME = 512  # characters
+MAX_NAME = 4096  # characters: models in models make long ones
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,9 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
             arrays = (t.array() for t in x)
             return listed(layer.backward(*arrays, outs if several else outs[0], douts if several else douts[0]))
         tape, inputs, values = history
+        if not layer.told_of_weights:
+            layer.told_of_weights = True
+            _tell_of_weights(layer, tape)
         return _taken_back(tape, inputs, values, douts, trained)
 
     def run() -> None:
@@ -193,6 +197,18 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     b.emit_python(f"{type(layer).__name__}.backward", run, reads, writes)
     for _, t, buffer in wanted:
         b.give_input_gradient(t, buffer)
+
+
+def _tell_of_weights(layer: NumPyLayer, tape: Tape) -> None:
+    """Warn of weights that a layer computes with and does not hold: they get no gradient from it."""
+    held = {id(v) for v in layer.weights}
+    others = [v.path for v in tape.variables if v.trainable and id(v) not in held]
+    if others:
+        warnings.warn(
+            f'layer "{layer.name}" computes with weights that it does not hold, {", ".join(others[:5])}: they get no '
+            "gradient from it, and are not saved with it; keep the layer that has them as an attribute",
+            stacklevel=2,
+        )
 
 
 def _taken_back(tape: Tape, inputs: list[Traced], values: list[Any], douts: list[Array], trained: Any) -> list[Array]:

@@ -199,6 +199,7 @@ class NumPyLayer(Layer, Protocol):
         """Why the layers that `call` uses are not known, if there are some."""
 
     added_losses: list[Any]  # what `call` added to the loss when it last ran
+    told_of_weights: bool  # whether it has been looked whether it holds all weights that it computes with
     writes_inputs: bool  # whether `call` changes its inputs in place, which then must not be the arrays themselves
     _output_keys: list[str] | None  # of what `call` returns, if it is a dict
 

@@ -98,6 +98,7 @@ class Tape:
     def __init__(self) -> None:
         self.values: list[Traced] = []
         self.weights: dict[int, Traced] = {}
+        self.variables: list[Variable] = []  # those of `weights`
 
     @contextmanager
     def running(self) -> Iterator[Tape]:
@@ -111,6 +112,7 @@ class Tape:
     def weight(self, variable: Variable) -> Traced:
         """What stands for a weight."""
         if id(variable) not in self.weights:
+            self.variables.append(variable)
             self.weights[id(variable)] = self.watch(variable.unpack(variable.buffer))
         return self.weights[id(variable)]
 

@@ -68,10 +68,10 @@ class Operation(Layer):
             if isinstance(v, Variable | Expression)
         ]
         self._repeated = False
-        self._variables = list({id(v): v for weights in found for v in weights}.values())
+        self._own = list({id(v): v for weights in found for v in weights}.values())
 
     def get_config(self) -> dict[str, Any]:
-        if self._variables:
+        if self._own:
             raise NotImplementedError(
                 f'layer "{self.name}": pydl.ops.{self.op} of a weight is no layer that a file can hold; compute it in '
                 "the call of a layer that owns the weight"
@@ -126,7 +126,7 @@ class Operation(Layer):
     @property
     def has_backward(self) -> bool:
         """Of weights, a tape knows better."""
-        return not self._variables
+        return not self._own
 
     def call(self, *inputs: Any) -> Any:
         y = self._once(*inputs)

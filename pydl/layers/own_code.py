@@ -36,6 +36,7 @@ class OwnCode(Weighted):
 
     #: Whether `call` has been seen to use `+=` and the like on its inputs.
     writes_inputs: bool = False
+    told_of_weights: bool = False
 
     #: The keys of what `call` returns, if it is a dict.
     _output_keys: list[str] | None = None

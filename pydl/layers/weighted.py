@@ -14,11 +14,12 @@ from pydl._base import check
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.layout import Layout
 from pydl._engine.variable import Variable
+from pydl.variable import Variable as UserVariable
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_NO_HOLDERS = ("_variables", "added_losses")  # attributes that are lists, in which there are no layers
+_NO_HOLDERS = ("_own", "added_losses")  # attributes that are lists, in which there is nothing to look for
 _names: Counter[str] = Counter()
 
 
@@ -55,12 +56,14 @@ class Weighted(Configurable):
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = config.standardize_dtype(dtype)
         self.trainable = trainable
-        self._variables: list[Variable] = []
+        self._own: list[Variable] = []  # of `_variables`, those that are known
 
-    _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers
+    _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers or variables
 
     def __setattr__(self, name: str, value: Any) -> None:
-        holds = isinstance(value, Weighted | list | dict) or (isinstance(value, tuple) and any(layers_in(value)))
+        holds = isinstance(value, _HELD | list | dict) or (
+            isinstance(value, tuple) and any(True for _ in held_in(value))
+        )
         if holds and name not in (*_NO_HOLDERS, *self._holders):
             self.__dict__["_holders"] = (*self._holders, name)
         object.__setattr__(self, name, value)
@@ -112,24 +115,35 @@ class Weighted(Configurable):
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
         assert make is not None
         variable.assign(make(variable.shape, dtype=self.dtype))
-        self._variables.append(variable)
+        self._own.append(variable)
         return variable
 
     add_variable = add_weight  # another name of Keras's
 
     @property
+    def _variables(self) -> list[Variable]:
+        """What `add_weight` made, and each `pydl.Variable` that attributes hold, themselves or in lists and such."""
+        known = {id(v) for v in self._own}
+        for v in self._held(UserVariable):
+            if id(v) not in known:
+                known.add(id(v))
+                _name_apart(v, {other.name for other in self._own})
+                self._own.append(v)
+        return self._own
+
+    @property
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, in order of creation, then those of the layers that it holds."""
         if not self._holders:
-            return list(self._variables)
-        return [v for layer in _tree(self) for v in layer._variables]
+            return list(self._own)
+        return each_once(v for layer in _tree(self) for v in layer._variables)
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change: none while the layer is frozen."""
         if not self._holders:
-            return [v for v in self._variables if v.trainable] if self.trainable else []
-        return [v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable]
+            return [v for v in self._own if v.trainable] if self.trainable else []
+        return each_once(v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -141,11 +155,15 @@ class Weighted(Configurable):
     non_trainable_variables = non_trainable_weights
     variables = weights
 
-    def _held_layers(self) -> list[Any]:
-        """The layers that attributes hold, themselves or in lists, tuples and dicts."""
+    def _held(self, kind: type) -> list[Any]:
+        """The layers, or variables, that attributes hold, themselves or in lists, tuples and dicts."""
         if not self._holders:
             return []
-        return list(layers_in(vars(self)[name] for name in self._holders if name in vars(self)))
+        values = [vars(self)[name] for name in self._holders if name in vars(self)]
+        return [held for held in held_in(values) if isinstance(held, kind)]
+
+    def _held_layers(self) -> list[Any]:
+        return self._held(Weighted)
 
     def _set_paths(self, prefix: str) -> None:
         """Name the variables by the layers, and models, that they are in; `prefix` ends in this one."""
@@ -228,13 +246,33 @@ class ActivationOf:
         layer.__dict__["activation"] = activations.get(value)
 
 
-def layers_in(values: Iterable[Any]) -> Iterator[Any]:
-    """The layers among some values, and in the lists, tuples and dicts among them."""
+_HELD = Weighted | UserVariable
+
+
+def held_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The layers and variables among some values, and in the lists, tuples and dicts among them."""
     for value in values:
-        if isinstance(value, Weighted):
+        if isinstance(value, _HELD):
             yield value
         elif isinstance(value, list | tuple | dict):
-            yield from layers_in(value.values() if isinstance(value, dict) else value)
+            yield from held_in(value.values() if isinstance(value, dict) else value)
+
+
+def layers_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The layers alone."""
+    return (held for held in held_in(values) if isinstance(held, Weighted))
+
+
+def _name_apart(v: Variable, taken: set[str]) -> None:
+    """Another name, where a layer has one such already; what cannot be trained is not."""
+    v.trainable = v.trainable and np.dtype(v.dtype).kind == "f"
+    stem = v.name
+    v.name = next(n for n in (stem, *(f"{stem}_{i + 1}" for i in range(len(taken)))) if n not in taken)
+
+
+def each_once(variables: Iterable[Variable]) -> list[Variable]:
+    """Variables without those that have been among them before."""
+    return list({id(v): v for v in variables}.values())
 
 
 def _tree(layer: Weighted, *, trainable: bool = False) -> list[Any]:

@@ -16,7 +16,7 @@ from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
-from pydl.layers.weighted import layers_in
+from pydl.layers.weighted import each_once, layers_in
 from pydl.models import nesting
 
 
@@ -154,12 +154,12 @@ class Network(Trainer):
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, layer by layer; one that several layers share stands where it is first."""
         self._require_built("weights")
-        return _each_once(v for layer in self._layers for v in layer.weights)
+        return each_once(v for layer in self._layers for v in layer.weights)
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change."""
-        return _each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
+        return each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
 
     @property
     def trainable(self) -> bool:
@@ -232,7 +232,3 @@ def _from_inside(
         fresh[-1].masked = t.masked
     calls = order_calls(inputs, outputs)
     return fresh, Graph(inputs, outputs, calls).again(fresh, None)
-
-
-def _each_once(variables: Iterable[Variable]) -> list[Variable]:
-    return list({id(v): v for v in variables}.values())

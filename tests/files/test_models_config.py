@@ -161,6 +161,15 @@ def test_weights_of_models_in_models_are_called_by_their_place() -> None:
 # -- weights ----------------------------------------------------------------------------------------------------------
 
 
+def test_deeply_nested_models_are_saved(tmp_path: Path) -> None:
+    model = pydl.Sequential([pydl.Input((3,)), L.Dense(2)])
+    for _ in range(60):
+        model = pydl.Sequential([pydl.Input((3,)), model])
+    model.save(tmp_path / "m.safetensors")
+    loaded = pydl.models.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
 def test_weights_are_copied_in_and_out() -> None:
     model = small()
     weights = model.get_weights()

@@ -190,6 +190,13 @@ def test_hostile_metadata(tmp_path: Path, saved: bytes) -> None:
             refused(path, edit(saved, **{key: value}))
 
 
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf"), 1, "0.1"])
+def test_a_rate_that_is_none(tmp_path: Path, saved: bytes, rate: Any) -> None:
+    assert "a learning rate of 0 or more" in refused(
+        tmp_path / "hostile.safetensors", edit(saved, state={**document(saved, "state"), "learning_rate": rate})
+    )
+
+
 def mutations(value: Any) -> Any:
     """Every copy of a JSON value with one leaf replaced by something odd."""
     if isinstance(value, dict):
