@@ -62,7 +62,7 @@ class Weighted(Configurable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         holds = isinstance(value, _HELD | list | dict) or (
-            isinstance(value, tuple) and any(True for _ in held_in(value))
+            isinstance(value, tuple) and next(held_in(value), None) is not None
         )
         if holds and name not in (*_NO_HOLDERS, *self._holders):
             self.__dict__["_holders"] = (*self._holders, name)

@@ -349,7 +349,7 @@ def _arrow_reader(source: Any) -> Any:
 
 
 def arrow_types(path: str | Path) -> list[pyarrow.DataType]:
-    """The types of the columns of a Parquet or Arrow file; of other formats, which have none of these, an empty list."""
+    """The types of the columns of a Parquet or Arrow file; others have none of these."""
     path = located(path)
     kind = _kind(path)
     with _plain_errors(path):

@@ -21,7 +21,7 @@ from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Reading
-from pydl.pipeline.table import read_cells, read_chunks, read_cells, read_table
+from pydl.pipeline.table import read_cells, read_chunks, read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import numbers
 
