@@ -7,6 +7,7 @@ to `FewCells`, and read by column then.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -157,7 +158,7 @@ def _cell(value: Any) -> Any:
     if type(value) is str:
         if not value.isprintable():  # other white space than blanks
             raise Odd
-        text = value.strip(" ")
+        text = value.strip(" ") if value.isascii() else unicodedata.normalize("NFC", value.strip(" "))
         return None if text.lower() in values.MISSING else text
     if value is None or type(value) is bool:
         return value

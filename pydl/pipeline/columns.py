@@ -263,7 +263,7 @@ class _About:
         if kind == "text":
             return self.of_sentences()
         if kind == "identifier":
-            return self.column(kind, "left out: said to be an identifier")
+            return self.column(kind, "left out: it tells rows apart")
         if kind == "category":
             return self.levels_by_number("said to be a category")
         words = pd.Series([values.label(v) for v in self.levels.index], dtype="str")

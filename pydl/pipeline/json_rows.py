@@ -38,7 +38,19 @@ def _text(path: Path) -> io.TextIOWrapper:
 
 def _lines(path: Path) -> Iterator[Any]:
     with _text(path) as file:
-        yield from map(json.loads, filter(str.strip, file))
+        yield from map(_DECODER.decode, filter(str.strip, file))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Row:
+    """Each value under its name; of two with one name, one would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f'an object with two values of "{next(n for n in names if names.count(n) > 1)}"')
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _document(path: Path) -> Any:
@@ -48,7 +60,7 @@ def _document(path: Path) -> Any:
     if not begin or (begin[0].lstrip().startswith("{") and len(begin) > 1 and _is_whole(begin[0])):
         return None
     with _text(path) as file:
-        return json.load(file)
+        return _DECODER.decode(file.read())
 
 
 def _is_whole(line: str) -> bool:

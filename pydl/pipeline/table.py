@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
@@ -311,9 +312,7 @@ class _plain_errors:
 def _read_npz(path: Path) -> pd.DataFrame:
     """Each array of one row per entry; one of two or more axes gives a column for each number of a row."""
     with np.load(path, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-    if not all(isinstance(array, np.ndarray) for array in found.values()):
-        raise ValueError("a zip file of something else than arrays; save a spreadsheet as CSV first")
+        found = {name: _array(path, arrays, name) for name in arrays.files}
     lengths = {name: a.shape[0] if a.ndim else 0 for name, a in found.items()}
     if not found or len(set(lengths.values())) != 1:
         raise ValueError(f"{path}: expected arrays of equal length, got {lengths or 'none'}")
@@ -326,6 +325,21 @@ def _read_npz(path: Path) -> pd.DataFrame:
             rows = array.reshape(len(array), -1)
             columns |= {f"{name}{i}": rows[:, i] for i in range(rows.shape[1])}
     return pd.DataFrame(columns)
+
+
+def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
+    """An array of numbers, text or dates."""
+    try:
+        found = arrays[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(f'{path}: array "{name}" holds Python objects, which are not read; save it as text') from None
+    if not isinstance(found, np.ndarray):
+        raise ValueError("a zip file of something else than arrays; save a spreadsheet as CSV first")
+    if found.dtype.kind not in "biufSUMm":
+        raise ValueError(f'{path}: array "{name}" holds {found.dtype}; expected numbers, text or dates')
+    return found
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -130,6 +130,8 @@ def _of_objects(column: pd.Series) -> pd.Series:
 def _tidy_text(column: pd.Series) -> Any:
     text = pyarrow.array(column, pyarrow.large_string(), from_pandas=True)
     text = compute.utf8_trim_whitespace(text)
+    if not compute.all(compute.string_is_ascii(text)).as_py():
+        text = compute.utf8_normalize(text, "NFC")  # so that an accent makes no other level, however it was typed
     is_missing = compute.is_in(compute.utf8_lower(text), value_set=_MISSING_WORDS)
     if column.name in column.attrs.get("codes", ()):
         is_missing = compute.and_not(is_missing, compute.equal(text, CODE))

@@ -199,6 +199,11 @@ def test_npz(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_table(tmp_path / "u.npz"), frame)
 
 
+def test_an_accent_is_the_same_however_it_was_typed(file: Callable[..., Path]) -> None:
+    frame = read_table(file("a,b\ncaf\u00e9,1\ncafe\u0301,2\ntea,3\n", "t.csv"))
+    assert frame["a"].tolist() == ["caf\u00e9", "caf\u00e9", "tea"]
+
+
 def test_json_lines_with_lists_and_gaps(file: Callable[..., Path]) -> None:
     frame = read_table(file('{"a": 1, "b": [1, 2]}\n{"a": null, "c": {"d": 1}}\n', "t.jsonl"))
     np.testing.assert_array_equal(frame["a"], [1, np.nan])
@@ -278,9 +283,9 @@ def spreadsheet() -> bytes:
     return out.getvalue()
 
 
-def objects() -> bytes:
+def arrays(x: np.ndarray) -> bytes:
     out = io.BytesIO()
-    np.savez(out, x=np.array([{"a": 1}], dtype=object))
+    np.savez(out, x=x)
     return out.getvalue()
 
 
@@ -292,13 +297,16 @@ RUBBISH = {
     "binary without NUL": (np.random.default_rng(0).bytes(5000).replace(b"\0", b""), "t.csv", "no text"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "t.csv", "no text"),
     "spreadsheet": (spreadsheet(), "t.xlsx", "cannot be read"),
-    "objects": (objects(), "t.npz", "cannot be read"),
+    "objects": (arrays(np.array([{"a": 1}], dtype=object)), "t.npz", 'array "x" holds Python objects'),
+    "complex numbers": (arrays(np.ones(3) * 1j), "t.npz", 'array "x" holds complex128; expected numbers'),
+    "records": (arrays(np.zeros(3, [("a", "i4"), ("b", "f8")])), "t.npz", 'array "x" holds .*; expected numbers'),
     "not parquet": (b"a,b\n1,2\n", "t.parquet", "not a .parquet file"),
     "cut parquet": (b"PAR1" + bytes(50), "t.parquet", "cannot be read"),
     "cut arrow": (b"ARROW1" + bytes(50), "t.arrow", "cannot be read"),
     "cut gzip": (gzip.compress(PEOPLE.encode() * 1000)[:60], "t.csv.gz", "cannot be read"),
     "not json": (b"hello\nworld\n", "t.jsonl", "cannot be read"),
     "json list": (b"[1, 2, 3]", "t.json", "a JSON object for each row"),
+    "json with a name twice": (b'{"a": 1, "b": 2}\n{"a": 1, "a": 2}\n', "t.jsonl", 'two values of "a"'),
     "json text": (b'"a"', "t.json", "a JSON object for each row"),
     "deep json": (b"[" * 100_000, "t.json", "cannot be read"),
     "deep json lines": (b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"\n", "t.jsonl", "cannot be read"),
