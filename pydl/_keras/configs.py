@@ -14,6 +14,8 @@ from pydl import constraints, initializers, layers, losses, metrics, optimizers,
 from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
+from pydl._keras.calls import has_mask, histories, idle_functions, read_call, usual_training
+from pydl._keras.functions import is_function, read_function
 from pydl.models.configs import name_of
 from pydl.models.nesting import filled, form_of
 
@@ -280,19 +282,26 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     pending: dict[str, list[list[list[Any]]]] = {}
     graphs = set[Any]()
     for given in _layers(config):
-        entry, name = read(given), given.get("name", given.get("config", {}).get("name"))
+        function = read_function(given) if is_function(given) else None
+        entry, name = function or read(given), given.get("name", given.get("config", {}).get("name"))
         if entry["class_name"] == "InputLayer":
             inputs.append({**entry["config"], "name": name})
             continue
         if given["class_name"] in _GRAPHS:
             graphs.add(name)
-        form = _form_of(given)
+        form = None if function else _form_of(given)
         entry = entry if form is None else {**entry, "form": form}
-        nodes = [_node(name, node, form is not None) for node in given.get("inbound_nodes", [])]
-        usual = _usual_training(entry["class_name"])
+        nodes = [read_call(name, node, "form" in entry) for node in given.get("inbound_nodes", [])]
+        usual = usual_training(entry["class_name"])
         training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None and t is not usual}
-        entries[name] = {**entry, "name": name, "calls": [], **({"training": training} if training else {})}
+        masked = [i for i, node in enumerate(given.get("inbound_nodes", [])) if has_mask(node)]
+        said = {key: found for key, found in (("training", training), ("masked", masked)) if found}
+        entries[name] = {**entry, "name": name, "calls": [], **said}
         pending[name] = [places for places, _ in nodes]
+    starts, input_keys, _ = _read_ends(config.get("input_layers"))
+    outputs, output_keys, form = _read_ends(config.get("output_layers"))
+    for name in idle_functions(entries, pending, {place[0] for place in outputs}):  # masks, which layers know
+        del entries[name], pending[name]
     known = {(t["name"], 0) for t in inputs}
     order: list[str] = []
     while any(pending.values()):
@@ -307,46 +316,15 @@ def read_graph(config: Mapping[str, Any]) -> Config:
             entries[name]["calls"].append([p if p[2] else p[:2] for p in places])
             order.append(name)
     by_name = {t["name"]: t for t in inputs}
-    places, input_keys, _ = _read_ends(config.get("input_layers"))
-    outputs, output_keys, form = _read_ends(config.get("output_layers"))
     outputs = [[name, max(0, call - (name in graphs)), *more] for name, call, *more in outputs]
     terms = [[n, i] for n, e in entries.items() if e["class_name"] == "AddedLoss" for i in range(len(e["calls"]))]
     more = {"input_keys": input_keys, "output_keys": output_keys, "output_form": form, "added": terms or None}
     return {
         "name": config.get("name"), "trainable": config.get("trainable", True),
         **{which: found for which, found in more.items() if found is not None},
-        "inputs": [by_name[p[0]] for p in places], "layers": list(entries.values()), "order": order,
+        "inputs": [by_name[p[0]] for p in starts], "layers": list(entries.values()), "order": order,
         "outputs": [p if p[2] else p[:2] for p in outputs],
     }  # fmt: skip
-
-
-def _usual_training(name: str) -> bool | None:
-    """What Keras notes as the `training` of a layer's calls where nobody said anything, so that it means nothing."""
-    if name.startswith("Random"):
-        return True
-    return False if name.startswith(("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout")) else None
-
-
-def _node(name: str, node: Any, free: bool = False) -> tuple[list[list[Any]], bool | None]:
-    """Where the inputs of a call come from, and its `training`, as Keras 3 or Keras 2 wrote them.
-
-    `free`: tensors may be anywhere among the arguments.
-    """
-    if isinstance(node, Mapping):
-        keywords = node.get("kwargs") or {}
-        places = _histories(node.get("args"))
-        if free:
-            places += _histories({k: v for k, v in keywords.items() if k not in ("training", "mask")})
-            return places, keywords.get("training")
-        other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
-    else:
-        parts = [node] if node and isinstance(node[0], str) else node
-        places = [list(part[:3]) for part in parts]
-        keywords = next((part[3] for part in parts if len(part) > 3), {})
-        other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
-    if other or not places:
-        raise FormatError(f'layer "{name}": expected calls on tensors, got arguments {other}')
-    return places, keywords.get("training")
 
 
 def _form_of(given: Mapping[str, Any]) -> Any:
@@ -355,7 +333,7 @@ def _form_of(given: Mapping[str, Any]) -> Any:
     if _class(given["class_name"]) is not None or not isinstance(node, Mapping):
         return None
     keywords = {k: v for k, v in (node.get("kwargs") or {}).items() if k not in ("training", "mask")}
-    count = iter(range(len(_histories(node.get("args"))) + len(_histories(keywords))))
+    count = iter(range(len(histories(node.get("args"))) + len(histories(keywords))))
 
     def placed(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -367,15 +345,6 @@ def _form_of(given: Mapping[str, Any]) -> Any:
     form = {"args": [placed(a) for a in node.get("args", [])], "kwargs": {k: placed(v) for k, v in keywords.items()}}
     plain = all(isinstance(a, dict) and "dict" not in a for a in form["args"]) and not keywords
     return None if plain else form
-
-
-def _histories(value: Any) -> list[list[Any]]:
-    """The places of all tensors among some arguments."""
-    if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            return [list(value["config"]["keras_history"])]
-        return [place for v in value.values() for place in _histories(v)]
-    return [place for v in value for place in _histories(v)] if isinstance(value, list) else []
 
 
 def _read_ends(ends: Any) -> tuple[list[list[Any]], list[str] | None, Any]:

@@ -216,10 +216,16 @@ Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
 
 def _by_place(file: Any, model: Model) -> Found:
     for group, layer in placed(model):
-        store = _group(file, f"{group}/vars")
+        variables = _variables(layer)
+        try:
+            store = _group(file, f"{group}/vars")
+        except FormatError:
+            if variables or layer.stores_itself:
+                raise
+            continue  # what stands for a function, which has no group
         if layer.stores_itself:
             continue
-        yield layer, _variables(layer), [_dataset(store, str(i)) for i in range(len(store))]
+        yield layer, variables, [_dataset(store, str(i)) for i in range(len(store))]
 
 
 def _by_name(file: Any, model: Model) -> Found:

@@ -12,7 +12,6 @@ from pydl._base.args import one_of
 from pydl._base.arrays import float_array
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, SymbolicTensor
-from pydl._engine.masks import either
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 from pydl.layers.weighted import unique_name
@@ -28,7 +27,7 @@ class Arithmetic(Layer):
     """`y = x1 op x2` element by element, or `x op constant`, with NumPy's broadcasting of everything but the batch.
 
     Sums, differences and products of tensors of one shape, and all four operations with a number, are kernels; the rest
-    is computed in NumPy. Where some inputs have masks, steps count that count in any of them.
+    is computed in NumPy. Masks end here, as those of Keras do.
 
     Parameters
     ----------
@@ -43,8 +42,6 @@ class Arithmetic(Layer):
     ValueError
         Shapes that cannot be broadcast, tensors of different ranks.
     """
-
-    supports_masking = True
 
     def __init__(self, op: str, constant: Any = None, reflected: bool = False, **kwargs: Any) -> None:
         self.op = one_of("Arithmetic", "op", op, tuple(_FUNCTIONS))
@@ -72,15 +69,6 @@ class Arithmetic(Layer):
                 "rank, and equal sizes, or 1, on every axis; pydl.layers.Reshape gives a tensor another shape"
             )
         return (a[0], *common)
-
-    def output_masks(self, masked: list[bool]) -> list[bool]:
-        return [any(masked)]
-
-    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
-        masks = [t.mask for t in x if t.mask is not None]
-        y[0].mask = either(b, masks) if masks else None
-
-    # -- with kernels ---------------------------------------------------------------------------------------------
 
     def _line(self) -> tuple[float, float] | None:
         """a and c if the operation is a * x + c."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydl import layers
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydl.models.model import Model
     from pydl.models.sequential import Sequential
 
+FUNCTION = "function"  # what stands for the class of a layer where a graph calls a function, which its config holds
 _kinds: dict[str, Any] = {}
 Kind = TypeVar("Kind", bound=type)
 
@@ -79,19 +81,24 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
         for entry in config["inputs"]:
             tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
         inputs = list(tensors.values())
-        made = {name_of(e): (_layer(e), e) for e in config["layers"]}
+        made = {name_of(e): (None if e.get("class_name") == FUNCTION else _layer(e), e) for e in config["layers"]}
         done: Counter[str] = Counter()
         for name in config["order"]:
             layer, entry = made[name]
+            if layer is not None:
+                layer.name = name  # a config of a layer's own may not tell
             xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
             training = entry.get("training", {}).get(str(done[name]))
-            layer.name = name  # a config of a layer's own may not tell
-            if "form" in entry:
+            if done[name] in entry.get("masked", ()) and not any(x.masked for x in xs):
+                raise ValueError(f'layer "{name}": a mask that no layer before it makes; pydl takes no other')
+            if layer is None:
+                ys = _of_function(entry, xs)
+            elif "form" in entry:
                 args, keywords = Arguments(entry["form"]).filled(xs)
                 ys = layer(*args, **keywords, training=training)
             else:
                 ys = layer(xs if len(xs) > 1 or layer.merges else xs[0], training=training)
-            found = list(ys.values()) if isinstance(ys, Mapping) else ys if isinstance(ys, list) else [ys]
+            found = list(ys.values()) if isinstance(ys, Mapping) else list(ys) if isinstance(ys, list | tuple) else [ys]
             for i, y in enumerate(found):
                 tensors[(name, done[name], *([i] if i else []))] = y
             done[name] += 1
@@ -100,6 +107,21 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
     form = config.get("output_form")
     ends = _keyed(outputs, config.get("output_keys")) if form is None else filled(form, outputs)
     return _keyed(inputs, config.get("input_keys")), ends, added
+
+
+def _of_function(entry: Mapping[str, Any], xs: list[SymbolicTensor]) -> Any:
+    """What a function makes of tensors; of the layers that it calls, the last has the entry's name."""
+    args, keywords = Arguments(entry["form"]).filled(xs)
+    ys = entry["config"]["function"](*args, **keywords)
+    pending, known = list(ys) if isinstance(ys, list | tuple) else [ys], {id(x) for x in xs}
+    names = (f"{name_of(entry)}{f'.{i}' * (i > 0)}" for i in count())
+    while pending:
+        t = pending.pop(0)
+        if id(t) not in known and t.call is not None:
+            known |= {id(y) for y in t.call.outputs}
+            t.call.layer.name = next(names)
+            pending += t.call.inputs
+    return ys
 
 
 def listed(model: Sequential) -> list[dict[str, Any]]:

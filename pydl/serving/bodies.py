@@ -75,7 +75,8 @@ class Bodies:
         if length.isdigit() and (len(length) > 18 or int(length) > self._most):
             raise _too_large(self._most)
         # A look at all who wait, now and then, costs less than a timer for each, as asyncio.timeout has.
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        task: Any = asyncio.current_task()
+        loop = asyncio.get_running_loop()
         self._awaited[task] = loop.time()
         if self._looking is not loop:
             self._look(loop)

@@ -55,6 +55,21 @@ def test_a_chain_that_keras_wrote_is_trained_as_keras_does() -> None:
     assert np.abs(model.predict(CODES) - FOUND["words after a step"]).max() < ROUNDING
 
 
+@pytest.mark.filterwarnings("ignore:.*the mask of its input ends here")
+@pytest.mark.filterwarnings("ignore:.*is read from this file by pydl")
+def test_operators_and_functions_that_keras_wrote(tmp_path: Path) -> None:
+    x, codes = ((np.arange(96.0) / 96 - 0.5).reshape(4, 6, 4).astype("f4"), np.arange(20).reshape(4, 5) % 7)
+    model = pydl.models.load_model(GOLDEN / "functions.keras")
+    found = model.predict([x, codes])
+    np.testing.assert_allclose(found, FOUND["functions"], rtol=2e-6, atol=ROUNDING)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit([x, codes], found, verbose=0).history["loss"]).all()
+    for ending in ("safetensors", "keras"):
+        model.save(tmp_path / f"again.{ending}")
+        again = pydl.models.load_model(tmp_path / f"again.{ending}")
+        np.testing.assert_array_equal(again.predict([x, codes]), model.predict([x, codes]))
+
+
 def test_an_older_file_of_keras(older: Path) -> None:
     check_two(pydl.models.load_model(older))
     model = pydl.models.load_model(GOLDEN / "two.keras", compile=False)
@@ -236,9 +251,9 @@ def test_a_subclassed_model_with_a_config_of_its_own_is_saved_as_its_graph(tmp_p
         assert np.array_equal(pydl.models.load_model(tmp_path / name).predict(X), expected)
 
 
-def rewritten(path: Path, change: Any) -> Path:
+def rewritten(path: Path, change: Any, source: str = "words.keras") -> Path:
     """A copy of a golden file whose config is another."""
-    with zipfile.ZipFile(GOLDEN / "words.keras") as packed:
+    with zipfile.ZipFile(GOLDEN / source) as packed:
         parts = {name: packed.read(name) for name in packed.namelist()}
     config = json.loads(parts["config.json"])
     change(config)
@@ -263,6 +278,43 @@ def rewritten(path: Path, change: Any) -> Path:
 def test_configs_that_mean_nothing(tmp_path: Path, change: Any, told: str) -> None:
     with pytest.raises(pydl.FormatError, match=told):
         pydl.models.load_model(rewritten(tmp_path / "m.keras", change))
+
+
+def function(config: Any, kind: str) -> Any:
+    """The first entry of a function of this class."""
+    return next(e for e in config["config"]["layers"] if e["class_name"] == kind)
+
+
+def mask_alone(config: Any) -> None:
+    """Leave the mask of a pooling, whose codes are masked by nobody."""
+    function(config, "Embedding")["config"].update(mask_zero=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*the mask of its input ends here")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: function(c, "Repeat")["config"].update(repeats=10**9), "repeats=1000000000; expected at most"),
+        (lambda c: function(c, "Pad")["config"].update(pad_width=[[0, 0], [1, 10**9]]), "expected at most"),
+        (lambda c: function(c, "Exp").update(class_name="System"), "'System': pydl.ops has none of this name"),
+        (lambda c: function(c, "Exp").update(class_name="__class__"), "pydl.ops has none of this name"),
+        (lambda c: function(c, "Exp").update(class_name=["a"]), "pydl.ops has none"),
+        (lambda c: function(c, "Exp")["config"].update(depth=3), "depth"),
+        (lambda c: function(c, "Exp").update(config=7), "expected one call of the function exp"),
+        (lambda c: function(c, "Exp")["inbound_nodes"].append({}), "expected one call of the function exp"),
+        (lambda c: function(c, "Exp").update(inbound_nodes=[7]), "expected one call of the function exp"),
+        (lambda c: function(c, "Exp")["inbound_nodes"][0].update(kwargs=[]), "expected one call of the function exp"),
+        (lambda c: function(c, "Multiply")["inbound_nodes"][0]["args"].append({"class_name": "os"}), "got .*'os'"),
+        (
+            lambda c: function(c, "Multiply")["inbound_nodes"][0].update(args=[1, 2]),
+            "of the function multiply on tensors",
+        ),
+        (mask_alone, "a mask that no layer before it makes"),
+    ],
+)
+def test_functions_that_mean_nothing(tmp_path: Path, change: Any, told: str) -> None:
+    with pytest.raises(pydl.FormatError, match=told):
+        pydl.models.load_model(rewritten(tmp_path / "m.keras", change, "functions.keras"))
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

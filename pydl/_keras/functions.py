@@ -1,0 +1,88 @@
+"""Operators and functions on tensors in Keras's files: each names its class, which stands for one of `pydl.ops`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from pydl import ops
+from pydl._base.errors import FormatError
+from pydl._base.registry import snake_case
+from pydl.models.configs import FUNCTION
+
+_ROOMS = ("keras.src.ops.", "keras.ops")
+_NAMES = {"absolute": "abs", "true_divide": "divide"}  # of classes, where functions have others
+_SIZES = ("newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections")
+_LARGEST = 2**20  # of these: a damaged file must not take all memory
+
+
+def is_function(given: Mapping[str, Any]) -> bool:
+    """Whether an entry of a graph is no layer."""
+    module = given.get("module")
+    return isinstance(module, str) and module.startswith(_ROOMS)
+
+
+def read_function(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a function of `pydl.ops` in a graph; its arguments are the form of its call.
+
+    Raises
+    ------
+    FormatError
+        A function that pydl lacks, or that is called in several places; sizes that no memory holds.
+    """
+    config, nodes = given.get("config"), given.get("inbound_nodes")
+    name = snake_case(str(given.get("class_name")))
+    name = _NAMES.get(name, name)
+    if name not in ops.__all__:
+        raise FormatError(f"Keras's function {given.get('class_name')!r:.80}: pydl.ops has none of this name")
+    node = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 and isinstance(nodes[0], Mapping) else {}
+    given_args, given_keywords = node.get("args"), node.get("kwargs", {})
+    if not isinstance(config, Mapping) or not isinstance(given_args, list) or not isinstance(given_keywords, Mapping):
+        raise FormatError(f"expected one call of the function {name}, got {nodes!r:.80}")
+    known = inspect.signature(getattr(ops, name)).parameters
+    numbers = count()
+    args = [_placed(value, numbers) for value in given_args]
+    if name == "get_item" and len(args) > 1 and isinstance(args[1], list):
+        args[1] = tuple(args[1])
+    said = {key: value for key, value in config.items() if key != "name"} | dict(given_keywords)
+    unsaid = [key for key, value in said.items() if key not in known and (value is None or value is False)]
+    keywords = {key: _placed(value, numbers) for key, value in said.items() if key not in unsaid}
+    for key in _SIZES:
+        if any(n > _LARGEST for n in _numbers(keywords.get(key))):
+            raise FormatError(f"the function {name}: {key}={keywords[key]!r:.80}; expected at most {_LARGEST}")
+    if (first := next(iter(known), None)) in keywords:  # the subscripts of einsum
+        args.insert(0, keywords.pop(first))
+    if not next(numbers):
+        raise FormatError(f"expected a call of the function {name} on tensors, got {given_args!r:.80}")
+    config = {"name": config.get("name"), "function": getattr(ops, name)}
+    return {"class_name": FUNCTION, "config": config, "form": {"args": args, "kwargs": keywords}}
+
+
+def _placed(value: Any, numbers: Iterator[int]) -> Any:
+    """An argument in which tensors have numbers."""
+    if isinstance(value, Mapping):
+        kind, config = value.get("class_name"), value.get("config")
+        if kind == "__keras_tensor__":
+            return {"tensor": next(numbers)}
+        if kind == "__slice__" and isinstance(config, Mapping):
+            return slice(config.get("start"), config.get("stop"), config.get("step"))
+        if kind == "__ellipsis__":
+            return Ellipsis
+        if kind in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+            return np.asarray(config.get("value"), config.get("dtype"))
+        raise FormatError(f"expected a tensor or a number as argument of a function, got {value!r:.80}")
+    if not isinstance(value, list):
+        return value
+    parts = [_placed(v, numbers) for v in value]
+    return {"list": parts} if any(isinstance(part, Mapping) for part in parts) else parts
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    for part in value if isinstance(value, list) else ():
+        yield from _numbers(part)
