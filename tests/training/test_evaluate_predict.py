@@ -67,9 +67,13 @@ def test_without_metrics_a_number() -> None:
 def test_with_metrics_a_list_or_a_dict() -> None:
     model = net(L.Dense(2), metrics=["mae", pydl.metrics.RootMeanSquaredError(name="root")])
     assert model.metrics_names == ["loss", "mae", "root"]
+    assert [m.name for m in model.metrics] == ["mae", "root"]
     listed, named = model.evaluate(X, REAL, verbose=0), model.evaluate(X, REAL, verbose=0, return_dict=True)
     assert list(named) == ["loss", "mae", "root"]
     assert listed == list(named.values())
+    assert model.get_metrics_result() == {name: named[name] for name in ("mae", "root")}
+    model.reset_metrics()
+    assert set(model.get_metrics_result().values()) == {0.0}
     assert named["root"] == pytest.approx(named["loss"] ** 0.5)
     assert model.test_on_batch(X, REAL, return_dict=True) == pytest.approx(named)
     before = model.get_weights()

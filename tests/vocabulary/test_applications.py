@@ -58,6 +58,15 @@ def test_tops_and_weights_of_such_nets(tmp_path: Path) -> None:
         build(weights=None, include_top=False, pooling="mean")
 
 
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
+def test_images_are_prepared_within_a_model(mode: str) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype(np.float32)
+    prepare = applications.imagenet_utils.preprocess_input
+    images = pydl.Input((4, 5, 3))
+    model = pydl.Model(images, prepare(images, mode=mode))
+    np.testing.assert_allclose(model.predict(x), prepare(x, mode=mode), rtol=1e-6, atol=1e-6)
+
+
 def test_images_are_prepared_as_for_imagenet() -> None:
     x = np.array([[0, 127.5, 255.0]])
     prepared = applications.imagenet_utils.preprocess_input
