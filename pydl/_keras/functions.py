@@ -18,6 +18,26 @@ _ROOMS = ("keras.src.ops.", "keras.ops")
 _NAMES = {"absolute": "abs", "true_divide": "divide"}  # of classes, where functions have others
 _SIZES = ("newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections")
 _LARGEST = 2**20  # of these: a damaged file must not take all memory
+_ARITHMETIC = {
+    "add": "Add", "subtract": "Subtract", "multiply": "Multiply", "divide": "TrueDivide", "power": "Power",
+}  # fmt: skip
+
+
+def written_operator(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, Any] | None:
+    """The entry of an operator between these tensors, or with a constant, as Keras writes it; None of another layer."""
+    config = entry["config"]
+    if entry["class_name"] != "Arithmetic" or len(entry["calls"]) != 1:
+        return None
+    args, constant = list(tensors), config["constant"]
+    if constant is not None:
+        value = {"value": constant, "dtype": config["dtype"]}
+        other = {"class_name": "__numpy__", "config": value} if isinstance(constant, list) else constant
+        args.insert(0 if config["reflected"] else 1, other)
+    return {
+        "module": "keras.src.ops.numpy", "class_name": _ARITHMETIC[config["op"]], "config": {"name": config["name"]},
+        "registered_name": _ARITHMETIC[config["op"]], "name": config["name"],
+        "inbound_nodes": [{"args": args, "kwargs": {}}],
+    }  # fmt: skip
 
 
 def is_function(given: Mapping[str, Any]) -> bool:

@@ -223,6 +223,20 @@ def test_a_loss_that_keras_has_not_is_left_out_with_a_warning(tmp_path: Path) ->
     assert pydl.models.load_model(tmp_path / "m.keras").optimizer is None
 
 
+def test_operators_have_the_form_of_keras(tmp_path: Path) -> None:
+    x, z = pydl.Input((4,), name="x"), pydl.Input((4,), name="z")
+    y = (x + z) * 2.0 - 1 / (z**2 + 1.5) * np.arange(4.0, dtype="f4")
+    model = pydl.Model([x, z], y)
+    model.save(tmp_path / "m.keras")
+    again = pydl.models.load_model(tmp_path / "m.keras")
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    np.testing.assert_array_equal(again.predict([X, X]), model.predict([X, X]))
+    entries = {e["name"]: e for e in json.loads(parts_of(tmp_path / "m.keras")["config.json"])["config"]["layers"]}
+    divided = next(e for e in entries.values() if e["class_name"] == "TrueDivide")
+    assert (divided["module"], divided["config"]) == ("keras.src.ops.numpy", {"name": divided["name"]})
+    assert divided["inbound_nodes"][0]["args"][0] == 1
+
+
 def test_operators_on_tensors_are_kept_for_pydl_with_a_warning(tmp_path: Path) -> None:
     x = pydl.Input((4,))
     model = pydl.Model(x, pydl.ops.sin(pydl.layers.Dense(2)(x) * 2.0))
@@ -251,10 +265,14 @@ def test_a_subclassed_model_with_a_config_of_its_own_is_saved_as_its_graph(tmp_p
         assert np.array_equal(pydl.models.load_model(tmp_path / name).predict(X), expected)
 
 
+def parts_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
 def rewritten(path: Path, change: Any, source: str = "words.keras") -> Path:
     """A copy of a golden file whose config is another."""
-    with zipfile.ZipFile(GOLDEN / source) as packed:
-        parts = {name: packed.read(name) for name in packed.namelist()}
+    parts = parts_of(GOLDEN / source)
     config = json.loads(parts["config.json"])
     change(config)
     with zipfile.ZipFile(path, "w") as packed:
