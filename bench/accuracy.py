@@ -66,8 +66,8 @@ TASKS = {
     ),
     "cifar10-cnn": Task(pydl.applications.SimpleCNN, "cifar10", 64, 25, 1e-3, 0.76),
     "resnet20": Task(
-        pydl.applications.ResNet20, "cifar10", 128, 30, 0.2, 0.88, shift=0.125, interpolation="nearest",
-        optimizer=lambda rate: pydl.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+        pydl.applications.ResNet20, "cifar10", 128, 30, 0.1, 0.88, shift=0.125, interpolation="nearest",
+        optimizer=lambda rate: pydl.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3),
     ),
 }  # fmt: skip
 

@@ -70,6 +70,8 @@ class Arithmetic(Layer):
             )
         return (a[0], *common)
 
+    # -- with kernels ---------------------------------------------------------------------------------------------
+
     def _line(self) -> tuple[float, float] | None:
         """a and c if the operation is a * x + c."""
         k, left = self.constant, self.reflected
