@@ -15,7 +15,7 @@ from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
 from pydl._keras.calls import has_mask, histories, idle_functions, read_call, usual_training
-from pydl._keras.functions import is_function, read_function, written_operator
+from pydl._keras.functions import is_function, read_function, written_function
 from pydl.models.configs import name_of
 from pydl.models.nesting import filled, form_of
 
@@ -62,8 +62,7 @@ def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> 
         refuse(f"Keras has no {name}")
     if name in _OPERATIONS:
         warnings.warn(
-            f"a model with functions on tensors ({config['name']}) is read from this file by pydl, not by Keras; "
-            "layers and operators are read by both",
+            f"a model with a function that Keras lacks ({config['name']}) is read from this file by pydl, not by Keras",
             stacklevel=2,
         )
         return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}
@@ -125,9 +124,9 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
         for t in config["inputs"]
     ]
     for entry in config["layers"]:
-        operator = written_operator(entry, [tensor(place) for place in entry["calls"][0]])
-        if operator is not None:
-            entries.append(operator)
+        function = written_function(entry, [tensor(place) for place in entry["calls"][0]])
+        if function is not None:
+            entries.append(function)
             continue
         nodes = []
         for i, places in enumerate(entry["calls"]):

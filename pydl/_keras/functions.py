@@ -12,32 +12,76 @@ import numpy as np
 from pydl import ops
 from pydl._base.errors import FormatError
 from pydl._base.registry import snake_case
+from pydl._engine.tape import Op
 from pydl.models.configs import FUNCTION
 
 _ROOMS = ("keras.src.ops.", "keras.ops")
 _NAMES = {"absolute": "abs", "true_divide": "divide"}  # of classes, where functions have others
 _SIZES = ("newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections")
 _LARGEST = 2**20  # of these: a damaged file must not take all memory
-_ARITHMETIC = {
-    "add": "Add", "subtract": "Subtract", "multiply": "Multiply", "divide": "TrueDivide", "power": "Power",
+_WRITTEN = {
+    "divide": "true_divide", "_squeeze": "squeeze", "_choose": "where", "_einsum": "einsum", "stacked_matmul": "matmul",
 }  # fmt: skip
+_UNWRITTEN = ("activate", "ctc_loss", "squared_difference")  # which are no functions of Keras's
+_ACTIVATIONS: dict[Any, Any] = {"erf": ("erf", {}), "gelu_tanh": ("gelu", {"approximate": True})}  # functions there
+_ROOM_OF = {
+    "one_hot": "nn", "multi_hot": "nn", "rsqrt": "math", "logsumexp": "math", "in_top_k": "math", "cast": "core",
+    "stop_gradient": "core", "norm": "linalg", "erf": "math", "gelu": "nn",
+}  # fmt: skip
+_OF_CALL = ("constant_values", "fill_value", "rtol", "atol", "q")  # which Keras's functions take with tensors
 
 
-def written_operator(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, Any] | None:
-    """The entry of an operator between these tensors, or with a constant, as Keras writes it; None of another layer."""
+def written_function(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, Any] | None:
+    """The entry of an operator or function of these tensors as Keras writes it; None of what it does not have."""
     config = entry["config"]
-    if entry["class_name"] != "Arithmetic" or len(entry["calls"]) != 1:
+    if len(entry["calls"]) != 1 or config.get("on_host"):
         return None
-    args, constant = list(tensors), config["constant"]
-    if constant is not None:
-        value = {"value": constant, "dtype": config["dtype"]}
-        other = {"class_name": "__numpy__", "config": value} if isinstance(constant, list) else constant
-        args.insert(0 if config["reflected"] else 1, other)
+    name, args, arguments = config.get("op"), list(tensors), {}
+    if entry["class_name"] == "Arithmetic":
+        if config["constant"] is not None:
+            args.insert(0 if config["reflected"] else 1, _constant(config["constant"], config["dtype"]))
+    elif entry["class_name"] == "Operation" and name not in _UNWRITTEN:
+        of_tensors, arguments = iter(tensors), {key: _written(v) for key, v in config["arguments"].items()}
+        args = [
+            next(of_tensors) if isinstance(v, Mapping) else _constant(v, config["dtype"]) for v in config["operands"]
+        ]
+        if name == "get_item":
+            args.append(arguments.pop("key"))
+        args = [args] if Op.known[name].tensors == 0 and name != "_einsum" else args
+    elif entry["class_name"] == "Activation" and config["activation"] in list(_ACTIVATIONS):
+        name, arguments = _ACTIVATIONS[config["activation"]]
+    else:
+        return None
+    name = _WRITTEN.get(name, name)
+    kind = "".join(part.capitalize() for part in name.split("_"))
     return {
-        "module": "keras.src.ops.numpy", "class_name": _ARITHMETIC[config["op"]], "config": {"name": config["name"]},
-        "registered_name": _ARITHMETIC[config["op"]], "name": config["name"],
-        "inbound_nodes": [{"args": args, "kwargs": {}}],
+        "module": f"keras.src.ops.{_ROOM_OF.get(name, 'numpy')}", "class_name": kind, "registered_name": kind,
+        "config": {"name": config["name"], **{k: v for k, v in arguments.items() if k not in _OF_CALL}},
+        "name": config["name"],
+        "inbound_nodes": [{"args": args, "kwargs": {k: v for k, v in arguments.items() if k in _OF_CALL}}],
     }  # fmt: skip
+
+
+def _constant(value: Any, dtype: str) -> Any:
+    """An operand that is no tensor."""
+    if not isinstance(value, list):
+        return value
+    kind = np.asarray(value).dtype.kind
+    return {
+        "class_name": "__numpy__",
+        "config": {"value": value, "dtype": {"i": "int32", "b": "bool"}.get(kind, dtype)},
+    }
+
+
+def _written(value: Any) -> Any:
+    """An argument as Keras writes it, of one as `Operation` has it in its config."""
+    if not isinstance(value, Mapping):
+        return value
+    if "slice" in value:
+        start, stop, step = map(_written, value["slice"])
+        return {"class_name": "__slice__", "config": {"start": start, "stop": stop, "step": step}}
+    parts = value.get("tuple", value.get("list"))
+    return {"class_name": "__ellipsis__", "config": {}} if parts is None else [_written(part) for part in parts]
 
 
 def is_function(given: Mapping[str, Any]) -> bool:

@@ -223,23 +223,41 @@ def test_a_loss_that_keras_has_not_is_left_out_with_a_warning(tmp_path: Path) ->
     assert pydl.models.load_model(tmp_path / "m.keras").optimizer is None
 
 
-def test_operators_have_the_form_of_keras(tmp_path: Path) -> None:
-    x, z = pydl.Input((4,), name="x"), pydl.Input((4,), name="z")
-    y = (x + z) * 2.0 - 1 / (z**2 + 1.5) * np.arange(4.0, dtype="f4")
-    model = pydl.Model([x, z], y)
-    model.save(tmp_path / "m.keras")
+def test_operators_and_functions_have_the_form_of_keras(tmp_path: Path) -> None:
+    ops = pydl.ops
+    x, z = pydl.Input((6, 4), name="x"), pydl.Input((4,), name="z")
+    a = 3 - L.Dense(4)(x) * np.arange(4.0, dtype="f4")
+    b = ops.concatenate([a[:, -1], ops.mean(a, axis=1), a[:, 1:3, ::2][:, 0], a[..., 0, None][:, 2:4, 0], z], axis=-1)
+    c = ops.reshape(b, (-1, 4, 4)) / 2.0
+    d = ops.softmax(ops.matmul(c, ops.transpose(c, (0, 2, 1))), axis=-1)
+    e = ops.where(ops.sum(d, axis=[1]) > 1.0, ops.max(d, axis=1), ops.squeeze(ops.expand_dims(z, 1), 1) ** 2)
+    f = ops.stack([ops.clip(e, -1, 1), ops.maximum(e, 0.1)], axis=1)
+    g = [ops.einsum("bij,bjk->bik", f, d), ops.pad(f, ((0, 0), (0, 1), (1, 0))), ops.one_hot(ops.argmax(e, axis=-1), 5)]
+    h = [ops.take(e, [0, 2], axis=1), e @ np.ones((4, 2), "f4"), ops.cast(ops.logical_not(e > 0.2), "float32")]
+    i = [ops.erf(e), ops.gelu(e), ops.logsumexp(e, axis=-1), ops.repeat(e, 2, axis=1), ops.flip(e, axis=1)]
+    model = pydl.Model([x, z], [*g, *h, *i])
+    model.save(tmp_path / "m.keras")  # without a warning
     again = pydl.models.load_model(tmp_path / "m.keras")
-    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
-    np.testing.assert_array_equal(again.predict([X, X]), model.predict([X, X]))
-    entries = {e["name"]: e for e in json.loads(parts_of(tmp_path / "m.keras")["config.json"])["config"]["layers"]}
-    divided = next(e for e in entries.values() if e["class_name"] == "TrueDivide")
-    assert (divided["module"], divided["config"]) == ("keras.src.ops.numpy", {"name": divided["name"]})
-    assert divided["inbound_nodes"][0]["args"][0] == 1
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(3, 6, 4)), rng.normal(size=(3, 4))]
+    for one, other in zip(model.predict(given), again.predict(given), strict=True):
+        np.testing.assert_array_equal(one, other)
+    entries = {
+        e["class_name"]: e for e in json.loads(parts_of(tmp_path / "m.keras")["config.json"])["config"]["layers"]
+    }
+    rooms = {kind: entries[kind]["module"] for kind in ("TrueDivide", "GetItem", "OneHot", "Logsumexp", "Cast", "Erf")}
+    assert {kind: room.removeprefix("keras.src.ops.") for kind, room in rooms.items()} == {
+        "TrueDivide": "numpy", "GetItem": "numpy", "OneHot": "nn", "Logsumexp": "math", "Cast": "core", "Erf": "math",
+    }  # fmt: skip
+    assert entries["Subtract"]["inbound_nodes"][0]["args"][0] == 3
+    assert entries["Mean"]["config"] == {"name": entries["Mean"]["name"], "axis": 1}
+    assert entries["Pad"]["config"]["pad_width"] == [[0, 0], [0, 1], [1, 0]]
 
 
-def test_operators_on_tensors_are_kept_for_pydl_with_a_warning(tmp_path: Path) -> None:
+def test_functions_that_keras_lacks_are_kept_for_pydl_with_a_warning(tmp_path: Path) -> None:
     x = pydl.Input((4,))
-    model = pydl.Model(x, pydl.ops.sin(pydl.layers.Dense(2)(x) * 2.0))
+    h = pydl.layers.Dense(4)(x)
+    model = pydl.Model(x, pydl.ops.squared_difference(h, x))
     with pytest.warns(UserWarning, match="read from this file by pydl, not by Keras"):
         model.save(tmp_path / "m.keras")
     assert np.array_equal(pydl.models.load_model(tmp_path / "m.keras").predict(X), model.predict(X))
