@@ -31,7 +31,7 @@ import numpy as np
 from pydl._base import safetensors
 from pydl._base.errors import FormatError, memory_errors
 from pydl._base.missing import missing
-from pydl._base.registry import custom_object_scope
+from pydl._base.registry import custom_object_scope, unsavable
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
 from pydl._training.state import FitState
@@ -328,7 +328,7 @@ def _write(
     target = _checked(path)
     order = {"weights": [variable.path for variable in weights], "optimizer": [slot.path for slot in slots]}
     metadata = {"format": FORMAT, "version": VERSION, "kind": kind}
-    texts = {key: json.dumps(document) for key, document in {"order": order, **documents}.items()}
+    texts = {key: json.dumps(document, default=unsavable) for key, document in {"order": order, **documents}.items()}
     for key, text in texts.items():  # what no reader would take is not to replace a file
         safetensors.parse_json(Path("") if isinstance(target, io.BytesIO) else target, text, f'metadata "{key}"')
     metadata |= texts

@@ -197,6 +197,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def unsavable(value: Any) -> NoReturn:
+    """What `json.dumps` calls with a value that no file holds."""
+    raise TypeError(
+        f"cannot save {value!r:.100}: files hold numbers, text, lists and objects that have get_config() as arguments "
+        "of layers; override get_config and from_config of the one that was given it"
+    )
+
+
 def serialize(obj: Any) -> dict[str, Any]:
     """`{"class_name": ..., "config": ...}` of an object that has `get_config`.
 

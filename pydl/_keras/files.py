@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydl._base.errors import FormatError
-from pydl._base.registry import custom_object_scope
+from pydl._base.registry import custom_object_scope, unsavable
 from pydl._base.replacing import replaced
 from pydl._engine.variable import Variable
 from pydl._keras import assets, compiling, configs, weights
@@ -69,14 +69,14 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
             weights.write(file, model, optimizer=model.optimizer is not None)
         with replaced(Path(path)) as target, zipfile.ZipFile(target, "w") as packed:
             packed.writestr("metadata.json", json.dumps({"keras_version": _VERSION, "date_saved": _now()}))
-            packed.writestr("config.json", json.dumps(document))
+            packed.writestr("config.json", json.dumps(document, default=unsavable))
             packed.writestr("model.weights.h5", raw.getvalue())
             assets.write(packed, model)
         return
     with h5py.File(raw, "w") as file:
         file.attrs["keras_version"] = _VERSION
         file.attrs["backend"] = "pydl"
-        file.attrs["model_config"] = json.dumps({k: document[k] for k in ("class_name", "config")})
+        file.attrs["model_config"] = json.dumps({k: document[k] for k in ("class_name", "config")}, default=unsavable)
         if document["compile_config"]:
             file.attrs["training_config"] = json.dumps(compiling.older(document["compile_config"]))
         weights.write_by_name(file.create_group("model_weights"), model)

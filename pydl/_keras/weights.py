@@ -158,7 +158,7 @@ def write_by_name(file: Any, model: Model) -> None:
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer)
-        names = [f"{model.name}/{v.path}" if v else f"{model.name}/{layer.name}/count" for v in variables]
+        names = [f"{model.name}/{v.path}" if v is not None else f"{model.name}/{layer.name}/count" for v in variables]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
             store[name] = _value(owners.get(id(variable), layer), variable)

@@ -102,7 +102,7 @@ class Weighted(Configurable):
         if dtype is not None and config.standardize_dtype(dtype) != self.dtype:
             raise ValueError(f'layer "{self.name}", weight {name!r}: expected the dtype {self.dtype}, got {dtype!r}')
         shape = (shape,) if isinstance(shape, int) else () if shape is None else shape
-        taken = {v.name for v in self._variables}
+        taken = {v.name for v in self._variables if not isinstance(v, UserVariable)}
         if name is None:
             name = next(n for n in ("weight", *(f"weight_{i + 1}" for i in range(len(taken)))) if n not in taken)
         if name in taken:
@@ -115,6 +115,9 @@ class Weighted(Configurable):
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
         assert make is not None
         variable.assign(make(variable.shape, dtype=self.dtype))
+        for v in self._own:
+            if v.name == name:  # a variable that an attribute holds
+                _name_apart(v, {other.name for other in (*self._own, variable)})
         self._own.append(variable)
         return variable
 

@@ -69,7 +69,7 @@ def test_a_frozen_layer_trains_none() -> None:
     assert all(np.array_equal(w.numpy(), np.ones(3)) for w in (layer.scale, *layer.shifts))
 
 
-@pytest.mark.parametrize("ending", ["safetensors", "keras"])
+@pytest.mark.parametrize("ending", ["safetensors", "keras", "h5"])
 def test_files_hold_them(tmp_path: Path, ending: str) -> None:
     layer = Held()
     net = model(layer)
@@ -132,3 +132,29 @@ def test_a_layer_that_holds_another_trains_its_weight_from_both_places() -> None
     net.fit(X, Y, batch_size=len(X), verbose=0)
     assert len(net.weights) == 1
     np.testing.assert_allclose(first.kernel.numpy(), k - 0.1 * (X.T @ (dy @ k) + dy.T @ (X @ k)), rtol=1e-4, atol=1e-6)
+
+
+def test_names_that_were_taken_are_given_up() -> None:
+    class Named(L.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.held = ones()
+
+        def build(self, input_shape: Any) -> None:
+            self.made = self.add_weight(shape=(3,), name="variable")
+
+        def call(self, x: Any) -> Any:
+            return x * self.held + self.made
+
+    layer = Named()
+    net = model(layer)
+    assert sorted(w.path for w in net.weights) == ["own/variable", "own/variable_1"]
+    assert layer.made.path == "own/variable"
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "keras", "h5"])
+def test_an_argument_that_no_file_holds_is_told(tmp_path: Path, ending: str) -> None:
+    net = model(Scaled(ones(name="mine")))
+    with pytest.raises(TypeError, match=r"cannot save .*mine.*override get_config"):
+        net.save(tmp_path / f"m.{ending}")
+    assert not list(tmp_path.iterdir())
