@@ -27,7 +27,7 @@ from pydl._base.missing import explain
 from pydl._base.release import VERSION as __version__
 from pydl._engine.graph import SymbolicTensor as KerasTensor
 from pydl.config import show_config
-from pydl.layers import Input
+from pydl.layers import Input, InputSpec
 from pydl.models import Model, Sequential
 from pydl.variable import Variable
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 
 
 __all__ = [
-    "FormatError", "Initializer", "Input", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
+    "FormatError", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
     "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks",
     "config", "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
     "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",

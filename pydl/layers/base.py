@@ -20,6 +20,7 @@ from pydl._engine.tape import value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
 from pydl.layers.given_shapes import first_shape, noting_shape
+from pydl.layers.input_spec import require
 from pydl.layers.own_code import OwnCode
 from pydl.layers.weighted import _tree
 
@@ -177,6 +178,9 @@ class Layer(OwnCode):
     #: Whether the mask of its input is that of its output. A layer that neither uses nor passes on masks ends them.
     supports_masking: bool = False
 
+    #: What its inputs have to be, see `InputSpec`; a list for several.
+    input_spec: Any = None
+
     def output_masks(self, masked: list[bool]) -> list[bool]:
         """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
         if self._graph is not None:
@@ -190,6 +194,8 @@ class Layer(OwnCode):
                 t.mask = x[0].mask if self.supports_masking else None
 
     def _build_once(self, input_shape: Any, dtypes: Sequence[str] = ()) -> None:
+        if self.input_spec is not None:
+            require(self, input_shape)
         if not self.built:
             if self._call_form is not None:
                 self.build(**self._call_form.for_build(self.build, self.call, input_shape))
@@ -198,6 +204,8 @@ class Layer(OwnCode):
             else:
                 self.build(input_shape)
             self.built = True
+            if self.input_spec is not None:  # of `build`
+                require(self, input_shape)
             self.input_shape = input_shape
             self._find_graph(input_shape, dtypes)
             if self._graph is None:

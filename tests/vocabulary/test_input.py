@@ -88,3 +88,55 @@ def test_weights_of_a_frozen_layer_are_not_trainable() -> None:
     layer.trainable = False
     assert layer.trainable_weights == []
     assert layer.non_trainable_variables == layer.weights
+
+
+class Described(L.Layer):
+    """A layer that says what its input has to be, at once or when it is built."""
+
+    def __init__(self, spec: Any, late: bool = False) -> None:
+        super().__init__(name="own")
+        self.spec = (spec,)
+        if not late:
+            self.input_spec = spec
+
+    def build(self, input_shape: Any) -> None:
+        self.input_spec = self.spec[0]
+
+    def call(self, x: Any) -> Any:
+        return x[0] if isinstance(x, list | tuple) else x
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "good", "bad", "words"),
+    [
+        ({"ndim": 3}, (4, 2), (4,), "expected 3 axes"),
+        ({"min_ndim": 3}, (4, 2, 1), (4,), "expected at least 3 axes"),
+        ({"max_ndim": 2}, (4,), (4, 2), "expected at most 2 axes"),
+        ({"axes": {-1: 5}}, (2, 5), (2, 4), "expected size 5 on axis -1"),
+        ({"axes": {2: 5}}, (2, 5), (4,), "expected size 5 on axis 2"),
+        ({"shape": (None, 3, None)}, (3, 7), (4, 7), r"expected shape \(None, 3, None\)"),
+        ({"shape": (None, 3)}, (3,), (3, 1), "expected 2 axes"),
+    ],
+)
+def test_what_a_layer_expects(fields: Any, good: Any, bad: Any, words: str, late: bool) -> None:
+    for shapes in ((pydl.Input(good), pydl.Input(bad)), (np.ones((2, *good)), np.ones((2, *bad)))):
+        Described(L.InputSpec(**fields), late)(shapes[0])
+        with pytest.raises(ValueError, match=f'layer "own": {words}'):
+            Described(L.InputSpec(**fields), late)(shapes[1])
+
+
+def test_what_a_layer_expects_of_several_inputs() -> None:
+    layer = Described([L.InputSpec(ndim=2), None])
+    assert layer([pydl.Input((3,)), pydl.Input((3, 4))]).shape == (None, 3)
+    with pytest.raises(ValueError, match="expected 2 inputs"):
+        Described([L.InputSpec(ndim=2), None])(pydl.Input((3,)))
+    with pytest.raises(ValueError, match="expected 2 axes of input 0"):
+        Described([L.InputSpec(ndim=2), None])([pydl.Input((3, 4)), pydl.Input((3,))])
+
+
+def test_a_last_axis_of_one_may_be_left_out() -> None:
+    spec = pydl.InputSpec(shape=(None, 3, 1), allow_last_axis_squeeze=True)
+    assert spec.wrong_about((None, 3)) is None
+    assert spec.wrong_about((None, 3, 1)) is None
+    assert spec.wrong_about((None, 4)) == "shape (None, 3)"
