@@ -152,8 +152,8 @@ class Seen:
         list of dict
             ``column``, ``kind``; shares of its cells: ``missing`` and ``missing_in_training``, ``unknown`` (levels; of
             texts, the share of their words) and ``unknown_in_training``, ``unreadable``, ``outside`` (clipped);
-            ``shift``, how far the mean is
-            from that of the training: for numbers in deviations of the training, for flags in shares, else None.
+            ``shift``, how far the mean, of numbers as they were clipped, is from that of the training: for numbers in
+            deviations of the training, for flags in shares, else None.
         """
         rows = max(self.rows, 1)
         found: list[dict[str, Any]] = []
