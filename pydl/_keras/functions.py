@@ -48,7 +48,7 @@ def written_function(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, 
         if name == "get_item":
             args.append(arguments.pop("key"))
         args = [args] if Op.known[name].tensors == 0 and name != "_einsum" else args
-    elif entry["class_name"] == "Activation" and config["activation"] in list(_ACTIVATIONS):
+    elif entry["class_name"] == "Activation" and config.get("activation") in list(_ACTIVATIONS):
         name, arguments = _ACTIVATIONS[config["activation"]]
     else:
         return None
