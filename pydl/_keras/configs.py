@@ -29,7 +29,7 @@ _MODULES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 _KINDS = ("Sequential", "Functional", "Model")
 _OURS = {"Quantile"}  # what Keras does not have
-_OPERATIONS = {"Arithmetic", "Operation"}  # layers that stand for operators and functions: no classes of Keras's
+_UNKNOWN = {"AddedLoss", "Arithmetic", "Operation"}  # layers that stand for what Keras does not have as a layer
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
 _NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
 _IDLE = {
@@ -60,9 +60,9 @@ def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> 
         config = {"batch_shape": [None, *config["shape"]], "dtype": config["dtype"], "name": config["name"]}
     if name in _OURS:
         refuse(f"Keras has no {name}")
-    if name in _OPERATIONS:
+    if name in _UNKNOWN:
         warnings.warn(
-            f"a model with a function that Keras lacks ({config['name']}) is read from this file by pydl, not by Keras",
+            f'a model with "{config["name"]}", which Keras lacks, is read from this file by pydl, not by Keras',
             stacklevel=2,
         )
         return {"module": None, "class_name": name, "config": _written_values(config), "registered_name": name}

@@ -118,8 +118,10 @@ def _of_function(entry: Mapping[str, Any], xs: list[SymbolicTensor]) -> Any:
     while pending:
         t = pending.pop(0)
         if id(t) not in known and t.call is not None:
-            known |= {id(y) for y in t.call.outputs}
             t.call.layer.name = next(names)
+            for y in t.call.outputs:
+                y.name = t.call.layer.name
+                known.add(id(y))
             pending += t.call.inputs
     return ys
 
