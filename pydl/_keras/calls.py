@@ -20,8 +20,40 @@ def idle_functions(entries: Mapping[str, Any], calls: Mapping[str, Any], ends: s
     return [name for name in entries if name not in used]
 
 
-def has_mask(node: Any) -> bool:
-    return isinstance(node, Mapping) and bool(histories((node.get("kwargs") or {}).get("mask")))
+def mask_of(node: Any, entries: Mapping[str, Any]) -> tuple[list[Any] | None, bool]:
+    """Where the mask of a call comes from, and whether it is the one that layers in front of it make by themselves.
+
+    Keras writes the latter too: codes that are not 0 behind an Embedding, steps of which any value is none that a
+    Masking masks. `entries`: all of the graph by name.
+    """
+    found = histories((node.get("kwargs") or {}).get("mask")) if isinstance(node, Mapping) else []
+    if not found:
+        return None, True
+    source: Any = next(iter(histories(node.get("args"))), None)
+    while source is not None and entries[source[0]].get("class_name") not in ("Embedding", "Masking"):
+        source = _first_input(entries[source[0]])
+    made = entries[found[0][0]]
+    if made.get("class_name") == "Any":
+        made = entries[(_first_input(made) or found[0])[0]]
+    own = source is not None and made.get("class_name") == "NotEqual"
+    return found[0], own and _first_input(made) == _first_input(entries[source[0]]) and _constant_of(made) == (
+        _masked_value(entries[source[0]])
+    )
+
+
+def _first_input(entry: Mapping[str, Any]) -> list[Any] | None:
+    nodes = entry.get("inbound_nodes") or [{}]
+    return next(iter(histories(nodes[0].get("args") if isinstance(nodes[0], Mapping) else nodes[0])), None)
+
+
+def _constant_of(entry: Mapping[str, Any]) -> Any:
+    """The number that a function is given beside a tensor."""
+    return next((v for v in entry["inbound_nodes"][0]["args"] if isinstance(v, int | float)), None)
+
+
+def _masked_value(entry: Mapping[str, Any]) -> Any:
+    config = entry["config"]
+    return config.get("mask_value") if entry["class_name"] == "Masking" else 0 if config.get("mask_zero") else None
 
 
 def usual_training(name: str) -> bool | None:

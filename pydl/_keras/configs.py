@@ -14,7 +14,7 @@ from pydl import constraints, initializers, layers, losses, metrics, optimizers,
 from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
-from pydl._keras.calls import has_mask, histories, idle_functions, read_call, usual_training
+from pydl._keras.calls import histories, idle_functions, mask_of, read_call, usual_training
 from pydl._keras.functions import is_function, read_function, written_function
 from pydl.models.configs import name_of
 from pydl.models.nesting import filled, form_of
@@ -135,6 +135,8 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
             several = len(tensors) > 1 or (entry["class_name"] in _LISTED)
             keywords: Config = {} if training is None else {"training": training}
             args: Any = [tensors if several else tensors[0]]
+            if entry["class_name"] == "GlobalAveragePooling1D" and several:
+                args, keywords["mask"] = [tensors[0]], tensors[1]
             if "form" in entry:
                 args, others = Arguments(entry["form"]).filled(tensors)
                 keywords.update(others)
@@ -284,6 +286,7 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     entries: dict[str, Config] = {}
     pending: dict[str, list[list[list[Any]]]] = {}
     graphs = set[Any]()
+    by_given_name = {e.get("name", e.get("config", {}).get("name")): e for e in _layers(config)}
     for given in _layers(config):
         function = read_function(given) if is_function(given) else None
         entry, name = function or read(given), given.get("name", given.get("config", {}).get("name"))
@@ -297,10 +300,18 @@ def read_graph(config: Mapping[str, Any]) -> Config:
         nodes = [read_call(name, node, "form" in entry) for node in given.get("inbound_nodes", [])]
         usual = usual_training(entry["class_name"])
         training = {str(i): t for i, (_, t) in enumerate(nodes) if t is not None and t is not usual}
-        masked = [i for i, node in enumerate(given.get("inbound_nodes", [])) if has_mask(node)]
+        masks = [mask_of(node, by_given_name) for node in given.get("inbound_nodes", [])]
+        masked = [i for i, (place, own) in enumerate(masks) if place and own]
         said = {key: found for key, found in (("training", training), ("masked", masked)) if found}
         entries[name] = {**entry, "name": name, "calls": [], **said}
         pending[name] = [places for places, _ in nodes]
+        for places, (place, own) in zip(pending[name], masks, strict=True):
+            if place and not own:
+                if given["class_name"] != "GlobalAveragePooling1D":
+                    raise FormatError(
+                        f'layer "{name}": a mask other than that of layers; only GlobalAveragePooling1D takes one'
+                    )
+                places.append(place)
     starts, input_keys, _ = _read_ends(config.get("input_layers"))
     outputs, output_keys, form = _read_ends(config.get("output_layers"))
     for name in idle_functions(entries, pending, {place[0] for place in outputs}):  # masks, which layers know

@@ -21,6 +21,9 @@ from pydl._onnx.parsing import File, Graph, Node, Port, read_file
 from pydl._onnx.reading import refuse
 from pydl._onnx.values import Value, channels_last
 
+# Whose results of whole numbers float32 may round, beside arithmetic, which tells of itself.
+_OF_WHOLE = ("Abs", "Max", "Mean", "Min", "Mod", "Neg", "ReduceL1", "ReduceMax", "ReduceMean", "ReduceMin",
+             "ReduceProd", "ReduceSum", "ReduceSumSquare", "Sum", "Where")  # fmt: skip
 MAX_FILE = 2**31  # bytes, as protocol buffers allow
 
 
@@ -127,6 +130,8 @@ def _run(g: Building, node: Node, function: Callable[..., Any]) -> None:
         given = [g.values[name] if name else None for name in node.inputs]
         while given and given[-1] is None:
             given.pop()
+        if node.op in _OF_WHOLE and any(isinstance(v, Value) and v.whole for v in given):
+            g.of_whole = g.of_whole or node
         with np.errstate(all="ignore"):  # infinities and NaN come out where they belong
             made = function(g, node, *given)
     except FormatError:

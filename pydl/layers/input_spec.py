@@ -84,6 +84,10 @@ def require(layer: Any, input_shape: Any) -> None:
         Another number of inputs; a shape that does not fit.
     """
     specs = layer.input_spec if isinstance(layer.input_spec, list | tuple) else [layer.input_spec]
+    if not all(spec is None or isinstance(spec, InputSpec) for spec in specs):
+        raise TypeError(
+            f'layer "{layer.name}": input_spec must be an InputSpec, or a list of them, got {layer.input_spec!r}'
+        )
     several = isinstance(input_shape, list)
     shapes = input_shape if several else [input_shape]
     if not all(isinstance(shape, tuple) for shape in shapes):  # in dicts and the like

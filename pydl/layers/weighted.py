@@ -19,7 +19,7 @@ from pydl.variable import Variable as UserVariable
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_NO_HOLDERS = ("_own", "added_losses")  # attributes that are lists, in which there is nothing to look for
+_NO_HOLDERS = ("_own", "_adopted", "added_losses")  # attributes that are lists, in which there is nothing to look for
 _names: Counter[str] = Counter()
 
 
@@ -57,6 +57,7 @@ class Weighted(Configurable):
         self.dtype = config.standardize_dtype(dtype)
         self.trainable = trainable
         self._own: list[Variable] = []  # of `_variables`, those that are known
+        self._adopted: list[Variable] = []  # of these, those that attributes held
 
     _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers or variables
 
@@ -126,12 +127,15 @@ class Weighted(Configurable):
     @property
     def _variables(self) -> list[Variable]:
         """What `add_weight` made, and each `pydl.Variable` that attributes hold, themselves or in lists and such."""
+        held = {id(v): v for v in self._held(UserVariable)}
+        if gone := {id(v) for v in self._adopted} - held.keys():
+            self._own, self._adopted = ([v for v in each if id(v) not in gone] for each in (self._own, self._adopted))
         known = {id(v) for v in self._own}
-        for v in self._held(UserVariable):
-            if id(v) not in known:
-                known.add(id(v))
+        for key, v in held.items():
+            if key not in known:
                 _name_apart(v, {other.name for other in self._own})
                 self._own.append(v)
+                self._adopted.append(v)
         return self._own
 
     @property

@@ -110,9 +110,13 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
 
 
 def _of_function(entry: Mapping[str, Any], xs: list[SymbolicTensor]) -> Any:
-    """What a function makes of tensors; of the layers that it calls, the last has the entry's name."""
+    """What a function makes of tensors; of the layers that it calls, the last has the entry's name. Masks end here."""
+    from pydl import ops  # which not every program needs
+
     args, keywords = Arguments(entry["form"]).filled(xs)
     ys = entry["config"]["function"](*args, **keywords)
+    if not isinstance(ys, list | tuple) and ys.masked and all(ys is not x for x in xs):
+        ys = ops.copy(ys)  # which knows no masks, as an activation does
     pending, known = list(ys) if isinstance(ys, list | tuple) else [ys], {id(x) for x in xs}
     names = (f"{name_of(entry)}{f'.{i}' * (i > 0)}" for i in count())
     while pending:

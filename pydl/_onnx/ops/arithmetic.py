@@ -45,11 +45,11 @@ def of_two(g: Building, node: Node, a: Any, b: Any) -> Any:
 
 
 def _may_round(node: Node, sides: tuple[Any, Any]) -> bool:
-    """Whether float32 might give another result: all but a comparison with numbers that it has."""
+    """Whether float32 might give another result: all but a comparison with smaller numbers."""
     if node.op in ("And", "Or", "Xor") or not any(isinstance(x, Value) and x.whole for x in sides):
         return False
     constant = next((x for x in sides if isinstance(x, np.ndarray)), None)
-    return node.op in (*_WHOLE, "Pow") or constant is None or bool(np.any(np.abs(constant) > _EXACT))
+    return node.op in (*_WHOLE, "Pow") or constant is None or bool(np.any(np.abs(constant) >= _EXACT))
 
 
 def _whole(x: Any) -> bool:
