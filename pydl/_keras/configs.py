@@ -286,10 +286,10 @@ def read_graph(config: Mapping[str, Any]) -> Config:
     entries: dict[str, Config] = {}
     pending: dict[str, list[list[list[Any]]]] = {}
     graphs = set[Any]()
-    by_given_name = {e.get("name", e.get("config", {}).get("name")): e for e in _layers(config)}
+    by_given_name = {_given_name(e): e for e in _layers(config)}
     for given in _layers(config):
         function = read_function(given) if is_function(given) else None
-        entry, name = function or read(given), given.get("name", given.get("config", {}).get("name"))
+        entry, name = function or read(given), _given_name(given)
         if entry["class_name"] == "InputLayer":
             inputs.append({**entry["config"], "name": name})
             continue
@@ -339,6 +339,11 @@ def read_graph(config: Mapping[str, Any]) -> Config:
         "inputs": [by_name[p[0]] for p in starts], "layers": list(entries.values()), "order": order,
         "outputs": [p if p[2] else p[:2] for p in outputs],
     }  # fmt: skip
+
+
+def _given_name(given: Mapping[str, Any]) -> Any:
+    config = given.get("config")
+    return given.get("name", config.get("name") if isinstance(config, Mapping) else None)
 
 
 def _form_of(given: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.several import together
-from pydl.pipeline.table import SUFFIXES, arrow_types, format_of, suffix
+from pydl.pipeline.table import SUFFIXES, arrow_batches, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
 
@@ -24,7 +25,8 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
     New columns: as `columns_of` says, for each target. The others are as they were read; where the cells of a delimited
-    file go into a format with types, as numbers where they are some. From Parquet and Arrow to either, types stay.
+    file go into a format with types, as numbers where they are some. From Parquet and Arrow to either all stays as it
+    is.
 
     Parameters
     ----------
@@ -45,11 +47,12 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
 
 def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave_out: bool) -> int:
     fitted, rows = run.fitted(), 0
-    goal, types = SUFFIXES.get(suffix(Path(out)), ""), arrow_types(data)
-    as_they_stand = goal == "delimited" or (goal == "json" and format_of(data) != "delimited")
-    as_they_stand |= goal in ("parquet", "arrow") and bool(types)
-    with table_writer(out, types) as file:
-        for cells, frame in fitted.read(data, seen, strict=not leave_out):
+    source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
+    as_they_stand = goal == "delimited" or (goal == "json" and source != "delimited")
+    of_arrow = source in ("parquet", "arrow") and goal in ("parquet", "arrow")
+    batches = arrow_batches(data) if of_arrow else repeat(None)
+    with table_writer(out) as file:
+        for (cells, frame), batch in zip(fitted.read(data, seen, strict=not leave_out), batches, strict=of_arrow):
             columns: dict[str, Any] = {}
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
                 names = columns_of(one, len(fitted.target.each) > 1)
@@ -59,7 +62,10 @@ def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave
                     f'{data}: there is a column "{taken[0]}" already, which predictions would replace; rename it, or '
                     "leave it out"
                 )
-            file.write((cells if as_they_stand else frame).assign(**columns))
+            if batch is not None:
+                file.write(pd.DataFrame(columns), beside=batch)
+            else:
+                file.write((cells if as_they_stand else frame).assign(**columns))
             rows += len(frame)
     return rows
 

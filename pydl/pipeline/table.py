@@ -362,18 +362,24 @@ def _arrow_reader(source: Any) -> Any:
         return pyarrow.ipc.open_stream(source)
 
 
-def arrow_types(path: str | Path) -> list[pyarrow.DataType]:
-    """The types of the columns of a Parquet or Arrow file; others have none of these."""
+def arrow_batches(path: str | Path) -> Iterator[pyarrow.RecordBatch]:
+    """The rows of a Parquet or Arrow file as they are there, in the pieces in which `read_cells` has them."""
     path = located(path)
-    kind = _kind(path)
     with _plain_errors(path):
-        if kind == "parquet":
-            with open_parquet(path) as file:
-                return list(file.schema_arrow.types)
-        if kind == "arrow":
-            with pyarrow.memory_map(os.fspath(path)) as source:
-                return list(_arrow_reader(source).schema.types)
-    return []
+        yield from (batch for batch in _batches(path, _kind(path), chunk_rows(path)) if batch.num_rows)
+
+
+def _batches(path: Path, kind: str, rows: int) -> Iterator[pyarrow.RecordBatch]:
+    if kind == "parquet":
+        with open_parquet(path) as file:
+            yield from file.iter_batches(batch_size=rows)
+        return
+    with pyarrow.memory_map(os.fspath(path)) as source:
+        reader = _arrow_reader(source)
+        in_turn = hasattr(reader, "read_next_batch")
+        for batch in reader if in_turn else map(reader.get_batch, range(reader.num_record_batches)):
+            batch.validate(full=True)
+            yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -416,22 +422,9 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
         lines = json_rows(path)
         while some := list(islice(lines, rows)):
             yield pd.DataFrame(some, dtype=object)
-    elif kind == "parquet":
-        with open_parquet(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    elif kind == "arrow":
-        with pyarrow.memory_map(os.fspath(path)) as source:
-            reader = _arrow_reader(source)
-            batches = (
-                reader
-                if hasattr(reader, "read_next_batch")
-                else map(reader.get_batch, range(reader.num_record_batches))
-            )
-            for batch in batches:
-                batch.validate(full=True)
-                for start in range(0, batch.num_rows, rows):
-                    yield batch.slice(start, rows).to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    elif kind in ("parquet", "arrow"):
+        for batch in _batches(path, kind, rows):
+            yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     else:
         require_memory(path, kind)
         frame = _READERS[kind](path)

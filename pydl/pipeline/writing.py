@@ -6,12 +6,12 @@ import gzip
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -31,17 +31,16 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 @contextmanager
-def table_writer(path: str | Path, types: Sequence[pyarrow.DataType] = ()) -> Iterator[_Writer]:
+def table_writer(path: str | Path) -> Iterator[Any]:
     """A file of tables one below the other, in the format that the name's ending says; it is there when all of it is.
 
-    Each `write` appends some rows, with the same columns as before. NPZ files are made at the end, of arrays that are
+    Each `write` appends some rows, with the same columns as before; those of Parquet and Arrow take the columns of a
+    record batch in front of them (`beside`). NPZ files are made at the end, of arrays that are
     in memory until then.
 
     Parameters
     ----------
     path : str or Path
-    types : sequence of pyarrow.DataType
-        Of the first columns, for Parquet and Arrow; the others have what the first piece shows.
 
     Raises
     ------
@@ -62,17 +61,9 @@ def table_writer(path: str | Path, types: Sequence[pyarrow.DataType] = ()) -> It
             gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else nullcontext(file) as inner,
             closing(form(inner)) as writer,  # after an error as well: Arrow's complain when they are dropped open
         ):
-            if isinstance(writer, _Arrow):
-                writer.types = types
             yield writer
     except OSError as error:
         raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-class _Writer(Protocol):
-    def write(self, frame: pd.DataFrame) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class _Text:
@@ -138,32 +129,30 @@ def _for_json(name: str, cell: Any) -> Any:
 
 
 class _Arrow:
-    """Arrow's file format, the first piece giving the types of all that have none."""
-
-    types: Sequence[pyarrow.DataType] = ()
+    """Arrow's file format, the first piece giving the types of all."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.schema: Any = None
+        self.schema: Any = None  # of the tables
+        self.writer: Any = None
 
     def open(self, schema: Any) -> Any:
         return pyarrow.ipc.new_file(self.file, schema, options=pyarrow.ipc.IpcWriteOptions(compression="lz4"))
 
-    def write(self, frame: pd.DataFrame) -> None:
+    def write(self, frame: pd.DataFrame, beside: pyarrow.RecordBatch | None = None) -> None:
         frame = frame.copy(deep=False)
         frame.attrs = {}
-        schema = self.schema
-        if schema is None:
-            given = map(pyarrow.field, frame.columns[: len(self.types)], self.types)
-            schema = pyarrow.schema([*given, *pyarrow.Schema.from_pandas(frame.iloc[:, len(self.types) :])])
-        table = pyarrow.Table.from_pandas(frame, schema, preserve_index=False)
-        if self.schema is None:
-            self.schema = table.schema
-            self.writer = self.open(self.schema)
+        table = pyarrow.Table.from_pandas(frame, self.schema, preserve_index=False)
+        self.schema = table.schema
+        if beside is not None:
+            schema = pyarrow.schema([*beside.schema, *table.schema], beside.schema.metadata)
+            table = pyarrow.Table.from_arrays([*beside.columns, *table.columns], schema=schema)
+        if self.writer is None:
+            self.writer = self.open(table.schema)
         self.writer.write_table(table)
 
     def close(self) -> None:
-        if self.schema is not None:
+        if self.writer is not None:
             self.writer.close()
 
 

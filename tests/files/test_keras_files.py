@@ -255,6 +255,54 @@ def test_operators_and_functions_have_the_form_of_keras(tmp_path: Path) -> None:
     assert entries["Pad"]["config"]["pad_width"] == [[0, 0], [0, 1], [1, 0]]
 
 
+def masked(behind: Any = lambda h, x: h, **pooled: Any) -> pydl.Model:
+    """The mean over the steps of codes, what is 0 being masked."""
+    x = pydl.Input((5,), dtype="int32", name="x")
+    h = behind(L.Embedding(7, 3, mask_zero=True)(x), x)
+    return pydl.Model(x, L.GlobalAveragePooling1D()(h, **{key: make(x) for key, make in pooled.items()}))
+
+
+def test_masks_given_by_hand_are_in_files(tmp_path: Path) -> None:
+    model = masked(mask=lambda x: pydl.ops.not_equal(x, 2))
+    model.save(tmp_path / "m.keras")
+    entries = {
+        e["class_name"]: e for e in json.loads(parts_of(tmp_path / "m.keras")["config.json"])["config"]["layers"]
+    }
+    (call,) = entries["GlobalAveragePooling1D"]["inbound_nodes"]
+    assert len(call["args"]) == 1
+    assert call["kwargs"]["mask"]["config"]["keras_history"][0] == entries["NotEqual"]["name"]
+    again = pydl.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.predict(CODES), model.predict(CODES))
+    assert not np.allclose(again.predict(CODES), masked().predict(CODES))
+
+
+@pytest.mark.filterwarnings("ignore:.*the mask of its input ends here")
+def test_masks_end_at_functions_that_keras_wrote(tmp_path: Path) -> None:
+    masked(lambda h, x: L.Activation("relu", name="f")(h)).save(tmp_path / "layer.keras")
+
+    def change(config: Any) -> None:
+        entry = function(config, "Activation")
+        entry.update(module="keras.src.ops.nn", class_name="Relu", config={"name": "f"})
+        function(config, "GlobalAveragePooling1D")["inbound_nodes"][0]["kwargs"] = {}
+
+    layer = pydl.models.load_model(tmp_path / "layer.keras")
+    model = pydl.models.load_model(rewritten(tmp_path / "m.keras", change, tmp_path / "layer.keras"))
+    steps = np.maximum(layer.get_weights()[0][CODES], 0)
+    np.testing.assert_allclose(model.predict(CODES), steps.mean(axis=1), rtol=1e-6)
+    counts = (CODES != 0)[..., None]
+    np.testing.assert_allclose(layer.predict(CODES), (steps * counts).sum(axis=1) / counts.sum(axis=1), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*the mask of its input ends here")
+def test_masks_that_keras_wrote_hold_where_no_layer_makes_them(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        function(config, "Embedding")["config"].update(mask_zero=False)
+
+    given = [(np.arange(96.0) / 96 - 0.5).reshape(4, 6, 4).astype("f4"), np.arange(20).reshape(4, 5) % 7]
+    model = pydl.models.load_model(rewritten(tmp_path / "m.keras", change, "functions.keras"))
+    np.testing.assert_allclose(model.predict(given), FOUND["functions"], rtol=2e-6, atol=ROUNDING)
+
+
 def test_functions_that_keras_lacks_are_kept_for_pydl_with_a_warning(tmp_path: Path) -> None:
     x = pydl.Input((4,))
     h = pydl.layers.Dense(4)(x)
@@ -289,7 +337,7 @@ def parts_of(path: Path) -> dict[str, bytes]:
         return {name: packed.read(name) for name in packed.namelist()}
 
 
-def rewritten(path: Path, change: Any, source: str = "words.keras") -> Path:
+def rewritten(path: Path, change: Any, source: str | Path = "words.keras") -> Path:
     """A copy of a golden file whose config is another."""
     parts = parts_of(GOLDEN / source)
     config = json.loads(parts["config.json"])
@@ -322,11 +370,6 @@ def function(config: Any, kind: str) -> Any:
     return next(e for e in config["config"]["layers"] if e["class_name"] == kind)
 
 
-def mask_alone(config: Any) -> None:
-    """Leave the mask of a pooling, whose codes are masked by nobody."""
-    function(config, "Embedding")["config"].update(mask_zero=False)
-
-
 @pytest.mark.filterwarnings("ignore:.*the mask of its input ends here")
 @pytest.mark.parametrize(
     ("change", "told"),
@@ -346,7 +389,6 @@ def mask_alone(config: Any) -> None:
             lambda c: function(c, "Multiply")["inbound_nodes"][0].update(args=[1, 2]),
             "of the function multiply on tensors",
         ),
-        (mask_alone, "a mask that no layer before it makes"),
     ],
 )
 def test_functions_that_mean_nothing(tmp_path: Path, change: Any, told: str) -> None:

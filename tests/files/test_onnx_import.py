@@ -195,7 +195,14 @@ def test_doubles_give_a_model_of_doubles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("op", "constant", "warned"),
-    [("Sub", 2**24, True), ("Less", 3, False), ("Less", 2**24 + 1, True)],
+    [
+        ("Sub", 2**24, True),
+        ("Less", 3, False),
+        ("Less", 2**24 + 1, True),
+        ("Equal", 2**24, True),
+        ("Mod", 10, True),
+        ("Max", 7, True),
+    ],
 )
 def test_whole_numbers_that_floats_round_are_told(tmp_path: Path, op: str, constant: int, warned: bool) -> None:
     nodes = [node(op, "x c", "h"), node("Cast", "h", "y", to=TensorProto.INT64)]

@@ -43,7 +43,13 @@ def of_all_types() -> pyarrow.Table:
         "small": pyarrow.array([0.1 * i for i in range(ROWS)], pyarrow.float32()),
         "nothing": pyarrow.nulls(ROWS),
     }
-    return pyarrow.table(columns)
+    fields = [pyarrow.field(name, column.type, nullable=name != "day") for name, column in columns.items()]
+    holes = pyarrow.array([float("nan") if i % 3 else None for i in range(ROWS)], pyarrow.float64())
+    odd = pyarrow.table([*columns.values(), holes, holes], schema=pyarrow.schema(
+        [*fields, pyarrow.field(" holes ", holes.type, metadata={"unit": "kg"}), pyarrow.field("", holes.type)],
+        metadata={"from": "a friend"},
+    ))  # fmt: skip
+    return odd
 
 
 @pytest.mark.parametrize("source", ["parquet", "feather"])
@@ -64,5 +70,6 @@ def test_typed_columns_keep_their_types_and_values(
     found = read(out)
     assert found.column_names == [*given.column_names, "y predicted", "probability no", "probability yes"]
     kept = found.select(given.column_names)
-    assert kept.schema.types == given.schema.types
-    assert kept.to_pylist() == given.to_pylist()
+    assert kept.schema == given.schema
+    assert (kept.schema.field(" holes ").metadata, kept.schema.metadata[b"from"]) == ({b"unit": b"kg"}, b"a friend")
+    assert str(kept.to_pylist()) == str(given.to_pylist())  # NaN is not null

@@ -158,3 +158,15 @@ def test_an_argument_that_no_file_holds_is_told(tmp_path: Path, ending: str) -> 
     with pytest.raises(TypeError, match=r"cannot save .*mine.*override get_config"):
         net.save(tmp_path / f"m.{ending}")
     assert not list(tmp_path.iterdir())
+
+
+def test_one_that_is_replaced_is_no_weight_any_longer(tmp_path: Path) -> None:
+    layer = Scaled(ones(name="before"))
+    net = model(layer)
+    net.fit(X, Y, verbose=0)
+    layer.scale = ones(name="after")
+    assert [w.name for w in net.weights] == ["after"]
+    net.save_weights(tmp_path / "w.safetensors")
+    net.load_weights(tmp_path / "w.safetensors")
+    del layer.scale
+    assert net.weights == []

@@ -140,3 +140,9 @@ def test_a_last_axis_of_one_may_be_left_out() -> None:
     assert spec.wrong_about((None, 3)) is None
     assert spec.wrong_about((None, 3, 1)) is None
     assert spec.wrong_about((None, 4)) == "shape (None, 3)"
+
+
+@pytest.mark.parametrize("spec", ["x", {"a": L.InputSpec(ndim=2)}, 3])
+def test_what_is_no_description(spec: Any) -> None:
+    with pytest.raises(TypeError, match='layer "own": input_spec must be an InputSpec'):
+        Described(spec)(pydl.Input((3,)))
