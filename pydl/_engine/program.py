@@ -73,6 +73,10 @@ class Program:
         training = kind in ("train", "gradients")  # which includes a backward pass
         threads = config.get_num_threads()
         behaviour = training or kind == "forward"
+        if graph.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"the model's outputs are of {graph.dtype}, and it computes floats: pydl.ops.cast(output, 'float32')"
+            )
         b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart)
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]

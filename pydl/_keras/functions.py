@@ -41,12 +41,15 @@ def written_function(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, 
         if config["constant"] is not None:
             args.insert(0 if config["reflected"] else 1, _constant(config["constant"], config["dtype"]))
     elif entry["class_name"] == "Operation" and name not in _UNWRITTEN:
-        of_tensors, arguments = iter(tensors), {key: _written(v) for key, v in config["arguments"].items()}
+        of_tensors, arguments = iter(tensors), {key: _written(v, key) for key, v in config["arguments"].items()}
         args = [
             next(of_tensors) if isinstance(v, Mapping) else _constant(v, config["dtype"]) for v in config["operands"]
         ]
         if name == "get_item":
-            args.append(arguments.pop("key"))
+            key = arguments.pop("key")
+            args.append(key if isinstance(key, list) else [key])
+            if any(isinstance(part, list) for part in args[-1]):  # of rows by their numbers, which Keras lacks
+                return None
         args = [args] if Op.known[name].tensors == 0 and name != "_einsum" else args
     elif entry["class_name"] == "Activation" and config.get("activation") in list(_ACTIVATIONS):
         name, arguments = _ACTIVATIONS[config["activation"]]
@@ -73,7 +76,7 @@ def _constant(value: Any, dtype: str) -> Any:
     }
 
 
-def _written(value: Any) -> Any:
+def _written(value: Any, key: str = "") -> Any:
     """An argument as Keras writes it, of one as `Operation` has it in its config."""
     if not isinstance(value, Mapping):
         return value
@@ -81,6 +84,8 @@ def _written(value: Any) -> Any:
         start, stop, step = map(_written, value["slice"])
         return {"class_name": "__slice__", "config": {"start": start, "stop": stop, "step": step}}
     parts = value.get("tuple", value.get("list"))
+    if parts is not None and len(parts) == 1 and isinstance(parts[0], int) and key == "axis":
+        return parts[0]
     return {"class_name": "__ellipsis__", "config": {}} if parts is None else [_written(part) for part in parts]
 
 

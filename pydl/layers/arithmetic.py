@@ -174,6 +174,8 @@ def _form(op: str, tensors: Sequence[Any], others: Any = None) -> Any:
     """What `left op right` stands for; one side at least is a symbolic tensor."""
     left, right = tensors
     both = [t for t in tensors if isinstance(t, SymbolicTensor)]
+    if not all(t.dtype.startswith("float") for t in both):
+        return NotImplemented
     if len(both) == 2:
         return NotImplemented if op == "power" or left.ndim != right.ndim else Arithmetic(op, dtype=left.dtype)(both)
     reflected = both[0] is right

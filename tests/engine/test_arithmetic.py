@@ -143,6 +143,23 @@ def test_names_and_shapes() -> None:
     assert (x - 1).dtype == "float32"
 
 
+@pytest.mark.parametrize(
+    "make", [lambda i: i + 1, lambda i: 10 - i, lambda i: i / 2, lambda i: i**2, lambda i: i * i, lambda i: -i]
+)
+def test_of_whole_numbers(make: Callable[[Any], Any]) -> None:
+    i = pydl.Input((5,), dtype="int32")
+    x = np.arange(10).reshape(2, 5)
+    np.testing.assert_array_equal(pydl.Model(i, make(i)).predict(x), make(x.astype(np.float32)))
+
+
+def test_outputs_of_whole_numbers_are_told() -> None:
+    i = pydl.Input((5,), dtype="int32")
+    x = np.arange(10).reshape(2, 5)
+    with pytest.raises(ValueError, match=r"outputs are of int64.*cast"):
+        pydl.Model(i, i // 2).predict(x)
+    np.testing.assert_array_equal(pydl.Model(i, pydl.ops.cast(i // 2, "float32")).predict(x), x // 2)
+
+
 def test_masks_end_as_they_do_in_keras() -> None:
     codes = pydl.Input((None,))
     h = L.Embedding(9, 3, mask_zero=True)(codes)

@@ -37,6 +37,7 @@ def of_all_types() -> pyarrow.Table:
         "day": pyarrow.array(days, pyarrow.date32()),
         "moment": pyarrow.array([i * 10**6 for i in range(ROWS)], pyarrow.timestamp("us", "Europe/Paris")),
         "kind": pyarrow.array(["u", "v", None] * (ROWS // 3)).dictionary_encode(),
+        "numbered": pyarrow.array([1, 2, None] * (ROWS // 3)).dictionary_encode(),
         "inner": pyarrow.array([{"p": i, "q": str(i)} for i in range(ROWS)]),
         "flag": pyarrow.array([True, None, False] * (ROWS // 3)),
         "large": pyarrow.array([2**63 + i for i in range(ROWS)], pyarrow.uint64()),
@@ -59,6 +60,8 @@ def test_typed_columns_keep_their_types_and_values(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, goal: str, pieces: bool
 ) -> None:
     given, path, out = of_all_types(), tmp_path / f"in.{source}", tmp_path / f"out.{goal}"
+    if "parquet" in (source, goal):  # which keeps dictionaries of text only
+        given = given.drop_columns("numbered")
     if source == "parquet":
         pyarrow.parquet.write_table(given, path)
     else:
