@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from pydl._base.args import whole
 from pydl._engine.builder import Buffer, Builder
-from pydl._engine.graph import Shape
+from pydl._engine.graph import Call, Shape
 from pydl._engine.masks import either
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
@@ -237,10 +238,25 @@ def _scale(b: Builder, like: Tensor, x: Buffer, y: Buffer, factor: float) -> Non
 
 
 class Multiply(_Elementwise):
-    """`y = x1 * x2 * ...`; shapes repeat to each other."""
+    """`y = x1 * x2 * ...`; shapes repeat to each other.
+
+    Where only some of the tensors have masks, there is none behind it, and steps that do not count are multiplied as
+    they are; Keras takes ones in their place, so that a warning tells.
+    """
 
     op = "multiply"
     function = np.multiply
+
+    def connect(self, inputs: Any, training: bool | None = None) -> Call:
+        call = super().connect(inputs, training)
+        masked = [t.masked for t in call.inputs]
+        if any(masked) and not all(masked):
+            warnings.warn(
+                f'layer "{self.name}" (Multiply): only some of its inputs have masks, which end here; steps that do '
+                "not count are multiplied as they are, where Keras takes ones",
+                stacklevel=4,
+            )
+        return call
 
     def _slopes(self, x: Sequence[Array], y: Array, dy: Array) -> list[Array]:
         return [reduce(np.multiply, [o for j, o in enumerate(x) if j != i], dy) for i in range(len(x))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -337,7 +338,7 @@ def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
         raise ValueError(f'{path}: array "{name}" holds Python objects, which are not read; save it as text') from None
     if not isinstance(found, np.ndarray):
         raise ValueError("a zip file of something else than arrays; save a spreadsheet as CSV first")
-    if found.dtype.kind not in "biufSUMm":
+    if found.dtype.kind not in "biufSUMm" or (found.dtype.kind == "f" and found.dtype.itemsize > 8):
         raise ValueError(f'{path}: array "{name}" holds {found.dtype}; expected numbers, text or dates')
     return found
 
@@ -453,8 +454,8 @@ def _named(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _of_one_line(name: str) -> str:
-    """A name without line breaks and tabs in it or blanks around it."""
-    return re.sub(r"\s*[\n\r\t]\s*", " ", name.strip())
+    """A name without line breaks and tabs in it or blanks around it, accents in one form."""
+    return unicodedata.normalize("NFC", re.sub(r"\s*[\n\r\t]\s*", " ", name.strip()))
 
 
 def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:

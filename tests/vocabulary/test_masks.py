@@ -143,6 +143,7 @@ def test_layers_that_end_a_mask_say_so() -> None:
         L.Reshape((12,))(x)
 
 
+@pytest.mark.filterwarnings("ignore:.*only some of its inputs have masks")
 def test_merging() -> None:
     a, b = pydl.Input((4, 3)), pydl.Input((4, 3))
     one, two = L.Masking()(a), L.Masking()(b)
@@ -243,3 +244,10 @@ def test_the_mask_of_an_array() -> None:
     codes = np.array([[0, 3], [1, 0]])
     np.testing.assert_array_equal(L.Embedding(5, 2, mask_zero=True).compute_mask(codes), [[False, True], [True, False]])
     assert L.Embedding(5, 2).compute_mask(codes) is None
+
+
+def test_a_product_of_masked_and_other_steps_is_told():
+    codes = pydl.Input((5,))
+    h = L.Embedding(9, 3, mask_zero=True)(codes)
+    with pytest.warns(UserWarning, match="Multiply.*only some of its inputs have masks"):
+        L.Multiply()([h, L.Embedding(9, 3)(codes)])
