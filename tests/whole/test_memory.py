@@ -83,7 +83,7 @@ with open("/proc/self/statm") as f:
 
 @pytest.mark.long  # fewer models would hide a small leak; nothing shorter looks for one
 def test_ten_thousand_models_leave_nothing_behind(record_property: pytest.RecordProperty) -> None:
-    sizes, seconds = json.loads(says(CYCLES))
+    sizes, seconds = json.loads(says(CYCLES, timeout=240))
     record_property("seconds per cycle of create, fit, delete", seconds)
     # the allocators' arenas settle within the first 2,000; of 8,000 more, 32 leaked bytes each would be 0.25 MB
     assert max(sizes[2:]) - sizes[1] <= 0.25e6, sizes
