@@ -167,7 +167,7 @@ def test_masks_end_as_they_do_in_keras() -> None:
         y = h * 2.0
     model = pydl.Model(codes, [L.GlobalAveragePooling1D()(y), y])
     mean, steps = model.predict(np.array([[3, 4, 0, 0], [1, 0, 0, 0]]))
-    np.testing.assert_allclose(mean, steps.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(mean, steps.mean(axis=1), rtol=1e-6, atol=1e-7)  # steps of up to 0.1, which may cancel
 
 
 @pytest.mark.parametrize(
