@@ -20,6 +20,9 @@ def idle_functions(entries: Mapping[str, Any], calls: Mapping[str, Any], ends: s
     return [name for name in entries if name not in used]
 
 
+TAKES_MASK = "GlobalAveragePooling1D"  # the layer that takes a mask by hand, as its second input
+
+
 def mask_of(node: Any, entries: Mapping[str, Any]) -> tuple[list[Any] | None, bool]:
     """Where the mask of a call comes from, and whether it is the one that layers in front of it make by themselves.
 
@@ -30,8 +33,11 @@ def mask_of(node: Any, entries: Mapping[str, Any]) -> tuple[list[Any] | None, bo
     if not found:
         return None, True
     source: Any = next(iter(histories(node.get("args"))), None)
+    passed: set[Any] = set()  # a damaged graph may go round
     while source is not None and entries[source[0]].get("class_name") not in ("Embedding", "Masking"):
-        source = _first_input(entries[source[0]])
+        again = source[0] in passed
+        passed.add(source[0])
+        source = None if again else _first_input(entries[source[0]])
     made = entries[found[0][0]]
     if made.get("class_name") == "Any":
         made = entries[(_first_input(made) or found[0])[0]]

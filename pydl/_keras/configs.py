@@ -14,7 +14,7 @@ from pydl import constraints, initializers, layers, losses, metrics, optimizers,
 from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
-from pydl._keras.calls import histories, idle_functions, mask_of, read_call, usual_training
+from pydl._keras.calls import TAKES_MASK, histories, idle_functions, mask_of, read_call, usual_training
 from pydl._keras.functions import is_function, read_function, written_function
 from pydl.models.configs import name_of
 from pydl.models.nesting import filled, form_of
@@ -135,7 +135,7 @@ def _written_graph(config: Mapping[str, Any]) -> Config:
             several = len(tensors) > 1 or (entry["class_name"] in _LISTED)
             keywords: Config = {} if training is None else {"training": training}
             args: Any = [tensors if several else tensors[0]]
-            if entry["class_name"] == "GlobalAveragePooling1D" and several:
+            if entry["class_name"] == TAKES_MASK and several:
                 args, keywords["mask"] = [tensors[0]], tensors[1]
             if "form" in entry:
                 args, others = Arguments(entry["form"]).filled(tensors)
@@ -307,10 +307,8 @@ def read_graph(config: Mapping[str, Any]) -> Config:
         pending[name] = [places for places, _ in nodes]
         for places, (place, own) in zip(pending[name], masks, strict=True):
             if place and not own:
-                if given["class_name"] != "GlobalAveragePooling1D":
-                    raise FormatError(
-                        f'layer "{name}": a mask other than that of layers; only GlobalAveragePooling1D takes one'
-                    )
+                if given["class_name"] != TAKES_MASK:
+                    raise FormatError(f'layer "{name}": a mask other than that of layers; only {TAKES_MASK} takes one')
                 places.append(place)
     starts, input_keys, _ = _read_ends(config.get("input_layers"))
     outputs, output_keys, form = _read_ends(config.get("output_layers"))

@@ -16,7 +16,6 @@ from pydl._engine.tape import Op
 from pydl.models.configs import FUNCTION
 
 _ROOMS = ("keras.src.ops.", "keras.ops")
-_NAMES = {"absolute": "abs", "true_divide": "divide"}  # of classes, where functions have others
 _SIZES = ("newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections")
 _LARGEST = 2**20  # of these: a damaged file must not take all memory
 _WRITTEN = {
@@ -105,7 +104,6 @@ def read_function(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     config, nodes = given.get("config"), given.get("inbound_nodes")
     name = snake_case(str(given.get("class_name")))
-    name = _NAMES.get(name, name)
     if name not in ops.__all__:
         raise FormatError(f"Keras's function {given.get('class_name')!r:.80}: pydl.ops has none of this name")
     node = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 and isinstance(nodes[0], Mapping) else {}

@@ -90,7 +90,7 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
             xs = [tensors[tuple(place)] for place in entry["calls"][done[name]]]
             training = entry.get("training", {}).get(str(done[name]))
             if done[name] in entry.get("masked", ()) and not any(x.masked for x in xs):
-                raise ValueError(f'layer "{name}": a mask that no layer before it makes; pydl takes no other')
+                raise ValueError(f'layer "{name}": its mask, as the file has it, ends at a layer before it in pydl')
             if layer is None:
                 ys = _of_function(entry, xs)
             elif "form" in entry:
@@ -116,7 +116,7 @@ def _of_function(entry: Mapping[str, Any], xs: list[SymbolicTensor]) -> Any:
     args, keywords = Arguments(entry["form"]).filled(xs)
     ys = entry["config"]["function"](*args, **keywords)
     if not isinstance(ys, list | tuple) and ys.masked and all(ys is not x for x in xs):
-        ys = ops.copy(ys)  # which knows no masks, as an activation does
+        ys = ops.copy(ys)  # an activation, which some functions come as, passes masks on; this ends them
     pending, known = list(ys) if isinstance(ys, list | tuple) else [ys], {id(x) for x in xs}
     names = (f"{name_of(entry)}{f'.{i}' * (i > 0)}" for i in count())
     while pending:

@@ -461,11 +461,9 @@ def _of_one_line(name: str) -> str:
 def _typed(column: pd.Series, text: bool, reading: Reading) -> pd.Series:
     text = text or column.name in column.attrs.get("levels", ())
     if isinstance(column.dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype):
-        words = not isinstance(column.dtype, pd.CategoricalDtype)
-        attrs = column.attrs
+        levels = isinstance(column.dtype, pd.CategoricalDtype)
         column = column.astype(object)
-        column = column.map(str, na_action="ignore") if words else column
-        column.attrs = attrs
+        column = column if levels else column.map(str, na_action="ignore")
     if column.dtype == object:
         column = values.exact(column).infer_objects()
     if pd.api.types.is_timedelta64_dtype(column.dtype):
