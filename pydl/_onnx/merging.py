@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from string import ascii_lowercase
 from typing import Any
@@ -11,6 +12,7 @@ from pydl._onnx.graph import Graph, Value
 from pydl._onnx.writers import Writers
 from pydl.layers import merging
 from pydl.layers.arithmetic import Arithmetic
+from pydl.layers.concatenating import Concatenate
 from pydl.layers.dot_product import Dot
 from pydl.layers.einsum_dense import EinsumDense
 
@@ -25,12 +27,23 @@ _OPS: dict[type, str] = {
 @writers.of(*_OPS)
 def merged(g: Graph, layer: Any, *x: Value) -> Value:
     rank = max(v.rank for v in x)
+    if isinstance(layer, merging.Multiply):
+        x = tuple(_where_it_counts(g, v, 1.0) for v in x)
     first = all(v.last is None and v.rank == rank for v in x)
     names = [g.first(v) if first else g.unsqueeze(g.last(v), *range(1, 1 + rank - v.rank)) for v in x]
     y = reduce(lambda a, b: g.add(_OPS[type(layer)], a, b), names)
     if isinstance(layer, merging.Average):
         y = g.add("Mul", y, g.constant(1 / len(x)))
-    return Value(first=y, mask=_either(g, x)) if first else Value(y, mask=_either(g, x))
+    shape = (None,) * rank
+    z = Value(first=y, shape=shape, mask=_either(g, x)) if first else Value(y, shape=shape, mask=_either(g, x))
+    return _where_it_counts(g, z, 0.0) if isinstance(layer, merging.Multiply) else z
+
+
+def _where_it_counts(g: Graph, x: Value, otherwise: float) -> Value:
+    """A tensor with a number in place of the steps that do not count."""
+    if x.mask is None:
+        return x
+    return replace(x, first=None, last=g.add("Where", g.unsqueeze(x.mask, -1), g.last(x), g.constant(otherwise)))
 
 
 def _either(g: Graph, x: tuple[Value, ...]) -> str | None:
@@ -41,9 +54,9 @@ def _either(g: Graph, x: tuple[Value, ...]) -> str | None:
     return reduce(lambda a, b: g.add("Or", a, b), [m for m in masks if m is not None])
 
 
-@writers.of(merging.Concatenate)
-def concatenate(g: Graph, layer: merging.Concatenate, *x: Value) -> Value:
-    axis, rank = layer._along(x[0].shape), x[0].rank
+@writers.of(Concatenate)
+def concatenate(g: Graph, layer: Concatenate, *x: Value) -> Value:
+    axis, rank = layer.axis_along(x[0].shape), x[0].rank
     masks = [v.mask for v in x if v.mask is not None]
     mask = None
     if len(masks) == len(x):

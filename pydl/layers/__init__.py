@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # by __getattr__
         RandomSaturation,
         Solarization,
     )  # fmt: skip
+    from pydl.layers.concatenating import Concatenate, concatenate
     from pydl.layers.convolution import Conv1D, Conv2D
     from pydl.layers.convolution import Conv1D as Convolution1D
     from pydl.layers.convolution import Conv2D as Convolution2D
@@ -75,14 +76,12 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.merging import (
         Add,
         Average,
-        Concatenate,
         Maximum,
         Minimum,
         Multiply,
         Subtract,
         add,
         average,
-        concatenate,
         maximum,
         minimum,
         multiply,
@@ -171,6 +170,7 @@ _later = Later(
             "AutoContrast RandomColorDegeneration RandomGrayscale RandomHue RandomInvert RandomPosterization "
             "RandomSaturation Solarization"
         ),
+        "concatenating": "Concatenate concatenate",
         "convolution": "Conv1D Conv2D",
         "convolution_transpose": "Conv1DTranspose Conv2DTranspose",
         "dense": "Dense",
@@ -190,10 +190,7 @@ _later = Later(
         "hashing": "Hashing",
         "lookup": "IntegerLookup StringLookup",
         "masking": "Masking",
-        "merging": (
-            "Add Average Concatenate Maximum Minimum Multiply Subtract add average concatenate maximum minimum "
-            "multiply subtract"
-        ),
+        "merging": ("Add Average Maximum Minimum Multiply Subtract add average maximum minimum multiply subtract"),
         "noise": "AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D",
         "normalization": "BatchNormalization LayerNormalization",
         "normalizing": "GroupNormalization RMSNormalization UnitNormalization",

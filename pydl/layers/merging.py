@@ -1,18 +1,15 @@
-"""Layers that merge several tensors: element by element, or side by side."""
+"""Layers that merge several tensors element by element."""
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
-from pydl._base.args import whole
 from pydl._engine.builder import Buffer, Builder
-from pydl._engine.graph import Call, Shape
+from pydl._engine.graph import Shape
 from pydl._engine.masks import either
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
@@ -20,7 +17,9 @@ from pydl.layers.base import Layer
 Array = np.ndarray
 
 
-class _Merge(Layer):
+class Merge(Layer):
+    """Makes one tensor of a list of them."""
+
     merges = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -51,7 +50,7 @@ class _Merge(Layer):
             raise ValueError(f'{type(self).__name__} "{self.name}": expected a list of {wanted}, got {input_shape}')
 
 
-class _Elementwise(_Merge):
+class _Elementwise(Merge):
     """A merge of tensors element by element: of one shape by kernels; of shapes that repeat to each other in NumPy.
 
     An axis of size 1 is repeated, and tensors of lower rank get axes of size 1 behind the batch. If all have masks,
@@ -81,7 +80,7 @@ class _Elementwise(_Merge):
         return [all(masked)]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
-        _mask_either(b, x, y[0])
+        mask_either(b, x, y[0])
 
     def _combine(self, b: Builder, buffers: list[Buffer], out: Buffer, like: Tensor) -> None:
         """out = buffers[0] op buffers[1] op ..."""
@@ -162,10 +161,10 @@ class Average(Add):
 
     def _combine(self, b: Builder, buffers: list[Buffer], out: Buffer, like: Tensor) -> None:
         super()._combine(b, buffers, out, like)
-        _scale(b, like, out, out, 1 / len(buffers))
+        _affine(b, like, out, out, 1 / len(buffers))
 
     def _emit_slopes(self, b: Builder, x: Sequence[Tensor], y: Tensor, dy: Buffer) -> None:
-        _scale(b, y, dy, dy, 1 / len(x))
+        _affine(b, y, dy, dy, 1 / len(x))
         super()._emit_slopes(b, x, y, dy)
 
     def call(self, *inputs: Array) -> Array:
@@ -183,7 +182,7 @@ class Subtract(_Elementwise):
     least = most = 2
 
     def _emit_slopes(self, b: Builder, x: Sequence[Tensor], y: Tensor, dy: Buffer) -> None:
-        b.add_input_gradient(x[1], lambda dx, _: _scale(b, y, dy, dx, -1.0))
+        b.add_input_gradient(x[1], lambda dx, _: _affine(b, y, dy, dx, -1.0))
         b.give_input_gradient(x[0], dy)
 
     def _slopes(self, x: Sequence[Array], y: Array, dy: Array) -> list[Array]:
@@ -233,30 +232,42 @@ class Minimum(Maximum):
     sign = -1.0
 
 
-def _scale(b: Builder, like: Tensor, x: Buffer, y: Buffer, factor: float) -> None:
-    b.emit("affine", x=x, y=y, B=like.batch, O=like.columns, a=factor, c=0.0)
+def _affine(b: Builder, like: Tensor, x: Buffer, y: Buffer, factor: float, constant: float = 0.0) -> None:
+    b.emit("affine", x=x, y=y, B=like.batch, O=like.columns, a=factor, c=constant)
 
 
 class Multiply(_Elementwise):
     """`y = x1 * x2 * ...`; shapes repeat to each other.
 
-    Where only some of the tensors have masks, there is none behind it, and steps that do not count are multiplied as
-    they are; Keras takes ones in their place, so that a warning tells.
+    Steps that do not count are taken as ones. If all tensors have masks, steps that count in none come out as 0; if
+    only some have, there is no mask behind it.
     """
 
     op = "multiply"
     function = np.multiply
 
-    def connect(self, inputs: Any, training: bool | None = None) -> Call:
-        call = super().connect(inputs, training)
-        masked = [t.masked for t in call.inputs]
-        if any(masked) and not all(masked):
-            warnings.warn(
-                f'layer "{self.name}" (Multiply): only some of its inputs have masks, which end here; steps that do '
-                "not count are multiplied as they are, where Keras takes ones",
-                stacklevel=4,
-            )
-        return call
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        filled = [t if t.mask is None else _ones_beyond(b, t) for t in x]
+        y = super().emit_forward(b, *filled)
+        b.notes[id(y.value), id(self)] = filled
+        return y
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        super().emit_masks(b, x, y)
+        if y[0].mask is not None:
+            b.emit("keep_steps", x=y[0].buffer, m=y[0].mask.buffer, y=y[0].buffer, **_by_step(y[0]))
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        filled = b.notes[id(y.value), id(self)]
+        super().emit_backward(b, *filled, y=y)
+        for t, z in zip(x, filled, strict=True):
+            dz = None if z is t else b.gradient(z)
+            if dz is not None:
+                b.add_input_gradient(t, partial(self._kept, b, t, dz), adds=True)
+
+    def _kept(self, b: Builder, t: Tensor, dz: Buffer, dx: Buffer, add: int) -> None:
+        assert t.mask is not None
+        b.emit("keep_steps", x=dz, m=t.mask.buffer, y=dx, add=add, **_by_step(t))
 
     def _slopes(self, x: Sequence[Array], y: Array, dy: Array) -> list[Array]:
         return [reduce(np.multiply, [o for j, o in enumerate(x) if j != i], dy) for i in range(len(x))]
@@ -270,112 +281,28 @@ class Multiply(_Elementwise):
         self._combine(b, factors, dx, y)
 
 
-class Concatenate(_Merge):
-    """Joins tensors along an axis; all other axes are equal.
-
-    If any has a mask, that of the output marks the steps that count: along the steps, those of one behind those of
-    the other; along an axis behind them, those that count in any, and no mask where one of the tensors has none.
-
-    Parameters
-    ----------
-    axis : int
-        Not that of the batch, 0.
-    """
-
-    supports_masking = True
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = whole("Concatenate", "axis", axis, at_least=-32)
-
-    def _along(self, shape: Sequence[int | None]) -> int:
-        """The axis, from the front."""
-        axis = self.axis + len(shape) if self.axis < 0 else self.axis
-        if not 0 < axis < len(shape):
-            raise ValueError(
-                f'Concatenate "{self.name}": expected inputs (batch, ..., columns) and an axis behind the batch, got '
-                f"axis {self.axis} of {tuple(shape)}"
-            )
-        return axis
-
-    def output_masks(self, masked: list[bool]) -> list[bool]:
-        return [all(masked)]
-
-    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
-        axis = self._along(y[0].shape)
-        masks = [t.mask for t in x if t.mask is not None]
-        if axis < len(y[0].shape) - 1 and len(masks) == len(x):
-            y[0].mask = b.constant_tensor(y[0].shape[:-1])
-            self._join(b, masks, y[0].mask, axis)
-        else:
-            _mask_either(b, x, y[0])
-
-    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
-        first, axis = tuple(input_shape[0]), self._along(input_shape[0])
-        shapes = [tuple(s) for s in input_shape]
-        if any(len(s) != len(first) or s[:axis] + s[axis + 1 :] != first[:axis] + first[axis + 1 :] for s in shapes):
-            raise ValueError(f'Concatenate "{self.name}": expected inputs equal but for axis {self.axis}, got {shapes}')
-        sizes = [s[axis] for s in shapes]
-        total = None if None in sizes else sum(int(d or 0) for d in sizes)
-        return (*first[:axis], total, *first[axis + 1 :])
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the output, for arrays of those of the inputs; what has none counts. None where all have none."""
-        masks = self._listed_masks(inputs, mask)
-        if all(m is None for m in masks):
-            return None
-        shown = [
-            np.ones(np.shape(x), bool) if m is None else m if m.ndim == np.ndim(x) else
-            np.broadcast_to(m[..., None], np.shape(x))
-            for x, m in zip(inputs, masks, strict=True)
-        ]  # fmt: skip
-        return np.concatenate(shown, axis=self.axis).any(axis=-1)
-
-    def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
-        return [limit] * inputs
-
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        b.note_reader(*x)
-        axis = self._along(x[0].shape)
-        shape = x[0].shape
-        y = b.tensor((*shape[:axis], sum(t.shape[axis] for t in x), *shape[axis + 1 :]), *x)
-        self._join(b, x, y, axis)
-        return y
-
-    def _join(self, b: Builder, x: Sequence[Tensor], y: Tensor, axis: int) -> None:
-        total = math.prod(y.shape[axis:])
-        for t, n, at in _places(x, axis):
-            b.emit("copy", x=t.buffer, y=y.buffer, O=n, ldx=n, ldy=total, yo=at, **_blocks(t, axis))
-
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        axis = self._along(y.shape)
-        dy, total = b.gradient(y), math.prod(y.shape[axis:])
-        for t, n, at in _places(x, axis):
-            fields = {"O": n, "ldx": total, "ldy": n, "xo": at, **_blocks(t, axis)}
-            b.add_input_gradient(
-                t,
-                lambda dx, add, fields=fields: b.emit("copy", x=dy, y=dx, add=add, **fields),  # type: ignore[misc]
-                adds=True,
-            )
+def _by_step(t: Tensor) -> dict[str, int]:
+    """The sizes of a record over a tensor's steps."""
+    assert t.mask is not None
+    steps = t.mask.columns
+    return {"B": t.batch * steps, "O": t.columns // steps, "L": steps}
 
 
-def _places(x: Sequence[Tensor], axis: int) -> list[tuple[Tensor, int, int]]:
-    """Each tensor, how many elements of it lie side by side, and where in a row of the output."""
-    at, places = 0, []
-    for t in x:
-        n = math.prod(t.shape[axis:])
-        places.append((t, n, at))
-        at += n
-    return places
+def _ones_beyond(b: Builder, t: Tensor) -> Tensor:
+    """A tensor with ones in place of the steps that do not count."""
+    assert t.mask is not None
+    b.note_reader(t)
+    beyond, ones, z = b.buffer(t.mask.shape), b.buffer(t.shape), b.tensor(t.shape, t)
+    sizes = _by_step(t)
+    _affine(b, t.mask, t.mask.buffer, beyond, -1.0, 1.0)
+    b.emit("repeat", x=beyond, y=ones, B=sizes["B"], O=1, L=sizes["L"], M=sizes["O"])
+    b.emit("keep_steps", x=t.buffer, m=t.mask.buffer, y=z.buffer, **sizes)
+    b.emit("add", x1=z.buffer, x2=ones, y=z.buffer, B=z.batch, O=z.columns)
+    return z
 
 
-def _blocks(t: Tensor, axis: int) -> dict[str, int]:
-    """B and L of a record on such blocks."""
-    rows = math.prod(t.shape[:axis])
-    return {"B": rows, "L": rows // t.batch}
-
-
-def _mask_either(b: Builder, x: list[Tensor], y: Tensor) -> None:
+def mask_either(b: Builder, x: list[Tensor], y: Tensor) -> None:
+    """Give y the mask of steps that count in any of some tensors, if all have one."""
     masks = [t.mask for t in x if t.mask is not None]
     y.mask = either(b, masks) if len(masks) == len(x) else None
 
@@ -408,8 +335,3 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
 def minimum(inputs: Any, **kwargs: Any) -> Any:
     """The smallest, element by element: what a `Minimum` layer makes of symbolic tensors, or of arrays."""
     return Minimum(**kwargs)(inputs)
-
-
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors side by side: what a `Concatenate` layer makes of symbolic tensors, or of arrays."""
-    return Concatenate(axis=axis, **kwargs)(inputs)

@@ -11,6 +11,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
+from tests.export.onnx_runs import assert_same
 from tests.golden import GOLDEN
 
 Array = np.ndarray[Any, Any]
@@ -143,7 +144,6 @@ def test_layers_that_end_a_mask_say_so() -> None:
         L.Reshape((12,))(x)
 
 
-@pytest.mark.filterwarnings("ignore:.*only some of its inputs have masks")
 def test_merging() -> None:
     a, b = pydl.Input((4, 3)), pydl.Input((4, 3))
     one, two = L.Masking()(a), L.Masking()(b)
@@ -185,8 +185,14 @@ def test_gradients_of_batch_normalization(isa: str) -> None:
     a = pydl.Input((5, 2))
     masked = L.BatchNormalization()(L.Dense(4)(L.Masking()(a)))
     with pytest.warns(UserWarning, match="does not support masking"):  # so that masked steps have gradients, too
-        model = pydl.Model(a, L.Reshape((5, 4))(L.Multiply()([masked, masked])))
+        every = L.Reshape((5, 4))(masked)
+    model = pydl.Model(a, L.Multiply()([every, every]))
     model.compile("sgd", "mse")
+    check_gradients(model, x, y)
+
+
+def check_gradients(model: Any, x: Array, y: Array) -> None:
+    """Of all weights, against differences of the loss."""
     _, gradients = model.loss_and_gradients(x, y)
     for v in model.trainable_weights:
         value, found = v.numpy(), gradients[v.path]
@@ -246,8 +252,31 @@ def test_the_mask_of_an_array() -> None:
     assert L.Embedding(5, 2).compute_mask(codes) is None
 
 
-def test_a_product_of_masked_and_other_steps_is_told():
-    codes = pydl.Input((5,))
-    h = L.Embedding(9, 3, mask_zero=True)(codes)
-    with pytest.warns(UserWarning, match="Multiply.*only some of its inputs have masks"):
-        L.Multiply()([h, L.Embedding(9, 3)(codes)])
+def test_a_product_takes_ones_for_steps_that_do_not_count(tmp_path: Path) -> None:
+    a, c = pydl.Input((4, 3)), pydl.Input((4, 3))
+    u, v = L.Masking()(a), L.Masking(9.0)(c)
+    some, both = L.Multiply()([u, c]), L.Multiply()([u, v])
+    narrow = L.Multiply()([u, L.Masking(9.0)(pydl.ops.max(c, axis=-1, keepdims=True))])
+    assert (some.masked, both.masked, narrow.masked) == (False, True, True)
+    model = pydl.Model([a, c], [some, both, narrow])
+    x, z = np.random.default_rng(0).normal(size=(2, 6, 4, 3)).astype(np.float32)
+    x[:, 1], x[2, 3], z[:, 3], z[4, 1] = 0, 0, 9, 9
+    m, n = np.any(x != 0, -1)[..., None], np.any(z != 9, -1)[..., None]
+    ones, largest = np.where(m, x, 1), z.max(-1, keepdims=True)
+    wanted = [ones * z, *(np.where(m | n, ones * np.where(n, k, 1), 0) for k in (z, largest))]
+    for y, want in zip(model.predict([x, z], verbose=0), wanted, strict=True):
+        np.testing.assert_array_equal(y, want)
+    assert_same(model, tmp_path / "m.onnx", [np.concatenate([x, x]), np.concatenate([z, z])])
+
+
+@pytest.mark.usefixtures("float64")
+def test_gradients_of_a_product(isa: str) -> None:
+    """Steps that do not count get none through it."""
+    a = pydl.Input((4, 2))
+    h = L.Dense(3, use_bias=False)(a)
+    one, two = L.Masking()(h), L.Masking()(L.Dense(3)(a))
+    model = pydl.Model(a, L.Concatenate()([L.Multiply()([one, L.Dense(3)(a)]), L.Multiply()([one, two])]))
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(1).normal(size=(5, 4, 2))
+    x[:, 2] = 0  # where `one` does not count
+    check_gradients(model, x, np.zeros((5, 4, 6)))

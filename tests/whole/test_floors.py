@@ -188,7 +188,7 @@ def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
     names = ("channelwise", "convolving", "core", "given_shapes", "host", "images", "input_spec", "interpolating",
-             "lookup", "low_rank", "own_code", "pooled", "positions", "renormalizing", "spatial",
+             "lookup", "low_rank", "merging", "own_code", "pooled", "positions", "renormalizing", "spatial",
              "weighted")  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
     shared = ("base", "schedules", *of_layers)
