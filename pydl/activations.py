@@ -112,6 +112,17 @@ def _apply(activation: Activation, x: Any, axis: int | tuple[int, ...] = -1) -> 
     return y if axis == -1 else np.moveaxis(y, -1, axis)
 
 
+def _computed_with(owner: str, x: Any) -> Any:
+    """What operators take: an array of floats, or what stands for one."""
+    return x if isinstance(x, Operators) else float_array(owner, "x", x)
+
+
+def _choose(condition: Any, x1: Any, x2: Any) -> Any:
+    if isinstance(x2, Operators):
+        return x2.operate("where", condition, x1, x2)
+    return np.where(condition, x1, x2).astype(x2.dtype)
+
+
 def _as_one(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """An array with these axes as one, the last, and what makes of one of its shape an array as before."""
     last = tuple(range(-len(axes), 0))
@@ -169,8 +180,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     if threshold == 0:
         y = _apply(Activation("leaky_relu", negative_slope) if negative_slope else Activation("relu"), x)
     else:
-        x = float_array("relu", "x", x)
-        y = np.where(x <= threshold, negative_slope * (x - threshold), x)
+        x = _computed_with("relu", x)
+        y = _choose(x <= threshold, negative_slope * (x - threshold), x)
     return y if max_value is None else np.minimum(y, max_value)
 
 
@@ -287,8 +298,8 @@ def tanh_shrink(x: Any) -> np.ndarray:
 
 def threshold(x: Any, threshold: float, default_value: float) -> np.ndarray:
     """x where x > threshold, else default_value."""
-    x = float_array("threshold", "x", x)
-    return np.where((x > threshold) | np.isnan(x), x, x.dtype.type(default_value))
+    x = _computed_with("threshold", x)
+    return _choose(x <= threshold, default_value, x)
 
 
 def log_sigmoid(x: Any) -> np.ndarray:
@@ -313,11 +324,12 @@ def sparsemax(x: Any, axis: int = -1) -> np.ndarray:
 
 def glu(x: Any, axis: int = -1) -> np.ndarray:
     """a * sigmoid(b), a and b the halves of x along `axis`, whose size must be even. Dauphin et al. 2017."""
-    x = float_array("glu", "x", x)
-    if x.ndim == 0 or x.shape[axis] % 2:
-        raise ValueError(f"glu: expected an even size along axis {axis}, got an array of shape {x.shape}")
-    a, b = np.split(x, 2, axis=axis)
-    return np.asarray(a * sigmoid(b))
+    x = _computed_with("glu", x)
+    n = x.shape[axis] if x.ndim else None
+    if n is None or n % 2:
+        raise ValueError(f"glu: expected an even size along axis {axis}, got shape {x.shape}")
+    before = (slice(None),) * (axis % x.ndim)
+    return x[(*before, slice(n // 2))] * sigmoid(x[(*before, slice(n // 2, n))])
 
 
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> np.ndarray:

@@ -181,22 +181,29 @@ class Op:
     gradient : callable or None
         `gradient(dy, y, *tensors, **others)`: the gradient(s) of the tensors, each of its shape or to be summed to it;
         None: all zero.
+    otherwise : callable or None
+        The same by other functions, for tensors among its other arguments.
     tensors : int
         How many of its arguments are tensors; 0: the first argument is a list of them.
     """
 
     known: ClassVar[dict[str, Op]] = {}  # by name, for layers that are read from files
 
-    def __init__(self, forward: Callable[..., Any], gradient: Gradient | None, tensors: int) -> None:
+    def __init__(self, forward: Callable[..., Any], gradient: Gradient | None, tensors: int,
+                 otherwise: Callable[..., Any] | None = None) -> None:  # fmt: skip
         self.name = forward.__name__
         Op.known[self.name] = self
-        self.forward, self.gradient, self.tensors = forward, gradient, tensors
+        self.forward, self.gradient, self.tensors, self.otherwise = forward, gradient, tensors, otherwise
         code = forward.__code__
         self._names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         update_wrapper(self, forward)
 
     def __call__(self, *args: Any, **others: Any) -> Any:
         tensors, others = self._sorted(args, others)
+        if any(isinstance(v, Operators) for v in others.values()):
+            if self.otherwise is not None:
+                return self.otherwise(*tensors, **others)
+            self._refuse_symbolic(others)
         if any(isinstance(t, SymbolicTensor) for t in tensors):
             return SymbolicTensor.apply(self, tensors, others)
         notes = recorder.get()
@@ -210,6 +217,11 @@ class Op:
         if isinstance(y, list | tuple):
             raise TypeError(f"pydl.ops.{self.name}: several results cannot be differentiated; take them one by one")
         return traced.tape.note(y, tensors, lambda dy: self.pull(dy, y, values, others))
+
+    def _refuse_symbolic(self, others: dict[str, Any]) -> None:
+        wrong = next((name for name, v in others.items() if isinstance(v, SymbolicTensor)), None)
+        if wrong is not None:
+            raise TypeError(f"pydl.ops.{self.name}: expected numbers as {wrong}, got {others[wrong]!r}")
 
     def _sorted(self, args: tuple[Any, ...], others: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The tensors, and everything else by name."""
@@ -280,9 +292,10 @@ class Expression(Operators):
         )
 
 
-def differentiable(gradient: Gradient | None, tensors: int = 1) -> Callable[[Callable[..., Any]], Op]:
+def differentiable(gradient: Gradient | None, tensors: int = 1,
+                   otherwise: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Op]:  # fmt: skip
     """Make a function of `pydl.ops`; see `Op`."""
-    return lambda forward: Op(forward, gradient, tensors)
+    return lambda forward: Op(forward, gradient, tensors, otherwise)
 
 
 def value_of(x: Any) -> Any:

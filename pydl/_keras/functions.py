@@ -16,16 +16,21 @@ from pydl._engine.tape import Op
 from pydl.models.configs import FUNCTION
 
 _ROOMS = ("keras.src.ops.", "keras.ops")
-_SIZES = ("newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections")
+_SIZES = (
+    "newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections", "num_segments", "k", "n", "bins",
+)  # fmt: skip
 _LARGEST = 2**20  # of these: a damaged file must not take all memory
 _WRITTEN = {
     "divide": "true_divide", "_squeeze": "squeeze", "_choose": "where", "_einsum": "einsum", "stacked_matmul": "matmul",
 }  # fmt: skip
-_UNWRITTEN = ("activate", "ctc_loss", "squared_difference")  # which are no functions of Keras's
+_READ = {"layer_norm": "layer_normalization", "rms_norm": "rms_normalization", "c_dist": "cdist"}
+_UNWRITTEN = ("_updated", "_where_largest", "activate", "ctc_loss", "squared_difference")  # none of Keras's
 _ACTIVATIONS: dict[Any, Any] = {"erf": ("erf", {}), "gelu_tanh": ("gelu", {"approximate": True})}  # functions there
 _ROOM_OF = {
     "one_hot": "nn", "multi_hot": "nn", "rsqrt": "math", "logsumexp": "math", "in_top_k": "math", "cast": "core",
-    "stop_gradient": "core", "norm": "linalg", "erf": "math", "gelu": "nn",
+    "stop_gradient": "core", "norm": "linalg", "erf": "math", "gelu": "nn", "erfinv": "math", "inv": "linalg",
+    "det": "linalg", "solve": "linalg", "cholesky": "linalg", "lstsq": "linalg", "scatter_update": "core",
+    "segment_sum": "math", "segment_max": "math", "segment_min": "math", "segment_prod": "math",
 }  # fmt: skip
 _OF_CALL = ("constant_values", "fill_value", "rtol", "atol", "q")  # which Keras's functions take with tensors
 
@@ -104,6 +109,7 @@ def read_function(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     config, nodes = given.get("config"), given.get("inbound_nodes")
     name = snake_case(str(given.get("class_name")))
+    name = _READ.get(name, name)
     if name not in ops.__all__:
         raise FormatError(f"Keras's function {given.get('class_name')!r:.80}: pydl.ops has none of this name")
     node = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 and isinstance(nodes[0], Mapping) else {}
@@ -118,9 +124,9 @@ def read_function(given: Mapping[str, Any]) -> dict[str, Any]:
     said = {key: value for key, value in config.items() if key != "name"} | dict(given_keywords)
     unsaid = [key for key, value in said.items() if key not in known and (value is None or value is False)]
     keywords = {key: _placed(value, numbers) for key, value in said.items() if key not in unsaid}
-    for key in _SIZES:
-        if any(n > _LARGEST for n in _numbers(keywords.get(key))):
-            raise FormatError(f"the function {name}: {key}={keywords[key]!r:.80}; expected at most {_LARGEST}")
+    for key, value in (dict(zip(known, args, strict=False)) | keywords).items():
+        if key in _SIZES and any(abs(n) > _LARGEST for n in _numbers(value)):
+            raise FormatError(f"the function {name}: {key}={value!r:.80}; expected at most {_LARGEST}")
     if (first := next(iter(known), None)) in keywords:  # the subscripts of einsum
         args.insert(0, keywords.pop(first))
     if not next(numbers):

@@ -163,3 +163,62 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, 
     """A one at the place of each class number that occurs along the last axis."""
     codes = (np.asarray(inputs)[..., None] == np.arange(num_classes)).any(axis=-2 if np.ndim(inputs) > 1 else 0)
     return np.moveaxis(codes, -1, axis).astype(_float(dtype))
+
+
+def diagflat(x: Any, k: int = 0) -> Any:
+    """The matrix that has all elements of x, in order, on its k-th diagonal."""
+    from pydl.ops.shapes import ravel
+
+    return diag(ravel(x), k)
+
+
+def empty(shape: Any, dtype: Any = None) -> Array:
+    """An array that is to be filled, of zeros; default `floatx`."""
+    return zeros(shape, dtype)
+
+
+def empty_like(x: Any, dtype: Any = None) -> Any:
+    """An array in the shape of x that is to be filled, of zeros."""
+    return zeros_like(x, dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Ones on the k-th diagonal and below, zeros above; default `floatx`."""
+    return np.tri(N, M, k, _float(dtype))
+
+
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10, dtype: Any = None, axis: int = 0
+) -> Array:
+    """So many numbers in equal ratios, from base^start to base^stop; default `floatx`."""
+    return np.logspace(start, stop, num, endpoint, base, axis=axis).astype(_float(dtype))
+
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
+    """So many numbers in equal ratios, from start to stop; default `floatx`."""
+    return np.geomspace(start, stop, num, endpoint, axis=axis).astype(_float(dtype))
+
+
+def bartlett(x: int) -> Array:
+    """The triangular window of x points."""
+    return np.bartlett(x).astype(config.floatx())
+
+
+def blackman(x: int) -> Array:
+    """The Blackman window of x points."""
+    return np.blackman(x).astype(config.floatx())
+
+
+def hamming(x: int) -> Array:
+    """The Hamming window of x points."""
+    return np.hamming(x).astype(config.floatx())
+
+
+def hanning(x: int) -> Array:
+    """The Hann window of x points."""
+    return np.hanning(x).astype(config.floatx())
+
+
+def kaiser(x: int, beta: float) -> Array:
+    """The Kaiser window of x points; the larger beta, the narrower."""
+    return np.kaiser(x, beta).astype(config.floatx())

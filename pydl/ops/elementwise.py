@@ -291,7 +291,10 @@ def arctanh(x: Any) -> Any:
     return np.arctanh(x)
 
 
-@differentiable(lambda dy, y, x, x_min, x_max: dy * ((x >= x_min) & (x <= x_max)))
+@differentiable(
+    lambda dy, y, x, x_min, x_max: dy * ((x >= x_min) & (x <= x_max)),
+    otherwise=lambda x, x_min, x_max: minimum(maximum(x, x_min), x_max),
+)
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """x, at least x_min and at most x_max."""
     return np.clip(x, x_min, x_max)

@@ -1,16 +1,19 @@
-"""Functions of networks: normalization and cross-entropies; activations are those of `pydl.activations`."""
+"""Functions of networks: normalization, cross-entropies, attention; activations are those of `pydl.activations`."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from pydl import activations, config
 from pydl.ops.creation import one_hot
-from pydl.ops.elementwise import clip, divide, log, maximum, multiply, negative, subtract
-from pydl.ops.reductions import norm, sum
-from pydl.ops.shapes import shape, squeeze
+from pydl.ops.elementwise import add, clip, divide, log, log10, maximum, multiply, negative, rsqrt, square, subtract
+from pydl.ops.logic import where
+from pydl.ops.products import einsum
+from pydl.ops.reductions import mean, norm, sum
+from pydl.ops.shapes import reshape, shape, squeeze
 
 Array = np.ndarray
 
@@ -57,3 +60,85 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 def _probability(p: Any) -> Any:
     epsilon = config.epsilon()
     return clip(p, epsilon, 1.0 - epsilon)
+
+
+def _along(values: Any, rank: int, axes: tuple[int, ...]) -> Any:
+    """Values of some axes, in a shape that repeats along the others."""
+    if len(shape(values)) == rank or axes == (rank - 1,):
+        return values
+    sizes = iter(shape(values))
+    return reshape(values, [next(sizes) if i in axes else 1 for i in range(rank)])
+
+
+def _normalized(x: Any, centre: bool, gamma: Any, beta: Any, axis: Any, epsilon: float | None) -> Any:
+    axes = tuple(sorted(a % len(shape(x)) for a in (axis if isinstance(axis, list | tuple) else [axis])))
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    if centre:
+        x = subtract(x, mean(x, axes, True))
+    y = multiply(x, rsqrt(add(mean(square(x), axes, True), epsilon)))
+    y = y if gamma is None else multiply(y, _along(gamma, len(shape(x)), axes))
+    return y if beta is None else add(y, _along(beta, len(shape(x)), axes))
+
+
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Any:
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, over axes of each sample."""
+    return _normalized(x, True, gamma, beta, axis, epsilon)
+
+
+def rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None) -> Any:
+    """scale * x / sqrt(mean(x^2) + epsilon), over axes of each sample."""
+    return _normalized(x, False, scale, None, axis, epsilon)
+
+
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
+    """scale * (x - mean) / sqrt(variance + epsilon) + offset, of statistics along an axis that are given."""
+    rank = len(shape(x))
+    mean, variance, scale, offset = (
+        None if v is None else _along(v, rank, (axis % rank,)) for v in (mean, variance, scale, offset)
+    )
+    y = multiply(subtract(x, mean), rsqrt(add(variance, epsilon)))
+    y = y if scale is None else multiply(y, scale)
+    return y if offset is None else add(y, offset)
+
+
+def dot_product_attention(
+    query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: float | None = None,
+    is_causal: bool = False, flash_attention: bool | None = None, attn_logits_soft_cap: float | None = None,
+) -> Any:  # fmt: skip
+    """softmax(scale * query key^T + bias) value, for each head. Vaswani et al. 2017.
+
+    Parameters
+    ----------
+    query : array, shape (batch, T, heads, size)
+    key, value : array, shape (batch, S, heads, size)
+    bias : array, shape (batch, heads, T, S), optional
+    mask : array of bool, shape (batch, heads, T, S), optional
+        Whether a step of the query sees one of the key.
+    scale : float, optional
+        Default: 1 / sqrt(size).
+    is_causal : bool
+        Whether a step sees none behind its own place.
+    flash_attention : bool, optional
+        Changes nothing here.
+    attn_logits_soft_cap : float, optional
+        c: products x become c * tanh(x / c).
+    """
+    scale = float(shape(query)[-1] or 1) ** -0.5 if scale is None else scale
+    logits = multiply(einsum("bthd,bshd->bhts", query, key), scale)
+    if attn_logits_soft_cap is not None:
+        logits = multiply(activations.tanh(divide(logits, attn_logits_soft_cap)), attn_logits_soft_cap)
+    logits = logits if bias is None else add(logits, bias)
+    if is_causal:
+        sees = np.tri(shape(query)[1] or 0, shape(key)[1], dtype=bool)[None, None]
+        logits = where(sees, logits, -1e9)
+    logits = logits if mask is None else where(mask, logits, -1e9)
+    return einsum("bhts,bshd->bthd", activations.softmax(logits), value)
+
+
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """The peak signal-to-noise ratio, in dB: 20 log10(max_val) - 10 log10(mean((x1 - x2)^2))."""
+    return subtract(20 * math.log10(max_val), multiply(log10(mean(square(subtract(x1, x2)))), 10.0))

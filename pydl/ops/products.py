@@ -223,3 +223,54 @@ def _einsum(operands: Any, subscripts: str) -> Any:
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products by the letters of axes: "ij,jk->ik" is a product of matrices."""
     return _einsum(list(operands), subscripts=subscripts)
+
+
+def inner(x1: Any, x2: Any) -> Any:
+    """The sum of products over the last axis of both; the product if one is a number."""
+    from pydl.ops.elementwise import multiply as times
+    from pydl.ops.shapes import ndim
+
+    if ndim(x1) == 0 or ndim(x2) == 0:
+        return times(x1, x2)
+    return tensordot(x1, x2, axes=((ndim(x1) - 1,), (ndim(x2) - 1,)))
+
+
+def vdot(x1: Any, x2: Any) -> Any:
+    """The sum of products of all elements, in order."""
+    from pydl.ops.shapes import ravel
+
+    return tensordot(ravel(x1), ravel(x2), axes=1)
+
+
+@differentiable(None, tensors=2)
+def kron(x1: Any, x2: Any) -> Any:
+    """x2 times each element of x1, in its place; without a gradient."""
+    return np.kron(x1, x2)
+
+
+@differentiable(None, tensors=2)
+def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+    """Sums of products of two vectors, one moved along the other; `mode` as in NumPy; without a gradient."""
+    return np.correlate(x1, x2, mode)  # type: ignore[call-overload]
+
+
+def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The vector at right angles to two of three elements along an axis; of two elements each, its third one alone."""
+    from pydl.ops.elementwise import multiply as times
+    from pydl.ops.elementwise import subtract
+    from pydl.ops.shapes import moveaxis, stack
+
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
+    one, other = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
+    sizes = one.shape[-1], other.shape[-1]
+    if not {*sizes} <= {2, 3}:
+        raise ValueError(f"cross: expected vectors of two or three elements, got {sizes[0]} and {sizes[1]}")
+
+    def part(i: int, j: int) -> Any:
+        terms = [times(a[..., m], b[..., n]) for a, b, m, n in ((one, other, i, j), (one, other, j, i))
+                 if m < a.shape[-1] and n < b.shape[-1]]  # fmt: skip
+        return subtract(*terms) if len(terms) == 2 else terms[0] if i < sizes[0] and j < sizes[1] else -terms[0]
+
+    if sizes == (2, 2):
+        return part(0, 1)
+    return moveaxis(stack([part(1, 2), part(2, 0), part(0, 1)], axis=-1), -1, axisc)

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 from pydl._engine.tape import differentiable
+from pydl.ops.creation import diag, ones_like
+from pydl.ops.elementwise import add, divide, multiply, negative, sqrt, subtract
+from pydl.ops.products import stacked_matmul
+from pydl.ops.shapes import get_item, ndim, reshape, take_along_axis, transpose
 
 Array = np.ndarray
 
@@ -38,10 +42,9 @@ def average(x: Any, axis: int | None = None, weights: Any = None) -> Any:
     """The mean along an axis, by default of everything; `weights`, of x's shape or one for each place on the axis."""
     if weights is None:
         return mean(x, axis)
-    w = np.asarray(weights)
-    if w.ndim == 1 and axis is not None:
-        w = np.expand_dims(w, [a for a in range(np.ndim(x)) if a != axis % np.ndim(x)])
-    return sum(x * w, axis) / np.sum(w, axis)
+    if ndim(weights) == 1 and ndim(x) > 1 and axis is not None:
+        weights = reshape(weights, [-1 if a == axis % ndim(x) else 1 for a in range(ndim(x))])
+    return divide(sum(multiply(x, weights), axis), sum(multiply(ones_like(x), weights), axis))
 
 
 def _extreme_slope(dy: Array, y: Array, x: Array, axis: Any = None, keepdims: bool = False,
@@ -245,9 +248,7 @@ def moments(x: Any, axes: Any, keepdims: bool = False) -> tuple[Any, Any]:
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """The k largest elements along the last axis, in falling order, and where they are (int32)."""
-    from pydl.ops.shapes import take_along_axis
-
-    indices = argsort(-x if not isinstance(x, list | tuple) else -np.asarray(x))[..., :k]
+    indices = argsort(negative(x))[..., :k]
     return take_along_axis(x, indices, axis=-1), indices
 
 
@@ -256,3 +257,43 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether the prediction of the target's class is among the k largest."""
     own = np.take_along_axis(predictions, np.asarray(targets)[..., None], -1)
     return (predictions > own).sum(axis=-1) < k
+
+
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest less the smallest element."""
+    return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
+
+
+def hundredths(q: Any) -> Any:
+    """Shares, of per cents."""
+    return q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
+
+
+def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """`quantile` of q per cent."""
+    return quantile(x, hundredths(q), axis, method, keepdims)
+
+
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """What each element is more than the one before along an axis, n times over."""
+    before = (slice(None),) * (axis % ndim(a))
+    for _ in range(n):
+        a = subtract(get_item(a, (*before, slice(1, None))), get_item(a, (*before, slice(None, -1))))
+    return a
+
+
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """The area below straight lines from point to point along an axis; at `x`, or `dx` apart."""
+    before = (slice(None),) * (axis % ndim(y))
+    pairs = add(get_item(y, (*before, slice(1, None))), get_item(y, (*before, slice(None, -1))))
+    if x is not None and ndim(x) == 1:
+        x = reshape(x, [-1 if i == axis % ndim(y) else 1 for i in range(ndim(y))])
+    return multiply(sum(multiply(pairs, dx if x is None else diff(x, axis=axis)), axis), 0.5)
+
+
+def corrcoef(x: Any) -> Any:
+    """The correlation of each two rows."""
+    centred = subtract(x, mean(x, axis=-1, keepdims=True))
+    covariance = stacked_matmul(centred, transpose(centred))
+    scale = sqrt(diag(covariance))
+    return divide(divide(covariance, reshape(scale, (-1, 1))), reshape(scale, (1, -1)))

@@ -172,19 +172,19 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return np.take(x, np.asarray(indices).astype(int), axis)
 
 
-def _take_along_slope(dy: Array, y: Array, x: Array, indices: Any, axis: int | None = None) -> Array:
+def _take_along_slope(dy: Array, y: Array, x: Array, indices: Any, axis: int | None = None) -> tuple[Array, None]:
     dx = np.zeros_like(x) if axis is not None else np.zeros(x.size, dy.dtype)
-    at = np.asarray(value_of(indices)).astype(int)
+    at = np.asarray(indices).astype(int)
     grid: list[Array] = list(np.indices(at.shape, sparse=True))
     grid[0 if axis is None else axis % x.ndim] = at
     np.add.at(dx, tuple(grid), dy)
-    return dx.reshape(x.shape)
+    return dx.reshape(x.shape), None
 
 
-@differentiable(_take_along_slope)
+@differentiable(_take_along_slope, tensors=2)
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """For each place of the indices, the element with that number along an axis."""
-    return np.take_along_axis(x, np.asarray(value_of(indices)).astype(int), axis)
+    return np.take_along_axis(x, np.asarray(indices).astype(int), axis)
 
 
 def _parts(dy: Array, y: Array, xs: Sequence[Array], axis: int = 0) -> list[Array]:
@@ -236,3 +236,73 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     n = shape(x)[axis] if num is None else num
     before = (slice(None),) * (axis % ndim(x))
     return [get_item(x, (*before, i)) for i in range(n or 0)]
+
+
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """One behind the other along an axis, by default all elements of both."""
+    return concatenate([ravel(x1), ravel(x2)] if axis is None else [x1, x2], axis=axis or 0)
+
+
+def dstack(xs: Any) -> Any:
+    """Arrays one behind the other along the third axis, of what has at least three."""
+    deep = [reshape(x, (1, -1, 1)) if ndim(x) < 2 else expand_dims(x, -1) if ndim(x) == 2 else x for x in xs]
+    return concatenate(deep, axis=2)
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As `split`; of so many parts, the first ones are longer by one where they cannot be equal."""
+    n = shape(x)[axis]
+    if isinstance(indices_or_sections, int) and n is not None:
+        parts = indices_or_sections
+        sizes = [n // parts + (i < n % parts) for i in range(parts)]
+        return split(x, np.cumsum(sizes)[:-1].tolist(), axis)
+    return split(x, indices_or_sections, axis)
+
+
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Parts along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Parts along the second axis, or the only one."""
+    return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
+
+
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Parts along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+def fliplr(x: Any) -> Any:
+    """In the reverse order along the second axis."""
+    return flip(x, 1)
+
+
+def flipud(x: Any) -> Any:
+    """In the reverse order along the first axis."""
+    return flip(x, 0)
+
+
+def rot90(array: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Turned k times by a right angle, from the first of two axes towards the second."""
+    first, second = axes
+    if k % 4 == 0:
+        return array
+    if k % 4 == 2:
+        return flip(array, (first, second))
+    return swapaxes(flip(array, second), first, second) if k % 4 == 1 else flip(swapaxes(array, first, second), second)
+
+
+def _diagonal_slope(dy: Array, y: Array, x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    dx = np.zeros_like(x)
+    there = np.moveaxis(dx, (axis1, axis2), (-2, -1))
+    i = np.arange(dy.shape[-1])
+    there[..., i - min(offset, 0), i + max(offset, 0)] = dy
+    return dx
+
+
+@differentiable(_diagonal_slope)
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonal of a matrix, or of each of those that two axes hold, as the last axis; `offset` to its right."""
+    return np.array(np.diagonal(x, offset, axis1, axis2))
