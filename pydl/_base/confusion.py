@@ -27,7 +27,8 @@ def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Ar
 
 
 def confusion(positive: Array, y: Array, w: Array, thresholds: Array, *, by_column: bool = False) -> Confusion:
-    """The counts at each of some thresholds, in rising order; a prediction that is NaN is above none.
+    """The counts at each of some thresholds, in rising order; a prediction that is NaN is above none,
+    and beside a negative target counted nowhere: it is no rejection.
 
     Every prediction is counted once, between the two thresholds that enclose it: the cost hardly depends on how many
     thresholds there are. They are compared as the predictions are rounded, so that 0.3 is not above 0.3.
@@ -37,6 +38,7 @@ def confusion(positive: Array, y: Array, w: Array, thresholds: Array, *, by_colu
     nan = np.isnan(y)
     if nan.any():
         place[nan] = 0
+        w = np.where(nan & ~positive, 0.0, w)
     place = place * 2 + positive
     if by_column:
         place = place * columns + np.arange(columns)

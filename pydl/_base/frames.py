@@ -12,11 +12,13 @@ import numpy as np
 def as_array(x: Any) -> np.ndarray:
     """`x` as NumPy sees it, where that loses nothing; else the numbers in it, with NaN for those that are missing.
 
-    What a mask hides is missing. Columns of truth values beside numbers are 1 and 0. What is no number stays as it is,
-    for the caller to refuse.
+    A sparse matrix is taken with its zeros. What a mask hides is missing. Columns of truth values beside numbers are 1
+    and 0. What is no number stays as it is, for the caller to refuse.
     """
     if hasattr(x, "mask") and hasattr(x, "filled"):
         return _unmasked(x)
+    if is_sparse(x):
+        return np.asarray(x.toarray())
     array = np.asarray(x)
     if array.dtype != object or isinstance(x, np.ndarray):
         return array
@@ -24,6 +26,11 @@ def as_array(x: Any) -> np.ndarray:
         columns = [as_array(x.iloc[:, i]) for i in range(array.shape[1])]
         return np.stack(columns, axis=1) if all(c.dtype.kind in "biuf" for c in columns) else array
     return _numbers(x, array) if hasattr(x, "to_numpy") else array
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether it is a matrix or array of SciPy's that keeps what is not zero alone."""
+    return hasattr(x, "toarray") and hasattr(x, "nnz")
 
 
 def _unmasked(x: Any) -> np.ndarray:

@@ -25,12 +25,12 @@ _ROUNDING = 1e-9  # of a share and of what is computed with it, generously
 def run_fit(
     model: Any, x: Any, y: Any, *, batch_size: int, epochs: int, verbose: Any, callbacks: Any, validation_split: float,
     validation_data: Any, shuffle: bool, class_weight: Any, sample_weight: Any, initial_epoch: int,
-    steps_per_epoch: int | None, validation_steps: int | None, validation_batch_size: int | None, validation_freq: int,
+    steps_per_epoch: int | None, validation_steps: int | None, validation_batch_size: int | None, validation_freq: Any,
 ) -> History:  # fmt: skip
     """`Model.fit` on a compiled and built model; its docstring says what the arguments mean."""
     epochs = whole("fit", "epochs", epochs)
     initial_epoch = whole("fit", "initial_epoch", initial_epoch)
-    validation_freq = whole("fit", "validation_freq", validation_freq, at_least=1)
+    validated = _validated(validation_freq)
     share = real("fit", "validation_split", validation_split, at_least=0, below=1)
     steps_per_epoch = optional_whole("fit", "steps_per_epoch", steps_per_epoch, at_least=1)
     validation_steps = optional_whole("fit", "validation_steps", validation_steps, at_least=1)
@@ -54,7 +54,7 @@ def run_fit(
             kept = _kept(data.n, share)
             data, validation_data = data.take(slice(0, kept)), plain.take(slice(kept, None))
         source = _RowSource(model, data, batch_size, shuffle, steps_per_epoch)
-    again = epochs // validation_freq - initial_epoch // validation_freq > 1
+    again = sum(map(validated, range(initial_epoch, epochs))) > 1
     validate = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps, again)
     listed = CallbackList(
         callbacks, add_history=True, add_progbar=verbose != 0, model=model, epochs=epochs, steps=source.steps,
@@ -79,7 +79,7 @@ def run_fit(
                 warnings.warn(f"fit: the data ran out after {epoch} of {epochs} epochs; training ends", stacklevel=3)
                 break
             logs = found
-            if validate is not None and (epoch + 1) % validation_freq == 0:
+            if validate is not None and validated(epoch):
                 logs |= {f"val_{name}": value for name, value in validate(listed).items()}
             listed.on_epoch_end(epoch, logs)
             told = told or _tell_nonfinite(model, data, epoch, logs)
@@ -92,6 +92,15 @@ def run_fit(
     history = listed.history
     assert history is not None
     return history
+
+
+def _validated(frequency: Any) -> Callable[[int], bool]:
+    """Whether validation follows an epoch, which count from 0: each so many of them, or those listed, from 1."""
+    if isinstance(frequency, list | tuple | set | frozenset):
+        listed = {whole("fit", "validation_freq", n, at_least=1) for n in frequency}
+        return lambda epoch: epoch + 1 in listed
+    every = whole("fit", "validation_freq", frequency, at_least=1)
+    return lambda epoch: (epoch + 1) % every == 0
 
 
 def _tell_nonfinite(model: Any, data: Rows | Batches, epoch: int, logs: dict[str, float]) -> bool:

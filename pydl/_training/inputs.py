@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base import random
+from pydl._base.frames import is_sparse
 from pydl._training.rows import Rows
 
 
@@ -149,6 +150,8 @@ def _is_batched(x: Any) -> bool:
     if _is_source(x):
         return True
     if isinstance(x, np.ndarray | list | tuple | Mapping | str) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+        return False
+    if is_sparse(x):
         return False
     try:
         memoryview(x)

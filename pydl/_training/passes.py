@@ -149,7 +149,7 @@ def predict(
         outputs = predict_rows(model, data, batch_size, steps, callbacks)
     else:
         with closing(data.rows(batch_size, steps=steps)) as batches:
-            parts = [predict_rows(model, rows, batch_size, None, callbacks) for rows in batches]
+            parts = [predict_rows(model, rows, batch_size, None, callbacks, before=i) for i, rows in enumerate(batches)]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")
         outputs = [_joined(column) for column in zip(*parts, strict=True)]
@@ -169,19 +169,25 @@ def _joined(parts: Sequence[Array]) -> Array:
 
 def predict_rows(
     model: Any, data: Rows, batch_size: int, steps: int | None = None, callbacks: CallbackList | None = None,
-    kind: str = "predict",
+    kind: str = "predict", before: int = 0,
 ) -> list[Array]:  # fmt: skip
-    """Outputs for rows; `kind`: "predict", or "forward" for layers that behave as in training."""
+    """Outputs for rows; `kind`: "predict", or "forward" for layers that behave as in training.
+
+    Callbacks count batches from `before`.
+    """
     n = data.n if steps is None else min(data.n, steps * batch_size)
     outputs = [np.empty((n, *shape[1:]), model.dtype) for shape in data.outputs]
     written = sinks(outputs)
     per_batch = callbacks is not None and callbacks.per_predict_batch
     for chunk in row_chunks(model, kind, data, batch_size, steps=steps, single=per_batch):
         if callbacks is not None and per_batch:
-            callbacks.on_predict_batch_begin(chunk.first)
+            callbacks.on_predict_batch_begin(before + chunk.first)
         chunk.run(sinks=written)
         if callbacks is not None and per_batch:
-            callbacks.on_predict_batch_end(chunk.first)
+            done = slice(chunk.first * batch_size, chunk.first * batch_size + chunk.rows)
+            found = [y[done] for y in outputs]
+            logs: dict[str, Any] = {"outputs": found[0] if len(found) == 1 else found}
+            callbacks.on_predict_batch_end(before + chunk.first, logs)
     return outputs
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydl._base import check
 from pydl._base.check import Array
+from pydl._base.frames import is_sparse
 from pydl._engine.graph import is_open
 from pydl._engine.objective import Label
 from pydl._engine.program import Arrays
@@ -29,7 +30,7 @@ def per_name(
         Whether a dict may leave out others too.
     """
     needed = [True] * len(names) if needed is None else needed
-    if isinstance(values, Mapping):
+    if isinstance(values, Mapping) and not is_sparse(values):  # as SciPy's dok_matrix is
         labels = names if keys is None or (set(values) - set(keys) and not set(values) - set(names)) else keys
         unknown = [k for k in values if k not in labels]
         missing = [n for n, must in zip(labels, needed, strict=True) if must and n not in values and not partial]

@@ -62,7 +62,7 @@ class Trainer(Compiled):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
     ) -> History:
         """Train for a number of epochs.
 
@@ -94,8 +94,8 @@ class Trainer(Compiled):
             Batches per epoch, for iterators without end.
         validation_batch_size : int, optional
             Default `batch_size`.
-        validation_freq : int
-            Validate after every so many epochs.
+        validation_freq : int or list of int
+            Validate after every so many epochs, or after those of these numbers, from 1.
 
         Returns
         -------

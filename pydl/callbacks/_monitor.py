@@ -92,7 +92,7 @@ class Monitor:
     def waits(self, logs: Logs | None, names: Iterable[str]) -> bool:
         """Whether this epoch lacks one of these values because it was not validated, as not all are."""
         given, params = logs or {}, getattr(self.callback, "params", {})
-        return (params.get("validation_freq") or 1) > 1 and any(
+        return (params.get("validation_freq") or 1) != 1 and any(
             name not in given and name.startswith("val_") and name.removeprefix("val_") in given for name in names
         )
 

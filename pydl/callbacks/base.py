@@ -118,7 +118,7 @@ class Callback:
         """A batch of `predict` starts."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """A batch of `predict` ends."""
+        """A batch of `predict` ends; `logs["outputs"]`: the array that came out of it, or a list of them."""
 
     def state(self) -> dict[str, Any]:
         """What a resumed run must know of this callback, as values that JSON can hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, is_symbolic
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
-from pydl.activations import Activation
+from pydl.activations import Activation, warn_of_one_unit
 from pydl.layers.base import Layer
 from pydl.layers.core import Pointwise
 
@@ -262,6 +263,12 @@ class Softmax(Layer):
         if not is_symbolic(inputs):
             mask = np.broadcast_to(np.asarray(mask) > 0.5, shape).astype(self.dtype)
         return super().__call__([inputs, mask], training=training)
+
+    def build(self, input_shape: Any) -> None:
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        sizes = [shape[a] for a in self._axes if -len(shape) <= a < len(shape)]
+        units = None if None in sizes else math.prod(sizes)
+        warn_of_one_unit(self.activation, units, f'Softmax "{self.name}": ')
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape

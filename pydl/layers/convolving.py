@@ -12,6 +12,7 @@ from pydl._engine.layout import Panels
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.windows import Windows, holes, sizes_of_windows
+from pydl.activations import warn_of_one_unit
 from pydl.layers.spatial import Windowed, channels_last, each_axis
 from pydl.layers.weighted import ActivationOf
 
@@ -105,6 +106,7 @@ class Convolution(Windowed):
 
     def build(self, input_shape: Any) -> None:
         self.compute_output_shape(input_shape)  # refuses what does not fit
+        warn_of_one_unit(self.activation, self.filters, f'{type(self).__name__} "{self.name}": ')
         self.kernel = self.add_weight(
             self._kernel_shape(input_shape[-1]), self.kernel_initializer, name="kernel",
             layout=partial(Panels, groups=self.groups), regularizer=self.kernel_regularizer,

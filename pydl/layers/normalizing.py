@@ -239,9 +239,9 @@ class GroupNormalization(Layer):
     def _normal(self, x: Array) -> tuple[Array, Array]:
         """x^ and 1 / deviation, grouped."""
         grouped = self._grouped(x)
-        centred = grouped - grouped.mean(axis=(2, 3), keepdims=True)
+        centred = grouped - grouped.mean(axis=(2, 3), keepdims=True, dtype=np.float64)  # exact far from zero
         inverse = 1 / np.sqrt((centred**2).mean(axis=(2, 3), keepdims=True) + self.epsilon)
-        return centred * inverse, inverse
+        return (centred * inverse).astype(x.dtype), inverse.astype(x.dtype)
 
     def _per_feature(self, v: Variable | None, otherwise: float, like: Array) -> Any:
         return otherwise if v is None else v.numpy().reshape(1, like.shape[1], like.shape[2], 1)

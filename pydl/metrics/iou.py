@@ -17,7 +17,7 @@ Array = np.ndarray
 class IoU(Metric):
     """Mean over some classes of TP / (TP + FP + FN), those left out that occur neither in targets nor in predictions.
 
-    Elements with a class outside [0, num_classes) are left out.
+    Elements with a class outside [0, num_classes), and predictions that are NaN, are left out.
 
     Parameters
     ----------
@@ -74,7 +74,9 @@ class IoU(Metric):
         self._count(t if self.sparse_y_true else t.argmax(self.axis), self._classes(y), sample_weight)
 
     def _classes(self, y: Array) -> Array:
-        return y if self.sparse_y_pred else y.argmax(self.axis)
+        if self.sparse_y_pred:
+            return y
+        return np.where(np.isnan(y).any(self.axis), -1, y.argmax(self.axis))
 
     def _count(self, t: Array, y: Array, sample_weight: Any) -> None:
         if t.size != y.size:
@@ -118,7 +120,7 @@ class BinaryIoU(IoU):
         self.threshold = real("BinaryIoU", "threshold", threshold)
 
     def _classes(self, y: Array) -> Array:
-        return (y >= self.threshold).astype(y.dtype)
+        return np.where(np.isnan(y), y, y >= self.threshold)
 
 
 class MeanIoU(IoU):

@@ -20,6 +20,9 @@ ONE_HOT = 50  # a category of more levels is embedded
 FEW_ROWS = 20  # with fewer rows, values that are all different prove nothing
 MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to be one of numbers or dates
 _SAMPLE = 1000  # texts that are looked at
+_FEW_NUMBERS = 10  # different ones, which may be the names of levels
+_CERTAIN = 10  # different whole numbers that are no dates by chance: one of 27 between 19000101 and 21001231 is one
+NEARLY = "numbers but for "  # how a note on a column begins that a few cells keep from being one of numbers
 _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
 _DATE_NAME = re.compile(r".*(?:date|day|datum|fecha|when).*", re.IGNORECASE)
@@ -235,7 +238,7 @@ class _About:
         x = self.levels.index.to_numpy(np.float64)
         infinite = int(self.levels[~np.isfinite(x)].sum())
         whole = not infinite and bool((x == np.floor(x)).all())
-        if whole and _DATE_NAME.fullmatch(name) and values.are_digit_dates(x):
+        if whole and (_DATE_NAME.fullmatch(name) or len(x) >= _CERTAIN) and values.are_digit_dates(x):
             return self.date(values.DIGITS, "read as year, month and day in eight digits")
         if whole and self.all_different:
             if _IDENTIFIER_NAME.fullmatch(name):
@@ -304,7 +307,11 @@ class _About:
             plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
             notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
             return self.date(form, "; ".join(notes), others)
-        return self.of_levels("")
+        odd = int(self.levels[stray].sum())
+        nearly = 0 < odd <= self.present / 2 and len(words) - len(stray) > _FEW_NUMBERS
+        return self.of_levels(
+            f"{NEARLY}{odd:,} of {self.present:,} cells, such as {_short(stray[0])}" if nearly else ""
+        )
 
     def values_are_digits(self, words: pd.Series) -> bool:
         digits = words.str.fullmatch(r"\d+")

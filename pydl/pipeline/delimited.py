@@ -61,6 +61,12 @@ class Delimited:
         delimiter = reading.column_delimiter or (said[1] if said else _find_delimiter(sample, is_whole))
         self.splitter = Splitter(delimiter)
         found = list(records(sample[sep_lines:], self.splitter, 1 + sep_lines, is_whole=is_whole))
+        if any('\\"' in line for line in sample) and delimiter not in _BLANKS:
+            escaped = Splitter(delimiter, escaped=True)
+            others = list(records(sample[sep_lines:], escaped, 1 + sep_lines, is_whole=is_whole))
+            if _share_of_equal(others) > _share_of_equal(found):
+                self.splitter, found = escaped, others
+                self.notes.append('quotation marks inside others are written as \\"')
         if not any(any(record.values) for record in found):
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
         self._find_header(found, reading.wanted, reading.header)
@@ -135,6 +141,8 @@ class Delimited:
         self.least = len(self.names)
         if header.nominal is not None:
             self.notes.append("two lines below the names say what the columns are")
+        if header.units:
+            self.notes.append(f"line {header.line - 1} gives the units of columns, and is left out")
         if header.above:
             self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
         if not header.is_there:
@@ -226,6 +234,12 @@ def _notation(rows: Sequence[Values], delimiter: str) -> str | None:
         return max(votes, key=lambda n: votes[n])
     has_commas = any("," in v and values.is_number(v) for row in rows for v in map(str.strip, row))
     return values.COMMA if delimiter == ";" and has_commas and not any(votes.values()) else None
+
+
+def _share_of_equal(found: Sequence[Record]) -> float:
+    """How large a part of some records has the commonest width."""
+    widths = Counter(len(r.values) for r in found if any(r.values))
+    return max(widths.values(), default=0) / max(sum(widths.values()), 1)
 
 
 def _find_delimiter(lines: list[str], is_whole: bool) -> str:

@@ -88,6 +88,10 @@ class Judge:
         """`Sample.intervals` of the headlines among the figures; none where no seed was given."""
         return {} if self.sample is None else self.sample.intervals(self.figures())
 
+    def lead(self, other: Judge, name: str) -> list[float] | None:
+        """`Sample.lead` of another model; None where no seed was given."""
+        return None if self.sample is None or other.sample is None else self.sample.lead(other.sample, name)
+
 
 class _Numbers:
     """Sums over the rows of a regression."""

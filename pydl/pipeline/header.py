@@ -13,6 +13,10 @@ from pydl.pipeline.records import Record, Values
 
 MOST_COLUMNS = 500  # to judge a table by
 _MOSTLY = 0.9
+_TITLE = 12  # records that a title may have
+_FEW = 5
+_LONGEST_UNIT = 12
+_NO_UNIT = values.MISSING | values.MISSING_AMONG_NUMBERS - {"m"}
 _FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
 _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _YEARS = range(1800, 2101)
@@ -38,6 +42,8 @@ class Header(NamedTuple):
         How many lines stand above.
     nominal : list of str, optional
         The names of columns that are declared to be nominal, where the file declares what columns are.
+    units : bool
+        Whether the record below the names gives the units of columns; `line` is behind it.
     """
 
     names: list[str]
@@ -45,6 +51,7 @@ class Header(NamedTuple):
     is_there: bool
     above: int
     nominal: Sequence[str] | None = None
+    units: bool = False
 
 
 def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None) -> Header:
@@ -63,11 +70,33 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     """
     if is_there is not False and (declared := _declared(found)) is not None:
         return declared
+    header = _found(found, wanted, is_there)
+    rows = [r for r in found if r.line >= header.line and len(r.values) == len(header.names)]
+    if header.is_there and len(rows) > _FEW and _are_units(rows[0].values, [r.values for r in rows[1:]]):
+        return header._replace(line=rows[0].line + rows[0].lines, units=True)
+    return header
+
+
+def _are_units(first: Values, below: Sequence[Values]) -> bool:
+    """Whether a record names the units of two columns of numbers at least, and no level of any other column."""
+    named = 0
+    for name, column in zip(map(str.strip, first[:MOST_COLUMNS]), zip(*below, strict=True), strict=False):
+        present = [v for v in map(str.strip, column) if not _is_missing(v)]
+        if present and sum(map(values.is_number, present)) == len(present):
+            if values.is_number(name) or not 0 < len(name) <= _LONGEST_UNIT:
+                return False
+            named += name.lower() not in _NO_UNIT
+        elif name in present:
+            return False
+    return named > 1
+
+
+def _found(found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> Header:
     rows = [r for r in found if any(r.values) and not _is_remark(r.values)] or list(found)
     width = _commonest(rows)
     if len(rows) > 1 and _are_sizes(rows[0].values, [r.values for r in rows[1:] if len(r.values) == width]):
         rows = rows[1:]
-    first = next(i for i, r in enumerate(rows) if len(r.values) == width)
+    first = _below_title(rows, next(i for i, r in enumerate(rows) if len(r.values) == width), width, wanted)
     named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if is_there is False:
         return Header([], rows[first].line, False, rows[first].line - 1)
@@ -116,6 +145,30 @@ def _tidy(row: Record) -> list[str]:
 
 def _is_remark(row: Values) -> bool:
     return row[0].lstrip().startswith("#") and len(row) == 1
+
+
+def _below_title(rows: Sequence[Record], first: int, width: int, wanted: Collection[str]) -> int:
+    """Where the names stand if those from `first` on are a title, padded with empty cells as spreadsheets write it, or
+    groups of columns: in a record without empty or equal cells, which the ones above it have."""
+    if set(wanted) <= set(_tidy(rows[first])) and wanted:
+        return first
+    for i in range(first + 1, min(first + _TITLE, len(rows) - 1)):
+        names = _tidy(rows[i])
+        if len(names) == width and all(names) and len(set(names)) == width:
+            if not (wanted and set(wanted) <= set(names)) and not _is_title([_tidy(r) for r in rows[first:i]], width):
+                return first
+            below = [r.values for r in rows[i + 1 :] if len(r.values) == width]
+            return i if evidence(names, below) > 0 else first
+    return first
+
+
+def _is_title(records: Sequence[Values], width: int) -> bool:
+    """Whether each of some records has empty or equal cells, and one most of them empty or some of them equal."""
+    cells = [set(record) - {""} for record in records]
+    few = min(map(len, cells)) <= max(1, width // 2)
+    return max(map(len, cells)) < width and (
+        few or any(len(c) < sum(map(bool, r)) for c, r in zip(cells, records, strict=True))
+    )
 
 
 def _above(found: Sequence[Record], rows: Sequence[Record], first: int, width: int, likeness: int) -> Header | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,15 @@ class Sample:
     def __init__(self, target: Target, seed: int) -> None:
         self.target, self.rows = target, 0
         self.most = min(_ROWS, max(500, _PROBABILITIES // max(1, len(target.classes))))
-        self.ranks, self.draws = (np.random.default_rng([seed, stream]) for stream in range(2))
+        self.seed, self.ranks = seed, np.random.default_rng([seed, 0])
         self.weighted = False
         self.pieces: list[tuple[Array, Array, Array, Array]] = []
 
     def add(self, y: Array, predictions: Predictions, weights: Array | None = None) -> None:
         """Take some rows in; the rows of lowest rank stay, whatever the batches they come in."""
         found = predictions.values if predictions.probabilities is None else predictions.probabilities
+        for name in ("_measure", "_whole", "_drawn"):
+            self.__dict__.pop(name, None)
         self.rows += len(y)
         self.weighted |= weights is not None
         weights = np.ones(len(y), np.int64) if weights is None else weights
@@ -68,21 +71,12 @@ class Sample:
         """
         if self.rows < FEWEST:
             return {}
-        _, y, found, weights = self._lowest()
-        measure = (
-            _numbers(self.target, y, found) if self.target.task == "regression" else _classes(self.target, y, found)
-        )
-        n = len(y)
-        drawn = [measure(np.bincount(self.draws.integers(n, size=n), minlength=n) * weights) for _ in range(_DRAWS)]
-        narrower = math.sqrt(n / self.rows)
-        whole = measure(weights)
+        _, y, _, weights = self._lowest()
+        n, whole, drawn = len(y), self._whole, self._drawn
         intervals = {}
         for name, value in whole.items():
-            values = np.array([each[name] for each in drawn])
-            values = values[np.isfinite(values)]
-            if figures.get(name) is not None and len(values) > _DRAWS // 2:
-                low, high = np.percentile(values, _ENDS)
-                intervals[name] = [figures[name] + float(end - value) * narrower for end in (low, high)]
+            if figures.get(name) is not None and (ends := self._ends(drawn[name], value)) is not None:
+                intervals[name] = [figures[name] + end for end in ends]
         if "accuracy" in intervals:
             # As many rows as would, each counted once, make a mean as sure (L. Kish: Survey Sampling, 1965).
             evenness = weights.sum() ** 2 / (weights**2).sum() / n if self.weighted else 1
@@ -93,6 +87,41 @@ class Sample:
                 if figures[name] == 1:
                     intervals[name] = _wilson(1.0, smallest)
         return intervals
+
+    def lead(self, other: Sample, name: str) -> list[float] | None:
+        """The ends of what another model of the same rows has more of a figure: both judged on the same draws.
+
+        None where it cannot be told: other rows or seeds, or fewer than ten rows.
+        """
+        if (self.rows, self.seed) != (other.rows, other.seed) or self.rows < FEWEST or name not in self._whole:
+            return None
+        return self._ends(other._drawn[name] - self._drawn[name], other._whole[name] - self._whole[name], at_value=True)
+
+    def _ends(self, drawn: Array, value: float, at_value: bool = False) -> list[float] | None:
+        """How far below and above a value draws are, brought to the width of all rows; `at_value`: where that is."""
+        drawn = drawn[np.isfinite(drawn)]
+        if len(drawn) <= _DRAWS // 2:
+            return None
+        narrower = math.sqrt(min(self.rows, self.most) / self.rows)
+        return [float(end - value) * narrower + value * at_value for end in np.percentile(drawn, _ENDS)]
+
+    @cached_property
+    def _measure(self) -> Any:
+        _, y, found, _ = self._lowest()
+        return _numbers(self.target, y, found) if self.target.task == "regression" else _classes(self.target, y, found)
+
+    @cached_property
+    def _whole(self) -> dict[str, float]:
+        figures: dict[str, float] = self._measure(self._lowest()[3])
+        return figures
+
+    @cached_property
+    def _drawn(self) -> dict[str, Array]:
+        """Each figure, draw by draw."""
+        weights = self._lowest()[3]
+        n, draws = len(weights), np.random.default_rng([self.seed, 1])
+        found = [self._measure(np.bincount(draws.integers(n, size=n), minlength=n) * weights) for _ in range(_DRAWS)]
+        return {name: np.array([each[name] for each in found]) for name in self._whole}
 
 
 def _wilson(share: float, rows: float) -> list[float]:

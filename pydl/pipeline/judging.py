@@ -100,10 +100,13 @@ class _Judging:
         rivals = baseline.baselines(fitted.preparation, fitted.target, train, test, options.seed)
         rivals = {name: self._rival(model) for name, model in outcome.rivals.items()} | rivals
         figures["baselines"] = {name: judge.figures() for name, judge in rivals.items()}
-        found = {name: judge.intervals() for name, judge in {"pydl": self.judges["test"], **rivals}.items()}
+        mine = self.judges["test"]
+        found = {name: judge.intervals() for name, judge in {"pydl": mine, **rivals}.items()}
         figures["intervals"] = {name: intervals for name, intervals in found.items() if intervals}
         both = {"pydl": figures["test"], **figures["baselines"]}
-        self._say(verdict(fitted.target.task, both, figures["intervals"]))
+        self._say(
+            verdict(fitted.target.task, both, figures["intervals"], lambda name, key: mine.lead(rivals[name], key))
+        )
         if outcome.folds is not None:
             figures["cross_validation"] = outcome.folds
         if outcome.refit is not None:

@@ -26,20 +26,31 @@ _MOST_LEFT_OUT = 0.05
 _NAMED = 5  # lines that a note names
 _BETWEEN = {BLANKS: re.compile(r'"[^"]*"(?!\S)|\S+'), GAPS: re.compile(r"\S+(?:\s\S+)*")}  # the values
 
+_ESCAPED = re.compile(r'\\(.)|"(?=")', re.DOTALL)
+
 Values = list[str]
 Fits = Callable[[Sequence[Values]], int]
 
 
 class Splitter:
-    """One way to cut lines into values."""
+    """One way to cut lines into values.
 
-    def __init__(self, delimiter: str) -> None:
+    Parameters
+    ----------
+    delimiter : str
+    escaped : bool
+        Whether a quotation mark inside quotation marks is written with a backslash, as MySQL does; else it is doubled.
+    """
+
+    def __init__(self, delimiter: str, escaped: bool = False) -> None:
+        self.escaped = escaped
         self.blanks = _BETWEEN.get(delimiter)
         self.delimiter = "\t" if self.blanks else delimiter
         d = re.escape(self.delimiter)
-        self._quoted = re.compile(rf' *"([^"]*(?:""[^"]*)*)" *({d}|\Z)')
+        inside = r'[^"\\]*(?:(?:""|\\.)[^"\\]*)*' if escaped else r'[^"]*(?:""[^"]*)*'
+        self._quoted = re.compile(rf' *"({inside})" *({d}|\Z)', re.DOTALL)
         self._plain = re.compile(rf"([^{d}]*)({d}|\Z)")
-        self._open = re.compile(r' *"[^"]*(?:""[^"]*)*\Z')
+        self._open = re.compile(rf' *"{inside}\Z', re.DOTALL)
         self.begins_quoted = re.compile(rf'(?:\A|{d}) *"').search  # a record, or what looks like it
 
     def line(self, line: str) -> str:
@@ -58,7 +69,7 @@ class Splitter:
         while True:
             match = self._quoted.match(record, at)
             if match is not None:
-                found.append(match[1].replace('""', '"'))
+                found.append(_ESCAPED.sub(r"\1", match[1]) if self.escaped else match[1].replace('""', '"'))
             else:
                 is_open = is_open or self._open.match(record, at) is not None
                 match = self._plain.match(record, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ _OFTEN = 3  # one far value is an outlier
 _ENOUGH = 10  # different others that show where values lie
 _FAR = 1.0  # times the range of the others
 _FAR_NINES = 0.25
+_SIGN = re.compile(r"(\d)\1+|10{3,}")
+_BEYOND = 1e15
 _MOST = 3  # in a column, as -999, -888 and -777
 
 
@@ -20,14 +23,20 @@ def stand_ins(x: Array) -> dict[float, int]:
     """Whole numbers, and how often each occurs, that repeat at the ends of a column, far from all others.
 
     Far is further than the others are from each other; a quarter of that if the digits are nines, and for these a
-    negative number among others that are not is enough. 0 is none: it means that there is nothing, in most columns.
+    negative number among others that are not is enough. 0 is none: it means that there is nothing, in most columns. One
+    above all others has to look made up: 99, 888, 1000000, or beyond 10^15.
     """
     kept, counts = np.unique(x[np.isfinite(x)] + 0.0, return_counts=True)
     low = _first(kept, counts)
     kept, counts, found = kept[low:], counts[low:], dict(zip(kept[:low].tolist(), counts[:low].tolist(), strict=True))
     high = _first(-kept[::-1], counts[::-1])
     top = len(kept) - high
-    return found | dict(zip(kept[top:].tolist(), counts[top:].tolist(), strict=True))
+    above = zip(kept[top:].tolist(), counts[top:].tolist(), strict=True)
+    return found | {value: count for value, count in above if _looks_made_up(value)}
+
+
+def _looks_made_up(value: float) -> bool:
+    return value < 0 or value > _BEYOND or _SIGN.fullmatch(f"{value:.0f}") is not None
 
 
 def _first(kept: Array, counts: Array) -> int:

@@ -27,7 +27,7 @@ MISSING = frozenset({
 MISSING_AMONG_NUMBERS = frozenset({
     "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "…", ":", "*", "none", "nil", "missing", "unknown",
     "unk", "n.a.", "n.a", "n.d.", "n/d", "nd", "k.a.", "s/d", "no data", "not available", "#ref!", "#value!", "#div/0!",
-    "#num!",
+    "#num!", "k. a.", "[null]", "1.#qnan", "-1.#ind", "#wert!", "tbd", "m", "''",
 })  # fmt: skip
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
@@ -72,17 +72,21 @@ DATE_FORMATS = (
     "%b-%d-%Y",
 )  # fmt: skip
 MONTH_FORMATS = (
-    "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m",
+    "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m", "%YM%m",
 )  # fmt: skip
 QUARTERS = "%YQ%q"  # 1974Q1, 1974-Q1, Q1 1974: the first day of each
 MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the column says so
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _BOTH = (f"{date}{gap}{time}" for date in DATE_FORMATS[1:] for gap in " T" for time in TIME_FORMATS)
-_ALL_FORMATS = (*DATE_FORMATS, QUARTERS, *MONTH_FORMATS, *_BOTH, *TIME_FORMATS)
+_OF_LOGS = (
+    "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S",
+)  # fmt: skip
+_ALL_FORMATS = (*DATE_FORMATS, QUARTERS, *MONTH_FORMATS, *_BOTH, *_OF_LOGS, *TIME_FORMATS)
 _IN_UTC = r"(?<=\d) ?(?:UTC|GMT)$"  # as databases name the zone
 _YEAR_FIRST = r"[12]\d{3}-\d\d"
 _DIGITS_AS_FLOAT = r"^([12]\d{7})(?:\.0*)?$"
-_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ]|\d{4}[Qq]\d)[\w\s/.:,+-]{4,40}")
+_DATE_LIKE = re.compile(r"(?=.*\d)(?=.*[-/.:, ]|\d{4}[QqM]\d)[\w\s/.:,+-]{4,40}")
 _QUARTER = (r"^([12]\d{3})[- ]?[Qq]([1-4])$", r"^[Qq]([1-4])[- ]?([12]\d{3})$")
 
 

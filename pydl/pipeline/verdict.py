@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydl.pipeline.intervals import Intervals
@@ -10,12 +10,17 @@ from pydl.pipeline.intervals import Intervals
 _NAMES = {"r2": "R2", "roc_auc": "ROC AUC", "accuracy": "accuracy"}
 _FEW = 30  # rows whose figures mean little
 LINEAR = {"regression": "ridge regression", "classification": "logistic regression"}
+_MODELS = {"linear": LINEAR, "boosting": dict.fromkeys(LINEAR, "boosting")}
 
 
 def verdict(
-    task: str, figures: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Intervals]
+    task: str, figures: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Intervals],
+    lead: Callable[[str, str], Sequence[float] | None] = lambda name, key: None,
 ) -> list[str]:  # fmt: skip
-    """Sentences about the test figures of "pydl", "constant" and, where they are there, "linear" and "boosting"."""
+    """Sentences about the test figures of "pydl", "constant" and, where they are there, "linear" and "boosting".
+
+    `lead(name, key)`: the ends of what another model has more of a figure than pydl, judged on the same rows.
+    """
     mine, constant = figures["pydl"], figures["constant"]
     rows = mine.get("rows", 0)
     if not rows:
@@ -24,20 +29,28 @@ def verdict(
     if rows < _FEW:
         said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off; --cv 5 judges on more")
     if _no_better(task, mine, constant, intervals.get("pydl", {})):
-        said.append("no better than a constant, as far as these test rows tell: there may be nothing to learn here")
+        others = [name for name in ("linear", "boosting") if name in figures]
+        able = [name for name in others if not _no_better(task, figures[name], constant, intervals.get(name, {}))]
+        end = f"but {_MODELS[able[-1]][task]} is" if able else "there may be nothing to learn here"
+        said.append(f"no better than a constant, as far as these test rows tell: {end}")
     key = _headline(task, mine)
     if key is None:
         return said
     if _beats(figures.get("linear"), mine, key):
-        chance = " (which may be chance)" if _overlap(intervals, "linear", key) else ""
+        ends = lead("linear", key)
+        may_be = _overlap(intervals, "linear", key) if ends is None else ends[0] <= 0
+        chance = " (which may be chance)" if may_be else ""
         said.append(f"a plain {LINEAR[task]} does better{chance}: {_against(key, 'linear', figures, intervals)}")
     boosting = figures.get("boosting")
     if boosting is None:
         return said
-    if boosting.get(key) is None or _failed(task, boosting, constant):
+    if boosting.get(key) is None or (_failed(task, boosting, constant) and not _beats(boosting, mine, key)):
         said.append(f"boosting failed here, do not compare with it: {_against(key, 'boosting', figures, intervals)}")
     elif _overlap(intervals, "boosting", key):
-        said.append(f"not distinguishable from boosting: {_against(key, 'boosting', figures, intervals)}")
+        ends = lead("boosting", key)
+        better = None if ends is None else "boosting" if ends[0] > 0 else "pydl" if ends[1] < 0 else None
+        though = "" if better is None else f" by the intervals, though {better} does better on the same rows"
+        said.append(f"not distinguishable from boosting{though}: {_against(key, 'boosting', figures, intervals)}")
     elif _beats(boosting, mine, key):
         said.append(f"boosting does better: {_against(key, 'boosting', figures, intervals)}")
     return said

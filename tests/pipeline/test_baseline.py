@@ -160,6 +160,12 @@ VERDICTS = [
       "0.600)"]),
     ({"pydl": regression(-0.02, 1.01)}, {},
      ["no better than a constant, as far as these test rows tell: there may be nothing to learn here"]),
+    ({"pydl": regression(-0.3, 1.1), "boosting": regression(-0.01, 1.01)}, {},
+     ["no better than a constant, as far as these test rows tell: there may be nothing to learn here",
+      "boosting does better: R2 -0.010, pydl -0.300"]),
+    ({"pydl": regression(-0.3, 1.1), "linear": regression(0.4, 0.8)}, {"linear": (0.3, 0.5)},
+     ["no better than a constant, as far as these test rows tell: but ridge regression is",
+      "a plain ridge regression does better: R2 0.400 (0.300 to 0.500), pydl -0.300"]),
     ({"pydl": regression(0.9, 0.3, rows=4)}, {},
      ["the figures rest on 4 test rows and may be far off; --cv 5 judges on more"]),
     ({"pydl": {"rows": 0}}, {}, []),
@@ -220,3 +226,25 @@ def test_the_constant_is_the_mean_where_logarithms_are_learnt() -> None:
     found = baselines(preparation, target, part, part.batches(), 0)["constant"].figures()
     assert found["r2"] == pytest.approx(0, abs=1e-9)
     assert found["rmse"] == pytest.approx(frame["y"].std(ddof=0))
+
+
+def test_models_of_the_same_rows_are_judged_on_the_same_draws() -> None:
+    """Where rows differ far more than the two models do, their intervals overlap, and yet one is better."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=300)
+    target, noise = Target.fit(pd.Series(y)), rng.normal(size=300)
+    judges = {}
+    for name, wrong in {"pydl": 1.0, "linear": 0.97, "boosting": 1.0 + 1e-6}.items():
+        judges[name] = Judge(target, 0)
+        judges[name].add(target.encode(pd.Series(y))[0], Predictions(y + wrong * noise))
+    lead = judges["pydl"].lead(judges["linear"], "r2")
+    assert lead is not None
+    figures = {name: judge.figures() for name, judge in judges.items()}
+    assert 0 < lead[0] < figures["linear"]["r2"] - figures["pydl"]["r2"] < lead[1]
+    intervals = {name: judge.intervals() for name, judge in judges.items()}
+    assert intervals["pydl"]["r2"][1] > intervals["linear"]["r2"][0]
+    figures["constant"] = regression(-0.1, 2.0)
+    notes = verdict("regression", figures, intervals, lambda name, key: judges["pydl"].lead(judges[name], key))
+    assert notes[-2].startswith("a plain ridge regression does better: R2")
+    assert "though pydl does better on the same rows" in notes[-1]
+    assert judges["pydl"].lead(Judge(target, 1), "r2") is None

@@ -222,6 +222,10 @@ def test_numbers_beyond_single_precision(huge: float) -> None:
     (np.where(np.arange(N) % 7 == 0, -1, np.arange(N) % 12), {}),
     (np.arange(N) % 7 - 99, {}),
     (np.arange(N) // 100 * 1000, {}),
+    (np.where(np.arange(N) % 7 == 0, 1, np.linspace(0, 0.15, N)), {}),
+    (np.where(np.arange(N) % 7 == 0, 64000, np.arange(N) % 30 * 1000), {}),
+    (np.where(np.arange(N) % 7 == 0, 3289465, np.arange(N) * 1000), {}),
+    (np.where(np.arange(N) % 7 == 0, 1000000, np.arange(N) * 10), {1000000: 43}),
 ])  # fmt: skip
 def test_numbers_that_stand_for_missing_values(x: Any, told: dict[float, int]) -> None:
     """An outlier or two are none, nor is 0, nor one of few different numbers."""
@@ -238,3 +242,24 @@ def test_numbers_that_stand_for_missing_values(x: Any, told: dict[float, int]) -
 def test_what_is_no_owner_and_no_order(columns: dict[str, Any]) -> None:
     """Readings are not who was read; a time in the past of each row does not order rows."""
     assert said(sound(**columns)) == []
+
+
+def test_few_skewed_rows_are_not_told_by_what_a_tree_learnt() -> None:
+    """A few large targets: a tree on any column tells the rows that it has learnt from."""
+    rng = np.random.default_rng(0)
+    n = 78
+    frame = pd.DataFrame({"county": rng.permutation(n) + 17001, "rate": rng.lognormal(size=n)})
+    frame["y"] = np.where(np.arange(n) == 40, 763.0, rng.lognormal(1, 1, n))
+    frame.loc[7, "y"] = 289.0
+    train, test, target = frame[:60], frame[60:], Target.fit(frame["y"])
+    assert not [note for note in checks.of_split(train, test, target, guess(frame, "y")) if "by itself" in note]
+    frame["told"] = frame["y"] * 2 + 1
+    (note,) = [n for n in checks.of_split(frame[:60], frame[60:], target, guess(frame, "y")) if "by itself" in n]
+    assert '"told" (R2 1.000)' in note
+
+
+def test_columns_that_some_cells_keep_from_being_numbers_are_named() -> None:
+    cells = [f"<{i % 9}" if i % 5 == 0 else str(i % 60 / 7) for i in range(N)]
+    (note,) = [n for n in said(sound(detected=cells)) if n.startswith("numbers but")]
+    assert '"detected" (80 of 400 cells, such as <0)' in note
+    assert "--kind detected=number takes those as missing" in note

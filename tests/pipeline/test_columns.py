@@ -75,6 +75,12 @@ KINDS_OF = {
     "quarters first": ([f"Q{i % 4 + 1} {1950 + i // 4}" for i in range(N)], "x", "date"),
     "a column of times": (pd.date_range("2024-01-01", periods=N, freq="h"), "x", "date"),
     "dates in digits": ([20240101 + i % 28 for i in range(N)], "order_date", "date"),
+    "dates in digits, by their values": ([20230101 + i % 28 + 100 * (i // 28) for i in range(N)], "x", "date"),
+    "dates of Unix": ([f"Sun Apr {i % 28 + 1:02d} 00:{i % 60:02d}:00 2019" for i in range(N)], "x", "date"),
+    "ISO dates in halves of days": ([f"2019-04-{i % 28 + 1:02d} 12:{i % 60:02d}:00 AM" for i in range(N)], "x", "date"),
+    "logs": ([f"{i % 28 + 1:02d}/Apr/2019:00:{i % 60:02d}:00 +0000" for i in range(N)], "x", "date"),
+    "months of Eurostat": ([f"{1990 + i // 12}M{i % 12 + 1:02d}" for i in range(N)], "x", "date"),
+    "words of German spreadsheets": (["1", "2", "#WERT!", "5", "k. A."] * 40, "x", "number"),
     "digits that are no dates": ([20240170 + i % 28 for i in range(N)], "order_date", "number"),
     "months": ([f"{i % 12 + 1}/{86 + i // 12 % 14:02d}" for i in range(60)], "month", "date"),
     "months of four digits": ([f"{i % 12 + 1:02d}/{1986 + i // 12}" for i in range(60)], "x", "date"),
@@ -257,3 +263,10 @@ def test_codes_of_which_some_have_letters(odd: list[str]) -> None:
 @pytest.mark.parametrize("odd", [["1.5", "2", "c168", "c203"], ["12", "7", "5kg", "6kg"], ["1.5", "007", "c168"]])
 def test_words_among_numbers_are_no_codes(odd: list[str]) -> None:
     assert column([*odd, *map(str, range(100, 100 + N))]).kind == "number"
+
+
+def test_numbers_but_for_some_cells_are_said_to_be_none() -> None:
+    cells = [f"<{i % 9}" if i % 5 == 0 else str(i / 7) for i in range(N)]
+    found = column(cells)
+    assert (found.kind, found.note) == ("many", f"numbers but for {N // 5} of {N} cells, such as <0")
+    assert not column(["12", "tall", "3", "small"] * 50).note

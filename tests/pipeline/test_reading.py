@@ -532,3 +532,48 @@ def test_an_empty_list_in_json_has_no_rows(tmp_path: Path) -> None:
     path.write_text("[]")
     with pytest.raises(ValueError, match="no rows"):
         read_table(path)
+
+
+BODY = "".join(f"{i / 7:.3f},{i * 3},{'no' if i % 3 else 'yes'}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(("above", "said"), [
+    ("Report of sales,,\nGenerated,2020-01-01,\n,,\nx,z,y\n", "3 lines above the header left out"),
+    ("Report,,\nx,z,y\n", "1 line above the header left out"),
+    ("A,A,B\nx,z,y\n", "1 line above the header left out"),
+    ("x,z,y\nkg,m,-\n", "line 2 gives the units of columns, and is left out"),
+    ("x,z,y\n(kg),m/s,\n", "line 2 gives the units of columns, and is left out"),
+    ("x,z,y\n", ""),
+])  # fmt: skip
+def test_titles_padded_with_empty_cells_and_units(file: Callable[..., Path], above: str, said: str) -> None:
+    frame = both(file(above + BODY))
+    assert list(frame) == ["x", "z", "y"]
+    assert len(frame) == 30
+    assert notes(frame) == said
+
+
+@pytest.mark.parametrize("row", ["n.a.,-,yes", "1.2,kg,yes", "abc,kg,yes"])
+def test_a_first_row_that_looks_odd_is_no_unit(file: Callable[..., Path], row: str) -> None:
+    assert len(both(file(f"x,z,y\n{row}\n{BODY}"))) == 31
+
+
+def test_the_record_with_the_target_names_the_columns(file: Callable[..., Path]) -> None:
+    frame = both(file("north,south,all\nx,z,y\n" + BODY), Reading(wanted=("y",)))
+    assert list(frame) == ["x", "z", "y"]
+    assert list(both(file("x,z,y\n" + BODY), Reading(wanted=("yes",)))) == ["x", "z", "y"]  # a level is no name
+
+
+@pytest.mark.parametrize("each", [1, 10])
+def test_marks_that_a_backslash_escapes(file: Callable[..., Path], each: int) -> None:
+    cells = [f'"p \\"q\\", {i}"' if i % each == 0 else f"plain {i}" for i in range(40)]
+    frame = both(file("x,n,y\n" + "".join(f"{i},{cell},{i % 2}\n" for i, cell in enumerate(cells))))
+    assert list(frame) == ["x", "n", "y"]
+    assert frame["n"][0] == 'p "q", 0'
+    assert len(frame) == 40
+    assert 'quotation marks inside others are written as \\"' in notes(frame)
+
+
+def test_a_backslash_at_the_end_of_a_quotation_is_text(file: Callable[..., Path]) -> None:
+    frame = both(file("x,folder\n" + "".join(f'{i},"C:\\dir {i}\\"\n' for i in range(40))))
+    assert frame["folder"][1] == "C:\\dir 1\\"
+    assert notes(frame) == ""

@@ -294,3 +294,30 @@ def test_a_metric_that_is_in_both_lists_is_named_as_keras_does() -> None:
     assert list(figures)[3:] == [
         "p_mae", "p_mean_absolute_error", "p_weighted_mae", "p_weighted_mae_1", "q_mae",
     ]  # fmt: skip
+
+
+def test_callbacks_see_the_outputs_of_each_batch() -> None:
+    class Seen(pydl.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            raise AssertionError
+
+        def on_predict_begin(self, logs: Any = None) -> None:
+            self.batches: list[int] = []
+            self.outputs: list[Any] = []
+
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.batches.append(batch)
+            self.outputs.append(logs["outputs"])
+
+    x, seen = np.arange(30.0).reshape(10, 3), Seen()
+    a = pydl.Input((3,))
+    one = pydl.Model(a, pydl.layers.Dense(2)(a))
+    y = one.predict(x, 4, verbose=0, callbacks=[seen])
+    assert seen.batches == [0, 1, 2]
+    np.testing.assert_array_equal(np.concatenate(seen.outputs), y)
+    y = one.predict((x[i : i + 5] for i in (0, 5)), verbose=0, callbacks=[seen])
+    assert seen.batches == [0, 1]
+    np.testing.assert_array_equal(np.concatenate(seen.outputs), y)
+    both = pydl.Model(a, [one(a), one(a)])
+    both.predict(x, 4, verbose=0, callbacks=[seen])
+    assert [len(parts) for parts in seen.outputs] == [2, 2, 2]

@@ -140,3 +140,14 @@ def test_class_weights_with_batches() -> None:
     a, b = classifier(3, loss), classifier(3, loss)
     options = {"class_weight": {0: 2.0, 2: 0.1}, "shuffle": False, "verbose": 0}
     assert a.fit(X, y, batch_size=8, **options).history == b.fit(Batches(X, y, 8), **options).history
+
+
+def test_validation_after_listed_epochs() -> None:
+    model = pydl.Sequential([pydl.Input((2,)), pydl.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    seen = pydl.callbacks.EarlyStopping(patience=5)
+    history = model.fit(x, y, epochs=4, validation_data=(x, y), validation_freq=[1, 4], verbose=0, callbacks=[seen])
+    assert len(history.history["val_loss"]) == 2
+    with pytest.raises(ValueError, match="validation_freq"):
+        model.fit(x, y, validation_data=(x, y), validation_freq=[0])

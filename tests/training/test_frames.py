@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import pydl
 from pydl import sklearn as estimators
@@ -81,3 +82,20 @@ def test_gaps_of_frames_are_missing() -> None:
 def test_a_column_without_numbers_is_named(model: pydl.Model, column: Any) -> None:
     with pytest.raises(TypeError, match=r'expected an array of numbers.*column "town".*encode it first'):
         model.predict(pd.DataFrame({"a": [1.0, 2.0], "town": column}), verbose=0)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dia", "dok", "bsr"])
+@pytest.mark.parametrize("kind", ["matrix", "array"])
+def test_sparse_matrices(form: str, kind: str) -> None:
+    dense = np.random.default_rng(0).random((20, 4))
+    dense[dense < 0.7] = 0
+    x, y = getattr(scipy.sparse, f"{form}_{kind}")(dense), dense.sum(axis=1)
+    found = []
+    for given in (x, dense):
+        pydl.utils.set_random_seed(0)
+        model = pydl.Sequential([pydl.layers.Dense(3, "relu"), pydl.layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(given, y, 8, 2, verbose=0, validation_data=(given, y))
+        found.append([model.predict(given, verbose=0), model(given), model.evaluate(given, y, verbose=0)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

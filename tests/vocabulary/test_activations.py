@@ -270,3 +270,11 @@ def test_the_slope_along_several_axes():
     up, down = (special.softmax(x + sign * h * direction, axis=(0, 2)) for sign in (1, -1))
     expected = ((up - down) * dy).sum() / (2 * h)
     assert (start.gradient * direction).sum() == pytest.approx(expected, rel=1e-7)
+
+
+def test_layers_over_one_unit_say_so() -> None:
+    one = Input((3, 1))
+    for layer in (layers.Softmax(), layers.Conv1D(1, 1, activation="softmax")):
+        with pytest.warns(UserWarning, match="softmax over an axis of size one is 1"):
+            layer(one)
+    layers.Softmax(axis=[1, 2])(one)

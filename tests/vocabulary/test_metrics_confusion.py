@@ -260,3 +260,13 @@ def test_the_counts_of_auc_are_its_variables():
     assert several.false_negatives.shape == (200, 2)
     several.reset_state()
     assert several.result() == 0
+
+
+def test_what_is_not_predicted_is_no_rejection():
+    t, p = np.array([0, 1, 1, 0]), np.array([np.nan, 0.9, 0.2, np.nan])
+    assert metrics.TrueNegatives()(t, p) == 0
+    assert metrics.FalseNegatives()(t, p) == 1
+    assert metrics.SpecificityAtSensitivity(0.5)(t, p) == 0
+    assert metrics.BinaryIoU()(t, p) == 0.25  # of both classes: 0 of 1, 1 of 2
+    assert metrics.OneHotIoU(2, [0])(np.eye(2), np.full((2, 2), np.nan)) == 0
+    assert metrics.OneHotMeanIoU(2)(np.eye(2), np.full((2, 2), np.nan)) == 0

@@ -45,3 +45,13 @@ def test_training_on_values_far_from_zero(layer: Any, axis: int, isa: str) -> No
     loss, of_gamma = first_gradient(layer(epsilon=EPSILON), x)
     assert loss == pytest.approx(np.square(y - 1).mean(), rel=1e-5)
     np.testing.assert_allclose(of_gamma, 2 * ((y - 1) * y).sum(0) / y.size, 1e-5)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e6])
+def test_groups_far_from_zero(offset: float) -> None:
+    x = (offset + np.random.default_rng(0).normal(size=(4, 8, 6))).astype(np.float32)
+    groups = x.astype(np.float64).reshape(4, 8, 2, 3)
+    centred = groups - groups.mean((1, 3), keepdims=True)
+    wanted = centred / np.sqrt(groups.var((1, 3), keepdims=True) + 1e-3)
+    found = pydl.layers.GroupNormalization(2)(x)
+    np.testing.assert_allclose(found, wanted.reshape(x.shape), rtol=1e-6, atol=1e-6)
