@@ -40,8 +40,8 @@ class TrainOptions:
     Attributes
     ----------
     data : str or Path
-        A file, an http(s) address, `-` for standard input, `FILE::TABLE` of a database, a folder or zip of images, or
-        the name of a built-in data set.
+        A file, an http(s) address, `-` for standard input, `FILE::TABLE` of a database or spreadsheet, a folder or zip
+        of images, or the name of a built-in data set.
     target : str, tuple of str or None
         The column to predict, or several that one network predicts; `a,b` is two of them where no column is called so.
         Images bring their classes as folder names. With several, `task`, `positive`, `loss` and `threshold` take

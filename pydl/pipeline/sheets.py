@@ -1,15 +1,19 @@
-"""Spreadsheets (xlsx, xls, ods): the first sheet that holds a table, its header found as in delimited text."""
+"""Spreadsheets (xlsx, xls, ods): a sheet that holds a table, its header found as in delimited text.
+
+It is the one that is asked for; else the first that has the columns which are known to be in the table; else the first.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pydl.pipeline.header import find_header
+from pydl.pipeline.places import part
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.records import Record
 
@@ -22,6 +26,7 @@ class Sheet:
     Parameters
     ----------
     path : Path
+        With `places.part`: the name of a sheet.
     reading : Reading
         What is known of it.
 
@@ -33,15 +38,15 @@ class Sheet:
     Raises
     ------
     ValueError
-        Without python-calamine; a file without a table.
+        Without python-calamine; a file without a table, or without the sheet that is asked for.
     """
 
     levels: tuple[str, ...] = ()
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.notes, self.notation, self.codes = path, list[str](), reading.notation, reading.codes
-        rows = self._rows()
-        found = [Record(i + 1, "", [_text(cell) for cell in _used(row)]) for i, row in enumerate(rows) if _used(row)]
+        rows = self._rows(reading.wanted)
+        found = _records(rows)
         if not found:
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
         header = find_header(found, reading.wanted, reading.header)
@@ -65,7 +70,7 @@ class Sheet:
         for start in range(0, len(frame), rows):
             yield frame.iloc[start : start + rows]
 
-    def _rows(self) -> list[Cells]:
+    def _rows(self, wanted: Collection[str]) -> list[Cells]:
         try:
             import python_calamine
         except ImportError:
@@ -78,10 +83,29 @@ class Sheet:
                 sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
         except python_calamine.CalamineError as error:
             raise ValueError(str(error)) from None
+        if asked := part(self.path):
+            if asked not in sheets:
+                raise ValueError(f"{self.path}: expected one of its sheets, {', '.join(sheets)}, after ::")
+            return sheets[asked]
         filled = [name for name, rows in sheets.items() if sum(bool(_used(row)) for row in rows) > 1]
+        chosen = next((name for name in filled if wanted and _names_all(sheets[name], wanted)), None)
         if len(filled) > 1:
-            self.notes.append(f'of {len(filled)} sheets the first is read, "{filled[0]}"')
-        return sheets[filled[0]] if filled else []
+            why = "the first is read" if chosen in (None, filled[0]) else f"the one with {', '.join(wanted)} is read"
+            others = ", ".join(name for name in filled if name != (chosen or filled[0]))
+            self.notes.append(
+                f'of {len(filled)} sheets {why}, "{chosen or filled[0]}"; FILE::SHEET reads another ({others})'
+            )
+        return sheets[chosen or filled[0]] if filled else []
+
+
+def _records(rows: Sequence[Cells]) -> list[Record]:
+    """What is not blank, as text."""
+    return [Record(i + 1, "", [_text(cell) for cell in _used(row)]) for i, row in enumerate(rows) if _used(row)]
+
+
+def _names_all(rows: Sequence[Cells], wanted: Collection[str]) -> bool:
+    """Whether a sheet has all columns that are known to be there."""
+    return set(wanted) <= set(find_header(_records(rows), wanted).names)
 
 
 def _used(row: Cells) -> Cells:

@@ -265,9 +265,9 @@ def _kind(path: Path) -> str:
             magic = _kind_of_archive(path)
     elif is_sqlite(path) or is_duckdb(path):
         magic = "database"
-    if part(path) and magic != "database":
-        raise ValueError(f"{path}: not a database of SQLite or DuckDB; expected one before ::")
     kind = magic or (SUFFIXES | _READ_ONLY).get(inner_name(path).suffix.lower(), "delimited")
+    if part(path) and kind not in ("database", "sheet"):
+        raise ValueError(f"{path}: not a database of SQLite or DuckDB, nor a spreadsheet; expected one before ::")
     if kind in ("parquet", "arrow", "npz") and magic != kind and not (kind == "arrow" and head[:4] == b"\xff" * 4):
         raise ValueError(f"{path}: not a {suffix(path)} file, whatever its name says; expected {FORMATS}")
     return kind

@@ -473,22 +473,35 @@ def cell(value: str | float) -> str:
     return f"<c><v>{value}</v></c>" if isinstance(value, float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
 
-def spreadsheet(path: Path, rows: list[list[str | float]]) -> None:
-    """The least that is a workbook of one sheet."""
+def spreadsheet(path: Path, rows: list[list[str | float]], **others: list[list[str | float]]) -> None:
+    """The least that is a workbook: of one sheet, "People", and others behind it."""
     of = "http://schemas.openxmlformats.org"
     types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    sheet = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    sheets = {
+        name: "".join(f"<row>{''.join(map(cell, row))}</row>" for row in each)
+        for name, each in {"People": rows, **others}.items()
+    }
     office = f"{of}/officeDocument/2006/relationships"
-    related = f'<Relationships xmlns="{of}/package/2006/relationships"><Relationship Id="r1" Type="{office}'
+    related = f'<Relationships xmlns="{of}/package/2006/relationships">'
+    relation = f'<Relationship Type="{office}'
     files = {
         "[Content_Types].xml": f'<Types xmlns="{of}/package/2006/content-types"><Default Extension="rels" ContentType='
         '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
-        f'"{types}.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="{types}.worksheet+xml"/></Types>',
-        "_rels/.rels": f'{related}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        f'"{types}.sheet.main+xml"/>'
+        + "".join(f'<Override PartName="/xl/{name}.xml" ContentType="{types}.worksheet+xml"/>' for name in sheets)
+        + "</Types>",
+        "_rels/.rels": f'{related}{relation}/officeDocument" Id="r1" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{office}"><sheets>'
-        '<sheet name="People" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'{related}/worksheet" Target="s.xml"/></Relationships>',
-        "xl/s.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{sheet}</sheetData></worksheet>',
+        + "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(sheets, 1))
+        + "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": related
+        + "".join(f'{relation}/worksheet" Id="r{i}" Target="{name}.xml"/>' for i, name in enumerate(sheets, 1))
+        + "</Relationships>",
+        **{
+            f"xl/{name}.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{each}</sheetData>'
+            "</worksheet>"
+            for name, each in sheets.items()
+        },
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
@@ -508,6 +521,22 @@ def test_spreadsheets(tmp_path: Path) -> None:
     assert frame["code"].tolist()[:2] == ["007", "12"]
     assert frame["code"].isna().tolist() == [False, False, True]
     assert "1 row above the header left out" in notes(frame)
+
+
+def test_a_sheet_among_others(tmp_path: Path) -> None:
+    """That which is asked for; else the one with the columns that are known to be there; else the first."""
+    pytest.importorskip("python_calamine")
+    path = tmp_path / "t.xlsx"
+    spreadsheet(path, [["who", "age"], ["Ann", 31.0], ["Bob", 45.0]], Birds=[["mass", "sex"], [3.5, "f"], [4.5, "m"]])
+    assert list(both(path)) == ["who", "age"]
+    assert notes(both(path)) == 'of 2 sheets the first is read, "People"; FILE::SHEET reads another (Birds)'
+    frame = both(path, Reading(wanted=("sex",)))
+    assert frame.to_dict("list") == {"mass": [3.5, 4.5], "sex": ["f", "m"]}
+    assert notes(frame).startswith('of 2 sheets the one with sex is read, "Birds"; ')
+    frame = read_table(f"{path}::Birds")
+    assert (list(frame), notes(frame)) == (["mass", "sex"], "")
+    with pytest.raises(ValueError, match=r"t\.xlsx::Fish: expected one of its sheets, People, Birds, after ::"):
+        read_table(f"{path}::Fish")
 
 
 def test_blank_rows_between_others_keep_their_place_in_spreadsheets(tmp_path: Path) -> None:
