@@ -48,7 +48,7 @@ _PARTS = 4  # words for parts of a table
 _OWNERS = (  # names of columns that say whose a row is
     re.compile(r"(?:.*[_\s.-])?(?:id|key|uuid|guid)", re.IGNORECASE),
     re.compile(r".*[a-z](?:ID|Id)"),
-    re.compile(r"(?:.*[_\s.-])?(?:patient|subject|participant|person|user|customer|client|member|household|family|animal|"
+    re.compile(r"(?:.*[_\s.-])?(?:patient|subject|participant|person|individual|student|pupil|user|customer|client|member|household|family|animal|"
                r"speaker|writer|author|session|device|machine|engine|sensor)s?"
                r"(?:[_\s.-]?(?:id|no|nr|num|number|name|code))?", re.IGNORECASE),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from pydl.pipeline.several import together
 from pydl.pipeline.stream_parts import PARTS
 from pydl.pipeline.target import Target
 from pydl.pipeline.targets import AnyTarget, options_of
-from pydl.pipeline.verdict import verdict
+from pydl.pipeline.verdict import left_out, verdict
 
 
 def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, watch: Watch) -> None:
@@ -103,6 +103,8 @@ class _Judging:
         mine = self.judges["test"]
         found = {name: judge.intervals() for name, judge in {"pydl": mine, **rivals}.items()}
         figures["intervals"] = {name: intervals for name, intervals in found.items() if intervals}
+        if figures["test"]["rows"]:
+            self._say(left_out(fitted.target.task, rivals))
         both = {"pydl": figures["test"], **figures["baselines"]}
         self._say(
             verdict(fitted.target.task, both, figures["intervals"], lambda name, key: mine.lead(rivals[name], key))

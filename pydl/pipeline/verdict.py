@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pydl.pipeline.intervals import Intervals
@@ -54,6 +54,12 @@ def verdict(
     elif _beats(boosting, mine, key):
         said.append(f"boosting does better: {_against(key, 'boosting', figures, intervals)}")
     return said
+
+
+def left_out(task: str, rivals: Collection[str]) -> list[str]:
+    """Which models to compare with were too slow for the table."""
+    missing = " and ".join(names[task] for name, names in _MODELS.items() if name not in rivals)
+    return [f"not compared with {missing}: too many rows, values or classes for it to take seconds"] if missing else []
 
 
 def _headline(task: str, mine: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from pydl.pipeline.evaluation import Judge
 from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.target import Target
-from pydl.pipeline.verdict import verdict
+from pydl.pipeline.verdict import left_out, verdict
 from pydl.pipeline.worker import prepared
 
 RNG = np.random.default_rng(0)
@@ -175,6 +175,13 @@ VERDICTS = [
 @pytest.mark.parametrize(("figures", "ends", "expected"), VERDICTS)
 def test_what_is_said_of_figures(figures: dict[str, Any], ends: dict[str, Any], expected: list[str]) -> None:
     assert verdict("regression", {"constant": regression(0.0, 1.0), **figures}, r2_between(**ends)) == expected
+
+
+def test_models_that_were_too_slow_are_named() -> None:
+    assert left_out("regression", ["constant", "linear", "boosting"]) == []
+    (note,) = left_out("classification", ["constant", "linear"])
+    assert note.startswith("not compared with boosting: too many")
+    assert "logistic regression and boosting: too many" in left_out("classification", ["constant"])[0]
 
 
 def test_too_sure_of_a_rare_class_has_not_failed() -> None:
