@@ -48,8 +48,8 @@ _PARTS = 4  # words for parts of a table
 _OWNERS = (  # names of columns that say whose a row is
     re.compile(r"(?:.*[_\s.-])?(?:id|key|uuid|guid)", re.IGNORECASE),
     re.compile(r".*[a-z](?:ID|Id)"),
-    re.compile(r"(?:.*[_\s.-])?(?:patient|subject|participant|person|individual|student|pupil|user|customer|client|member|household|family|animal|"
-               r"speaker|writer|author|session|device|machine|engine|sensor)s?"
+    re.compile(r"(?:.*[_\s.-])?(?:patient|subject|participant|person|individual|student|pupil|user|customer|client|"
+               r"member|household|family|animal|speaker|writer|author|session|device|machine|engine|sensor)s?"
                r"(?:[_\s.-]?(?:id|no|nr|num|number|name|code))?", re.IGNORECASE),
 )  # fmt: skip
 _COUNT = re.compile(r".*[a-z]{3}s", re.IGNORECASE)  # of persons, sessions: names in the plural, over numbers

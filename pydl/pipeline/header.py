@@ -96,7 +96,8 @@ def _found(found: Sequence[Record], wanted: Collection[str], is_there: bool | No
     width = _commonest(rows)
     if len(rows) > 1 and _are_sizes(rows[0].values, [r.values for r in rows[1:] if len(r.values) == width]):
         rows = rows[1:]
-    first = _below_title(rows, next(i for i, r in enumerate(rows) if len(r.values) == width), width, wanted)
+    first = next(i for i, r in enumerate(rows) if len(r.values) == width)
+    first = first if is_there is False else _below_title(rows, first, width, wanted)
     named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if is_there is False:
         return Header([], rows[first].line, False, rows[first].line - 1)

@@ -50,6 +50,8 @@ class Sheet:
         if not found:
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
         header = find_header(found, reading.wanted, reading.header)
+        if header.units:
+            self.notes.append(f"row {header.line - 1} gives the units of columns, and is left out")
         if header.above:
             self.notes.append(f"{header.above} row{'s' * (header.above > 1)} above the header left out")
         below = [_used(row) for row in rows[header.line - 1 : found[-1].line]]  # with those left blank between others

@@ -586,6 +586,16 @@ def test_a_first_row_that_looks_odd_is_no_unit(file: Callable[..., Path], row: s
     assert len(both(file(f"x,z,y\n{row}\n{BODY}"))) == 31
 
 
+def test_units_in_a_spreadsheet_and_titles_without_a_header(file: Callable[..., Path], tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    rows: list[list[str | float]] = [[float(i), i / 7, "ab"[i % 2]] for i in range(10)]
+    spreadsheet(tmp_path / "t.xlsx", [["x", "z", "y"], ["kg", "m", "-"], *rows])
+    frame = both(tmp_path / "t.xlsx")
+    assert len(frame) == 10
+    assert notes(frame) == "row 2 gives the units of columns, and is left out"
+    assert len(both(file("Report,,\nx,z,y\n" + BODY), Reading(header=False))) == 32  # all that is there is data
+
+
 def test_the_record_with_the_target_names_the_columns(file: Callable[..., Path]) -> None:
     frame = both(file("north,south,all\nx,z,y\n" + BODY), Reading(wanted=("y",)))
     assert list(frame) == ["x", "z", "y"]
