@@ -26,6 +26,13 @@ _DELIMITERS = (",", ";", "\t", "|")
 _BLANKS = {BLANKS: "blanks", GAPS: "two blanks or more"}
 NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
+_BEGINNING = 4096
+_MOSTLY_LATIN = 0.5  # of the characters of the beginning
+_FOREIGN = {  # formats of other programs, by the ends of their files' names
+    ".dta": "Stata", ".sav": "SPSS", ".zsav": "SPSS", ".por": "SPSS", ".sas7bdat": "SAS", ".xpt": "SAS", ".rds": "R",
+    ".rda": "R", ".rdata": "R", ".mat": "MATLAB", ".h5": "HDF5", ".hdf5": "HDF5", ".pkl": "Python's pickle",
+    ".orc": "ORC", ".avro": "Avro", ".numbers": "Numbers",
+}  # fmt: skip
 _MOSTLY = 0.95
 _FEW_LEVELS = 20
 
@@ -97,10 +104,15 @@ class Delimited:
             encoding = next((name for mark, name in _BOMS.items() if block.startswith(mark)), "utf-8")
             if encoding == "utf-16":
                 return encoding
+            if (wide := _utf_16(block[:_BEGINNING])) is not None:
+                self.notes.append("the text is UTF-16, though no mark at its beginning says so")
+                return wide
             decoder = codecs.getincrementaldecoder("utf-8")()
             while block:
                 if b"\0" in block:
-                    raise ValueError(f"{self.path} is no text; expected a table such as CSV or Parquet")
+                    kind = _FOREIGN.get(self.path.suffix.lower())
+                    what = "is no text" if kind is None else f"is a file of {kind}"
+                    raise ValueError(f"{self.path} {what}; expected a table such as CSV or Parquet")
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
@@ -234,6 +246,15 @@ def _notation(rows: Sequence[Values], delimiter: str) -> str | None:
         return max(votes, key=lambda n: votes[n])
     has_commas = any("," in v and values.is_number(v) for row in rows for v in map(str.strip, row))
     return values.COMMA if delimiter == ";" and has_commas and not any(votes.values()) else None
+
+
+def _utf_16(beginning: bytes) -> str | None:
+    """The make of UTF-16 in which every other byte of Latin text is 0; None of other text."""
+    halves = beginning[::2], beginning[1::2]
+    zeros = [half.count(0) / max(len(half), 1) for half in halves]
+    if min(zeros) > 0 or max(zeros) < _MOSTLY_LATIN:
+        return None
+    return "utf-16-le" if zeros[1] else "utf-16-be"
 
 
 def _share_of_equal(found: Sequence[Record]) -> float:

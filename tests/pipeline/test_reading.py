@@ -586,6 +586,23 @@ def test_a_first_row_that_looks_odd_is_no_unit(file: Callable[..., Path], row: s
     assert len(both(file(f"x,z,y\n{row}\n{BODY}"))) == 31
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes(("x,z,y\n" + BODY + "1,2,Łódź\n").encode(encoding))
+    frame = both(tmp_path / "t.csv")
+    assert frame["y"].iloc[-1] == "Łódź"
+    assert "UTF-16" in notes(frame)
+
+
+def test_files_of_other_programs_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.dta").write_bytes(b"<stata_dta>\0\1\0\0\2\0" * 9)
+    with pytest.raises(ValueError, match="is a file of Stata; expected a table such as CSV or Parquet"):
+        read_table(tmp_path / "t.dta")
+    (tmp_path / "t.bin").write_bytes(b"\0\1\0\0" * 90)
+    with pytest.raises(ValueError, match="is no text"):
+        read_table(tmp_path / "t.bin")
+
+
 def test_units_in_a_spreadsheet_and_titles_without_a_header(file: Callable[..., Path], tmp_path: Path) -> None:
     pytest.importorskip("python_calamine")
     rows: list[list[str | float]] = [[float(i), i / 7, "ab"[i % 2]] for i in range(10)]
