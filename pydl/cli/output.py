@@ -13,7 +13,9 @@ from typing import Any
 from pydl.cli.errors import plain
 from pydl.pipeline.digits import between, number, percent
 
-_SHOWN = ("rows", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae")
+_SHOWN = (
+    "rows", "accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "r2", "rmse", "mae", "pinball", "share_below",
+)  # fmt: skip
 _WORTH_SHOWING = 0.1  # of shares, or deviations
 _MOST_SHOWN = 20
 _WIDE = 10_000  # columns where output goes to a file or program: nothing is broken or cut there

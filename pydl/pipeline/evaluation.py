@@ -71,9 +71,9 @@ class Judge:
             accuracy, balanced_accuracy, macro precision, recall and f1 (over the classes that occur in the truth or
             in the predictions, as scikit-learn has it), roc_auc and average_precision (of the second class, or the
             mean over one class against the others), log_loss, brier, per_class (None where no row is of the class),
-            confusion_matrix (rows: truth). For regression: rows, r2, rmse, mae, mape. Where rows have weights, all
-            is what it would be if each row were there as often as its weight says, but for `rows`, and `weight` is
-            their sum.
+            confusion_matrix (rows: truth). For regression: rows, r2, rmse, mae, mape and, of quantiles, pinball and
+            share_below. Where rows have weights, all is what it would be if each row were there as often as its weight
+            says, but for `rows`, and `weight` is their sum.
         """
         if self.rows == 0:
             return {"rows": 0}
@@ -99,7 +99,7 @@ class _Numbers:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.nonzero, self.encoded, self.encoded_squares = (ExactSum() for _ in range(3))
-        self.squares, self.absolute, self.shares = (ExactSum() for _ in range(3))
+        self.squares, self.absolute, self.shares, self.pinball, self.below = (ExactSum() for _ in range(5))
 
     def add(self, y: Array, predictions: Predictions, weights: Array | None) -> None:
         w = np.ones(len(y)) if weights is None else weights
@@ -113,6 +113,9 @@ class _Numbers:
         self.squares.add(w * error**2)
         self.absolute.add(w * error)
         self.shares.add(w[known] * error[known] / np.abs(truth[known]))
+        if (q := self.target.quantile) is not None:
+            self.pinball.add(w * error * np.where(truth > predictions.values, q, 1 - q))
+            self.below.add(w * (truth <= predictions.values))
 
     def figures(self, rows: int, total: int | Fraction) -> Figures:
         squares, nonzero = float(self.squares), float(self.nonzero)
@@ -123,7 +126,14 @@ class _Numbers:
             "rmse": math.sqrt(squares / float(total)),
             "mae": float(self.absolute) / float(total),
             "mape": float(self.shares) / nonzero if nonzero else None,
+            **self._of_quantile(float(total)),
         }
+
+    def _of_quantile(self, total: float) -> Figures:
+        """The mean pinball loss, and the share of rows whose truth is at most what was predicted."""
+        if self.target.quantile is None:
+            return {}
+        return {"pinball": float(self.pinball) / total, "share_below": float(self.below) / total}
 
 
 class _Classes:

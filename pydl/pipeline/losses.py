@@ -64,12 +64,21 @@ def is_of_counts(loss: str | None) -> bool:
     return loss is not None and parsed(loss)[0] == "poisson"
 
 
+def quantile_of(loss: str | None) -> float | None:
+    """Which quantile is learnt, if it is another than the middle."""
+    name, number = ("", None) if loss is None else parsed(loss)
+    return None if name != "quantile" or number in (None, 0.5) else number
+
+
 def said(loss: str | None) -> list[str]:
     """What the figures do not tell of a training by this loss."""
-    name, number = ("", None) if loss is None else parsed(loss)
-    if name != "quantile" or number in (None, 0.5):
+    number = quantile_of(loss)
+    if number is None:
         return []
-    return [f"predictions are quantiles of {number:g}: R2 and errors, which are of the middle, do not tell how good"]
+    return [
+        f"predictions are quantiles of {number:g}: the pinball loss and the share of rows below them tell how good, "
+        "not R2 and errors, which are of the middle"
+    ]
 
 
 def loss_of(loss: str | None, target: Target) -> pydl.losses.Loss:

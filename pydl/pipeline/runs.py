@@ -20,7 +20,7 @@ from pydl.pipeline.run import Run
 DEPTH = 2  # levels below the folder
 FIGURES = (  # those that tell most first
     "roc_auc", "r2", "accuracy", "rmse", "log_loss", "mae", "f1", "balanced_accuracy", "average_precision", "precision",
-    "recall", "brier", "mape",
+    "recall", "brier", "mape", "pinball", "share_below",
 )  # fmt: skip
 _FACTS = {"name": True, "data": True, "target": True, "task": True, "rows": False, "seconds": True, "started": False}
 _SAID = ("data", "target", "task", "out")  # options that are shown as such, or are the run's place

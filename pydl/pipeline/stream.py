@@ -156,6 +156,7 @@ def prepare(
     frame = _read_frame(place / "train.parquet")  # as it was written: a resumed run reads the same
     fitted = Target.fit(frame[target], task, positive, log, counts)
     losses.must_suit(loss, fitted)
+    fitted.quantile = losses.quantile_of(loss)
     _, keep = fitted.encode(frame[target])
     only = [group, None if asked is None else asked.fold]  # say which rows belong together, and nothing else
     kinds = {**(kinds or {}), **{name: "identifier" for name in only if name is not None}}

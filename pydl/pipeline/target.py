@@ -42,6 +42,8 @@ class Target:
         Whether the values are learnt as multiples of their mean, none of them negative.
     threshold : float or None
         The probability from which on the second of two classes is predicted; None: the likeliest class is.
+    quantile : float or None
+        Which quantile of a regression is predicted, where it is asked for.
     notes : list of str
         What was noticed, a short sentence each.
     """
@@ -59,11 +61,12 @@ class Target:
         log: float = 0.0,
         counts: bool = False,
         threshold: float | None = None,
+        quantile: float | None = None,
     ) -> None:
         self.name, self.task, self.classes = name, task, list(classes)
         self.mean, self.scale, self.notation, self.notes = mean, scale, notation, list(notes)
         self.words, self.log, self.counts = list(words), log, counts
-        self.threshold = threshold
+        self.threshold, self.quantile = threshold, quantile
         self._levels = Levels(self.classes)
 
     @classmethod
@@ -290,7 +293,7 @@ class Target:
         return {
             "name": self.name, "task": self.task, "classes": self.classes, "mean": self.mean, "scale": self.scale,
             "notation": self.notation, "notes": self.notes, "words": self.words, "log": self.log, "counts": self.counts,
-            "threshold": self.threshold,
+            "threshold": self.threshold, "quantile": self.quantile,
         }  # fmt: skip
 
     @classmethod
@@ -310,6 +313,7 @@ class Target:
             sound &= all(isinstance(v, str | int) for v in target.classes)
             sound &= bool(np.isfinite(target.mean)) and np.isfinite(target.scale) and target.scale > 0
             sound &= target.threshold is None or (len(target.classes) == 2 and 0 <= target.threshold <= 1)
+            sound &= target.quantile is None or 0 < target.quantile < 1
             sound &= (len(target.classes) >= 2) == (target.task == "classification")
         except TypeError:
             sound = False

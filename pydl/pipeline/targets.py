@@ -153,7 +153,9 @@ def look(frame: pd.DataFrame, options: TrainOptions) -> AnyTarget:
     names = options.targets
     if len(names) == 1:
         counts = losses.is_of_counts(options.loss)
-        return Target.fit(frame[names[0]], options.task, options.positive, options.log_target, counts)
+        one = Target.fit(frame[names[0]], options.task, options.positive, options.log_target, counts)
+        one.quantile = losses.quantile_of(options.loss)
+        return one
     positive = {} if options.positive is None else by_name("--positive", options.positive, names)
     if positive is None:
         raise ValueError(f"--positive {options.positive}: expected TARGET=CLASS, for there are {len(names)} targets")
@@ -166,6 +168,7 @@ def look(frame: pd.DataFrame, options: TrainOptions) -> AnyTarget:
         counts = losses.is_of_counts(options_of(options, one).loss)
         if name in positive or (numbers and (options.log_target or counts)):
             one = Target.fit(series, task, positive.get(name), options.log_target and numbers, counts)
+        one.quantile = losses.quantile_of(options_of(options, one).loss)
         found.append(one)
     if options.log_target and all(one.classes for one in found):
         raise ValueError(f"--log-target: {_named(names)} are all taken for classes; leave it out")

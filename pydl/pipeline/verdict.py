@@ -28,6 +28,8 @@ def verdict(
     said = []
     if rows < _FEW:
         said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off; --cv 5 judges on more")
+    if "pinball" in mine:  # of a quantile: the others predict the middle
+        return said
     if _no_better(task, mine, constant, intervals.get("pydl", {})):
         others = [name for name in ("linear", "boosting") if name in figures]
         able = [name for name in others if not _no_better(task, figures[name], constant, intervals.get(name, {}))]

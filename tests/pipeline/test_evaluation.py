@@ -138,3 +138,18 @@ def test_exact_sums() -> None:
     assert float(total) == np.inf
     total.add(np.array([-np.inf]))
     assert math.isnan(float(total))
+
+
+def test_figures_of_a_quantile() -> None:
+    rng = np.random.default_rng(0)
+    y, found, weights = pd.Series(rng.normal(size=50)), rng.normal(size=50), rng.integers(1, 4, 50).astype(float)
+    target = Target.fit(y)
+    assert "pinball" not in judge(target, target.encode(y)[0], Predictions(found))
+    target.quantile = 0.9
+    again = Target.from_state(target.state())
+    figures = judge(again, again.encode(y)[0], Predictions(found), weights)
+    wanted = metrics.mean_pinball_loss(y, found, sample_weight=weights, alpha=0.9)
+    assert figures["pinball"] == pytest.approx(wanted, rel=1e-6)
+    assert figures["share_below"] == pytest.approx(np.average(y <= found, weights=weights))
+    with pytest.raises(ValueError, match="damaged"):
+        Target.from_state(target.state() | {"quantile": 1.5})

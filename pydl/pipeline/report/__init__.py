@@ -21,7 +21,7 @@ _MOST = 200  # rows of a table
 _NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "r2": "R2", "rmse": "RMSE", "mae": "MAE", "mape": "MAPE"}
 _HEADLINES = {
     "accuracy": "accuracy", "roc_auc": "ROC AUC", "f1": "F1, mean of classes", "log_loss": "log loss", "r2": "R2",
-    "rmse": "RMSE", "mae": "MAE",
+    "rmse": "RMSE", "mae": "MAE", "pinball": "pinball loss", "share_below": "share of rows below",
 }  # fmt: skip
 
 
