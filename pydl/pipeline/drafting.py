@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ _INSIDE = ".run."  # how drafts in the very folder are called
 
 
 @contextmanager
-def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch) -> Iterator[Run]:
+def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch, *, aside: bool = False) -> Iterator[Run]:
     """The folder to write a run into; at the end it is at `path`.
 
     Parameters
@@ -36,6 +37,9 @@ def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch) -> It
         What `identity` says of the run.
     overwrite : bool
         Whether a run may be replaced. What is left of one without a model, or of this very run, always may be.
+    watch : Watch
+    aside : bool
+        Whether a finished run that is there gets another name in the end, where it may not be replaced.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch) -> It
         When there is a file, a folder of other files, or a finished run; when another process writes there.
     """
     place = _place(path)
-    _refuse(path, place, about, overwrite)
+    _refuse(path, place, about, overwrite or aside)
     place.parent.mkdir(parents=True, exist_ok=True)
     folder, descriptor = _claimed(path, place, about)
     run = Run(folder)
@@ -52,7 +56,9 @@ def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch) -> It
             run.write_json(names.DRAFT, about)
             _take_along_study(place, folder)
         yield run
-        _refuse(path, place, about, overwrite)  # again: hours may have gone by
+        _refuse(path, place, about, overwrite or aside)  # again: hours may have gone by
+        if aside and not overwrite and Run(place).finished:
+            _set_aside(place, watch)
         (folder / names.DRAFT).unlink()
         _move(folder, place)
     except BaseException:
@@ -126,6 +132,13 @@ def _move(folder: Path, place: Path) -> None:
             (folder / name).rename(place / name)
         folder.rmdir()
     sync(place.parent)
+
+
+def _set_aside(place: Path, watch: Watch) -> None:
+    """Give the folder of a run the next name that is free."""
+    free = next(name for i in count(1) if not os.path.lexists(name := place.with_name(f"{place.name}-{i}")))
+    place.rename(free)
+    watch.say(f"the run that was in {place} is in {free} now")
 
 
 def _leave(folder: Path, place: Path, watch: Watch) -> None:

@@ -67,7 +67,7 @@ def _train(options: TrainOptions, watch: Watch, begin: float, overwrite: bool) -
     with (
         pydl.config.limit_threads(options.threads),
         threadpool_limits(pydl.config.get_num_threads()),  # what scikit-learn and NumPy run on
-        begun(options.out, identity(options), overwrite, watch) as run,
+        begun(options.out, identity(options), overwrite, watch, aside=options.tune > 0) as run,
         own_names(),  # or the files of equal runs would differ in the names of their layers
     ):
         if options.time_budget is not None:

@@ -174,6 +174,23 @@ def test_a_study_is_of_its_data_and_options(data: Path, tmp_path: Path, capsys: 
     assert info["settings"]["hidden"] != [4]
 
 
+def test_a_search_gives_an_earlier_run_another_name(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    assert train(data, out) == 0
+    (out / "notes.txt").write_text("mine")
+    before = files(out)
+    (tmp_path / "run-1").write_text("taken")
+    assert train(data, out, "--tune", 1, "--seed", 1) == 0
+    assert f"the run that was in {out} is in {tmp_path / 'run-2'} now" in capsys.readouterr().err
+    assert files(tmp_path / "run-2") == before
+    assert json.loads((out / "config.json").read_text())["seed"] == 1
+    assert train(data, out, "--tune", 2, "--seed", 1, "--overwrite") == 0
+    assert sorted(os.listdir(tmp_path)) == ["data.csv", "run", "run-1", "run-2"]
+
+
 def test_threads_hold_for_everything_and_for_the_run_only(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
