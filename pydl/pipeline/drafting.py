@@ -39,7 +39,7 @@ def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch, *, as
         Whether a run may be replaced. What is left of one without a model, or of this very run, always may be.
     watch : Watch
     aside : bool
-        Whether a finished run that is there gets another name in the end, where it may not be replaced.
+        Whether a run that is there, and may not be replaced, gets another name in the end.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def begun(path: str, about: dict[str, Any], overwrite: bool, watch: Watch, *, as
             _take_along_study(place, folder)
         yield run
         _refuse(path, place, about, overwrite or aside)  # again: hours may have gone by
-        if aside and not overwrite and Run(place).finished:
+        if aside and not overwrite and not _is_free(place, about):
             _set_aside(place, watch)
         (folder / names.DRAFT).unlink()
         _move(folder, place)
@@ -82,9 +82,15 @@ def _refuse(path: str, place: Path, about: dict[str, Any], overwrite: bool) -> N
     held = set(os.listdir(place)) if place.is_dir() else set()
     if names.CONFIG not in held and {name for name in held if not name.startswith(_INSIDE)} - names.FILES:
         raise ValueError(f"--out {path}: the folder has files in it that are no run's; choose a new name")
-    unfinished = names.INFO not in held and (names.MODEL not in held or _is_of(place, about))
-    if not (unfinished or overwrite):
+    if not (overwrite or _is_free(place, about)):
         raise ValueError(f"--out {path}: there is a run already; choose a new name, or replace it with --overwrite")
+
+
+def _is_free(place: Path, about: dict[str, Any]) -> bool:
+    """Whether there is no run: nothing, what is left of one without a model, or of this very run."""
+    if (place / names.INFO).exists():
+        return False
+    return not (place / names.MODEL).exists() or _is_of(place, about)
 
 
 def _is_of(folder: Path, about: dict[str, Any]) -> bool:

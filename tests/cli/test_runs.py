@@ -191,6 +191,18 @@ def test_a_search_gives_an_earlier_run_another_name(
     assert sorted(os.listdir(tmp_path)) == ["data.csv", "run", "run-1", "run-2"]
 
 
+def test_a_search_replaces_no_model_of_another_run(data: Path, tmp_path: Path) -> None:
+    """Not even where the figures are missing, as after Ctrl-C behind the training."""
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    assert train(data, out) == 0
+    (out / "info.json").unlink()
+    before = files(out)
+    assert train(data, out, "--seed", 1) == 1
+    assert train(data, out, "--tune", 1, "--seed", 1) == 0
+    assert files(tmp_path / "run-1") == before
+
+
 def test_threads_hold_for_everything_and_for_the_run_only(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
