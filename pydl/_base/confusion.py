@@ -27,11 +27,11 @@ def judged(owner: str, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Ar
 
 
 def confusion(positive: Array, y: Array, w: Array, thresholds: Array, *, by_column: bool = False) -> Confusion:
-    """The counts at each of some thresholds, in rising order; a prediction that is NaN is above none,
-    and beside a negative target counted nowhere: it is no rejection.
+    """The counts at each of some thresholds, in rising order.
 
-    Every prediction is counted once, between the two thresholds that enclose it: the cost hardly depends on how many
-    thresholds there are. They are compared as the predictions are rounded, so that 0.3 is not above 0.3.
+    A prediction that is NaN is above none of them; beside a negative target it counts nowhere, for it rejects nothing.
+    Every other prediction is counted once, between the two thresholds that enclose it: the cost hardly depends on how
+    many thresholds there are. They are compared as the predictions are rounded, so that 0.3 is not above 0.3.
     """
     n, columns = len(thresholds), y.shape[-1] if by_column else 1
     place = np.searchsorted(thresholds.astype(y.dtype), y)  # how many of them a prediction is above

@@ -10,6 +10,7 @@ from pydl import config
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.operators import Operators
 from pydl._engine.tape import Traced, arrays, differentiable, value_of
+from pydl.ops.shapes import ravel
 
 Array = np.ndarray
 
@@ -167,8 +168,6 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, 
 
 def diagflat(x: Any, k: int = 0) -> Any:
     """The matrix that has all elements of x, in order, on its k-th diagonal."""
-    from pydl.ops.shapes import ravel
-
     return diag(ravel(x), k)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from pydl._engine.tape import differentiable
+from pydl.ops.creation import tril, triu
 from pydl.ops.elementwise import absolute, log
+from pydl.ops.products import stacked_matmul
 from pydl.ops.reductions import norm
-from pydl.ops.shapes import expand_dims
+from pydl.ops.shapes import expand_dims, swapaxes
 
 __all__ = [
     "cholesky", "cholesky_inverse", "det", "eigh", "inv", "logdet", "lstsq", "matrix_rank", "norm", "pinv", "qr",
@@ -73,8 +75,6 @@ def solve(a: Any, b: Any) -> Any:
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """`solve` of the upper triangle of a, or its lower one."""
-    from pydl.ops.creation import tril, triu
-
     return solve(tril(a) if lower else triu(a), b)
 
 
@@ -87,10 +87,6 @@ def cholesky(x: Any, upper: bool = False) -> Any:
 
 def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """The inverse of what x is the triangle of, as `cholesky` gives it."""
-    from pydl.ops.creation import tril, triu
-    from pydl.ops.products import stacked_matmul
-    from pydl.ops.shapes import swapaxes
-
     half = triu(x) if upper else tril(x)
     other = swapaxes(half, -1, -2)
     return inv(stacked_matmul(other, half) if upper else stacked_matmul(half, other))

@@ -12,6 +12,9 @@ from pydl._base import check
 from pydl._engine.matmul import multiply, product
 from pydl._engine.operators import Operators
 from pydl._engine.tape import differentiable
+from pydl.ops.elementwise import multiply as times
+from pydl.ops.elementwise import subtract
+from pydl.ops.shapes import moveaxis, ndim, ravel, reshape, stack
 
 Array = np.ndarray
 
@@ -149,9 +152,6 @@ def stacked_matmul(x1: Any, x2: Any) -> Any:
 
 def dot(x1: Any, x2: Any) -> Any:
     """The sum over the last axis of x1 and the last but one, or only, of x2; the product if one is a number."""
-    from pydl.ops.elementwise import multiply as times
-    from pydl.ops.shapes import ndim
-
     if ndim(x1) == 0 or ndim(x2) == 0:
         return times(x1, x2)
     return tensordot(x1, x2, axes=((ndim(x1) - 1,), (max(ndim(x2) - 2, 0),)))
@@ -185,9 +185,6 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 def outer(x1: Any, x2: Any) -> Any:
     """All products of an element of one and one of the other."""
-    from pydl.ops.elementwise import multiply as times
-    from pydl.ops.shapes import reshape
-
     return times(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 
 
@@ -227,9 +224,6 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
 def inner(x1: Any, x2: Any) -> Any:
     """The sum of products over the last axis of both; the product if one is a number."""
-    from pydl.ops.elementwise import multiply as times
-    from pydl.ops.shapes import ndim
-
     if ndim(x1) == 0 or ndim(x2) == 0:
         return times(x1, x2)
     return tensordot(x1, x2, axes=((ndim(x1) - 1,), (ndim(x2) - 1,)))
@@ -237,8 +231,6 @@ def inner(x1: Any, x2: Any) -> Any:
 
 def vdot(x1: Any, x2: Any) -> Any:
     """The sum of products of all elements, in order."""
-    from pydl.ops.shapes import ravel
-
     return tensordot(ravel(x1), ravel(x2), axes=1)
 
 
@@ -256,10 +248,6 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 
 def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """The vector at right angles to two of three elements along an axis; of two elements each, its third one alone."""
-    from pydl.ops.elementwise import multiply as times
-    from pydl.ops.elementwise import subtract
-    from pydl.ops.shapes import moveaxis, stack
-
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
     one, other = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     sizes = one.shape[-1], other.shape[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from pydl._base.arrays import float_array
 from pydl._engine.tape import differentiable
 from pydl.activations import erf
-from pydl.ops.elementwise import absolute, multiply, subtract
-from pydl.ops.logic import isnan, where
+from pydl.ops.elementwise import absolute, cast, clip, maximum, minimum, multiply, subtract
+from pydl.ops.logic import all, isclose, isnan, where
 
 Array = np.ndarray
 
@@ -42,18 +43,16 @@ def fmod(x1: Any, x2: Any) -> Any:
 
 def fmax(x1: Any, x2: Any) -> Any:
     """The larger of x1 and x2, the other one where one is NaN."""
-    return _but_nan(x1, x2, "maximum")
+    return _but_nan(maximum, x1, x2)
 
 
 def fmin(x1: Any, x2: Any) -> Any:
     """The smaller of x1 and x2, the other one where one is NaN."""
-    return _but_nan(x1, x2, "minimum")
+    return _but_nan(minimum, x1, x2)
 
 
-def _but_nan(x1: Any, x2: Any, name: str) -> Any:
-    from pydl.ops import elementwise
-
-    return getattr(elementwise, name)(where(isnan(x1), x2, x1), where(isnan(x2), x1, x2))
+def _but_nan(choose: Callable[[Any, Any], Any], x1: Any, x2: Any) -> Any:
+    return choose(where(isnan(x1), x2, x1), where(isnan(x2), x1, x2))
 
 
 @differentiable(None, tensors=2)
@@ -166,15 +165,11 @@ def imag(x: Any) -> Any:
 
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether |x1 - x2| <= atol + rtol * |x2| everywhere."""
-    from pydl.ops.logic import all, isclose
-
     return all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
 def saturate_cast(x: Any, dtype: Any) -> Any:
     """x in another dtype, limited to the numbers that it has."""
-    from pydl.ops.elementwise import cast, clip
-
     kind = np.dtype(dtype)
     if kind.kind not in "iu":
         return cast(x, dtype)

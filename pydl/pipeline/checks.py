@@ -28,6 +28,7 @@ from pydl.pipeline.targets import AnyTarget
 Array = NDArray[Any]
 
 _ALONE = 0.99  # area or R2 from which on a column alone tells the target
+_OTHERS = {"regression": 0.5, "classification": 0.75}  # R2 and ROC AUC of half of few rows, by the other half
 _ROWS, _COLUMNS = 5000, 200  # to look at
 _FEWEST = 20  # rows below which a column tells a target by chance
 _LEAVES = 256  # of a tree that follows a number
@@ -184,13 +185,12 @@ def _read_as_text(columns: Sequence[Column]) -> list[str]:
 
 
 def _nearly_numbers(columns: Sequence[Column]) -> list[str]:
-    found = [f'"{c.name}" ({c.note.removeprefix(NEARLY)})' for c in columns if c.note.startswith(NEARLY)]
-    if not found:
+    nearly = [c for c in columns if c.note.startswith(NEARLY)]
+    if not nearly:
         return []
-    said = "COLUMN" if len(found) > 1 else next(c.name for c in columns if c.note.startswith(NEARLY))
-    return [
-        f"numbers but for some cells, so no quantity: {_listed(found)}; --kind {said}=number takes those as missing"
-    ]
+    found = _listed([f'"{c.name}" ({c.note.removeprefix(NEARLY)})' for c in nearly])
+    said = "COLUMN" if len(nearly) > 1 else nearly[0].name
+    return [f"numbers but for some cells, so no quantity: {found}; --kind {said}=number takes those as missing"]
 
 
 def _stand_ins(train: pd.DataFrame, target: AnyTarget, columns: Sequence[Column]) -> list[str]:
@@ -254,9 +254,6 @@ def _hashes(frame: pd.DataFrame, names: Sequence[str]) -> Array:
     for name in names:
         found = found * np.uint64(0x9E3779B97F4A7C15) + pd.util.hash_array(values.labels(frame[name]))
     return found
-
-
-_OTHERS = {"regression": 0.5, "classification": 0.75}  # R2 and ROC AUC of half of few rows, by the other half
 
 
 def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Sequence[Column]) -> list[str]:

@@ -14,9 +14,9 @@ from pydl.pipeline.records import Record, Values
 MOST_COLUMNS = 500  # to judge a table by
 _MOSTLY = 0.9
 _TITLE = 12  # records that a title may have
-_FEW = 5
+_FEW = 5  # records below the names, of which none is taken for their units
 _LONGEST_UNIT = 12
-_NO_UNIT = values.MISSING | values.MISSING_AMONG_NUMBERS - {"m"}
+_NO_UNIT = values.MISSING | values.MISSING_AMONG_NUMBERS - {"m"}  # metres, in a line of units
 _FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
 _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _YEARS = range(1800, 2101)
@@ -82,7 +82,7 @@ def _are_units(first: Values, below: Sequence[Values]) -> bool:
     named = 0
     for name, column in zip(map(str.strip, first[:MOST_COLUMNS]), zip(*below, strict=True), strict=False):
         present = [v for v in map(str.strip, column) if not _is_missing(v)]
-        if present and sum(map(values.is_number, present)) == len(present):
+        if present and all(map(values.is_number, present)):
             if values.is_number(name) or not 0 < len(name) <= _LONGEST_UNIT:
                 return False
             named += name.lower() not in _NO_UNIT
@@ -97,10 +97,10 @@ def _found(found: Sequence[Record], wanted: Collection[str], is_there: bool | No
     if len(rows) > 1 and _are_sizes(rows[0].values, [r.values for r in rows[1:] if len(r.values) == width]):
         rows = rows[1:]
     first = next(i for i, r in enumerate(rows) if len(r.values) == width)
-    first = first if is_there is False else _below_title(rows, first, width, wanted)
-    named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if is_there is False:
         return Header([], rows[first].line, False, rows[first].line - 1)
+    first = _below_title(rows, first, width, wanted)
+    named = next((i for i, r in enumerate(rows[: first + 1]) if wanted and set(wanted) <= set(_tidy(r))), None)
     if named is not None:
         return _at(rows[named], _tidy(rows[named]))
     likeness = evidence(rows[first].values, [r.values for r in rows[first + 1 :] if len(r.values) == width])

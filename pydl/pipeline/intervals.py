@@ -95,15 +95,17 @@ class Sample:
         """
         if (self.rows, self.seed) != (other.rows, other.seed) or self.rows < FEWEST or name not in self._whole:
             return None
-        return self._ends(other._drawn[name] - self._drawn[name], other._whole[name] - self._whole[name], at_value=True)
+        value = other._whole[name] - self._whole[name]
+        ends = self._ends(other._drawn[name] - self._drawn[name], value)
+        return None if ends is None else [value + end for end in ends]
 
-    def _ends(self, drawn: Array, value: float, at_value: bool = False) -> list[float] | None:
-        """How far below and above a value draws are, brought to the width of all rows; `at_value`: where that is."""
+    def _ends(self, drawn: Array, value: float) -> list[float] | None:
+        """How far from a value the lowest and the highest draw to be reckoned with are, brought to all rows' width."""
         drawn = drawn[np.isfinite(drawn)]
         if len(drawn) <= _DRAWS // 2:
             return None
         narrower = math.sqrt(min(self.rows, self.most) / self.rows)
-        return [float(end - value) * narrower + value * at_value for end in np.percentile(drawn, _ENDS)]
+        return [float(end - value) * narrower for end in np.percentile(drawn, _ENDS)]
 
     @cached_property
     def _measure(self) -> Any:

@@ -103,7 +103,7 @@ class _Judging:
         mine = self.judges["test"]
         found = {name: judge.intervals() for name, judge in {"pydl": mine, **rivals}.items()}
         figures["intervals"] = {name: intervals for name, intervals in found.items() if intervals}
-        if figures["test"]["rows"]:
+        if figures["test"]["rows"] and train.y.min() < train.y.max():  # of one value nothing is learnt
             self._say(left_out(fitted.target.task, rivals))
         both = {"pydl": figures["test"], **figures["baselines"]}
         self._say(

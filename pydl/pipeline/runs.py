@@ -22,6 +22,7 @@ FIGURES = (  # those that tell most first
     "roc_auc", "r2", "accuracy", "rmse", "log_loss", "mae", "f1", "balanced_accuracy", "average_precision", "precision",
     "recall", "brier", "mape", "pinball", "share_below",
 )  # fmt: skip
+_RISING = RISING | {"pinball": False}
 _FACTS = {"name": True, "data": True, "target": True, "task": True, "rows": False, "seconds": True, "started": False}
 _SAID = ("data", "target", "task", "out")  # options that are shown as such, or are the run's place
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8,16}\.tmp")
@@ -121,7 +122,7 @@ def ordered(entries: Sequence[Entry], by: str) -> list[Entry]:
     wanted = column(by)
     if wanted not in figures and wanted not in _FACTS:
         one_of("--sort", by, [*figures, "name", "data", "target", "task", "rows", "seconds", "date"])
-    downwards = not (_FACTS[wanted] if wanted in _FACTS else not RISING.get(wanted, True))
+    downwards = not (_FACTS[wanted] if wanted in _FACTS else not _RISING.get(wanted, True))
 
     def value(entry: Entry) -> Any:
         return getattr(entry, wanted) if wanted in _FACTS else entry.figures.get(wanted)

@@ -90,14 +90,16 @@ class Sheet:
                 raise ValueError(f"{self.path}: expected one of its sheets, {', '.join(sheets)}, after ::")
             return sheets[asked]
         filled = [name for name, rows in sheets.items() if sum(bool(_used(row)) for row in rows) > 1]
-        chosen = next((name for name in filled if wanted and _names_all(sheets[name], wanted)), None)
+        if not filled:
+            return []
+        chosen = next((name for name in filled if wanted and _names_all(sheets[name], wanted)), filled[0])
         if len(filled) > 1:
-            why = "the first is read" if chosen in (None, filled[0]) else f"the one with {', '.join(wanted)} is read"
-            others = ", ".join(name for name in filled if name != (chosen or filled[0]))
+            which = "the first" if chosen == filled[0] else f"the one with {', '.join(wanted)}"
+            others = ", ".join(name for name in filled if name != chosen)
             self.notes.append(
-                f'of {len(filled)} sheets {why}, "{chosen or filled[0]}"; FILE::SHEET reads another ({others})'
+                f'of {len(filled)} sheets {which} is read, "{chosen}"; FILE::SHEET reads another ({others})'
             )
-        return sheets[chosen or filled[0]] if filled else []
+        return sheets[chosen]
 
 
 def _records(rows: Sequence[Cells]) -> list[Record]:

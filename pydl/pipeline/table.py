@@ -59,8 +59,9 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     ----------
     path : str or Path
         CSV with any delimiter, TSV, JSON lines (these also packed: `.gz`, `.bz2`, `.xz`, one file in a `.zip`),
-        Parquet, Arrow, NPZ with arrays of equal length, ARFF; xlsx, xls and ods with the extra `tables`; a table of
-        SQLite or DuckDB (with the package duckdb), as `FILE::TABLE` or `FILE::SELECT ...` or, of one table, `FILE`.
+        Parquet, Arrow, NPZ with arrays of equal length, ARFF; xlsx, xls and ods with the extra `tables`, of which
+        `FILE::SHEET` is one sheet; a table of SQLite or DuckDB (with the package duckdb), as `FILE::TABLE` or
+        `FILE::SELECT ...` or, of one table, `FILE`.
     text : collection of str
         Columns to leave as text even where all their values are plain numbers: dates such as 20200131, `1.234` for a
         thousand, a file of which another part had text there.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import json
 import lzma
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -469,93 +468,6 @@ def test_npz_of_another_byte_order(tmp_path: Path) -> None:
     assert all(kind.isnative for kind in frame.dtypes)
 
 
-def cell(value: str | float) -> str:
-    return f"<c><v>{value}</v></c>" if isinstance(value, float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
-
-
-def spreadsheet(path: Path, rows: list[list[str | float]], **others: list[list[str | float]]) -> None:
-    """The least that is a workbook: of one sheet, "People", and others behind it."""
-    of = "http://schemas.openxmlformats.org"
-    types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    sheets = {
-        name: "".join(f"<row>{''.join(map(cell, row))}</row>" for row in each)
-        for name, each in {"People": rows, **others}.items()
-    }
-    office = f"{of}/officeDocument/2006/relationships"
-    related = f'<Relationships xmlns="{of}/package/2006/relationships">'
-    relation = f'<Relationship Type="{office}'
-    files = {
-        "[Content_Types].xml": f'<Types xmlns="{of}/package/2006/content-types"><Default Extension="rels" ContentType='
-        '"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType='
-        f'"{types}.sheet.main+xml"/>'
-        + "".join(f'<Override PartName="/xl/{name}.xml" ContentType="{types}.worksheet+xml"/>' for name in sheets)
-        + "</Types>",
-        "_rels/.rels": f'{related}{relation}/officeDocument" Id="r1" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{of}/spreadsheetml/2006/main" xmlns:r="{office}"><sheets>'
-        + "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(sheets, 1))
-        + "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": related
-        + "".join(f'{relation}/worksheet" Id="r{i}" Target="{name}.xml"/>' for i, name in enumerate(sheets, 1))
-        + "</Relationships>",
-        **{
-            f"xl/{name}.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{each}</sheetData>'
-            "</worksheet>"
-            for name, each in sheets.items()
-        },
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-
-
-def test_spreadsheets(tmp_path: Path) -> None:
-    pytest.importorskip("python_calamine")
-    names: list[str | float] = ["who", "age", "height", "code"]
-    rows: list[list[str | float]] = [["Ann", 31.0, 1.5, "007"], ["Bob", 45.0, 1.75, "12"], ["Cid", 28.0, 2.0, "NA"]]
-    spreadsheet(tmp_path / "t.xlsx", [["Staff of 2020"], names, *rows])
-    frame = both(tmp_path / "t.xlsx")
-    assert frame.drop(columns="code").to_dict("list") == {
-        "who": ["Ann", "Bob", "Cid"], "age": [31, 45, 28], "height": [1.5, 1.75, 2.0],
-    }  # fmt: skip
-    assert frame["age"].dtype == np.int64
-    assert frame["code"].tolist()[:2] == ["007", "12"]
-    assert frame["code"].isna().tolist() == [False, False, True]
-    assert "1 row above the header left out" in notes(frame)
-
-
-def test_a_sheet_among_others(tmp_path: Path) -> None:
-    """That which is asked for; else the one with the columns that are known to be there; else the first."""
-    pytest.importorskip("python_calamine")
-    path = tmp_path / "t.xlsx"
-    spreadsheet(path, [["who", "age"], ["Ann", 31.0], ["Bob", 45.0]], Birds=[["mass", "sex"], [3.5, "f"], [4.5, "m"]])
-    assert list(both(path)) == ["who", "age"]
-    assert notes(both(path)) == 'of 2 sheets the first is read, "People"; FILE::SHEET reads another (Birds)'
-    frame = both(path, Reading(wanted=("sex",)))
-    assert frame.to_dict("list") == {"mass": [3.5, 4.5], "sex": ["f", "m"]}
-    assert notes(frame).startswith('of 2 sheets the one with sex is read, "Birds"; ')
-    frame = read_table(f"{path}::Birds")
-    assert (list(frame), notes(frame)) == (["mass", "sex"], "")
-    with pytest.raises(ValueError, match=r"t\.xlsx::Fish: expected one of its sheets, People, Birds, after ::"):
-        read_table(f"{path}::Fish")
-
-
-def test_blank_rows_between_others_keep_their_place_in_spreadsheets(tmp_path: Path) -> None:
-    pytest.importorskip("python_calamine")
-    spreadsheet(tmp_path / "t.xlsx", [["a", "b"], [1.0, 2.5], [], [3.0, 4.5], [], []])
-    (cells, frame), *_ = read_cells(tmp_path / "t.xlsx")
-    assert cells["a"].tolist() == [1, None, 3]
-    assert all(isinstance(cell, int) for cell in cells["a"] if cell is not None)  # so that they are written as 1 and 3
-    assert frame["a"].isna().tolist() == [False, True, False]
-    assert frame["b"].isna().tolist() == [False, True, False]
-
-
-def test_spreadsheets_without_their_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spreadsheet(tmp_path / "t.xlsx", [["a", "b"], [1.0, 2.0]])
-    monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(ValueError, match=r'a spreadsheet needs python-calamine: pip install "pydl\[tables\]"; or save'):
-        read_table(tmp_path / "t.xlsx")
-
-
 def test_an_empty_list_in_json_has_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text("[]")
@@ -603,14 +515,8 @@ def test_files_of_other_programs_are_named(tmp_path: Path) -> None:
         read_table(tmp_path / "t.bin")
 
 
-def test_units_in_a_spreadsheet_and_titles_without_a_header(file: Callable[..., Path], tmp_path: Path) -> None:
-    pytest.importorskip("python_calamine")
-    rows: list[list[str | float]] = [[float(i), i / 7, "ab"[i % 2]] for i in range(10)]
-    spreadsheet(tmp_path / "t.xlsx", [["x", "z", "y"], ["kg", "m", "-"], *rows])
-    frame = both(tmp_path / "t.xlsx")
-    assert len(frame) == 10
-    assert notes(frame) == "row 2 gives the units of columns, and is left out"
-    assert len(both(file("Report,,\nx,z,y\n" + BODY), Reading(header=False))) == 32  # all that is there is data
+def test_without_a_header_nothing_is_a_title(file: Callable[..., Path]) -> None:
+    assert len(both(file("Report,,\nx,z,y\n" + BODY), Reading(header=False))) == 32
 
 
 def test_the_record_with_the_target_names_the_columns(file: Callable[..., Path]) -> None:
