@@ -29,7 +29,7 @@ from pydl._engine.graph import SymbolicTensor as KerasTensor
 from pydl.config import show_config
 from pydl.layers import Input, InputSpec
 from pydl.models import Model, Sequential
-from pydl.variable import Variable
+from pydl.variable import Variable, name_scope
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl import applications, backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
@@ -46,8 +46,8 @@ __all__ = [
     "FormatError", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
     "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks",
     "config", "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
-    "saving", "show_config", "tree", "utils", "version", "wrappers",
+    "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
+    "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
 ]  # fmt: skip
 
 _later = Later(

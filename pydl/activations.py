@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import isfunction
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,23 @@ class Activation:
 
     __slots__ = ("alpha", "name")
 
+    @property
+    def __name__(self) -> str:
+        """The name, as a function has it."""
+        return self.name
+
     def __init__(self, name: str, alpha: float = 0.0) -> None:
         self.name, self.alpha = name, alpha
 
     def __eq__(self, other: object) -> bool:
+        """Whether `other` computes the same: another activation, or a function that `get` makes one of."""
+        if isfunction(other):
+            return self == get(other)
         return isinstance(other, Activation) and (self.name, self.alpha) == (other.name, other.alpha)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.alpha))
+        plain = self.alpha == _parameters().get(self.name)
+        return hash(globals().get(self.name, self.name) if plain else (self.name, self.alpha))
 
     def __repr__(self) -> str:
         return f"Activation(name={self.name!r}, alpha={self.alpha!r})"
@@ -79,9 +89,10 @@ class FunctionActivation(Activation):
         self.function: Callable[[Any], Any] = function
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FunctionActivation) and self.function == other.function
+        return self.function == (other.function if isinstance(other, Activation) else other)
 
-    __hash__ = Activation.__hash__
+    def __hash__(self) -> int:
+        return hash(self.function)
 
     @property
     def kernel(self) -> None:

@@ -13,14 +13,14 @@ from pydl import config, ops, random
 from pydl.config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
 from pydl.config import standardize_dtype as standardize_dtype
 from pydl.utils import clear_session, is_keras_tensor
-from pydl.variable import Variable
+from pydl.variable import Variable, name_scope
 
 __all__ = [
     "backend", "batch_dot", "batch_flatten", "bias_add", "cast_to_floatx", "clear_session", "constant", "count_params",
     "dropout", "dtype", "epsilon", "eval", "flatten", "floatx", "gather", "get_value", "image_data_format", "int_shape",
-    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "l2_normalize", "ndim", "permute_dimensions", "random_normal",
-    "random_uniform", "repeat_elements", "set_epsilon", "set_floatx", "set_image_data_format", "set_value", "shape",
-    "standardize_dtype", "truncated_normal", "update", "update_add", "update_sub", "variable",
+    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "l2_normalize", "name_scope", "ndim", "permute_dimensions",
+    "random_normal", "random_uniform", "repeat_elements", "set_epsilon", "set_floatx", "set_image_data_format",
+    "set_value", "shape", "standardize_dtype", "truncated_normal", "update", "update_add", "update_sub", "variable",
 ]  # fmt: skip
 
 # Names of Keras 2 that `pydl.ops` has by others.

@@ -9,13 +9,47 @@ import numpy as np
 
 from pydl import initializers
 from pydl._base.args import shape_of, text
+from pydl._base.scoped import Block, Scoped
 from pydl._engine import variable
 from pydl._engine.layout import Layout
 from pydl.config import floatx
 
-__all__ = ["Variable"]
+__all__ = ["Variable", "name_scope"]
 
 _TRAINED = ("float32", "float64")
+_scopes: Scoped[tuple[str, ...]] = Scoped(())
+
+
+def name_scope(
+    name: str, caller: Any = None, deduplicate: bool = True, override_parent: str | None = None
+) -> Block[tuple[str, ...]]:
+    """Within the `with` block, paths of variables that are made begin with this name, after those of blocks around it.
+
+    `path` only: weights that layers make have paths of their own, ``layer/name``.
+
+    Parameters
+    ----------
+    name : str
+        Without "/".
+    caller, deduplicate
+        Taken for Keras's sake: layers open no scopes here.
+    override_parent : str, optional
+        The names to stand before this one instead of those of blocks around, with "/" between them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A name that is no string, or has a "/".
+    """
+    _without_slash("name_scope", name)
+    around = _scopes.get() if override_parent is None else tuple(filter(None, override_parent.split("/")))
+    return _scopes.bound((*around, name))
+
+
+def _without_slash(owner: str, name: Any) -> str:
+    if "/" in text(owner, "name", name):
+        raise ValueError(f'{owner}: name must not contain "/", got {name!r}')
+    return str(name)
 
 
 class Variable(variable.Variable):
@@ -53,9 +87,7 @@ class Variable(variable.Variable):
         synchronization: str | None = "auto",
         name: str | None = None,
     ) -> None:
-        name = "variable" if name is None else text("Variable", "name", name)
-        if "/" in name:
-            raise ValueError(f'Variable: name must not contain "/", got {name!r}')
+        name = "variable" if name is None else _without_slash("Variable", name)
         make = initializers.get(initializer) if isinstance(initializer, str) else initializer
         if callable(make):
             if shape is None:
@@ -70,6 +102,7 @@ class Variable(variable.Variable):
             raise ValueError(f"Variable: the value has shape {value.shape}, not {tuple(shape)}")
         layout = Layout if wanted in _TRAINED else _Plain
         super().__init__(value.shape, wanted, name, trainable=bool(trainable), layout=layout)
+        self.path = "/".join((*_scopes.get(), name))
         self.assign(value)
 
     def __bool__(self) -> bool:

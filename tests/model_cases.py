@@ -39,7 +39,7 @@ def draw_weights(model: Any, rng: np.random.Generator) -> None:
 
 def targets(rng: np.random.Generator, loss: Any, shape: tuple[int, ...]) -> Array:
     """Targets of a loss for outputs of this shape."""
-    loss = losses.get(loss)
+    loss = losses.as_loss(loss)
     if isinstance(loss, losses.GaussianNLL):
         return rng.normal(size=shape[:-1])
     if isinstance(loss, losses.Circle):

@@ -47,6 +47,11 @@ class Later:
         package.update({n: getattr(found, n) for n in self.modules[module]})
         return package.setdefault(name, package[target])
 
+    def function(self, name: str) -> Any:
+        """The function of this name, or for which it stands; None where it names a class or nothing."""
+        target = self.aliases.get(name, name)
+        return self(name) if target in self._module_of and target not in self.classes else None
+
     def name_of(self, value: Any) -> str | None:
         """The name by which the package has given out this function; None for any other value."""
         name = getattr(value, "__name__", "")

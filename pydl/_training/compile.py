@@ -130,8 +130,8 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
 def _one_loss(given: Any) -> Any:
     """The loss that is meant for an output; of several, their sum."""
     if not isinstance(given, list | tuple):
-        return losses.get(given)
-    parts = [losses.get(part) for part in given]
+        return losses.as_loss(given)
+    parts = [losses.as_loss(part) for part in given]
     return parts[0] if len(parts) == 1 else SeveralLosses([part for part in parts if part is not None])
 
 

@@ -8,6 +8,7 @@ exponential output into the Poisson loss.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 from pydl._base.arrays import check_labels
@@ -145,11 +146,29 @@ _ALIASES = {
 _registry = Registry("loss", Loss, [], _ALIASES, later=_later)
 
 
-def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
-    """A loss from its name ("mse"), class, instance, config or one of this module's functions; None stays None.
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A loss from its name, class, instance, config or function; None stays None.
 
-    Other functions of `(y_true, y_pred)`, written with `pydl.ops`, become a `FunctionLoss`, which gives their gradient.
-    Always a `Loss` object, where Keras gives a function for some names.
+    The name of a function ("mse") gives the function, which has a value for each row; the name of a class
+    ("MeanSquaredError") an instance, as a config does.
+
+    Raises
+    ------
+    ValueError
+        An unknown name (the message lists the valid ones) or a config that is none.
+    TypeError
+        Anything else.
+    """
+    if isinstance(identifier, str) and (function := _later.function(identifier)) is not None:
+        return function
+    return identifier if isfunction(identifier) else as_loss(identifier, custom_objects)
+
+
+def as_loss(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
+    """What a model trains by: the `Loss` object of whatever `get` takes, of a function too; None stays None.
+
+    Functions of `(y_true, y_pred)` that are not of this module, written with `pydl.ops`, become a `FunctionLoss`, which
+    gives their gradient.
 
     Raises
     ------

@@ -89,6 +89,6 @@ def loss_of(loss: str | None, target: Target) -> pydl.losses.Loss:
     if name == "crossentropy":
         name = "binary_crossentropy" if len(target.classes) == 2 else "sparse_categorical_crossentropy"
     fields = {} if number is None else {_NUMBER[name]: number}
-    found = pydl.losses.get({"class_name": name, "config": fields} if fields else name)
+    found = pydl.losses.as_loss({"class_name": name, "config": fields} if fields else name)
     assert found is not None
     return found

@@ -108,7 +108,7 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
     def _for_loss(self, y: Array) -> Array:
         from pydl import losses, utils
 
-        loss = losses.get((self.model._compile_arguments or {}).get("loss"))
+        loss = losses.as_loss((self.model._compile_arguments or {}).get("loss"))
         if y.shape[1] > 1:
             return y
         return utils.to_categorical(y, len(self.classes_)) if isinstance(loss, losses.CategoricalCrossentropy) else y

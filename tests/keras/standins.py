@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.util
@@ -94,7 +93,7 @@ def _elsewhere() -> dict[str, Any]:
 
     paths = {name: getattr(os.path, name) for name in ("join", "exists", "isdir", "isfile")}
     return {
-        **vars(config), **paths, "dtype_policy": config, "name_scope": contextlib.nullcontext, "serialize": str,
+        **vars(config), **paths, "dtype_policy": config, "name_scope": pydl.name_scope, "serialize": str,
         "get_keras_mask": lambda x: getattr(x, "_keras_mask", None), "makedirs": os.makedirs, "listdir": os.listdir,
         "compute_output_spec": lambda function, *args, **options: function(*args, **options),
         "KerasTensor": pydl.KerasTensor, "Variable": pydl.Variable, "SUPPORTS_SPARSE_TENSORS": False,

@@ -183,6 +183,22 @@ def test_what_is_no_activation(identifier):
         a.get(identifier)
 
 
+def test_an_activation_equals_its_function():
+    assert layers.Dense(1, "relu").activation == a.relu
+    assert a.softmax == layers.Dense(1, "softmax").activation
+    assert a.get("swish") == a.silu
+    assert a.get("tanh") != a.sigmoid
+    assert a.Activation("leaky_relu", 0.3) != a.leaky_relu
+    assert {a.elu: 1, leak: 2} == {a.get("elu"): 1, a.get(leak): 2}
+    assert (layers.Dense(1).activation.__name__, a.get(leak).__name__) == ("linear", "leak")
+
+    def relu(x):
+        return ops.maximum(x, 0)
+
+    assert a.get(relu) == relu != a.get("relu")
+    assert a.get(relu) != a.relu
+
+
 def leak(x):
     return ops.maximum(x, 0.25 * x)
 

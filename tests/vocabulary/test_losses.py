@@ -226,7 +226,7 @@ def test_sparse_targets_with_a_last_axis_of_one():
 )
 def test_bad_arrays(loss, t, y, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        losses.get(loss)(t, y)
+        losses.as_loss(loss)(t, y)
 
 
 @pytest.mark.parametrize("w", [np.ones(6), np.ones((7, 5)), np.ones((7, 2)), ["a"] * 7])
@@ -290,7 +290,18 @@ def test_what_a_plan_asks_of_a_loss(loss, op, fused, sparse, fields):
      (losses.sparse_categorical_crossentropy, "SparseCategoricalCrossentropy")],
 )  # fmt: skip
 def test_keras_spellings(identifier, cls):
-    assert type(losses.get(identifier)).__name__ == cls
+    assert type(losses.as_loss(identifier)).__name__ == cls
+
+
+def test_get_gives_functions_for_their_names():
+    assert losses.get("mse") is losses.get("mean_squared_error") is losses.mean_squared_error
+    assert losses.get("logcosh") is losses.log_cosh
+    assert losses.get(losses.huber) is losses.huber
+    assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError)
+    assert isinstance(losses.get({"class_name": "Huber", "config": {"delta": 2.0}}), losses.Huber)
+    assert losses.get(None) is None
+    with pytest.raises(ValueError, match="unknown loss 'msee'"):
+        losses.get("msee")
 
 
 class OwnQuantile(losses.Loss):

@@ -213,7 +213,8 @@ def test_configs_and_names(cls):
     assert losses.deserialize(losses.serialize(cls(dtype="float64"))).dtype == "float64"
     names = [n for n in losses.__all__ if n == cls().name]
     function = getattr(losses, names[0] if names else "huber")
-    assert type(losses.get(function)) is cls
+    assert losses.get(function) is function
+    assert type(losses.as_loss(function)) is cls
     assert losses.serialize(function) == function.__name__
     assert type(losses.deserialize(function.__name__)) is cls
 
@@ -226,4 +227,4 @@ def test_configs_and_names(cls):
 )  # fmt: skip
 def test_short_names(alias, name):
     assert getattr(losses, alias) is getattr(losses, name)
-    assert losses.get(alias).name == name
+    assert losses.get(alias).__name__ == losses.as_loss(alias).name == name

@@ -100,3 +100,28 @@ def test_weights_of_layers_compute_too() -> None:
     np.testing.assert_array_equal(layer.kernel * 2 + layer.bias, np.full((2, 5), 2.0))
     layer.kernel.assign_add(np.ones((2, 5)))
     np.testing.assert_array_equal(layer.kernel == 2, np.ones((2, 5), bool))
+
+
+def test_name_scope() -> None:
+    with pydl.name_scope("a"):
+        with pydl.name_scope("b"):
+            assert Variable(1.0, name="w").path == "a/b/w"
+        with pydl.name_scope("c", override_parent="x/y"):
+            assert Variable(1.0, name="w").path == "x/y/c/w"
+        layer = pydl.layers.Dense(1, name="d")
+        layer.build((None, 2))
+        assert layer.kernel.path == "d/kernel"
+        assert Variable(1.0).path == "a/variable"
+    assert Variable(1.0).path == "variable"
+    for bad in ("a/b", 3):
+        with pytest.raises((TypeError, ValueError), match="name_scope: "):
+            pydl.name_scope(bad)  # type: ignore[arg-type]
+
+
+def test_name_scope_tells_the_weights_of_several_optimizers() -> None:
+    with pydl.name_scope("encoder"):
+        v = Variable([1.0], name="kernel")
+    w = Variable([1.0], name="kernel")
+    chosen = pydl.optimizers.OptimizerMap(pydl.optimizers.SGD(1.0), {"encoder/.*": pydl.optimizers.SGD(0.25)})
+    pydl.optimizers.MultiOptimizer(chosen).apply([np.ones(1), np.ones(1)], [v, w])
+    assert (float(v[0]), float(w[0])) == (0.75, 0.0)
