@@ -11,6 +11,9 @@ import pydl
 from pydl.pipeline.contract import TIME, Trained, Watch
 
 
+_LATE = 0.3  # of the budget, from which on what went before is told
+
+
 class _TimeIsUp(Exception):
     """Ends a training at once."""
 
@@ -22,8 +25,9 @@ class Budget(Watch):
     """
 
     def __init__(self, watch: Watch, seconds: float, begin: float) -> None:
-        self.watch, self.seconds, self.end = watch, seconds, begin + seconds
+        self.watch, self.seconds, self.begin, self.end = watch, seconds, begin, begin + seconds
         self.cut: list[tuple[str, Trained]] = []
+        self.begun: list[float] = []  # after how many seconds trainings did
 
     def say(self, text: str) -> None:
         self.watch.say(text)
@@ -32,6 +36,7 @@ class Budget(Watch):
         return self._with(self.watch.silent(), self.end)
 
     def callbacks(self, what: str, epochs: int) -> list[pydl.callbacks.Callback]:
+        self.begun.append(time.monotonic() - self.begin)
         return [*self.watch.callbacks(what, epochs), _Limit(self)]
 
     def share(self, of: int) -> Watch:
@@ -47,6 +52,8 @@ class Budget(Watch):
 
     def notes(self) -> list[str]:
         how = "another time, or another machine, may get further"
+        if self.begun and self.begun[0] >= _LATE * self.seconds:
+            how = f"{self.begun[0]:.3g} seconds went by with reading and preparing before; {how}"
         return [
             f"--time-budget {self.seconds:g}: {what} ended after {t.epochs} whole epochs, {t.steps} steps; {how}"
             for what, t in self.cut

@@ -169,6 +169,12 @@ VERDICTS = [
     ({"pydl": regression(0.9, 0.3, rows=4)}, {},
      ["the figures rest on 4 test rows and may be far off; --cv 5 judges on more"]),
     ({"pydl": {"rows": 0}}, {}, []),
+    ({"pydl": regression(0.99612, 0.01)}, {"pydl": (0.993, 0.998)},
+     ["R2 0.9961: so good that it is rare; make sure that no column, or several together, hold what is only known "
+      "with the target or after it"]),
+    ({"pydl": regression(0.996, 0.01, rows=29)}, {"pydl": (0.993, 0.998)},
+     ["the figures rest on 29 test rows and may be far off; --cv 5 judges on more"]),
+    ({"pydl": regression(0.996, 0.01)}, {"pydl": (0.985, 0.998)}, []),
 ]  # fmt: skip
 
 

@@ -106,6 +106,15 @@ def test_time_that_is_over_before_still_gives_a_model(clock: Clock) -> None:
     assert len(watch.notes()) == 4
 
 
+@pytest.mark.parametrize(("passed", "told"), [(25.0, True), (10.0, False)])
+def test_time_that_reading_took_is_told(passed: float, told: bool, clock: Clock) -> None:
+    budget = Budget(Watch(), 50, clock.now)
+    clock.now = passed
+    trained(budget)
+    (note,) = budget.notes()
+    assert ("seconds went by with reading and preparing before" in note) is told
+
+
 def test_a_training_that_ends_by_itself_is_not_said_to_be_cut(clock: Clock) -> None:
     watch = Budget(Watch(), 1e9, 0.0)
     outcomes = [trained(watch, epochs=2), trained(watch, epochs=40, patience=1, lr=0.05)]
