@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import pydl
 from pydl.pipeline.contract import TIME, Trained, Watch
 
-
 _LATE = 0.3  # of the budget, from which on what went before is told
 
 
