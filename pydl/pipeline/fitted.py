@@ -160,19 +160,24 @@ class Fitted:
         Raises
         ------
         ValueError
-            No column of the target, or no row with a value in it.
+            No column of the target, or no row with a value in it that occurred in training.
         """
         found = False
         assert isinstance(self.preparation, Preparation)
         for frame in frames:
             must_have(frame, self.target.names, "target")
-            y, keep = self.target.encode(self.target.of(frame))
-            seen.without_target += int((~keep).sum())
+            before = seen.of_new_classes()
+            y, keep = self.target.encode(self.target.of(frame), seen.new_classes)
+            new = seen.of_new_classes() - before if len(self.target.each) == 1 else 0
+            seen.without_target += int((~keep).sum()) - new
             if len(y):
                 found = True
                 weights = weights_of(frame[keep], self.weights)
                 yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y, weights
         if not found:
+            for one in self.target.each:
+                for label in seen.new_classes.get(one.name, ()):
+                    raise one.unknown_class(label)
             raise ValueError(f"{what}: no row has a usable value of {' or '.join(self.target.names)}")
 
 

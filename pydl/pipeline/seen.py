@@ -64,6 +64,7 @@ class Seen:
         self.strict, self.rows = strict, 0
         self.in_file: list[str] = []  # what was noticed in reading them
         self.without_target = 0  # rows that were left out, for there is nothing to judge them by
+        self.new_classes: dict[str, Counter[str]] = {}  # of targets by name: their rows were left out, too
         self.columns: dict[str, _Cells] = {}
         self.usual: Mapping[str, Usual] = {}
 
@@ -112,11 +113,20 @@ class Seen:
             for name, cells in self.columns.items()
         }
 
+    def of_new_classes(self) -> int:
+        """How many values were of classes that did not occur in training."""
+        return sum(found.total() for found in self.new_classes.values())
+
     def notes(self) -> list[str]:
         """A sentence for each thing that whoever uses the predictions should know."""
         gone = self.without_target
         notes = list(self.in_file)
         notes += [f"{gone:,} row{'s' * (gone > 1)} without a usable target left out"] if gone else []
+        notes += [
+            f'target "{name}": {found.total():,} row{"s" * (found.total() > 1)} of classes that did not occur in '
+            f"training ({_shown(found)}) left out of the figures: of these, none can be told rightly"
+            for name, found in self.new_classes.items()
+        ]
         if self.rows:
             notes += [note for name, cells in self.columns.items() for note in self._about(name, cells)]
         return notes

@@ -224,8 +224,15 @@ class Target:
         mean, scale = (0.0, float(x.mean())) if self.counts else (float(x.mean()), float(x.std()))
         return Target(**(self.state() | {"mean": mean, "scale": scale or 1.0}))
 
-    def encode(self, series: pd.Series) -> tuple[Array, NDArray[np.bool_]]:
+    def encode(self, series: pd.Series, new: dict[str, Counter[str]] | None = None) -> tuple[Array, NDArray[np.bool_]]:
         """The values as a network learns them, and which rows have one.
+
+        Parameters
+        ----------
+        series : Series
+        new : dict of str to Counter, optional
+            Where to count classes that `fit` did not meet, by the target's name; their rows are not kept. Without it
+            they are an error.
 
         Returns
         -------
@@ -246,11 +253,19 @@ class Target:
         labels = values.labels(series)
         keep = np.array([v is not None for v in labels], dtype=bool)
         codes = self._levels.codes(labels[keep])
-        if (codes < 0).any():
-            new = labels[keep][codes < 0][0]
-            known = ", ".join(map(str, self.classes[:8])) + " ..." * (len(self.classes) > 8)
-            raise ValueError(f'target "{self.name}": class "{new[:40]}" did not occur in training; known are {known}')
-        return codes.astype(np.int32), keep
+        known = codes >= 0
+        if not known.all():
+            unknown = labels[keep][~known]
+            if new is None:
+                raise self.unknown_class(unknown[0])
+            new.setdefault(self.name, Counter()).update(unknown)
+            keep[keep] = known
+        return codes[known].astype(np.int32), keep
+
+    def unknown_class(self, label: str) -> ValueError:
+        """The error that a class is which `fit` did not meet."""
+        known = ", ".join(map(str, self.classes[:8])) + " ..." * (len(self.classes) > 8)
+        return ValueError(f'target "{self.name}": class "{label[:40]}" did not occur in training; known are {known}')
 
     def numbers(self, series: pd.Series) -> values.Floats:
         """The values of a regression in their own unit, NaN where missing or no number."""

@@ -7,6 +7,7 @@ of one target (figures, baselines, pictures) is made for each of them, with the 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,11 +59,13 @@ class Targets:
         """What there is to learn in a table."""
         return frame[list(self.names)]
 
-    def encode(self, frame: pd.DataFrame) -> tuple[Array, NDArray[np.bool_]]:
+    def encode(
+        self, frame: pd.DataFrame, new: dict[str, Counter[str]] | None = None
+    ) -> tuple[Array, NDArray[np.bool_]]:
         """The values of the rows that have a target at least, and which rows these are; see `Target.encode`."""
         y = np.full((len(frame), len(self.each)), np.nan)
         for k, one in enumerate(self.each):
-            found, here = one.encode(one.of(frame))
+            found, here = one.encode(one.of(frame), new)
             y[here, k] = found
         keep = ~np.isnan(y).all(axis=1)
         return y[keep], keep

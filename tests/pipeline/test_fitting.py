@@ -50,6 +50,17 @@ def trained(frame: pd.DataFrame) -> Any:
     return pydl.pipeline.fit(frame, target="y", **SOON)
 
 
+def test_classes_that_training_did_not_meet_are_left_out_and_said(frame: pd.DataFrame, trained: Any) -> None:
+    known = frame.assign(y=[None, None, *frame["y"][2:]])
+    found = trained.evaluate(frame.assign(y=["maybe", None, *frame["y"][2:]]))
+    (said,) = set(found["notes"]) - set(trained.evaluate(known)["notes"]) - {"1 row without a usable target left out"}
+    assert said.startswith('target "y": 1 row of classes that did not occur in training ("maybe") left out')
+    assert found["rows"] == ROWS - 2
+    assert found["accuracy"] == trained.evaluate(known)["accuracy"]
+    with pytest.raises(ValueError, match='class "maybe" did not occur in training; known are no, yes'):
+        trained.evaluate(frame.assign(y="maybe"))
+
+
 def test_it_is_what_the_command_line_does(
     frame: pd.DataFrame, trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -222,6 +222,9 @@ def test_a_row_that_lacks_a_target_is_judged_by_the_others(run: Any, frame: pd.D
     )
     with pytest.raises(ValueError, match='target "price" is not in the table'):
         run.evaluate(frame.drop(columns="price"))
+    other = run.evaluate(frame.assign(kind=["d", *frame["kind"][1:]]))
+    assert [other["targets"][name]["rows"] for name in NAMES] == [ROWS - 1, 2 * ROWS // 3, ROWS]
+    assert any(note.startswith('target "kind": 1 row of classes that did not') for note in other["notes"])
 
 
 @pytest.mark.long  # several runs
