@@ -159,6 +159,8 @@ def _cell(value: Any) -> Any:
         if not value.isprintable():  # other white space than blanks
             raise Odd
         text = value.strip(" ") if value.isascii() else unicodedata.normalize("NFC", value.strip(" "))
+        if text[:1] in values.MARKED:
+            raise Odd
         return None if text.lower() in values.MISSING else text
     if value is None or type(value) is bool:
         return value

@@ -32,6 +32,8 @@ MISSING_AMONG_NUMBERS = frozenset({
 YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "on"})
 NO = frozenset({"false", "f", "no", "n", "0", "0.0", "off"})
 
+MARKED = {"=": r'^="([^"]*)"$', "'": r"^'([-+]?[\d.,]*\d)$"}  # as text, by a spreadsheet
+
 CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
 WHOLE = 2**53  # up to which a float holds every whole number
@@ -133,13 +135,21 @@ def _of_objects(column: pd.Series) -> pd.Series:
 
 def _tidy_text(column: pd.Series) -> Any:
     text = pyarrow.array(column, pyarrow.large_string(), from_pandas=True)
-    text = compute.utf8_trim_whitespace(text)
+    text = _unmarked(compute.utf8_trim_whitespace(text))
     if not compute.all(compute.string_is_ascii(text)).as_py():
         text = compute.utf8_normalize(text, "NFC")  # so that an accent makes no other level, however it was typed
     is_missing = compute.is_in(compute.utf8_lower(text), value_set=_MISSING_WORDS)
     if column.name in column.attrs.get("codes", ()):
         is_missing = compute.and_not(is_missing, compute.equal(text, CODE))
     return compute.if_else(is_missing, _NOTHING, text)
+
+
+def _unmarked(text: Any) -> Any:
+    """Values without what a spreadsheet marks text with: ="0123" is 0123, '51.3 is 51.3."""
+    for mark, pattern in MARKED.items():
+        if compute.any(compute.starts_with(text, mark)).as_py():
+            text = compute.replace_substring_regex(text, pattern, r"\1")
+    return text
 
 
 def _as_series(array: Any, column: pd.Series) -> pd.Series:

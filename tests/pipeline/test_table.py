@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pydl.pipeline.table import chunk_rows, read_chunks, read_table, scan
+from pydl.pipeline.table import chunk_rows, read_cells, read_chunks, read_table, scan
 from pydl.pipeline.writing import write_table
 from tests.pipeline.tables import OF_ALL_KINDS
 
@@ -172,6 +172,18 @@ def test_codes_stay_text(file: Callable[..., Path]) -> None:
     assert frame["card"].iloc[0] == "4929123412341234567"
     assert frame["big"].tolist() == [1, 1e20, 3]
     assert read_table(file("a,b\n1,2\n"), text=["b"])["b"].tolist() == ["2"]
+
+
+def test_what_a_spreadsheet_marks_as_text(file: Callable[..., Path]) -> None:
+    rows = ["zip,price,size,said", """="01234",="51.3",'5,'tis""", '''"=""94110""","=""1,250.5""",'6.5,'5a''', ""]
+    text = "\n".join(rows)
+    frame = read_table(file(text))
+    assert frame["zip"].tolist() == ["01234", "94110"]
+    assert frame["price"].tolist() == ["51.3", "1,250.5"]
+    assert frame["size"].tolist() == [5.0, 6.5]
+    assert frame["said"].tolist() == ["'tis", "'5a"]
+    for cells, _ in read_cells(file(text)):  # to be passed on
+        assert cells["zip"].tolist() == ['="01234"', '="94110"']
 
 
 def test_gzip(file: Callable[..., Path]) -> None:
