@@ -297,8 +297,11 @@ class _About:
             return self.of_levels("digits, some of them with letters: taken for a code")
         notation, others = values.number_format(list(words), self.values.attrs.get("notation"))
         stray = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]
+        number = None
         if len(others) < len(words) and self.levels[stray].sum() <= (1 - MOSTLY) * self.present:
-            return self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
+            number = self.number(self.about_notation(words, others, notation), format=notation, words=tuple(stray))
+            if notation != values.SPAN:  # which may be a time of day
+                return number
         name = str(self.values.name)
         form = values.date_format(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
         if form is not None:
@@ -307,6 +310,8 @@ class _About:
             plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
             notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
             return self.date(form, "; ".join(notes), others)
+        if number is not None:
+            return number
         odd = int(self.levels[stray].sum())
         nearly = 0 < odd <= self.present / 2 and len(words) - len(stray) > _FEW_NUMBERS
         return self.of_levels(
@@ -327,7 +332,9 @@ class _About:
     def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
         odd = sum(self.levels[others])
         notes = [f"{odd} value{'s' * (odd > 1)} such as {_short(others[0])} count as missing"] if others else []
-        if notation != values.POINT or words.str.contains(",", regex=False).any():
+        if notation == values.SPAN:
+            notes.append("spans of time, in seconds")
+        elif notation != values.POINT or words.str.contains(",", regex=False).any():
             notes.append(f"numbers are written as {notation}")
         if values.has_multiples(list(words)):
             notes.append("K, M and B are read as thousands, millions and billions")

@@ -115,6 +115,8 @@ class Target:
         notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
         if task == "auto":
             notes.append(f'"{name}" is taken for a {chosen}; --task {_other(chosen)} would change that')
+        if chosen == "regression" and notation == values.SPAN:
+            notes.append(f'"{name}" holds spans of time: they are learnt, and predicted, in seconds')
         if words:
             shown = ", ".join(f'"{w[:40]}"' for w in words[:5]) + " ..." * (len(words) > 5)
             notes.append(f'"{name}" holds numbers; {shown} among them count{"s" * (len(words) == 1)} as missing')

@@ -36,6 +36,7 @@ MARKED = {"=": r'^="([^"]*)"$', "'": r"^'([-+]?[\d.,]*\d)$"}  # as text, by a sp
 
 CODE = "NA"  # Namibia, North America, sodium: a level among codes of two letters, see `are_codes`
 POINT, COMMA = "1,234.5", "1.234,5"  # the notations of numbers
+SPAN = "h:m:s"  # and of seconds: 1:02:33, 62:33.5
 WHOLE = 2**53  # up to which a float holds every whole number
 LARGEST = 1e100  # whose square and sum still are numbers
 _CURRENCY = (
@@ -59,6 +60,7 @@ _NUMBER = {
     ),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+(?:,\d*)?|\d*(?:,\d*)?{_POWER}){_ENDS[1]}"),
 }
+_SPAN = re.compile(r"([-\u2212]?)(?:(\d+):(?=[0-5]\d:))?(\d+):([0-5]\d(?:[.,]\d+)?)")
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
 _MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
 _PLAIN_COMMA = r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
@@ -210,11 +212,12 @@ def number_format(levels: Collection[str], prefer: str | None = None) -> tuple[s
     """The notation that most of the values follow, and the values that do not follow it.
 
     Of equals it is the preferred one, which the rest of a file suggests; else 1,234 is a thousand. Where few are
-    numbers as they stand, it may be one with a unit.
+    numbers as they stand, it may be one with a unit, or that of spans of time.
     """
     bare = _best(levels, "", prefer)
     unit = units.common([v for v in levels if v.lower() not in MISSING_AMONG_NUMBERS]) if bare[1] else ""
-    return min(bare, _best(levels, unit, prefer), key=lambda found: len(found[1])) if unit else bare
+    spans = (SPAN, [v for v in levels if not _is_number(v, SPAN)]) if bare[1] else bare
+    return min(bare, spans, *[_best(levels, unit, prefer)] * bool(unit), key=lambda found: len(found[1]))
 
 
 def _best(levels: Collection[str], unit: str, prefer: str | None) -> tuple[str, list[str]]:
@@ -228,7 +231,7 @@ def _best(levels: Collection[str], unit: str, prefer: str | None) -> tuple[str, 
 
 def is_notation(text: str) -> bool:
     """Whether a text tells how numbers are written, with a unit or without."""
-    return units.apart(text)[0] in _NUMBER
+    return text == SPAN or units.apart(text)[0] in _NUMBER
 
 
 def are_codes(levels: Collection[str]) -> bool:
@@ -250,6 +253,8 @@ def is_number(text: str) -> bool:
 
 
 def _is_number(text: str, notation: str) -> bool:
+    if notation == SPAN:
+        return _SPAN.fullmatch(text) is not None
     notation, unit = units.apart(notation)
     text = units.without(text, unit)
     return bool(_NUMBER[notation].fullmatch(text)) and any(map(str.isdigit, text))
@@ -259,6 +264,8 @@ def number(text: str, notation: str) -> float:
     """One number in a notation: `$1,234.50`, `12 %`, `(3,5)`, `$56.7M`, `105K`. What is none gives NaN."""
     if not _is_number(text, notation):
         return float(text) if _INFINITE.fullmatch(text) else np.nan
+    if notation == SPAN:
+        return _seconds(text)
     notation, unit = units.apart(notation)
     text = units.without(text, unit)
     match = _NUMBER[notation].fullmatch(text)
@@ -272,6 +279,15 @@ def number(text: str, notation: str) -> float:
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = times * float(_NOT_OF_A_NUMBER.sub("", text))
     return -value if negative else value
+
+
+def _seconds(span: str) -> float:
+    """Of hours, minutes and seconds, or minutes and seconds."""
+    match = _SPAN.fullmatch(span)
+    assert match is not None
+    sign, hours, minutes, seconds = match.groups()
+    found = 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+    return -found if sign else found
 
 
 def has_multiples(levels: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from pydl.pipeline.columns import KINDS, Column, guess
 from pydl.pipeline.table import read_table
-from pydl.pipeline.values import dates
+from pydl.pipeline.values import SPAN, dates, number
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -36,6 +36,9 @@ KINDS_OF = {
     "currency": (["$1,234.50", "$7", "-$3.10"] * 60, "x", "number"),
     "euros": (["1.234,50 €", "7 €", "3,10 €"] * 60, "x", "number"),
     "percent": (["12%", "7.5 %", "100%"] * 60, "x", "number"),
+    "spans of minutes": ([f"{40 + i % 50}:{i % 60:02d}.5" for i in range(N)], "x", "number"),
+    "spans of days": ([f"{i}:{i % 60:02d}:07" for i in range(N)], "x", "number"),
+    "scores": ([f"{i % 5}:{i % 3}" for i in range(N)], "x", "category"),
     "brackets for debts": (["(1,200)", "300", "250"] * 60, "x", "number"),
     "mixed, mostly numbers": ([*map(str, range(500, 695)), *["see notes"] * 5], "x", "number"),
     "unknown among numbers": (["1", "2", "unknown", "5"] * 50, "x", "number"),
@@ -168,6 +171,16 @@ def test_what_is_odd_is_said() -> None:
     assert "%d.%m.%Y" in column(KINDS_OF["German dates"][0]).note
     wrong = [*KINDS_OF["dates"][0][:-1], "soon"]
     assert column(wrong).note == "1 value is no such date and counts as missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1:02:33", 3753.0), ("62:33", 3753.0), ("0:59.75", 59.75), ("59:59,5", 3599.5), ("100:00:00", 360000.0),
+     ("-1:30", -90.0), ("\u22121:30", -90.0), ("1:2", np.nan), ("1:60", np.nan), ("1:75:00", np.nan),
+     ("1:1:00", np.nan), ("12", np.nan), (":30", np.nan)],
+)  # fmt: skip
+def test_spans_of_time_are_seconds(text: str, seconds: float) -> None:
+    np.testing.assert_equal(number(text, SPAN), seconds)
 
 
 def test_counts_of_levels_and_gaps() -> None:

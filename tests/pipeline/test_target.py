@@ -111,6 +111,16 @@ def test_nothing_to_learn(values: Any, task: str, said: str) -> None:
     assert "\n" not in str(info.value)
 
 
+def test_spans_of_time_are_learnt_in_seconds() -> None:
+    target = Target.fit(series([f"{1 + i // 60}:{i % 60:02d}:{i % 7:02d}" for i in range(120)]))
+    assert target.task == "regression"
+    assert '"y" holds spans of time: they are learnt, and predicted, in seconds' in target.notes
+    y, keep = target.encode(series(["1:00:30", "", "59:30"]))
+    assert target.decode(y) == pytest.approx([3630.0, 3570.0])
+    assert keep.tolist() == [True, False, True]
+    assert Target.from_state(target.state()).notation == target.notation
+
+
 def test_other_values_later() -> None:
     target = Target.fit(series(["a", "b"]))
     with pytest.raises(ValueError, match='class "c" did not occur in training; known are a, b'):
