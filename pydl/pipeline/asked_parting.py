@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pydl.pipeline import values
+from pydl.pipeline import dates, values
 from pydl.pipeline.columns import MOSTLY, Column, guess
 from pydl.pipeline.contract import Part
 from pydl.pipeline.options import TrainOptions, one_of
@@ -93,8 +93,8 @@ def in_both(frame: pd.DataFrame, test: pd.DataFrame, options: TrainOptions) -> l
 def only_date(frame: pd.DataFrame, columns: Sequence[Column], options: TrainOptions) -> str | None:
     """The one column of dates, dropped or not, if there is exactly one."""
     dropped = [name for name in options.drop if name not in {c.name for c in columns}]
-    dates = [c.name for c in (*columns, *guess(frame[dropped])) if c.kind == "date"]
-    return dates[0] if len(dates) == 1 else None
+    of_dates = [c.name for c in (*columns, *guess(frame[dropped])) if c.kind == "date"]
+    return of_dates[0] if len(of_dates) == 1 else None
 
 
 def _moments(frame: pd.DataFrame, name: str, option: str, options: TrainOptions) -> tuple[Any, Sequence[str]]:
@@ -116,7 +116,7 @@ def _moments(frame: pd.DataFrame, name: str, option: str, options: TrainOptions)
         )
         raise ValueError(f"{option}: {always}: there is no order in them; name another column, or leave the option out")
     if c.kind == "date":
-        return values.dates(column, c.format, c.words), c.words
+        return dates.read(column, c.format, c.words), c.words
     return values.numbers(column, c.format or values.POINT, c.words), c.words
 
 

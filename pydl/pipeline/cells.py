@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pydl.pipeline import values
+from pydl.pipeline import dates, values
 from pydl.pipeline.columns import Column
 
 FEW = 8  # rows up to which reading them one by one is faster
@@ -64,13 +64,13 @@ class Cells(dict[str, Any]):
         return values.flags(self[c.name], c.format == values.POINT, unread)
 
     def dates(self, c: Column, unread: Unread = None) -> pd.Series:
-        """A column of times, see `values.dates`."""
-        return values.dates(self[c.name], c.format, c.words, unread)
+        """A column of times, see `dates.read`."""
+        return dates.read(self[c.name], c.format, c.words, unread)
 
     def parts(self, c: Column, parts: Sequence[str], unread: Unread = None) -> dict[str, values.Floats]:
         """Some of the `PARTS` of a column of times."""
-        dates = self.dates(c, unread)
-        return {part: PARTS[part](dates).to_numpy(np.float64) for part in parts}
+        times = self.dates(c, unread)
+        return {part: PARTS[part](times).to_numpy(np.float64) for part in parts}
 
     def labels(self, name: str) -> NDArray[np.object_]:
         """A column as text, see `values.labels`."""
@@ -92,9 +92,9 @@ class FewCells(Cells):
 
     def parts(self, c: Column, parts: Sequence[str], unread: Unread = None) -> dict[str, values.Floats]:
         """Some of the `PARTS` of a column of times."""
-        dates, takes = [_date(v, c.format) for v in self[c.name]], {part: _OF_ONE[part] for part in parts}
+        times, takes = [_date(v, c.format) for v in self[c.name]], {part: _OF_ONE[part] for part in parts}
         return {
-            part: np.array([np.nan if d is None else take(d) for d in dates], np.float64)
+            part: np.array([np.nan if d is None else take(d) for d in times], np.float64)
             for part, take in takes.items()
         }
 
@@ -183,7 +183,7 @@ def _number(value: Any, notation: str, known: Collection[str]) -> float:
 
 
 def _date(value: Any, form: str) -> pd.Timestamp | None:
-    if form == values.QUARTERS:  # no format of pandas
+    if form == dates.QUARTERS:  # no format of pandas
         raise Odd
     if value is None:
         return None

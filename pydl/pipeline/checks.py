@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from pydl.pipeline import values
+from pydl.pipeline import dates, values
 from pydl.pipeline.asked_parting import part_of
 from pydl.pipeline.columns import NEARLY, Column
 from pydl.pipeline.parting import TRAIN
@@ -116,7 +116,7 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
     found = []
     for c in columns:
         if c.kind == "date":
-            days = values.dates(frame[c.name], c.format, c.words)
+            days = dates.read(frame[c.name], c.format, c.words)
             found.append((c.name, days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)))
     for c in columns:
         if c.kind == "number" and _TIME.fullmatch(c.name):
@@ -297,7 +297,7 @@ def _as_one_number(column: pd.Series, c: Column) -> Array:
     if c.kind == "flag":
         return values.flags(column, c.format == values.POINT, unread)
     if c.kind == "date":
-        days = values.dates(column, c.format, c.words, unread)
+        days = dates.read(column, c.format, c.words, unread)
         return days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)
     return values.labels(column)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pydl.pipeline import ngrams, values
+from pydl.pipeline import dates, ngrams, values
 
 KINDS = ("number", "category", "many", "flag", "date", "text", "identifier", "constant", "empty")
 USED = ("number", "category", "many", "flag", "date")
@@ -199,7 +199,7 @@ def _column(column: pd.Series, kind: str | None, index: bool) -> Column:
     if index:
         return about.column("identifier", _ROW_NUMBERS, "a first column of whole numbers without a name is an index")
     if pd.api.types.is_datetime64_any_dtype(column):
-        return about.date(values.ISO)
+        return about.date(dates.ISO)
     if values.is_text(column):
         return about.of_text()
     return about.of_numbers()
@@ -238,8 +238,8 @@ class _About:
         x = self.levels.index.to_numpy(np.float64)
         infinite = int(self.levels[~np.isfinite(x)].sum())
         whole = not infinite and bool((x == np.floor(x)).all())
-        if whole and (_DATE_NAME.fullmatch(name) or len(x) >= _CERTAIN) and values.are_digit_dates(x):
-            return self.date(values.DIGITS, "read as year, month and day in eight digits")
+        if whole and (_DATE_NAME.fullmatch(name) or len(x) >= _CERTAIN) and dates.are_digits(x):
+            return self.date(dates.DIGITS, "read as year, month and day in eight digits")
         if whole and self.all_different:
             if _IDENTIFIER_NAME.fullmatch(name):
                 return self.column(
@@ -262,7 +262,7 @@ class _About:
 
     def of_kind(self, kind: str) -> Column:
         """What somebody says that it is."""
-        dates, text = pd.api.types.is_datetime64_any_dtype(self.values), values.is_text(self.values)
+        are_dates, text = pd.api.types.is_datetime64_any_dtype(self.values), values.is_text(self.values)
         if kind == "text":
             return self.of_sentences()
         if kind == "identifier":
@@ -270,7 +270,7 @@ class _About:
         if kind == "category":
             return self.levels_by_number("said to be a category")
         words = pd.Series([values.label(v) for v in self.levels.index], dtype="str")
-        if kind == "number" and not dates:
+        if kind == "number" and not are_dates:
             notation, others = (
                 values.number_format(list(words), self.values.attrs.get("notation")) if text else (values.POINT, [])
             )
@@ -279,8 +279,8 @@ class _About:
                 note = self.about_notation(words, others, notation) if text else ""
                 return self.number(note, format=notation, words=tuple(stray))
         elif kind == "date":
-            form = values.ISO if dates else values.date_format(words, said=True) or values.DIGITS
-            others = [] if dates else values.unread_dates(words, form)
+            form = dates.ISO if are_dates else dates.format_of(words, said=True) or dates.DIGITS
+            others = [] if are_dates else dates.not_read(words, form)
             if len(others) < len(words):
                 return self.date(form, "said to be a date", others)
         raise ValueError(
@@ -303,12 +303,12 @@ class _About:
             if notation != values.SPAN:  # which may be a time of day
                 return number
         name = str(self.values.name)
-        form = values.date_format(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
+        form = dates.format_of(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
         if form is not None:
-            others = values.unread_dates(words, form)
+            others = dates.not_read(words, form)
             unread = int(self.levels[others].sum())
             plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
-            notes = [f"read as {form}"] * (form != values.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
+            notes = [f"read as {form}"] * (form != dates.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)
             return self.date(form, "; ".join(notes), others)
         if number is not None:
             return number

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pydl.pipeline import dates
 from pydl.pipeline.columns import KINDS, Column, guess
 from pydl.pipeline.table import read_table
-from pydl.pipeline.values import SPAN, dates, number
+from pydl.pipeline.values import SPAN, number
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -150,7 +151,7 @@ def test_formats() -> None:
     assert form("British dates") == "%d/%m/%Y %H:%M"
     assert form("the month first") == "%b %d %Y"
     assert form("quarters") == form("quarters first") == "%YQ%q"
-    quarters = dates(pd.Series(["1974Q2", "Q4 1974", "1974-q1", "1974"]), "%YQ%q", ["1974"])
+    quarters = dates.read(pd.Series(["1974Q2", "Q4 1974", "1974-q1", "1974"]), "%YQ%q", ["1974"])
     assert list(quarters.dt.strftime("%F")[:3]) == ["1974-04-01", "1974-10-01", "1974-01-01"]
     assert quarters.isna()[3]
     assert form("times of web servers") == "%d/%b/%Y %H:%M:%S"

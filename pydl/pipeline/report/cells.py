@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pydl.pipeline import values
+from pydl.pipeline import dates, values
 from pydl.pipeline.columns import Column
 
 ORDERED = ("number", "date")  # kinds that `in_order` reads
@@ -23,6 +23,6 @@ def of(frame: Any, name: str) -> pd.Series:
 def in_order(cells: pd.Series, column: Column) -> pd.Series:
     """Numbers or dates, counted from 0; what is missing, infinite or no such value is missing."""
     if column.kind == "date":
-        return values.dates(cells, column.format, column.words, Counter()).reset_index(drop=True)
+        return dates.read(cells, column.format, column.words, Counter()).reset_index(drop=True)
     x = values.numbers(cells, column.format or values.POINT, column.words, Counter())
     return pd.Series(np.where(np.isfinite(x), x, np.nan))
