@@ -92,7 +92,8 @@ class TrainOptions:
     cv, tune : int
         Folds of a cross-validation, trials of a search; 0: none.
     ensemble : int or None
-        Networks of different seeds, whose mean is what predicts. None: one, or several where a table has few rows.
+        Networks of different seeds, whose mean is what predicts. None: one; with fewer than 1,500 rows to
+        train on, several.
     time_budget : float or None
         Seconds after which trainings end, counted from the start of the run; reading, judging and the report come on
         top. A search gets half of it, folds and networks equal parts of what is left.

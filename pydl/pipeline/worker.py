@@ -27,7 +27,7 @@ from pydl.pipeline.targets import AnyTarget, Named, options_of
 from pydl.pipeline.weights import even, weights_of
 
 _FEWEST = 10  # rows below which none are held out for validation
-_FEW = 200  # rows below which one part tells too little
+_FEW = 1500  # rows below which one part tells too little
 _PARTS = 10  # at most to hold out in turn
 _WARM = 100  # steps before which a network has learnt little, and some part is told well by chance
 _SEEDS = 2**32  # there are
@@ -81,9 +81,9 @@ def fit(
 ) -> Outcome:  # fmt: skip
     """Hold out a part for validation, prepare features and target by the rest and train.
 
-    Of fewer than 200 rows a part is too small to tell when to stop, and one network too much a matter of chance: each
+    Of fewer than 1,500 rows a part is too small to tell when to stop, and one network too much a matter of chance: each
     part is held out in turn, and the mean of the networks is what is learnt. How many networks, `options.ensemble` can
-    say; with 200 rows or more they are all validated on the same part. With callbacks in `extra` it is always one.
+    say; with more rows they are all validated on the same part. With callbacks in `extra` it is always one.
 
     The target of the outcome is scaled by the rows that were learnt from: its codes are not those of `y`.
     """

@@ -80,8 +80,8 @@ def test_passengers_of_one_fare_and_classes_as_folds(data_dir: Path, tmp_path: P
     info = train(tmp_path / "class", data_dir / "titanic.csv", "survived", "--drop", "alive", "--fold", "pclass")
     metrics = json.loads((tmp_path / "class" / "metrics.json").read_text())
     assert [fold["rows"] for fold in metrics["cross_validation"]["folds"]] == [216, 184, 491]
-    assert info["split"]["folds"] == {"train": ["1"], "validation": ["2"], "test": ["3"]}
-    assert info["split"]["rows"] == {"train": 216, "validation": 184, "test": 491}
+    assert info["split"]["folds"] == {"train": ["1", "2"], "test": ["3"]}  # 400 rows: each class validates a network
+    assert info["split"]["rows"] == {"train": 400, "test": 491}
 
 
 @pytest.mark.parametrize("option", ["--group patient_id", "--fold fold", "--fold part", "--split time"])
@@ -119,8 +119,8 @@ def test_groups_of_the_rows_to_judge_on_are_named(data: Path, tmp_path: Path) ->
     assert f'{len(known)} of the {test["patient_id"].nunique()} groups of --test ("patient_id") are' in str(
         info["notes"]
     )
-    assert set(info["split"]["groups"]) == {"train", "validation"}
-    assert info["split"]["rows"]["test"] == 60
+    assert set(info["split"]["groups"]) == {"train"}
+    assert info["split"]["rows"] == {"train": 240, "test": 60}
 
 
 ASKED = (

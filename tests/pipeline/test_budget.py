@@ -41,7 +41,7 @@ def table(rows: int = 600) -> pd.DataFrame:
 def trained(watch: Watch, rows: int = 600, **options: Any) -> Outcome:
     frame = table(rows)
     target = Target.fit(frame["y"])
-    asked = TrainOptions("", "y", **options)
+    asked = TrainOptions("", "y", **{"ensemble": 1} | options)
     return worker.fit(frame, target.encode(frame["y"])[0], target, guess(frame, "y"), asked, watch, "training")
 
 
@@ -145,7 +145,7 @@ def run(tmp_path: Path, *more: str, rows: int = 600) -> dict[str, Any]:
 @pytest.mark.long  # a run of seconds, by its nature
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_ends_in_time_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    info = run(tmp_path, "--time-budget", "2", "--epochs", "1000000", "--patience", "1000000")
+    info = run(tmp_path, "--time-budget", "2", "--epochs", "1000000", "--patience", "1000000", "--ensemble", "1")
     assert info["time_budget"] == 2.0
     [network] = info["networks"]
     assert network["ended_by"] == "time budget"

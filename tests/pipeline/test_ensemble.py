@@ -21,6 +21,12 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hundred rows are many here, so that trainings take no time."""
+    monkeypatch.setattr(worker, "_FEW", 200)
+
+
 def table(rows: int, kind: str = "number") -> pd.DataFrame:
     rng = np.random.default_rng(0)
     x = rng.normal(size=rows)

@@ -15,7 +15,7 @@ from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit, split
 
 N = 120
-OPTIONS = TrainOptions("", "y", epochs=1, patience=1, hidden=(8,))
+OPTIONS = TrainOptions("", "y", epochs=1, patience=1, hidden=(8,), ensemble=1)
 
 
 def of_all_kinds() -> pd.DataFrame:

@@ -31,7 +31,7 @@ def trained(column: str, metric: str, **options: Any) -> tuple[Outcome, float]:
     frame = table().drop(columns={"class": "number", "number": "class"}[column])
     target = Target.fit(frame[column])
     y, _ = target.encode(frame[column])
-    given = TrainOptions("t.csv", target=column, hidden=(8,), epochs=8, lr=0.02, metric=metric, **options)
+    given = TrainOptions("t.csv", target=column, hidden=(8,), epochs=8, lr=0.02, metric=metric, ensemble=1, **options)
     outcome = fit(frame, y, target, guess(frame, column), given, Watch(), "training")
     held_out = split(frame, y, given.val, target, given.seed)[2]
     truth, _ = outcome.fitted.target.encode(held_out[column])
@@ -88,6 +88,6 @@ def test_an_undefined_metric_is_said() -> None:
     frame = table().assign(**{"class": np.where(np.arange(300) < 2, "b", "a")}).drop(columns="number")
     target = Target.fit(frame["class"])
     y, _ = target.encode(frame["class"])
-    options = TrainOptions("t.csv", target="class", hidden=(4,), epochs=2, metric="roc_auc")
+    options = TrainOptions("t.csv", target="class", hidden=(4,), epochs=2, metric="roc_auc", ensemble=1)
     with pytest.raises(ValueError, match="--metric roc_auc: it is undefined for the 45 rows to compare epochs by"):
         fit(frame, y, target, guess(frame, "class"), options, Watch(), "training")

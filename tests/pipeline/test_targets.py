@@ -51,7 +51,7 @@ def frame() -> pd.DataFrame:
 def run(frame: pd.DataFrame) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pydl.pipeline.report.write_report", lambda run, *arguments: run.write("report.html", ""))
-        return pydl.pipeline.fit(frame, target=NAMES, fold="fold", **SOON)
+        return pydl.pipeline.fit(frame, target=NAMES, fold="fold", ensemble=1, **SOON)
 
 
 def the_part(frame: pd.DataFrame, **options: Any) -> tuple[TrainOptions, Targets, Part, Preparation]:
@@ -93,7 +93,7 @@ def test_baselines_are_those_of_each_target_alone(run: Any, frame: pd.DataFrame,
     """The same rows held out, and nothing of the other targets among the inputs."""
     others = [other for other in NAMES if other != name]
     rows = frame[frame[name].notna()].reset_index(drop=True)
-    alone = pydl.pipeline.fit(rows.drop(columns=others), target=name, fold="fold", **SOON).metrics
+    alone = pydl.pipeline.fit(rows.drop(columns=others), target=name, fold="fold", ensemble=1, **SOON).metrics
     for one in ("constant", "linear", "boosting"):
         mine, theirs = run.metrics["targets"][name]["baselines"][one], alone["baselines"][one]
         for key in ("rows", "r2", "accuracy"):
@@ -233,7 +233,7 @@ def test_the_command_line_does_the_same_and_its_config_does_it_again(
 ) -> None:
     data, first, again, out = (tmp_path / name for name in ("d.csv", "first", "again", "p.csv"))
     frame.to_csv(data, index=False)
-    soon = ["--epochs", "3", "--hidden", "8", "--fold", "fold", "--json"]
+    soon = ["--epochs", "3", "--hidden", "8", "--fold", "fold", "--ensemble", "1", "--json"]
     assert cli.main(["train", str(data), "--target", "kind, price,sold", *soon, "--out", str(first)]) == 0
     assert json.loads(capsys.readouterr().out) == run.metrics
     config = json.loads((first / "config.json").read_text())

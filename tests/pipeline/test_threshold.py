@@ -108,7 +108,7 @@ def test_auto_is_the_best_for_the_validation_rows(metric: str) -> None:
     frame = rare()
     target = Target.fit(frame["y"])
     y, _ = target.encode(frame["y"])
-    options = TrainOptions("t.csv", target="y", hidden=(4,), epochs=5, metric=metric, threshold="auto")
+    options = TrainOptions("t.csv", target="y", hidden=(4,), epochs=5, metric=metric, threshold="auto", ensemble=1)
     outcome = fit(frame, y, target, guess(frame, "y"), options, Watch(), "training")
     held_out, truth = split(frame, y, options.val, target, options.seed)[2:]
     p = outcome.fitted.predict(held_out).probabilities

@@ -170,7 +170,7 @@ def trained(frame: pd.DataFrame, **options: Any) -> Outcome:
     target = Target.fit(frame["y"])
     y, _ = target.encode(frame["y"])
     given = TrainOptions(
-        "t.csv", target="y", hidden=(8,), dropout=0.0, lr=0.03, weights="w", **({"epochs": 8} | options)
+        "t.csv", target="y", hidden=(8,), dropout=0.0, lr=0.03, weights="w", ensemble=1, **({"epochs": 8} | options)
     )
     return fit(frame, y, target, guess(frame, "y", given.left_out), given, Watch(), "training")
 
