@@ -79,7 +79,10 @@ def __getattr__(name: str) -> Any:
 
 
 @memory_errors
-def save_model(model: "Model", filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_model(
+    model: "Model", filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None,
+    include_optimizer: bool = True, save_format: str | None = None,
+) -> None:  # fmt: skip
     """Save a model: its architecture, weights, compile arguments and optimizer state.
 
     Training a loaded model goes on as it would have without saving, bit for bit.
@@ -94,6 +97,10 @@ def save_model(model: "Model", filepath: str | os.PathLike[str], overwrite: bool
         replaced in one step: after a crash at any moment, the old file or the new one is there, whole.
     overwrite : bool, default True
         Whether a file that is there may be replaced.
+    zipped, save_format
+        Taken for Keras's sake; they change nothing.
+    include_optimizer : bool, default True
+        Whether what the model was compiled with, and the optimizer's state, are in the file.
 
     Raises
     ------
@@ -103,8 +110,8 @@ def save_model(model: "Model", filepath: str | os.PathLike[str], overwrite: bool
         When the file cannot be written; an old file is left as it was.
     """
     if (keras := _keras(filepath)) is not None:
-        return keras.save_model(model, _free(filepath, overwrite))
-    _write_model(model, _free(filepath, overwrite))
+        return keras.save_model(model, _free(filepath, overwrite), include_optimizer)
+    _write_model(model, _free(filepath, overwrite), include_optimizer)
 
 
 @memory_errors
@@ -157,16 +164,17 @@ def load_model(
     return _read_model(filepath, custom_objects, compile)
 
 
-def _write_model(model: "Model", target: str | os.PathLike[str] | io.BytesIO) -> None:
+def _write_model(model: "Model", target: str | os.PathLike[str] | io.BytesIO, include_optimizer: bool = True) -> None:
     from pydl.models import configs
 
     _build_optimizer(model)
+    compiled = include_optimizer and model.optimizer is not None
     documents = {
         "config": configs.entry(model)["config"],
-        "compile": None if model.optimizer is None else model.get_compile_config(),
+        "compile": model.get_compile_config() if compiled else None,
         "state": _state(model),
     }
-    _write(target, "model", _weights(model), _slots(model), documents)
+    _write(target, "model", _weights(model), _slots(model) if compiled else [], documents)
 
 
 def _read_model(
@@ -209,20 +217,30 @@ def save_weights(model: "Model", filepath: str | os.PathLike[str], overwrite: bo
 
 
 @memory_errors
-def load_weights(model: "Model", filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: "Model", filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Load weights into a built model, from a file of weights, a whole model or a checkpoint.
 
     Weights are matched by path; where the paths differ, because layers are numbered within a process, by order. With
-    `skip_mismatch`, layers are matched in that way one by one, and those that do not fit stay as they are.
+    `skip_mismatch`, layers are matched in that way one by one, and those that do not fit stay as they are; with
+    `by_name`, for `.h5` files whose layers have names, only those of a layer's own name are read.
 
     Raises
     ------
+    ValueError
+        `by_name` for another file.
     FormatError
         When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the
         model's. The model is then unchanged.
     """
     if (keras := _keras(filepath)) is not None:
-        return keras.load_weights(model, filepath, skip_mismatch)
+        return keras.load_weights(model, filepath, skip_mismatch, by_name)
+    if by_name:
+        raise ValueError(
+            f'load_weights: by_name is for .h5 files, got "{os.fspath(filepath)}"; with skip_mismatch=True the layers '
+            "that fit are read"
+        )
     with _open(filepath, ("weights", "model", "checkpoint")) as reader:
         weights = _weights(model)
         _assign(reader, _match_layers(reader, weights) if skip_mismatch else _match(reader, "weights", weights))

@@ -29,7 +29,6 @@ REASONS = {
     "input_tensor": "a model begins with `Input`, not with a tensor that is there",
     "quantization_config": "no quantization",
     "gptq_unpacked_column_size": "no quantization",
-    "zipped": "a model is one file",
     "max_shard_size": "a model is one file",
     "synchronized": "there is one machine",
     "layout": "there is one machine",

@@ -56,17 +56,17 @@ def _faults(path: str | os.PathLike[str]) -> Iterator[None]:
         raise FormatError(f'"{os.fspath(path)}": {error}') from error
 
 
-def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model with its weights, what it was compiled with, and the optimizer's state."""
+def save_model(model: Model, path: str | os.PathLike[str], include_optimizer: bool = True) -> None:
+    """Write a model with its weights and, unless told not to, what it was compiled with and the optimizer's state."""
     h5py = _h5py()
     if _weights_only(path):
         raise ValueError(f'"{os.fspath(path)}" ends like a file of weights; use save_weights, or another ending')
     document = configs.written(entry(model))
-    document["compile_config"] = compiling.written(model)
+    document["compile_config"] = compiling.written(model) if include_optimizer else None
     raw = io.BytesIO()
     if os.fspath(path).endswith(".keras"):
         with h5py.File(raw, "w") as file:
-            weights.write(file, model, optimizer=model.optimizer is not None)
+            weights.write(file, model, optimizer=include_optimizer and model.optimizer is not None)
         with replaced(Path(path)) as target, zipfile.ZipFile(target, "w") as packed:
             packed.writestr("metadata.json", json.dumps({"keras_version": _VERSION, "date_saved": _now()}))
             packed.writestr("config.json", json.dumps(document, default=unsavable))
@@ -129,11 +129,13 @@ def load_model(
     return model
 
 
-def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Read weights into a model, from a file of weights or of a whole model."""
     _h5py()
     with _faults(path), _opened(path) as (_, file, _packed):
-        weights.load(file, model, skip_mismatch=skip_mismatch)
+        weights.load(file, model, skip_mismatch=skip_mismatch, by_name=by_name)
 
 
 @contextmanager

@@ -175,13 +175,20 @@ def _flat(layer: Layer) -> list[Variable | None]:
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
-def load(file: Any, model: Model, *, optimizer: bool = False, skip_mismatch: bool = False) -> None:
+def load(
+    file: Any, model: Model, *, optimizer: bool = False, skip_mismatch: bool = False, by_name: bool = False
+) -> None:  # fmt: skip
     """Read weights, and the optimizer's state, in either form; nothing is changed unless all of them fit.
 
-    `skip_mismatch`: layers that do not fit stay as they are, with a warning that names them.
+    `skip_mismatch`: layers that do not fit stay as they are, with a warning that names them. `by_name`: so do layers
+    of whose name the file has none.
     """
     file = file.get("model_weights", file)
-    layers = _by_name(file, model) if "layer_names" in file.attrs else _by_place(file, model)
+    if by_name and "layer_names" not in file.attrs:
+        raise FormatError(
+            "by_name is for files in which Keras 2 names layers; with skip_mismatch those that fit are read"
+        )
+    layers = _in_order(file, model, by_name) if "layer_names" in file.attrs else _by_place(file, model)
     pairs: list[tuple[Variable, Array]] = []
     skipped = []
     for layer, variables, arrays in layers:
@@ -228,11 +235,16 @@ def _by_place(file: Any, model: Model) -> Found:
         yield layer, variables, [_dataset(store, str(i)) for i in range(len(store))]
 
 
-def _by_name(file: Any, model: Model) -> Found:
+def _in_order(file: Any, model: Model, by_name: bool) -> Found:
+    """Of the older form: by their names, or else in the order in which layers come; by names alone if asked for."""
     stored = [(name, _listed(_group(file, name), "weight_names")) for name in _listed(file, "layer_names")]
     stored = [(name, names) for name, names in stored if names]
     wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer))]
     named = dict(stored)
+    if by_name:
+        wanted = [(layer, variables) for layer, variables in wanted if layer.name in named]
+        stored = [(layer.name, named[layer.name]) for layer, _ in wanted]
+        named = dict(stored)
     if {layer.name for layer, _ in wanted} != set(named):
         if len(stored) != len(wanted):
             raise FormatError(f"expected weights of {len(wanted)} layers, got those of {len(stored)}")

@@ -110,9 +110,12 @@ def load_onnx(path: str | os.PathLike[str], inputs: str = "nchw", dtype: str | N
     return importing.load(path, inputs, dtype, lambda tensors, outputs, name: Model(tensors, outputs, name=name))
 
 
-def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """The same as `model.save(filepath, overwrite)`."""
-    model.save(filepath, overwrite)
+def save_model(
+    model: Model, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None,
+    include_optimizer: bool = True, save_format: str | None = None,
+) -> None:  # fmt: skip
+    """The same as `model.save` with these arguments."""
+    model.save(filepath, overwrite, zipped, include_optimizer, save_format)
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

@@ -234,19 +234,27 @@ class Model(Network):
 
     # -- files and configs ----------------------------------------------------------------------------------------
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write architecture, weights, optimizer and its state to a `.safetensors` file, atomically.
+    def save(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None,
+        include_optimizer: bool = True, save_format: str | None = None,
+    ) -> None:  # fmt: skip
+        """Write architecture, weights, optimizer and its state to a file, atomically; see `pydl.saving.save_model`.
 
         Parameters
         ----------
         filepath : str or path-like
+            Its ending says the format: ``.safetensors``, ``.keras`` or ``.h5``.
         overwrite : bool
             False: raise FileExistsError where there is such a file.
+        zipped, save_format
+            Taken for Keras's sake; they change nothing.
+        include_optimizer : bool
+            False: leave out the optimizer with its state, and the losses and metrics.
         """
         from pydl import saving
 
         self._require_built("save")
-        saving.save_model(self, filepath, overwrite)
+        saving.save_model(self, filepath, overwrite, include_optimizer=include_optimizer)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a `.safetensors` file, atomically; `overwrite` as for `save`."""
@@ -255,12 +263,17 @@ class Model(Network):
         self._require_built("save_weights")
         saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
         """Read the weights from such a file, or from that of a whole model.
 
         Parameters
         ----------
         filepath : str or path-like
+        by_name : bool
+            For ``.h5`` files in the form of Keras 2: read the layers that the file names as this model does, and leave
+            the others as they are.
         skip_mismatch : bool
             Take the layers that fit, and leave the others as they are, with a warning that names them: for another
             number of classes, for instance.
@@ -273,7 +286,7 @@ class Model(Network):
         from pydl import saving
 
         self._require_built("load_weights")
-        saving.load_weights(self, filepath, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def clone(self) -> Model:
         """A model of its own, in the state that this one is in: weights, compilation, the optimizer's slots.

@@ -99,3 +99,39 @@ def test_a_damaged_file_is_refused_all_the_same(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(pydl.FormatError):
         net(2).load_weights(path, skip_mismatch=True)
+
+
+def test_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    old, new = net(5), net(5, head="other")
+    old.save_weights(tmp_path / "w.h5")
+    before = new.get_layer("other").get_weights()
+    new.load_weights(tmp_path / "w.h5", by_name=True)
+    np.testing.assert_array_equal(new.get_weights()[0], old.get_weights()[0])
+    for mine, then in zip(new.get_layer("other").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, then)
+    wider = net(5, hidden=6)
+    with pytest.raises(pydl.FormatError, match='layer "body": expected numbers of shape'):
+        wider.load_weights(tmp_path / "w.h5", by_name=True)
+    with pytest.warns(UserWarning, match="nothing that fits: body"):
+        wider.load_weights(tmp_path / "w.h5", skip_mismatch=True, by_name=True)
+    for name, error in (("w.weights.h5", pydl.FormatError), ("w.safetensors", ValueError)):
+        old.save_weights(tmp_path / name)
+        with pytest.raises(error, match="by_name is for"):
+            new.load_weights(tmp_path / name, by_name=True)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "keras", "h5"])
+def test_a_file_without_the_optimizer(tmp_path: Path, ending: str) -> None:
+    if ending != "safetensors":
+        pytest.importorskip("h5py")
+    model = net(2)
+    model.compile("adam", "mse")
+    model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+    model.save(tmp_path / f"with.{ending}", save_format="keras")
+    model.save(tmp_path / f"without.{ending}", include_optimizer=False)
+    assert pydl.models.load_model(tmp_path / f"with.{ending}").optimizer is not None
+    loaded = pydl.models.load_model(tmp_path / f"without.{ending}")
+    assert loaded.optimizer is None
+    for mine, theirs in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
