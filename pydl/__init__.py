@@ -26,13 +26,24 @@ from pydl._base.later import Later
 from pydl._base.missing import explain
 from pydl._base.release import VERSION as __version__
 from pydl._engine.graph import SymbolicTensor as KerasTensor
-from pydl.config import show_config
+from pydl.config import DTypePolicy, show_config
 from pydl.layers import Input, InputSpec
 from pydl.models import Model, Sequential
 from pydl.variable import Variable, name_scope
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
-    from pydl import applications, backend, datasets, mixed_precision, ops, preprocessing, random, saving, tree
+    from pydl import (
+        applications,
+        backend,
+        datasets,
+        dtype_policies,
+        mixed_precision,
+        ops,
+        preprocessing,
+        random,
+        saving,
+        tree,
+    )
     from pydl._base.linking import get_include, get_libraries, get_library_dirs
     from pydl.initializers import Initializer
     from pydl.layers import Layer
@@ -43,19 +54,20 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 
 
 __all__ = [
-    "FormatError", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer",
-    "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications", "backend", "callbacks",
-    "config", "constraints", "datasets", "get_include", "get_libraries", "get_library_dirs", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random",
-    "regularizers", "saving", "show_config", "tree", "utils", "version", "wrappers",
+    "DTypePolicy", "FormatError", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
+    "Model", "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications",
+    "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies", "get_include", "get_libraries",
+    "get_library_dirs", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
+    "optimizers", "preprocessing", "random", "regularizers", "saving", "show_config", "tree", "utils", "version",
+    "wrappers",
 ]  # fmt: skip
 
 _later = Later(
     __name__,
     {
         "applications": "", "mlflow": "", "_base.linking": "get_include get_libraries get_library_dirs",
-        "backend": "", "datasets": "", "mixed_precision": "", "ops": "", "pipeline": "", "preprocessing": "",
-        "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
+        "backend": "", "datasets": "", "dtype_policies": "", "mixed_precision": "", "ops": "", "pipeline": "",
+        "preprocessing": "", "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer", "layers": "Layer",
         "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",
     },
 )  # fmt: skip

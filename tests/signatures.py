@@ -35,7 +35,6 @@ REASONS = {
     "preferred_backend": "parts are arrays",
     "format": "batches come from a `PyDataset`",
     "check_types": "deprecated in Keras",
-    "config.set_dtype_policy.policy": "called `dtype`: float32 or float64",
     "pool_dimensions": _OF_A_BASE,
     "pool_mode": _OF_A_BASE,
     "rank": _OF_A_BASE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 _DTYPES = ("float32", "float64")
+_MIXED = ("mixed_float16", "mixed_bfloat16")
 
 _floatx = "float32"
 _epsilon = 1e-7
@@ -81,8 +83,62 @@ def standardize_dtype(dtype: Any) -> str:
     return name
 
 
-dtype_policy = floatx  # in Keras a policy can tell weights from results; here both have one dtype
-set_dtype_policy = set_floatx
+class DTypePolicy(str):
+    """The name of the dtype that a layer's weights and results have, "float32" or "float64".
+
+    Parameters
+    ----------
+    name : str, optional
+        By default `floatx()`. "mixed_float16" and "mixed_bfloat16", which are to save time elsewhere, become "float32"
+        with a warning: nothing here is faster, or less exact, in half precision.
+
+    Raises
+    ------
+    ValueError
+        Any other name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: Any = None) -> DTypePolicy:
+        if name in _MIXED:
+            warnings.warn(f"DTypePolicy: {name} computes in float32 here", stacklevel=2)
+            name = "float32"
+        return super().__new__(cls, standardize_dtype(name))
+
+    @property
+    def name(self) -> str:
+        """The name of the dtype."""
+        return str(self)
+
+    @property
+    def compute_dtype(self) -> str:
+        """What layers compute in: the same."""
+        return str(self)
+
+    @property
+    def variable_dtype(self) -> str:
+        """What weights have: the same."""
+        return str(self)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's argument."""
+        return {"name": str(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        """The policy that `get_config` described."""
+        return cls(**config)
+
+
+def dtype_policy() -> DTypePolicy:
+    """The default dtype, `floatx`, as a policy."""
+    return DTypePolicy()
+
+
+def set_dtype_policy(policy: str) -> None:
+    """Set the default dtype, as `set_floatx` does, by a policy or its name; "mixed_float16" is "float32" here."""
+    set_floatx(str(DTypePolicy(policy)))
 
 
 def backend() -> str:

@@ -19,6 +19,7 @@ from pydl._engine.operators import recorder
 from pydl._engine.tape import value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
+from pydl.config import DTypePolicy
 from pydl.layers.given_shapes import first_shape, noting_shape
 from pydl.layers.input_spec import require
 from pydl.layers.own_code import OwnCode
@@ -332,9 +333,9 @@ class Layer(OwnCode):
         return self.dtype
 
     @property
-    def dtype_policy(self) -> str:
+    def dtype_policy(self) -> DTypePolicy:
         """Its dtype: what Keras's programs give to the layers that a layer makes."""
-        return self.dtype
+        return DTypePolicy(self.dtype)
 
     @property
     def variable_dtype(self) -> str:

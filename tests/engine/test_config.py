@@ -1,10 +1,12 @@
 """Settings: dtype, epsilon, threads, the report."""
 
+import pickle
 import re
 
 import numpy as np
 import pytest
 
+import pydl
 from pydl import _core, config
 from pydl._base import threads
 
@@ -24,6 +26,21 @@ def test_floatx():
     assert config.standardize_dtype(None) == "float64"
     with pytest.raises(ValueError, match="'float32', 'float64', got 'float16'"):
         config.set_floatx("float16")
+
+
+def test_policies():
+    assert pydl.DTypePolicy("float64").variable_dtype == "float64"
+    assert config.dtype_policy() == pydl.dtype_policies.get(None) == pydl.DTypePolicy() == "float32"
+    pydl.mixed_precision.set_global_policy(pydl.dtype_policies.DTypePolicy("float64"))
+    assert config.floatx() == config.dtype_policy().name == "float64"
+    with pytest.warns(UserWarning, match="mixed_float16 computes in float32 here"):
+        pydl.mixed_precision.set_global_policy("mixed_float16")
+    assert type(config.floatx()) is str
+    assert pydl.layers.Dense(1, dtype=pydl.mixed_precision.Policy("float64")).dtype == "float64"
+    policy = pydl.DTypePolicy("float64")
+    assert pickle.loads(pickle.dumps(policy)) == pydl.DTypePolicy.from_config(policy.get_config()) == policy  # noqa: S301
+    with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float64', got 'int8'"):
+        pydl.DTypePolicy("int8")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_code_of_a_users_is_built_by_its_call() -> None:
 def test_dtype_policy_is_the_dtype() -> None:
     layer = pydl.layers.Dense(2, dtype="float64")
     assert pydl.layers.Dense(3, dtype=layer.dtype_policy).dtype == "float64"
+    assert layer.dtype_policy.compute_dtype == layer.dtype_policy.name == layer.compute_dtype
 
 
 def test_build_takes_shapes_as_lists_and_tuples() -> None:
