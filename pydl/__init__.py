@@ -68,7 +68,8 @@ _later = Later(
         "applications": "", "mlflow": "", "_base.linking": "get_include get_libraries get_library_dirs",
         "backend": "", "datasets": "", "dtype_policies": "", "mixed_precision": "", "ops": "", "pipeline": "",
         "preprocessing": "", "random": "", "saving": "", "tree": "", "wrappers": "", "initializers": "Initializer",
-        "layers": "Layer", "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer", "regularizers": "Regularizer",
+        "layers": "Layer", "losses": "Loss", "metrics": "Metric", "optimizers": "Optimizer",
+        "regularizers": "Regularizer",
     },
 )  # fmt: skip
 

@@ -72,7 +72,10 @@ def asked_parting(frame: pd.DataFrame, columns: Sequence[Column], options: Train
 
 def about(parting: Parting | None, parts: Mapping[str, Part], options: TrainOptions) -> dict[str, Any]:
     """What `info.json` says: how the rows were parted, how many are in each part, and which."""
-    said: dict[str, Any] = {"how": BY_CHANCE if parting is None else parting.how}
+    how = BY_CHANCE if parting is None else parting.how
+    if options.test is not None:
+        how += ", to validate on; --test gives those to judge on"
+    said: dict[str, Any] = {"how": how}
     said["rows"] = {name: len(part.y) for name, part in parts.items()}
     if parting is not None:
         own = {name: part for name, part in parts.items() if name != TEST or options.test is None}
@@ -81,13 +84,28 @@ def about(parting: Parting | None, parts: Mapping[str, Part], options: TrainOpti
 
 
 def in_both(frame: pd.DataFrame, test: pd.DataFrame, options: TrainOptions) -> list[str]:
-    """Whether the rows of --test are of groups that are learnt from."""
+    """Whether the rows of --test are of groups, or of times, that are learnt from."""
+    if options.time is not None and options.time in test.columns:
+        return _not_later(frame, test, options.time, options)
     name = options.group
     if name is None or name not in test.columns:
         return []
     known, those = ({*values.labels(each[name])} - {None} for each in (frame, test))
     both = len(known & those)
     return [f'{both:,} of the {len(those):,} groups of --test ("{name}") are learnt from as well'] if both else []
+
+
+def _not_later(frame: pd.DataFrame, test: pd.DataFrame, name: str, options: TrainOptions) -> list[str]:
+    """How many rows of --test are not later than all of the others."""
+    both = pd.concat([frame[[name]], test[[name]]], ignore_index=True)
+    both[name].attrs = frame[name].attrs
+    moments, _ = _moments(both, name, f'--time "{name}"', options)
+    codes, _ = pd.factorize(moments, sort=True)
+    ours, theirs = codes[: len(frame)], codes[len(frame) :]
+    early = int((theirs <= ours.max()).sum())
+    if not early:
+        return []
+    return [f'{early:,} of the {len(test):,} rows of --test are not later, by "{name}", than all that are learnt from']
 
 
 def only_date(frame: pd.DataFrame, columns: Sequence[Column], options: TrainOptions) -> str | None:
@@ -164,12 +182,14 @@ def _by_fold(frame: pd.DataFrame, name: str, options: TrainOptions) -> Parting:
     codes = pd.Index(levels).get_indexer(labels)
     gone = int((codes < 0).sum())
     notes = [f'{_rows(gone)} without a value in "{name}": always learnt from, never judged'] if gone else []
-    return ByFold(option, f'by fold, as "{name}" says', codes, frame, levels, notes)
+    last = "" if options.test is not None else f', the last of which is "{levels[-1][:40]}"'
+    return ByFold(option, f'by fold, as "{name}" says{last}', codes, frame, levels, notes)
 
 
-def _in_order(label: str) -> tuple[float, str]:
-    """Numbers by size, then words."""
-    return (float(label) if values.is_number(label) and re.fullmatch(r"-?[\d.]+", label) else np.inf, label)
+def _in_order(label: str) -> tuple[float, list[tuple[int, str]]]:
+    """Numbers by size, then words, the numbers within them by size as well."""
+    number = float(label) if values.is_number(label) and re.fullmatch(r"-?[\d.]+", label) else np.inf
+    return number, [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", label)]
 
 
 def _as_words(levels: Sequence[str], name: str) -> dict[str, str]:
@@ -208,6 +228,8 @@ def _by_word(
     if options.test is None and TEST not in parts:
         parts = [TEST if part == VALIDATION else part for part in parts]
         notes.append(f'"{name}" names no rows for test: its validation rows are judged on, others are validated on')
+    elif VALIDATION in parts and not options.val:
+        notes.append(f'--val 0: the rows that "{name}" names for validation are learnt from')
     names = [part for part in (TRAIN, VALIDATION, TEST) if part in parts]
     codes = np.array([names.index(part) for part in parts])
     return ByWord(option, f'by fold, as "{name}" says', codes, frame, names, notes)

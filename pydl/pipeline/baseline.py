@@ -44,7 +44,8 @@ def baselines(
 
     `constant` is the commonest class, or the mean; `linear` a ridge regression whose penalty is found by leaving one
     row out, or a logistic regression; `boosting` scikit-learn's histogram gradient boosting, its categories taken as
-    such.
+    such. Where a quantile is asked for, they tell that: `constant` the quantile of the training rows, `linear` the
+    ridge regression moved by the quantile of what it leaves, `boosting` by the pinball loss.
 
     Parameters
     ----------
@@ -78,15 +79,23 @@ def baselines(
 
 
 def _constant(target: Target, train: Part) -> Guess:
-    """The mean, or the shares of the classes."""
+    """The mean, or the quantile that is asked for, or the shares of the classes."""
     y, weights = train.y, train.weights
     if target.task == "regression":
-        mean = np.average(target.decode(y), weights=weights)  # of the values, also where logarithms are learnt
-        return lambda inputs, rows: Predictions(np.full(rows, mean))
+        values = target.decode(y)  # also where logarithms are learnt
+        answer = np.average(values, weights=weights) if target.quantile is None else _quantile(target, values, weights)
+        return lambda inputs, rows: Predictions(np.full(rows, answer))
     shares = np.bincount(y.astype(int), weights, len(target.classes))
     shares = shares / shares.sum()
     commonest = target.decode(target.chosen(shares[None]))
     return lambda inputs, rows: Predictions(np.repeat(commonest, rows), np.tile(shares, (rows, 1)))
+
+
+def _quantile(target: Target, values: Array, weights: Array | None) -> float:
+    """The least of some values that the target's quantile of the rows, or of their weight, does not exceed."""
+    order = np.argsort(values)
+    below = np.cumsum(np.ones(len(values)) if weights is None else weights[order])
+    return float(values[order[np.searchsorted(below, target.quantile * below[-1])]])
 
 
 def _linear(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
@@ -125,8 +134,10 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
     model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
     with threadpool_limits(1, "blas"), warnings.catch_warnings():  # the same sums whatever the machine
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are near enough
-        model.fit(matrix(train.inputs), train.y, sample_weight=even(train.weights))
-    return _guess(target, model, matrix)
+        x = matrix(train.inputs)
+        model.fit(x, train.y, sample_weight=even(train.weights))
+    moved = 0.0 if target.quantile is None else _quantile(target, train.y - model.predict(x), train.weights)
+    return _guess(target, model, matrix, moved)
 
 
 def _boosting(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
@@ -141,9 +152,10 @@ def _boosting(preparation: Preparation | ImagePreparation, target: Target, train
         return None
     x = columns.fit(train.inputs, train.y)
     kind = HistGradientBoostingRegressor if target.task == "regression" else HistGradientBoostingClassifier
+    loss = {} if target.quantile is None else {"loss": "quantile", "quantile": target.quantile}
     trees = kind(
         random_state=seed, early_stopping=False, categorical_features=columns.categorical,
-        min_samples_leaf=min(_LEAF, max(1, len(train.y) // 10)),
+        min_samples_leaf=min(_LEAF, max(1, len(train.y) // 10)), **loss,
     )  # fmt: skip
     with threadpool_limits(1 if values < _WORTH_THREADS else None, "openmp"):
         trees.fit(x, train.y, sample_weight=even(train.weights))
@@ -226,11 +238,11 @@ def _is_supported(codes: Array) -> bool:
     return len(levels) > 0 and levels[-1] < _MOST_LEVELS and len(codes) >= _SUPPORT * len(levels)
 
 
-def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array]) -> Guess:
-    """What a model of scikit-learn says; classes that its rows did not have get no probability."""
+def _guess(target: Target, model: Any, matrix: Callable[[Inputs], Array], moved: float = 0.0) -> Guess:
+    """What a model of scikit-learn says, moved by so much; classes that its rows did not have get no probability."""
 
     def regress(inputs: Inputs, rows: int) -> Predictions:
-        return Predictions(np.asarray(target.decode(model.predict(matrix(inputs)))))
+        return Predictions(np.asarray(target.decode(model.predict(matrix(inputs)) + moved)))
 
     def classify(inputs: Inputs, rows: int) -> Predictions:
         p = np.zeros((rows, len(target.classes)))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pydl
 from pydl.pipeline.contract import TIME, Trained, Watch
 
+_SEVERAL = 3  # trainings that were cut short are each named
 _LATE = 0.3  # of the budget, from which on what went before is told
 
 
@@ -53,10 +54,12 @@ class Budget(Watch):
         how = "another time, or another machine, may get further"
         if self.begun and self.begun[0] >= _LATE * self.seconds:
             how = f"{self.begun[0]:.3g} seconds went by with reading and preparing before; {how}"
-        return [
-            f"--time-budget {self.seconds:g}: {what} ended after {t.epochs} whole epochs, {t.steps} steps; {how}"
-            for what, t in self.cut
-        ]
+        said = f"--time-budget {self.seconds:g}:"
+        if len(self.cut) > _SEVERAL:
+            few, most = (end(t.epochs for _, t in self.cut) for end in (min, max))
+            which = f"{len(self.cut)} trainings, from {self.cut[0][0]} to {self.cut[-1][0]},"
+            return [f"{said} {which} ended after {few} to {most} whole epochs; {how}"]
+        return [f"{said} {what} ended after {t.epochs} whole epochs, {t.steps} steps; {how}" for what, t in self.cut]
 
     def _with(self, watch: Watch, end: float) -> Budget:
         part = copy.copy(self)  # of which all have one account

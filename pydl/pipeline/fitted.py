@@ -23,7 +23,7 @@ from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
 from pydl.pipeline.targets import AnyTarget
-from pydl.pipeline.weights import weights_of
+from pydl.pipeline.weights import LEFT_OUT, weights_of
 
 Array = NDArray[Any]
 Batch = tuple[Array, dict[str, Array], Array, Array | None]  # row numbers, prepared rows, encoded targets, weights
@@ -172,7 +172,7 @@ class Fitted:
             seen.without_target += int((~keep).sum()) - new
             if len(y):
                 found = True
-                weights = weights_of(frame[keep], self.weights)
+                weights = weights_of(frame[keep], self.weights, LEFT_OUT)
                 yield frame.index.to_numpy()[keep], self.preparation.transform(frame[keep], seen), y, weights
         if not found:
             for one in self.target.each:

@@ -18,7 +18,8 @@ _NO_MATTER = ("out", "threads", "tune", "ensemble", "refit")
 
 
 def identity(options: TrainOptions) -> dict[str, Any]:
-    """Digests of a run: `sha256` of its data, and `run`, which is the same for equal data and options.
+    """Digests of a run: `sha256` of its data, `test` of those to judge on where they are given, and `run`, which is
+    the same for equal data and options.
 
     Only what was left by an interrupted run of the same `run` can be gone on with.
     """
@@ -27,7 +28,8 @@ def identity(options: TrainOptions) -> dict[str, Any]:
     content = {name: digest(place) for name, place in places.items()}
     # Wherever the files lie: their content, and which table of it.
     given |= {name: found + part(located(places[name])) for name, found in content.items() if found is not None}
-    return {"sha256": content["data"], "run": _sha256(json.dumps(given, sort_keys=True))}
+    test = {"test": content["test"]} if "test" in content else {}
+    return {"sha256": content["data"], **test, "run": _sha256(json.dumps(given, sort_keys=True))}
 
 
 def digest(path: str | Path) -> str | None:

@@ -16,7 +16,8 @@ Array = NDArray[Any]
 Intervals = dict[str, list[float]]
 
 FEWEST = 10  # rows below which no interval is given
-_DRAWS = 200
+_DRAWS, _MOST_DRAWS = 200, 1000  # of many rows, and of few
+_DRAWN = 1_000_000  # rows in all, which take a second or so
 _ROWS, _PROBABILITIES = 20_000, 200_000  # to keep at most: together they hold a model's draws to a second
 _ENDS = (2.5, 97.5)  # percent
 _SHARES = ("balanced_accuracy", "f1", "roc_auc")  # that are 1 at most
@@ -64,10 +65,10 @@ class Sample:
     def intervals(self, figures: dict[str, Any]) -> Intervals:
         """For each headline of `figures` the lowest and the highest value that are to be reckoned with, at 95 %.
 
-        Percentiles of 200 draws with replacement; of a sample of the rows, brought to the width of all. The accuracy,
-        a plain share, has Wilson's interval, which does not end at 1 where all of a few rows are right; other shares
-        and areas that are 1, so that no draw differs, have its lower end for the rows of the smallest class. Below ten
-        rows there are none.
+        Percentiles of 200 to 1,000 draws with replacement, the more the fewer the rows; of a sample of the rows,
+        brought to the width of all. The accuracy, a plain share, has Wilson's interval, which does not end at 1 where
+        all of a few rows are right; other shares and areas that are 1, so that no draw differs, have its lower end for
+        the rows of the smallest class. Below ten rows there are none.
         """
         if self.rows < FEWEST:
             return {}
@@ -102,10 +103,14 @@ class Sample:
     def _ends(self, drawn: Array, value: float) -> list[float] | None:
         """How far from a value the lowest and the highest draw to be reckoned with are, brought to all rows' width."""
         drawn = drawn[np.isfinite(drawn)]
-        if len(drawn) <= _DRAWS // 2:
+        if len(drawn) <= self._draws // 2:
             return None
         narrower = math.sqrt(min(self.rows, self.most) / self.rows)
         return [float(end - value) * narrower for end in np.percentile(drawn, _ENDS)]
+
+    @property
+    def _draws(self) -> int:
+        return min(_MOST_DRAWS, max(_DRAWS, _DRAWN // min(self.rows, self.most)))
 
     @cached_property
     def _measure(self) -> Any:
@@ -122,7 +127,9 @@ class Sample:
         """Each figure, draw by draw."""
         weights = self._lowest()[3]
         n, draws = len(weights), np.random.default_rng([self.seed, 1])
-        found = [self._measure(np.bincount(draws.integers(n, size=n), minlength=n) * weights) for _ in range(_DRAWS)]
+        found = [
+            self._measure(np.bincount(draws.integers(n, size=n), minlength=n) * weights) for _ in range(self._draws)
+        ]
         return {name: np.array([each[name] for each in found]) for name in self._whole}
 
 
@@ -134,6 +141,8 @@ def _wilson(share: float, rows: float) -> list[float]:
 def _numbers(target: Target, y: Array, values: Array) -> Any:
     truth = np.asarray(target.decode(y), np.float64)
     error = np.abs(values - truth)
+    q = target.quantile
+    pinball = None if q is None else error * np.where(truth > values, q, 1 - q)
 
     def measure(count: Array) -> dict[str, float]:
         n = count.sum()
@@ -143,6 +152,7 @@ def _numbers(target: Target, y: Array, values: Array) -> Any:
             "r2": 1 - squares / spread if spread > 0 else math.nan,
             "rmse": math.sqrt(squares / n),
             "mae": (count * error).sum() / n,
+            **({} if pinball is None else {"pinball": (count * pinball).sum() / n}),
         }
 
     return measure

@@ -39,11 +39,12 @@ def conclude(run: Run, options: TrainOptions, outcome: Outcome, begin: float, wa
     columns = [list(range(1, 1 + len(history["loss"]))), *history.values()]
     run.write_csv(names.HISTORY, ["epoch", *history], zip(*columns, strict=True))
     ended = datetime.now(UTC)
-    seconds = round(time.monotonic() - begin, 2)
+    seconds, draft = round(time.monotonic() - begin, 2), run.json(names.DRAFT)
     info = {
         "started": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         "seconds": seconds,
-        "data": {"sha256": run.json(names.DRAFT)["sha256"], "rows": outcome.rows} | origin(options.data),
+        "data": {"sha256": draft["sha256"], "rows": outcome.rows} | origin(options.data),
+        **({"test": {"sha256": draft["test"]}} if "test" in draft else {}),
         "split": outcome.split or {"rows": {part: judge.rows for part, judge in each[0].judges.items()}},
         "settings": outcome.settings | _thresholds(target),
         "networks": [network.told() for network in outcome.networks],

@@ -250,7 +250,14 @@ class Preparation:
         for name, places in self._places.items():
             rows = np.flatnonzero(outside[:, places].any(axis=1))
             if len(rows):
-                seen.outside(name, len(rows), raw[rows[0], places[int(outside[rows[0], places].argmax())]])
+                k = int(outside[rows[0], places].argmax())
+                seen.outside(name, len(rows), self._written(name, k, raw[rows[0], places[k]]))
+
+    def _written(self, name: str, k: int, value: float) -> str:
+        """The k-th raw number of a column as people write it: of a date all of it, if it is the number of days."""
+        if name in self._parts and self._parts[name][k] == "days":
+            return str(pd.Timestamp(value, unit="D").floor("s")).removesuffix(" 00:00:00")
+        return f"{value:.6g}"
 
     @property
     def inputs(self) -> list[InputSpec]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "blanks": r"\s+", " ": r"\s+"}
 
+_MARKS = {"point": ".", "comma": ",", "blank": " ", "none": ""}
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -48,14 +50,16 @@ class Reading:
     strict: bool = False
 
     def __post_init__(self) -> None:
+        for option in ("decimal", "thousands"):
+            object.__setattr__(self, option, _MARKS.get(getattr(self, option), getattr(self, option)))
         if self.delimiter is not None and self.delimiter not in _DELIMITERS and len(self.delimiter) != 1:
             raise ValueError(f"--delimiter: expected one character, tab or blanks, got {self.delimiter!r}")
         if self.delimiter in ('"', "\n", "\r"):
             raise ValueError(f"--delimiter: {self.delimiter!r} cannot part columns; expected another character")
         if self.decimal not in (None, ".", ","):
-            raise ValueError(f'--decimal: expected "." or ",", got {self.decimal!r}')
+            raise ValueError(f"--decimal: expected point or comma, got {self.decimal!r}")
         if self.thousands not in (None, ".", ",", " ", "'", ""):
-            raise ValueError(f"--thousands: expected one of . , ' or a blank, got {self.thousands!r}")
+            raise ValueError(f"--thousands: expected point, comma, blank, ' or none, got {self.thousands!r}")
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"--thousands and --decimal are both {self.decimal!r}; expected two characters")
         if self.encoding is not None:

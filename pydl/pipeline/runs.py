@@ -23,6 +23,7 @@ FIGURES = (  # those that tell most first
     "recall", "brier", "mape", "pinball", "share_below",
 )  # fmt: skip
 _RISING = RISING | {"pinball": False}
+_NO_ORDER = ("share_below", "weight")  # figures of which neither more nor less is better
 _FACTS = {"name": True, "data": True, "target": True, "task": True, "rows": False, "seconds": True, "started": False}
 _SAID = ("data", "target", "task", "out")  # options that are shown as such, or are the run's place
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8,16}\.tmp")
@@ -43,8 +44,8 @@ class Entry:
     seconds : float or None
     started : str or None
         Date and time.
-    sha256 : str or None
-        Of the data.
+    sha256, test_sha256 : str or None
+        Of the data, and of those to judge on where these are a file of their own.
     options : dict
         All of them.
     figures : dict of str to float
@@ -64,6 +65,7 @@ class Entry:
     seconds: float | None = None
     started: str | None = None
     sha256: str | None = None
+    test_sha256: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -120,8 +122,11 @@ def ordered(entries: Sequence[Entry], by: str) -> list[Entry]:
     """
     figures = figures_of(entries)
     wanted = column(by)
+    if wanted in figures and wanted in _NO_ORDER:
+        raise ValueError(f"--sort {by}: neither more nor less of it is better; sort by another figure")
     if wanted not in figures and wanted not in _FACTS:
-        one_of("--sort", by, [*figures, "name", "data", "target", "task", "rows", "seconds", "date"])
+        able = [name for name in figures if name not in _NO_ORDER]
+        one_of("--sort", by, [*able, "name", "data", "target", "task", "rows", "seconds", "date"])
     downwards = not (_FACTS[wanted] if wanted in _FACTS else not _RISING.get(wanted, True))
 
     def value(entry: Entry) -> Any:
@@ -138,8 +143,9 @@ def notes(entries: Sequence[Entry]) -> list[str]:
     """What makes figures of these runs hard to compare."""
     contents: dict[str, set[str]] = {}
     for entry in entries:
-        if entry.data is not None and entry.sha256 is not None:
-            contents.setdefault(entry.data, set()).add(entry.sha256)
+        for data, sha256 in ((entry.data, entry.sha256), (_text(entry.options.get("test")), entry.test_sha256)):
+            if data is not None and sha256 is not None:
+                contents.setdefault(data, set()).add(sha256)
     return [
         f"{data} was not the same in all of these runs: their figures are of different rows"
         for data, found in contents.items()
@@ -206,10 +212,11 @@ def _of_results(run: Run, said: dict[str, Any]) -> list[dict[str, Any]]:
     for name in (names.MODEL, names.INFO):
         run.file(name)
     target, metrics, info = (_table(run, name) for name in (names.TARGET, names.METRICS, names.INFO))
-    data = info.get("data")
+    data, test = (found if isinstance(found := info.get(name), dict) else {} for name in ("data", "test"))
     of_run = {
-        "rows": _whole(data.get("rows")) if isinstance(data, dict) else None,
-        "sha256": _text(data.get("sha256")) if isinstance(data, dict) else None,
+        "rows": _whole(data.get("rows")),
+        "sha256": _text(data.get("sha256")),
+        "test_sha256": _text(test.get("sha256")),
         "seconds": _number(info.get("seconds")),
         "started": _text(info.get("started")),
         "problem": "was ended by Ctrl-C" if info.get("interrupted") is True else None,

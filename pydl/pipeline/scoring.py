@@ -7,6 +7,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pydl.pipeline import weights
@@ -88,9 +89,12 @@ def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, 
     """The same for tables read as `Fitted.as_read` says; `what` they are called in an error."""
     each = fitted.each()
     judges = [Judge(one.target) for one in each]
+    heaviest = []
     for batch in fitted.with_target(frames, seen, what):
+        heaviest += [] if batch[3] is None else [batch[3].max()]
         for one, judge, (_, inputs, y, weight) in zip(each, judges, apart(fitted.target, batch), strict=True):
             judge.add(y, predict(one.model, one.target, inputs), weight)
+    weights.must_judge(np.array(heaviest), weights.LEFT_OUT)
     found = [judge.figures() for judge in judges]
     judged = next((each for each in found if each["rows"]), found[0])
     notes = [*seen.notes(), *weights.said(judged, fitted.weights)]

@@ -27,7 +27,7 @@ class _Cells:
     unknown: Counter[str] = field(default_factory=Counter)
     words: int = 0  # of texts
     unknown_words: int = 0
-    example: float = 0.0  # one that is far outside
+    example: str = ""  # one that is far outside
     sum: int | None = None  # of prepared numbers, in steps of `_STEP`
 
     def share_unknown(self, rows: int) -> float:
@@ -95,8 +95,8 @@ class Seen:
         cells.words += int(counts[:, 0].sum())
         cells.unknown_words += int(counts[:, 1].sum())
 
-    def outside(self, name: str, rows: int, example: float) -> None:
-        """Rows whose number was brought nearer, and such a number as it stands in the table."""
+    def outside(self, name: str, rows: int, example: str) -> None:
+        """Rows whose number was brought nearer, and such a number."""
         cells = self.columns[name]
         cells.outside, cells.example = cells.outside + rows, cells.example if cells.outside else example
 
@@ -151,7 +151,7 @@ class Seen:
             plural = "lies" if cells.outside == 1 else "lie"
             yield (
                 f'"{name}": {cells.outside:,} {of} {plural} far outside of what training saw, such as '
-                f"{cells.example:.6g}; clipped"
+                f"{cells.example}; clipped"
             )
 
     def table(self) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from pydl.pipeline.worker import fit
 
 Trials = list[dict[str, Any]]
 
+_SEEDS = 2**32  # there are
+
 
 def search(
     frame: Any, y: NDArray[Any], target: AnyTarget, columns: Sequence[Column], options: TrainOptions, run: Run,
@@ -47,8 +49,7 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that fails is told by its error
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(run.path / STUDY))), study_name=run.json(DRAFT)["run"],
-        load_if_exists=True, sampler=optuna.samplers.TPESampler(seed=options.seed),
-        pruner=optuna.pruners.MedianPruner(n_warmup_steps=3),
+        load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_warmup_steps=3),
         direction="maximize" if selection.rising(options) else "minimize",
     )  # fmt: skip
 
@@ -77,7 +78,9 @@ def search(
             raise KeyboardInterrupt
         return selection.best_value(outcome.fitted.target.readable(outcome.history), options)
 
-    left = options.tune - sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
+    done = sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=(options.seed + done) % _SEEDS)  # or they would be tried once more
+    left = options.tune - done
     if left > 0:
         study.optimize(value, n_trials=left, callbacks=[lambda study, _: study.stop() if watch.over() else None])
     trials: Trials = [

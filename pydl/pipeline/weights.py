@@ -14,8 +14,13 @@ from pydl.pipeline import values
 Array = NDArray[Any]
 
 
-def weights_of(frame: pd.DataFrame, name: str | None) -> Array | None:
+LEFT_OUT = "; without the column each row counts the same"  # what is said to whom the weights are no option
+
+
+def weights_of(frame: pd.DataFrame, name: str | None, more: str = "") -> Array | None:
     """The weights of some rows in float64; None where nobody asked for any, or the table has no such column.
+
+    `more` ends an error.
 
     Raises
     ------
@@ -31,12 +36,12 @@ def weights_of(frame: pd.DataFrame, name: str | None) -> Array | None:
         cell = column.iloc[wrong[0]]
         got = "nothing" if pd.isna(cell) else f'"{str(cell)[:40]}"'
         row = int(frame.index[wrong[0]]) + 1  # of the file
-        raise ValueError(f'--weights: column "{name}", row {row}: expected a weight of 0 or more, got {got}')
+        raise ValueError(f'--weights: column "{name}", row {row}: expected a weight of 0 or more, got {got}{more}')
     return found
 
 
-def must_judge(weights: Array | None) -> None:
-    """Refuse rows to judge on that all count for nothing.
+def must_judge(weights: Array | None, more: str = "") -> None:
+    """Refuse rows to judge on that all count for nothing; `more` ends the error.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def must_judge(weights: Array | None) -> None:
         All weights are 0.
     """
     if weights is not None and len(weights) and not weights.any():
-        raise ValueError(f"--weights: expected some above 0 among {len(weights)} rows to judge on, all are 0")
+        raise ValueError(f"--weights: expected some above 0 among the rows to judge on, all are 0{more}")
 
 
 def even(weights: Array | None) -> Array | None:

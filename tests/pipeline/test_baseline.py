@@ -22,9 +22,10 @@ from pydl.pipeline.worker import prepared
 RNG = np.random.default_rng(0)
 
 
-def judged(frame: pd.DataFrame, task: str = "auto") -> dict[str, Any]:
+def judged(frame: pd.DataFrame, task: str = "auto", quantile: float | None = None) -> dict[str, Any]:
     """The figures of the baselines on every fourth row."""
     target = Target.fit(frame["y"], task)
+    target.quantile = quantile
     held_out = np.arange(len(frame)) % 4 == 0
     preparation = Preparation(guess(frame, "y")).fit(frame[~held_out])
     train, test = (prepared(frame[rows], preparation, target) for rows in (~held_out, held_out))
@@ -55,6 +56,39 @@ def test_a_linear_model_finds_what_is_linear() -> None:
         LogisticRegression().fit(scaled[~held_out], frame["y"][~held_out]).score(scaled[held_out], frame["y"][held_out])
     )
     assert got["accuracy"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize("q", [0.1, 0.9])
+def test_of_quantiles_each_tells_the_quantile(q: float) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.uniform(1, 3, size=2000)
+    frame = pd.DataFrame({"x": x, "y": 10 * x + x * rng.exponential(size=2000)})
+    found = judged(frame, quantile=q)
+    held_out = np.arange(2000) % 4 == 0
+    learnt, truth = frame["y"][~held_out], frame["y"][held_out]
+    always = np.full(len(truth), np.quantile(learnt, q, method="inverted_cdf"))
+    assert found["constant"]["pinball"] == pytest.approx(metrics.mean_pinball_loss(truth, always, alpha=q), rel=1e-6)
+    known = 10 * x[held_out] - x[held_out] * np.log(1 - q)
+    best = metrics.mean_pinball_loss(truth, known, alpha=q)
+    for name in ("linear", "boosting"):
+        assert found[name]["share_below"] == pytest.approx(q, abs=0.06)
+        assert found[name]["pinball"] < min(1.5 * best, 0.5 * found["constant"]["pinball"])
+
+
+def test_a_quantile_that_is_no_better_than_a_constant() -> None:
+    rng = np.random.default_rng(3)
+    target = Target.fit(pd.Series(rng.normal(size=200), name="y"))
+    target.quantile = 0.1
+    y, _ = target.encode(pd.Series(truth := rng.normal(size=200), name="y"))
+    judges = {}
+    for name, off in (("pydl", rng.normal(size=200)), ("constant", 0.0), ("linear", 0.1 * truth)):
+        judges[name] = Judge(target, seed=0)
+        judges[name].add(y, Predictions(np.full(200, np.quantile(truth, 0.1)) + off))
+    figures, intervals = ({n: f(j) for n, j in judges.items()} for f in (Judge.figures, Judge.intervals))
+    notes = verdict("regression", figures, intervals, lambda name, key: judges["pydl"].lead(judges[name], key))
+    assert notes[0].startswith("no better than a constant, as far as these test rows tell")
+    assert notes[1].startswith("a plain ridge regression does better: pinball loss 0.1")
+    assert len(notes) == 2
 
 
 def test_few_rows_have_trees_of_their_own() -> None:
