@@ -250,14 +250,10 @@ class Preparation:
         for name, places in self._places.items():
             rows = np.flatnonzero(outside[:, places].any(axis=1))
             if len(rows):
-                k = int(outside[rows[0], places].argmax())
-                seen.outside(name, len(rows), self._written(name, k, raw[rows[0], places[k]]))
-
-    def _written(self, name: str, k: int, value: float) -> str:
-        """The k-th raw number of a column as people write it: of a date all of it, if it is the number of days."""
-        if name in self._parts and self._parts[name][k] == "days":
-            return str(pd.Timestamp(value, unit="D").floor("s")).removesuffix(" 00:00:00")
-        return f"{value:.6g}"
+                value = raw[rows[0], places[int(outside[rows[0], places].argmax())]]
+                parts = zip(places, self._parts.get(name, ()), strict=False)
+                days = [raw[rows[0], i] for i, part in parts if part == "days"]
+                seen.outside(name, len(rows), _as_date(days[0]) if days else f"{value:.6g}")
 
     @property
     def inputs(self) -> list[InputSpec]:
@@ -473,6 +469,12 @@ class Preparation:
 def _of_flag(treatment: str, x: Floats) -> str:
     gone = int(np.isnan(x).sum())
     return f"{treatment}; {gone} missing: set to the more frequent and marked" if gone else treatment
+
+
+def _as_date(days: float) -> str:
+    """A number of days since 1970 as a date, with the time of day if there is one."""
+    moment = np.datetime64(round(days * 86400), "s")
+    return str(moment.astype("datetime64[D]") if days == int(days) else moment)
 
 
 def _varying_parts(dates: pd.Series) -> list[str]:

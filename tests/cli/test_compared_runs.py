@@ -99,6 +99,9 @@ def test_an_unknown_name_is_met_with_a_near_one(three: Path, capsys: Captured) -
     assert "did you mean roc_auc?" in capsys.readouterr().err
     assert cli.main(["runs", str(three), "--sort", "mae"]) == 1
     assert "expected one of roc_auc, log_loss" in capsys.readouterr().err
+    made(three / "q", {"pinball": 0.5, "share_below": 0.9})
+    assert cli.main(["runs", str(three), "--sort", "share_below"]) == 1
+    assert "--sort share_below: neither more nor less of it is better" in capsys.readouterr().err
 
 
 def test_csv(three: Path, capsys: Captured) -> None:
@@ -225,6 +228,10 @@ def test_data_that_changed_between_runs_are_told(tmp_path: Path, capsys: Capture
     made(tmp_path / "b", {"roc_auc": 0.8}, info={"data": {"sha256": "1", "rows": 9}})
     assert cli.main(["runs", str(tmp_path)]) == 0
     assert "note: d.csv was not the same in all of these runs" in capsys.readouterr().out
+    for name, test in (("a", "2"), ("b", "3")):
+        made(tmp_path / "tests" / name, {"roc_auc": 0.8}, info={"test": {"sha256": test}}, test="t.csv")
+    assert cli.main(["runs", str(tmp_path / "tests")]) == 0
+    assert "note: t.csv was not the same in all of these runs" in capsys.readouterr().out
 
 
 def on_a_terminal(columns: int, *arguments: object) -> str:

@@ -166,7 +166,10 @@ def test_a_study_is_of_its_data_and_options(data: Path, tmp_path: Path, capsys: 
 
     assert trials(other, 2) == 2
     assert trials(data, 2) == 2, "other data"
-    assert trials(data, 3) == 1, "one more of the same"
+    assert trials(data, 4) == 2, "two more of the same"
+    study = [json.loads(line) for line in (out / "study.log").read_text().splitlines()]
+    rates = [each["param_value_internal"] for each in study if each.get("param_name") == "lr"]
+    assert len(set(rates[2:])) == 4, "of the same data none is tried twice"
     assert trials(data, 2, "--drop", "b") == 2, "another question"
     data.write_text(data.read_text() + "0.5,u,yes\n")
     assert trials(data, 2) == 2, "a row more"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pydl.pipeline.asked_parting import asked_parting, left_out
+from pydl.pipeline.asked_parting import asked_parting, in_both, left_out
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.crossval import folds
@@ -237,6 +237,9 @@ def test_folds_are_exactly_those_of_the_file() -> None:
     train, validation, test = parts_of(table(fold=[*"ab"] * (N // 2)), fold="fold")
     assert set(test["fold"]) == {"b"}
     assert len(validation) == 22, "drawn by chance where one fold is left"
+    names = np.array([f"fold{k}" for k in (1, 2, 10)])
+    assert set(parts_of(table(fold=names[np.arange(N) % 3]), fold="fold")[2]["fold"]) == {"fold10"}
+    assert parting_of(table(fold=names[np.arange(N) % 3]), fold="fold").how.endswith('the last of which is "fold10"')
 
 
 def test_rows_of_no_fold_are_always_learnt_from() -> None:
@@ -278,6 +281,23 @@ def test_rows_for_validation_are_judged_on_where_there_are_no_others() -> None:
     (note,) = parting_of(frame, fold="part").notes
     assert note.startswith('"part" names no rows for test')
     assert parting_of(frame, fold="part", test="t.csv").notes == []
+
+
+def test_rows_for_validation_that_are_learnt_from_are_told() -> None:
+    frame = table(part=np.array(["train", "val", "test"])[np.arange(N) % 3])
+    assert parting_of(frame, fold="part", val=0.0).notes == [
+        '--val 0: the rows that "part" names for validation are learnt from'
+    ]
+    assert parting_of(frame, fold="part").notes == []
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, "200 of the 200"), (150, "150 of the 200"), (300, "")])
+def test_rows_to_judge_on_that_are_not_later_are_told(days: int, told: str) -> None:
+    frame = table(day=pd.date_range("2001-01-01", periods=N).astype(str))
+    test = pd.DataFrame({"day": pd.date_range("2001-01-01", periods=200) + pd.Timedelta(days, "D")}).astype(str)
+    notes = in_both(frame, test, TrainOptions("", "y", time="day", test="t.csv"))
+    expected = f'{told} rows of --test are not later, by "day", than all that are learnt from'
+    assert notes == ([expected] if told else [])
 
 
 @pytest.mark.parametrize(

@@ -402,6 +402,8 @@ def test_the_user_overrules(file: Callable[..., Path]) -> None:
     assert frame["a"].tolist() == [1.5, 2000.5, 3.5]
     np.testing.assert_array_equal(frame["b"], [np.nan, np.nan, 7])
     assert both(file("a;b\n1;3,251\n"), Reading(thousands=","))["b"].tolist() == ["3,251"]
+    assert Reading(decimal="comma", thousands="blank") == Reading(decimal=",", thousands=" ")
+    assert Reading(decimal="point", thousands="none") == Reading(decimal=".", thousands="")
     latin = file("")
     latin.write_bytes("a,b\né,1\n".encode("cp437"))
     assert both(latin, Reading(encoding="cp437"))["a"].tolist() == ["é"]

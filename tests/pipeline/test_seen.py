@@ -53,7 +53,10 @@ def test_parts_of_dates_and_gaps_are_clipped_too() -> None:
     prepared = fitted(day=days.astype(str), x=[None, *(i % 50 for i in range(399))])
     got, seen = met(prepared, day=["1066-10-14", None], x=[1e300, None])
     assert np.abs(got).max() < 6.5
-    assert [n.split(":")[0] for n in seen.notes() if "far outside" in n] == ['"day"', '"x"']
+    told = [n for n in seen.notes() if "far outside" in n]
+    assert [n.split(":")[0] for n in told] == ['"day"', '"x"']
+    _, seen = met(fitted(day=days.astype(str)), day=["2055-10-14"])
+    assert seen.notes() == ['"day": 1 of 1 row lies far outside of what training saw, such as 2055-10-14; clipped']
 
 
 def test_a_run_without_a_record_of_what_training_saw_still_loads(tmp_path: Path) -> None:

@@ -255,6 +255,15 @@ def test_a_run_with_weights_and_files_with_and_without(tmp_path: Path, capsys: p
     assert "weight" not in found[bare]
     assert "there is no column w: figures are not weighted, each row counts the same" in found[bare]["notes"]
     assert found[data]["accuracy"] > found[bare]["accuracy"]
+    for wrong, said in (
+        (0.0, "some above 0 among the rows to judge on"),
+        (-1.0, "row 1: expected a weight of 0 or more"),
+    ):
+        frame.assign(w=wrong).to_csv(tmp_path / "odd.csv", index=False)
+        assert cli.main(["evaluate", str(out), str(tmp_path / "odd.csv")]) == 1
+        told = capsys.readouterr().err
+        assert said in told
+        assert "without the column each row counts the same" in told
     assert cli.main(["predict", str(out), str(bare), "--out", str(tmp_path / "p.csv")]) == 0
     frame.loc[7, "w"] = -1
     frame.to_csv(data, index=False)
