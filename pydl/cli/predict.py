@@ -17,7 +17,7 @@ def command(
         bool, typer.Option("--strict", help="Refuse cells that cannot be read, rather than take them as missing.")
     ] = False,
     leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="Leave out rows of more values than columns, not refuse the file.")
+        bool, typer.Option("--leave-out", help="Leave out rows of too many values and images that cannot be read.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:

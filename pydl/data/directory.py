@@ -65,6 +65,7 @@ class ImageDataset(SizedImages):
     ) -> None:  # fmt: skip
         made = ImageSource.of_files(path, names, shape)
         self.path, self.names, self.shape, self._zip = made.path, made.names, made.shape, made._zip
+        self.differing = made.differing
         self.labels, self.classes, self.rows = labels, class_names or [], len(names)
         self.class_names, self.file_paths = class_names, [os.path.join(path, name) for name in names]
         self.batch_size, self._mode, self._shuffle, self._seed = batch_size, label_mode, shuffle, seed

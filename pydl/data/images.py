@@ -7,6 +7,7 @@ import io
 import os
 import zipfile
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -20,12 +21,13 @@ from pydl.data.indexed import IndexedSource
 
 Array = NDArray[Any]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by channels
 _SMALL = 128 * 128  # pixels of an image below which threads wait for each other longer than they decode
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _MOST_PIXELS = 89_478_485  # beyond which Pillow warns; far beyond any photograph that a network takes
 _MOST_BYTES = 1 << 30
+_OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # which they leave in folders of images
 # What damaged, encrypted or oddly packed files raise.
 _UNREADABLE = (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -52,6 +54,9 @@ class ImageSource(IndexedSource):
     labels : int64 array or None
         The class of each row; None for images `of_files`.
     shape : (height, width, channels)
+    differing : Counter
+        How many of the images decoded so far had another "size", or were grey among coloured ones or coloured among
+        grey ones ("colour").
 
     Raises
     ------
@@ -69,7 +74,7 @@ class ImageSource(IndexedSource):
         self.path = Path(path)
         if channels not in (None, 1, 3):
             raise ValueError(f"ImageSource: channels: expected 1, 3 or None, got {channels!r}")
-        self._zip = _opened(self.path)
+        self._zip, self.differing = _opened(self.path), Counter[str]()
         found = [(folder.rsplit("/", 1)[-1], name) for folder, name in listed(self.path, part, self._zip)]
         if not found:
             where = f'"{part}/" of ' if part else ""
@@ -88,7 +93,7 @@ class ImageSource(IndexedSource):
         self.rows = len(found)
         with self._image(self.names[0]) as first:
             wide, high = first.size
-            colours = 1 if first.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
+            colours = 1 if _is_grey(first) else 3
         self.shape: tuple[int, int, int] = (*(size or (high, wide)), channels or colours)
 
     @classmethod
@@ -98,6 +103,7 @@ class ImageSource(IndexedSource):
         source.path, source.names, source.shape = Path(path), names, shape
         source._zip = _opened(source.path)
         source.classes, source.labels, source.rows = [], None, len(names)
+        source.differing = Counter()
         return source
 
     dtype: Any = np.uint8  # of the arrays of images
@@ -171,15 +177,48 @@ class ImageSource(IndexedSource):
         with self._image(name) as image:
             try:
                 image.load()
-                picture = image if image.mode == mode else image.convert(mode)
+                self._seen(image)
+                picture = in_bytes(image)
+                picture = picture if picture.mode == mode else picture.convert(mode)
             except (*_UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
             return self._resized(picture).reshape(self.shape)
+
+    def _seen(self, image: Any) -> None:
+        """Count a decoded image that is not as all are to be."""
+        high, wide, channels = self.shape
+        if image.size != (wide, high):
+            self.differing["size"] += 1
+        if (channels == 1) != _is_grey(image):
+            self.differing["colour"] += 1
 
     def _resized(self, picture: Any) -> Array:
         """A decoded image in the size of all."""
         high, wide, _ = self.shape
         return np.asarray(picture if picture.size == (wide, high) else picture.resize((wide, high)))
+
+
+def _is_grey(image: Any) -> bool:
+    return image.mode in ("1", "L", "LA", "I", "F") or image.mode.startswith("I;16")
+
+
+def in_bytes(image: Any) -> Any:
+    """A Pillow image whose values are from 0 to 255: of two bytes the higher one, as TensorFlow takes it.
+
+    Raises
+    ------
+    ValueError
+        Values of which nothing says where white is: of floating point, or of four bytes.
+    """
+    from PIL import Image
+
+    of_two = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if of_two:
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8), "L")
+    if image.mode in ("I", "F"):
+        kind = "floating point" if image.mode == "F" else "whole numbers of four bytes"
+        raise ValueError(f"its values are {kind}, of which nothing says where white is; save it with 8 or 16 bits")
+    return image
 
 
 def listed(path: Path, part: str, archive: zipfile.ZipFile | None) -> list[tuple[str, str]]:
@@ -208,15 +247,44 @@ def files(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
+    return sorted({n for n in _every(path, archive) if n.lower().endswith(SUFFIXES)})
+
+
+def _every(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
+    """All files but hidden ones; folders that are links are entered, links within them are not."""
     if archive is not None:
         every = [m.filename for m in archive.infolist() if not m.is_dir()]
     else:
-        every = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-    return sorted(n for n in every if n.lower().endswith(SUFFIXES) and not _hidden(n))
+        every, top = [], os.path.realpath(path)
+        for at, folders, names in os.walk(path, followlinks=True):
+            every += [Path(at, name).relative_to(path).as_posix() for name in names]
+            if os.path.realpath(at) != os.path.normpath(os.path.join(top, os.path.relpath(at, path))):
+                folders[:] = [name for name in folders if not os.path.islink(os.path.join(at, name))]
+    return [n for n in every if not _hidden(n)]
+
+
+def left_aside(path: str | os.PathLike[str]) -> list[str]:
+    """What is not read: files of other endings, and all but one of those of one name in an archive; a sentence each."""
+    archive = _opened(Path(path))
+    try:
+        every = _every(Path(path), archive)
+    finally:
+        if archive is not None:
+            archive.close()
+    counts = Counter(every)
+    others = sorted(n for n in counts if not n.lower().endswith(SUFFIXES) and n.rsplit("/", 1)[-1] not in _OF_SYSTEMS)
+    twice = sorted(n for n, count in counts.items() if count > 1)
+    said = []
+    if others:
+        said.append(f'{len(others):,} file{"s" * (len(others) > 1)} of other kinds not read, such as "{others[0]}"')
+    if twice:
+        said.append(f'{len(twice):,} name{"s" * (len(twice) > 1)} more than once in the archive, such as "{twice[0]}": '
+                    "the last file of each is read")  # fmt: skip
+    return said
 
 
 def _hidden(name: str) -> bool:
-    return any(piece.startswith((".", "__MACOSX")) for piece in name.split("/"))
+    return any(piece.startswith((".", "__MACOSX")) and piece != "." for piece in name.split("/"))
 
 
 def _opened(path: Path) -> zipfile.ZipFile | None:

@@ -17,10 +17,11 @@ from pydl.pipeline.contract import CTRL_C, Outcome, Part, Trained, Watch
 from pydl.pipeline.evaluation import Figures, Judge, judge
 from pydl.pipeline.fitted import Fitted, Predictions, score
 from pydl.pipeline.image_nets import Base
-from pydl.pipeline.images import ImagePreparation, Undecoded, read_images, read_unlabelled, some
+from pydl.pipeline.images import ImagePreparation, Undecoded, read_images, read_unlabelled, some, to_judge_by
 from pydl.pipeline.network import averaged
 from pydl.pipeline.options import LOSS, RISING, TrainOptions
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit_members, fit_model, mean_history, scored, settings, split
 from pydl.pipeline.writing import write_table
@@ -186,10 +187,20 @@ class _Lesson:
         return found, False
 
 
-def predict_images(run: Run, data: str | Path, out: str) -> int:
-    """Write the file, the class and the probabilities of each image of `data` to `out`; returns how many."""
+def predict_images(run: Run, data: str | Path, out: str, seen: Seen | None = None, leave_out: bool = False) -> int:
+    """Write the file, the class and the probabilities of each image of `data` to `out`; returns how many.
+
+    With `leave_out`, files that cannot be decoded are left out, and told to `seen`.
+    """
     fitted = run.fitted()
     names, x, _ = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
+    if leave_out:
+        here = x.readable()
+        lost = [name for name, there in zip(names, here, strict=True) if not there]
+        names, x = [name for name, there in zip(names, here, strict=True) if there], x.some(np.flatnonzero(here))
+        if seen is not None and lost:
+            files = f"{len(lost):,} file{'s' * (len(lost) > 1)} that cannot be read as images left out"
+            seen.in_file = [f'{files}, such as "{lost[0]}"']
     found = _predicted(fitted, x)
     columns: dict[str, object] = {"image": names, f"{_NAME} predicted": found.values}
     assert found.probabilities is not None
@@ -201,11 +212,16 @@ def predict_images(run: Run, data: str | Path, out: str) -> int:
 def evaluate_images(run: Run, data: str | Path) -> Figures:
     """The figures of a run's model on images in folders that are called as their classes."""
     fitted = run.fitted()
-    _, x, y = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
+    names, x, y = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
+    notes, held = [], to_judge_by(data) if Path(data).is_dir() or Path(data).suffix.lower() == ".zip" else None
+    if held is not None:
+        here = np.array([name.startswith(f"{held}/") for name in names])
+        x, y = x.some(np.flatnonzero(here)), None if y is None else y[here]
+        notes.append(f'the images in "{held}" are judged, not the {(~here).sum():,} others, which are to learn from')
     if y is None:
         known = ", ".join(map(str, fitted.target.classes))
         raise ValueError(f"{data}: expected each image in a folder that is called as its class: {known}")
-    return judge(fitted.target, np.asarray(y), _predicted(fitted, x))
+    return judge(fitted.target, np.asarray(y), _predicted(fitted, x)) | ({"notes": notes} if notes else {})
 
 
 def _predicted(fitted: Fitted, x: Undecoded) -> Predictions:

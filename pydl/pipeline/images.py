@@ -16,7 +16,8 @@ from pydl import datasets
 from pydl._base.replacing import replaced
 from pydl.data import ImageSource, IndexedSource, ahead, split_rows
 from pydl.data.base import Batch
-from pydl.data.images import files, parts
+from pydl.data.images import files, left_aside, parts
+from pydl.pipeline import image_checks
 from pydl.pipeline.memory import available
 
 Array = NDArray[Any]
@@ -63,6 +64,18 @@ class Undecoded:
     def some(self, places: Array) -> Undecoded:
         """Those at some places, not decoded."""
         return Undecoded(self.source, self.rows[places])
+
+    def readable(self) -> NDArray[np.bool_]:
+        """Which of them can be decoded."""
+
+        def one(row: int) -> bool:
+            try:
+                self.source.decode(np.array([row]))
+            except ValueError:
+                return False
+            return True
+
+        return np.array([one(row) for row in self.rows], bool)
 
     def pieces(self) -> Iterator[Array]:
         """All of them, some at a time, the next ones decoded while the last ones are looked at."""
@@ -165,12 +178,14 @@ def read_images(
     high, wide, colours = train.shape
     notes = [f"{len(train)} images of {len(train.classes)} classes, {wide} x {high}, {_COLOURS[colours]}"]
     notes += [f'the folder "{name}" is not used' for name in unused]
+    notes += [*image_checks.outside(path, [part, *unused, *([held] if held else [])]), *left_aside(path)]
     labels = train.labels
     assert labels is not None
     x = Undecoded(train, np.arange(len(train)))
     if test is None and held is None:
         rows = split_rows(len(train), test=_TEST_SHARE, stratify=_enough(train, labels), seed=seed)
         notes.append(f"no folder for testing: {len(rows.test)} images were set aside")
+        notes += image_checks.never_judged(train.classes, labels[rows.test])
         return _in_memory(Images(
             x.some(rows.train), labels[rows.train], x.some(rows.test), labels[rows.test], train.classes,
             [train.names[i] for i in rows.train], [train.names[i] for i in rows.test], notes=notes,
@@ -180,6 +195,7 @@ def read_images(
     judged = ImageSource(place, inside or "", size=(high, wide), channels=colours, classes=train.classes)
     notes.append(f"{len(judged)} images for testing")
     assert judged.labels is not None
+    notes += image_checks.never_judged(train.classes, judged.labels)
     x_test = Undecoded(judged, np.arange(len(judged)))
     return _in_memory(
         Images(x, labels, x_test, judged.labels, train.classes, train.names, judged.names, notes=notes), stream
@@ -190,7 +206,13 @@ def _in_memory(found: Images, stream: bool) -> Images:
     """The same, decoded, unless it is to be read in pieces or is too large for that."""
     size, free = sum(int(np.prod(x.shape)) for x in (found.x, found.x_test)), available()
     if not stream and _COPIES * size <= free:
-        return replace(found, x=found.x[:], x_test=found.x_test[:])
+        decoded = replace(found, x=found.x[:], x_test=found.x_test[:])
+        sources = {id(x.source): x.source for x in (found.x, found.x_test) if isinstance(x, Undecoded)}
+        said = [
+            *image_checks.differing(list(sources.values())),
+            *image_checks.twice(decoded.x[:], decoded.y, decoded.x_test[:]),
+        ]
+        return replace(decoded, notes=[*found.notes, *said])
     why = "" if stream else f": {size / 1e9:,.1f} GB, of {free / 1e9:,.1f} GB that are free"
     return replace(found, notes=[*found.notes, f"images are decoded anew in each epoch{why}"])
 
@@ -204,8 +226,21 @@ def _layout(path: str, found: list[str]) -> tuple[str, str | None]:
         return found[0], None
     last = {name.rsplit("/", 1)[-1].lower(): name for name in found}
     if "train" not in last:
-        raise ValueError(f'"{path}": expected the folder "train" (and "test") among {", ".join(found)}')
+        named = ", ".join(f'"{name}"' if name else "the top" for name in found)
+        raise ValueError(
+            f'"{path}": expected images right in folders of classes, those in a folder "train" (and "test") or all of '
+            f"them in one; they lie in folders of {named}"
+        )
     return last["train"], next((last[name] for name in _TEST if name in last), None)
+
+
+def to_judge_by(path: str | os.PathLike[str]) -> str | None:
+    """The folder for testing, where there is one beside that for training."""
+    found = parts(path)
+    try:
+        return _layout(os.fspath(path), found)[1] if len(found) > 1 else None
+    except ValueError:  # folders of something else
+        return None
 
 
 def _alone(path: str) -> str:

@@ -107,9 +107,8 @@ class _Judging:
         if figures["test"]["rows"] and train.y.min() < train.y.max():  # of one value nothing is learnt
             self._say(left_out(fitted.target.task, rivals))
         both = {"pydl": figures["test"], **figures["baselines"]}
-        self._say(
-            verdict(fitted.target.task, both, figures["intervals"], lambda name, key: mine.lead(rivals[name], key))
-        )
+        lead = lambda name, key: mine.lead(rivals[name], key)  # noqa: E731
+        self._say(verdict(fitted.target.task, both, figures["intervals"], lead, options.task == "image"))
         if outcome.folds is not None:
             figures["cross_validation"] = outcome.folds
         if outcome.refit is not None:

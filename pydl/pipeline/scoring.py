@@ -37,12 +37,12 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
     seen : Seen, optional
         An account of the file and its rows, to be added to. Without one, a cell that cannot be read is an error.
     leave_out : bool
-        Leave out a record of more values than there are columns, which else is an error, so that each has its
-        prediction.
+        Leave out a record of more values than there are columns, or an image that cannot be read, which else is an
+        error, so that each has its prediction.
     """
     with at_hand(data) as (place,):
         if run.options().task == "image":
-            return predict_images(run, place, out)
+            return predict_images(run, place, out, seen, leave_out)
         return _predict_rows(run, place, out, seen, leave_out)
 
 

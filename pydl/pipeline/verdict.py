@@ -17,7 +17,7 @@ _MODELS = {"linear": LINEAR, "boosting": dict.fromkeys(LINEAR, "boosting")}
 
 def verdict(
     task: str, figures: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Intervals],
-    lead: Callable[[str, str], Sequence[float] | None] = lambda name, key: None,
+    lead: Callable[[str, str], Sequence[float] | None] = lambda name, key: None, of_images: bool = False,
 ) -> list[str]:  # fmt: skip
     """Sentences about the test figures of "pydl", "constant" and, where they are there, "linear" and "boosting".
 
@@ -29,7 +29,8 @@ def verdict(
         return []
     said = []
     if rows < _FEW:
-        said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off; --cv 5 judges on more")
+        more = "" if of_images else "; --cv 5 judges on more"
+        said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off{more}")
     if _no_better(task, mine, constant, intervals.get("pydl", {})):
         others = [name for name in ("linear", "boosting") if name in figures]
         able = [name for name in others if not _no_better(task, figures[name], constant, intervals.get(name, {}))]

@@ -45,7 +45,8 @@ def load_img(
     kinds = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
     resample = getattr(pillow.Resampling, one_of("load_img", "interpolation", interpolation, kinds).upper())
     with pillow.open(path) as file:
-        image = file.convert(mode)
+        wide = mode == "L" and (file.mode == "I" or file.mode.startswith("I;16"))  # whose values stay, as in Keras
+        image = file.copy() if wide else file.convert(mode)
     if target_size is not None:
         height, width = target_size
         box = None

@@ -55,6 +55,26 @@ def test_a_folder_and_its_archive(folder: Path) -> None:
     np.testing.assert_array_equal(colours.decode([40])[0], np.full((2, 2, 3), (0, 0, 255)))
 
 
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_values_of_two_bytes_are_brought_to_one(tmp_path: Path, ending: str) -> None:
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    (tmp_path / "a").mkdir()
+    Image.fromarray(values).save(tmp_path / "a" / f"x.{ending}")
+    for channels in (1, 3):
+        (image,) = data.ImageSource(tmp_path, channels=channels).decode(np.array([0]))
+        np.testing.assert_array_equal(image[..., 0], values >> 8)
+    kept = pydl.utils.load_img(tmp_path / "a" / f"x.{ending}", color_mode="grayscale")
+    np.testing.assert_array_equal(pydl.utils.img_to_array(kept)[..., 0], values)
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("f4", "floating point"), ("i4", "whole numbers of four bytes")])
+def test_values_without_a_white_are_refused(tmp_path: Path, dtype: str, said: str) -> None:
+    (tmp_path / "a").mkdir()
+    Image.fromarray(np.ones((4, 4), dtype)).save(tmp_path / "a" / "x.tif")
+    with pytest.raises(ValueError, match=f'"a/x.tif" cannot be decoded: its values are {said}'):
+        data.ImageSource(tmp_path).decode(np.array([0]))
+
+
 def test_wrong_files(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no images"):
         data.ImageSource(folder)

@@ -18,6 +18,7 @@ from pydl.pipeline import images
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.scoring import evaluate_file, predict_file
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.training import train
 
 
@@ -109,10 +110,62 @@ def test_what_cannot_be_used(digits: tuple[np.ndarray, np.ndarray], tmp_path: Pa
         images.read_images(archive(tmp_path / "one.zip", {"train/": (x[:5], [0] * 5)}))
     with pytest.raises(ValueError, match='class "1" has one image'):
         images.read_images(archive(tmp_path / "few.zip", {"": (x[:5], [0, 0, 0, 0, 1])}))
-    with pytest.raises(ValueError, match=r'the folder "train" .* among a, b'):
+    with pytest.raises(ValueError, match=r'they lie in folders of "a", "b"'):
         images.read_images(archive(tmp_path / "ab.zip", {"a/": (x[:9], y[:9]), "b/": (x[:9], y[:9])}))
     with pytest.raises(ValueError, match="not known"):
         images.read_images(archive(tmp_path / "new.zip", {"train/": (x[:4], [0, 0, 1, 1]), "test/": (x[:1], [2])}))
+
+
+def saved(pixels: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png(pixels))
+
+
+def test_what_is_not_used_or_not_alike_is_told(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, top = digits[0], tmp_path / "d"
+    for k in range(158):
+        saved(x[k], top / "ab"[k % 2] / f"{k:03d}.png")
+    for k in range(2):
+        saved(x[170 + k], top / "rare" / f"{k}.png")
+    saved(np.zeros((9, 5), np.uint8), top / "b" / "small.png")
+    saved(np.full((8, 8, 3), [9, 8, 7], np.uint8), top / "a" / "colour.png")
+    saved(x[180], top / "stray.png")
+    (top / "a" / "notes.txt").write_text("?")
+    (top / "a" / "Thumbs.db").write_text("?")
+    found = images.read_images(top)
+    assert found.notes == [
+        "162 images of 3 classes, 8 x 8, grey",
+        '1 image in no folder of a class not used, such as "stray.png"',
+        '1 file of other kinds not read, such as "a/notes.txt"',
+        "no folder for testing: 32 images were set aside",
+        'no image to judge by of "rare"',
+        "1 image of other sizes was brought to 8 x 8, --image-size N to N x N",
+        "1 image in colour, made grey as the first one is",
+    ]
+
+
+def test_images_that_are_there_twice_are_told(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = digits
+    path = archive(tmp_path / "d.zip", {"train/": (x[:100], y[:100]), "test/": (x[98:150], y[98:150])})
+    assert images.read_images(path).notes[2:] == [
+        "2 of 52 test images are among the training images too, pixel by pixel: they make figures too good; leave the "
+        "copies out"
+    ]
+    path = archive(tmp_path / "e.zip", {"train/": (x[[0, 1, 2, 0]], [3, 4, 5, 6]), "test/": (x[9:13], [3, 4, 5, 6])})
+    assert images.read_images(path).notes[2:] == ["1 training image is there under several classes"]
+    with zipfile.ZipFile(path, "a") as more, pytest.warns(UserWarning, match="Duplicate name"):
+        more.writestr("train/4/00001.png", png(x[77]))
+    found = images.read_images(path)
+    np.testing.assert_array_equal(found.x[1, ..., 0], x[77])
+    assert '1 name more than once in the archive, such as "train/4/00001.png": the last file' in found.notes[1]
+
+
+def test_folders_that_are_links(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    for k in range(12):
+        saved(digits[0][k], tmp_path / ("d/a", "elsewhere")[k % 2] / f"{k:02d}.png")
+    (tmp_path / "d" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "d")
+    assert images.read_images(tmp_path / "d").classes == ["a", "b"]
 
 
 def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
@@ -134,6 +187,17 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
     assert (told["class predicted"] == told["image"].str[0].astype(int)).mean() > 0.8
     with pytest.raises(ValueError, match="--target is for tables"):
         train(TrainOptions(str(path), target="y", out=str(tmp_path / "c"), task="image"))
+    parted = archive(tmp_path / "e.zip", {"train/": (x[y < 3], y[y < 3]), "test/": (x[y < 3][:30], y[y < 3][:30])})
+    found = evaluate_file(a, str(parted))
+    assert found["rows"] == 30
+    assert found["notes"] == [f'the images in "test" are judged, not the {n} others, which are to learn from']
+    with zipfile.ZipFile(parted, "a") as more:
+        more.writestr("train/0/broken.png", b"")
+    with pytest.raises(ValueError, match=r"train/0/broken.png.* cannot be read as an image"):
+        predict_file(a, str(parted), str(tmp_path / "p.csv"))
+    seen = Seen()
+    assert predict_file(a, str(parted), str(tmp_path / "p.csv"), seen, leave_out=True) == n + 30
+    assert seen.notes() == ['1 file that cannot be read as images left out, such as "train/0/broken.png"']
 
 
 @pytest.mark.long  # several runs; test_a_run_predicts_and_evaluates stays
