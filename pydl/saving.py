@@ -385,13 +385,13 @@ def _rebuild(reader: Reader, what: str, make: Callable[[], _T]) -> _T:
 
 def _build_optimizer(model: "Model") -> None:
     if model.optimizer is not None:
-        model.optimizer.prepare(model.trainable_variables)
+        model.optimizer.prepare(model.as_made(trainable=True))
 
 
 def _weights(model: "Model") -> list[Variable]:
     """The weights, under the names of their places in this model: another one with the same layers names them anew."""
     model.name_variables()
-    return model.weights
+    return model.as_made()
 
 
 def _slots(model: "Model") -> list[Variable]:

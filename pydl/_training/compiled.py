@@ -116,7 +116,7 @@ class Compiled(Layer):
         if self._compile_arguments is None:
             return
         given, names = self._compile_arguments, self.output_names
-        self.compiled_trainable = self.trainable_variables
+        self.compiled_trainable = self.as_made(trainable=True)
         self.compiled_losses = resolve_losses(given["loss"], self.outputs, names)
         self.loss_weights = resolve_loss_weights(given["loss_weights"], self.compiled_losses, names)
         self.compiled_metrics = resolve_metrics(

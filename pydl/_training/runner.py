@@ -125,7 +125,7 @@ class Runner:
     def prepare_training(self) -> None:
         """Make sure of a seed, of the weights' names and of the optimizer's slots."""
         self.drawn_seed()
-        optimizer, trained = self.model.optimizer, self.model.trainable_variables
+        optimizer, trained = self.model.optimizer, self.model.as_made(trainable=True)
         optimizer.serve(self.model)
         if self._prepared is None or self._prepared[0] is not optimizer or not _same(self._prepared[1], trained):
             self.model.name_variables()

@@ -162,6 +162,13 @@ class Weighted(Configurable):
     non_trainable_variables = non_trainable_weights
     variables = weights
 
+    def as_made(self, trainable: bool = False) -> list[Variable]:
+        """All variables, or those an optimizer may change, in the order of pydl's files.
+
+        A model lists its `weights` in another one, that of its `layers`.
+        """
+        return self.trainable_weights if trainable else self.weights
+
     def _held(self, kind: type) -> list[Any]:
         """The layers, or variables, that attributes hold, themselves or in lists, tuples and dicts."""
         if not self._holders:

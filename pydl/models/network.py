@@ -152,14 +152,25 @@ class Network(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, layer by layer; one that several layers share stands where it is first."""
+        """All variables, trainable or not, in the order of `layers`; one that several share stands where it is first."""
         self._require_built("weights")
-        return each_once(v for layer in self._layers for v in layer.weights)
+        return each_once(v for layer in self._one_by_one() for v in layer.weights)
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """Variables an optimizer may change."""
-        return each_once(v for layer in self._held_layers() for v in layer.trainable_weights)
+        """Variables an optimizer may change, in the order of `layers`."""
+        return each_once(v for layer in self._one_by_one() for v in layer.trainable_weights)
+
+    def _one_by_one(self) -> list[Layer]:
+        """The layers in the order that their weights have."""
+        own = self._held_layers()
+        if not self.built or type(self).call is not Layer.call:  # as the code names them
+            return own
+        return list({id(layer): layer for layer in (*self.by_depth(), *own)}.values())
+
+    def as_made(self, trainable: bool = False) -> list[Variable]:
+        """All variables, or those an optimizer may change, in the order in which outputs need them: that of files."""
+        return each_once(v for layer in self._held_layers() for v in layer.as_made(trainable))
 
     @property
     def trainable(self) -> bool:

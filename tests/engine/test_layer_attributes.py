@@ -77,3 +77,23 @@ def test_mask_of_an_array() -> None:
 
 def test_batch_shape_of_an_input_layer() -> None:
     assert pydl.layers.InputLayer((3, 2), batch_size=4).batch_shape == (None, 3, 2)
+
+
+def test_weights_come_in_the_order_of_layers_as_in_keras() -> None:
+    """By depth, whichever branch is added to which; pydl's files hold them in the order of `as_made`."""
+    dense = pydl.layers.Dense
+    x = pydl.Input((6,))
+    branch = dense(6, name="b")(dense(6, name="a")(x))
+    inner = pydl.Model(x, pydl.layers.Add()([dense(6, name="s")(x), branch]), name="inner")
+    y = pydl.Input((6,))
+    side = dense(6, name="side")(y)
+    model = pydl.Model(y, pydl.layers.Add()([inner(dense(6, name="c")(y)), side]))
+    names = ["c", "inner/a", "inner/s", "inner/b", "side"]
+    paths = [f"{name}/{kind}" for name in names for kind in ("kernel", "bias")]
+    assert [v.path for v in model.weights] == [v.path for v in model.trainable_variables] == paths
+    assert [v.path for v in model.as_made()[2:4]] == ["inner/s/kernel", "inner/s/bias"]
+    assert len(model.as_made(trainable=True)) == 10
+    model.get_layer("inner").get_layer("a").trainable = False
+    assert [v.path for v in model.trainable_weights] == paths[:2] + paths[4:]
+    for layer, start in (("c", 0), ("side", 8)):
+        np.testing.assert_array_equal(model.get_weights()[start], model.get_layer(layer).get_weights()[0])

@@ -15,7 +15,7 @@ MODULES = {
     "regularizers": (regularizers, regularizers.Regularizer, "l1_l2", regularizers.L1L2),
     "constraints": (constraints, constraints.Constraint, "max_norm", constraints.MaxNorm),
     "optimizers": (optimizers, optimizers.Optimizer, "adam", optimizers.Adam),
-    "losses": (losses, losses.Loss, "mse", losses.MeanSquaredError),
+    "losses": (losses, losses.Loss, "MeanSquaredError", losses.MeanSquaredError),  # "mse" is a function
     "metrics": (metrics, metrics.Metric, "mse", metrics.MeanSquaredError),
 }
 

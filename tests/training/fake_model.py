@@ -87,6 +87,9 @@ class FakeModel:
     def trainable_variables(self) -> list[FakeVariable]:
         return self.weights
 
+    def as_made(self, trainable: bool = False) -> list[FakeVariable]:
+        return self.weights
+
     def name_variables(self) -> None:
         """Their paths are fixed."""
 

@@ -257,7 +257,7 @@ def train(name: str, threads: int) -> dict[str, str]:
     try:
         model, data = BUILT[name]()
         model.seed = 12345
-        for i, v in enumerate(model.weights):
+        for i, v in enumerate(model.as_made()):
             scale = 2.0 / math.sqrt(v.shape[0])
             v.assign(noise(*v.shape, seed=100 + i) + 1 if v.name.startswith(("moving_v", "gamma", "factor"))
                      else scale * noise(*v.shape, seed=100 + i))  # fmt: skip
@@ -270,7 +270,7 @@ def train(name: str, threads: int) -> dict[str, str]:
         pydl.config.set_num_threads(None)
     listed = outputs if isinstance(outputs, list) else [outputs]
     return {
-        "weights": digest(v.numpy().tobytes() for v in model.weights),
+        "weights": digest(v.numpy().tobytes() for v in model.as_made()),
         "slots": digest([model.optimizer.iterations, *(v.numpy().tobytes() for v in model.optimizer.variables)]),
         "predictions": digest(y.tobytes() for y in listed),
         "figures": digest(
