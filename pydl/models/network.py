@@ -152,7 +152,7 @@ class Network(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in the order of `layers`; one that several share stands where it is first."""
+        """All variables, trainable or not, in the order of `layers`; one that several share is listed once."""
         self._require_built("weights")
         return each_once(v for layer in self._one_by_one() for v in layer.weights)
 
