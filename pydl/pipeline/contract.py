@@ -159,6 +159,8 @@ class Outcome:
         What a later training on all rows was, if there was one: `rows`, `epochs` of each network and a `note`.
     rivals : dict of str to Model
         Models of the same inputs to be judged beside this one, by what they are called.
+    files : list of str
+        Of images, the file of each test row.
     """
 
     fitted: Fitted
@@ -176,6 +178,7 @@ class Outcome:
     networks: list[Trained] = field(default_factory=list)
     refit: dict[str, Any] | None = None
     rivals: dict[str, pydl.Model] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
     def each(self) -> list[Outcome]:
         """What it would be for each target, were this the only one: its output, rows and history."""

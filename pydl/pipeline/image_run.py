@@ -87,7 +87,7 @@ def train_images(options: TrainOptions, watch: Watch) -> Outcome:
     target = threshold.settled(target, options, scored(target, [(model, parts.get("validation"))]))
     return Outcome(
         Fitted(preparation, target, model), parts, mean_history(networks), notes=found.notes + learnt.notes,
-        networks=networks, interrupted=interrupted or stopped, rivals=rivals,
+        networks=networks, interrupted=interrupted or stopped, rivals=rivals, files=found.test_names,
         rows=len(found.y) + len(found.y_test) * (options.test is None),
         settings=settings(options, len(y)) | ({"model": options.model} if options.model else {}),
     )  # fmt: skip

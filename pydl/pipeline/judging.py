@@ -90,7 +90,9 @@ class _Judging:
 
     def test_rows(self) -> tuple[list[str], Iterator[list[Any]]]:
         """Header and rows of the table of predictions, judged as they pass."""
-        return _prediction_rows(self.outcome.fitted.target, self._judged("test"), bool(self.named))
+        header, rows = _prediction_rows(self.outcome.fitted.target, self._judged("test"), bool(self.named))
+        files = self.outcome.files
+        return ([*header, "image"], ([*line, files[line[0]]] for line in rows)) if files else (header, rows)
 
     def figures(self) -> dict[str, Any]:
         """All figures, once the test rows have passed."""

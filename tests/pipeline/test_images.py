@@ -182,7 +182,12 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
     assert (a.path / "metrics.json").read_bytes() == (b.path / "metrics.json").read_bytes()
     assert evaluate_file(a, str(path))["accuracy"] > 0.8
     assert predict_file(a, str(path), str(tmp_path / "p.csv")) == n
+    judged = pd.read_csv(a.path / "predictions.csv")
+    assert (judged["image"].str[0].astype(int) == judged["truth"]).all()
+    assert judged["image"].nunique() == len(judged) == a.json("metrics.json")["test"]["rows"]
     told = pd.read_csv(tmp_path / "p.csv")
+    both = judged.merge(told, on="image")
+    assert (both["prediction"] == both["class predicted"]).all()
     assert list(told.columns[:3]) == ["image", "class predicted", "probability 0"]
     assert (told["class predicted"] == told["image"].str[0].astype(int)).mean() > 0.8
     with pytest.raises(ValueError, match="--target is for tables"):
