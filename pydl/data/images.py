@@ -54,9 +54,9 @@ class ImageSource(IndexedSource):
     labels : int64 array or None
         The class of each row; None for images `of_files`.
     shape : (height, width, channels)
-    differing : Counter
-        How many of the images decoded so far had another "size", or were grey among coloured ones or coloured among
-        grey ones ("colour").
+    differing : set of (str, str)
+        The images decoded so far that had another "size", or were grey among coloured ones or coloured among grey ones
+        ("colour"): which of both, and the file.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class ImageSource(IndexedSource):
         self.path = Path(path)
         if channels not in (None, 1, 3):
             raise ValueError(f"ImageSource: channels: expected 1, 3 or None, got {channels!r}")
-        self._zip, self.differing = _opened(self.path), Counter[str]()
+        self._zip, self.differing = _opened(self.path), set[tuple[str, str]]()
         found = [(folder.rsplit("/", 1)[-1], name) for folder, name in listed(self.path, part, self._zip)]
         if not found:
             where = f'"{part}/" of ' if part else ""
@@ -103,7 +103,7 @@ class ImageSource(IndexedSource):
         source.path, source.names, source.shape = Path(path), names, shape
         source._zip = _opened(source.path)
         source.classes, source.labels, source.rows = [], None, len(names)
-        source.differing = Counter()
+        source.differing = set()
         return source
 
     dtype: Any = np.uint8  # of the arrays of images
@@ -177,20 +177,20 @@ class ImageSource(IndexedSource):
         with self._image(name) as image:
             try:
                 image.load()
-                self._seen(image)
+                self._note_differing(image, name)
                 picture = in_bytes(image)
                 picture = picture if picture.mode == mode else picture.convert(mode)
             except (*_UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
             return self._resized(picture).reshape(self.shape)
 
-    def _seen(self, image: Any) -> None:
-        """Count a decoded image that is not as all are to be."""
+    def _note_differing(self, image: Any, name: str) -> None:
+        """Note a decoded image that is not as all are to be."""
         high, wide, channels = self.shape
         if image.size != (wide, high):
-            self.differing["size"] += 1
+            self.differing.add(("size", name))
         if (channels == 1) != _is_grey(image):
-            self.differing["colour"] += 1
+            self.differing.add(("colour", name))
 
     def _resized(self, picture: Any) -> Array:
         """A decoded image in the size of all."""
@@ -214,7 +214,7 @@ def in_bytes(image: Any) -> Any:
 
     of_two = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     if of_two:
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8), "L")
+        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "floating point" if image.mode == "F" else "whole numbers of four bytes"
         raise ValueError(f"its values are {kind}, of which nothing says where white is; save it with 8 or 16 bits")

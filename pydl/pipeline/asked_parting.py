@@ -98,8 +98,10 @@ def in_both(frame: pd.DataFrame, test: pd.DataFrame, options: TrainOptions) -> l
 def _not_later(frame: pd.DataFrame, test: pd.DataFrame, name: str, options: TrainOptions) -> list[str]:
     """How many rows of --test are not later than all of the others."""
     both = pd.concat([frame[[name]], test[[name]]], ignore_index=True)
-    both[name].attrs = frame[name].attrs
-    moments, _ = _moments(both, name, f'--time "{name}"', options)
+    try:
+        moments, _ = _moments(both, name, f'--time "{name}"', options)
+    except ValueError:  # the times of --test are none, which do not matter but here
+        return []
     codes, _ = pd.factorize(moments, sort=True)
     ours, theirs = codes[: len(frame)], codes[len(frame) :]
     early = int((theirs <= ours.max()).sum())

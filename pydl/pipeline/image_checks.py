@@ -40,7 +40,7 @@ def never_judged(classes: Sequence[str], labels: Array) -> list[str]:
 def differing(sources: Sequence[ImageSource]) -> list[str]:
     """What was said of images by the first of them, and is not so of others that were decoded."""
     high, wide, colours = sources[0].shape
-    counts: Counter[str] = sum((source.differing for source in sources), Counter())
+    counts = Counter(kind for source in sources for kind, _ in source.differing)
     said = []
     if n := counts["size"]:
         were = f"image{'s' * (n > 1)} of other sizes {'were' if n > 1 else 'was'}"

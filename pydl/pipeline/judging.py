@@ -109,7 +109,10 @@ class _Judging:
         if figures["test"]["rows"] and train.y.min() < train.y.max():  # of one value nothing is learnt
             self._say(left_out(fitted.target.task, rivals))
         both = {"pydl": figures["test"], **figures["baselines"]}
-        lead = lambda name, key: mine.lead(rivals[name], key)  # noqa: E731
+
+        def lead(name: str, key: str) -> list[float] | None:
+            return mine.lead(rivals[name], key)
+
         self._say(verdict(fitted.target.task, both, figures["intervals"], lead, options.task == "image"))
         if outcome.folds is not None:
             figures["cross_validation"] = outcome.folds
