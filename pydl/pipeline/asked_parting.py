@@ -66,6 +66,8 @@ def asked_parting(frame: pd.DataFrame, columns: Sequence[Column], options: Train
     codes, names = pd.factorize(moments, sort=True)
     gone, such = int((codes < 0).sum()), f', such as "{words[0][:40]}"' if words else ""
     notes = [f'{_rows(gone)} without a usable "{name}"{such}: taken as the earliest, to learn from'] if gone else []
+    if pd.api.types.is_datetime64_any_dtype(moments) and (moments.dropna().dt.normalize() == dates.NO_DAY).all():
+        notes.append(f'"{name}" holds times of day and no days: those held out are the latest in the day, of any day')
     how = f'by time, the latest by "{name}"'
     return ByTime(option, how, codes.clip(0), frame, names, notes)
 

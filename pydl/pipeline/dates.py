@@ -21,6 +21,7 @@ _DATES = (
 _MONTHS = (
     "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m", "%YM%m",
 )  # fmt: skip
+NO_DAY = pd.Timestamp(1900, 1, 1)  # of a time of day
 QUARTERS = "%YQ%q"  # 1974Q1, 1974-Q1, Q1 1974: the first day of each
 _MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the column says so
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")

@@ -101,6 +101,13 @@ def test_order_of_the_file_or_its_one_column_of_dates() -> None:
     assert two.how == parting_of(table(), split="time").how == "by time, the last of the file"
 
 
+def test_times_of_day_are_told() -> None:
+    frame = table(when=[f"{k % 24:02d}:{k % 60:02d}" for k in range(N)])
+    (note,) = parting_of(frame, time="when").notes
+    assert note.startswith('"when" holds times of day and no days')
+    assert parting_of(table(when=DAYS), time="when").notes == []
+
+
 def test_rows_without_a_time_are_learnt_from_and_said() -> None:
     when = np.array(DAYS.astype(str), object)
     when[[5, 290]], when[[7, 299]] = None, "soon"
