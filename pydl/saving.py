@@ -263,6 +263,7 @@ def save_checkpoint(model: "Model", path: str | os.PathLike[str], kept: Mapping[
         "state": _state(model) | {"fit": model.fit_state.to_config(), "stop_training": bool(model.stop_training)}
     }
     extra = {_kept_name(key, name): array for key, arrays in (kept or {}).items() for name, array in arrays.items()}
+    _build_optimizer(model)
     _write(path, "checkpoint", _weights(model), _slots(model), documents, extra)
 
 

@@ -191,7 +191,7 @@ def layers_by_depth(
 ) -> list[Any]:
     """The layers and inputs in Keras's order: by depth from the outputs, then as they are met on the way from there.
 
-    `layer_of`: the layer that stands for an input.
+    `layer_of`: the layer that stands for an input. A model that was called on a dict is left by its keys in order.
     """
     depths: dict[int, int] = {}  # of tensors
     deepest: dict[int, int] = {}  # of layers
@@ -214,8 +214,14 @@ def layers_by_depth(
         if node is t:
             deepest[id(layer)] = depths.get(id(t), 0)
         else:
-            pending += reversed(node.inputs)
+            keys = getattr(layer, "input_keys", None)
+            pending += reversed([node.inputs[i] for i in by_key(keys)] if keys is not None else node.inputs)
     return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
+
+
+def by_key(keys: Sequence[str]) -> list[int]:
+    """The places of keys in their order, in which Keras takes the values of a dict."""
+    return sorted(range(len(keys)), key=lambda i: keys[i])
 
 
 def is_open(inputs: Iterable[SymbolicTensor]) -> bool:

@@ -115,7 +115,7 @@ def _slots(model: Model) -> list[Variable] | None:
     groups = _SLOTS.get(type(optimizer).__name__)
     if optimizer is None or groups is None or optimizer.use_ema or optimizer.gradient_accumulation_steps:
         return None
-    optimizer.build(model.trainable_variables)
+    optimizer.prepare(model.as_made(trainable=True))
     found: list[Variable] = []
     for group in groups:
         for variable in model.trainable_variables:
@@ -198,7 +198,7 @@ def load(
             if not skip_mismatch:
                 raise
             skipped.append(layer.name)
-    own = {}
+    read, own = {id(variable) for variable, _ in pairs}, {}
     if "layer_names" not in file.attrs:
         own = {group: layer for group, layer in placed(model) if layer.stores_itself}
     state = _optimizer_state(file, model) if optimizer else None
@@ -208,9 +208,11 @@ def load(
         store = _group(file, f"{group}/vars")
         layer.load_own_variables({key: _dataset(store, key)[...] for key in store})
     for _, layer in placed(model):
-        if isinstance(layer, Normalization) and layer._rest is not None and layer.name not in skipped:
+        if not any(id(variable) in read for variable in layer._variables):
+            continue
+        if isinstance(layer, Normalization) and layer._rest is not None:
             layer._rest.assign(np.zeros(layer._rest.shape))
-        if isinstance(layer, LowRank) and layer.lora_enabled and layer.name not in skipped:
+        if isinstance(layer, LowRank) and layer.lora_enabled:
             layer.adapter[1].assign(np.zeros(layer.adapter[1].shape))
     if skipped:
         warnings.warn(f"left as they were, as the file has nothing that fits: {', '.join(skipped)}", stacklevel=4)

@@ -40,3 +40,10 @@ def filled(form: Any, values: Sequence[Any]) -> Any:
     if isinstance(form, Mapping):
         return {key: filled(part, values) for key, part in form.items()}
     return [filled(part, values) for part in form] if isinstance(form, list) else values[form]
+
+
+def by_key(form: Any) -> list[int]:
+    """The numbers in a form, those of dicts in the order of their keys, as Keras takes them."""
+    if isinstance(form, Mapping):
+        return [number for key in sorted(form) for number in by_key(form[key])]
+    return [number for part in form for number in by_key(part)] if isinstance(form, list) else [form]

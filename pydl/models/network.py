@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.graph import SymbolicTensor, is_symbolic, layers_by_depth, order_calls, unique_layers
+from pydl._engine.graph import SymbolicTensor, by_key, is_symbolic, layers_by_depth, order_calls, unique_layers
 from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
 from pydl._engine.tracing import Graph
@@ -134,7 +134,12 @@ class Network(Trainer):
         """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
         if self._ordered is None:
             made = {id(t): InputLayer.of(t) for t in self.inputs}
-            self._ordered = layers_by_depth(self.outputs, self.calls, lambda t: made[id(t)])
+            if self.output_form is not None:
+                places = nesting.by_key(self.output_form)
+            else:
+                places = list(range(len(self.outputs))) if self.output_keys is None else by_key(self.output_keys)
+            ends = [self.outputs[i] for i in places]
+            self._ordered = layers_by_depth(ends, self.calls, lambda t: made[id(t)])
         return list(self._ordered)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:

@@ -97,3 +97,15 @@ def test_weights_come_in_the_order_of_layers_as_in_keras() -> None:
     assert [v.path for v in model.trainable_weights] == paths[:2] + paths[4:]
     for layer, start in (("c", 0), ("side", 8)):
         np.testing.assert_array_equal(model.get_weights()[start], model.get_layer(layer).get_weights()[0])
+
+
+def test_dicts_are_taken_by_their_keys_in_order() -> None:
+    """As Keras does, whose files hold the weights so."""
+    dense = pydl.layers.Dense
+    a = pydl.Input((3,), name="a")
+    w, x = dense(3, name="w")(a), dense(3, name="x")(a)
+    assert [layer.name for layer in pydl.Model(a, {"q": w, "b": x}).layers] == ["a", "x", "w"]
+    assert [layer.name for layer in pydl.Model(a, [{"q": w, "b": x}, a]).layers] == ["a", "x", "w"]
+    q, b = pydl.Input((3,), name="q"), pydl.Input((3,), name="b")
+    inner = pydl.Model({"q": q, "b": b}, pydl.layers.Concatenate()([q, b]), name="inner")
+    assert [layer.name for layer in pydl.Model(a, inner({"q": w, "b": x})).layers] == ["a", "x", "w", "inner"]

@@ -135,3 +135,15 @@ def test_a_file_without_the_optimizer(tmp_path: Path, ending: str) -> None:
     assert loaded.optimizer is None
     for mine, theirs in zip(loaded.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_by_name_leaves_adapters_of_others_as_they_are(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    net(5).save_weights(tmp_path / "w.h5")
+    new = net(5, head="other")
+    new.get_layer("other").enable_lora(2)
+    new.get_layer("other").lora_kernel_b.assign(np.ones((2, 5)))
+    x = np.ones((1, 4), "float32")
+    before = new.get_layer("other")(x)
+    new.load_weights(tmp_path / "w.h5", by_name=True)
+    np.testing.assert_array_equal(new.get_layer("other")(x), before)

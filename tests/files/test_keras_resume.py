@@ -1,0 +1,47 @@
+"""A run that writes `.keras` files on its way goes on from its backup as it would have without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+
+RNG = np.random.default_rng(0)
+X, Y = (RNG.normal(size=(64, 3)).astype("float32") for _ in range(2))
+
+
+def branched() -> Any:
+    """A model whose weights come in another order than its files have them."""
+    a = pydl.Input((3,))
+    branch = pydl.layers.Dense(3)(pydl.layers.Dense(3)(a))
+    model = pydl.Model(a, pydl.layers.Add()([pydl.layers.Dense(3)(a), branch]))
+    model.compile(pydl.optimizers.Adam(0.05), "mse")
+    return model
+
+
+class Stop(pydl.callbacks.Callback):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_slots_of_a_model_with_branches(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+
+    def run(*callbacks: Any) -> list[np.ndarray]:
+        pydl.utils.set_random_seed(1)
+        model = branched()  # whose layers are numbered on from those of the last one
+        model.fit(X, Y, epochs=6, batch_size=16, verbose=0, callbacks=list(callbacks))
+        return model.get_weights()
+
+    whole = run()
+    kept = pydl.callbacks.ModelCheckpoint(str(tmp_path / "c.keras")), pydl.callbacks.BackupAndRestore(tmp_path / "b")
+    with pytest.raises(KeyboardInterrupt):
+        run(*kept, Stop())
+    kept = pydl.callbacks.ModelCheckpoint(str(tmp_path / "c.keras")), pydl.callbacks.BackupAndRestore(tmp_path / "b")
+    for mine, theirs in zip(run(*kept), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
