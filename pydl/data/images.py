@@ -251,15 +251,18 @@ def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
 
 
 def _every(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
-    """All files but hidden ones; folders that are links are entered, links within them are not."""
+    """All files but hidden ones; folders that are links are entered, but for those that lead back."""
     if archive is not None:
         every = [m.filename for m in archive.infolist() if not m.is_dir()]
     else:
-        every, top = [], os.path.realpath(path)
+        every: list[str] = []
+        ways: dict[str, tuple[str, ...]] = {os.fspath(path): (os.path.realpath(path),)}  # to each folder
         for at, folders, names in os.walk(path, followlinks=True):
             every += [Path(at, name).relative_to(path).as_posix() for name in names]
-            if os.path.realpath(at) != os.path.normpath(os.path.join(top, os.path.relpath(at, path))):
-                folders[:] = [name for name in folders if not os.path.islink(os.path.join(at, name))]
+            way = ways.pop(at)
+            places = {name: os.path.realpath(os.path.join(at, name)) for name in folders}
+            folders[:] = [name for name in folders if places[name] not in way]
+            ways |= {os.path.join(at, name): (*way, places[name]) for name in folders}
     return [n for n in every if not _hidden(n)]
 
 

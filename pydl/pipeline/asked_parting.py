@@ -106,7 +106,7 @@ def _not_later(frame: pd.DataFrame, test: pd.DataFrame, name: str, options: Trai
         return []
     codes, _ = pd.factorize(moments, sort=True)
     ours, theirs = codes[: len(frame)], codes[len(frame) :]
-    early = int((theirs <= ours.max()).sum())
+    early = int(((theirs >= 0) & (theirs <= ours.max())).sum())
     if not early:
         return []
     return [f'{early:,} of the {len(test):,} rows of --test are not later, by "{name}", than all that are learnt from']

@@ -306,6 +306,8 @@ class _About:
         form = dates.format_of(words, said=bool(_DATE_NAME.fullmatch(name) or _MONTH_NAME.fullmatch(name)))
         if form is not None:
             others = dates.not_read(words, form)
+            if number is not None and len(number.words) < len(others):
+                return number
             unread = int(self.levels[others].sum())
             plural = ("value is no such date and counts", "values are no such dates and count")[unread > 1]
             notes = [f"read as {form}"] * (form != dates.ISO) + [f"{unread} {plural} as missing"] * (unread > 0)

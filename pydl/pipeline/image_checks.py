@@ -62,7 +62,7 @@ def twice(x: Array, y: Array, x_test: Array) -> list[str]:
     if both:
         said.append(
             f"{both:,} of {len(x_test):,} test images {'is' if both == 1 else 'are'} among the training images too, "
-            "pixel by pixel: they make figures too good; leave the copies out"
+            "pixel by pixel as they are read: they make figures too good; leave the copies out"
         )
     if several:
         said.append(f"{several:,} training image{'s are' if several > 1 else ' is'} there under several classes")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 import pydl
+from pydl.data.images import files
 from pydl.pipeline import image_nets, losses, selection, threshold
 from pydl.pipeline.contract import CTRL_C, Outcome, Part, Trained, Watch
 from pydl.pipeline.evaluation import Figures, Judge, judge
@@ -198,9 +199,11 @@ def predict_images(run: Run, data: str | Path, out: str, seen: Seen | None = Non
         here = x.readable()
         lost = [name for name, there in zip(names, here, strict=True) if not there]
         names, x = [name for name, there in zip(names, here, strict=True) if there], x.some(np.flatnonzero(here))
+        if not names:
+            raise ValueError(f'{data}: none of {len(lost):,} files can be read as an image, such as "{lost[0]}"')
         if seen is not None and lost:
-            files = f"{len(lost):,} file{'s' * (len(lost) > 1)} that cannot be read as images left out"
-            seen.in_file = [f'{files}, such as "{lost[0]}"']
+            told = f"{len(lost):,} file{'s' * (len(lost) > 1)} that cannot be read as images left out"
+            seen.in_file = [f'{told}, such as "{lost[0]}"']
     found = _predicted(fitted, x)
     columns: dict[str, object] = {"image": names, f"{_NAME} predicted": found.values}
     assert found.probabilities is not None
@@ -212,12 +215,11 @@ def predict_images(run: Run, data: str | Path, out: str, seen: Seen | None = Non
 def evaluate_images(run: Run, data: str | Path) -> Figures:
     """The figures of a run's model on images in folders that are called as their classes."""
     fitted = run.fitted()
-    names, x, y = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes])
     notes, held = [], to_judge_by(data) if Path(data).is_dir() or Path(data).suffix.lower() == ".zip" else None
+    _, x, y = read_unlabelled(data, _shape(fitted), [str(c) for c in fitted.target.classes], held)
     if held is not None:
-        here = np.array([name.startswith(f"{held}/") for name in names])
-        x, y = x.some(np.flatnonzero(here)), None if y is None else y[here]
-        notes.append(f'the images in "{held}" are judged, not the {(~here).sum():,} others, which are to learn from')
+        others = len(files(data)) - len(x)
+        notes.append(f'the images in "{held}" are judged, not the {others:,} others, which are to learn from')
     if y is None:
         known = ", ".join(map(str, fitted.target.classes))
         raise ValueError(f"{data}: expected each image in a folder that is called as its class: {known}")

@@ -280,7 +280,7 @@ def _built_in(name: str, channels: int | None) -> Images:
 
 
 def read_unlabelled(
-    path: str | os.PathLike[str], shape: tuple[int, int, int], classes: Sequence[str]
+    path: str | os.PathLike[str], shape: tuple[int, int, int], classes: Sequence[str], part: str | None = None
 ) -> tuple[list[str], Undecoded, Array | None]:
     """Images to predict: a file, or a folder or archive with images anywhere in it.
 
@@ -291,6 +291,8 @@ def read_unlabelled(
         What the network takes; other sizes are resized.
     classes : sequence of str
         Where each image lies in a folder named by one of these, the labels are returned as well.
+    part : str, optional
+        The folder whose images alone are wanted.
 
     Returns
     -------
@@ -301,7 +303,8 @@ def read_unlabelled(
     if file.is_file() and file.suffix.lower() != ".zip":
         source = ImageSource.of_files(file.parent, [file.name], shape)
     else:
-        source = ImageSource.of_files(file, files(file), shape)
+        names = [name for name in files(file) if part is None or name.startswith(f"{part}/")]
+        source = ImageSource.of_files(file, names, shape)
     if not source.names:
         raise ValueError(f"{file}: expected images (*.png, *.jpg, ...), found none")
     folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in source.names]

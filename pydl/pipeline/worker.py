@@ -105,7 +105,7 @@ def fit(
         turns = turns if parting is None else parting.few(parts["train"].frame.index, turns)
         members = _in_parts(parts["train"], count or turns, turns, target, options.seed, parting)
         ways = "each validated on another part, to be averaged"
-        watch.say(f"{len(y)} rows are few: {what} {len(members)} networks, {ways}")
+        watch.say(f"{len(y)} rows are few: {what}{':' * (what != 'training')} {len(members)} networks, {ways}")
     models, networks, interrupted = fit_members(
         lambda: build(preparation.inputs, target, options), members, target, options,
         watch.silent() if in_parts else watch, what, extra, warm=_WARM if in_parts else 0,

@@ -38,6 +38,7 @@ KINDS_OF = {
     "euros": (["1.234,50 €", "7 €", "3,10 €"] * 60, "x", "number"),
     "percent": (["12%", "7.5 %", "100%"] * 60, "x", "number"),
     "spans of minutes": ([f"{40 + i % 50}:{i % 60:02d}.5" for i in range(N)], "x", "number"),
+    "spans of minutes, few above 24": ([f"{15 + i % 10}:{i % 60:02d}" for i in range(N)], "x", "number"),
     "spans of days": ([f"{i}:{i % 60:02d}:07" for i in range(N)], "x", "number"),
     "scores": ([f"{i % 5}:{i % 3}" for i in range(N)], "x", "category"),
     "brackets for debts": (["(1,200)", "300", "250"] * 60, "x", "number"),

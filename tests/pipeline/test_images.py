@@ -148,8 +148,8 @@ def test_images_that_are_there_twice_are_told(digits: tuple[np.ndarray, np.ndarr
     x, y = digits
     path = archive(tmp_path / "d.zip", {"train/": (x[:100], y[:100]), "test/": (x[98:150], y[98:150])})
     assert images.read_images(path).notes[2:] == [
-        "2 of 52 test images are among the training images too, pixel by pixel: they make figures too good; leave the "
-        "copies out"
+        "2 of 52 test images are among the training images too, pixel by pixel as they are read: they make figures "
+        "too good; leave the copies out"
     ]
     path = archive(tmp_path / "e.zip", {"train/": (x[[0, 1, 2, 0]], [3, 4, 5, 6]), "test/": (x[9:13], [3, 4, 5, 6])})
     assert images.read_images(path).notes[2:] == ["1 training image is there under several classes"]
@@ -165,7 +165,13 @@ def test_folders_that_are_links(digits: tuple[np.ndarray, np.ndarray], tmp_path:
         saved(digits[0][k], tmp_path / ("d/a", "elsewhere")[k % 2] / f"{k:02d}.png")
     (tmp_path / "d" / "b").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "d")
-    assert images.read_images(tmp_path / "d").classes == ["a", "b"]
+    (tmp_path / "d" / "a" / "loop").symlink_to(tmp_path / "d")
+    found = images.read_images(tmp_path / "d")
+    assert found.classes == ["a", "b"]
+    assert len(found.x) + len(found.x_test) == 12
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "train").symlink_to(tmp_path / "d")  # in which a class is a link
+    assert images.read_images(tmp_path / "e").classes == ["a", "b"]
 
 
 def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
@@ -197,12 +203,18 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
     assert found["rows"] == 30
     assert found["notes"] == [f'the images in "test" are judged, not the {n} others, which are to learn from']
     with zipfile.ZipFile(parted, "a") as more:
+        more.writestr("train/9/new.png", png(x[0]))
+    assert evaluate_file(a, str(parted))["rows"] == 30  # whatever there is to learn from
+    with zipfile.ZipFile(parted, "a") as more:
         more.writestr("train/0/broken.png", b"")
     with pytest.raises(ValueError, match=r"train/0/broken.png.* cannot be read as an image"):
         predict_file(a, str(parted), str(tmp_path / "p.csv"))
     seen = Seen()
-    assert predict_file(a, str(parted), str(tmp_path / "p.csv"), seen, leave_out=True) == n + 30
+    assert predict_file(a, str(parted), str(tmp_path / "p.csv"), seen, leave_out=True) == n + 31
     assert seen.notes() == ['1 file that cannot be read as images left out, such as "train/0/broken.png"']
+    (tmp_path / "broken.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="none of 1 files can be read as an image"):
+        predict_file(a, str(tmp_path / "broken.png"), str(tmp_path / "p.csv"), seen, leave_out=True)
 
 
 @pytest.mark.long  # several runs; test_a_run_predicts_and_evaluates stays

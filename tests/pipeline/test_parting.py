@@ -305,6 +305,9 @@ def test_rows_to_judge_on_that_are_not_later_are_told(days: int, told: str) -> N
     notes = in_both(frame, test, TrainOptions("", "y", time="day", test="t.csv"))
     expected = f'{told} rows of --test are not later, by "day", than all that are learnt from'
     assert notes == ([expected] if told else [])
+    gaps = pd.concat([test, pd.DataFrame({"day": [None] * 5})], ignore_index=True)
+    notes = in_both(frame, gaps, TrainOptions("", "y", time="day", test="t.csv"))
+    assert notes == ([expected.replace("of the 200", "of the 205")] if told else [])
 
 
 @pytest.mark.parametrize(
