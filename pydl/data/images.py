@@ -252,10 +252,10 @@ def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
 
 def _every(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
     """All files but hidden ones; folders that are links are entered, but for those that lead back."""
+    every: list[str] = []
     if archive is not None:
-        every = [m.filename for m in archive.infolist() if not m.is_dir()]
+        every += [m.filename for m in archive.infolist() if not m.is_dir()]
     else:
-        every: list[str] = []
         ways: dict[str, tuple[str, ...]] = {os.fspath(path): (os.path.realpath(path),)}  # to each folder
         for at, folders, names in os.walk(path, followlinks=True):
             every += [Path(at, name).relative_to(path).as_posix() for name in names]
