@@ -214,14 +214,10 @@ def layers_by_depth(
         if node is t:
             deepest[id(layer)] = depths.get(id(t), 0)
         else:
-            keys = getattr(layer, "input_keys", None)
-            pending += reversed([node.inputs[i] for i in by_key(keys)] if keys is not None else node.inputs)
+            keys = getattr(layer, "input_keys", None) or range(len(node.inputs))
+            by_key = sorted(zip(keys, node.inputs, strict=True), key=lambda pair: pair[0])
+            pending += [t for _, t in reversed(by_key)]
     return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
-
-
-def by_key(keys: Sequence[str]) -> list[int]:
-    """The places of keys in their order, in which Keras takes the values of a dict."""
-    return sorted(range(len(keys)), key=lambda i: keys[i])
 
 
 def is_open(inputs: Iterable[SymbolicTensor]) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.graph import SymbolicTensor, by_key, is_symbolic, layers_by_depth, order_calls, unique_layers
+from pydl._engine.graph import SymbolicTensor, is_symbolic, layers_by_depth, order_calls, unique_layers
 from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
-from pydl._engine.tracing import Graph
+from pydl._engine.tracing import Graph, packed
 from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
@@ -134,11 +134,9 @@ class Network(Trainer):
         """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
         if self._ordered is None:
             made = {id(t): InputLayer.of(t) for t in self.inputs}
-            if self.output_form is not None:
-                places = nesting.by_key(self.output_form)
-            else:
-                places = list(range(len(self.outputs))) if self.output_keys is None else by_key(self.output_keys)
-            ends = [self.outputs[i] for i in places]
+            numbers = range(len(self.outputs))
+            form = packed(self.output_keys, numbers) if self.output_form is None else self.output_form
+            ends = [self.outputs[i] for i in nesting.by_key(form)]
             self._ordered = layers_by_depth(ends, self.calls, lambda t: made[id(t)])
         return list(self._ordered)
 

@@ -18,10 +18,10 @@ _NO_MATTER = ("out", "threads", "tune", "ensemble", "refit")
 
 
 def identity(options: TrainOptions) -> dict[str, Any]:
-    """Digests of a run: `sha256` of its data, `test` of those to judge on where they are given, and `run`, which is
-    the same for equal data and options.
+    """Digests of a run: `sha256` of its data, and `run`, which is the same for equal data and options.
 
-    Only what was left by an interrupted run of the same `run` can be gone on with.
+    Where data to judge on are given, there is `test` of these. Only what was left by an interrupted run of the same
+    `run` can be gone on with.
     """
     given = {name: value for name, value in options.to_json().items() if name not in _NO_MATTER}
     places = {name: place for name in ("data", "test") if (place := getattr(options, name)) is not None}

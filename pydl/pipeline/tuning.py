@@ -15,11 +15,9 @@ from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.parting import Parting
 from pydl.pipeline.run import DRAFT, STUDY, Run
 from pydl.pipeline.targets import AnyTarget
-from pydl.pipeline.worker import fit
+from pydl.pipeline.worker import SEEDS, fit
 
 Trials = list[dict[str, Any]]
-
-_SEEDS = 2**32  # there are
 
 
 def search(
@@ -79,7 +77,7 @@ def search(
         return selection.best_value(outcome.fitted.target.readable(outcome.history), options)
 
     done = sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=(options.seed + done) % _SEEDS)  # or they would be tried once more
+    study.sampler = optuna.samplers.TPESampler(seed=(options.seed + done) % SEEDS)  # or they would be tried once more
     left = options.tune - done
     if left > 0:
         study.optimize(value, n_trials=left, callbacks=[lambda study, _: study.stop() if watch.over() else None])

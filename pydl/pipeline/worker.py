@@ -30,7 +30,7 @@ _FEWEST = 10  # rows below which none are held out for validation
 _FEW = 1500  # rows below which one part tells too little
 _PARTS = 10  # at most to hold out in turn
 _WARM = 100  # steps before which a network has learnt little, and some part is told well by chance
-_SEEDS = 2**32  # there are
+SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
@@ -135,7 +135,7 @@ def _in_parts(
 ) -> list[dict[str, Part]]:
     """What each of some networks learns from and is validated on: part after part, and then parts of another split."""
     index = rows.frame.index
-    rounds = (in_turn(rows.y, parts, target, (seed + k) % _SEEDS, index, parting) for k in itertools.count())
+    rounds = (in_turn(rows.y, parts, target, (seed + k) % SEEDS, index, parting) for k in itertools.count())
     places = itertools.islice(itertools.chain.from_iterable(rounds), count)
     return [dict(zip(("train", "validation"), map(rows.some, each), strict=True)) for each in places]
 
@@ -153,7 +153,7 @@ def fit_members(
     models: list[pydl.Model] = []
     networks: list[Trained] = []
     for k, parts in enumerate(members):
-        pydl.utils.set_random_seed((options.seed + k) % _SEEDS)
+        pydl.utils.set_random_seed((options.seed + k) % SEEDS)
         model = build()
         name = what if len(members) == 1 else f"{what}, network {k + 1} of {len(members)}"
         exactly, share = None if epochs is None else epochs[k], watch.share(len(members) - k)
