@@ -377,7 +377,10 @@ def test_quick(data_dir: Path) -> None:
 @pytest.mark.alone  # it measures CPU time
 @pytest.mark.long  # 10,000 columns; guessing the kinds of 5,000 stays
 def test_thousands_of_columns(tmp_path: Path) -> None:
-    """Ten times as many columns take about ten times as long: seconds would measure the machine."""
+    """Ten times as many columns take about ten times as long: seconds would measure the machine.
+
+    Of three tries one is enough: other work comes and goes, a square of the columns would stay.
+    """
 
     def seconds(columns: int) -> float:
         wide = pd.DataFrame(RNG.normal(size=(50, columns)), columns=[f"g{i}" for i in range(columns)])
@@ -389,7 +392,7 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
         return time.process_time() - start
 
     seconds(10)  # imports
-    assert seconds(10_000) < 15 * seconds(1_000)
+    assert any(seconds(10_000) < 15 * seconds(1_000) for _ in range(3))
 
 
 def trained(
