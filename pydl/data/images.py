@@ -6,8 +6,6 @@ import copy
 import io
 import os
 import zipfile
-import zlib
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydl.config import get_num_threads
+from pydl.data import folders
 from pydl.data.base import Batch
+from pydl.data.folders import UNREADABLE, content, ending, opened
 from pydl.data.indexed import IndexedSource
 
 Array = NDArray[Any]
@@ -26,10 +26,6 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by channels
 _SMALL = 128 * 128  # pixels of an image below which threads wait for each other longer than they decode
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _MOST_PIXELS = 89_478_485  # beyond which Pillow warns; far beyond any photograph that a network takes
-_MOST_BYTES = 1 << 30
-_OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # which they leave in folders of images
-# What damaged, encrypted or oddly packed files raise.
-_UNREADABLE = (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class ImageSource(IndexedSource):
@@ -74,7 +70,7 @@ class ImageSource(IndexedSource):
         self.path = Path(path)
         if channels not in (None, 1, 3):
             raise ValueError(f"ImageSource: channels: expected 1, 3 or None, got {channels!r}")
-        self._zip, self.differing = _opened(self.path), set[tuple[str, str]]()
+        self._zip, self.differing = opened(self.path, "images"), set[tuple[str, str]]()
         found = [(folder.rsplit("/", 1)[-1], name) for folder, name in listed(self.path, part, self._zip)]
         if not found:
             where = f'"{part}/" of ' if part else ""
@@ -101,7 +97,7 @@ class ImageSource(IndexedSource):
         """Images without labels: the files of these names in a folder or archive, brought to one shape."""
         source = object.__new__(cls)
         source.path, source.names, source.shape = Path(path), names, shape
-        source._zip = _opened(source.path)
+        source._zip = opened(source.path, "images")
         source.classes, source.labels, source.rows = [], None, len(names)
         source.differing = set()
         return source
@@ -154,23 +150,16 @@ class ImageSource(IndexedSource):
             raise ImportError('reading images needs Pillow: pip install "pydl[image]"') from error
         try:
             # Only what is promised: of Pillow's other formats, some start programs.
-            image = Image.open(io.BytesIO(self._bytes(name)), formats=_FORMATS)
+            image = Image.open(io.BytesIO(content(self.path, self._zip, name)), formats=_FORMATS)
             if image.width * image.height > _MOST_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels; expected at most {_MOST_PIXELS:,}")
         except UnidentifiedImageError:
             raise ValueError(
                 f'"{self.path}": "{name}" cannot be read as an image; expected one of {", ".join(_FORMATS)}'
             ) from None
-        except (*_UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        except (*UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ValueError(f'"{self.path}": "{name}" cannot be read as an image: {error}') from None
         return image
-
-    def _bytes(self, name: str) -> bytes:
-        """A file as it is, or unpacked, if it is no larger than an image can be."""
-        size = self._zip.getinfo(name).file_size if self._zip else (self.path / name).stat().st_size
-        if size > _MOST_BYTES:
-            raise ValueError(f"{size:,} bytes; expected at most {_MOST_BYTES:,}")
-        return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
 
     def _pixels(self, name: str) -> Array:
         mode = _MODES[self.shape[2]]
@@ -180,7 +169,7 @@ class ImageSource(IndexedSource):
                 self._note_differing(image, name)
                 picture = in_bytes(image)
                 picture = picture if picture.mode == mode else picture.convert(mode)
-            except (*_UNREADABLE, SyntaxError) as error:
+            except (*UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
             return self._resized(picture).reshape(self.shape)
 
@@ -226,7 +215,7 @@ def listed(path: Path, part: str, archive: zipfile.ZipFile | None) -> list[tuple
     depth = part.count("/") + 2 if part else 1
     return [
         (n.rsplit("/", 1)[0], n)
-        for n in _files(path, archive)
+        for n in ending(path, archive, SUFFIXES)
         if n.count("/") == depth and (not part or n.startswith(f"{part}/"))
     ]
 
@@ -238,63 +227,9 @@ def parts(path: str | os.PathLike[str]) -> list[str]:
 
 def files(path: str | os.PathLike[str]) -> list[str]:
     """The images anywhere in a folder or zip archive, in the order of their names."""
-    archive = _opened(Path(path))
-    try:
-        return _files(Path(path), archive)
-    finally:
-        if archive is not None:
-            archive.close()
-
-
-def _files(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
-    return sorted({n for n in _every(path, archive) if n.lower().endswith(SUFFIXES)})
-
-
-def _every(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
-    """All files but hidden ones; folders that are links are entered, but for those that lead back."""
-    every: list[str] = []
-    if archive is not None:
-        every += [m.filename for m in archive.infolist() if not m.is_dir()]
-    else:
-        ways: dict[str, tuple[str, ...]] = {os.fspath(path): (os.path.realpath(path),)}  # to each folder
-        for at, folders, names in os.walk(path, followlinks=True):
-            every += [Path(at, name).relative_to(path).as_posix() for name in names]
-            way = ways.pop(at)
-            places = {name: os.path.realpath(os.path.join(at, name)) for name in folders}
-            folders[:] = [name for name in folders if places[name] not in way]
-            ways |= {os.path.join(at, name): (*way, places[name]) for name in folders}
-    return [n for n in every if not _hidden(n)]
+    return folders.files(path, SUFFIXES, "images")
 
 
 def left_aside(path: str | os.PathLike[str]) -> list[str]:
-    """What is not read: files of other endings, and all but one of those of one name in an archive; a sentence each."""
-    archive = _opened(Path(path))
-    try:
-        every = _every(Path(path), archive)
-    finally:
-        if archive is not None:
-            archive.close()
-    counts = Counter(every)
-    others = sorted(n for n in counts if not n.lower().endswith(SUFFIXES) and n.rsplit("/", 1)[-1] not in _OF_SYSTEMS)
-    twice = sorted(n for n, count in counts.items() if count > 1)
-    said = []
-    if others:
-        said.append(f'{len(others):,} file{"s" * (len(others) > 1)} of other kinds not read, such as "{others[0]}"')
-    if twice:
-        said.append(f'{len(twice):,} name{"s" * (len(twice) > 1)} more than once in the archive, such as "{twice[0]}": '
-                    "the last file of each is read")  # fmt: skip
-    return said
-
-
-def _hidden(name: str) -> bool:
-    return any(piece.startswith((".", "__MACOSX")) and piece != "." for piece in name.split("/"))
-
-
-def _opened(path: Path) -> zipfile.ZipFile | None:
-    """The archive, or None for a folder."""
-    if path.is_dir():
-        return None
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
-        raise ValueError(f'"{path}": expected a folder or a zip archive of images') from None
+    """What is not read as an image, a sentence each."""
+    return folders.left_aside(path, SUFFIXES, "images")

@@ -30,7 +30,7 @@ __all__ = [
     "get_registered_object", "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor",
     "load_img", "model_to_dot", "normalize", "np_utils", "pad_sequences", "plot_model", "register_keras_serializable",
     "save_img", "serialize_keras_object", "set_random_seed", "split_dataset", "standardize_dtype",
-    "timeseries_dataset_from_array", "to_categorical",
+    "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
 
 CustomObjectScope = custom_object_scope
@@ -48,6 +48,7 @@ __getattr__ = Later(
         "sequences": "pad_sequences timeseries_dataset_from_array",
         "splitting": "split_dataset",
         ".data.directory": "image_dataset_from_directory",
+        ".data.texts": "text_dataset_from_directory",
         ".saving": (
             "deserialize_keras_object get_custom_objects get_registered_name get_registered_object "
             "register_keras_serializable serialize_keras_object"

@@ -145,7 +145,7 @@ def test_images_larger_than_any(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         source = data.ImageSource.of_files(folder, [f"train/{name}"], (4, 6, 1))
         with pytest.raises(ValueError, match=rf"{name}.*pixels"):
             source.decode([0])
-    monkeypatch.setattr("pydl.data.images._MOST_BYTES", 50)
+    monkeypatch.setattr("pydl.data.folders._MOST_BYTES", 50)
     for path, part in ((folder, ""), (zipped(folder), "pets/")):
         source = data.ImageSource.of_files(path, [f"{part}train/cat/00.png"], (4, 6, 1))
         with pytest.raises(ValueError, match="expected at most 50"):

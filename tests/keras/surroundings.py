@@ -271,7 +271,9 @@ def install() -> None:
 
     sys.modules["tensorflow"] = _tensorflow()
     pydl.utils.install_as_keras(("keras", "tensorflow.keras", "tf_keras", "keras_core"))
-    for name in ("image_dataset_from_directory", "timeseries_dataset_from_array"):
+    for name in (
+        "image_dataset_from_directory", "text_dataset_from_directory", "timeseries_dataset_from_array",
+    ):  # fmt: skip
         made = getattr(pydl.utils, name)
         setattr(pydl.utils, name, lambda *a, made=made, **k: _dataset(made(*a, **k)))
     _small_data()
