@@ -15,22 +15,31 @@ from pydl.config import standardize_dtype
 from pydl.layers.weighted import reset_names
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
+    from pydl.config import (
+        disable_interactive_logging,
+        enable_interactive_logging,
+        is_interactive_logging_enabled,
+    )
     from pydl.utils import bounding_boxes, np_utils
+    from pydl.utils.batch_parts import pack_x_y_sample_weight, unpack_x_y_sample_weight
     from pydl.utils.drawing import model_to_dot, plot_model
     from pydl.utils.feature_space import FeatureSpace
     from pydl.utils.files import get_file
     from pydl.utils.images import array_to_img, img_to_array, load_img, save_img
     from pydl.utils.installing import install_as_keras
+    from pydl.utils.progbar import Progbar
     from pydl.utils.sequences import pad_sequences, timeseries_dataset_from_array
     from pydl.utils.splitting import split_dataset
 
 __all__ = [
-    "CustomObjectScope", "FeatureSpace", "PyDataset", "Sequence", "array_to_img", "bounding_boxes", "clear_session",
-    "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_file", "get_registered_name",
-    "get_registered_object", "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_keras_tensor",
-    "load_img", "model_to_dot", "normalize", "np_utils", "pad_sequences", "plot_model", "register_keras_serializable",
-    "save_img", "serialize_keras_object", "set_random_seed", "split_dataset", "standardize_dtype",
-    "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
+    "CustomObjectScope", "FeatureSpace", "Progbar", "PyDataset", "Sequence", "array_to_img", "bounding_boxes",
+    "clear_session", "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging",
+    "enable_interactive_logging", "get_custom_objects", "get_file", "get_registered_name", "get_registered_object",
+    "image_dataset_from_directory", "img_to_array", "install_as_keras", "is_interactive_logging_enabled",
+    "is_keras_tensor", "load_img", "model_to_dot", "normalize", "np_utils", "pack_x_y_sample_weight",
+    "pad_sequences", "plot_model", "register_keras_serializable", "save_img", "serialize_keras_object",
+    "set_random_seed", "split_dataset", "standardize_dtype", "text_dataset_from_directory",
+    "timeseries_dataset_from_array", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
 CustomObjectScope = custom_object_scope
@@ -38,6 +47,7 @@ CustomObjectScope = custom_object_scope
 __getattr__ = Later(
     __name__,
     {
+        "batch_parts": "pack_x_y_sample_weight unpack_x_y_sample_weight",
         "bounding_boxes": "",
         "drawing": "model_to_dot plot_model",
         "feature_space": "FeatureSpace",
@@ -45,10 +55,12 @@ __getattr__ = Later(
         "images": "array_to_img img_to_array load_img save_img",
         "installing": "install_as_keras",
         "np_utils": "",
+        "progbar": "Progbar",
         "sequences": "pad_sequences timeseries_dataset_from_array",
         "splitting": "split_dataset",
         ".data.directory": "image_dataset_from_directory",
         ".data.texts": "text_dataset_from_directory",
+        ".config": "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled",
         ".saving": (
             "deserialize_keras_object get_custom_objects get_registered_name get_registered_object "
             "register_keras_serializable serialize_keras_object"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import sys
 import tarfile
 import zipfile
@@ -259,3 +260,35 @@ def test_old_names() -> None:
     assert utils.Sequence is utils.PyDataset
     assert utils.is_keras_tensor(pydl.Input(2))
     assert not utils.is_keras_tensor(np.ones(2))
+
+
+def test_progress_of_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    """Means of what is given over the steps, the last value of what is stateful; a line at the end."""
+    bar = utils.Progbar(4, verbose=2, stateful_metrics=["accuracy"])
+    bar.update(1, [("loss", 4.0), ("accuracy", 0.1)])
+    bar.update(3, [("loss", 1.0), ("accuracy", 0.2)])  # of two steps
+    assert capsys.readouterr().out == ""
+    bar.add(1, [("loss", np.float32(2)), ("accuracy", 0.75)])
+    assert re.fullmatch(r"4/4 - \d+\.\ds - loss=2, accuracy=0\.75\n", capsys.readouterr().out)
+    for verbose, lines in ((0, 0), (1, 1), (2, 1)):
+        unknown = utils.Progbar(None, verbose=verbose, unit_name="image")
+        for i in range(3):
+            unknown.update(i + 1)
+        unknown.update(3, finalize=True)
+        out = capsys.readouterr().out.rpartition("\r")[2]
+        assert out.startswith("3/3 - ") == bool(lines)
+        assert out.count("\n") == lines
+    with pytest.raises(ValueError, match="Progbar: verbose must be one of"):
+        utils.Progbar(3, verbose=5)
+
+
+def test_parts_of_a_batch() -> None:
+    x, y, w = np.ones(3), np.zeros(3), np.full(3, 2.0)
+    for parts in ((x,), (x, y), (x, y, w)):
+        packed = utils.pack_x_y_sample_weight(*parts)
+        found = utils.unpack_x_y_sample_weight(packed)
+        assert [part is given for part, given in zip(found, (*parts, None, None), strict=False)] == [True] * 3
+    assert utils.pack_x_y_sample_weight(x) is x
+    assert utils.unpack_x_y_sample_weight(utils.pack_x_y_sample_weight([x, y]))[0] == [x, y]
+    with pytest.raises(ValueError, match="expected"):
+        utils.unpack_x_y_sample_weight((x, y, w, w))
