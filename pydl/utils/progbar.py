@@ -23,19 +23,23 @@ class Progbar:
         1: a bar, and a line in its place at the end. 0: nothing. 2: the line alone.
     interval : float
         Seconds between two drawings, at least.
-    stateful_metrics : sequence of str, optional
-        Names of values that are shown as they are; of others, the mean over the steps.
+    stateful_metrics, stateless_metrics : sequence of str, optional
+        One of both: the names of values that are shown as they are, and of others the mean over the steps; or the names
+        of those of which the mean is shown. Default: means of all.
     unit_name : str
     """
 
     def __init__(
         self, target: int | None, width: int = 20, verbose: int = 1, interval: float = 0.05,
-        stateful_metrics: Sequence[str] | None = None, unit_name: str = "step",
+        stateful_metrics: Sequence[str] | None = None, stateless_metrics: Sequence[str] | None = None,
+        unit_name: str = "step",
     ) -> None:  # fmt: skip
         self.target = optional_whole("Progbar", "target", target)
         self.width, self.interval, self.unit_name = width, float(interval), unit_name
         self.verbose = one_of("Progbar", "verbose", verbose, (0, 1, 2))
-        self.stateful_metrics = set(stateful_metrics or ())
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Progbar: expected stateful_metrics or stateless_metrics, got both")
+        self.stateful_metrics, self.stateless_metrics = stateful_metrics, stateless_metrics
         self._sums: dict[str, tuple[float, int]] = {}
         self._seen, self._start = 0, time.monotonic()
         self._bar: Any = None
@@ -51,7 +55,7 @@ class Progbar:
         for name, value in values or ():
             total, count = self._sums.get(name, (0.0, 0))
             value = float(value)
-            self._sums[name] = (value, 1) if name in self.stateful_metrics else (total + value * steps, count + steps)
+            self._sums[name] = (total + value * steps, count + steps) if self._is_mean(name) else (value, 1)
         self._seen = current
         done = self.target is not None and current >= self.target if finalize is None else finalize
         if self.verbose == 1 and not done:
@@ -62,6 +66,11 @@ class Progbar:
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
         """So many more steps are done."""
         self.update(self._seen + n, values)
+
+    def _is_mean(self, name: str) -> bool:
+        if self.stateless_metrics is not None:
+            return name in self.stateless_metrics
+        return name not in (self.stateful_metrics or ())
 
     def _draw(self) -> None:
         if self._bar is None:

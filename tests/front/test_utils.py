@@ -278,6 +278,12 @@ def test_progress_of_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
         out = capsys.readouterr().out.rpartition("\r")[2]
         assert out.startswith("3/3 - ") == bool(lines)
         assert out.count("\n") == lines
+    bar = utils.Progbar(2, verbose=2, stateless_metrics=["loss"])
+    bar.add(1, [("loss", 3.0), ("accuracy", 0.25)])
+    bar.add(1, [("loss", 1.0), ("accuracy", 0.5)])
+    assert "loss=2, accuracy=0.5" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="got both"):
+        utils.Progbar(3, stateful_metrics=[], stateless_metrics=[])
     with pytest.raises(ValueError, match="Progbar: verbose must be one of"):
         utils.Progbar(3, verbose=5)
 
