@@ -16,7 +16,8 @@ from pydl.pipeline.options import TrainOptions
 
 SOON = ["--epochs", "2", "--hidden", "4"]
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+# long: trains whole runs; pipeline/test_selection and test_checks stay
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
 
 
 def train(out: Path, data: Path, target: str, *more: object) -> dict[str, Any]:
@@ -47,7 +48,6 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "visits.csv"
 
 
-@pytest.mark.long  # several runs
 def test_transformers_by_time(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame = pd.read_csv(data_dir / "etth1.csv")[::5].sample(frac=1, random_state=0)
     frame.to_csv(tmp_path / "mixed.csv", index=False)
@@ -168,7 +168,6 @@ def test_parts_said_by_a_column_outlive_an_interruption(data: Path, tmp_path: Pa
     assert other.rows["test"] == (visits()["part"] == "test").sum()
 
 
-@pytest.mark.long  # several runs; the parting's own tests stay
 def test_rows_in_pieces_are_parted_by_chance_or_by_group(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,8 @@ from pydl.pipeline import judging
 RNG = np.random.default_rng(0)
 SOON = ["--target", "y", "--epochs", "2", "--hidden", "4"]
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+# long: trains whole runs; test_inputs and test_errors stay
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
 
 
 @pytest.fixture
@@ -118,7 +119,6 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.long  # runs that are killed
 def test_what_a_killed_run_leaves_is_removed(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-c", KILLED, "train", str(data), *SOON, "--out", str(out)]
@@ -154,7 +154,6 @@ def test_info_says_what_of_and_how(data: Path, tmp_path: Path) -> None:
     assert info["seconds"] > 0
 
 
-@pytest.mark.long  # several studies
 def test_a_study_is_of_its_data_and_options(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("optuna")
     out, other = tmp_path / "run", tmp_path / "other.csv"
@@ -222,7 +221,6 @@ def test_threads_hold_for_everything_and_for_the_run_only(
     assert pydl.config.get_num_threads() == before
 
 
-@pytest.mark.long  # two runs on images; tables stay
 def test_a_run_on_images_is_replaced_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     command = ["train", "digits", "--epochs", "1", "--hidden", "4", "--out", str(out)]

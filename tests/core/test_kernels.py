@@ -131,6 +131,7 @@ def test_values(spec: Spec, isa: str, dtype: str) -> None:
                     pytest.fail(f"{name}{[*at]} is {array[i]!r}, not {expected[name][i]!r} +- {bound[i]:.2g}; n = {n}")
 
 
+@pytest.mark.long  # seven sizes in up to seven shares, each twice; values in one share, and plans on threads, stay
 @pytest.mark.parametrize(("spec", "isa", "dtype"), CASES)
 def test_any_number_of_shares_gives_the_same_bits(spec: Spec, isa: str, dtype: str) -> None:
     for n in sizes(isa, dtype):

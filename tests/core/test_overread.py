@@ -17,6 +17,8 @@ from pydl import _core
 from tests.core.test_kernels import DTYPES, VECTOR_BYTES, mapped
 from tests.specs import SPECS, Fields, Spec
 
+pytestmark = pytest.mark.long  # every kernel in pages of its own; test_kernels, between such pages too, stays
+
 ROOT = Path(__file__).parents[2]
 PAGE = mmap.PAGESIZE
 ROOM = 4 << 20  # bytes for one array

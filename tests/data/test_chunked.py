@@ -19,6 +19,8 @@ import pydl
 from pydl import data
 from tests.process import says
 
+pytestmark = pytest.mark.long  # large files; test_arrays stays
+
 ROWS = 3257
 Made = Callable[[int], data.Source]
 

@@ -15,6 +15,8 @@ from pydl import losses, optimizers
 from pydl._base.safetensors import Reader
 from tests.library.library import Context, LibraryError, LoadedModel, lib
 
+pytestmark = pytest.mark.long  # trains in C and in Python; test_programs stays
+
 FILE = "m.plan.safetensors"
 
 

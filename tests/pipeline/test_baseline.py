@@ -19,6 +19,8 @@ from pydl.pipeline.target import Target
 from pydl.pipeline.verdict import left_out, verdict
 from pydl.pipeline.worker import prepared
 
+pytestmark = pytest.mark.long  # trains rivals on many tables; test_evaluation stays
+
 RNG = np.random.default_rng(0)
 
 
@@ -113,7 +115,6 @@ def answers(rows: int, classes: int, seed: int = 0) -> tuple[Target, np.ndarray,
     return target, y, Predictions(np.asarray(target.decode(p.argmax(axis=1))), p)
 
 
-@pytest.mark.long  # hundreds of intervals
 @pytest.mark.parametrize("classes", [2, 4])
 def test_intervals_hold_the_truth_as_often_as_they_say(classes: int) -> None:
     target, y, found = answers(200_000, classes, 9)

@@ -21,6 +21,8 @@ from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.target import Target
 
+pytestmark = pytest.mark.long  # trains as long as it is given; test_few_rows stays
+
 
 class Clock:
     """A clock that goes on by a second whenever it is looked at."""
@@ -143,7 +145,6 @@ def run(tmp_path: Path, *more: str, rows: int = 600) -> dict[str, Any]:
     return info
 
 
-@pytest.mark.long  # a run of seconds, by its nature
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_ends_in_time_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     info = run(tmp_path, "--time-budget", "2", "--epochs", "1000000", "--patience", "1000000", "--ensemble", "1")

@@ -17,6 +17,8 @@ from pydl import cli
 from pydl.pipeline.run import REPORT
 from tests.process import says
 
+pytestmark = pytest.mark.long  # trains some forty runs; test_few_rows and test_seen stay
+
 SOON: dict[str, Any] = {"epochs": 2, "hidden": (8,)}
 ROWS = 150
 
@@ -272,7 +274,6 @@ def test_a_regression(frame: pd.DataFrame) -> None:
         run.predict_proba(frame)
 
 
-@pytest.mark.long  # trains boosted trees as well
 def test_it_comes_when_asked_for() -> None:
     code = "import sys, pydl; pydl.pipeline; print('pandas' in sys.modules); "
     assert says(code + "print(pydl.pipeline.fit.__name__)").split() == ["False", "fit"]

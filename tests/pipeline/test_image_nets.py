@@ -21,6 +21,8 @@ from pydl.pipeline.target import Target
 from pydl.pipeline.training import train
 from tests.pipeline.test_images import archive
 
+pytestmark = pytest.mark.long  # trains convolutional networks; test_digits and the layers' own tests stay
+
 TARGET = Target("class", "classification", ["a", "b", "c"])
 
 

@@ -21,6 +21,8 @@ from pydl.pipeline.scoring import evaluate_file, predict_file
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.training import train
 
+pytestmark = pytest.mark.long  # trains on images; data/test_images and test_digits stay
+
 
 def png(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
@@ -36,7 +38,6 @@ def archive(path: Path, parts: dict[str, tuple[Any, Any]]) -> Path:
     return path
 
 
-@pytest.mark.long  # 70,000 images written and read again; the digits below stay
 def test_mnist(data_dir: Path, tmp_path: Path) -> None:
     with np.load(data_dir / "mnist.npz") as a:
         shown, test = (a["x_train"], a["y_train"]), (a["x_test"], a["y_test"])
@@ -217,7 +218,6 @@ def test_a_run_predicts_and_evaluates(digits: tuple[np.ndarray, np.ndarray], tmp
         predict_file(a, str(tmp_path / "broken.png"), str(tmp_path / "p.csv"), seen, leave_out=True)
 
 
-@pytest.mark.long  # several runs; test_a_run_predicts_and_evaluates stays
 def test_decoded_while_it_trains(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     """In pieces or in memory: the same weights, figures, predictions and pictures, refitted on all rows as well."""
     path = archive(tmp_path / "d.zip", {"": digits})

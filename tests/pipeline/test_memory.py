@@ -17,6 +17,8 @@ import pytest
 from pydl.pipeline import memory
 from pydl.pipeline.table import read_chunks, read_table
 
+pytestmark = pytest.mark.long  # unpacks large files; test_reading stays
+
 ROWS = 200_000
 FREE = 1 << 20
 BOMBS = ["t.csv.gz", "two.csv.gz", "t.parquet", "t.npz", "t.csv.bz2", "t.csv.xz", "no ending", "t.zip"]

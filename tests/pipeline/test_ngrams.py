@@ -26,6 +26,8 @@ from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 
+pytestmark = pytest.mark.long  # trains on reviews; test_preparation stays
+
 WORDS_OF = [
     "the", "a", "film", "story", "actor", "plot", "dull", "bright", "slow", "moving", "not",
     "very", "is", "was", "with", "without", "and", "but",
@@ -95,7 +97,6 @@ def test_neither_chunks_nor_other_rows_change_a_bit(monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(whole.transform(texts[i : i + 1])[0][0], numbers[i])
 
 
-@pytest.mark.long  # a large text
 def test_memory_is_that_of_the_result_and_a_few_chunks() -> None:
     texts = [(" ".join(reviews(40, seed)))[:2000] for seed in range(1500)]  # three million characters
     tracemalloc.start()
@@ -306,7 +307,6 @@ def test_a_run_on_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert drift["text"]["unknown"] == 1.0
 
 
-@pytest.mark.long
 def test_reviews_of_films_are_told_apart_as_well_as_by_scikit_learn(data_dir: Path, tmp_path: Path) -> None:
     data, run = data_dir / "mr-polarity.csv", tmp_path / "run"
     assert cli.main(["train", str(data), "--target", "sentiment", "--out", str(run)]) == 0

@@ -18,6 +18,8 @@ from pydl.pipeline.parting import Parting
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit, in_turn, split
 
+pytestmark = pytest.mark.long  # trains whole runs; test_selection and test_checks stay
+
 N = 300
 RNG = np.random.default_rng(0)
 SHUFFLED = RNG.permutation(N)

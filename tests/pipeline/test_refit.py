@@ -21,7 +21,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit_members, prepared
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]  # trains whole runs; test_few_rows stays
 
 
 def table(rows: int = 300) -> pd.DataFrame:
@@ -91,7 +91,6 @@ def test_it_is_trained_for_exactly_so_many_epochs() -> None:
     assert [(n.epochs, n.best_epoch, n.ended_by) for n in networks] == [(9, 9, "epochs"), (4, 4, "epochs")]
 
 
-@pytest.mark.long  # several networks
 def test_few_rows_and_several_networks(tmp_path: Path) -> None:
     found = run(tmp_path, "--refit", frame=table(60))
     info = found.json("info.json")
@@ -112,7 +111,6 @@ def test_a_test_file_counts_as_rows_and_classes_do(tmp_path: Path) -> None:
     assert found.fitted().predict(frame).probabilities is not None
 
 
-@pytest.mark.long  # two runs on images; tables stay
 def test_images_as_well(tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert cli.main(["train", "digits", "--epochs", "1", "--hidden", "4", "--refit", "--out", str(out)]) == 0

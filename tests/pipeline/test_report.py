@@ -23,6 +23,8 @@ from pydl.pipeline.fitted import Predictions
 from pydl.pipeline.report import figures, latency, slices
 from pydl.pipeline.target import Target
 
+pytestmark = pytest.mark.long  # draws reports in a browser; test_card and test_writing stay
+
 LOOK = """<script>
 addEventListener("error", e => (window.failed = String(e.message)), true);
 addEventListener("load", () => {
@@ -88,7 +90,6 @@ def reports(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.mark.alone  # it is timed which rows are slow
-@pytest.mark.long  # two runs on real tables, one of them a search; a report of made-up rows stays, below
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize(("kind", "pictures"), [("classes", 8), ("numbers", 5)])
 def test_in_a_browser(
@@ -97,7 +98,6 @@ def test_in_a_browser(
     legible(looked_at(chromium, reports[kind], width, tmp_path), width, pictures)
 
 
-@pytest.mark.long  # whole reports; test_report_tables.py stays
 def test_names_that_mean_harm(chromium: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((300, 12))
@@ -165,7 +165,6 @@ def test_timing_takes_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.alone
-@pytest.mark.long  # on the runs above
 def test_slices_in_the_report(reports: dict[str, Path]) -> None:
     for report in reports.values():
         text = report.read_text("utf-8")

@@ -22,6 +22,8 @@ from pydl.pipeline.report import dependence, distributions, figures, residuals, 
 from pydl.pipeline.target import Target
 from pydl.pipeline.worker import fit, prepared
 
+pytestmark = pytest.mark.long  # trains whole runs; test_writing stays
+
 
 @pytest.mark.parametrize("rare", [0.5, 0.03])
 def test_thresholds_are_those_of_scikit_learn(rare: float) -> None:

@@ -12,7 +12,7 @@ from pydl import cli
 from pydl.pipeline import table
 from tests.process import python
 
-pytestmark = pytest.mark.long  # on runs of real tables; a run of images that predicts and evaluates stays
+pytestmark = pytest.mark.long  # on runs of real tables; test_evaluation stays
 
 
 @pytest.fixture(scope="module")

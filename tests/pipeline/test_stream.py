@@ -20,6 +20,8 @@ from pydl.pipeline import stream, table
 from pydl.pipeline.stream import prepare
 from tests.process import python, says
 
+pytestmark = pytest.mark.long  # files of many rows; data/test_arrays and test_table stay
+
 
 @pytest.fixture(scope="module")
 def adult(data_dir: Path) -> Path:
@@ -45,7 +47,6 @@ def test_adult(adult: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows(found.test)[0], found.preparation.transform(found.test_sample)["features"])
 
 
-@pytest.mark.long  # several runs; the readers' own tests stay
 def test_chunks_change_nothing(adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SAMPLE_ROWS", 3000)
     a = prepare(adult, "income", tmp_path / "a")
@@ -59,7 +60,6 @@ def test_chunks_change_nothing(adult: Path, tmp_path: Path, monkeypatch: pytest.
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.long  # several runs
 def test_what_is_there_is_used_again(adult: Path, tmp_path: Path) -> None:
     said: list[str] = []
     prepare(adult, "income", tmp_path / "s", say=said.append)
@@ -99,7 +99,6 @@ def train(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, A
     return found
 
 
-@pytest.mark.long  # four whole runs on a real table; the pieces of a run stay, above and below
 @pytest.mark.parametrize("own_test", [False, True])
 def test_all_rows_held_out_are_judged(
     adult: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_test: bool
@@ -155,7 +154,6 @@ def test_a_test_file_is_looked_through_before_the_training(
     assert not run.exists()
 
 
-@pytest.mark.long  # whole runs; the readers' own tests stay
 def test_what_cannot_be_read_in_a_test_file_is_missing_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,7 +240,6 @@ def written(path: Path, n: int) -> Path:
     return path
 
 
-@pytest.mark.long  # a file of 48 MB is written and read
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
     large, small = written(tmp_path / "large.csv", 400_000), written(tmp_path / "small.csv", 8000)
@@ -256,7 +253,6 @@ def test_memory_is_bounded(tmp_path: Path, form: str) -> None:
     assert int(done.stderr.split()[-1]) < 30e6
 
 
-@pytest.mark.long  # runs that are stopped and run again; test_a_pass_that_ended_is_not_repeated stays
 def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
     path, folder = written(tmp_path / "t.csv", 60_000), tmp_path / "cut"
     backup = folder / "backup" / "backup.safetensors"
@@ -290,7 +286,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.long  # the same through Python stays
 def test_the_command_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     """Through `pydl train`: the run that was interrupted ends in the bytes of one that was not, on one thread."""
     path = written(tmp_path / "t.csv", 60_000)

@@ -24,7 +24,7 @@ from pydl.pipeline.target import Target
 from pydl.pipeline.targets import Targets, from_state, look, options_of
 from pydl.pipeline.worker import fit, in_turn, lesson, prepared, split
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]  # trains whole runs; test_target stays
 ROWS = 420
 SOON: dict[str, Any] = {"epochs": 3, "hidden": (8,)}
 NAMES = ["kind", "price", "sold"]
@@ -227,7 +227,6 @@ def test_a_row_that_lacks_a_target_is_judged_by_the_others(run: Any, frame: pd.D
     assert any(note.startswith('target "kind": 1 row of classes that did not') for note in other["notes"])
 
 
-@pytest.mark.long  # several runs
 def test_the_command_line_does_the_same_and_its_config_does_it_again(
     run: Any, frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,7 +269,6 @@ def test_the_command_line_does_the_same_and_its_config_does_it_again(
     assert [e["figures"].get("r2") for e in listed] == [None, run.metrics["targets"]["price"]["test"]["r2"], None]
 
 
-@pytest.mark.long  # several runs
 def test_one_target_is_one_however_it_is_given(frame: pd.DataFrame) -> None:
     with_comma = frame.rename(columns={"sold": "sold,price"}).drop(columns=["price", "kind"])
     alone = pydl.pipeline.fit(with_comma, target="sold,price", **SOON)
@@ -281,7 +279,6 @@ def test_one_target_is_one_however_it_is_given(frame: pd.DataFrame) -> None:
     assert json.loads((listed.path / "config.json").read_text())["target"] == "sold,price"
 
 
-@pytest.mark.long  # a run each; the targets' own tests stay
 @pytest.mark.parametrize(
     "more", [{"refit": True}, {"ensemble": 2}, {"cv": 2}, {"tune": 1}, {"threshold": "auto"}, {"threshold": 0.3}]
 )

@@ -23,6 +23,8 @@ import pydl
 from pydl import layers as L
 from tests.serving.asking import tensor
 
+pytestmark = pytest.mark.long  # starts and ends servers; test_protocol stays
+
 BODY = json.dumps({"inputs": [tensor(np.ones((1, 4)))]}).encode()
 TYPE = {"Content-Type": "application/json"}
 

@@ -21,7 +21,8 @@ from tests.serving.asking import app_of, ask
 INFER = "/v2/models/run/infer"
 ROWS = 80
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+# long: trains whole runs; test_protocol and test_repository stay
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
 
 
 def frame() -> pd.DataFrame:

@@ -16,7 +16,8 @@ ESTIMATORS = [
 ]
 FULL_BATCHES = [MLPClassifier(solver="lbfgs", max_iter=50), MLPRegressor(solver="lbfgs", max_iter=50)]
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of convergence, above all: the checks train briefly
+# long: hundreds of trainings, most too short to converge; test_mlp stays
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 
 @parametrize_with_checks(ESTIMATORS)
@@ -24,7 +25,6 @@ def test_check(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
-@pytest.mark.long  # seconds for each of a hundred; scikit-learn's own tests of the solver stay
 @parametrize_with_checks(FULL_BATCHES)
 def test_check_of_another_solver(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -27,7 +27,8 @@ def test_what_is_left_out_exists() -> None:
     assert all(callable(getattr(theirs, name)) for name in INSIDE)
 
 
-pytestmark = pytest.mark.filterwarnings("default")  # as theirs run
+# long: hundreds of trainings, which warn as theirs do; test_mlp stays
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
 for _name in dir(theirs):
     if _name.startswith("test_") and _name not in INSIDE:
         globals()[_name] = getattr(theirs, _name)

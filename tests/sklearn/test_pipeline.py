@@ -24,7 +24,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 import pydl
 from pydl.sklearn import MLPClassifier, MLPRegressor, ModelClassifier, ModelRegressor
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+# long: trainings on real data; test_mlp stays
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 
 Array = np.ndarray[Any, Any]
 
@@ -67,7 +68,6 @@ def test_cross_validation_and_calibration(estimator: Any, digits: tuple[Array, A
     assert calibrated.score(x[1000:], y[1000:]) > 0.9
 
 
-@pytest.mark.long  # worker processes, each of which imports scikit-learn
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_a_grid_in_worker_processes(digits: tuple[Array, Array], n_jobs: int | None) -> None:
     x, y = digits

@@ -45,6 +45,8 @@ from bench.timing import Setting
 from pydl import _core
 from tests.process import says
 
+pytestmark = pytest.mark.long  # measures everything once; test_bench_agreement and test_bench_pictures stay
+
 TINY = Net((8, 16, 3), 4, classes=True)
 
 
@@ -64,7 +66,6 @@ def test_every_op_has_a_bench() -> None:
     assert {row.spec.op for row in kernels.rows()} == set(_core.ops())
 
 
-@pytest.mark.long  # every kernel; test_predict stays
 def test_kernels() -> None:
     rows = kernels.rows()
     results = kernels.measure(rows, rounds=1, budget=0)
@@ -141,7 +142,6 @@ def test_grid_finds_the_dip() -> None:
     }
 
 
-@pytest.mark.long  # products of large matrices
 def test_products_around_powers_of_two() -> None:
     assert len({shape for line in powers.lines(powers.SIZES) for shape in line}) == 4 * len(powers.SIZES) - 3
     assert powers.lines([5])[1] == [(256, 5, 256)]

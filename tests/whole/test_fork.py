@@ -9,6 +9,8 @@ import pytest
 
 from tests.process import says
 
+pytestmark = pytest.mark.long  # starts many processes; test_threads stays
+
 FORKS = int(os.environ.get("PYDL_TEST_FORKS", "25"))
 
 SETUP = """

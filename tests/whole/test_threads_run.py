@@ -14,7 +14,7 @@ import pydl
 from pydl import _core
 from tests.process import says
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.long, pytest.mark.alone]  # processes that are alone on the machine; test_threads stays
 
 X = np.random.default_rng(0).normal(size=(512, 64)).astype(np.float32)
 
