@@ -186,7 +186,7 @@ def target(
 ) -> tuple[Array, tuple[int, ...] | None]:
     """Targets for one output, of shape (n, elements per row), and the shape of a row if it is none the output implies.
 
-    `expected`: with attributes name, sparse, probability_targets, own_shape, names_columns and ignored.
+    `expected`: with attributes name, sparse, probability_targets, own_shape, names_columns, ignored and missing.
     """
     what = f'targets of output "{name}"'
     array = numeric(owner, what, y)
@@ -226,7 +226,7 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
     if array.size == 0:
         return
     low, high = array.min(), array.max()
-    if array.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+    if array.dtype.kind == "f" and not expected.missing and not (np.isfinite(low) and np.isfinite(high)):
         row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
         raise ValueError(f"{owner}: {what}: row {row} holds NaN or infinity; drop or impute such rows")
     if expected.sparse:

@@ -31,6 +31,8 @@ class Targets(NamedTuple):
         Whether class numbers name units of the output.
     ignored : float, optional
         A class number that is no unit's: rows that do not count.
+    missing : bool
+        Whether they may hold NaN and infinity: what these mean is known to a loss of one's own alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Targets(NamedTuple):
     own_shape: bool
     names_columns: bool = True
     ignored: float | None = None
+    missing: bool = False
 
 
 class CompiledMetric(NamedTuple):
@@ -211,8 +214,15 @@ def resolve_targets(
             )
         names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
         ignored = None if loss is None else loss.ignore_class
-        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored))
+        found.append(
+            Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored, _is_own(loss))
+        )
     return found
+
+
+def _is_own(loss: Any) -> bool:
+    """Whether a loss is a function or a class that pydl does not know."""
+    return isinstance(loss, losses.FunctionLoss) or not (loss is None or type(loss).__module__.startswith("pydl."))
 
 
 def losses_config(resolved: Sequence[Any], outputs: Sequence[str]) -> dict[str, Any]:

@@ -83,3 +83,37 @@ def test_labels_spoiled_after_they_were_checked(dtype: str, from_logits: bool, w
     with pytest.warns(UserWarning, match="the loss of epoch 1 is nan"):
         assert np.isnan(fit(None)).all()
     assert np.isfinite(fit((np.arange(len(X)) != 5).astype(np.float32))).all()
+
+
+def test_targets_that_a_loss_of_ones_own_leaves_out() -> None:
+    """NaN stands for what nobody knows: such targets train as if they were not there, and no others are touched."""
+
+    def known_alone(y_true: Any, y_pred: Any) -> Any:
+        known = pydl.ops.isfinite(y_true)
+        error = pydl.ops.where(known, y_true, 0.0) - pydl.ops.where(known, y_pred, 0.0)
+        return pydl.ops.square(error)
+
+    class KnownAlone(pydl.losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return known_alone(y_true, y_pred)
+
+    y = np.concatenate([Y, 2 * Y], axis=1)
+    y[::3, 1] = np.nan
+    start = [np.full((3, 2), 0.5, np.float32), np.zeros(2, np.float32)]
+    found = []
+    for loss in (known_alone, KnownAlone()):
+        net = pydl.Sequential([pydl.Input((3,), name="x"), pydl.layers.Dense(2)])
+        net.compile(pydl.optimizers.SGD(0.1), loss, metrics=["mae"])
+        net.set_weights(start)
+        history = net.fit(X, y, batch_size=32, epochs=1, verbose=0, validation_data=(X, y)).history
+        assert np.isfinite([*history["loss"], *history["val_loss"]]).all()
+        found.append(net.get_weights())
+        assert net.evaluate(X, y, verbose=0)[0] == history["val_loss"][0]
+    w, b = start
+    error = np.where(np.isfinite(y), X @ w + b - y, 0)
+    np.testing.assert_allclose(found[0][0], w - 0.1 * X.T @ error / len(X), rtol=1e-5)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    with pytest.raises(ValueError, match="row 0 holds NaN or infinity"):
+        net.compile("sgd", "mse")
+        net.fit(X, y, verbose=0)
