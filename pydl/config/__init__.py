@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,7 +65,9 @@ def set_epsilon(value: float) -> None:
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """The dtype's name, "float32" or "float64"; None stands for `floatx()`. Takes names, NumPy dtypes and types.
+    """The dtype's name, "float32" or "float64"; None stands for `floatx()`.
+
+    Takes names, NumPy dtypes and types, and configurations of a `DTypePolicy`, as Keras's files hold them.
 
     Raises
     ------
@@ -74,6 +76,8 @@ def standardize_dtype(dtype: Any) -> str:
     """
     if dtype is None:
         return _floatx
+    if isinstance(dtype, Mapping) and str(dtype.get("class_name")).endswith("DTypePolicy"):
+        dtype = (dtype.get("config") or {}).get("name")
     try:
         name = np.dtype(dtype).name
     except (TypeError, ValueError):
@@ -101,7 +105,7 @@ class DTypePolicy(str):
     __slots__ = ()
 
     def __new__(cls, name: Any = None) -> DTypePolicy:
-        if name in _MIXED:
+        if isinstance(name, str) and name in _MIXED:
             warnings.warn(f"DTypePolicy: {name} computes in float32 here", stacklevel=2)
             name = "float32"
         return super().__new__(cls, standardize_dtype(name))

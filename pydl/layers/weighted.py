@@ -54,7 +54,7 @@ class Weighted(Configurable):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
-        self.dtype = config.standardize_dtype(dtype)
+        self.dtype = config.DTypePolicy(dtype).name
         self.trainable = trainable
         self._own: list[Variable] = []  # of `_variables`, those that are known
         self._adopted: list[Variable] = []  # of these, those that attributes held

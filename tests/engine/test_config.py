@@ -43,6 +43,23 @@ def test_policies():
         pydl.DTypePolicy("int8")
 
 
+def test_policies_of_layers():
+    """As names, and as Keras writes them into configurations."""
+    policies = pydl.dtype_policies
+    described = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float64"}}
+    assert policies.deserialize(policies.serialize(pydl.DTypePolicy("float64"))) == policies.get(described) == "float64"
+    assert pydl.layers.Dense.from_config({"units": 2, "dtype": described}).dtype == "float64"
+    assert (
+        pydl.layers.deserialize({"class_name": "Dense", "config": {"units": 2, "dtype": described}}).dtype == "float64"
+    )
+    with pytest.warns(UserWarning, match="mixed_bfloat16 computes in float32 here"):
+        layer = pydl.layers.Dense(1, dtype="mixed_bfloat16")
+    assert type(layer.dtype) is str
+    assert (layer.dtype, layer.get_config()["dtype"]) == ("float32", "float32")
+    with pytest.raises(ValueError, match="got 'int8_from_float32'"):
+        pydl.layers.Dense(1, dtype={"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}})
+
+
 @pytest.mark.parametrize(
     ("dtype", "name"),
     [
