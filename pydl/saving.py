@@ -30,7 +30,7 @@ import numpy as np
 
 from pydl._base import safetensors
 from pydl._base.errors import FormatError, memory_errors
-from pydl._base.missing import missing
+from pydl._base.missing import MissingName
 from pydl._base.registry import custom_object_scope, unsavable
 from pydl._base.safetensors import Reader, refuse, shorten
 from pydl._engine.variable import Variable
@@ -75,7 +75,7 @@ def __getattr__(name: str) -> Any:
         from pydl._keras import objects
 
         return getattr(objects, name)
-    raise missing(__name__, name, __all__)
+    raise MissingName(__name__, name, __all__)
 
 
 @memory_errors

@@ -7,12 +7,22 @@ from types import ModuleType
 from typing import Any
 
 
-def missing(module: str, name: str, own: Iterable[str]) -> AttributeError:
-    """The error for an attribute that a public module of pydl, whose names are `own`, does not have."""
-    message = f"module {module!r} has no attribute {name!r}"
-    if not name.startswith("_"):  # what Python itself asks for, often in vain
-        message += _remark(name, set(own), module.removeprefix("pydl").removeprefix("."))
-    return AttributeError(message)
+class MissingName(AttributeError):
+    """An attribute that a public module of pydl, whose names are `own`, does not have.
+
+    The message is made when it is read: some libraries ask every module for every name, and look at no answer.
+    """
+
+    def __init__(self, module: str, name: str, own: Iterable[str]) -> None:
+        super().__init__(module, name, own)
+        self.module, self.own = module, own
+        self.missing = name  # `name` would let Python make a guess of its own
+
+    def __str__(self) -> str:
+        message = f"module {self.module!r} has no attribute {self.missing!r}"
+        if self.missing.startswith("_"):  # what Python itself asks for, often in vain
+            return message
+        return message + _remark(self.missing, set(self.own), self.module.removeprefix("pydl").removeprefix("."))
 
 
 def _remark(name: str, own: set[str], module: str) -> str:
@@ -42,7 +52,7 @@ def explain(module: ModuleType) -> None:
             except AttributeError:
                 if name in module.__all__:
                     raise
-        raise missing(module.__name__, name, module.__all__)
+        raise MissingName(module.__name__, name, module.__all__)
 
     vars(module)["__getattr__"] = find
     vars(module)["__dir__"] = lambda: sorted({*vars(module), *module.__all__})

@@ -12,9 +12,9 @@ __all__ = ["fit"]
 
 def __getattr__(name: str) -> Any:
     if name != "fit":
-        from pydl._base.missing import missing
+        from pydl._base.missing import MissingName
 
-        raise missing("pydl.pipeline", name, __all__)
+        raise MissingName("pydl.pipeline", name, __all__)
     try:
         from pydl.pipeline.fitting import fit
     except ModuleNotFoundError as error:

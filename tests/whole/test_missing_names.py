@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -51,3 +52,16 @@ def test_every_public_name_is_there() -> None:
     for name in pydl.__all__:
         for inner in getattr(getattr(pydl, name), "__all__", ()):
             assert getattr(getattr(pydl, name), inner) is not None
+
+
+def test_who_asks_every_module_for_a_name_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that look for a function's module ask thousands of times; the guess is for those who read the error."""
+    sought: list[str] = []
+    monkeypatch.setattr("pydl._base.missing._remark", lambda name, *_: sought.append(name) or "")
+    assert getattr(pydl.layers, "Dens", None) is None
+    assert sought == []
+    with pytest.raises(AttributeError, match="has no attribute 'Dens'") as caught:
+        _ = pydl.layers.Dens
+    assert sought == ["Dens"]
+    monkeypatch.undo()
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
