@@ -37,7 +37,8 @@ class Variable(NDArrayOperatorsMixin):
     name : str
         Unique within its layer.
     trainable : bool
-        Whether an optimizer may change it (the layer's own `trainable` counts too).
+        Whether an optimizer may change it (the layer's own `trainable` counts too). `made_trainable` stays what it was
+        when the variable was made, and gives it its place among the layer's weights.
     layout : callable
         `(shape, dtype)` -> Layout: how values, gradients and an optimizer's slots are stored.
     regularizer, constraint : object or None
@@ -66,7 +67,7 @@ class Variable(NDArrayOperatorsMixin):
         self.dtype = dtype
         self.name = name
         self.path = name
-        self.trainable = trainable
+        self.trainable = self.made_trainable = trainable
         self.layout = layout(self.shape, dtype)
         self.regularizer = regularizer
         self.constraint = constraint

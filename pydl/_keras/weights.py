@@ -19,7 +19,7 @@ from pydl._engine.variable import Variable
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
 from pydl.layers.low_rank import LowRank
-from pydl.layers.weighted import _tree
+from pydl.layers.weighted import _tree, in_order
 from pydl.models import configs
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _variables(layer: Layer) -> list[Variable | None]:
         return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
     if isinstance(layer, LowRank) and layer.lora_enabled:  # the kernel stands for itself and its adapter
         return [v for v in layer._variables if all(v is not other for other in layer.adapter)]
-    return [v for wanted in (True, False) for v in layer._variables if v.trainable == wanted]
+    return [*in_order(layer._variables)]
 
 
 def _value(layer: Layer, variable: Variable | None) -> Array:

@@ -140,17 +140,18 @@ class Weighted(Configurable):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in order of creation, then those of the layers that it holds."""
+        """Its own variables, then those of layers that it holds; of each, those made trainable before the others."""
         if not self._holders:
-            return list(self._own)
-        return each_once(v for layer in _tree(self) for v in layer._variables)
+            return in_order(self._own)
+        return each_once(v for layer in _tree(self) for v in in_order(layer._variables))
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change: none while the layer is frozen."""
         if not self._holders:
-            return [v for v in self._own if v.trainable] if self.trainable else []
-        return each_once(v for layer in _tree(self, trainable=True) for v in layer._variables if v.trainable)
+            return [v for v in in_order(self._own) if v.trainable] if self.trainable else []
+        layers = _tree(self, trainable=True)
+        return each_once(v for layer in layers for v in in_order(layer._variables) if v.trainable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -163,11 +164,12 @@ class Weighted(Configurable):
     variables = weights
 
     def as_made(self, trainable: bool = False) -> list[Variable]:
-        """All variables, or those an optimizer may change, in the order of pydl's files.
+        """All variables, or those an optimizer may change, in order of creation, which is that of pydl's files.
 
         A model lists its `weights` in another one, that of its `layers`.
         """
-        return self.trainable_weights if trainable else self.weights
+        layers = _tree(self, trainable=trainable)
+        return each_once(v for layer in layers for v in layer._variables if v.trainable or not trainable)
 
     def _held(self, kind: type) -> list[Any]:
         """The layers, or variables, that attributes hold, themselves or in lists, tuples and dicts."""
@@ -214,12 +216,12 @@ class Weighted(Configurable):
 
         Override it, with `load_own_variables`, to keep more in such a file, or something else.
         """
-        for i, v in enumerate(self._own_in_order()):
+        for i, v in enumerate(in_order(self._variables)):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Take the layer's own weights from what `save_own_variables` wrote."""
-        variables = self._own_in_order()
+        variables = in_order(self._variables)
         if len(store) != len(variables):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(store)}')
         for i, v in enumerate(variables):
@@ -230,10 +232,6 @@ class Weighted(Configurable):
 
     def load_assets(self, inner_path: str) -> None:
         """Take from a folder what `save_assets` put there."""
-
-    def _own_in_order(self) -> list[Variable]:
-        """The layer's own weights in Keras's order."""
-        return [v for wanted in (True, False) for v in self._variables if v.trainable == wanted]
 
     @property
     def stores_itself(self) -> bool:
@@ -287,6 +285,11 @@ def _name_apart(v: Variable, taken: set[str]) -> None:
 def each_once(variables: Iterable[Variable]) -> list[Variable]:
     """Variables without those that have been among them before."""
     return list({id(v): v for v in variables}.values())
+
+
+def in_order(variables: Iterable[Variable]) -> list[Variable]:
+    """A layer's own variables in Keras's order: those that were made trainable come first, frozen or not."""
+    return sorted(variables, key=lambda v: not v.made_trainable)
 
 
 def _tree(layer: Weighted, *, trainable: bool = False) -> list[Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -109,3 +112,39 @@ def test_dicts_are_taken_by_their_keys_in_order() -> None:
     q, b = pydl.Input((3,), name="q"), pydl.Input((3,), name="b")
     inner = pydl.Model({"q": q, "b": b}, pydl.layers.Concatenate()([q, b]), name="inner")
     assert [layer.name for layer in pydl.Model(a, inner({"q": w, "b": x})).layers] == ["a", "x", "w", "inner"]
+
+
+class Scaled(pydl.layers.Layer):
+    """Makes what is not trained first, as layers that count do."""
+
+    def build(self, input_shape: Any) -> None:
+        self.low = self.add_weight((2,), "zeros", trainable=False, name="low")
+        self.w = self.add_weight((2,), "ones", name="w")
+        self.high = self.add_weight((2,), "zeros", trainable=False, name="high")
+        self.b = self.add_weight((2,), "zeros", name="b")
+
+    def call(self, x: Any) -> Any:
+        return pydl.ops.clip(x * self.w + self.b, self.low, 10.0 + self.high)
+
+
+def test_weights_of_a_layer_stand_as_in_keras(tmp_path: Path) -> None:
+    """Those that were made trainable first, frozen later or not; pydl's own files keep the order they were made in."""
+    model = pydl.Sequential([pydl.Input((2,)), Scaled(name="s"), pydl.layers.Dense(1, name="d")])
+    names = ["w", "b", "low", "high", "kernel", "bias"]
+    assert [v.name for v in model.weights] == names
+    assert [v.name for v in model.as_made()] == ["low", "w", "high", "b", "kernel", "bias"]
+    values = [np.full(v.shape, float(i), np.float32) for i, v in enumerate(model.weights)]
+    model.set_weights(values)
+    model.layers[0].w.trainable = False
+    assert [v.name for v in model.weights] == names
+    assert [v.name for v in model.trainable_weights] == ["b", "kernel", "bias"]
+    for name in ("m.safetensors", "m.keras", "m.weights.h5"):
+        path = tmp_path / name
+        (model.save_weights if name.endswith("h5") else model.save)(path)
+        if name.endswith("h5"):
+            again = pydl.models.clone_model(model)
+            again.load_weights(path)
+        else:
+            again = pydl.models.load_model(path, custom_objects={"Scaled": Scaled})
+        for ours, theirs in zip(again.get_weights(), values, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
