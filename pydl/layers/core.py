@@ -66,9 +66,12 @@ class Activation(Pointwise):
 
 
 def _activated(tensors: Any, others: Any) -> Any:
-    """An activation of a symbolic tensor, as a layer; along other axes than the last there is no kernel."""
+    """An activation of a symbolic tensor, as a layer; along other axes than the last there is no kernel.
+
+    A layer would keep a mask, at which a function ends.
+    """
     activation = activations.Activation(others["name"], others["alpha"])
-    if others.get("axis", -1) != -1 and rowwise(activation):
+    if tensors[0].masked or (others.get("axis", -1) != -1 and rowwise(activation)):
         return NotImplemented
     return Activation(activation, dtype=tensors[0].dtype)(tensors[0])
 

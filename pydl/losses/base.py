@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -12,9 +14,11 @@ import numpy as np
 from pydl._base.args import one_of, real, text
 from pydl._base.arrays import align, float_array, sizes
 from pydl._base.reductions import REDUCTIONS, reduced
-from pydl._base.registry import Configurable, snake_case
+from pydl._base.registry import Configurable, serialize, snake_case, tables
 from pydl._engine.facts import run_op
-from pydl._engine.tape import Tape, Traced, value_of
+from pydl._engine.graph import SymbolicTensor
+from pydl._engine.operators import Operators
+from pydl._engine.tape import Tape, Traced, differentiable, value_of
 from pydl.config import standardize_dtype
 
 
@@ -47,6 +51,8 @@ class Loss(Configurable):
     ignore_class: float | None = None
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
+    #: Whether targets and predictions may change places.
+    symmetric: bool = False
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
@@ -105,6 +111,15 @@ class Loss(Configurable):
         """One value per row: shape y_pred.shape[:-1]."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
+    def each(self, y_true: Any, y_pred: Any) -> Any:
+        """`call`, of tensors and, in the code of a loss or layer, of what gradients are taken of, too.
+
+        They are those by the predictions; by the targets as well where the loss is symmetric.
+        """
+        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
+            return _each(y_true, y_pred, json.dumps(serialize(self)))
+        return self.call(y_true, y_pred)
+
     def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """A value for each row, where `call` may return one for each element, for each sample or for the batch."""
         shape = self.values_shape(y_pred.shape)
@@ -146,14 +161,27 @@ class Loss(Configurable):
 
     def _traced(self, y_true: Any, y_pred: Traced, sample_weight: Any) -> Traced:
         """The loss as a value that gradients can be taken back from: in the code of a layer."""
-        y = y_pred.value
-        t = y_true if self.sparse else float_array(self.name, "y_true", y_true, y.dtype.name)
+        y, targets = y_pred.value, value_of(y_true)
+        t = targets if self.sparse else float_array(self.name, "y_true", targets, y.dtype.name)
         ones = np.ones(self.values_shape(y.shape), y.dtype)
         shares = reduced(self.name, ones, sample_weight, None, None)  # of each value in what is reduced
         total = reduced(self.name, ones, sample_weight, None, self.reduction)
         share = np.sum(total) / max(float(np.sum(shares)), np.finfo(y.dtype).tiny)
         value = np.asarray(self(t, y, sample_weight))
-        return y_pred.tape.note(value, [y_pred], lambda dy: [self.pullback(t, y, shares * share * dy)])
+        return y_pred.tape.note(value, [y_true, y_pred], lambda dy: self._slopes(shares * share * dy, t, y))
+
+    def _symbolic(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss as a tensor of a model."""
+        if sample_weight is not None:
+            raise TypeError(f'Loss "{self.name}": sample_weight is for arrays; multiply what reduction="none" gives')
+        values = self.each(y_true, y_pred)
+        if self.reduction in (None, "none"):
+            return values
+        return Operators.operate("sum" if self.reduction == "sum" else "mean", values)
+
+    def _slopes(self, factors: Any, t: Any, y: Any) -> tuple[Any, Any]:
+        """What `pullback` gives by the targets, None where that is not known, and by the predictions."""
+        return self.pullback(y, t, factors) if self.symmetric else None, self.pullback(t, y, factors)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
@@ -176,7 +204,9 @@ class Loss(Configurable):
             Shapes that do not fit, class numbers out of range, no rows at all.
         """
         if isinstance(y_pred, Traced):
-            return self._traced(value_of(y_true), y_pred, value_of(sample_weight))
+            return self._traced(y_true, y_pred, value_of(sample_weight))
+        if isinstance(y_pred, SymbolicTensor) or isinstance(y_true, SymbolicTensor):
+            return self._symbolic(y_true, y_pred, sample_weight)
         t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
         values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self._computes_in))))
         mask = getattr(y_pred, "_keras_mask", None)
@@ -187,6 +217,22 @@ class Loss(Configurable):
             raise ValueError(f'Loss "{self.name}": expected at least one row, got y_pred {np.shape(y_pred)}')
         result = reduced(self.name, values, sample_weight, mask, self.reduction).astype(self.dtype)
         return result if result.ndim else result[()]
+
+
+def _slopes(dy: np.ndarray, y: np.ndarray, y_true: Any, y_pred: Any, loss: str) -> tuple[Any, Any]:
+    return _described(loss)._slopes(dy, y_true, y_pred)
+
+
+@differentiable(_slopes, 2)
+def _each(y_true: Any, y_pred: Any, loss: str) -> Any:
+    """A value for each row, by the loss that is described."""
+    return _described(loss).call(y_true, y_pred)
+
+
+@lru_cache(maxsize=64)
+def _described(loss: str) -> Loss:
+    found: Loss = tables["loss"].deserialize(json.loads(loss))
+    return found
 
 
 def _precision(dtype: Any) -> tuple[str, str]:

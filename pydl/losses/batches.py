@@ -218,12 +218,12 @@ def _pair(owner: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]
 
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> np.ndarray:
     """`Dice` over all axes, or of what `axis` leaves."""
-    return Dice(axis=axis).call(y_true, y_pred)
+    return Dice(axis=axis).each(y_true, y_pred)
 
 
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> np.ndarray:
     """`Tversky` over all axes, or of what `axis` leaves."""
-    return Tversky(alpha, beta, axis=axis).call(y_true, y_pred)
+    return Tversky(alpha, beta, axis=axis).each(y_true, y_pred)
 
 
 def circle(

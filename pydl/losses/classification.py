@@ -136,23 +136,23 @@ def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """`BinaryCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return BinaryCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).each(y_true, y_pred)
 
 
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> np.ndarray:
     """`CategoricalCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return CategoricalCrossentropy(from_logits, label_smoothing, axis).call(y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).each(y_true, y_pred)
 
 
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: float | None = None, axis: int = -1
 ) -> np.ndarray:
     """`SparseCategoricalCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).call(y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis).each(y_true, y_pred)
 
 
 def hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """`Hinge` of each row, shape y_pred.shape[:-1]."""
-    return Hinge().call(y_true, y_pred)
+    return Hinge().each(y_true, y_pred)

@@ -58,9 +58,9 @@ class GaussianNLL(KernelLoss):
 
 def kl_divergence(y_true: Any, y_pred: Any) -> np.ndarray:
     """`KLDivergence` of each row, shape y_pred.shape[:-1]."""
-    return KLDivergence().call(y_true, y_pred)
+    return KLDivergence().each(y_true, y_pred)
 
 
 def gaussian_nll(y_true: Any, y_pred: Any) -> np.ndarray:
     """`GaussianNLL` of each row, shape y_pred.shape[:-1]."""
-    return GaussianNLL().call(y_true, y_pred)
+    return GaussianNLL().each(y_true, y_pred)

@@ -134,7 +134,7 @@ def binary_focal_crossentropy(
 ) -> np.ndarray:
     """`BinaryFocalCrossentropy` of each row, shape y_pred.shape[:-1]."""
     loss = BinaryFocalCrossentropy(apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis)
-    return loss.call(y_true, y_pred)
+    return loss.each(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -147,9 +147,9 @@ def categorical_focal_crossentropy(
     axis: int = -1,
 ) -> np.ndarray:
     """`CategoricalFocalCrossentropy` of each row, shape y_pred.shape[:-1]."""
-    return CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis).call(y_true, y_pred)
+    return CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis).each(y_true, y_pred)
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> np.ndarray:
     """`CategoricalGeneralizedCrossEntropy` of each row, shape y_pred.shape[:-1]."""
-    return CategoricalGeneralizedCrossEntropy(q).call(y_true, y_pred)
+    return CategoricalGeneralizedCrossEntropy(q).each(y_true, y_pred)

@@ -46,9 +46,9 @@ class CategoricalHinge(KernelLoss):
 
 def squared_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """`SquaredHinge` of each row, shape y_pred.shape[:-1]."""
-    return SquaredHinge().call(y_true, y_pred)
+    return SquaredHinge().each(y_true, y_pred)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """`CategoricalHinge` of each row, shape y_pred.shape[:-1]."""
-    return CategoricalHinge().call(y_true, y_pred)
+    return CategoricalHinge().each(y_true, y_pred)

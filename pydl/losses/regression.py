@@ -21,6 +21,7 @@ class MeanSquaredError(KernelLoss):
     """
 
     op = "loss_mse"
+    symmetric = True
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
@@ -38,6 +39,7 @@ class MeanAbsoluteError(KernelLoss):
     """
 
     op = "loss_mae"
+    symmetric = True
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
@@ -55,6 +57,7 @@ class MeanSquaredLogarithmicError(KernelLoss):
     """
 
     op = "loss_msle"
+    symmetric = True
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class CosineSimilarity(KernelLoss):
     """
 
     op = "loss_cosine"
+    symmetric = True
 
     def __init__(
         self,
@@ -124,6 +128,7 @@ class Huber(KernelLoss):
     """
 
     op = "loss_huber"
+    symmetric = True
 
     def __init__(
         self,
@@ -149,6 +154,7 @@ class LogCosh(KernelLoss):
     """
 
     op = "loss_log_cosh"
+    symmetric = True
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str = "log_cosh", dtype: Any = None
@@ -207,44 +213,44 @@ class Quantile(KernelLoss):
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """`MeanSquaredError` of each row, shape y_pred.shape[:-1]."""
-    return MeanSquaredError().call(y_true, y_pred)
+    return MeanSquaredError().each(y_true, y_pred)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """`MeanAbsoluteError` of each row, shape y_pred.shape[:-1]."""
-    return MeanAbsoluteError().call(y_true, y_pred)
+    return MeanAbsoluteError().each(y_true, y_pred)
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """`MeanSquaredLogarithmicError` of each row, shape y_pred.shape[:-1]."""
-    return MeanSquaredLogarithmicError().call(y_true, y_pred)
+    return MeanSquaredLogarithmicError().each(y_true, y_pred)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """`MeanAbsolutePercentageError` of each row, shape y_pred.shape[:-1]."""
-    return MeanAbsolutePercentageError().call(y_true, y_pred)
+    return MeanAbsolutePercentageError().each(y_true, y_pred)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
     """`CosineSimilarity` of each row, shape y_pred.shape[:-1]."""
-    return CosineSimilarity(axis).call(y_true, y_pred)
+    return CosineSimilarity(axis).each(y_true, y_pred)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:
     """`Huber` of each row, shape y_pred.shape[:-1]."""
-    return Huber(delta).call(y_true, y_pred)
+    return Huber(delta).each(y_true, y_pred)
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> np.ndarray:
     """`LogCosh` of each row, shape y_pred.shape[:-1]."""
-    return LogCosh().call(y_true, y_pred)
+    return LogCosh().each(y_true, y_pred)
 
 
 def poisson(y_true: Any, y_pred: Any) -> np.ndarray:
     """`Poisson` of each row, shape y_pred.shape[:-1]."""
-    return Poisson().call(y_true, y_pred)
+    return Poisson().each(y_true, y_pred)
 
 
 def quantile(y_true: Any, y_pred: Any, quantile: float = 0.5) -> np.ndarray:
     """`Quantile` of each row, shape y_pred.shape[:-1]."""
-    return Quantile(quantile).call(y_true, y_pred)
+    return Quantile(quantile).each(y_true, y_pred)

@@ -60,4 +60,4 @@ class CTC(Loss):
 
 def ctc(y_true: Any, y_pred: Any) -> np.ndarray:
     """`CTC` of each sample."""
-    return CTC().call(y_true, y_pred)
+    return CTC().each(y_true, y_pred)
