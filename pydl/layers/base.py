@@ -184,15 +184,35 @@ class Layer(OwnCode):
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
         """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
+        if numpy_layer.own_mask(self):
+            return numpy_layer.output_masks(self, masked)
         if self._graph is not None:
             return self._graph.masks(masked)
         return [self.supports_masking and masked[0]]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         """Give the outputs their masks. Default: that of the first input, if the layer supports masking."""
+        if numpy_layer.own_mask(self):
+            numpy_layer.emit_masks(self, b, x, y)
+            return
         for t in () if self._graph is not None else y:  # layers inside have done so
             if t is not x[0]:
                 t.mask = x[0].mask if self.supports_masking else None
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output for arrays; a class that overrides it decides which steps count behind its layer.
+
+        Parameters
+        ----------
+        inputs : array, or list of arrays
+        mask : array of bool, or list of such or None
+            That of the inputs.
+
+        Returns
+        -------
+        array of bool, shape (batch, steps), a list of such for several outputs, or None: all steps count.
+        """
+        return mask
 
     def _build_once(self, input_shape: Any, dtypes: Sequence[str] = ()) -> None:
         if self.input_spec is not None:
@@ -301,7 +321,7 @@ class Layer(OwnCode):
         call.keys = self._output_keys
         masked = [t.masked for t in tensors]
         found = flags(self, masked, len(call.outputs))
-        if any(masked) and not self.supports_masking and not any(found):
+        if any(masked) and not (self.supports_masking or any(found) or numpy_layer.own_mask(self)):
             warnings.warn(
                 f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
                 "here, and losses and metrics behind it count all steps",

@@ -280,3 +280,77 @@ def test_gradients_of_a_product(isa: str) -> None:
     x = np.random.default_rng(1).normal(size=(5, 4, 2))
     x[:, 2] = 0  # where `one` does not count
     check_gradients(model, x, np.zeros((5, 4, 6)))
+
+
+class Positions(L.Layer):
+    """Codes and places, embedded: the mask follows from the codes."""
+
+    def __init__(self, length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.codes, self.places = L.Embedding(6, 3), L.Embedding(length, 3, embeddings_initializer="zeros")
+        self.length = length
+
+    def call(self, x: Any) -> Any:
+        return self.codes(x) + self.places(pydl.ops.arange(0, self.length, 1))
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return pydl.ops.not_equal(x, 0)
+
+
+class Filled(L.Layer):
+    def call(self, x: Any) -> Any:
+        return x * 1.0
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return pydl.ops.any(pydl.ops.not_equal(x, 0.0), axis=-1)
+
+
+class Behind(L.Layer):
+    """The steps behind the first one, with their mask."""
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        return x[:, 1:]
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return None if mask is None else mask[:, 1:]
+
+
+class Unmasked(L.Layer):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return pydl.ops.square(x)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        return None
+
+
+def test_compute_mask_of_a_layer_of_ones_own() -> None:
+    x = array([[[1], [3], [0], [0]]])
+    inputs = pydl.Input((4, 1))
+    pooled = L.GlobalAveragePooling1D()
+    masked = L.Masking()(inputs)
+    for made, expected in ((Filled()(inputs), 2), (Behind()(masked), 3), (Unmasked()(masked), 2.5)):
+        assert pydl.Model(inputs, pooled(made)).predict(x, verbose=0).item() == expected
+    assert pydl.Model(inputs, pooled(Behind()(inputs))).predict(x, verbose=0).item() == 1
+    with pytest.raises(ValueError, match="compute_mask is code"):
+        pydl.Model(inputs, pooled(Filled(name="f")(inputs))).export("m.onnx")
+
+
+def test_a_net_with_compute_mask_trains_as_one_with_masks() -> None:
+    codes = np.array([[1, 2, 0, 0], [3, 0, 0, 0], [4, 5, 1, 2], [2, 2, 3, 0]])
+    y = array([0, 1, 1, 0])[:, None]
+    nets = []
+    for first in (Positions(4), L.Embedding(6, 3, mask_zero=True)):
+        net = pydl.Sequential([pydl.Input((4,), dtype="int32"), first, L.GlobalAveragePooling1D(), L.Dense(1)])
+        if isinstance(first, Positions):
+            first.places.trainable = False
+        net.compile(pydl.optimizers.SGD(0.1), "mse")
+        for v in net.trainable_weights:
+            v.assign(np.linspace(-1, 1, v.size).reshape(v.shape))
+        net.fit(codes, y, batch_size=2, epochs=3, shuffle=False, verbose=0)
+        nets.append(net)
+    for ours, theirs in zip(nets[0].trainable_weights, nets[1].trainable_weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=RTOL, atol=ATOL)
