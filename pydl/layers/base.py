@@ -199,20 +199,20 @@ class Layer(OwnCode):
             if t is not x[0]:
                 t.mask = x[0].mask if self.supports_masking else None
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the output for arrays; a class that overrides it decides which steps count behind its layer.
 
         Parameters
         ----------
         inputs : array, or list of arrays
-        mask : array of bool, or list of such or None
+        previous_mask : array of bool, or list of such or None
             That of the inputs.
 
         Returns
         -------
         array of bool, shape (batch, steps), a list of such for several outputs, or None: all steps count.
         """
-        return mask
+        return previous_mask
 
     def _build_once(self, input_shape: Any, dtypes: Sequence[str] = ()) -> None:
         if self.input_spec is not None:

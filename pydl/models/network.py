@@ -125,13 +125,16 @@ class Network(Trainer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input."""
+        """The layers, each once, in Keras's order: by depth from the outputs, with an InputLayer for each input.
+
+        Operators and functions of `pydl.ops` on tensors are no layers in Keras and are not among them.
+        """
         if type(self).call is not Layer.call:  # as the code names them
             return list(layers_in(vars(self)[name] for name in self._attributes()))
-        return self.by_depth()
+        return [layer for layer in self.by_depth() if not layer.of_function]
 
     def by_depth(self) -> list[Layer]:
-        """The layers of the graph in Keras's order, whatever names the code of a class has for them."""
+        """The layers of the graph in Keras's order, functions among them, whatever names the code has for them."""
         if self._ordered is None:
             made = {id(t): InputLayer.of(t) for t in self.inputs}
             numbers = range(len(self.outputs))

@@ -169,7 +169,7 @@ def _forms(
 
 def _calls_python(model: Model, record: str) -> ValueError:
     """The error for a record that calls Python, with the layer that it comes from where its name tells."""
-    pending, found = [*model.layers], ""
+    pending, found = [*model._layers], ""
     for layer in pending:
         pending += layer._held_layers()
         names = (type(layer).__name__, getattr(getattr(layer, "activation", None), "__name__", None))

@@ -148,3 +148,16 @@ def test_weights_of_a_layer_stand_as_in_keras(tmp_path: Path) -> None:
             again = pydl.models.load_model(path, custom_objects={"Scaled": Scaled})
         for ours, theirs in zip(again.get_weights(), values, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_operators_and_functions_are_no_layers_of_a_model() -> None:
+    """So that places among `layers`, and slices of them, are those of Keras."""
+    inputs = pydl.Input((8,), name="x")
+    x = pydl.layers.Dense(6, name="a")(inputs / 255.0 - 0.5)
+    x = pydl.layers.Dense(4, name="b")(pydl.ops.relu(x))
+    model = pydl.Model(inputs, pydl.layers.Dense(1, name="c")(pydl.ops.mean(x * x, axis=1, keepdims=True)))
+    assert [layer.name for layer in model.layers] == ["x", "a", "b", "c"]
+    assert pydl.Model(model.input, model.layers[-2].output).output_shape == (None, 4)
+    for layer in model.layers[:-2]:
+        layer.trainable = False
+    assert [v.path for v in model.trainable_weights] == ["b/kernel", "b/bias", "c/kernel", "c/bias"]

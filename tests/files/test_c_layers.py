@@ -41,7 +41,7 @@ def models() -> Iterator[Any]:
 
 
 def layers_of(model: Any) -> Iterator[type]:
-    for layer in model.layers:
+    for layer in model.by_depth():
         yield type(layer)
         if hasattr(layer, "calls"):
             yield from layers_of(layer)

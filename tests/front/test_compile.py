@@ -82,7 +82,7 @@ def test_weights_of_a_layer_by_the_arguments_of_keras() -> None:
     layer = Own(name="own")
     layer.build((None, 1))
     assert [(v.name, v.shape, v.trainable) for v in layer.weights] == [
-        ("weight", (2,), False), ("b", (3,), True), ("weight_1", (), True),
+        ("b", (3,), True), ("weight_1", (), True), ("weight", (2,), False),
     ]  # fmt: skip
     assert layer.b.numpy().any()
     with pytest.raises(ValueError, match='"own", weight None: expected the dtype float32'):

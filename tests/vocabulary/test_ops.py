@@ -30,6 +30,7 @@ CALLS = {
     "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
     "arccosh": [(B,)], "arctanh": [(INSIDE,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
     "cast": [(A, "float64")], "copy": [(A,)], "_choose": [(A > 0, A, B)],
+    "_each": [(A, B, '{"class_name": "MeanSquaredError", "config": {}}')],
     "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
     "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
     "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
