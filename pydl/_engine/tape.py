@@ -170,6 +170,10 @@ def summed_to(a: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(a.sum(axis=axes, keepdims=True) if axes else a, shape)
 
 
+def UNKNOWN(*_: Any, **__: Any) -> Any:
+    """The gradient of a function that has one, which is not known here."""
+
+
 class Op:
     """A function of `pydl.ops`.
 
@@ -180,7 +184,7 @@ class Op:
         On arrays: the tensors first, then what else it takes.
     gradient : callable or None
         `gradient(dy, y, *tensors, **others)`: the gradient(s) of the tensors, each of its shape or to be summed to it;
-        None: all zero.
+        None: all zero; `UNKNOWN`: an error for whoever asks.
     otherwise : callable or None
         The same by other functions, for tensors among its other arguments.
     tensors : int
@@ -237,6 +241,8 @@ class Op:
     def compute(self, values: Sequence[Any], others: dict[str, Any]) -> Any:
         """The function of arrays; in float32 unless one of them is float64."""
         y = self.forward(*values, **others) if self.tensors else self.forward(list(values), **others)
+        if others.get("dtype") is not None:  # as it was asked for
+            return np.asarray(y)
         if isinstance(y, list | tuple):
             return type(y)(_narrowed(v, values) for v in y)
         return _narrowed(y, values)
@@ -245,6 +251,10 @@ class Op:
         """The gradient of each tensor, None where there is none."""
         if self.gradient is None:
             return [None] * len(values)
+        if self.gradient is UNKNOWN:
+            raise ValueError(
+                f"pydl.ops.{self.name}: its gradient is not known; stop_gradient(x) lets it count as a constant"
+            )
         found = self.gradient(dy, y, *values, **others) if self.tensors else self.gradient(dy, y, values, **others)
         return found if isinstance(found, list | tuple) else (found,)
 

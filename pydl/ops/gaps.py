@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.tape import differentiable
+from pydl._engine.tape import UNKNOWN, differentiable
 from pydl.ops import reductions
 from pydl.ops.elementwise import divide, sqrt, square, subtract
 from pydl.ops.logic import all, isnan, where
@@ -88,7 +88,7 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return reductions.cumprod(_filled(x, 1.0), axis, dtype)
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The element below which a share q of those are that are there; without a gradient."""
     with warnings.catch_warnings():

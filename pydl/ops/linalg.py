@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.tape import differentiable
+from pydl._engine.tape import UNKNOWN, differentiable
 from pydl.ops.creation import tril, triu
 from pydl.ops.elementwise import absolute, log
 from pydl.ops.products import stacked_matmul
@@ -52,7 +52,7 @@ def logdet(x: Any) -> Any:
     return log(absolute(det(x)))
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def slogdet(x: Any) -> Any:
     """The sign of the determinant, and the logarithm of its size; without a gradient."""
     return tuple(np.linalg.slogdet(x))
@@ -78,7 +78,7 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     return solve(tril(a) if lower else triu(a), b)
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def cholesky(x: Any, upper: bool = False) -> Any:
     """The lower triangle L with L @ L^T = x (NaN of other than positive definite x); no gradient."""
     y = _or_nan(np.linalg.cholesky, x)
@@ -92,31 +92,31 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     return inv(stacked_matmul(other, half) if upper else stacked_matmul(half, other))
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def eigh(x: Any) -> Any:
     """The eigenvalues of symmetric matrices, rising, and their vectors as columns; without a gradient."""
     return tuple(np.linalg.eigh(x))
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def qr(x: Any, mode: str = "reduced") -> Any:
     """Orthogonal q and upper triangle r with q @ r = x; `mode`: "reduced" or "complete"; without a gradient."""
     return tuple(np.linalg.qr(x, mode))  # type: ignore[call-overload]
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """u, s and vh with u @ diag(s) @ vh = x, s falling; without `compute_uv` s alone; without a gradient."""
     return tuple(np.linalg.svd(x, full_matrices)) if compute_uv else np.linalg.svd(x, compute_uv=False)
 
 
-@differentiable(None, tensors=2)
+@differentiable(UNKNOWN, tensors=2)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """x for which the squares of a @ x - b sum to the least; without a gradient."""
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
-@differentiable(None)
+@differentiable(UNKNOWN)
 def pinv(x: Any, rcond: float | None = None) -> Any:
     """The pseudoinverse; without a gradient."""
     return np.linalg.pinv(x, rcond)

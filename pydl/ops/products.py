@@ -11,10 +11,10 @@ from pydl import activations, config
 from pydl._base import check
 from pydl._engine.matmul import multiply, product
 from pydl._engine.operators import Operators
-from pydl._engine.tape import differentiable
+from pydl._engine.tape import UNKNOWN, differentiable
 from pydl.ops.elementwise import multiply as times
 from pydl.ops.elementwise import subtract
-from pydl.ops.shapes import moveaxis, ndim, ravel, reshape, stack
+from pydl.ops.shapes import moveaxis, ndim, ravel, reshape, shape, stack
 
 Array = np.ndarray
 
@@ -66,6 +66,8 @@ def matmul(
             raise TypeError("matmul: bias, activation, transpose_a, transpose_b and out are for arrays, b a matrix")
         return stacked_matmul(a, b)
     if bias is None and activation is None:
+        if out is None and _whole(a) and _whole(b):  # exact, as in Keras
+            return np.matmul(np.transpose(a) if transpose_a else a, np.transpose(b) if transpose_b else b)
         plain = product(a, b, transpose_a, transpose_b, out)
         if plain is not None:
             return plain
@@ -92,6 +94,10 @@ def matmul(
         matrix = result.reshape(rows, columns)
         multiply(left, flip_a, right, flip_b, _bias(bias, columns, dtype), act, matrix)
     return result
+
+
+def _whole(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind in "iu"
 
 
 def _operand(name: str, x: Any) -> Array:
@@ -234,13 +240,16 @@ def vdot(x1: Any, x2: Any) -> Any:
     return tensordot(ravel(x1), ravel(x2), axes=1)
 
 
-@differentiable(None, tensors=2)
 def kron(x1: Any, x2: Any) -> Any:
-    """x2 times each element of x1, in its place; without a gradient."""
-    return np.kron(x1, x2)
+    """x2 times each element of x1, in its place."""
+    rank = max(ndim(x1), ndim(x2))
+    sizes = [(1,) * (rank - ndim(x)) + tuple(shape(x)) for x in (x1, x2)]
+    apart = times(reshape(x1, [n for size in sizes[0] for n in (size, 1)]),
+                  reshape(x2, [n for size in sizes[1] for n in (1, size)]))  # fmt: skip
+    return reshape(apart, [a * b for a, b in zip(*sizes, strict=True)])
 
 
-@differentiable(None, tensors=2)
+@differentiable(UNKNOWN, tensors=2)
 def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     """Sums of products of two vectors, one moved along the other; `mode` as in NumPy; without a gradient."""
     return np.correlate(x1, x2, mode)  # type: ignore[call-overload]

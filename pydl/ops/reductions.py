@@ -135,9 +135,20 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return np.cumsum(x, axis=axis, dtype=dtype)
 
 
-@differentiable(None)
+def _cumprod_slope(dy: Array, y: Array, x: Array, axis: int | None = None, dtype: Any = None) -> Array:
+    """From the end: what each element is multiplied by, in that product and in those behind it."""
+    along = axis or 0
+    dy, factors = (np.moveaxis(v if axis is not None else np.ravel(v), along, 0) for v in (dy, x))
+    before = np.cumprod(np.concatenate([np.ones_like(factors[:1]), factors[:-1]]), axis=0)
+    behind = np.zeros_like(dy)
+    for i in range(len(dy) - 1, -1, -1):
+        behind[i] = dy[i] + (factors[i + 1] * behind[i + 1] if i + 1 < len(dy) else 0)
+    return np.moveaxis(before * behind, 0, along).reshape(x.shape)
+
+
+@differentiable(_cumprod_slope)
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Running products along an axis; without a gradient."""
+    """Running products along an axis, by default of all elements in order."""
     return np.cumprod(x, axis=axis, dtype=dtype)
 
 
@@ -177,15 +188,37 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
     return np.asarray(np.count_nonzero(x, axis=axis)).astype("int32")
 
 
-@differentiable(None)
+def _quantile_slope(
+    dy: Array, y: Array, x: Array, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Array:
+    """To the two elements between which a quantile lies, by how near they are."""
+    if method != "linear":
+        raise ValueError(f'pydl.ops.quantile: the gradient is known for method="linear", not for {method!r}')
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
+    turned = np.transpose(x, [*(i for i in range(x.ndim) if i not in axes), *axes])
+    rows = turned.reshape(*turned.shape[: x.ndim - len(axes)], -1)
+    places = np.ravel(q) * (rows.shape[-1] - 1)
+    slope = np.zeros_like(rows)
+    for place, d in zip(places, dy.reshape(len(places), *rows.shape[:-1]), strict=True):
+        low = int(place)
+        slope[..., low] += d * (1 - (place - low))
+        if place > low:
+            slope[..., low + 1] += d * (place - low)
+    found = np.empty_like(slope)
+    np.put_along_axis(found, np.argsort(rows, axis=-1, kind="stable"), slope, -1)
+    order = [*(i for i in range(x.ndim) if i not in axes), *axes]
+    return np.transpose(found.reshape(turned.shape), np.argsort(order))
+
+
+@differentiable(lambda dy, y, x, axis=None, keepdims=False: _quantile_slope(dy, y, x, 0.5, axis, keepdims=keepdims))
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The middle element in order, or the mean of the two; without a gradient."""
+    """The middle element in order, or the mean of the two."""
     return np.median(x, axis=axis, keepdims=keepdims)
 
 
-@differentiable(None)
+@differentiable(_quantile_slope)
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    """The element below which a share q of all are; without a gradient."""
+    """The element below which a share q of all are; with a gradient where `method` is "linear"."""
     return np.quantile(x, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[call-overload]
 
 
@@ -227,12 +260,36 @@ def unique(
 
 def _norm_slope(dy: Array, y: Array, x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     y, dy = _spread(y, x, axis, keepdims), _spread(dy, x, axis, keepdims)
-    if ord in (None, 2, "euclidean", "fro"):
+    if ord in (None, "euclidean", "fro"):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(y == 0, 0, dy * x / y)
-    if ord == 1:
-        return dy * np.sign(x)
-    raise ValueError(f"pydl.ops.norm: the gradient is known for ord None, 1 and 2, not for {ord!r}")
+    if isinstance(axis, tuple) or (axis is None and x.ndim == 2):
+        return dy * _matrix_norm_slope(x, ord, (0, 1) if axis is None else axis)
+    if ord == np.inf:
+        largest = np.abs(x) == y
+        return dy * np.sign(x) * largest / np.sum(largest, axis=axis, keepdims=True)
+    if isinstance(ord, int | float) and ord >= 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(y == 0, 0, dy * np.sign(x) * (np.abs(x) / y) ** (ord - 1))
+    raise ValueError(f"pydl.ops.norm: the gradient of vectors is known for ord None and from 1 on, not for {ord!r}")
+
+
+def _matrix_norm_slope(x: Array, ord: Any, axes: tuple[int, ...]) -> Array:
+    """The derivative of the norm of matrices that lie along two axes."""
+    m = np.moveaxis(x, axes, (-2, -1))
+    if ord in (1, np.inf):  # the column, or row, whose elements are most
+        across = -2 if ord == 1 else -1
+        sums = np.abs(m).sum(axis=across, keepdims=True)
+        found = np.sign(m) * (np.cumsum(sums == sums.max(axis=-3 - across, keepdims=True), axis=-3 - across) == 1)
+        found *= sums == sums.max(axis=-3 - across, keepdims=True)
+    elif ord in (2, "nuc"):
+        u, _, vt = np.linalg.svd(m, full_matrices=False)
+        found = u @ vt if ord == "nuc" else u[..., :1] * vt[..., :1, :]
+    else:
+        raise ValueError(
+            f'pydl.ops.norm: the gradient of matrices is known for "fro", "nuc", 1, 2, inf, not for {ord!r}'
+        )
+    return np.moveaxis(found, (-2, -1), axes)
 
 
 @differentiable(_norm_slope)

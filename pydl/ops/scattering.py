@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of
-from pydl._engine.tape import differentiable, value_of
+from pydl._engine.tape import UNKNOWN, differentiable, value_of
 from pydl.ops.creation import zeros
 from pydl.ops.shapes import shape
 
@@ -119,19 +119,19 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return _by_segment(np.add, 0.0, data, segment_ids, num_segments)
 
 
-@differentiable(None, tensors=2)
+@differentiable(UNKNOWN, tensors=2)
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """Products by group, 1 for one without an entry; without a gradient."""
     return _by_segment(np.multiply, 1.0, data, segment_ids, num_segments)
 
 
-@differentiable(None, tensors=2)
+@differentiable(UNKNOWN, tensors=2)
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """The largest by group, -inf (or the smallest whole number) for one without an entry; without a gradient."""
     return _by_segment(np.maximum, -np.inf, data, segment_ids, num_segments)
 
 
-@differentiable(None, tensors=2)
+@differentiable(UNKNOWN, tensors=2)
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """The smallest by group, inf (or the largest whole number) for one without an entry; without a gradient."""
     return _by_segment(np.minimum, np.inf, data, segment_ids, num_segments)

@@ -25,7 +25,7 @@ WITHOUT = {
     "_updated", "_where_largest", "argpartition", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "cbrt", "cholesky", "correlate", "det", "diagonal", "digitize", "eigh",
     "erfinv", "fmod", "gcd", "heaviside", "histogram", "i0", "imag", "inv", "isin", "isneginf", "isposinf", "isreal",
-    "kron", "lcm", "ldexp", "logaddexp2", "lstsq", "matrix_rank", "nanquantile", "nextafter", "nonzero", "pinv", "qr",
+    "lcm", "ldexp", "logaddexp2", "lstsq", "matrix_rank", "nanquantile", "nextafter", "nonzero", "pinv", "qr",
     "real", "scatter_update", "searchsorted", "segment_max", "segment_min", "segment_prod", "segment_sum", "signbit",
     "sinc", "slogdet", "solve", "svd", "unravel_index",
     "ctc_loss", "quantile", "ravel", "roll", "sort", "take_along_axis", "tensordot", "trace", "unique",

@@ -7,7 +7,7 @@ import pytest
 
 import pydl
 from pydl import ops
-from pydl._engine.tape import Op, Tape, Traced
+from pydl._engine.tape import UNKNOWN, Op, Tape, Traced
 
 RNG = np.random.default_rng(3)
 A = RNG.normal(size=(3, 4))  # no two alike, none 0
@@ -30,11 +30,16 @@ CALLS = {
     "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
     "arccosh": [(B,)], "arctanh": [(INSIDE,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
     "cast": [(A, "float64")], "copy": [(A,)], "_choose": [(A > 0, A, B)],
+    "cumprod": [(A,), (A, 1), (CUBE, 1), (ONE_ZERO, 0)], "median": [(A,), (A, 1), (CUBE, (0, 2), True)],
+    "quantile": [(A, 0.3), (A, [0.1, 0.75], 1), (CUBE, 0.4, (0, 2), "linear", True)],
     "_each": [(A, B, '{"class_name": "MeanSquaredError", "config": {}}')],
     "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
     "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
     "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
-    "cumsum": [(A,), (A, 1), (CUBE, 0)], "sort": [(A,), (A, 0)], "norm": [(A,), (A, None, 1), (A, 1, -1, True)],
+    "cumsum": [(A,), (A, 1), (CUBE, 0)], "sort": [(A,), (A, 0)], "norm": [
+        (A,), (A, None, 1), (A, 1, -1, True), (A, 3, 1), (A, np.inf, 0), (A, 2), (A, 1, (0, 1)), (A, np.inf, (1, 0)),
+        (CUBE, 2, (1, 2)), (CUBE, "nuc", (0, 2), True), (CUBE, 1, (0, 1)),
+    ],
     "reshape": [(A, (4, 3)), (A, (2, -1)), (A, (None, 2, 2))], "transpose": [(A,), (CUBE, (1, 2, 0))],
     "swapaxes": [(CUBE, 0, 2)], "moveaxis": [(CUBE, 0, -1), (CUBE, (0, 1), (2, 0))], "expand_dims": [(A, 1)],
     "_squeeze": [(A[:, None], 1), (A[None], 0)], "ravel": [(A,)], "broadcast_to": [(A[0], (3, 4))],
@@ -81,7 +86,16 @@ def tensors_of(name, args):
 
 
 def test_every_function_with_a_gradient_is_tried():
-    assert {name for name, op in Op.known.items() if op.gradient is not None} == set(CALLS)
+    assert {name for name, op in Op.known.items() if op.gradient not in (None, UNKNOWN)} == set(CALLS)
+
+
+@pytest.mark.parametrize("name", [name for name, op in Op.known.items() if op.gradient is UNKNOWN])
+def test_a_gradient_that_is_not_known_is_told(name):
+    """Where it was taken for zero, a model learnt nothing, and nobody was told."""
+    op = Op.known[name]
+    given = [A @ A.T, A[:, 0]][: op.tensors]
+    with pytest.raises(ValueError, match=rf"{name}: its gradient is not known; stop_gradient"):
+        op.pull(np.ones(3), np.ones(3), given, {})
 
 
 @pytest.mark.parametrize(("name", "i"), CASES)
