@@ -15,7 +15,7 @@ from pydl._base.registry import snake_case
 from pydl._engine.tape import Op
 from pydl.models.configs import FUNCTION
 
-_ROOMS = ("keras.src.ops.", "keras.ops")
+_ROOMS = ("keras.src.ops.", "keras.ops", "keras.src.activations.")
 _SIZES = (
     "newshape", "shape", "repeats", "pad_width", "num_classes", "indices_or_sections", "num_segments", "k", "n", "bins",
 )  # fmt: skip
@@ -23,13 +23,22 @@ _LARGEST = 2**20  # of these: a damaged file must not take all memory
 _WRITTEN = {
     "divide": "true_divide", "_squeeze": "squeeze", "_choose": "where", "_einsum": "einsum", "stacked_matmul": "matmul",
 }  # fmt: skip
-_READ = {"layer_norm": "layer_normalization", "rms_norm": "rms_normalization", "c_dist": "cdist"}
-_UNWRITTEN = ("_updated", "_where_largest", "activate", "ctc_loss", "squared_difference")  # none of Keras's
+_READ = {"re_lu": "relu", "layer_norm": "layer_normalization", "rms_norm": "rms_normalization", "c_dist": "cdist"}
+_UNWRITTEN = ("_each", "_updated", "_where_largest", "ctc_loss", "squared_difference")  # none of Keras's
 _ACTIVATIONS: dict[Any, Any] = {"erf": ("erf", {}), "gelu_tanh": ("gelu", {"approximate": True})}  # functions there
+_ACTIVATED = {  # by the names of activations: Keras's functions, and what they call the number that belongs to them
+    **{name: (name, None) for name in (
+        "relu", "relu6", "sigmoid", "silu", "softplus", "softsign", "selu", "hard_sigmoid", "log_sigmoid", "hard_silu",
+        "hard_tanh", "tanh_shrink", "sparse_plus", "tanh", "softmax", "log_softmax", "gelu",
+    )},
+    "exponential": ("exp", None), "leaky_relu": ("leaky_relu", "negative_slope"), "elu": ("elu", "alpha"),
+    "celu": ("celu", "alpha"),
+}  # fmt: skip
 _ROOM_OF = {
     "one_hot": "nn", "multi_hot": "nn", "rsqrt": "math", "logsumexp": "math", "in_top_k": "math", "cast": "core",
     "stop_gradient": "core", "norm": "linalg", "erf": "math", "gelu": "nn", "erfinv": "math", "inv": "linalg",
     "det": "linalg", "solve": "linalg", "cholesky": "linalg", "lstsq": "linalg", "scatter_update": "core",
+    **{name: "nn" for name, _ in _ACTIVATED.values() if name not in ("tanh", "exp")},
     "segment_sum": "math", "segment_max": "math", "segment_min": "math", "segment_prod": "math",
 }  # fmt: skip
 _OF_CALL = ("constant_values", "fill_value", "rtol", "atol", "q")  # which Keras's functions take with tensors
@@ -44,6 +53,17 @@ def written_function(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, 
     if entry["class_name"] == "Arithmetic":
         if config["constant"] is not None:
             args.insert(0 if config["reflected"] else 1, _constant(config["constant"], config["dtype"]))
+    elif name == "activate":
+        given = config["arguments"]
+        if given["name"] in _ACTIVATIONS:
+            name, arguments = _ACTIVATIONS[given["name"]]
+        elif given["name"] in _ACTIVATED:
+            name, number = _ACTIVATED[given["name"]]
+            arguments = {} if number is None else {number: given["alpha"]}
+            arguments |= {"axis": given.get("axis", -1)} if name in ("softmax", "log_softmax") else {}
+            arguments |= {"approximate": False} if name == "gelu" else {}
+        else:
+            return None
     elif entry["class_name"] == "Operation" and name not in _UNWRITTEN:
         of_tensors, arguments = iter(tensors), {key: _written(v, key) for key, v in config["arguments"].items()}
         args = [

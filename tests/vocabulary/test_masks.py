@@ -354,3 +354,27 @@ def test_a_net_with_compute_mask_trains_as_one_with_masks() -> None:
         nets.append(net)
     for ours, theirs in zip(nets[0].trainable_weights, nets[1].trainable_weights, strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=RTOL, atol=ATOL)
+
+
+@pytest.mark.parametrize(
+    "name", ["relu", "softmax", "gelu", "tanh", "leaky_relu", "elu", "silu", "log_softmax", "sigmoid"]
+)
+def test_a_mask_ends_at_an_activation_that_is_called(name: str, tmp_path: Path) -> None:
+    """In Keras a function is no layer; in files, pydl's and Keras's, it ends there as well."""
+    function = getattr(pydl.ops, name)
+    codes = np.array([[1, 2, 0, 0], [3, 0, 4, 0]])
+    inputs = pydl.Input((4,), dtype="int32")
+    embedded = L.Embedding(5, 3, mask_zero=True)
+    with pytest.warns(UserWarning, match="does not support masking"):
+        y = function(embedded(inputs))
+    model = pydl.Model(inputs, L.GlobalAveragePooling1D()(y))
+    embedded.set_weights([np.linspace(-1, 1, 15).reshape(5, 3)])
+    expected = np.asarray(function(np.asarray(embedded(codes)))).mean(axis=1)
+    np.testing.assert_allclose(model.predict(codes, verbose=0), expected, rtol=RTOL, atol=ATOL)
+    for ending in ("safetensors", "keras"):
+        model.save(tmp_path / f"m.{ending}")
+        with pytest.warns(UserWarning, match="does not support masking"):
+            again = pydl.models.load_model(tmp_path / f"m.{ending}")
+        np.testing.assert_array_equal(again.predict(codes, verbose=0), model.predict(codes, verbose=0))
+    kept = pydl.Model(inputs, L.GlobalAveragePooling1D()(L.Activation(name)(embedded(inputs))))
+    assert np.abs(kept.predict(codes, verbose=0) - expected).max() > 1e-3 or name.endswith("softmax")
