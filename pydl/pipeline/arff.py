@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pydl.pipeline.encodings import encoding_of
 from pydl.pipeline.packed import opened
 from pydl.pipeline.reading import AS_FOUND, Reading
 
@@ -56,7 +57,7 @@ class Arff:
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.notes = path, list[str]()
-        self.encoding = reading.encoding or self._find_encoding()
+        self.encoding = encoding_of(path, reading.encoding, self.notes)
         self.names, self.kinds = list[str](), list[tuple[str, ...] | str]()
         with self._text() as text:
             for number, line in enumerate(text, 1):
@@ -79,17 +80,8 @@ class Arff:
         while some := list(islice(found, rows)):
             yield self._frame(some)
 
-    def _find_encoding(self) -> str:
-        with opened(self.path) as file:
-            try:
-                for line in file:
-                    line.decode()
-            except UnicodeDecodeError:
-                return "cp1252"
-        return "utf-8-sig"
-
     def _text(self) -> io.TextIOWrapper:
-        return io.TextIOWrapper(opened(self.path), self.encoding, errors="replace")
+        return io.TextIOWrapper(opened(self.path), self.encoding)
 
     def _error(self, number: int, what: str) -> ValueError:
         return ValueError(f"{self.path}: line {number}: {what}")

@@ -6,13 +6,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
+from pydl.pipeline.encodings import OTHERS
 from pydl.pipeline.places import part
 from pydl.pipeline.reading import AS_FOUND, Reading
 
@@ -66,6 +67,8 @@ class Database:
     def chunks(self, rows: int) -> Iterator[pd.DataFrame]:
         """All rows in tables of at most `rows`, at least one."""
         with closing(self.connect(self.path)) as connection:
+            if self.connect is _connect_sqlite:
+                connection.text_factory = self._text
             found = _asked(self.path, connection.execute, self.query)
             names = [column[0] for column in found.description]
             some = _asked(self.path, found.fetchmany, rows)
@@ -73,6 +76,20 @@ class Database:
                 yield pd.DataFrame([list(map(_plain, row)) for row in some], columns=names, dtype=object)
                 if not (some := _asked(self.path, found.fetchmany, rows)):
                     return
+
+    def _text(self, text: bytes) -> str:
+        """A value of SQLite, which keeps whatever bytes it is given."""
+        try:
+            return text.decode()
+        except UnicodeDecodeError:
+            for encoding, called in OTHERS.items():
+                with suppress(UnicodeDecodeError):
+                    value = text.decode(encoding)
+                    said = f"texts of the database are not UTF-8; read as {called}"
+                    if said not in self.notes:
+                        self.notes.append(said)
+                    return value
+            raise
 
     def _table(self, asked: str) -> str:
         with closing(self.connect(self.path)) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pydl.pipeline import values
+from pydl.pipeline.encodings import encoding_of
 from pydl.pipeline.header import MOST_COLUMNS, find_header
 from pydl.pipeline.packed import noticed, opened
 from pydl.pipeline.reading import AS_FOUND, Reading
@@ -21,18 +21,10 @@ from pydl.pipeline.records import BLANKS, GAPS, Record, Regular, Splitter, Value
 _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 1 << 24  # a single row of tens of thousands of columns fits
 _BLOCK = 1 << 20
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = (",", ";", "\t", "|")
 _BLANKS = {BLANKS: "blanks", GAPS: "two blanks or more"}
 NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
-_BEGINNING = 4096
-_MOSTLY_LATIN = 0.5  # of the characters of the beginning
-_FOREIGN = {  # formats of other programs, by the ends of their files' names
-    ".dta": "Stata", ".sav": "SPSS", ".zsav": "SPSS", ".por": "SPSS", ".sas7bdat": "SAS", ".xpt": "SAS", ".rds": "R",
-    ".rda": "R", ".rdata": "R", ".mat": "MATLAB", ".h5": "HDF5", ".hdf5": "HDF5", ".pkl": "Python's pickle",
-    ".orc": "ORC", ".avro": "Avro", ".numbers": "Numbers",
-}  # fmt: skip
 _MOSTLY = 0.95
 _FEW_LEVELS = 20
 
@@ -61,7 +53,7 @@ class Delimited:
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.strict, self.notes = path, reading.strict, noticed(path)
-        self.encoding = reading.encoding or self._find_encoding()
+        self.encoding = encoding_of(path, reading.encoding, self.notes)
         sample, is_whole = self._sample()
         said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None
         sep_lines = int(said is not None)
@@ -97,32 +89,8 @@ class Delimited:
         """All rows in tables of at most `rows`."""
         return self._parsed(rows)
 
-    def _find_encoding(self) -> str:
-        """UTF-8 or what a byte-order mark says; Windows-1252 where the file is no UTF-8."""
-        with opened(self.path) as file:
-            block = file.read(_BLOCK)
-            encoding = next((name for mark, name in _BOMS.items() if block.startswith(mark)), "utf-8")
-            if encoding == "utf-16":
-                return encoding
-            if (wide := _utf_16(block[:_BEGINNING])) is not None:
-                self.notes.append("the text is UTF-16, though no mark at its beginning says so")
-                return wide
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            while block:
-                if b"\0" in block:
-                    kind = _FOREIGN.get(self.path.suffix.lower())
-                    what = "is no text" if kind is None else f"is a file of {kind}"
-                    raise ValueError(f"{self.path} {what}; expected a table such as CSV or Parquet")
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    self.notes.append("the text is not UTF-8; read as Windows-1252")
-                    return "cp1252"
-                block = file.read(_BLOCK)
-        return encoding
-
     def _text(self) -> io.TextIOWrapper:
-        return io.TextIOWrapper(opened(self.path), self.encoding, errors="replace", newline=None)
+        return io.TextIOWrapper(opened(self.path), self.encoding, newline=None)
 
     def _sample(self) -> tuple[list[str], bool]:
         """The first lines, and whether they are all."""
@@ -246,15 +214,6 @@ def _notation(rows: Sequence[Values], delimiter: str) -> str | None:
         return max(votes, key=lambda n: votes[n])
     has_commas = any("," in v and values.is_number(v) for row in rows for v in map(str.strip, row))
     return values.COMMA if delimiter == ";" and has_commas and not any(votes.values()) else None
-
-
-def _utf_16(beginning: bytes) -> str | None:
-    """The make of UTF-16 in which every other byte of Latin text is 0; None of other text."""
-    halves = beginning[::2], beginning[1::2]
-    zeros = [half.count(0) / max(len(half), 1) for half in halves]
-    if min(zeros) > 0 or max(zeros) < _MOSTLY_LATIN:
-        return None
-    return "utf-16-le" if zeros[1] else "utf-16-be"
 
 
 def _share_of_equal(found: Sequence[Record]) -> float:

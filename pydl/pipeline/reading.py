@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 
 _DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "blanks": r"\s+", " ": r"\s+"}
@@ -64,8 +63,8 @@ class Reading:
             raise ValueError(f"--thousands and --decimal are both {self.decimal!r}; expected two characters")
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
-            except LookupError:
+                b"a".decode(self.encoding)
+            except (LookupError, ValueError):
                 raise ValueError(
                     f"--encoding: expected a name such as utf-8, cp1252 or latin-1, got {self.encoding!r}"
                 ) from None
