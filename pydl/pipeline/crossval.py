@@ -48,6 +48,8 @@ def folds(
         what = f"fold {k + 1} of {count}"
         share = watch.share(count - k + 1 + options.refit)  # folds to come, and the trainings after them
         outcome = fit(frame.iloc[inside], y[inside], target, columns, options, share, what, parting=parting)
+        if outcome.interrupted:  # figures of a fold that is not done are none
+            raise KeyboardInterrupt
         found.append([_judged(fitted, frame.iloc[outside], options) for fitted in outcome.fitted.each()])
     return together(target.names, [_summary(list(each)) for each in zip(*found, strict=True)])
 

@@ -72,7 +72,7 @@ class Delimited:
         rows = [r.values for r in found if r.line >= self.first and len(r.values) == len(self.names)]
         some = [row[:MOST_COLUMNS] for row in rows]
         self.fits = _Make(some)
-        self.notation = reading.notation or _notation(some, delimiter)
+        self.notation = _said_notation(path, reading, some) or _notation(some, delimiter)
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
             name = _BLANKS.get(delimiter, f'"{delimiter}"')
@@ -201,6 +201,25 @@ def _is_of(value: str, make: set[str] | str | None) -> bool:
     if not value or value.lower() in values.MISSING or value.lower() in values.MISSING_AMONG_NUMBERS:
         return True
     return values.is_number(value) if make == "numbers" else make is None or value in make
+
+
+def _said_notation(path: Path, reading: Reading, rows: Sequence[Values]) -> str | None:
+    """The notation that follows from what the user said of decimals and thousands, None where nothing does.
+
+    Where neither point nor comma groups digits, each can only part decimals.
+    """
+    if reading.thousands in (None, ".", ","):
+        return reading.notation
+    numbers = [v for row in rows for v in map(str.strip, row) if values.is_number(v)]
+    comma, point = (next((v for v in numbers if mark in v), None) for mark in ",.")
+    wrong = None if reading.decimal is None else comma if reading.decimal == "." else point
+    if wrong is not None or (reading.decimal is None and comma and point):
+        found = f'"{wrong}" is no such number' if wrong else f'there are numbers such as "{comma}" and "{point}"'
+        raise ValueError(
+            f"{path}: neither point nor comma groups digits, as --thousands says, but {found}; expected another "
+            "--decimal, or another --thousands"
+        )
+    return values.COMMA if comma else values.POINT if point else reading.notation
 
 
 def _notation(rows: Sequence[Values], delimiter: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,7 +63,7 @@ def located(name: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def at_hand(*names: Any, say: Callable[[str], None] = lambda line: None) -> Iterator[list[Any]]:
-    """The same names, but for standard input (`-`) and addresses, which are files as long as the context lasts.
+    """The same names, but for standard input (`-`), pipes and addresses, which are files as long as the context lasts.
 
     Parameters
     ----------
@@ -128,6 +129,11 @@ def _brought(name: str, stack: ExitStack, say: Callable[[str], None]) -> str | P
         file = Path(stack.enter_context(TemporaryDirectory(prefix="pydl-"))) / "table"
         _read_standard_input(file)
         return Place.of(file, shown(name), given=name)
+    if _is_stream(name):
+        file = Path(stack.enter_context(TemporaryDirectory(prefix="pydl-"))) / "table"
+        with open(name, "rb") as pipe:
+            _copy(pipe, file, name)
+        return Place.of(file, name, given=name)
     if not _ADDRESS.match(name):
         return name
     from pydl.pipeline.fetching import fetched
@@ -150,8 +156,21 @@ def _read_standard_input(file: Path) -> None:
         raise ValueError("standard input is closed; expected a table, as in pydl train - < table.csv")
     if stream.isatty():
         raise ValueError("standard input is a terminal; expected a table, as in pydl train - < table.csv")
+    _copy(stream.buffer, file, "standard input")
+
+
+def _is_stream(name: str) -> bool:
+    """Whether what has the name can be read once only: a named pipe, `/dev/stdin`, what a shell makes of `<(...)`."""
+    try:
+        kind = os.stat(name).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)
+
+
+def _copy(source: Any, file: Path, called: str) -> None:
     try:
         with file.open("wb") as target:
-            shutil.copyfileobj(stream.buffer, target)
+            shutil.copyfileobj(source, target)
     except OSError as error:
-        raise ValueError(f"standard input cannot be read: {error.strerror or error}") from None
+        raise ValueError(f"{called} cannot be read: {error.strerror or error}") from None

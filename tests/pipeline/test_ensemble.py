@@ -12,7 +12,7 @@ import pytest
 
 import pydl
 from pydl import cli
-from pydl.pipeline import worker
+from pydl.pipeline import crossval, worker
 from pydl.pipeline.columns import guess
 from pydl.pipeline.contract import Outcome, Watch
 from pydl.pipeline.fitted import predict
@@ -128,6 +128,17 @@ def test_ctrl_c_leaves_the_mean_of_those_that_have_learnt(training: int, epoch: 
     assert len(outcome.networks) == left
     assert len(members(outcome.fitted.model)) == (left if left > 1 else 0)
     assert outcome.networks[0].ended_by == ("epochs" if training > 1 else "Ctrl-C")
+
+
+@pytest.mark.parametrize(("training", "ensemble"), [(2, 1), (5, 2)])
+def test_ctrl_c_in_a_fold_ends_the_folds(training: int, ensemble: int) -> None:
+    """What a fold that was not trained to its end gives is no figure of it."""
+    frame = table(240)
+    target = Target.fit(frame["y"])
+    options = TrainOptions("", "y", ensemble=ensemble, epochs=3, cv=3)
+    y = target.encode(frame["y"])[0]
+    with pytest.raises(KeyboardInterrupt):
+        crossval.folds(frame, y, target, guess(frame, "y"), options, Interrupting(training, 2))
 
 
 @pytest.mark.long  # several networks

@@ -235,3 +235,17 @@ def test_errors_do_not_show_passwords(web: Web, path: str) -> None:
 def test_standard_input_is_read_once() -> None:
     with pytest.raises(ValueError, match="once only"), at_hand("-", "-"):
         pass
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """A table is looked into before it is read, for which it has to be there twice."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = "a,b\n" + "1,2\n" * 50_000  # more than a pipe holds
+    writer = threading.Thread(target=pipe.write_text, args=(text,))
+    writer.start()
+    with at_hand(str(pipe)) as (place,):
+        assert str(place) == str(pipe)
+        assert len(read_table(place)) == len(read_table(place)) == 50_000
+    writer.join()
+    assert not os.path.exists(place)

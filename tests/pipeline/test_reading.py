@@ -404,6 +404,16 @@ def test_the_user_overrules(file: Callable[..., Path]) -> None:
     assert both(file("a;b\n1;3,251\n"), Reading(thousands=","))["b"].tolist() == ["3,251"]
     assert Reading(decimal="comma", thousands="blank") == Reading(decimal=",", thousands=" ")
     assert Reading(decimal="point", thousands="none") == Reading(decimal=".", thousands="")
+    grouped = file("a\tb\n1\t3,251\n2\t4,500\n")  # of which nothing says whether it is large
+    assert both(grouped)["b"].tolist() == ["3,251", "4,500"]
+    for none in ("none", "blank", "'"):
+        assert both(grouped, Reading(thousands=none))["b"].tolist() == [3.251, 4.5]
+    assert both(file("a\tb\n1\t3.251\n"), Reading(thousands="none"))["b"].tolist() == [3.251]
+    grouped = file("a\tb\n1\t3,251\n2\t4,500\n")
+    with pytest.raises(ValueError, match='but "3,251" is no such number; expected another --decimal'):
+        read_table(grouped, reading=Reading(decimal="point", thousands="none"))
+    with pytest.raises(ValueError, match=r'there are numbers such as "3,251" and "1\.5"'):
+        read_table(file("a\tb\n1.5\t3,251\n"), reading=Reading(thousands="none"))
     latin = file("")
     latin.write_bytes("a,b\né,1\n".encode("cp437"))
     assert both(latin, Reading(encoding="cp437"))["a"].tolist() == ["é"]
