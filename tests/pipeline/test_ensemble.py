@@ -137,8 +137,10 @@ def test_ctrl_c_in_a_fold_ends_the_folds(training: int, ensemble: int) -> None:
     target = Target.fit(frame["y"])
     options = TrainOptions("", "y", ensemble=ensemble, epochs=3, cv=3)
     y = target.encode(frame["y"])[0]
+    watch = Interrupting(training, 2)
+    watch.silent = lambda: watch  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        crossval.folds(frame, y, target, guess(frame, "y"), options, Interrupting(training, 2))
+        crossval.folds(frame, y, target, guess(frame, "y"), options, watch)
 
 
 @pytest.mark.long  # several networks
