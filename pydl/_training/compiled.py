@@ -169,6 +169,11 @@ class Compiled(Layer):
         """Names of what `evaluate` returns, in its order."""
         return list(self._runner.figures(np.zeros(0), 0)) if self.optimizer is not None else []
 
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.optimizer is not None
+
     def _require_compiled(self, method: str) -> None:
         if self.optimizer is None:
             raise ValueError(

@@ -35,7 +35,8 @@ class Trainer(Compiled):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along; calls in order first, so that none is met at the end of a long chain."""
-        return {name: vars(self)[name] for name in ("inputs", "calls") if name in vars(self)} | vars(self)
+        first = {name: vars(self)[name] for name in ("inputs", "calls") if name in vars(self)}
+        return first | {name: value for name, value in vars(self).items() if name != "history"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -115,13 +116,14 @@ class Trainer(Compiled):
 
         self._require_loss("fit")
         with self._runner.training("fit"):
-            return run_fit(
+            self.history = run_fit(
                 self, x, y, batch_size=check.batch_size("fit", batch_size), epochs=epochs, verbose=verbose,
                 callbacks=callbacks, validation_split=validation_split, validation_data=validation_data,
                 shuffle=shuffle, class_weight=class_weight, sample_weight=sample_weight, initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size, validation_freq=validation_freq,
             )  # fmt: skip
+        return self.history
 
     @memory_errors
     def train_on_batch(

@@ -13,15 +13,16 @@ import numpy as np
 
 from pydl._base.args import one_of, whole
 from pydl._base.random import derived, next_seed, permutation
-from pydl.data.directory import CHANNELS, SizedImages
-from pydl.data.images import SUFFIXES
-from pydl.data.resizing import INTERPOLATIONS
+from pydl.data.directory import CHANNELS
+from pydl.data.images import SUFFIXES, ImageSource
 from pydl.layers.spatial import each_axis
 from pydl.utils import PyDataset, array_to_img
+from pydl.utils.images import INTERPOLATIONS, brought_to
 
 Array = np.ndarray
 
-_CLASS_MODES = ("binary", "categorical", "input", "raw", "sparse", None)
+_CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
+_GIVEN = ("multi_output", "raw")  # targets as they stand in columns
 _SAVED = ("bmp", "jpeg", "jpg", "png")
 
 
@@ -159,6 +160,17 @@ class ArrayFlow(Flow):
         return (x, self.y[rows], *weights)
 
 
+class _Resampled(ImageSource):
+    """Image files in one size, as Pillow resizes them, as numbers of float32."""
+
+    dtype = np.float32
+    interpolation: str
+    crop: bool
+
+    def _resized(self, picture: Any) -> Array:
+        return np.asarray(brought_to(picture, self.shape[:2], self.interpolation, self.crop))
+
+
 class FileFlow(Flow):
     """Of image files.
 
@@ -188,13 +200,13 @@ class FileFlow(Flow):
         self.filepaths = [os.path.join(folder, name) for name in filenames]
         self.class_indices = {name: i for i, name in enumerate(classes)}
         self.num_classes, self.labels, self.sample_weight = len(classes), labels, sample_weight
-        if labels is not None and class_mode != "raw":
+        if labels is not None and class_mode not in _GIVEN:
             self.classes = labels
         if class_mode == "binary" and len(classes) != 2:
             raise ValueError(f'{owner}: class_mode="binary" is for two classes, got {list(classes)}')
-        self._source = SizedImages.of_files(folder, filenames, self.image_shape)
+        self._source = _Resampled.of_files(folder, filenames, self.image_shape)
         self._source.interpolation = one_of(owner, "interpolation", interpolation, INTERPOLATIONS)
-        self._source.aspect = "crop" if crop else "stretch"
+        self._source.crop = crop
         super().__init__(generator, **options)
         of = f" belonging to {len(classes)} classes" if classes else ""
         print(f"Found {self.n} images{of}.")
@@ -205,8 +217,8 @@ class FileFlow(Flow):
         **options: Any,
     ) -> FileFlow:  # fmt: skip
         """Each folder in it is a class; `part`: from which share of its files to which."""
-        if class_mode == "raw":
-            raise ValueError('ImageDataGenerator: class_mode="raw" is for flow_from_dataframe')
+        if class_mode in _GIVEN:
+            raise ValueError(f'ImageDataGenerator: class_mode="{class_mode}" is for flow_from_dataframe')
         folder = Path(directory)
         found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
         known = list(classes) if classes else found
@@ -252,18 +264,21 @@ class FileFlow(Flow):
                     "that is there; they are left out",
                     stacklevel=3,
                 )
-        columns = [np.asarray(frame[name]) for name in targets]
+        columns = [frame[name].to_numpy() for name in targets]
         known: list[str] = []
         labels = None
-        if class_mode == "raw":
+        if class_mode in _GIVEN:
             labels = columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
         elif targets:
             if len(columns) != 1:
                 raise ValueError(f'ImageDataGenerator: y_col: expected one column for class_mode="{class_mode}"')
-            values = columns[0].astype(str)
-            known = [str(name) for name in classes] if classes else sorted(set(values[keep].tolist()))
-            keep &= np.isin(values, known)
-            labels = np.array([known.index(v) if k else 0 for v, k in zip(values, keep, strict=True)], np.int32)
+            several = class_mode == "categorical" and any(isinstance(v, list | tuple) for v in columns[0])
+            values = [list(map(str, v if isinstance(v, list | tuple) else [v])) for v in columns[0]]
+            among = {name for each, k in zip(values, keep, strict=True) for name in each if k}
+            known = [str(name) for name in classes] if classes else sorted(among)
+            keep &= [any(name in known for name in each) for each in values]
+            hot = np.array([[name in each for name in known] for each in values], np.int32).reshape(len(values), -1)
+            labels = hot if several else hot.argmax(axis=1).astype(np.int32)
         rows = np.flatnonzero(keep)
         rows = rows if part is None else rows[slice(*(int(len(rows) * end) for end in part))]
         weights = None if weight_col is None else np.asarray(frame[weight_col])[rows]
@@ -280,7 +295,11 @@ class FileFlow(Flow):
         elif self.labels is None or self.class_mode is None:
             return pictures
         elif self.class_mode == "categorical":
-            targets = (self.labels[rows, None] == np.arange(self.num_classes)).astype(pictures.dtype)
+            hot = self.labels[rows]  # of pictures of several classes; else numbers
+            hot = hot if hot.ndim == 2 else hot[:, None] == np.arange(self.num_classes)
+            targets = hot.astype(pictures.dtype)
+        elif self.class_mode == "multi_output":
+            targets = list(np.atleast_2d(self.labels[rows].T))
         else:
             targets = self.labels[rows]
             targets = targets if self.class_mode == "raw" else targets.astype(pictures.dtype)

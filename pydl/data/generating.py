@@ -150,7 +150,7 @@ class ImageDataGenerator:
             As of `flow`.
         follow_links : bool
             Whether to enter folders that are links.
-        interpolation : {"nearest", "bilinear", "bicubic", "area", "lanczos3"}
+        interpolation : {"nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"}
         keep_aspect_ratio : bool
             Cut off what the other shape has no room for, rather than distort.
         """
@@ -170,8 +170,9 @@ class ImageDataGenerator:
     ) -> Flow:  # fmt: skip
         """Batches of the image files that a column names, in `directory` or by whole paths.
 
-        `y_col` holds the names of classes or, for `class_mode="raw"`, the targets as they are, in one column or a list
-        of them. `validate_filenames`: leave out rows whose file is not there, with a warning. The rest is as of
+        `y_col` holds the names of classes (for "categorical", lists of them too) or, for the `class_mode` "raw", the
+        targets as they are, in one column or a list of them; for "multi_output", a list of columns becomes a list of
+        targets. `validate_filenames`: leave out rows whose file is not there, with a warning. The rest is as of
         `flow_from_directory`.
         """
         return FileFlow.of_frame(

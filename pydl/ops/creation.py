@@ -19,6 +19,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     """An array: of Python's floats in `floatx`, of its integers in int32. What is symbolic or has a history stays."""
     if isinstance(x, SymbolicTensor | Traced):
         return x
+    if x is None:
+        raise ValueError("pydl.ops.convert_to_tensor: expected an array, got None")
     array = arrays([value_of(x)])[0]
     return np.asarray(array if dtype is None else np.asarray(array).astype(np.dtype(dtype)))
 

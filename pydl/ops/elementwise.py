@@ -347,6 +347,8 @@ def copy(x: Any) -> Any:
 @differentiable(lambda dy, y, x, dtype: dy)
 def cast(x: Any, dtype: Any) -> Any:
     """x in another dtype."""
+    if x is None:
+        raise ValueError("pydl.ops.cast: expected an array, got None")
     return np.asarray(x).astype(np.dtype(dtype))
 
 

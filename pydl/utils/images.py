@@ -21,6 +21,9 @@ def _pillow() -> Any:
     return Image
 
 
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
+
+
 def load_img(
     path: Any,
     color_mode: str = "rgb",
@@ -42,20 +45,22 @@ def load_img(
     """
     pillow = _pillow()
     mode = _MODES[one_of("load_img", "color_mode", color_mode, tuple(_MODES))]
-    kinds = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
-    resample = getattr(pillow.Resampling, one_of("load_img", "interpolation", interpolation, kinds).upper())
+    one_of("load_img", "interpolation", interpolation, INTERPOLATIONS)
     with pillow.open(path) as file:
         wide = mode == "L" and (file.mode == "I" or file.mode.startswith("I;16"))  # whose values stay, as in Keras
         image = file.copy() if wide else file.convert(mode)
-    if target_size is not None:
-        height, width = target_size
-        box = None
-        if keep_aspect_ratio:
-            w, h = min(image.width, image.height * width // height), min(image.height, image.width * height // width)
-            left, top = (image.width - w) // 2, (image.height - h) // 2
-            box = (left, top, left + w, top + h)
-        image = image.resize((width, height), resample, box=box)
-    return image
+    return image if target_size is None else brought_to(image, target_size, interpolation, keep_aspect_ratio)
+
+
+def brought_to(image: Any, size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> Any:
+    """A Pillow image in a size (height, width); see `load_img`."""
+    height, width = size
+    box = None
+    if keep_aspect_ratio:
+        w, h = min(image.width, image.height * width // height), min(image.height, image.width * height // width)
+        left, top = (image.width - w) // 2, (image.height - h) // 2
+        box = (left, top, left + w, top + h)
+    return image.resize((width, height), _pillow().Resampling[interpolation.upper()], box=box)
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:

@@ -161,8 +161,29 @@ def test_batches_of_a_frame(folder: Path) -> None:
     )
     np.testing.assert_array_equal(raw[0][1], [[1, 1], [2, 2]])
     np.testing.assert_array_equal(raw[0][2], [1, 2])
+    two = ImageDataGenerator().flow_from_dataframe(
+        frame[:2], folder, y_col=["v", "v"], class_mode="multi_output", target_size=(4, 4), shuffle=False
+    )
+    assert [part.tolist() for part in two[0][1]] == [[1, 2], [1, 2]]
+    frame["class"] = [["r"], ["b", "r"], "b"]
+    several = ImageDataGenerator().flow_from_dataframe(frame[:2], folder, target_size=(4, 4), shuffle=False)
+    np.testing.assert_array_equal(several[0][1], [[0, 1], [1, 1]])
     with pytest.raises(ValueError, match="no column 'label' in"):
         ImageDataGenerator().flow_from_dataframe(frame, folder, y_col="label")
+    with pytest.raises(ValueError, match='class_mode="raw" is for flow_from_dataframe'):
+        ImageDataGenerator().flow_from_directory(folder, class_mode="raw")
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"])
+def test_files_are_resized_as_single_ones_are(tmp_path: Path, interpolation: str) -> None:
+    (tmp_path / "a").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (14, 10, 3), np.uint8)
+    pydl.utils.save_img(tmp_path / "a" / "p.png", pixels, scale=False)
+    for keep in (False, True):
+        how = {"interpolation": interpolation, "keep_aspect_ratio": keep}
+        flow = ImageDataGenerator().flow_from_directory(tmp_path, (5, 7), class_mode=None, **how)
+        one = pydl.utils.load_img(tmp_path / "a" / "p.png", target_size=(5, 7), **how)
+        np.testing.assert_array_equal(flow[0][0], pydl.utils.img_to_array(one))
 
 
 def test_saved_pictures(folder: Path, tmp_path: Path) -> None:

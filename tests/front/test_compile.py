@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,14 @@ def test_one_metric_may_be_given_by_its_name_alone() -> None:
     model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1)])
     model.compile("sgd", "mse", metrics="mae")
     assert [m.name for m in model.compiled_metrics] == ["mae"]
+
+
+def test_a_model_tells_whether_it_is_compiled_and_how_it_was_trained() -> None:
+    model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1)])
+    assert not model.compiled
+    model.compile("sgd", "mse")
+    assert model.compiled
+    history = model.fit(np.ones((4, 3)), np.ones(4), epochs=2, verbose=0)
+    assert model.history is history
+    assert (list(model.history.history), model.history.epoch) == (["loss"], [0, 1])
+    assert not hasattr(copy.deepcopy(model), "history")
