@@ -25,6 +25,8 @@ from pydl._training.runner import Runner
 from pydl._training.several import SeveralLosses
 from pydl.layers.base import Layer
 
+_BY_OUTPUT = ("loss", "loss_weights", "metrics", "weighted_metrics")  # what a config says of each output
+
 
 class Compiled(Layer):
     """What knows how it is to be trained and judged; see `Model`.
@@ -144,8 +146,15 @@ class Compiled(Layer):
         """Compile as `get_compile_config` says."""
         from pydl._base.registry import custom_object_scope
 
+        if len(self.output_names) == 1:  # that of another model may have another name
+            config = {key: self._of_own_output(value) if key in _BY_OUTPUT else value for key, value in config.items()}
         with custom_object_scope(custom_objects):
             self.compile(**config)
+
+    def _of_own_output(self, given: Any) -> Any:
+        """What is said of the only output, by whatever name."""
+        one = isinstance(given, dict) and len(given) == 1
+        return {self.output_names[0]: next(iter(given.values()))} if one else given
 
     @property
     def metrics(self) -> list[Any]:

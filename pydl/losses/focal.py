@@ -60,7 +60,8 @@ class CategoricalFocalCrossentropy(SmoothedCrossentropy):
 
     Parameters
     ----------
-    alpha : float >= 0, default 0.25
+    alpha : float >= 0, or a list of such, one for each class, default 0.25
+        With a list, training calls NumPy between the kernel's parts.
     gamma : float >= 0, default 2.0
         The larger, the less do good predictions count. 0 gives alpha times `CategoricalCrossentropy`.
     from_logits : bool, default False
@@ -76,7 +77,7 @@ class CategoricalFocalCrossentropy(SmoothedCrossentropy):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: Any = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -86,11 +87,31 @@ class CategoricalFocalCrossentropy(SmoothedCrossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-        self.alpha = real("CategoricalFocalCrossentropy", "alpha", alpha, at_least=0)
-        self.gamma = real("CategoricalFocalCrossentropy", "gamma", gamma, at_least=0)
+        owner, listed = "CategoricalFocalCrossentropy", isinstance(alpha, list | tuple | np.ndarray)
+        alphas = [real(owner, "alpha", a, at_least=0) for a in (alpha if listed else [alpha])]
+        self.alpha: Any = alphas if listed else alphas[0]
+        self.gamma = real(owner, "gamma", gamma, at_least=0)
+        self._of_one: CategoricalFocalCrossentropy | None = None  # alpha is part of the targets, in which it is linear
+        if listed:
+            self._of_one, self.op, self.fused = type(self)(1.0, gamma, from_logits, 0.0, axis), None, {}
 
     def fields(self) -> dict[str, Any]:
         return {"a": self.gamma, "b": self.alpha, **super().fields()}
+
+    def _run(self, y_true: Any, y_pred: Any, *, gradient: bool) -> np.ndarray:
+        if self._of_one is None:
+            return super()._run(y_true, y_pred, gradient=gradient)
+        t = np.asarray(y_true, np.asarray(y_pred).dtype)
+        alpha = np.asarray(self.alpha, t.dtype)
+        if t.shape != np.shape(y_pred) or t.shape[self.axis] != len(alpha):
+            raise ValueError(
+                f"{self.name}: expected one-hot targets of {len(alpha)} classes, as many as alpha has numbers, got y_true "
+                f"{t.shape} and y_pred {np.shape(y_pred)}"
+            )
+        s = self.label_smoothing
+        smooth = np.moveaxis(t * (1 - s) + s / len(alpha), self.axis, -1)
+        t = np.moveaxis(smooth * alpha, -1, self.axis)
+        return self._of_one._run(t, y_pred, gradient=gradient)
 
 
 class CategoricalGeneralizedCrossEntropy(KernelLoss):
@@ -140,7 +161,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: float = 0.25,
+    alpha: Any = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,

@@ -95,6 +95,8 @@ def linspace(
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Array]:
     """Arrays of all combinations of coordinates."""
+    if any(isinstance(v, Operators) for v in x):
+        raise TypeError("pydl.ops.meshgrid: expected arrays; reshape tensors and let them be broadcast")
     return list(np.meshgrid(*(convert_to_tensor(v) for v in x), indexing=indexing))  # type: ignore[call-overload]
 
 

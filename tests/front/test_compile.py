@@ -105,3 +105,12 @@ def test_a_model_tells_whether_it_is_compiled_and_how_it_was_trained() -> None:
     assert model.history is history
     assert (list(model.history.history), model.history.epoch) == (["loss"], [0, 1])
     assert not hasattr(copy.deepcopy(model), "history")
+
+
+def test_a_config_compiles_a_model_whose_output_has_another_name() -> None:
+    first, second = (pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1, name=name)]) for name in ("left", "right"))
+    first.compile("sgd", "mae", metrics=["mse"], loss_weights=[2.0])
+    second.compile_from_config(first.get_compile_config())
+    found = second.get_compile_config()
+    assert list(found["loss"]) == list(found["metrics"]) == ["right"]
+    assert found["loss_weights"] == {"right": 2.0}

@@ -87,3 +87,31 @@ def test_losses_of_tensors_are_parts_of_a_model(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict(X, verbose=0), distance.predict(X, verbose=0))
     with pytest.raises(TypeError, match="sample_weight is for arrays"):
         losses.MeanSquaredError()(inputs, outputs, sample_weight=1.0)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_focal_losses_whose_classes_count_differently(from_logits: bool) -> None:
+    """A number for each class, as in Keras's own example of imbalanced classes."""
+    alpha, gamma, s = np.array([0.1, 0.2, 0.7]), 1.5, 0.1
+    y = np.eye(3)[np.arange(12) % 3]
+    x = RNG.normal(size=(12, 3))
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    pydl.config.set_floatx("float64")
+    loss = losses.CategoricalFocalCrossentropy(list(alpha), gamma, from_logits, s)
+    given = x if from_logits else p
+
+    def reference(values: np.ndarray) -> np.ndarray:
+        p = np.exp(values) if from_logits else values
+        p = p / p.sum(axis=1, keepdims=True)
+        return -(alpha * (1 - p) ** gamma * (y * (1 - s) + s / 3) * np.log(p)).sum(axis=1)
+
+    np.testing.assert_allclose(loss(y, given), reference(given).mean(), rtol=1e-6)
+    step = 1e-6
+    for k in range(3):
+        moved = np.eye(3)[k] * step
+        slope = (reference(given + moved) - reference(given - moved)) / (2 * step)
+        np.testing.assert_allclose(loss.gradient(y, given)[:, k], slope, rtol=1e-4, atol=1e-7)
+    assert losses.deserialize(losses.serialize(loss)).alpha == list(alpha)
+    with pytest.raises(ValueError, match="targets of 3 classes, as many as alpha has numbers"):
+        loss(np.ones((2, 4)), np.ones((2, 4)))
+    pydl.config.set_floatx("float32")
