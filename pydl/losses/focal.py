@@ -105,8 +105,8 @@ class CategoricalFocalCrossentropy(SmoothedCrossentropy):
         alpha = np.asarray(self.alpha, t.dtype)
         if t.shape != np.shape(y_pred) or t.shape[self.axis] != len(alpha):
             raise ValueError(
-                f"{self.name}: expected one-hot targets of {len(alpha)} classes, as many as alpha has numbers, got y_true "
-                f"{t.shape} and y_pred {np.shape(y_pred)}"
+                f"{self.name}: expected one-hot targets of {len(alpha)} classes, as many as alpha has numbers, got "
+                f"y_true {t.shape} and y_pred {np.shape(y_pred)}"
             )
         s = self.label_smoothing
         smooth = np.moveaxis(t * (1 - s) + s / len(alpha), self.axis, -1)

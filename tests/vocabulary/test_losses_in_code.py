@@ -54,6 +54,7 @@ def test_both_sides_of_a_symmetric_loss_are_learnt_from(loss: Any) -> None:
     a, b = pydl.layers.Dense(2, name="a"), pydl.layers.Dense(2, name="b")
     net = pydl.Model(net_in, Near()([a(net_in), b(net_in)]))
     net.compile(pydl.optimizers.SGD(0.1))
+    net.set_weights([np.random.default_rng(k).normal(size=w.shape) for k, w in enumerate(net.get_weights())])
     start = [w.copy() for w in net.get_weights()]
     net.fit(X, epochs=1, batch_size=12, verbose=0)
     moved = [after - before for after, before in zip(net.get_weights(), start, strict=True)]
