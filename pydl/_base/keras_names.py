@@ -88,6 +88,10 @@ NAMES = {
     "models": """
         Model Sequential clone_model load_model model_from_json save_model
     """,
+    "ops.image": """
+        affine_transform crop_images elastic_transform extract_patches extract_patches_3d gaussian_blur hsv_to_rgb
+        map_coordinates pad_images perspective_transform resize rgb_to_grayscale rgb_to_hsv scale_and_translate
+    """,
     "ops": """
         abs absolute adaptive_average_pool adaptive_max_pool add all allclose amax amin angle any append arange arccos
         arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argpartition argsort array array_split

@@ -365,4 +365,5 @@ __all__ = [
 
 numpy = sys.modules[__name__]  # `keras.ops.numpy` is a part of what is here
 
-explain(sys.modules[__name__])
+for _module in (sys.modules[__name__], image):
+    explain(_module)

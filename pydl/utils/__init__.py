@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,14 +166,14 @@ class PyDataset:
     workers : int, default 1
         Threads that may call `__getitem__` at once; the order of the batches does not depend on it.
     use_multiprocessing : bool, default False
-        Kept for Keras's signature; only False works.
+        True: threads all the same, with a warning; the batches are the same.
     max_queue_size : int, default 10
         Batches made ahead at most.
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         if use_multiprocessing:
-            raise ValueError("PyDataset: use_multiprocessing=True is not supported; use threads (workers=...)")
+            warnings.warn("PyDataset: batches are made in threads here, not in processes", stacklevel=2)
         self.workers = whole(type(self).__name__, "workers", workers, at_least=1)
         self.use_multiprocessing = False
         self.max_queue_size = whole(type(self).__name__, "max_queue_size", max_queue_size, at_least=1)

@@ -115,7 +115,7 @@ def test_py_dataset():
     data = Squares(workers=2)
     assert data.num_batches == 3
     assert data[2][1].tolist() == [[4], [4]]
-    with pytest.raises(ValueError, match="use threads"):
-        Squares(use_multiprocessing=True)
+    with pytest.warns(UserWarning, match="in threads here, not in processes"):
+        assert not Squares(use_multiprocessing=True).use_multiprocessing
     with pytest.raises(NotImplementedError, match="__len__"):
         len(utils.PyDataset())
