@@ -48,8 +48,9 @@ def matmul(
     Returns
     -------
     array (M, N)
-        float32 or float64 as the operands are (float32 with float64 gives float64; integers count as `floatx`). Every
-        element is summed over K in order, one fused multiply-add each: |error| <= 2 K eps |a| |b|.
+        float32 or float64 as the operands are (float32 with float64 gives float64; integers beside them count as
+        `floatx`, and stay integers among themselves). Every element is summed over K in order, one fused multiply-add
+        each: |error| <= 2 K eps |a| |b|.
 
     Raises
     ------

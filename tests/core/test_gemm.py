@@ -221,7 +221,9 @@ def test_matmul_takes_vectors_stacks_and_other_numbers() -> None:
     np.testing.assert_allclose(ops.matmul(a, v), a @ v, rtol=1e-12)
     np.testing.assert_allclose(ops.matmul(v, b), v @ b, rtol=1e-12)
     assert ops.matmul(v, v) == pytest.approx(v @ v)
-    assert ops.matmul(np.arange(4), np.arange(4)).dtype == np.float32
+    large = np.array([2**40 + 1, 3])
+    assert (ops.matmul(large, large), ops.matmul(large, large).dtype) == (large @ large, np.int64)  # exact
+    assert ops.matmul(np.arange(4), np.arange(4.0, dtype=np.float32)).dtype == np.float32
     assert ops.matmul(np.arange(4, dtype=np.int8), [[1], [2], [3], [True]]) == [11]
     assert ops.matmul(a[0].astype(np.float32), b).dtype == np.float64
     assert ops.matmul(a[0].astype(np.float16), b.astype(np.float32)).dtype == np.float32
