@@ -152,7 +152,7 @@ def _leave(folder: Path, place: Path, watch: Watch) -> None:
     if (folder / names.CONFIG).exists() and not Run(place).finished:
         _move(folder, place)
         watch.say(f"{place} has the model, but not all of its figures; the same command writes it anew")
-    elif any((folder / name).exists() for name in (names.MODEL, names.STREAM, names.STUDY)):
+    elif any((folder / name).exists() for name in (names.STREAM, names.STUDY)):
         watch.say(f"what was done is in {folder}; the same command goes on from there, another one removes it")
     else:
         remove(folder)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import pydl
+from pydl._base.interrupts import unbroken
 from pydl._base.replacing import replaced
 from pydl.pipeline.fitted import Fitted
 from pydl.pipeline.images import ImagePreparation
@@ -83,7 +84,7 @@ class Run:
         return (self.path / INFO).is_file()
 
     def keep(self, fitted: Fitted, options: TrainOptions) -> None:
-        """Write what was learnt, which is all that predictions need.
+        """Write what was learnt, which is all that predictions need; Ctrl-C waits for it.
 
         Raises
         ------
@@ -91,10 +92,11 @@ class Run:
             Nothing was learnt: see `must_be_finite`.
         """
         must_be_finite(fitted.model, options)
-        fitted.model.save(self.path / MODEL)
-        fitted.preparation.save(self.path / PREPARATION)
-        self.write_json(TARGET, fitted.target.state())
-        self.write_json(CONFIG, options.to_json())
+        with unbroken():
+            fitted.model.save(self.path / MODEL)
+            fitted.preparation.save(self.path / PREPARATION)
+            self.write_json(TARGET, fitted.target.state())
+            self.write_json(CONFIG, options.to_json())
 
     def fitted(self) -> Fitted:
         """What the run has learnt."""

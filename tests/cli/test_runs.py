@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_info
 import pydl
 from pydl import cli
 from pydl.pipeline import judging
+from pydl.pipeline.preparation import Preparation
 
 RNG = np.random.default_rng(0)
 SOON = ["--target", "y", "--epochs", "2", "--hidden", "4"]
@@ -109,9 +111,27 @@ def test_ctrl_c_after_the_training_keeps_the_model(
         assert files(out) == before
 
 
+def test_ctrl_c_while_the_model_is_written_waits_for_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a model is none: all that was trained would be lost."""
+    save = Preparation.save
+
+    def pressed(self: Preparation, path: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        save(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Preparation, "save", pressed)
+        assert train(data, tmp_path / "run") == 130
+    assert "has the model, but not all of its figures" in capsys.readouterr().err
+    assert cli.main(["predict", str(tmp_path / "run"), str(data), "--out", str(tmp_path / "p.csv")]) == 0
+
+
 KILLED = """
 import os, sys
 from pydl.pipeline import judging
+from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import REPORT
 judging.baseline.baselines = lambda *arguments: os.kill(os.getpid(), 9)
 from pydl.cli import main
