@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from pydl._base.errors import of_memory
+from pydl._engine import own_masks
 from pydl._engine.graph import Call, SymbolicTensor
-from pydl._engine.numpy_layer import own_mask
 from pydl._engine.tracing import leaves, trace_call
 from pydl._onnx.graph import Graph, Value
 from pydl._onnx.operations import operation
@@ -44,7 +44,7 @@ def _written(g: Graph, call: Call, x: list[Value]) -> list[Value]:
     if call.training:
         g.layer = layer.name
         raise g.refuse("it was called with training=True, so that it always behaves as in training")
-    if own_mask(layer):
+    if own_masks.says(layer):
         g.layer = layer.name
         raise g.refuse("its compute_mask is code, and says which steps count")
     write, graph = WRITERS.get(type(layer)), layer._graph

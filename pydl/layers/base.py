@@ -11,7 +11,7 @@ import numpy as np
 
 from pydl import regularizers
 from pydl._base.registry import noting
-from pydl._engine import arguments, numpy_layer
+from pydl._engine import arguments, numpy_layer, own_masks
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.masks import flags
@@ -184,16 +184,16 @@ class Layer(OwnCode):
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
         """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
-        if numpy_layer.own_mask(self):
-            return numpy_layer.output_masks(self, masked)
+        if own_masks.says(self):
+            return own_masks.flags(self, masked)
         if self._graph is not None:
             return self._graph.masks(masked)
         return [self.supports_masking and masked[0]]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         """Give the outputs their masks. Default: that of the first input, if the layer supports masking."""
-        if numpy_layer.own_mask(self):
-            numpy_layer.emit_masks(self, b, x, y)
+        if own_masks.says(self):
+            own_masks.emit(self, b, x, y)
             return
         for t in () if self._graph is not None else y:  # layers inside have done so
             if t is not x[0]:
@@ -321,7 +321,7 @@ class Layer(OwnCode):
         call.keys = self._output_keys
         masked = [t.masked for t in tensors]
         found = flags(self, masked, len(call.outputs))
-        if any(masked) and not (self.supports_masking or any(found) or numpy_layer.own_mask(self)):
+        if any(masked) and not (self.supports_masking or any(found) or own_masks.says(self)):
             warnings.warn(
                 f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
                 "here, and losses and metrics behind it count all steps",
