@@ -19,7 +19,7 @@ from pydl._engine.variable import Variable
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
 from pydl.layers.low_rank import LowRank
-from pydl.layers.weighted import _tree, in_order
+from pydl.layers.weighted import _tree
 from pydl.models import configs
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _variables(layer: Layer) -> list[Variable | None]:
         return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
     if isinstance(layer, LowRank) and layer.lora_enabled:  # the kernel stands for itself and its adapter
         return [v for v in layer._variables if all(v is not other for other in layer.adapter)]
-    return [*in_order(layer._variables)]
+    return [*layer.listed()]
 
 
 def _value(layer: Layer, variable: Variable | None) -> Array:
@@ -167,10 +167,12 @@ def write_by_name(file: Any, model: Model) -> None:
 
 def _flat(layer: Layer) -> list[Variable | None]:
     """All variables of a layer, or of a model as a layer: the trainable ones come first."""
-    if configs.kind_of(layer) is None:
-        found = [v for inner in _tree(layer) for v in _variables(inner)]
-        return sorted(found, key=lambda v: v is None or not v.trainable)
-    found = [v for _, inner in placed(cast("Model", layer)) for v in _variables(inner)]
+    own = configs.kind_of(layer) is None
+    layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer))]
+    found: list[Variable | None] = []
+    for v in (v for inner in layers for v in _variables(inner)):
+        if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
+            found.append(v)
     return sorted(found, key=lambda v: v is None or not v.trainable)
 
 

@@ -142,16 +142,16 @@ class Weighted(Configurable):
     def weights(self) -> list[Variable]:
         """Its own variables, then those of layers that it holds; of each, those made trainable before the others."""
         if not self._holders:
-            return in_order(self._own)
-        return each_once(v for layer in _tree(self) for v in in_order(layer._variables))
+            return _in_order(self._own)
+        return each_once(v for layer in _tree(self) for v in layer.listed())
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change: none while the layer is frozen."""
         if not self._holders:
-            return [v for v in in_order(self._own) if v.trainable] if self.trainable else []
+            return [v for v in _in_order(self._own) if v.trainable] if self.trainable else []
         layers = _tree(self, trainable=True)
-        return each_once(v for layer in layers for v in in_order(layer._variables) if v.trainable)
+        return each_once(v for layer in layers for v in layer.listed() if v.trainable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -162,6 +162,10 @@ class Weighted(Configurable):
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
     variables = weights
+
+    def listed(self) -> list[Variable]:
+        """The layer's own variables, without those of layers that it holds, in Keras's order."""
+        return _in_order(self._variables)
 
     def as_made(self, trainable: bool = False) -> list[Variable]:
         """All variables, or those an optimizer may change, in order of creation, which is that of pydl's files.
@@ -216,12 +220,12 @@ class Weighted(Configurable):
 
         Override it, with `load_own_variables`, to keep more in such a file, or something else.
         """
-        for i, v in enumerate(in_order(self._variables)):
+        for i, v in enumerate(self.listed()):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Take the layer's own weights from what `save_own_variables` wrote."""
-        variables = in_order(self._variables)
+        variables = self.listed()
         if len(store) != len(variables):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(store)}')
         for i, v in enumerate(variables):
@@ -287,7 +291,7 @@ def each_once(variables: Iterable[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
 
 
-def in_order(variables: Iterable[Variable]) -> list[Variable]:
+def _in_order(variables: Iterable[Variable]) -> list[Variable]:
     """A layer's own variables in Keras's order: those that were made trainable come first, frozen or not."""
     return sorted(variables, key=lambda v: not v.made_trainable)
 

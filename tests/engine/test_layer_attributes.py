@@ -161,3 +161,20 @@ def test_operators_and_functions_are_no_layers_of_a_model() -> None:
     for layer in model.layers[:-2]:
         layer.trainable = False
     assert [v.path for v in model.trainable_weights] == ["b/kernel", "b/bias", "c/kernel", "c/bias"]
+
+
+def test_a_wrapper_lists_the_kernel_that_it_changes_as_keras_does(tmp_path: Path) -> None:
+    wrapped = pydl.layers.SpectralNormalization(pydl.layers.Dense(3), name="s")
+    model = pydl.Sequential([pydl.Input((5,)), wrapped])
+    assert [v.name for v in model.weights] == ["kernel", "vector_u", "bias"]
+    assert [v.name for v in model.trainable_weights] == ["kernel", "bias"]
+    assert model.count_params() == 15 + 3 + 3
+    model.set_weights([np.full(w.shape, float(i + 1)) for i, w in enumerate(model.get_weights())])
+    store: dict[str, Any] = {}
+    wrapped.save_own_variables(store)
+    assert [store[key].shape for key in sorted(store)] == [(5, 3), (1, 3)]
+    for name in ("m.keras", "m.h5", "m.safetensors"):
+        model.save(tmp_path / name)
+        again = pydl.models.load_model(tmp_path / name)
+        for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
