@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 import pydl
 from pydl.pipeline import baseline, losses, threshold, weights
 from pydl.pipeline import run as names
@@ -90,7 +92,8 @@ class _Judging:
 
     def test_rows(self) -> tuple[list[str], Iterator[list[Any]]]:
         """Header and rows of the table of predictions, judged as they pass."""
-        header, rows = _prediction_rows(self.outcome.fitted.target, self._judged("test"), bool(self.named))
+        weighted = self.options.weights is not None
+        header, rows = _prediction_rows(self.outcome.fitted.target, self._judged("test"), bool(self.named), weighted)
         files = self.outcome.files
         return ([*header, "image"], ([*line, files[line[0]]] for line in rows)) if files else (header, rows)
 
@@ -166,7 +169,7 @@ def _side_by_side(tables: Sequence[tuple[list[str], Iterator[list[Any]]]]) -> tu
 
 
 def _prediction_rows(
-    target: Target, scored: Iterable[Scored], named: bool
+    target: Target, scored: Iterable[Scored], named: bool, weighted: bool
 ) -> tuple[list[str], Iterator[list[Any]]]:  # fmt: skip
     """Header and rows of the table of predictions; `row` counts the data rows of the file from 0.
 
@@ -177,9 +180,11 @@ def _prediction_rows(
         for each in scored:
             found = each.predictions
             probabilities = [] if found.probabilities is None else list(found.probabilities.T)
-            lines = zip(each.rows, target.decode(each.y), found.values, *probabilities, strict=True)
+            weights = [np.ones(len(each.y)) if each.weights is None else each.weights] if weighted else []
+            lines = zip(each.rows, target.decode(each.y), found.values, *probabilities, *weights, strict=True)
             yield from map(list, lines)
 
+    weight = [f"{target.name} weight" if named else "weight"] * weighted
     if named:
-        return ["row", f"{target.name} truth", *columns_of(target, True)], rows()
-    return ["row", "truth", "prediction", *(f"probability {name}" for name in target.classes)], rows()
+        return ["row", f"{target.name} truth", *columns_of(target, True), *weight], rows()
+    return ["row", "truth", "prediction", *(f"probability {name}" for name in target.classes), *weight], rows()
