@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import _core
+from pydl._engine import own_masks
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, SymbolicTensor
 from pydl._engine.tensor import Tensor
@@ -13,6 +14,8 @@ from pydl._engine.tensor import Tensor
 
 def flags(layer: Any, masked: list[bool], outputs: int) -> list[bool]:
     """For each output of a layer, whether it has a mask."""
+    if own_masks.says(layer):
+        return own_masks.flags(layer, masked, outputs)
     found = layer.output_masks(masked)
     return list(found) if len(found) == outputs else [found[0]] * outputs
 

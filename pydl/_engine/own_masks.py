@@ -27,40 +27,45 @@ def _computed(layer: Any, x: Sequence[Array], masks: Sequence[Array | None], sev
     return [None if m is None else np.asarray(value_of(m)) != 0 for m in found]
 
 
-def flags(layer: Any, masked: Sequence[bool]) -> list[bool]:
-    """For each output of a layer with `compute_mask`, whether it has a mask, as on zeros."""
+def flags(layer: Any, masked: Sequence[bool], outputs: int) -> list[bool]:
+    """For each output of a layer with `compute_mask`, whether it has a mask: for zeros, or for ones."""
     several = isinstance(layer.input_shape, list)
     shapes = layer.input_shape if several else [layer.input_shape]
-    zeros = [np.zeros((2, *(d or 4 for d in shape[1:])), layer.dtype) for shape in shapes]
-    given = [np.ones(a.shape[:2], bool) if flag else None for a, flag in zip(zeros, masked, strict=True)]
-    try:
-        return [m is not None for m in _computed(layer, zeros, given, several, 1)]
-    except (TypeError, ValueError, IndexError):  # sizes that are not known yet may have to be others
-        return [True]
+    found = [False] * outputs
+    for value in (0, 1):
+        inputs = [np.full((2, *(d or 4 for d in shape[1:])), value, layer.dtype) for shape in shapes]
+        given = [np.ones(a.shape[:2], bool) if flag else None for a, flag in zip(inputs, masked, strict=True)]
+        try:
+            computed = _computed(layer, inputs, given, several, outputs)
+        except (TypeError, ValueError, IndexError):  # sizes that are not known yet may have to be others
+            computed = [True, *([None] * (outputs - 1))]
+        found = [flag or m is not None for flag, m in zip(found, computed, strict=True)]
+    return found
 
 
 def emit(layer: Any, b: Builder, x: Sequence[Tensor], ys: list[Tensor]) -> None:
     """The record that computes the masks of the outputs by `compute_mask`."""
     several, masks = isinstance(layer.input_shape, list), [t.mask for t in x]
-
-    def computed(arrays: Sequence[Array], given: Sequence[Array | None]) -> list[Any]:
-        return _computed(layer, arrays, given, several, len(ys))
-
-    zeros = [np.zeros(t.shape, layer.dtype) for t in x]
-    found = computed(zeros, [None if m is None else np.ones(m.shape, bool) for m in masks])
-    for i, m in enumerate(found):
-        mask = None if m is None else b.constant_tensor(m.shape)
+    for i, flag in enumerate(flags(layer, [m is not None for m in masks], len(ys))):
+        mask = b.constant_tensor(ys[i].shape[:2]) if flag else None
         if any(ys[i] is t for t in x):
             ys[i] = Tensor(ys[i].value, ys[i].shape, mask)
         ys[i].mask = mask
-    made = [y.mask for y in ys if y.mask is not None]
-    if not made:
+    if all(y.mask is None for y in ys):
         return
 
     def run() -> None:
-        values = computed([t.array() for t in x], [None if m is None else m.array() != 0 for m in masks])
-        for tensor, value in zip(made, [m for m in values if m is not None], strict=True):
-            tensor.array()[...] = value
+        given = [None if m is None else m.array() != 0 for m in masks]
+        for y, value in zip(ys, _computed(layer, [t.array() for t in x], given, several, len(ys)), strict=True):
+            if y.mask is None:
+                continue
+            try:
+                y.mask.array()[...] = True if value is None else np.broadcast_to(value, y.mask.shape)
+            except ValueError:
+                raise ValueError(
+                    f'layer "{layer.name}": {type(layer).__name__}.compute_mask: expected a mask of shape '
+                    f"{y.mask.shape}, a number for each step of the output, got {np.shape(value)}"
+                ) from None
 
     reads = [t.buffer for t in (*x, *(m for m in masks if m is not None))]
-    b.emit_python(f"{type(layer).__name__}.compute_mask", run, reads, [t.buffer for t in made])
+    b.emit_python(f"{type(layer).__name__}.compute_mask", run, reads, [y.mask.buffer for y in ys if y.mask is not None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydl._engine import own_masks
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, SymbolicTensor
 from pydl._engine.tensor import Tensor
@@ -39,7 +40,10 @@ class Walk:
         b.claim = claims.get(id(call.outputs[0])) if alone else None
         result = call.layer.emit_forward(b, *xs)
         ys = list(result) if isinstance(result, list | tuple) else [result]
-        call.layer.emit_masks(b, xs, ys)
+        if own_masks.says(call.layer):
+            own_masks.emit(call.layer, b, xs, ys)
+        else:
+            call.layer.emit_masks(b, xs, ys)
         if penalty is not None:
             for y in ys:
                 b.penalise(y, penalty)

@@ -184,17 +184,12 @@ class Layer(OwnCode):
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
         """For each output, whether it has a mask; `masked`: whether each input has one. Default: as the first input."""
-        if own_masks.says(self):
-            return own_masks.flags(self, masked)
         if self._graph is not None:
             return self._graph.masks(masked)
         return [self.supports_masking and masked[0]]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         """Give the outputs their masks. Default: that of the first input, if the layer supports masking."""
-        if own_masks.says(self):
-            own_masks.emit(self, b, x, y)
-            return
         for t in () if self._graph is not None else y:  # layers inside have done so
             if t is not x[0]:
                 t.mask = x[0].mask if self.supports_masking else None

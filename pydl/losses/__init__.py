@@ -15,7 +15,7 @@ from pydl._base.arrays import check_labels
 from pydl._base.later import Later
 from pydl._base.registry import Registry
 from pydl._base.registry import serialize as _serialize
-from pydl.losses.base import Loss
+from pydl.losses.base import KernelLoss, Loss
 
 if TYPE_CHECKING:  # by __getattr__
     from pydl.losses.batches import (
@@ -182,7 +182,10 @@ def as_loss(identifier: Any, custom_objects: Mapping[str, Any] | None = None) ->
         from pydl.losses.function import FunctionLoss
 
         return FunctionLoss(identifier)
-    return _registry.get(name or identifier, custom_objects)
+    loss = _registry.get(name or identifier, custom_objects)
+    if isinstance(loss, KernelLoss) and loss.in_code and loss.op is not None:
+        loss.leave_kernel()
+    return loss
 
 
 def serialize(loss: Any) -> Any:

@@ -51,6 +51,8 @@ class Loss(Configurable):
     ignore_class: float | None = None
     #: Whether targets must be in [0, 1].
     probability_targets: bool = False
+    #: Whether `call` is a formula of a user's own, in functions of `pydl.ops` or NumPy.
+    in_code: bool = False
     #: Whether targets and predictions may change places.
     symmetric: bool = False
 
@@ -111,14 +113,21 @@ class Loss(Configurable):
         """One value per row: shape y_pred.shape[:-1]."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred)")
 
-    def each(self, y_true: Any, y_pred: Any) -> Any:
-        """`call`, of tensors and, in the code of a loss or layer, of what gradients are taken of, too.
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A `call` of a user's own is what counts, and has the gradient that its functions have."""
+        super().__init_subclass__(**options)
+        if "call" in vars(cls) and not cls.__module__.startswith("pydl."):
+            cls.in_code = True
+            if not {"gradient", "pullback"} & set(vars(cls)):
+                cls.gradient, cls.pullback = Loss.gradient, Loss.pullback  # type: ignore[method-assign]
 
-        They are those by the predictions; by the targets as well where the loss is symmetric.
-        """
-        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
-            return _each(y_true, y_pred, json.dumps(serialize(self)))
-        return self.call(y_true, y_pred)
+    def each(self, y_true: Any, y_pred: Any) -> Any:
+        """`call`, of tensors and, in the code of a loss or layer, of what gradients are taken of, too."""
+        if self.in_code or not (isinstance(y_true, Operators) or isinstance(y_pred, Operators)):
+            return self.call(y_true, y_pred)
+        symbolic = isinstance(y_true, SymbolicTensor) or isinstance(y_pred, SymbolicTensor)
+        loss = json.dumps(serialize(self)) if symbolic else self
+        return _each(y_true, y_pred, loss, isinstance(y_true, Operators))
 
     def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """A value for each row, where `call` may return one for each element, for each sample or for the batch."""
@@ -159,29 +168,44 @@ class Loss(Configurable):
             tape.take_back([result], [shares])
         return np.zeros_like(y_pred) if y.gradient is None else y.gradient
 
-    def _traced(self, y_true: Any, y_pred: Traced, sample_weight: Any) -> Traced:
+    def _traced(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The loss as a value that gradients can be taken back from: in the code of a layer."""
-        y, targets = y_pred.value, value_of(y_true)
+        if self.in_code and isinstance(y_true, Traced) and sample_weight is None:
+            return self._reduced(self.each(y_true, y_pred))
+        y, targets = value_of(y_pred), value_of(y_true)
+        y = y if isinstance(y_pred, Traced) else float_array(self.name, "y_pred", y)
         t = targets if self.sparse else float_array(self.name, "y_true", targets, y.dtype.name)
         ones = np.ones(self.values_shape(y.shape), y.dtype)
         shares = reduced(self.name, ones, sample_weight, None, None)  # of each value in what is reduced
         total = reduced(self.name, ones, sample_weight, None, self.reduction)
         share = np.sum(total) / max(float(np.sum(shares)), np.finfo(y.dtype).tiny)
         value = np.asarray(self(t, y, sample_weight))
-        return y_pred.tape.note(value, [y_true, y_pred], lambda dy: self._slopes(shares * share * dy, t, y))
+        tape, both = next(v.tape for v in (y_true, y_pred) if isinstance(v, Traced)), isinstance(y_true, Traced)
+        return tape.note(value, [y_true, y_pred], lambda dy: self.slopes(shares * share * dy, t, y, both))
+
+    def slopes(self, factors: Any, t: Any, y: Any, both: bool) -> tuple[Any, Any]:
+        """What `pullback` gives by the targets, where that is asked for, and by the predictions."""
+        return self.by_targets(t, y, factors) if both else None, self.pullback(t, y, factors)
+
+    def by_targets(self, y_true: Any, y_pred: Any, factors: Any) -> Any:
+        """Derivative of the sum of factors times values by the targets."""
+        if self.symmetric:
+            return self.pullback(y_pred, y_true, factors)
+        raise ValueError(
+            f'Loss "{self.name}": its gradient by y_true is not known; pydl.ops.stop_gradient(y_true) lets it count as '
+            "a constant"
+        )
 
     def _symbolic(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The loss as a tensor of a model."""
         if sample_weight is not None:
             raise TypeError(f'Loss "{self.name}": sample_weight is for arrays; multiply what reduction="none" gives')
-        values = self.each(y_true, y_pred)
+        return self._reduced(self.each(y_true, y_pred))
+
+    def _reduced(self, values: Any) -> Any:
         if self.reduction in (None, "none"):
             return values
         return Operators.operate("sum" if self.reduction == "sum" else "mean", values)
-
-    def _slopes(self, factors: Any, t: Any, y: Any) -> tuple[Any, Any]:
-        """What `pullback` gives by the targets, None where that is not known, and by the predictions."""
-        return self.pullback(y, t, factors) if self.symmetric else None, self.pullback(t, y, factors)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
@@ -203,7 +227,7 @@ class Loss(Configurable):
         ValueError
             Shapes that do not fit, class numbers out of range, no rows at all.
         """
-        if isinstance(y_pred, Traced):
+        if isinstance(y_pred, Traced) or isinstance(y_true, Traced):
             return self._traced(y_true, y_pred, value_of(sample_weight))
         if isinstance(y_pred, SymbolicTensor) or isinstance(y_true, SymbolicTensor):
             return self._symbolic(y_true, y_pred, sample_weight)
@@ -219,20 +243,24 @@ class Loss(Configurable):
         return result if result.ndim else result[()]
 
 
-def _slopes(dy: np.ndarray, y: np.ndarray, y_true: Any, y_pred: Any, loss: str) -> tuple[Any, Any]:
-    return _described(loss)._slopes(dy, y_true, y_pred)
+def _slopes(dy: np.ndarray, y: np.ndarray, y_true: Any, y_pred: Any, loss: Any, both: bool) -> tuple[Any, Any]:
+    found: tuple[Any, Any] = _described(loss).slopes(dy, y_true, y_pred, both)
+    return found
 
 
 @differentiable(_slopes, 2)
-def _each(y_true: Any, y_pred: Any, loss: str) -> Any:
-    """A value for each row, by the loss that is described."""
+def _each(y_true: Any, y_pred: Any, loss: Any, both: bool) -> Any:
+    """A value for each row, by a loss or the description of one; `both`: gradients by the targets as well."""
     return _described(loss).call(y_true, y_pred)
 
 
+def _described(loss: Any) -> Any:
+    return _read(loss) if isinstance(loss, str) else loss
+
+
 @lru_cache(maxsize=64)
-def _described(loss: str) -> Loss:
-    found: Loss = tables["loss"].deserialize(json.loads(loss))
-    return found
+def _read(loss: str) -> Any:
+    return tables["loss"].deserialize(json.loads(loss))
 
 
 def _precision(dtype: Any) -> tuple[str, str]:
@@ -247,6 +275,20 @@ def _precision(dtype: Any) -> tuple[str, str]:
     return (name, "float32") if name in ("float16", "bfloat16") else (standardize_dtype(dtype),) * 2
 
 
+class _Kernel:
+    """What a loss's kernel computes, whatever the loss itself does with that."""
+
+    def __init__(self, loss: KernelLoss) -> None:
+        self.loss = loss
+
+    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+        return self.loss._run(y_true, y_pred, gradient=False)
+
+    def slopes(self, factors: Any, t: Any, y: Any, both: bool) -> tuple[Any, Any]:
+        found = self.loss.along(self.loss._run(t, y, gradient=True), factors)
+        return self.loss.by_targets(t, y, factors) if both else None, found
+
+
 class KernelLoss(Loss):
     """A loss computed by the kernel `op`."""
 
@@ -255,7 +297,9 @@ class KernelLoss(Loss):
     #: Axis of the predictions over which a value is taken.
     axis: int = -1
 
-    def call(self, y_true: Any, y_pred: Any) -> np.ndarray:
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):  # in the `call` of a class derived from it
+            return _each(y_true, y_pred, _Kernel(self), isinstance(y_true, Operators))
         return self._run(y_true, y_pred, gradient=False)
 
     def gradient(self, y_true: Any, y_pred: Any) -> np.ndarray:
@@ -268,12 +312,27 @@ class KernelLoss(Loss):
         if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
             raise ValueError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
         self.axis = int(axis)
-        self._kernel = str(self.op)
         if self.axis != -1:
-            self.op, self.fused = None, {}
+            self.leave_kernel()
+
+    def leave_kernel(self) -> None:
+        """Let training call `call` and `gradient`."""
+        self._kernel, self.op, self.fused = str(self.op), None, {}
 
     def pullback(self, y_true: np.ndarray, y_pred: np.ndarray, factors: Any) -> np.ndarray:
-        return self.gradient(y_true, y_pred) * (np.expand_dims(factors, self.axis) if np.ndim(factors) else factors)
+        return self.along(self.gradient(y_true, y_pred), factors)
+
+    def along(self, slope: np.ndarray, factors: Any) -> np.ndarray:
+        """A slope of each row times a number, or one for each row."""
+        return slope * (np.expand_dims(factors, self.axis) if np.ndim(factors) else factors)
+
+    def by_targets(self, y_true: Any, y_pred: Any, factors: Any) -> Any:
+        slope = self._target_slope(y_true, y_pred)
+        return super().by_targets(y_true, y_pred, factors) if slope is None else self.along(slope, factors)
+
+    def _target_slope(self, t: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """Derivative of each row's value by that row's targets; None where it is not known."""
+        return None
 
     def values_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         at = range(len(shape))[self.axis]

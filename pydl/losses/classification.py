@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pydl import activations
 from pydl._base.args import optional_real
+from pydl.config import epsilon
 from pydl.losses.base import Crossentropy, KernelLoss, SmoothedCrossentropy
 
 
@@ -40,6 +42,11 @@ class BinaryCrossentropy(SmoothedCrossentropy):
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
 
+    def _target_slope(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        p = np.clip(y, epsilon(), 1 - epsilon())
+        slope = -y if self.from_logits else np.log(1 - p) - np.log(p)
+        return (1 - self.label_smoothing) * slope / y.shape[self.axis]
+
 
 class CategoricalCrossentropy(SmoothedCrossentropy):
     """-sum(t log(p)) over the last axis, with t = y_true (1 - s) + s / O, for one-hot targets of O classes.
@@ -70,6 +77,14 @@ class CategoricalCrossentropy(SmoothedCrossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def _target_slope(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.from_logits:
+            logs = activations.log_softmax(y, self.axis)
+        else:
+            p = y / y.sum(axis=self.axis, keepdims=True)
+            logs = np.log(np.clip(p, epsilon(), 1 - epsilon()))
+        return -(1 - self.label_smoothing) * logs
 
 
 class SparseCategoricalCrossentropy(Crossentropy):

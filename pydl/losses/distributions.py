@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pydl.config import epsilon
 from pydl.losses.base import KernelLoss
 
 
@@ -24,6 +25,11 @@ class KLDivergence(KernelLoss):
         self, reduction: str | None = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
     ) -> None:
         super().__init__(name, reduction, dtype)
+
+    def _target_slope(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        t, least = np.asarray(t, y.dtype), epsilon()
+        inside = (t > least) & (t < 1)
+        return np.where(inside, np.log(np.clip(t, least, 1) / np.clip(y, least, 1)) + 1, 0)
 
 
 class GaussianNLL(KernelLoss):

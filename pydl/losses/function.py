@@ -29,6 +29,8 @@ class FunctionLoss(Loss):
         A result of another shape.
     """
 
+    in_code = True
+
     def __init__(self, fn: Callable[[Any, Any], Any], name: str | None = None,
                  reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:  # fmt: skip
         if not callable(fn):

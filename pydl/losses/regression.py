@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real
+from pydl.config import epsilon
 from pydl.losses.base import KernelLoss
 
 
@@ -179,6 +180,9 @@ class Poisson(KernelLoss):
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "poisson", dtype: Any = None) -> None:
         super().__init__(name, reduction, dtype)
+
+    def _target_slope(self, t: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return -np.log(y + epsilon()) / y.shape[-1]
 
 
 class Quantile(KernelLoss):

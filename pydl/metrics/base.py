@@ -41,6 +41,10 @@ class Metric(Configurable):
 
     #: Name of the kernel that gives one value per row, None for metrics written in NumPy.
     op: str | None = None
+    #: Whether `update_state` is a user's own.
+    in_code: bool = False
+    #: That of a class from which one with an `update_state` of its own is derived.
+    kernel: str | None = None
     #: The kernel's field that takes the values.
     output: str = "m"
     #: Whether targets are class numbers.
@@ -62,6 +66,8 @@ class Metric(Configurable):
         super().__init_subclass__(**options)
         if "update_state" in vars(cls):
             cls.update_state = of_values(cls.update_state)  # type: ignore[method-assign]
+            if "op" not in vars(cls) and not cls.__module__.startswith("pydl."):  # it is what counts, in training too
+                cls.in_code, cls.kernel, cls.op = True, cls.op or cls.kernel, None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
@@ -261,7 +267,8 @@ class MeanMetric(Metric):
         ValueError
             Shapes that do not fit, class numbers out of range.
         """
-        if self.op is None:
+        kernel = self.op or self.kernel
+        if kernel is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
         y_pred = float_array(self.name, "y_pred", y_pred, "float64" if self.dtype == "float64" else floatx())
         if y_pred.ndim == 1 and not self.sparse:
@@ -271,7 +278,7 @@ class MeanMetric(Metric):
             y, t = y[..., np.newaxis], t[..., np.newaxis]
         values = np.empty(y.shape[:-1], y.dtype)
         outputs = {self.output: values}
-        run_op(self.op, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
+        run_op(kernel, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
         if self.counts_nan:
             values = values * ~np.isnan(y[..., 0])
         self._add(values, sample_weight)

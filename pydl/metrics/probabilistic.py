@@ -18,7 +18,7 @@ class Crossentropy(LossMetric):
 
     def __init__(self, loss: Any, name: str, dtype: Any) -> None:
         super().__init__(name, dtype)
-        self.op, self.sparse, self._loss = loss.op, loss.sparse, loss
+        self.op, self.sparse, self._loss = None if self.in_code else loss.op, loss.sparse, loss
         self.from_logits: bool = loss.from_logits
         self.axis: int = loss.axis
 

@@ -10,6 +10,7 @@ import pytest
 
 import pydl
 from pydl import losses, ops
+from pydl._engine.tape import Tape
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5)).astype(np.float32)
@@ -116,3 +117,99 @@ def test_focal_losses_whose_classes_count_differently(from_logits: bool) -> None
     with pytest.raises(ValueError, match="targets of 3 classes, as many as alpha has numbers"):
         loss(np.ones((2, 4)), np.ones((2, 4)))
     pydl.config.set_floatx("float32")
+
+
+P, Q = (np.exp(v) / np.exp(v).sum(axis=1, keepdims=True) for v in RNG.normal(size=(2, 6, 3)))
+BOTH = {
+    "binary_crossentropy": {"label_smoothing": 0.1}, "categorical_crossentropy": {"label_smoothing": 0.1},
+    "kl_divergence": {}, "poisson": {}, "mean_squared_error": {}, "mean_absolute_error": {}, "huber": {"delta": 0.1},
+    "log_cosh": {}, "cosine_similarity": {}, "mean_squared_logarithmic_error": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_gradients_by_targets_that_are_computed(name: str) -> None:
+    """What teaches the targets, as in distillation, has its own derivative; where none is known, that is told."""
+    pydl.config.set_floatx("float64")
+    function = getattr(losses, name)
+    found = []
+    for logits in (False, True) if "cross" in name else (False,):
+        given = {**BOTH[name], **({"from_logits": True} if logits else {})}
+        other = RNG.normal(size=Q.shape) if logits else Q
+        tape = Tape()
+        t, y = tape.watch(P), tape.watch(other)
+        with tape.running():
+            total = ops.sum(function(t, y, **given) * np.arange(1.0, 7.0))
+        tape.take_back([total], [np.ones(())])
+
+        def value(a: np.ndarray, b: np.ndarray, given: Any = given) -> Any:
+            return (np.asarray(function(a, b, **given)) * np.arange(1.0, 7.0)).sum()
+
+        for traced, i in ((t, 0), (y, 1)):
+            for place in [(0, 0), (2, 1), (5, 2)]:
+                step = np.zeros_like(P)
+                step[place] = 1e-6
+                ends = [value(*(v + sign * step * (k == i) for k, v in enumerate((P, other)))) for sign in (1, -1)]
+                assert traced.gradient is not None
+                found.append((traced.gradient[place], (ends[0] - ends[1]) / 2e-6))
+    pydl.config.set_floatx("float32")
+    np.testing.assert_allclose(*zip(*found, strict=True), rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_by_targets_that_are_not_known_are_refused() -> None:
+    for loss in (losses.dice, losses.hinge, losses.Dice(), losses.MeanAbsolutePercentageError()):
+        tape = Tape()
+        t, y = tape.watch(P), tape.watch(Q)
+        with tape.running():
+            total = ops.sum(loss(t, y))
+            free = ops.sum(loss(ops.stop_gradient(t), y))
+        tape.take_back([free], [np.ones(())])
+        assert np.abs(y.gradient).max() > 0
+        with pytest.raises(ValueError, match=r"its gradient by y_true is not known; pydl\.ops\.stop_gradient"):
+            tape.take_back([total], [np.ones(())])
+
+
+class Uneven(losses.MeanSquaredError):
+    """What is too small counts thrice."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.square(ops.where(y_pred < y_true, 3.0, 1.0) * (y_true - y_pred)), axis=-1)
+
+
+class Doubled(losses.CategoricalCrossentropy):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return 2.0 * super().call(y_true, y_pred)
+
+
+def test_a_class_derived_from_a_loss_trains_by_its_own_call() -> None:
+    y = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
+
+    def uneven(y_true: Any, y_pred: Any) -> Any:
+        return Uneven().call(y_true, y_pred)
+
+    def doubled(y_true: Any, y_pred: Any) -> Any:
+        return 2.0 * losses.categorical_crossentropy(y_true, y_pred)
+
+    for own, same, plain in ((Uneven(), uneven, "mse"), (Doubled(), doubled, "categorical_crossentropy")):
+        found = [trained(loss, y) for loss in (own, same, plain)]
+        for a, b, c in zip(*found, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+            assert np.abs(a - c).max() > 1e-3
+    inputs = pydl.Input((3,))
+    model = pydl.Model(inputs, Uneven(reduction="none")(inputs, pydl.layers.Dense(3)(inputs)))
+    assert model.output_shape == (None,)
+
+
+class Halved(pydl.metrics.MeanSquaredError):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        super().update_state(np.asarray(y_true) / 2, np.asarray(y_pred) / 2, sample_weight)
+
+
+def test_a_class_derived_from_a_metric_counts_by_its_own_update() -> None:
+    net = pydl.Sequential([pydl.Input((5,)), pydl.layers.Dense(2)])
+    net.compile("sgd", "mse", metrics=[Halved(name="h"), "mse"], weighted_metrics=[Halved(name="w")])
+    y, w = RNG.normal(size=(12, 2)), RNG.uniform(size=12)
+    found = net.evaluate(X, y, sample_weight=w, verbose=0, return_dict=True, batch_size=5)
+    error = ((net.predict(X, verbose=0) - y) ** 2).mean(axis=1)
+    np.testing.assert_allclose([found["h"], found["mse"]], [error.mean() / 4, error.mean()], rtol=1e-5)
+    np.testing.assert_allclose(found["w"], np.average(error, weights=w) / 4, rtol=1e-5)

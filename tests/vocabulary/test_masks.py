@@ -378,3 +378,48 @@ def test_a_mask_ends_at_an_activation_that_is_called(name: str, tmp_path: Path) 
         np.testing.assert_array_equal(again.predict(codes, verbose=0), model.predict(codes, verbose=0))
     kept = pydl.Model(inputs, L.GlobalAveragePooling1D()(L.Activation(name)(embedded(inputs))))
     assert np.abs(kept.predict(codes, verbose=0) - expected).max() > 1e-3 or name.endswith("softmax")
+
+
+def test_what_compute_mask_may_return() -> None:
+    """A mask for all samples repeats; one that fits no step is told; None where all steps count, also for some data."""
+
+    def made(mask: Any, base: Any = L.Layer, **given: Any) -> Any:
+        class Own(base):  # type: ignore[misc]
+            def call(self, x: Any) -> Any:
+                return x * 1.0 if base is L.Layer else super().call(x)
+
+            def compute_mask(self, x: Any, previous_mask: Any = None) -> Any:
+                return mask(np.asarray(x))
+
+        inputs = pydl.Input((3, 1))
+        return pydl.Model(inputs, L.GlobalAveragePooling1D()(Own(**given)(inputs)))
+
+    x = np.arange(18, dtype=np.float32).reshape(6, 3, 1)
+    shared = made(lambda x: np.array([[True, False, False]]))
+    np.testing.assert_array_equal(shared.predict(x, verbose=0), x[:, 0])
+    np.testing.assert_array_equal(shared.predict(x, batch_size=4, verbose=0), x[:, 0])
+    sometimes = made(lambda x: None if x.min() <= 0 else x[..., 0] > 19)  # a mask of some data
+    np.testing.assert_array_equal(sometimes.predict(x, verbose=0), x.mean(axis=1))
+    later = sometimes.predict(x + 18.0, verbose=0)
+    np.testing.assert_array_equal(later[:, 0], [20, *(x + 18.0).mean(axis=1)[1:, 0]])
+    for wrong in (np.ones((6, 4), bool), np.ones((6, 3, 1), bool), np.ones((2, 3), bool)):
+        with pytest.raises(ValueError, match=r"compute_mask: expected a mask of shape \(6, 3\)"):
+            made(lambda x, wrong=wrong: wrong).predict(x, verbose=0)
+
+
+def test_compute_mask_of_a_class_derived_from_one_that_has_masks() -> None:
+    class Both(L.Masking):
+        def compute_mask(self, x: Any, mask: Any = None) -> Any:
+            return np.asarray(x)[..., 0] > 1
+
+    class Last(L.Embedding):
+        def compute_mask(self, x: Any, mask: Any = None) -> Any:
+            return np.asarray(x) > 2
+
+    inputs = pydl.Input((3, 1))
+    model = pydl.Model(inputs, L.GlobalAveragePooling1D()(Both()(inputs)))
+    assert model.predict(array([[[0], [1], [5]]]), verbose=0).item() == 5
+    codes = pydl.Input((3,), dtype="int32")
+    model = pydl.Model(codes, L.GlobalAveragePooling1D()(Last(5, 1, mask_zero=True)(codes)))
+    model.set_weights([np.arange(5.0)[:, None]])
+    assert model.predict(np.array([[1, 2, 4]]), verbose=0).item() == 4

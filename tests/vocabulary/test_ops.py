@@ -32,7 +32,7 @@ CALLS = {
     "cast": [(A, "float64")], "copy": [(A,)], "_choose": [(A > 0, A, B)],
     "cumprod": [(A,), (A, 1), (CUBE, 1), (ONE_ZERO, 0)], "median": [(A,), (A, 1), (CUBE, (0, 2), True)],
     "quantile": [(A, 0.3), (A, [0.1, 0.75], 1), (CUBE, 0.4, (0, 2), "linear", True)],
-    "_each": [(A, B, '{"class_name": "MeanSquaredError", "config": {}}')],
+    "_each": [(A, B, '{"class_name": "MeanSquaredError", "config": {}}', True)],
     "sum": [(A,), (A, 1), (CUBE, (0, 2), True)], "mean": [(A,), (A, -1), (CUBE, (1, 2)), (A, 0, True)],
     "max": [(A,), (A, 1)], "min": [(A, -1, True)], "prod": [(A,), (A, 1), (ONE_ZERO, 1)],
     "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
