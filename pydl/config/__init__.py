@@ -74,10 +74,9 @@ def standardize_dtype(dtype: Any) -> str:
     ValueError
         Any other dtype.
     """
+    dtype = _of_policy(dtype)
     if dtype is None:
         return _floatx
-    if isinstance(dtype, Mapping) and str(dtype.get("class_name")).endswith("DTypePolicy"):
-        dtype = (dtype.get("config") or {}).get("name")
     try:
         name = np.dtype(dtype).name
     except (TypeError, ValueError):
@@ -85,6 +84,13 @@ def standardize_dtype(dtype: Any) -> str:
     if name not in _DTYPES:
         raise ValueError(f"dtype must be one of {', '.join(map(repr, _DTYPES))}, got {dtype!r}")
     return name
+
+
+def _of_policy(dtype: Any) -> Any:
+    """The name in the configuration of a policy; anything else as it is."""
+    if isinstance(dtype, Mapping) and str(dtype.get("class_name")).endswith("DTypePolicy"):
+        return (dtype.get("config") or {}).get("name")
+    return dtype
 
 
 class DTypePolicy(str):
@@ -105,6 +111,7 @@ class DTypePolicy(str):
     __slots__ = ()
 
     def __new__(cls, name: Any = None) -> DTypePolicy:
+        name = _of_policy(name)
         if isinstance(name, str) and name in _MIXED:
             warnings.warn(f"DTypePolicy: {name} computes in float32 here", stacklevel=2)
             name = "float32"

@@ -41,6 +41,7 @@ class LabelledFiles(IndexedSource, Chained):
 
     path: Path
     names: list[str]
+    _anew = True  # whether each pass has an order of its own
 
     def _label(
         self, labels: Array | None, class_names: list[str] | None, label_mode: str | None,
@@ -61,7 +62,7 @@ class LabelledFiles(IndexedSource, Chained):
 
     def __iter__(self) -> Iterator[Any]:
         """The batches, shuffled anew in each pass if the data set is to be shuffled; single files without a size."""
-        order = derived(self._seed, self._passes) if self._shuffle else None
+        order = derived(self._seed, self._passes * self._anew) if self._shuffle else None
         self._passes += 1
         for batch in self.batches(1, seed=order):
             parts = batch if self.batch_size else tuple(part[0] for part in batch)
@@ -71,19 +72,20 @@ class LabelledFiles(IndexedSource, Chained):
         return -(-self.rows // (self.batch_size or batch_size))
 
     def _read(self, batch_size: int, seed: int | None, start: int, stop: int | None) -> Iterator[Batch]:
-        order = derived(seed, self._seed) if self._shuffle and seed is not None else None
+        order = derived(seed * self._anew, self._seed) if self._shuffle and seed is not None else None
         return super()._read(self.batch_size or batch_size, order, start, stop)
 
     def take(self, rows: Any) -> Any:
         """The batch of these rows; of a whole number, a loop over so many of the first batches, as in Keras."""
-        if isinstance(rows, int):
-            return self.first(rows)
+        if isinstance(rows, int | np.integer):
+            return self.first(int(rows))
         contents = self.read(rows)
         return (contents,) if self.labels is None else (contents, self._coded(self.labels[rows]))
 
     def shuffle(self, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> Self:
         found = copy.copy(self)
-        found._shuffle = True
+        found._shuffle, found._anew = True, reshuffle_each_iteration is not False
+        found._seed = self._seed if seed is None else whole(type(self).__name__, "seed", seed)
         return found
 
     def _coded(self, labels: Array) -> Array:

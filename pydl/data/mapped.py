@@ -37,7 +37,7 @@ class Chained(Source):
         return self
 
     def shuffle(self, buffer_size: Any = None, seed: Any = None, reshuffle_each_iteration: Any = None) -> Self:
-        """The same data set, in another order in each pass; over all of it, whatever the buffer."""
+        """The same data set in another order, in each pass unless `reshuffle_each_iteration=False`; of all its rows."""
         raise NotImplementedError
 
     def first(self, count: int) -> Iterator[Any]:
@@ -74,6 +74,8 @@ class Mapped(Chained):
     def _read(self, batch_size: int, seed: int | None, start: int, stop: int | None) -> Iterator[Batch]:
         for batch in self.of._read(batch_size, seed, start, stop):
             made = self.function(*batch)
+            if isinstance(made, list):
+                raise TypeError("map: expected x or a tuple (x, y) from the function, got a list")
             made = made if isinstance(made, tuple) else (made,)
             before, after = length("map", batch), length("map", made)
             if before != after:

@@ -68,7 +68,8 @@ def matmul(
         return stacked_matmul(a, b)
     if bias is None and activation is None:
         if out is None and _whole(a) and _whole(b):  # exact, as in Keras
-            return np.matmul(np.transpose(a) if transpose_a else a, np.transpose(b) if transpose_b else b)
+            x, y = (np.transpose(v) if turned else v for v, turned in ((a, transpose_a), (b, transpose_b)))
+            return np.matmul(x, y, dtype=np.result_type(x, y, np.int32))
         plain = product(a, b, transpose_a, transpose_b, out)
         if plain is not None:
             return plain

@@ -263,6 +263,7 @@ def _norm_slope(dy: Array, y: Array, x: Array, ord: Any = None, axis: Any = None
     if ord in (None, "euclidean", "fro"):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(y == 0, 0, dy * x / y)
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     if isinstance(axis, tuple) or (axis is None and x.ndim == 2):
         return dy * _matrix_norm_slope(x, ord, (0, 1) if axis is None else axis)
     if ord == np.inf:

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +47,7 @@ class Database:
         No such table, or several and no name; a query that does not only read; a file that is none.
     """
 
+    _other: str | None = None  # the encoding of texts that are not UTF-8, once it is looked for
     notation = None
     codes: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
@@ -82,14 +83,21 @@ class Database:
         try:
             return text.decode()
         except UnicodeDecodeError:
-            for encoding, called in OTHERS.items():
-                with suppress(UnicodeDecodeError):
-                    value = text.decode(encoding)
-                    said = f"texts of the database are not UTF-8; read as {called}"
-                    if said not in self.notes:
-                        self.notes.append(said)
-                    return value
-            raise
+            if self._other is None:
+                self._other = self._find_other()
+                self.notes.append(f"texts of the database are not UTF-8; read as {OTHERS[self._other]}")
+            return text.decode(self._other)
+
+    def _find_other(self) -> str:
+        """The encoding in which all texts can be read that are not UTF-8."""
+        left = list(OTHERS)
+        with closing(self.connect(self.path)) as connection:
+            connection.text_factory = bytes
+            for row in connection.execute(self.query):
+                for text in row:
+                    if isinstance(text, bytes) and _fails(text, "utf-8"):
+                        left = [name for name in left if name == left[-1] or not _fails(text, name)]
+        return left[0]
 
     def _table(self, asked: str) -> str:
         with closing(self.connect(self.path)) as connection:
@@ -108,6 +116,14 @@ class Database:
                 else f"{self.path}: has no table; expected a database with one"
             )
         return str(names[0])
+
+
+def _fails(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def is_sqlite(path: Path) -> bool:

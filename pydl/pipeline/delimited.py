@@ -212,7 +212,8 @@ def _said_notation(path: Path, reading: Reading, rows: Sequence[Values]) -> str 
         return reading.notation
     numbers = [v for row in rows for v in map(str.strip, row) if values.is_number(v)]
     comma, point = (next((v for v in numbers if mark in v), None) for mark in ",.")
-    wrong = None if reading.decimal is None else comma if reading.decimal == "." else point
+    mark = {".": ",", ",": "."}.get(reading.decimal or "", "")
+    wrong = next((v for v in numbers if mark and re.fullmatch(rf"[+-]?\d{{1,3}}(?:\{mark}\d{{3}})+", v)), None)
     if wrong is not None or (reading.decimal is None and comma and point):
         found = f'"{wrong}" is no such number' if wrong else f'there are numbers such as "{comma}" and "{point}"'
         raise ValueError(

@@ -63,8 +63,8 @@ class Reading:
             raise ValueError(f"--thousands and --decimal are both {self.decimal!r}; expected two characters")
         if self.encoding is not None:
             try:
-                b"a".decode(self.encoding)
-            except (LookupError, ValueError):
+                "a\n".encode(self.encoding).decode(self.encoding, errors="replace")  # not of Python's other codecs
+            except (LookupError, ValueError, TypeError):
                 raise ValueError(
                     f"--encoding: expected a name such as utf-8, cp1252 or latin-1, got {self.encoding!r}"
                 ) from None

@@ -221,6 +221,8 @@ def test_matmul_takes_vectors_stacks_and_other_numbers() -> None:
     np.testing.assert_allclose(ops.matmul(a, v), a @ v, rtol=1e-12)
     np.testing.assert_allclose(ops.matmul(v, b), v @ b, rtol=1e-12)
     assert ops.matmul(v, v) == pytest.approx(v @ v)
+    small = np.full((2, 300), 100, np.int8)
+    assert ops.matmul(small, small.T // 25).max() == 100 * 4 * 300
     large = np.array([2**40 + 1, 3])
     assert (ops.matmul(large, large), ops.matmul(large, large).dtype) == (large @ large, np.int64)  # exact
     assert ops.matmul(np.arange(4), np.arange(4.0, dtype=np.float32)).dtype == np.float32

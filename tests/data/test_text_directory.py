@@ -100,6 +100,11 @@ def test_order_and_rows_of_mapped_data(folder: Path) -> None:
     assert all(sorted(order) == [0, 1, 2, 3, 4, 5] for order in passes)
     assert len({tuple(order) for order in passes}) > 1
     assert np.concatenate(list(numbered)).tolist() == [0, 1, 2, 3, 4, 5]
+    once = numbered.shuffle(1000, seed=5, reshuffle_each_iteration=False)
+    assert len({tuple(np.concatenate(list(once)).tolist()) for _ in range(4)}) == 1
+    assert len(list(fixed.take(np.int64(2)))) == 2
+    with pytest.raises(TypeError, match="got a list"):
+        list(fixed.map(lambda texts, labels: [texts, labels]).batches())
     with pytest.raises(ValueError, match="expected the 2 rows of the batch from the function, got 1"):
         list(fixed.map(lambda texts, labels: (texts[:1], labels[:1])).batches())
     with pytest.raises(TypeError, match="expected a function"):

@@ -56,6 +56,10 @@ def test_policies_of_layers():
         layer = pydl.layers.Dense(1, dtype="mixed_bfloat16")
     assert type(layer.dtype) is str
     assert (layer.dtype, layer.get_config()["dtype"]) == ("float32", "float32")
+    mixed = {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
+    with pytest.warns(UserWarning, match="mixed_float16 computes in float32 here"):
+        assert pydl.layers.Dense(1, dtype=mixed).dtype == "float32"
+    assert pydl.layers.Dense(1, dtype={"class_name": "DTypePolicy", "config": {}}).dtype == "float32"
     with pytest.raises(ValueError, match="got 'int8_from_float32'"):
         pydl.layers.Dense(1, dtype={"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}})
 

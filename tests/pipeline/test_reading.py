@@ -412,6 +412,8 @@ def test_the_user_overrules(file: Callable[..., Path]) -> None:
     grouped = file("a\tb\n1\t3,251\n2\t4,500\n")
     with pytest.raises(ValueError, match='but "3,251" is no such number; expected another --decimal'):
         read_table(grouped, reading=Reading(decimal="point", thousands="none"))
+    versions = file("a\tb\n1.2\t3,251\n01.01\t4,500\n")  # of which a point groups nothing
+    assert both(versions, Reading(decimal="comma", thousands="none"))["b"].tolist() == [3.251, 4.5]
     with pytest.raises(ValueError, match=r'there are numbers such as "3,251" and "1\.5"'):
         read_table(file("a\tb\n1.5\t3,251\n"), reading=Reading(thousands="none"))
     latin = file("")

@@ -38,7 +38,7 @@ CALLS = {
     "var": [(A,), (A, 1)], "std": [(A,), (A, 1, True)], "logsumexp": [(A,), (A, -1), (A, 1, True)],
     "cumsum": [(A,), (A, 1), (CUBE, 0)], "sort": [(A,), (A, 0)], "norm": [
         (A,), (A, None, 1), (A, 1, -1, True), (A, 3, 1), (A, np.inf, 0), (A, 2), (A, 1, (0, 1)), (A, np.inf, (1, 0)),
-        (CUBE, 2, (1, 2)), (CUBE, "nuc", (0, 2), True), (CUBE, 1, (0, 1)),
+        (CUBE, 2, (1, 2)), (CUBE, "nuc", (0, 2), True), (CUBE, 1, (0, 1)), (A, 1, (1,)),
     ],
     "reshape": [(A, (4, 3)), (A, (2, -1)), (A, (None, 2, 2))], "transpose": [(A,), (CUBE, (1, 2, 0))],
     "swapaxes": [(CUBE, 0, 2)], "moveaxis": [(CUBE, 0, -1), (CUBE, (0, 1), (2, 0))], "expand_dims": [(A, 1)],
