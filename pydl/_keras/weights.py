@@ -97,7 +97,7 @@ def _variables(layer: Layer) -> list[Variable | None]:
         return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
     if isinstance(layer, LowRank) and layer.lora_enabled:  # the kernel stands for itself and its adapter
         return [v for v in layer._variables if all(v is not other for other in layer.adapter)]
-    return [*layer.listed()]
+    return [*layer._own_in_order()]
 
 
 def _value(layer: Layer, variable: Variable | None) -> Array:

@@ -143,7 +143,7 @@ class Weighted(Configurable):
         """Its own variables, then those of layers that it holds; of each, those made trainable before the others."""
         if not self._holders:
             return _in_order(self._own)
-        return each_once(v for layer in _tree(self) for v in layer.listed())
+        return each_once(v for layer in _tree(self) for v in layer._own_in_order())
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -151,7 +151,7 @@ class Weighted(Configurable):
         if not self._holders:
             return [v for v in _in_order(self._own) if v.trainable] if self.trainable else []
         layers = _tree(self, trainable=True)
-        return each_once(v for layer in layers for v in layer.listed() if v.trainable)
+        return each_once(v for layer in layers for v in layer._own_in_order() if v.trainable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -163,7 +163,7 @@ class Weighted(Configurable):
     non_trainable_variables = non_trainable_weights
     variables = weights
 
-    def listed(self) -> list[Variable]:
+    def _own_in_order(self) -> list[Variable]:
         """The layer's own variables, without those of layers that it holds, in Keras's order."""
         return _in_order(self._variables)
 
@@ -220,12 +220,12 @@ class Weighted(Configurable):
 
         Override it, with `load_own_variables`, to keep more in such a file, or something else.
         """
-        for i, v in enumerate(self.listed()):
+        for i, v in enumerate(self._own_in_order()):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Take the layer's own weights from what `save_own_variables` wrote."""
-        variables = self.listed()
+        variables = self._own_in_order()
         if len(store) != len(variables):
             raise ValueError(f'"{self.name}": expected {len(variables)} weight arrays, got {len(store)}')
         for i, v in enumerate(variables):

@@ -90,9 +90,9 @@ class SpectralNormalization(Wrapper):
             (1, self._kernel().shape[-1]), initializers.TruncatedNormal(stddev=0.02), trainable=False, name="vector_u"
         )
 
-    def listed(self) -> list[Variable]:
+    def _own_in_order(self) -> list[Variable]:
         """The kernel as well, first, as Keras has it."""
-        return [self._kernel(), *super().listed()] if self.built else super().listed()
+        return [self._kernel(), *super()._own_in_order()] if self.built else super()._own_in_order()
 
     def _kernel(self) -> Variable:
         found = getattr(self.layer, "kernel", None) or getattr(self.layer, "embeddings", None)

@@ -44,7 +44,7 @@ class Metric(Configurable):
     #: Whether `update_state` is a user's own.
     in_code: bool = False
     #: That of a class from which one with an `update_state` of its own is derived.
-    kernel: str | None = None
+    _kernel: str | None = None
     #: The kernel's field that takes the values.
     output: str = "m"
     #: Whether targets are class numbers.
@@ -67,7 +67,7 @@ class Metric(Configurable):
         if "update_state" in vars(cls):
             cls.update_state = of_values(cls.update_state)  # type: ignore[method-assign]
             if "op" not in vars(cls) and not cls.__module__.startswith("pydl."):  # it is what counts, in training too
-                cls.in_code, cls.kernel, cls.op = True, cls.op or cls.kernel, None
+                cls.in_code, cls._kernel, cls.op = True, cls.op or cls._kernel, None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
@@ -267,7 +267,7 @@ class MeanMetric(Metric):
         ValueError
             Shapes that do not fit, class numbers out of range.
         """
-        kernel = self.op or self.kernel
+        kernel = self.op or self._kernel
         if kernel is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
         y_pred = float_array(self.name, "y_pred", y_pred, "float64" if self.dtype == "float64" else floatx())
