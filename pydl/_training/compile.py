@@ -214,15 +214,9 @@ def resolve_targets(
             )
         names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
         ignored = None if loss is None else loss.ignore_class
-        found.append(
-            Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored, _is_own(loss))
-        )
+        missing = loss is not None and loss.in_code
+        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored, missing))
     return found
-
-
-def _is_own(loss: Any) -> bool:
-    """Whether a loss is a function or a class that pydl does not know."""
-    return isinstance(loss, losses.FunctionLoss) or not (loss is None or type(loss).__module__.startswith("pydl."))
 
 
 def losses_config(resolved: Sequence[Any], outputs: Sequence[str]) -> dict[str, Any]:

@@ -195,7 +195,8 @@ def _quantile_slope(
     if method != "linear":
         raise ValueError(f'pydl.ops.quantile: the gradient is known for method="linear", not for {method!r}')
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
-    turned = np.transpose(x, [*(i for i in range(x.ndim) if i not in axes), *axes])
+    order = [*(i for i in range(x.ndim) if i not in axes), *axes]
+    turned = np.transpose(x, order)
     rows = turned.reshape(*turned.shape[: x.ndim - len(axes)], -1)
     places = np.ravel(q) * (rows.shape[-1] - 1)
     slope = np.zeros_like(rows)
@@ -206,7 +207,6 @@ def _quantile_slope(
             slope[..., low + 1] += d * (place - low)
     found = np.empty_like(slope)
     np.put_along_axis(found, np.argsort(rows, axis=-1, kind="stable"), slope, -1)
-    order = [*(i for i in range(x.ndim) if i not in axes), *axes]
     return np.transpose(found.reshape(turned.shape), np.argsort(order))
 
 
@@ -281,8 +281,8 @@ def _matrix_norm_slope(x: Array, ord: Any, axes: tuple[int, ...]) -> Array:
     if ord in (1, np.inf):  # the column, or row, whose elements are most
         across = -2 if ord == 1 else -1
         sums = np.abs(m).sum(axis=across, keepdims=True)
-        found = np.sign(m) * (np.cumsum(sums == sums.max(axis=-3 - across, keepdims=True), axis=-3 - across) == 1)
-        found *= sums == sums.max(axis=-3 - across, keepdims=True)
+        largest = sums == sums.max(axis=-3 - across, keepdims=True)
+        found = np.sign(m) * (largest & (np.cumsum(largest, axis=-3 - across) == 1))  # the first of several
     elif ord in (2, "nuc"):
         u, _, vt = np.linalg.svd(m, full_matrices=False)
         found = u @ vt if ord == "nuc" else u[..., :1] * vt[..., :1, :]

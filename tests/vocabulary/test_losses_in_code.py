@@ -91,6 +91,7 @@ def test_losses_of_tensors_are_parts_of_a_model(tmp_path: Path) -> None:
         losses.MeanSquaredError()(inputs, outputs, sample_weight=1.0)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_focal_losses_whose_classes_count_differently(from_logits: bool) -> None:
     """A number for each class, as in Keras's own example of imbalanced classes."""
@@ -98,7 +99,6 @@ def test_focal_losses_whose_classes_count_differently(from_logits: bool) -> None
     y = np.eye(3)[np.arange(12) % 3]
     x = RNG.normal(size=(12, 3))
     p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
-    pydl.config.set_floatx("float64")
     loss = losses.CategoricalFocalCrossentropy(list(alpha), gamma, from_logits, s)
     given = x if from_logits else p
 
@@ -116,7 +116,6 @@ def test_focal_losses_whose_classes_count_differently(from_logits: bool) -> None
     assert losses.deserialize(losses.serialize(loss)).alpha == list(alpha)
     with pytest.raises(ValueError, match="targets of 3 classes, as many as alpha has numbers"):
         loss(np.ones((2, 4)), np.ones((2, 4)))
-    pydl.config.set_floatx("float32")
 
 
 P, Q = (np.exp(v) / np.exp(v).sum(axis=1, keepdims=True) for v in RNG.normal(size=(2, 6, 3)))
@@ -127,10 +126,10 @@ BOTH = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", BOTH)
 def test_gradients_by_targets_that_are_computed(name: str) -> None:
     """What teaches the targets, as in distillation, has its own derivative; where none is known, that is told."""
-    pydl.config.set_floatx("float64")
     function = getattr(losses, name)
     found = []
     for logits in (False, True) if "cross" in name else (False,):
@@ -152,7 +151,6 @@ def test_gradients_by_targets_that_are_computed(name: str) -> None:
                 ends = [value(*(v + sign * step * (k == i) for k, v in enumerate((P, other)))) for sign in (1, -1)]
                 assert traced.gradient is not None
                 found.append((traced.gradient[place], (ends[0] - ends[1]) / 2e-6))
-    pydl.config.set_floatx("float32")
     np.testing.assert_allclose(*zip(*found, strict=True), rtol=1e-4, atol=1e-6)
 
 
