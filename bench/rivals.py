@@ -52,15 +52,22 @@ class Rival:
     """A library's process."""
 
     def __init__(self, name: str, threads: int, errors: Any) -> None:
-        self.name, (module, _, self.offers) = name, LIBRARIES[name]
+        self.name, (self._module, _, self.offers) = name, LIBRARIES[name]
+        self._threads, self._errors = threads, errors
+        self._start()
+
+    def _start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "bench.worker", module], text=True, cwd=Path(__file__).parents[1],
-            env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            [sys.executable, "-W", "ignore", "-m", "bench.worker", self._module], text=True,
+            cwd=Path(__file__).parents[1], env=environment(self._threads), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         self._answer()
 
     def make(self, task: str, role: str, **arguments: Any) -> Any:
-        """Start a task of `bench.tasks`; its facts."""
+        """Start a task of `bench.tasks`, in a new process if the last task ended the old one; its facts."""
+        if self.process.poll() is not None:
+            self._start()
         return self._ask({"task": task, "of": self.offers[role], "arguments": arguments})
 
     def turn(self) -> Any:

@@ -220,6 +220,11 @@ def layers_by_depth(
     return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
 
 
+def judged_shape(shape: Shape) -> Shape:
+    """What losses and metrics take an output of this shape for: a number for each sample is a unit."""
+    return shape if len(shape) > 1 else (*shape, 1)
+
+
 def is_open(inputs: Iterable[SymbolicTensor]) -> bool:
     """Whether an input has sizes, other than the batch, that data decide."""
     return any(None in t.shape[1:] for t in inputs)

@@ -92,10 +92,11 @@ def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, l
     k = len(graph.inputs)
     targets: dict[int, Tensor] = {}
     weights: list[_core.Buffer | None] = []
-    for i, (t, expected, label) in enumerate(zip(graph.outputs, objective.targets, labels, strict=True)):
+    outputs = [_judged(walk[t]) for t in graph.outputs]
+    for i, (y, expected, label) in enumerate(zip(outputs, objective.targets, labels, strict=True)):
         if expected is None:
             continue
-        implied = walk[t].shape[:-1] if expected.sparse else walk[t].shape
+        implied = y.shape[:-1] if expected.sparse else y.shape
         targets[i] = b.constant_tensor(implied if label.shape is None else (b.batch, *label.shape))
         emit_gather(b, targets[i].buffer, k)
         k += 1
@@ -105,16 +106,21 @@ def emit_objective(b: Builder, objective: Objective, graph: Graph, walk: Walk, l
             emit_gather(b, weights[-1], k)
             k += 1
     accumulators = Accumulators()
-    for i, (t, loss) in enumerate(zip(graph.outputs, objective.losses, strict=True)):
+    for i, (y, loss) in enumerate(zip(outputs, objective.losses, strict=True)):
         slot = None
         if loss is not None:
-            slot = emit_loss(b, loss, walk[t], targets[i], weights[i], objective.loss_weights[i])
+            slot = emit_loss(b, loss, y, targets[i], weights[i], objective.loss_weights[i])
         accumulators.losses.append(slot)
     for m in objective.metrics:
         w = weights[m.output] if m.weighted else None
-        y = walk[graph.outputs[m.output]]
-        accumulators.metrics.append(emit_metric(b, m.metric, y, targets[m.output], w, average=is_open(graph.inputs)))
+        y, t = outputs[m.output], targets[m.output]
+        accumulators.metrics.append(emit_metric(b, m.metric, y, t, w, average=is_open(graph.inputs)))
     return accumulators
+
+
+def _judged(y: Tensor) -> Tensor:
+    """An output as losses and metrics see it."""
+    return y if len(y.shape) > 1 else Tensor(y.value, (y.batch, 1), y.mask)
 
 
 def emit_gather(b: Builder, buffer: Any, k: int) -> None:

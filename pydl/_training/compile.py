@@ -11,6 +11,7 @@ import numpy as np
 from pydl import losses, metrics
 from pydl._base.args import real
 from pydl._base.registry import serialize
+from pydl._engine.graph import judged_shape
 from pydl._training.several import SeveralLosses
 
 
@@ -104,12 +105,6 @@ def per_output(what: str, given: Any, names: Sequence[str], *, lists: bool = Fal
 
 def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> list[Any]:
     """A loss for each output, None where it is only predicted."""
-    for name, output in zip(names, outputs, strict=True):
-        if output.ndim < 2:
-            raise ValueError(
-                f'compile: output "{name}" has the shape {output.shape}; losses take (batch, ..., units): end in '
-                "Dense or Reshape((1,))"
-            )
     several = isinstance(given, list | tuple | Mapping)
     if len(names) == 1 and isinstance(given, list | tuple) and len(given) > 1:  # all of them for the one output
         entries: list[Any] = [given]
@@ -119,9 +114,10 @@ def resolve_losses(given: Any, outputs: Sequence[Any], names: Sequence[str]) -> 
     if given is not None and all(loss is None for loss in resolved):
         raise ValueError(f'compile: none of the outputs {list(names)} has a loss; pass loss="mse" or another')
     for name, output, loss in zip(names, outputs, resolved, strict=True):
+        shape = judged_shape(output.shape)
         if loss is not None:
-            loss.check_output(output.shape)
-        if output.shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
+            loss.check_output(shape)
+        if shape[-1] == 1 and isinstance(loss, losses.CategoricalCrossentropy):
             warnings.warn(
                 f'compile: {loss.name} of output "{name}", which has one unit, is 0 whatever it says: nothing can be '
                 'learnt; use "binary_crossentropy" for a probability, or a unit for each class',
@@ -174,7 +170,7 @@ def resolve_metrics(
         for i, entries in enumerate(per_output(what, given, names, lists=True)):
             listed = entries if isinstance(entries, list | tuple) else [] if entries is None else [entries]
             for entry in listed:
-                metric = metrics.get(entry, loss=resolved_losses[i], output_shape=outputs[i].shape)
+                metric = metrics.get(entry, loss=resolved_losses[i], output_shape=judged_shape(outputs[i].shape))
                 if metric is None:
                     raise ValueError(f"compile: {what}: expected names, classes or Metric instances, got None")
                 if any(c.metric is metric for c in compiled):

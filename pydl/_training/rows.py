@@ -9,7 +9,7 @@ from typing import Any
 from pydl._base import check
 from pydl._base.check import Array
 from pydl._base.frames import is_sparse
-from pydl._engine.graph import is_open
+from pydl._engine.graph import is_open, judged_shape
 from pydl._engine.objective import Label
 from pydl._engine.program import Arrays
 
@@ -85,12 +85,13 @@ class Rows:
         self.outputs = outputs  # shapes, of which none is open but that of the batch
         self.labels: tuple[Label, ...] = ()
         if targets:
-            found = self._targets(model, owner, y, outputs)
+            judged = [judged_shape(shape) for shape in outputs]
+            found = self._targets(model, owner, y, judged)
             named += [(f'the targets of "{n}"', t[0]) for n, t in zip(names, found, strict=True) if t is not None]
         self.n = check.same_length(owner, named)
         if targets:
             ys = [None if t is None else t[0] for t in found]
-            ws = self._weights(model, owner, ys, sample_weight, class_weight, outputs)
+            ws = self._weights(model, owner, ys, sample_weight, class_weight, judged)
             self.arrays = [*xs, *(a for a in [*ys, *ws] if a is not None)]
             self.labels = tuple(
                 Label(0 if w is None else w.size // len(w), None if t is None else t[1])
@@ -131,7 +132,7 @@ class Rows:
             for w, y, t in zip(given, ys, steps, strict=True)
         ]
         for i, table in _tables(model, owner, class_weight).items():
-            classes = int(model.outputs[i].shape[-1])
+            classes = int(outputs[i][-1])
             factor = check.class_weights(owner, table, ys[i], classes, model.compiled_losses[i].sparse)
             ws[i] = factor if ws[i] is None else (factor * ws[i].T).T
         return ws

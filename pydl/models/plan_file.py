@@ -25,7 +25,7 @@ from pydl import config
 from pydl._base import safetensors
 from pydl._base.args import whole
 from pydl._engine import facts
-from pydl._engine.graph import is_open
+from pydl._engine.graph import is_open, judged_shape
 from pydl._engine.objective import Label, Objective
 from pydl._engine.portable import Form, Kernel, Number, Place, Real, Stored, Tensors, forms, snapshot
 from pydl._engine.program import Program
@@ -207,7 +207,7 @@ def _training(model: Model, tensors: Tensors, weighted: bool, largest: int) -> P
     codes: list[int] = [n or 0 for n in model.input_codes]
     for t, expected in zip(model.outputs, model.expected_targets, strict=True):
         if expected is not None:
-            codes.append(int(t.shape[-1] or 0) if expected.sparse else 0)
+            codes.append(int(judged_shape(t.shape)[-1] or 0) if expected.sparse else 0)
     codes += [0] * (len(columns) - len(codes))
     places = program.accumulators
     losses = [(slot, float(w)) for slot, w in zip(places.losses, model.loss_weights, strict=True) if slot is not None]

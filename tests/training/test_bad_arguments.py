@@ -163,9 +163,6 @@ LAYERS: dict[str, Case] = {
     "concatenation of single numbers": case(
         lambda: L.Concatenate()([pydl.Input(()), pydl.Input(())]), ValueError, "(batch, ..., columns)", "(None,)"
     ),
-    "loss of single numbers": case(
-        lambda: pydl.Sequential([pydl.Input((1,)), L.Reshape(())]).compile("sgd", "mse"), ValueError, "(None,)", "Dense"
-    ),
     "embedding of nothing": case(lambda: L.Embedding(0, 4), ValueError, "Embedding", "input_dim", ">= 1", "0"),
     "embedding into nothing": case(lambda: L.Embedding(4, 0), ValueError, "Embedding", "output_dim", ">= 1", "0"),
     "more codes than floats": case(lambda: L.Embedding(2**24 + 1, 1), ValueError, "input_dim", "16777217"),

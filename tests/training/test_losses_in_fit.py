@@ -165,3 +165,24 @@ def test_a_loss_of_one_number_per_row_beside_a_metric_of_one_for_each_unit() -> 
     model = made(3, "softmax", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="sparse_categorical_crossentropy and mse take targets of different shapes"):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["mse"])
+
+
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy", losses.LogCosh(reduction="sum")])
+def test_an_output_of_one_number_for_each_sample_is_a_unit(loss: Any) -> None:
+    y = (X.sum(axis=1) > 0).astype(float)
+    unit = made(1, "sigmoid", loss)
+    flat = pydl.Model(unit.inputs, pydl.ops.squeeze(unit.outputs[0], -1))
+    flat.compile("sgd", loss, metrics=["accuracy", "mae"])
+    unit.compile("sgd", loss, metrics=["accuracy", "mae"])
+    same(flat.loss_and_gradients(X, y, W), unit.loss_and_gradients(X, y, W))
+    judged = [m.evaluate(X, t, sample_weight=W, verbose=0) for m, t in ((flat, y), (unit, y[:, None]))]
+    assert judged[0] == pytest.approx(judged[1], rel=1e-12)
+    assert flat.predict(X, verbose=0).shape == (6,)
+    with pytest.raises(ValueError, match=r"expected shape \(batch, 1\), got \(6, 2\)"):
+        flat.evaluate(X, np.ones((6, 2)))
+    begun, histories = unit.get_weights(), []
+    for model in (flat, unit):
+        model.set_weights(begun)
+        history = model.fit(X, y, class_weight={0: 1.0, 1: 3.0}, shuffle=False, verbose=0).history
+        histories.append([history[name][0] for name in ("loss", "accuracy", "mae")])
+    assert histories[0] == pytest.approx(histories[1], rel=1e-12)

@@ -220,6 +220,14 @@ def test_who_fails_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert "numpy is left out: ValueError" in capsys.readouterr().out
 
 
+def test_who_ended_in_one_task_is_there_for_the_next() -> None:
+    with rivals.at_work(["numpy"], 1) as (rival,):
+        rival.process.kill()
+        rival.process.wait()
+        facts, taken = rivals.compete([rival], 1, "Products", "multiply", shape=(2, 3, 4), budget=0.0)
+    assert list(facts) == list(taken) == ["numpy"]
+
+
 def test_the_same_threads_for_all() -> None:
     with rivals.at_work(["pydl"], 1) as (rival,):
         environment = Path(f"/proc/{rival.process.pid}/environ").read_text().split("\0")
