@@ -67,6 +67,7 @@ class Rival:
     def make(self, task: str, role: str, **arguments: Any) -> Any:
         """Start a task of `bench.tasks`, in a new process if the last task ended the old one; its facts."""
         if self.process.poll() is not None:
+            _end(self)
             self._start()
         return self._ask({"task": task, "of": self.offers[role], "arguments": arguments})
 
