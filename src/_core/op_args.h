@@ -59,11 +59,13 @@
 
 /* General product: y = act(op(a) op(b) + bias).
  *   x: op(a) [B][I] at x + r * rs + k * cs, rs or cs 1   w: b [I][O] or, transposed, [O][I], rows ldb apart
- *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL */
+ *   b: bias [O] or NULL   y [B][O], rows ldy apart   act: act_fwd kernel, not a row-wise one, or NULL
+ *   pack: panels of b, or NULL: few of them, on the stack */
 #define PD_FIELDS_matmul(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B > 0 && a->I > 0 ? (a->B - 1) * a->rs + (a->I - 1) * a->cs + 1 : 0)) \
     ALL(w, R((a->transposed ? a->O : a->I) * a->ldb)) ALL(b, R(a->O)) OUT(y, R(a->B * a->ldy)) FN(act) INT(B) INT(I) \
-    INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha)
+    INT(O) INT(rs) INT(cs) INT(ldb) INT(transposed) INT(ldy) REAL(alpha) \
+    SCR(pack, LEAST(R(a->I * ((a->O + 31) / 32 * 32)), PD_PACKED_BYTES)) INT(pack_stride)
 
 /* Loss of a batch, value and gradient together.
  *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers

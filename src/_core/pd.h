@@ -243,6 +243,7 @@ typedef struct {
     pd_kernel matmul, act; /* act: act_fwd or NULL */
     int rowwise; /* act normalizes over columns */
     double alpha;
+    ptrdiff_t size; /* of an element, in bytes */
     pd_matrix a, b; /* plain; a.columns == b.rows */
     const void *bias; /* [b.columns] or NULL */
     void *y; /* [a.rows][b.columns], apart from a and b */

@@ -23,9 +23,18 @@ static pd_product vectors_along_y(pd_product p) {
     return p;
 }
 
+/* Elements of memory for panels of b that each thread has for a product, which may do without. */
+static ptrdiff_t space(const pd_product *p) {
+    const ptrdiff_t rows = p->a.rows, K = p->b.rows, columns = p->b.columns;
+    if (!rows || !K || !columns || rows < PD_ELSEWHERE_FROM / K / columns) return 0;
+    return PD_PACKED_BYTES / p->size;
+}
+
 void pd_multiply(const pd_product *given, int nth) {
     const pd_product turned = vectors_along_y(*given), *p = &turned;
     const int transposed = p->b.cs != 1;
+    const ptrdiff_t each = space(p);
+    void *pack = each ? pd_alloc((size_t)nth * PD_PACKED_BYTES) : NULL;
     const pd_matmul_args product = {.x = p->a.p,
                                     .w = p->b.p,
                                     .b = p->bias,
@@ -39,10 +48,13 @@ void pd_multiply(const pd_product *given, int nth) {
                                     .ldb = transposed ? p->b.cs : p->b.rs,
                                     .transposed = transposed,
                                     .ldy = p->b.columns,
-                                    .alpha = p->alpha};
+                                    .alpha = p->alpha,
+                                    .pack = pack,
+                                    .pack_stride = each};
     const pd_act_fwd_args activation = {.x = p->y, .y = p->y, .B = p->a.rows, .O = p->b.columns, .alpha = p->alpha};
     const pd_record records[] = {{.fn = p->matmul, .args = &product},
                                  {.fn = p->act, .args = &activation, .barrier = 1}};
     const pd_chunk once = {.steps = 1, .batch = p->a.rows};
     pd_run(records, p->rowwise ? 2 : 1, &once, nth);
+    pd_free(pack);
 }

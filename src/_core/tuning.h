@@ -18,9 +18,13 @@ enum {
     PD_TILES_TO_PACK_LARGE = 4,
     PD_LARGE = 4,
     PD_TILES_TO_PACK_APART = 3,
-    /* What is packed at a time, on the stack, and its depth: the deeper, the fewer columns use a row of a in L1. */
-    PD_PACKED_BYTES = 64 * 1024,
-    PD_PACKED_DEPTH = 256,
+    /* What is packed at a time: on the stack; or, for products of so many multiply-adds, elsewhere, as much as fills
+     * 1 / PD_PACKED_OF_L2 of L2. And how many panels meet rows of a that are in L1, at least. */
+    PD_PACKED_ON_STACK = 64 * 1024,
+    PD_PACKED_BYTES = 512 * 1024,
+    PD_PACKED_OF_L2 = 2,
+    PD_ELSEWHERE_FROM = 1 << 24,
+    PD_PANELS_TOGETHER = 2,
     /* Rows of a that pass before the next columns are packed: so many times L2. More would come from memory. */
     PD_ROWS_OF_A = 2,
 

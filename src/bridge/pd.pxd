@@ -117,6 +117,7 @@ cdef extern from "pd.h" nogil:
         pd_kernel matmul, act
         int rowwise
         double alpha
+        Py_ssize_t size
         pd_matrix a, b
         const void *bias
         void *y

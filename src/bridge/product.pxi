@@ -69,7 +69,7 @@ cdef class Product:
             return None
         p.matmul = pd_kernel_at(_MATMUL, isa_number, number)
         p.act = NULL if act is None else pd_kernel_at(_number(act), isa_number, number)
-        p.rowwise, p.alpha = rowwise, alpha
+        p.rowwise, p.alpha, p.size = rowwise, alpha, x.itemsize
         p.bias = NULL if bias is None else _address(bias, False)
         if out is None:
             out = self.empty((p.a.rows, p.b.columns), dtype)

@@ -214,6 +214,20 @@ def test_matmul_on_many_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(ops.matmul(a[5:6], b, activation="gelu"), expected[5:6])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_products_have_the_bits_of_their_parts(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    a, b = normal(rng, dtype, 131, 1024), normal(rng, dtype, 1024, 301)
+    assert a.size * b.shape[1] > 1 << 24, "panels of b have a room of their own"
+    expected = np.concatenate([ops.matmul(a[i : i + 10], b) for i in range(0, len(a), 10)])
+    for threads in (1, 3):
+        monkeypatch.setattr(matmul, "choose_threads", lambda work, limit, threads=threads: threads)
+        for name in CACHES:
+            with other_caches(name):
+                np.testing.assert_array_equal(ops.matmul(a, b), expected)
+                np.testing.assert_array_equal(ops.matmul(np.asfortranarray(a), np.asfortranarray(b)), expected)
+
+
 def test_matmul_takes_vectors_stacks_and_other_numbers() -> None:
     rng = np.random.default_rng(8)
     a, b, v = rng.normal(size=(2, 3, 5)), rng.normal(size=(5, 7)), rng.normal(size=5)

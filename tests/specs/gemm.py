@@ -171,8 +171,11 @@ def gemm_dw(kind: str, add: int = 0, place: str = "buffer") -> Spec:
     return Spec("gemm_dw", args, ("dw",), reference, bound(None))
 
 
-def matmul(kind: str, flip_x: bool = False, flip_w: bool = False, act: str | None = None, bias: bool = True) -> Spec:
-    """`flip_x`, `flip_w`: stored as its transpose. Rows of w and y are further apart than they are long."""
+def matmul(
+    kind: str, flip_x: bool = False, flip_w: bool = False, act: str | None = None, bias: bool = True, room: bool = False
+) -> Spec:
+    """`flip_x`, `flip_w`: stored as its transpose. Rows of w and y are further apart than they are long. `room`: for
+    panels of w."""
 
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, I, O = sizes(kind, n)
@@ -182,6 +185,7 @@ def matmul(kind: str, flip_x: bool = False, flip_w: bool = False, act: str | Non
         return {
             "x": x, "w": w, "b": eighths(rng, dtype, O) if bias else None, "y": eighths(rng, dtype, B, O + 3),
             "act": act, "B": B, "I": I, "O": O, "ldb": w.shape[1], "transposed": int(flip_w), "ldy": O + 3, **strides,
+            **(scratch(dtype, I * -(-O // PANEL) * PANEL) if room else {}),
         }  # fmt: skip
 
     def reference(a: Fields) -> Fields:
@@ -214,4 +218,5 @@ SPECS = [
     *(matmul(kind, flip_x, flip_w) for kind in SHAPES for flip_x in (False, True) for flip_w in (False, True)),
     matmul("columns", act="act_tanh_fwd", bias=False),
     matmul("rows", flip_x=True, act="act_relu_fwd"),
+    *(matmul(kind, flip_w=kind == "inner", room=True) for kind in SHAPES),
 ]

@@ -9,11 +9,14 @@
 
 enum {
     LINE = 64 / (int)sizeof(real),              /* elements of a cache line */
-    STRIP = 16 * 1024 / (int)sizeof(real),      /* elements of a copied strip of rows: 16 KB of the stack */
-    STRIP_DEPTH = STRIP / TILE_ROWS / LINE * LINE - LINE, /* its inner terms, at most; one line more from row to row */
+    STRIP = 24 * 1024 / (int)sizeof(real), /* elements of a copied strip of rows: 24 KB of the stack */
+    STRIP_LD = STRIP / TILE_ROWS / LINE * LINE, /* from row to row of it: a line more than inner terms */
     LOOKED_AHEAD = 16, /* lines that prefetching has under way */
     STREAMS = 2 /* what streams past a tile while it reads the same lines again and again: b and c */
 };
+
+/* Asks for a line of what will be copied, L1 being full of what is in use. */
+#define PREFETCH(p) __builtin_prefetch(p, 0, 3)
 
 /* Lines of the fullest set that `rows` lines fall into, one every `stride` elements. */
 PD_INLINE ptrdiff_t lines_in_a_set(const pd_cache *cache, ptrdiff_t rows, ptrdiff_t stride) {
@@ -33,6 +36,12 @@ PD_INLINE ptrdiff_t lines_in_a_set(const pd_cache *cache, ptrdiff_t rows, ptrdif
 /* Whether such lines stay in L1 beside so many ways of other things. Fewer of them than there are ways always do. */
 PD_INLINE int rows_stay(const pd_caches *caches, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t others) {
     return rows + others <= caches->l1.ways || lines_in_a_set(&caches->l1, rows, stride) + others <= caches->l1.ways;
+}
+
+/* Inner terms of a strip, at most: half of L1. */
+PD_INLINE ptrdiff_t strip_depth(const pd_caches *caches) {
+    const ptrdiff_t terms = caches->l1.bytes / 2 / (TILE_ROWS * (ptrdiff_t)sizeof(real)) / LINE * LINE - LINE;
+    return max_(LINE, min_(terms, STRIP_LD - LINE));
 }
 
 /* Whether tiles may read the rows of a where they lie: each reads one line of every row at a time. */

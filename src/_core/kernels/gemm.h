@@ -90,7 +90,7 @@ typedef struct {
     real *y;
     ptrdiff_t K, columns, width, rs, cs, ldy, next, ldw;
     const int64_t *list;
-    int copied;  /* rows of x are copied, strip by strip; K is STRIP_DEPTH at most then */
+    int copied;  /* rows of x are copied, strip by strip; K is strip_depth at most then */
     int partial; /* y holds the terms before these; else b is added to them */
 } gemm_block;
 void PD_NAME(gemm_block)(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1);

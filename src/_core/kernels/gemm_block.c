@@ -4,6 +4,14 @@
  * Strips whose rows would push each other out of L1 are copied. Same bits in any order, see gemm.h. */
 #include "blocking.h"
 
+PD_INLINE const real *row_of(const gemm_block *g, ptrdiff_t r) { return g->x + (g->list ? g->list[r] : r) * g->rs; }
+
+/* Asks for rows [r0, r1), which are copied next. */
+static void fetch_rows(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1) {
+    for (ptrdiff_t r = r0; r < r1; r++)
+        for (ptrdiff_t k = 0; k < g->K; k += LINE) PREFETCH(row_of(g, r) + k);
+}
+
 /* The m rows that a tile reads, ld elements apart. */
 static void copy_strip(real *to, ptrdiff_t ld, const tile_args *t, ptrdiff_t m) {
     for (ptrdiff_t i = 0; i < m; i++) {
@@ -30,9 +38,9 @@ void PD_NAME(gemm_block)(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1) {
                        .ldb = g->ldw,
                        .ldc = g->ldy};
         if (copied) {
-            copy_strip(strip, STRIP_DEPTH + LINE, &t, m);
+            copy_strip(strip, STRIP_LD, &t, m);
             t.a = strip;
-            t.rs = STRIP_DEPTH + LINE;
+            t.rs = STRIP_LD;
             t.at = NULL;
         }
         const tile_fn tile = PD_NAME(gemm_tile)(form, tw, m);
@@ -47,6 +55,10 @@ void PD_NAME(gemm_block)(const gemm_block *g, ptrdiff_t r0, ptrdiff_t r1) {
             t.init = g->partial ? t.c : g->b ? g->b + j : NULL;
             t.ldi = g->partial ? g->ldy : 0;
             t.n = min_(tw, g->columns - j);
+            if (copied) {
+                const ptrdiff_t next = min_(m, r1 - r - m), end = min_(j + tw, g->columns);
+                fetch_rows(g, r + m + next * j / g->columns, r + m + next * end / g->columns);
+            }
             tile(&t);
         }
     }

@@ -100,6 +100,19 @@ static void copy_columns(real *to, const real *x, const ptrdiff_t *at, ptrdiff_t
     }
 }
 
+/* The columns that are copied next, n of each row, and of how many rows to ask for them with each tile. A row's may
+ * lie on a line more than they fill. */
+typedef struct {
+    const real *x;
+    const ptrdiff_t *at;
+    ptrdiff_t n, row, rows, each;
+} columns_ahead;
+
+PD_INLINE void columns_fetch(columns_ahead *next) {
+    for (const ptrdiff_t end = min_(next->rows, next->row + next->each); next->row < end; next->row++)
+        for (ptrdiff_t i = 0; i < next->n + LINE; i += LINE) PREFETCH(next->x + next->at[next->row] + i);
+}
+
 /* What the tiles of a gradient share. */
 typedef struct {
     const pd_gemm_dw_args *a;
@@ -108,6 +121,7 @@ typedef struct {
     real *pack, *copied; /* copied: columns of x, or NULL */
     ptrdiff_t from;      /* its first input */
     ahead next;
+    columns_ahead columns;
 } job;
 
 /* Rows [b0, b0 + rows) of dy of panels [p0, p1), each [tile columns][rows][tile width]. */
@@ -145,6 +159,7 @@ PD_INLINE void panel_rows(job *q, tile_args *t, const real *x, const real *dy, p
             tile(t);
         }
         rows_fetch(&q->next.rows, q->next.each);
+        columns_fetch(&q->columns);
         if (!s) continue;
         waiting += m;
         if (i + m < i1 && waiting + TILE_ROWS <= HELD_ROWS) continue;
@@ -196,7 +211,8 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
              (real *)a->pack + step->thread * a->pack_stride,
              copy ? copied : NULL,
              0,
-             look_ahead(a, step, share, hi - lo)};
+             look_ahead(a, step, share, hi - lo),
+             {0}};
     for (ptrdiff_t b0 = 0; b0 < a->B; b0 += BATCH_BLOCK) {
         t.run = min_(BATCH_BLOCK, a->B - b0);
         const real *block = x.x + (x.list ? 0 : b0 * x.stride);
@@ -207,7 +223,12 @@ PD_INLINE void gradient(const pd_gemm_dw_args *a, const pd_gemm_step_args *s, co
             pack_panels(&q, p0, p1, b0, t.run);
             for (q.from = 0; q.from < I; q.from += inputs) {
                 const ptrdiff_t to = min_(I, q.from + inputs);
-                if (copy) copy_columns(copied, block, at, t.run, q.from, to, I);
+                if (copy) {
+                    const ptrdiff_t after = to < I ? to : 0, tiles = (p1 - p0) * ((to - q.from) / TILE_ROWS + 1);
+                    copy_columns(copied, block, at, t.run, q.from, to, I);
+                    q.columns =
+                        (columns_ahead){block + after, at, min_(inputs, I - after), 0, t.run, t.run / tiles + 1};
+                }
                 for (ptrdiff_t p = p0; p < p1; p++)
                     panel_rows(&q, &t, block, q.pack + (p - p0) * w * t.run, p, b0, max_(q.from, lo - p * I),
                                min_(to, hi - p * I));

@@ -53,6 +53,13 @@ static void copy_weights(real *to, const real *from, ptrdiff_t pw, ptrdiff_t m, 
                 vstore_m(to + i * COPY_LD + run * pw + o, vload_m(from + run * jump + i * pw + o, n), n);
 }
 
+/* Asks for runs [first, last) of the weights that are copied next, n elements each: they lie where no hardware expects
+ * them. */
+static void fetch_weights(const real *from, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last, ptrdiff_t jump) {
+    for (ptrdiff_t run = first; run < last; run++)
+        for (ptrdiff_t o = 0; o < n; o += LINE) PREFETCH(from + run * jump + o);
+}
+
 /* Rows [r, r + rows) of dx, from outputs [k, k + depth); k is the start of a panel. */
 static void turned_outputs(const pd_gemm_dx_args *a, const pd_caches *caches, real *pack, ptrdiff_t r, ptrdiff_t rows,
                            ptrdiff_t k, ptrdiff_t depth) {
@@ -72,16 +79,20 @@ static void turned_outputs(const pd_gemm_dx_args *a, const pd_caches *caches, re
         const ptrdiff_t n = min_(STAGE, I - i0);
         for (ptrdiff_t i = 0, m; i < n; i += m) {
             m = min_(TURN, n - i);
-            if (!stay) copy_weights(copied, weights + (i0 + i) * pw, pw, m, depth / pw, I * pw);
+            const ptrdiff_t runs = depth / pw, next = i0 + i + m;
+            if (!stay) copy_weights(copied, weights + (i0 + i) * pw, pw, m, runs, I * pw);
             for (ptrdiff_t j = 0, w; j < rows; j += w) { /* all rows meet these inputs' weights while they are in L1 */
                 w = group_width(rows - j);
                 const ptrdiff_t group = min_(w, rows - j);
+                if (!stay)
+                    fetch_weights(weights + next * pw, min_(TURN, I - next) * pw, runs * j / rows,
+                                  runs * (j + group) / rows, I * pw);
                 if (partial) load_transposed(tile, dx + j * I + i0 + i, I, w, m, group);
                 const tile_args t = {.a = stay ? weights + (i0 + i) * pw : copied,
                                      .rs = stay ? pw : COPY_LD,
                                      .cs = 1,
                                      .run = stay ? pw : depth,
-                                     .runs = stay ? depth / pw : 1,
+                                     .runs = stay ? runs : 1,
                                      .jump = I * pw,
                                      .b = pack + j * depth,
                                      .ldb = w,

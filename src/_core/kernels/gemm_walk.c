@@ -10,7 +10,8 @@ void PD_NAME(gemm_walk)(const gemm_args *g, const pd_caches *caches, ptrdiff_t r
     const int few = r1 - r0 <= TILE_ROWS, copied = !few && !strips_stay(caches, g->rs, g->cs);
     const ptrdiff_t kept = min_(part_of_l2(caches, 1, 1), PD_WEIGHTS_KEPT / (ptrdiff_t)sizeof(real));
     const int once = few || (p1 - p0) * g->I * w <= kept;
-    const ptrdiff_t depth = copied ? min_(K_BLOCK, STRIP_DEPTH) : once ? g->I : K_BLOCK, K = block_of(g->I, depth);
+    const ptrdiff_t depth = once ? g->I : K_BLOCK;
+    const ptrdiff_t K = block_of(g->I, copied ? min_(K_BLOCK, strip_depth(caches)) : depth);
     const ptrdiff_t panels = once ? p1 - p0 : part_of_l2(caches, 1, PD_BLOCK_OF_W) / (K * w) + 1;
     if (few && r0 < r1) p0 = PD_NAME(gemm_few)(g, r0, r1 - r0, p0, p1);
     ptrdiff_t k = 0;

@@ -3,12 +3,10 @@
  * y [B][O], rows ldy apart; overwrites; overlaps no operand
  *
  * Threads share a grid of row blocks x panels. Where there are rows enough to repay it, a few panels of b are packed on
- * the stack, and the rows of a stream past; else tiles read b where it lies. Bound: see gemm_tile.c. */
+ * the stack or in `pack`, and the rows of a stream past; else tiles read b where it lies. Bound: see gemm_tile.c. */
 #include "blocking.h"
 
-enum {
-    ROOM = PD_PACKED_BYTES / (int)sizeof(real) /* for panels of b, of K_BLOCK terms at most */
-};
+enum { ROOM = PD_PACKED_ON_STACK / (int)sizeof(real) };
 
 /* Columns [c, c + n) of b and inner terms [k, k_end): what a block is made of. */
 typedef struct {
@@ -116,8 +114,8 @@ static ptrdiff_t columns_of(ptrdiff_t left, ptrdiff_t most) {
     return n > TILE_WIDTH ? n / TILE_WIDTH * TILE_WIDTH : n;
 }
 
-/* Field `at` of a grid of `of`. */
-static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) {
+/* Field `at` of a grid of `of`; `space` elements of room for panels of b. */
+static void field(const pd_matmul_args *a, const pd_step *step, real *room, ptrdiff_t space, int at, int of) {
     const ptrdiff_t panels = (a->O + PANEL - 1) / PANEL;
     const int grid = grid_rows(a, panels, of), across = of / grid, gr = at / across, gc = at % across;
     const ptrdiff_t r0 = a->B * gr / grid, rows = a->B * (gr + 1) / grid - r0;
@@ -126,11 +124,11 @@ static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) 
     c0 = few_rows(a, step, r0, r0 + rows, c0, c1);
     if (rows == 0 || c0 >= c1) return;
 
-    real room[ROOM] __attribute__((aligned(64)));
     const int copied = !strips_stay(step->caches, a->rs, a->cs);
-    const ptrdiff_t deep = rows < rows_to_pack(a, step) ? K_BLOCK : PD_PACKED_DEPTH;
-    const ptrdiff_t depth = copied ? min_(deep, STRIP_DEPTH) : deep;
-    const ptrdiff_t K = block_of(a->I, depth), columns = ROOM / K / TILE_WIDTH * TILE_WIDTH;
+    const ptrdiff_t several = min_(K_BLOCK, space / (PD_PANELS_TOGETHER * TILE_WIDTH)); /* panels of that depth */
+    const ptrdiff_t deep = copied ? min_(several, strip_depth(step->caches)) : several;
+    const ptrdiff_t depth = copied || rows >= rows_to_pack(a, step) ? deep : K_BLOCK;
+    const ptrdiff_t K = block_of(a->I, depth), columns = space / K / TILE_WIDTH * TILE_WIDTH;
     const ptrdiff_t height = block_of(rows, part_of_l2(step->caches, PD_ROWS_OF_A, 1) / K);
     part p = {0};
     do {
@@ -146,5 +144,9 @@ static void field(const pd_matmul_args *a, const pd_step *step, int at, int of) 
 
 PD_KERNEL(matmul) {
     PD_ARGS(matmul);
-    for (int at = share.lo; at < share.hi; at++) field(a, step, at, share.of);
+    real on_stack[ROOM] __attribute__((aligned(64)));
+    real *room = a->pack ? (real *)a->pack + step->thread * a->pack_stride : on_stack;
+    const ptrdiff_t fits = max_(ROOM, part_of_l2(step->caches, 1, PD_PACKED_OF_L2));
+    const ptrdiff_t space = a->pack ? min_(a->pack_stride, fits) : ROOM;
+    for (int at = share.lo; at < share.hi; at++) field(a, step, room, space, at, share.of);
 }
