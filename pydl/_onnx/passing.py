@@ -25,5 +25,6 @@ writers.of(
     coloring.RandomHue, coloring.RandomInvert, coloring.RandomPosterization, coloring.RandomSaturation,
     coloring.Solarization, distorting.RandomPerspective, distorting.RandomShear, equalizing.Equalization,
     filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness, mixing.CutMix, mixing.MixUp,
-    rand_augment.RandAugment,     warping.RandomRotation, warping.RandomTranslation, warping.RandomZoom,
+    rand_augment.AugMix, rand_augment.RandAugment, warping.RandomRotation, warping.RandomTranslation,
+    warping.RandomZoom,
 )(unchanged)  # fmt: skip

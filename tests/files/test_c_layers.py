@@ -17,7 +17,7 @@ COLOURS = {
     "RandomErasing": {}, "RandomGaussianBlur": {}, "RandomGrayscale": {}, "RandomHue": {"factor": 0.1},
     "RandomInvert": {}, "RandomPosterization": {"factor": 4}, "RandomSaturation": {"factor": 0.1},
     "RandomSharpness": {"factor": 0.1}, "Solarization": {}, "Equalization": {}, "MixUp": {}, "CutMix": {},
-    "RandAugment": {}, "RandomShear": {"x_factor": 0.1}, "RandomPerspective": {}, "RandomColorJitter": {},
+    "AugMix": {}, "RandAugment": {}, "RandomShear": {"x_factor": 0.1}, "RandomPerspective": {}, "RandomColorJitter": {},
     "RandomColorDegeneration": {"factor": 0.1},
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ LAYERS = {
     "jitter": lambda **k: L.RandomColorJitter((0, 1), 0.2, 0.3, (0.3, 0.7), 0.2, **k),
     "shear": lambda **k: L.RandomShear(0.5, (0.1, 0.4), **k),
     "perspective": lambda **k: L.RandomPerspective(1.0, 0.7, **k),
+    "aug_mix": lambda **k: L.AugMix((0, 1), 2, 2, (0.2, 0.6), **k),
     "rand_augment": lambda **k: L.RandAugment((0, 1), 3, (0.2, 0.6), **k),
     "mixup": lambda **k: L.MixUp(0.8, **k),
     "cutmix": lambda **k: L.CutMix((0.9, 1.0), **k),

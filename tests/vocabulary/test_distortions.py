@@ -163,6 +163,28 @@ def test_ways_drawn_from_a_list() -> None:
         L.RandAugment()(pictures(2, 1))
 
 
+def test_chains_are_mixed_by_what_is_drawn() -> None:
+    x, layer = pictures(4), L.AugMix((0, 1), 2, 2, (0.3, 0.3), alpha=0.7)
+    assert layer.numbers == 1 + 2 * 2 * 4
+
+    def numbers(*which: float) -> Any:  # the ways of both chains; all other numbers are 0.25
+        u = np.full((17, 4, 1, 1, 1), 0.25)
+        u[1::4] = np.reshape(which, (4, 1, 1, 1, 1))
+        return u
+
+    none, brighter, inverted = 11.5 / 12, 3.5 / 12, 7.5 / 12
+    np.testing.assert_allclose(layer.change(x, numbers(*[none] * 4)), x, atol=1e-6)
+    rng = np.random.default_rng(2**30)
+    own, shares = rng.beta(0.7, 0.7), rng.dirichlet([0.7, 0.7])
+    solarized = L.Solarization((0.3, 0.3), (0.3, 0.3), (0, 1))
+    first = solarized(L.RandomBrightness((0.3, 0.3), (0, 1))(x))
+    expected = own * x + (1 - own) * (shares[0] * first + shares[1] * x)
+    np.testing.assert_allclose(layer.change(x, numbers(brighter, inverted, none, none)), expected, atol=1e-6)
+    few = L.AugMix((0, 1), 2, 2, (0.3, 0.3), alpha=0.7, all_ops=False)  # seven ways: the fourth is the eighth of all
+    expected = own * x + (1 - own) * (shares[0] * solarized(x) + shares[1] * x)
+    np.testing.assert_allclose(few.change(x, numbers(3.5 / 8, none, none, none)), expected, atol=1e-6)
+
+
 def test_jittered_is_one_after_the_other() -> None:
     x = pictures(5)
     y = L.RandomColorJitter((0, 1), 0.2, 0.3, (0.3, 0.7), 0.2, seed=4)(x)
