@@ -215,7 +215,7 @@ class _BatchSource(_Source):
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
         runner, done = self.model._runner, step
         seed = _seed(self.model, epoch) if self.shuffle else None
-        self.data.begin_epoch()
+        self.data.begin_epoch(self.model.fit_state.earlier + epoch)
         with closing(self.data.rows(self.batch_size, step, seed, self.steps)) as batches:
             for done, rows in enumerate(batches, start=step + 1):
                 with runner.program("train", rows) as program:

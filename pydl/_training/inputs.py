@@ -51,8 +51,10 @@ class Batches:
                 else:
                     yield Rows(self.model, self.owner, _inputs_of(batch, self.model.inputs), targets=False)
 
-    def begin_epoch(self) -> None:
-        """Tell who wants to know."""
+    def begin_epoch(self, passes: int) -> None:
+        """Tell who wants to know, and how many passes there were before."""
+        if hasattr(self.x, "begin_pass"):
+            self.x.begin_pass(passes)
         if hasattr(self.x, "on_epoch_begin"):
             self.x.on_epoch_begin()
 

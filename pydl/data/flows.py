@@ -14,16 +14,17 @@ import numpy as np
 from pydl._base.args import one_of, whole
 from pydl._base.random import derived, next_seed, permutation
 from pydl.data.directory import CHANNELS
-from pydl.data.images import SUFFIXES, ImageSource
+from pydl.data.images import ImageSource
 from pydl.layers.spatial import each_axis
 from pydl.utils import PyDataset, array_to_img
-from pydl.utils.images import INTERPOLATIONS, brought_to
+from pydl.utils.images import INTERPOLATIONS, brought_to, is_wide
 
 Array = np.ndarray
 
 _CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
 _GIVEN = ("multi_output", "raw")  # targets as they stand in columns
 _SAVED = ("bmp", "jpeg", "jpg", "png")
+_LISTED = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")  # the files that Keras's flows count
 
 
 class Flow(PyDataset):
@@ -81,6 +82,13 @@ class Flow(PyDataset):
     def reset(self) -> None:
         """Let `next` begin with the first batch again."""
         self.batch_index = 0
+
+    def begin_pass(self, number: int) -> None:
+        """Make of the batches that follow those of a pass, counted from 0.
+
+        `fit` says which: one that is resumed goes on with the order and the changes of the one that was interrupted.
+        """
+        self._passes = number
 
     def on_epoch_end(self) -> None:
         """Another order, and other changes."""
@@ -167,8 +175,15 @@ class _Resampled(ImageSource):
     interpolation: str
     crop: bool
 
+    def _in_mode(self, image: Any, mode: str) -> Any:
+        return image if mode == "L" and is_wide(image) else super()._in_mode(image, mode)
+
     def _resized(self, picture: Any) -> Array:
         return np.asarray(brought_to(picture, self.shape[:2], self.interpolation, self.crop))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value) or str(value) in ("<NA>", "NaT")
 
 
 class FileFlow(Flow):
@@ -181,13 +196,13 @@ class FileFlow(Flow):
     class_indices : dict of str to int
     classes : int array
         The class of each picture.
-    labels : array
+    labels : array, or list of them
         What targets are made of.
     num_classes : int
     """
 
     def __init__(
-        self, generator: Any, folder: str, filenames: list[str], classes: Sequence[str], labels: Array | None,
+        self, generator: Any, folder: str, filenames: list[str], classes: Sequence[str], labels: Any,
         sample_weight: Array | None = None, *, target_size: Any, color_mode: str, class_mode: str | None,
         interpolation: str, crop: bool, **options: Any,
     ) -> None:  # fmt: skip
@@ -234,7 +249,7 @@ class FileFlow(Flow):
                 Path(at, file).relative_to(folder).as_posix()
                 for at, _, files in walk
                 for file in sorted(files)
-                if file.lower().endswith(SUFFIXES)
+                if file.lower().endswith(_LISTED)
             ]
             of_each.append(every if part is None else every[slice(*(int(len(every) * end) for end in part))])
         labels = np.repeat(np.arange(len(known), dtype=np.int32), list(map(len, of_each)))
@@ -257,7 +272,7 @@ class FileFlow(Flow):
         folder = str(directory or "")
         keep = np.ones(len(names), bool)
         if check:
-            keep &= [n.lower().endswith(SUFFIXES) and os.path.isfile(os.path.join(folder, n)) for n in names]
+            keep &= [n.lower().endswith(_LISTED) and os.path.isfile(os.path.join(folder, n)) for n in names]
             if not keep.all():
                 warnings.warn(
                     f"ImageDataGenerator: flow_from_dataframe: {(~keep).sum()} of {len(keep)} rows name no image file "
@@ -266,12 +281,20 @@ class FileFlow(Flow):
                 )
         columns = [frame[name].to_numpy() for name in targets]
         known: list[str] = []
-        labels = None
-        if class_mode in _GIVEN:
+        labels: Any = None
+        if class_mode == "multi_output":
+            labels = [np.array(list(column)) for column in columns]
+        elif class_mode == "raw":
             labels = columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
         elif targets:
             if len(columns) != 1:
                 raise ValueError(f'ImageDataGenerator: y_col: expected one column for class_mode="{class_mode}"')
+            for row in np.flatnonzero(keep):
+                if _is_missing(columns[0][row]):
+                    raise ValueError(
+                        f'ImageDataGenerator: flow_from_dataframe: row {row}, of "{names[row]}", has no class in '
+                        f"{targets[0]!r}; leave such rows out, or give them a class of their own"
+                    )
             several = class_mode == "categorical" and any(isinstance(v, list | tuple) for v in columns[0])
             values = [list(map(str, v if isinstance(v, list | tuple) else [v])) for v in columns[0]]
             among = {name for each, k in zip(values, keep, strict=True) for name in each if k}
@@ -283,7 +306,8 @@ class FileFlow(Flow):
         rows = rows if part is None else rows[slice(*(int(len(rows) * end) for end in part))]
         weights = None if weight_col is None else np.asarray(frame[weight_col])[rows]
         filenames = [names[row] for row in rows]
-        labels = None if labels is None else labels[rows]
+        if labels is not None:
+            labels = [each[rows] for each in labels] if class_mode == "multi_output" else labels[rows]
         return cls(generator, folder or os.curdir, filenames, known, labels, weights, class_mode=class_mode, **options)
 
     def _pictures(self, rows: Array) -> Any:
@@ -299,7 +323,7 @@ class FileFlow(Flow):
             hot = hot if hot.ndim == 2 else hot[:, None] == np.arange(self.num_classes)
             targets = hot.astype(pictures.dtype)
         elif self.class_mode == "multi_output":
-            targets = list(np.atleast_2d(self.labels[rows].T))
+            targets = [each[rows] for each in self.labels]
         else:
             targets = self.labels[rows]
             targets = targets if self.class_mode == "raw" else targets.astype(pictures.dtype)

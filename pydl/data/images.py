@@ -167,11 +167,15 @@ class ImageSource(IndexedSource):
             try:
                 image.load()
                 self._note_differing(image, name)
-                picture = in_bytes(image)
-                picture = picture if picture.mode == mode else picture.convert(mode)
+                picture = self._in_mode(image, mode)
             except (*UNREADABLE, SyntaxError) as error:
                 raise ValueError(f'"{self.path}": "{name}" cannot be decoded: {error}') from None
             return self._resized(picture).reshape(self.shape)
+
+    def _in_mode(self, image: Any, mode: str) -> Any:
+        """A decoded image with the channels of all."""
+        picture = in_bytes(image)
+        return picture if picture.mode == mode else picture.convert(mode)
 
     def _note_differing(self, image: Any, name: str) -> None:
         """Note a decoded image that is not as all are to be."""

@@ -38,7 +38,9 @@ def resized(picture: Any, size: tuple[int, int], interpolation: str, aspect: Asp
     down, across = (max(1, h * wide // w), wide) if w * high >= h * wide else (high, max(1, w * high // h))
     inner = _stretched(picture, (down, across), interpolation)
     framed = np.zeros((*size, *inner.shape[2:]), inner.dtype)
-    top, left = (high - down) // 2, (wide - across) // 2
+    # half of what the exact size leaves, not of what the rounded one does
+    top, left = (high * w - h * wide) // (2 * w), (wide * h - w * high) // (2 * h)
+    top, left = max(0, min(top, high - down)), max(0, min(left, wide - across))
     framed[top : top + down, left : left + across] = inner
     return framed
 

@@ -172,6 +172,10 @@ class PReLU(Layer):
             regularizer=self.alpha_regularizer, constraint=self.alpha_constraint,
         )  # fmt: skip
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """As the input."""
+        return tuple(input_shape)
+
     def _columns(self, x: Tensor) -> int | None:
         """How many alphas go round and round over a row; None if they do not lie like that."""
         sizes = self.alpha.shape

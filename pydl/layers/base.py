@@ -125,10 +125,12 @@ class Layer(OwnCode):
         shapes = [tuple(s) for s in input_shape] if several else [tuple(input_shape)]
         if type(self).call is Layer.call:
             return shapes[0]
+        batch, shapes = shapes[0][0], [(None, *s[1:]) for s in shapes]
         if self._graph is not None:
             found = self._graph.shapes(shapes)
         else:
             found = numpy_layer.output_shapes(self, shapes, several)
+        found = [(batch, *s[1:]) for s in found]
         return found if len(found) > 1 else found[0]
 
     def output_shapes(self, input_shape: Any) -> list[Shape]:

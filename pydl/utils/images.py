@@ -47,9 +47,13 @@ def load_img(
     mode = _MODES[one_of("load_img", "color_mode", color_mode, tuple(_MODES))]
     one_of("load_img", "interpolation", interpolation, INTERPOLATIONS)
     with pillow.open(path) as file:
-        wide = mode == "L" and (file.mode == "I" or file.mode.startswith("I;16"))  # whose values stay, as in Keras
-        image = file.copy() if wide else file.convert(mode)
+        image = file.copy() if mode == "L" and is_wide(file) else file.convert(mode)
     return image if target_size is None else brought_to(image, target_size, interpolation, keep_aspect_ratio)
+
+
+def is_wide(image: Any) -> bool:
+    """Whether a Pillow image has grey values of more than a byte: they stay where grey ones are wanted, as in Keras."""
+    return bool(image.mode == "I" or image.mode.startswith("I;16"))
 
 
 def brought_to(image: Any, size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool) -> Any:

@@ -148,7 +148,7 @@ def bilinear(x: Array, size: tuple[int, int]) -> Array:
     return x
 
 
-@pytest.mark.parametrize("size", [(5, 9), (30, 17), (12, 16), (7, 3)])
+@pytest.mark.parametrize("size", [(5, 9), (30, 17), (12, 16), (7, 3), (10, 10), (9, 10)])
 def test_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3)).astype(np.uint8)
     (tmp_path / "a").mkdir()
@@ -168,7 +168,7 @@ def test_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     np.testing.assert_allclose(found(crop_to_aspect_ratio=True), bilinear(cut, size), atol=1e-4)
     h, w = (min(high, 12 * wide // 16), min(wide, 16 * high // 12))
     framed = np.zeros((*size, 3))
-    top, left = (high - h) // 2, (wide - w) // 2
+    top, left = int((high - min(high, 12 * wide / 16)) / 2), int((wide - min(wide, 16 * high / 12)) / 2)
     framed[top : top + h, left : left + w] = bilinear(pixels.astype(float), (h, w))
     np.testing.assert_allclose(found(pad_to_aspect_ratio=True), framed, atol=1e-4)
     for other in ("bicubic", "area", "lanczos3"):

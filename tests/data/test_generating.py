@@ -165,6 +165,15 @@ def test_batches_of_a_frame(folder: Path) -> None:
         frame[:2], folder, y_col=["v", "v"], class_mode="multi_output", target_size=(4, 4), shuffle=False
     )
     assert [part.tolist() for part in two[0][1]] == [[1, 2], [1, 2]]
+    frame["box"] = [[1, 2], [3, 4], [5, 6]]
+    boxes = ImageDataGenerator().flow_from_dataframe(
+        frame[:2], folder, y_col=["box", "v"], class_mode="multi_output", target_size=(4, 4), shuffle=False
+    )
+    assert [(part.tolist(), part.dtype.kind) for part in boxes[0][1]] == [([[1, 2], [3, 4]], "i"), ([1.0, 2.0], "f")]
+    for missing in (None, np.nan, pd.NA):
+        frame["class"] = ["r", missing, missing]  # the last one's file is not there
+        with pytest.raises(ValueError, match=r"row 1, of \"blue/0\.png\", has no class in 'class'"):
+            ImageDataGenerator().flow_from_dataframe(frame[:2], folder)
     frame["class"] = [["r"], ["b", "r"], "b"]
     several = ImageDataGenerator().flow_from_dataframe(frame[:2], folder, target_size=(4, 4), shuffle=False)
     np.testing.assert_array_equal(several[0][1], [[0, 1], [1, 1]])
@@ -184,6 +193,45 @@ def test_files_are_resized_as_single_ones_are(tmp_path: Path, interpolation: str
         flow = ImageDataGenerator().flow_from_directory(tmp_path, (5, 7), class_mode=None, **how)
         one = pydl.utils.load_img(tmp_path / "a" / "p.png", target_size=(5, 7), **how)
         np.testing.assert_array_equal(flow[0][0], pydl.utils.img_to_array(one))
+
+
+def test_grey_files_of_two_bytes_keep_their_values(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.fromarray(np.full((4, 4), 41180, np.uint16)).save(tmp_path / "a" / "p.png")
+    grey = ImageDataGenerator().flow_from_directory(tmp_path, (3, 3), color_mode="grayscale", class_mode=None)
+    one = pydl.utils.load_img(tmp_path / "a" / "p.png", color_mode="grayscale", target_size=(3, 3))
+    np.testing.assert_array_equal(grey[0][0], pydl.utils.img_to_array(one))
+    assert grey[0].max() == 41180
+
+
+def test_files_that_count(folder: Path) -> None:
+    Image.new("RGB", (4, 4)).save(folder / "red" / "more.gif")
+    Image.new("RGB", (4, 4)).save(folder / "red" / "more.TIFF")
+    found = ImageDataGenerator().flow_from_directory(folder, (4, 4)).filenames
+    assert ("red/more.TIFF" in found, "red/more.gif" in found) == (True, False)
+
+
+class Killed(pydl.callbacks.Callback):
+    """Ends a run before a batch."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if (self.model.fit_state.epoch, batch) == (2, 1):
+            raise RuntimeError
+
+
+def test_a_resumed_run_goes_on_with_the_same_pictures(tmp_path: Path) -> None:
+    def run(*callbacks: Any) -> Any:
+        pydl.utils.set_random_seed(1)
+        flow = ImageDataGenerator(horizontal_flip=True, rotation_range=20).flow(X, Y, batch_size=4)
+        model = pydl.Sequential([pydl.Input(X.shape[1:]), L.Flatten(), L.Dense(2, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(flow, epochs=4, callbacks=list(callbacks), verbose=0)
+        return model.get_weights()[0]
+
+    whole = run()
+    with pytest.raises(RuntimeError):
+        run(pydl.callbacks.BackupAndRestore(tmp_path / "b", save_freq=1), Killed())
+    np.testing.assert_array_equal(run(pydl.callbacks.BackupAndRestore(tmp_path / "b", save_freq=1)), whole)
 
 
 def test_saved_pictures(folder: Path, tmp_path: Path) -> None:

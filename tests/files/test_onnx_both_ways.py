@@ -57,6 +57,22 @@ def test_export_then_import_is_the_identity(tmp_path: Path, name: str) -> None:
     assert not any(isinstance(layer, L.Permute) for layer in again.layers)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.Conv2D(4, (3, 2), strides=(2, 3), padding="same"), L.Conv2D(4, 1, strides=2, padding="same"),
+        L.DepthwiseConv2D(3, 2, padding="same"), L.MaxPooling2D(2, 2, "same"), L.AveragePooling2D(3, 2, "same"),
+    ],
+)  # fmt: skip
+def test_strides_over_images_of_any_size(tmp_path: Path, layer: Any) -> None:
+    model = chain((None, None, 3), layer, L.GlobalAveragePooling2D())
+    model.export(tmp_path / "m.onnx")
+    again = pydl.models.load_onnx(tmp_path / "m.onnx")
+    for size in ((7, 8), (9, 5), (1, 4)):
+        x = np.random.default_rng(1).normal(size=(2, *size, 3)).astype("float32")
+        np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["dense", "convolutional", "sequence"])
 def test_weights_come_back(tmp_path: Path, name: str) -> None:
     model = MODELS[name]()

@@ -52,9 +52,9 @@ def _infinite_around(g: Building, t: SymbolicTensor, where: Grid) -> SymbolicTen
     layer = t.call.layer if t.call is not None else None
     if getattr(getattr(layer, "activation", None), "name", "") in ("relu", "relu6", "sigmoid") and t.ndim in (3, 4):
         return zeros_around(g, t, where)
-    g.fits([(d or 0) + a + b for d, a, b in zip(t.shape[1:-1], where.before, where.after, strict=True)] + [t.shape[-1]])
-    pairs = [(0, 0), *zip(where.before, where.after, strict=True), (0, 0)]
-    return ops.pad(t, pairs, constant_values=-math.inf)
+    pairs = where.around()
+    g.fits([(d or 0) + sum(p) for d, p in zip(t.shape[1:-1], pairs, strict=True)] + [t.shape[-1]])
+    return ops.pad(t, [(0, 0), *pairs, (0, 0)], constant_values=-math.inf)
 
 
 def _over_taps(g: Building, t: SymbolicTensor, where: Grid, function: Any) -> SymbolicTensor:

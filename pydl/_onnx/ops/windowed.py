@@ -23,6 +23,8 @@ class Grid:
     taps, strides, dilations : tuple of int
     before, after : tuple of int
         Positions that are missing in front and behind.
+    same : bool
+        Whether windows lie as those of padding "same" do whatever the sizes are; what is missing is the most of it.
     """
 
     taps: tuple[int, ...]
@@ -30,6 +32,7 @@ class Grid:
     dilations: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    same: bool = False
 
     @property
     def reach(self) -> list[int]:
@@ -40,6 +43,12 @@ class Grid:
     def padded(self) -> bool:
         return any(self.before) or any(self.after)
 
+    def around(self) -> list[tuple[int, int]]:
+        """What is missing along each axis, to be put there."""
+        if self.same:
+            raise ValueError("auto_pad=SAME_UPPER with strides and open sizes")
+        return list(zip(self.before, self.after, strict=True))
+
     def out(self, sizes: Sequence[int]) -> list[int]:
         """How many windows there are."""
         padded = [n + a + b for n, a, b in zip(sizes, self.before, self.after, strict=True)]
@@ -47,6 +56,8 @@ class Grid:
 
     def as_same(self, sizes: Sequence[int | None]) -> bool:
         """Whether windows lie as those of padding "same" do."""
+        if self.same:
+            return True
         axes = zip(sizes, self.taps, self.strides, self.dilations, self.before, self.after, strict=True)
         for n, k, s, d, before, after in axes:
             if n is None:
@@ -71,12 +82,14 @@ def grid(node: Node, taps: Sequence[int], sizes: Sequence[int | None]) -> Grid:
         raise ValueError(f"kernel {kernel}, strides {strides}, dilations {dilations}, pads {pads} for {axes} axes")
     if max((*kernel, *strides, *dilations, *pads)) >= 2**24:
         raise ValueError("expected kernels, strides, dilations and pads below 2^24")
-    auto = given.get("auto_pad", b"NOTSET").decode("ascii", "replace")
+    auto, same = given.get("auto_pad", b"NOTSET").decode("ascii", "replace"), False
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         pairs = []
         for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
             if n is None and s != 1:
-                raise ValueError(f"auto_pad={auto} with strides and open sizes")
+                if auto == "SAME_LOWER":
+                    raise ValueError("auto_pad=SAME_LOWER with strides and open sizes")
+                same = True
             w = windows(n or 1, k, s, d, "same")
             missing = w.before + w.after if n is not None else (k - 1) * d
             pairs.append((missing // 2, missing - missing // 2) if auto == "SAME_UPPER"
@@ -88,7 +101,7 @@ def grid(node: Node, taps: Sequence[int], sizes: Sequence[int | None]) -> Grid:
         raise ValueError(f"auto_pad={auto} is not known")
     if given.get("ceil_mode", 0):
         pads = _up(sizes, kernel, strides, dilations, pads)
-    return Grid(kernel, strides, dilations, tuple(pads[:axes]), tuple(pads[axes:]))
+    return Grid(kernel, strides, dilations, tuple(pads[:axes]), tuple(pads[axes:]), same)
 
 
 def _up(sizes: Any, kernel: Any, strides: Any, dilations: Any, pads: list[int]) -> list[int]:
@@ -110,7 +123,7 @@ def zeros_around(g: Building, x: SymbolicTensor, where: Grid) -> SymbolicTensor:
     """Images, channels last, with zeros where windows reach beyond them."""
     if not where.padded:
         return x
-    pairs = tuple(zip(where.before, where.after, strict=True))
+    pairs = tuple(where.around())
     g.fits([(d or 0) + sum(p) for d, p in zip(x.shape[1:-1], pairs, strict=True)] + [x.shape[-1]])
     kind = getattr(layers, f"ZeroPadding{len(pairs)}D")
     return g.connect(g.layer(kind, pairs[0] if len(pairs) == 1 else pairs), x)
