@@ -59,7 +59,8 @@ def _infinite_around(g: Building, t: SymbolicTensor, where: Grid) -> SymbolicTen
 
 def _over_taps(g: Building, t: SymbolicTensor, where: Grid, function: Any) -> SymbolicTensor:
     """A function of what each window reads, along one axis of positions after the other."""
-    inside = Grid(where.taps, where.strides, where.dilations, *[(0,) * len(where.taps)] * 2)
+    none = (0,) * len(where.taps)
+    inside = Grid(where.taps, where.strides, where.dilations, none, none)
     for i, out in enumerate(inside.out([d or 0 for d in t.shape[1:-1]])):
         taps, stride, dilation = where.taps[i], where.strides[i], where.dilations[i]
         if out < 1 or taps > 1024:

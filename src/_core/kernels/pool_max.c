@@ -25,21 +25,21 @@ PD_INLINE void largest(const pd_pool_max_fwd_args *a, pd_window w, int N, ptrdif
     vint tap_of[4];
     const ptrdiff_t first = w.at + (w.rows.lo * a->W + w.cols.lo) * a->C;
     for (int i = 0; i < N; i++) {
-        best[i] = vload_lanes(w.x + first + i * VL, lanes, m);
+        best[i] = vload_lanes(w.x + first + i * lanes.next_x, lanes, m);
         tap_of[i] = viset((ireal)(w.rows.lo * a->KW + w.cols.lo));
     }
     PD_FOR_TAPS(a, w, tap) {
         const vint number = viset((ireal)(kh * a->KW + kw));
         for (int i = 0; i < N; i++) {
-            const vreal v = vload_lanes(w.x + tap + i * VL, lanes, m);
+            const vreal v = vload_lanes(w.x + tap + i * lanes.next_x, lanes, m);
             const vint more = ~((vint)(v <= best[i]) | visnan(best[i])); /* larger, or the first NaN */
             best[i] = vsel(more, v, best[i]);
             if (keep) tap_of[i] = (more & number) | (~more & tap_of[i]);
         }
     }
     for (int i = 0; i < N; i++) {
-        vstore_m((real *)a->y + w.o + i * VL, best[i], m);
-        if (keep) store_taps(a->at, w.o + i * VL, tap_of[i], m, a->wide != 0);
+        vstore_m((real *)a->y + w.o + i * lanes.next_o, best[i], m);
+        if (keep) store_taps(a->at, w.o + i * lanes.next_o, tap_of[i], m, a->wide != 0);
     }
 }
 

@@ -12,10 +12,10 @@ PD_INLINE vreal vwide_scaled(vwide w, double factor) {
 PD_INLINE void mean(const pd_pool_mean_fwd_args *a, pd_window w, int N, ptrdiff_t m, pd_lanes_at lanes) {
     vwide sum[4] = {0};
     PD_FOR_TAPS(a, w, tap)
-    for (int i = 0; i < N; i++) vwide_add(&sum[i], vload_lanes(w.x + tap + i * VL, lanes, m));
+    for (int i = 0; i < N; i++) vwide_add(&sum[i], vload_lanes(w.x + tap + i * lanes.next_x, lanes, m));
     const double taps = (double)((w.rows.hi - w.rows.lo) * (w.cols.hi - w.cols.lo));
     for (int i = 0; i < N; i++)
-        vstore_sum((real *)a->y + w.o + i * VL, vwide_scaled(sum[i], a->sum ? 1 : 1 / taps), m, a->add != 0);
+        vstore_sum((real *)a->y + w.o + i * lanes.next_o, vwide_scaled(sum[i], a->sum ? 1 : 1 / taps), m, a->add != 0);
 }
 
 PD_KERNEL(pool_mean_fwd) {

@@ -32,10 +32,12 @@ typedef struct {
     pd_range rows, cols;
 } pd_window;
 
-/* Lanes of a vector that lie apart: lane i is x[lanes.at[i]]; of a vector along channels, `apart` is 0. */
+/* Lanes of a vector that lie apart: lane i is x[lanes.at[i]]; of a vector along channels, `apart` is 0. And from one
+ * vector of a block to the next, where it reads and where it writes. */
 typedef struct {
     int apart;
     vint at;
+    ptrdiff_t next_x, next_o;
 } pd_lanes_at;
 
 PD_INLINE vreal vload_lanes(const real *x, pd_lanes_at lanes, ptrdiff_t m) {
@@ -56,12 +58,13 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
              kw++, tap += (a)->C)
 
 /* A kernel over the windows of its share is a function block(a, w, N, m, lanes) of N vectors of outputs, the last of
- * them with m lanes that count. N only groups vectors, so it changes no bit. */
+ * them with m lanes that count: of neighbouring channels or, where those are few, of four neighbouring windows, so that
+ * what is computed one after the other in each has not to be waited for. N only groups vectors, so it changes no bit. */
 #define PD_FOR_WINDOWS(block, a, share)                                                                               \
     do {                                                                                                              \
         const ptrdiff_t C_ = (a)->C, group_ = 2 * C_ <= VL ? VL / C_ : 1;                                             \
-        const pd_lanes_at along_ = {0, {0}};                                                                          \
-        pd_lanes_at apart_ = {1, {0}};                                                                                \
+        const pd_lanes_at along_ = {0, {0}, VL, VL}, beside_ = {0, {0}, (a)->SW * C_, C_};                            \
+        pd_lanes_at apart_ = {1, {0}, 0, 0};                                                                          \
         if (group_ > 1) apart_.at = lanes_of_windows(C_, (a)->SW);                                                    \
         /* windows before this one have all their columns, but for those that begin in front of the image */          \
         const ptrdiff_t room_ = (a)->W - (a)->KW + (a)->left, whole_ = room_ < 0 ? 0 : room_ / (a)->SW + 1;           \
@@ -79,11 +82,17 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
                 w_.o = (r_ * (a)->OW + ow_) * C_;                                                                     \
                 if (group_ > 1) {                                                                                     \
                     /* lanes that do not count read what the first one reads */                                       \
-                    const pd_lanes_at lanes_ = {1, apart_.at & vfirst(n_ * C_)};                                      \
+                    const pd_lanes_at lanes_ = {1, apart_.at & vfirst(n_ * C_), 0, 0};                                \
                     block(a, w_, 1, n_ * C_, lanes_);                                                                 \
                     continue;                                                                                         \
                 }                                                                                                     \
                 ptrdiff_t j_ = 0;                                                                                     \
+                if (C_ < 4 * VL && iw_ >= 0 && ow_ + 4 <= end_) {                                                     \
+                    n_ = 4;                                                                                           \
+                    for (; j_ < C_; j_ += VL, w_.at += VL, w_.o += VL)                                                \
+                        block(a, w_, 4, C_ - j_ < VL ? C_ - j_ : VL, beside_);                                        \
+                    continue;                                                                                         \
+                }                                                                                                     \
                 for (; j_ + 4 * VL <= C_; j_ += 4 * VL, w_.at += 4 * VL, w_.o += 4 * VL) block(a, w_, 4, VL, along_); \
                 for (; j_ + 2 * VL <= C_; j_ += 2 * VL, w_.at += 2 * VL, w_.o += 2 * VL) block(a, w_, 2, VL, along_); \
                 for (; j_ < C_; j_ += VL, w_.at += VL, w_.o += VL)                                                    \
