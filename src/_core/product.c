@@ -50,7 +50,7 @@ void pd_multiply(const pd_product *given, int nth) {
                                     .ldy = p->b.columns,
                                     .alpha = p->alpha,
                                     .pack = pack,
-                                    .pack_stride = each};
+                                    .pack_stride = pack ? each : 0};
     const pd_act_fwd_args activation = {.x = p->y, .y = p->y, .B = p->a.rows, .O = p->b.columns, .alpha = p->alpha};
     const pd_record records[] = {{.fn = p->matmul, .args = &product},
                                  {.fn = p->act, .args = &activation, .barrier = 1}};

@@ -63,6 +63,27 @@ static int call_and_touch(int fail_at) {
     return failed;
 }
 
+/* A product that has a room of its own for panels, of small whole numbers, with and without memory for it. */
+static void product_without_room(void) {
+    enum { N = 256 };
+    float *a = pd_alloc(sizeof(float[3][N * N])), *with = a + N * N, *without = with + N * N;
+    for (int i = 0; i < N * N; i++) a[i] = (float)(i % 7 - 3);
+    const pd_matrix m = {a, N, N, N, 1};
+    pd_product p = {.matmul = pd_kernel_at(pd_op_number("matmul"), PD_BASELINE, PD_FLOAT32),
+                    .size = sizeof(float),
+                    .a = m,
+                    .b = m,
+                    .y = with};
+    pd_multiply(&p, 2);
+    p.y = without;
+    until_failure = 0;
+    pd_multiply(&p, 2);
+    CHECK(until_failure < 0, "no memory was asked for");
+    until_failure = INT_MAX;
+    CHECK(!memcmp(with, without, sizeof(float[N * N])), "other sums without a room");
+    pd_free(a);
+}
+
 void test_no_memory(void) {
     two_layers expected = {0};
     CHECK(attempt(INT_MAX, 0, &expected) == 0, "nothing failed");
@@ -72,4 +93,5 @@ void test_no_memory(void) {
     while (call_and_touch(m)) m++;
     CHECK(n > 40 && m >= 6, "%d and %d allocations", n, m); /* two of each record, and arrays that grow */
     two_layers_free(&expected);
+    product_without_room();
 }

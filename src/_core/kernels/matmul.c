@@ -145,8 +145,9 @@ static void field(const pd_matmul_args *a, const pd_step *step, real *room, ptrd
 PD_KERNEL(matmul) {
     PD_ARGS(matmul);
     real on_stack[ROOM] __attribute__((aligned(64)));
-    real *room = a->pack ? (real *)a->pack + step->thread * a->pack_stride : on_stack;
+    const int elsewhere = a->pack_stride > 0; /* nothing is needed for nothing */
+    real *room = elsewhere ? (real *)a->pack + step->thread * a->pack_stride : on_stack;
     const ptrdiff_t fits = max_(ROOM, part_of_l2(step->caches, 1, PD_PACKED_OF_L2));
-    const ptrdiff_t space = a->pack ? min_(a->pack_stride, fits) : ROOM;
+    const ptrdiff_t space = elsewhere ? min_(a->pack_stride, fits) : ROOM;
     for (int at = share.lo; at < share.hi; at++) field(a, step, room, space, at, share.of);
 }
