@@ -81,6 +81,7 @@ def read_call(name: str, node: Any, free: bool = False) -> tuple[list[list[Any]]
             places += histories({k: v for k, v in keywords.items() if k not in ("training", "mask")})
             return places, keywords.get("training")
         other = [k for k, v in keywords.items() if k not in ("training", "mask") and v is not None]
+        other += [v for v in (node.get("args") or [])[1:] if v is not None and not histories(v)]
     else:
         parts = [node] if node and isinstance(node[0], str) else node
         places = [list(part[:3]) for part in parts]

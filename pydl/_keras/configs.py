@@ -29,6 +29,11 @@ _MODULES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 _KINDS = ("Sequential", "Functional", "Model")
 _OURS = {"Quantile"}  # what Keras does not have
+# Arguments that Keras's class does not take, though its base does, if they say nothing.
+_NOT_TAKEN = {
+    "SpatialDropout1D": ("trainable", "data_format"), "SpatialDropout2D": ("trainable",),
+    "SpatialDropout3D": ("trainable",),
+}  # fmt: skip
 _UNKNOWN = {"AddedLoss", "Arithmetic", "Operation"}  # layers that stand for what Keras does not have as a layer
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
 _NEUTRAL: tuple[Any, ...] = (None, False, [], {}, "channels_last")
@@ -58,6 +63,8 @@ def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> 
         return _written_graph(config) if name == "Model" else _written_chain(config)
     if name == "InputLayer":
         config = {"batch_shape": [None, *config["shape"]], "dtype": config["dtype"], "name": config["name"]}
+    if name in _NOT_TAKEN:
+        config = {key: value for key, value in config.items() if key not in _NOT_TAKEN[name]}
     if name in _OURS:
         refuse(f"Keras has no {name}")
     if name in _UNKNOWN:

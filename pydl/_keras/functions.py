@@ -114,9 +114,19 @@ def _written(value: Any, key: str = "") -> Any:
 
 
 def is_function(given: Mapping[str, Any]) -> bool:
-    """Whether an entry of a graph is no layer."""
+    """Whether an entry of a graph is no layer.
+
+    Older files name no modules, and operators there as the layers that merge tensors; those are called on a list.
+    """
     module = given.get("module")
-    return isinstance(module, str) and module.startswith(_ROOMS)
+    if module is not None:
+        return isinstance(module, str) and module.startswith(_ROOMS)
+    nodes = given.get("inbound_nodes")
+    node = nodes[0] if isinstance(nodes, list) and nodes and isinstance(nodes[0], Mapping) else {}
+    args = node.get("args")
+    several = isinstance(args, list) and len(args) > 1 and not isinstance(args[0], list)
+    name = snake_case(str(given.get("class_name")))
+    return several and _READ.get(name, name) in ops.__all__
 
 
 def read_function(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def write_by_name(file: Any, model: Model) -> None:
     owners = {id(v): layer for _, layer in placed(model) for v in layer._variables}
     for layer in model.layers:
         store = file.create_group(layer.name)
-        variables = _flat(layer)
+        variables = _flat(layer, frozen=not model.trainable)
         names = [f"{model.name}/{v.path}" if v is not None else f"{model.name}/{layer.name}/count" for v in variables]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
@@ -165,15 +165,19 @@ def write_by_name(file: Any, model: Model) -> None:
     file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,), "S1")
 
 
-def _flat(layer: Layer) -> list[Variable | None]:
-    """All variables of a layer, or of a model as a layer: the trainable ones come first."""
+def _flat(layer: Layer, *, frozen: bool) -> list[Variable | None]:
+    """All variables of a layer, or of a model as a layer: those come first that are trained as things are now.
+
+    `frozen`: the model of which it is a layer is.
+    """
     own = configs.kind_of(layer) is None
     layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer))]
     found: list[Variable | None] = []
     for v in (v for inner in layers for v in _variables(inner)):
         if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
             found.append(v)
-    return sorted(found, key=lambda v: v is None or not v.trainable)
+    trained = set() if frozen else {id(v) for v in layer.trainable_weights}
+    return sorted(found, key=lambda v: id(v) not in trained)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -243,7 +247,8 @@ def _in_order(file: Any, model: Model, by_name: bool) -> Found:
     """Of the older form: by their names, or else in the order in which layers come; by names alone if asked for."""
     stored = [(name, _listed(_group(file, name), "weight_names")) for name in _listed(file, "layer_names")]
     stored = [(name, names) for name, names in stored if names]
-    wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer))]
+    frozen = not model.trainable
+    wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer, frozen=frozen))]
     named = dict(stored)
     if by_name:
         wanted = [(layer, variables) for layer, variables in wanted if layer.name in named]

@@ -86,7 +86,7 @@ class RandomColorDegeneration(OfColours):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(seed, data_format, **kwargs)
-        self.factor = up_to("RandomColorDegeneration", "factor", factor)
+        self.factor = up_to("RandomColorDegeneration", "factor", factor, at_least=-1)
         self.value_range = values_of("RandomColorDegeneration", value_range)
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
@@ -156,13 +156,13 @@ class RandomSaturation(OfColours):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(seed, data_format, **kwargs)
-        self.factor = up_to("RandomSaturation", "factor", factor)
+        self.factor = up_to("RandomSaturation", "factor", factor, at_least=-1)
         self.value_range = values_of("RandomSaturation", value_range)
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         f = within(u[0], self.factor)[..., 0]
         h, s, v = _hsv(x)
-        return _rgb(h, np.minimum(s * (f / (1 - f + 1e-7)), 1), v)
+        return _rgb(h, np.clip(s * (f / (1 - f + 1e-7)), 0, 1), v)
 
 
 class RandomHue(OfColours):

@@ -64,7 +64,7 @@ class RandomShear(NumPyImageLayer):
 
 
 def _both_ways(name: str, factor: Any) -> Range:
-    low, high = up_to("RandomShear", name, factor)
+    low, high = up_to("RandomShear", name, factor, at_least=-1)
     return (low, high) if isinstance(factor, list | tuple) else (-high, high)
 
 

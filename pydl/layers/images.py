@@ -198,12 +198,14 @@ class NumPyImageLayer(RandomImageLayer):
         b.emit_python(type(self).__name__, run, reads, [y])
 
 
-def up_to(owner: str, name: str, factor: Any) -> Range:
-    """The range in [0, 1] that a factor stands for: a number f for [0, f], two for from one to the other."""
+def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range:
+    """The range in [0, 1] that a factor stands for: a number f for [0, f], two, `at_least` so much, for from one to the
+    other."""
     both = factor if isinstance(factor, list | tuple) else (0.0, factor)
     if len(both) != 2:
         raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
-    low, high = sorted(real(owner, name, f, at_least=0, at_most=1) for f in both)
+    least = at_least if both is factor else 0
+    low, high = sorted(real(owner, name, f, at_least=least, at_most=1) for f in both)
     return low, high
 
 

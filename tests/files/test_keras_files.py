@@ -527,3 +527,38 @@ def test_models_within_models_as_outputs(tmp_path: Path, ending: str) -> None:
     rows = np.ones((2, 6), np.float32)
     for found, expected in zip(pydl.models.load_model(path).predict(rows), model.predict(rows), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("frozen", [(), ("ca",), ("base",), ("b1",), ("model",)])
+def test_older_files_list_what_is_trained_first(tmp_path: Path, frozen: tuple[str, ...]) -> None:
+    import h5py
+
+    named = {"ca": L.Dense(3, name="ca"), "b1": L.BatchNormalization(name="b1"), "cb": L.Dense(3, name="cb")}
+    base = pydl.Sequential([pydl.Input((4,)), *named.values()], name="base")
+    model = pydl.Sequential([pydl.Input((4,)), base, L.Dense(1, name="top")], name="model")
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.2, 0.9, w.shape) for w in model.get_weights()])
+    named |= {"base": base, "model": model}
+    for name in frozen:
+        named[name].trainable = False
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        names = [n.decode().split("/", 2)[2] for n in file["model_weights/base"].attrs["weight_names"]]
+    made = [f"{layer}/{w}" for layer, ws in (("ca", "kernel bias"), ("b1", "gamma beta moving_mean moving_variance"),
+            ("cb", "kernel bias")) for w in ws.split()]  # fmt: skip
+    last = {"ca": made[:2] + made[4:6], "b1": made[2:6], "base": made, "model": made}
+    late = last[frozen[0]] if frozen else made[4:6]
+    assert names == [n for n in made if n not in late] + [n for n in made if n in late]
+    x = rng.normal(size=(5, 4)).astype(np.float32)
+    again = pydl.models.load_keras(tmp_path / "m.h5")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_spatial_dropout_says_what_keras_takes(tmp_path: Path) -> None:
+    for layer, taken in ((L.SpatialDropout1D(0.2), set()), (L.SpatialDropout2D(0.2), {"data_format"})):
+        shape = (6, 3) if layer.name.startswith("spatial_dropout1d") else (6, 6, 3)
+        pydl.Sequential([pydl.Input(shape), layer]).save(tmp_path / "m.keras")
+        with zipfile.ZipFile(tmp_path / "m.keras") as file:
+            config = json.loads(file.read("config.json"))["config"]["layers"][-1]["config"]
+        assert config.keys() - {"rate", "seed", "name", "dtype"} == taken
+        assert pydl.models.load_keras(tmp_path / "m.keras").layers[-1].rate == 0.2

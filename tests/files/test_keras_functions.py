@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl import ops
+from pydl._base.errors import FormatError
 from tests.files.test_keras_files import CODES, FOUND, GOLDEN, ROUNDING, X, parts_of, rewritten
 
 L = pydl.layers
@@ -160,3 +162,25 @@ def test_a_graph_that_goes_round_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(pydl.FormatError):
         pydl.models.load_model(rewritten(tmp_path / "m.keras", change, "functions.keras"))
+
+
+def test_operators_of_older_files(tmp_path: Path) -> None:
+    h5py, file = pytest.importorskip("h5py"), tmp_path / "m.h5"
+    x = pydl.Input((3,))
+    h = L.Dense(3)(x)
+    model = pydl.Model(x, L.Add()([ops.maximum(h * 2.0, 0.3) + 1.0, 1.0 - h / 2.0, x]))
+    model.save(file)
+    with h5py.File(file, "r+") as stored:
+        config = json.loads(stored.attrs["model_config"])
+        for entry in config["config"]["layers"]:
+            entry.pop("module", None)  # as Keras writes them there
+        stored.attrs["model_config"] = json.dumps(config)
+    again = pydl.models.load_keras(file)
+    rows = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    np.testing.assert_allclose(again.predict(rows, verbose=0), model.predict(rows, verbose=0), rtol=1e-6)
+    with h5py.File(file, "r+") as stored:  # a layer that is called on more than it takes
+        config = json.loads(stored.attrs["model_config"])
+        next(e for e in config["config"]["layers"] if e["class_name"] == "Dense")["inbound_nodes"][0]["args"] += [3.0]
+        stored.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(FormatError, match=r"got arguments \[3.0\]"):
+        pydl.models.load_keras(file)
