@@ -158,7 +158,7 @@ def write_by_name(file: Any, model: Model) -> None:
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer, frozen=not model.trainable)
-        names = [f"{model.name}/{v.path}" if v is not None else f"{model.name}/{layer.name}/count" for v in variables]
+        names = [f"{model.name}/{path}" for path in _paths(layer, variables)]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
             store[name] = _value(owners.get(id(variable), layer), variable)
@@ -178,6 +178,11 @@ def _flat(layer: Layer, *, frozen: bool) -> list[Variable | None]:
             found.append(v)
     trained = set() if frozen else {id(v) for v in layer.trainable_weights}
     return sorted(found, key=lambda v: id(v) not in trained)
+
+
+def _paths(layer: Layer, variables: Sequence[Variable | None]) -> list[str]:
+    """What variables are called in a file of the older form, behind the name of the model."""
+    return [f"{layer.name}/count" if v is None else v.path for v in variables]
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -260,8 +265,14 @@ def _in_order(file: Any, model: Model, by_name: bool) -> Found:
         named = {layer.name: names for (layer, _), (_, names) in zip(wanted, stored, strict=True)}
     places = {layer.name: name for (layer, _), (name, _) in zip(wanted, stored, strict=True)}
     for layer, variables in wanted:
-        group = _group(file, layer.name if layer.name in file else places[layer.name])
-        yield layer, variables, [_dataset(group, name) for name in named[layer.name]]
+        group, names = _group(file, layer.name if layer.name in file else places[layer.name]), named[layer.name]
+        paths = _paths(layer, variables)
+        by_path = {name.partition("/")[2]: name for name in names}
+        if len(by_path) == len(names) and by_path.keys() == set(
+            paths
+        ):  # of pydl, which may have listed frozen ones apart
+            names = [by_path[path] for path in paths]
+        yield layer, variables, [_dataset(group, name) for name in names]
 
 
 def _fitted(name: str, variables: Sequence[Variable | None], arrays: list[Any]) -> list[tuple[Variable, Array]]:
