@@ -19,7 +19,7 @@ from pydl._base.arrays import float_array, sizes
 from pydl._base.registry import custom_object, custom_object_scope, function_name, unknown_name
 from pydl._engine.facts import activations, reads_input, rowwise, run_op
 from pydl._engine.operators import Operators
-from pydl._engine.tape import differentiable, gradient_of
+from pydl._engine.tape import differentiable, gradient_of, is_followed
 
 __all__ = [
     "Activation", "celu", "deserialize", "elu", "erf", "exponential", "gelu", "get", "glu", "hard_shrink",
@@ -107,7 +107,7 @@ class FunctionActivation(Activation):
 
 
 def _apply(activation: Activation, x: Any, axis: int | tuple[int, ...] = -1) -> Any:
-    if isinstance(x, Operators):
+    if is_followed(x):
         return activate(x, activation.name, activation.alpha, axis)
     x = float_array(activation.name, "x", x)
     if activation.kernel is None:
@@ -125,12 +125,12 @@ def _apply(activation: Activation, x: Any, axis: int | tuple[int, ...] = -1) -> 
 
 def _computed_with(owner: str, x: Any) -> Any:
     """What operators take: an array of floats, or what stands for one."""
-    return x if isinstance(x, Operators) else float_array(owner, "x", x)
+    return x if is_followed(x) else float_array(owner, "x", x)
 
 
 def _choose(condition: Any, x1: Any, x2: Any) -> Any:
-    if isinstance(x2, Operators):
-        return x2.operate("where", condition, x1, x2)
+    if is_followed(x2):
+        return Operators.operate("where", condition, x1, x2)
     return np.where(condition, x1, x2).astype(x2.dtype)
 
 

@@ -203,8 +203,7 @@ def target(
             array = array.reshape(len(array), *wanted)
     own = None
     if array.shape[1:] != wanted and expected.own_shape:
-        own = wanted = array.shape[1:] or (1,)
-        array = array.reshape(len(array), *wanted)
+        own = wanted = array.shape[1:]
     if array.shape[1:] != wanted:
         raise ValueError(
             f"{owner}: {what} for {expected.name}: expected shape {_batch(wanted)}, "

@@ -22,6 +22,7 @@ from pydl._core import Buffer as Buffer  # for layers, which do not import _core
 from pydl._engine.debug import CheckedPlan
 from pydl._engine.facts import reads_input, rowwise
 from pydl._engine.layout import array_of
+from pydl._engine.lent import lent
 from pydl._engine.record import Record
 from pydl._engine.tensor import Tensor, Value, WeightGradient
 from pydl._engine.tuning import TAIL_FROM
@@ -62,6 +63,7 @@ class Builder:
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
+        self.trainable: frozenset[int] = frozenset()  # ids of all weights that may change
         self.activities: list[tuple[Tensor, Any]] = []  # outputs with the regularizers of their layers
         self.added: list[Buffer] = []  # what layers add to the loss times the batch size, one number each
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
@@ -275,7 +277,7 @@ class Builder:
 
 def _apply(act: Any, x: Tensor, y: Tensor) -> None:
     """Run an activation that is a function."""
-    value = np.asarray(act(x.array()))
+    value = np.asarray(act(lent(x.array())))
     if value.shape != y.shape:
         raise ValueError(f"activation {act.name}: expected a result of shape {y.shape}, got {value.shape}")
     y.array()[...] = value
@@ -285,7 +287,7 @@ def _add_slope(regularizer: Any, y: Tensor) -> None:
     """Add the gradient of a penalty of an output, divided by the rows of the batch."""
     grad = y.value.grad
     assert grad is not None
-    array_of(grad).reshape(y.shape)[...] += regularizer.gradient(y.array()) / y.batch
+    array_of(grad).reshape(y.shape)[...] += regularizer.gradient(lent(y.array())) / y.batch
 
 
 def _pull(y: Tensor) -> None:

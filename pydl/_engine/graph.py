@@ -71,12 +71,6 @@ class SymbolicTensor(Operators):
 
     __hash__ = object.__hash__
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        """NumPy's operators, `array += tensor` (with `out`) too, as the functions of `pydl.ops` with their names."""
-        if method != "__call__" or kwargs.keys() - {"out"}:
-            return NotImplemented
-        return self.operate(ufunc.__name__, *args)
-
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 

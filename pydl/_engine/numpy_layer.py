@@ -13,6 +13,7 @@ import numpy as np
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
+from pydl._engine.lent import lent
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Tape, Traced, value_of
 from pydl._engine.tensor import Tensor
@@ -53,23 +54,6 @@ class Signature:
         return (tuple(inputs) if self.spread or not listed else (list(inputs),)), flags
 
 
-class Fixed(np.ndarray):
-    """What code may take for a tensor: `x += 1` makes a new array, and leaves the one that others read as it is."""
-
-    __iadd__: Any = np.ndarray.__add__
-    __isub__: Any = np.ndarray.__sub__
-    __imul__: Any = np.ndarray.__mul__
-    __itruediv__: Any = np.ndarray.__truediv__
-    __ifloordiv__: Any = np.ndarray.__floordiv__
-    __imod__: Any = np.ndarray.__mod__
-    __ipow__: Any = np.ndarray.__pow__
-
-
-def _given(layer: NumPyLayer, arrays: list[Array]) -> list[Any]:
-    """Arrays as the layer's code needs them."""
-    return [a.view(Fixed) for a in arrays] if layer.writes_inputs else list(arrays)
-
-
 def listed(values: Any) -> list[Any]:
     if isinstance(values, dict):
         return list(values.values())
@@ -82,7 +66,7 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
         layer.added_losses = []
-        given = _given(layer, zeros)
+        given = [lent(zero) for zero in zeros]
         try:
             args, flags = signature.arguments(given, several, False)
             values = layer.call(*args, **flags)
@@ -97,11 +81,6 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
     before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
     owner = f'layer "{layer.name}": {type(layer).__name__}.call'
     try:
-        return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
-    except ValueError as error:
-        if layer.writes_inputs or "read-only" not in str(error.__cause__):
-            raise
-        layer.writes_inputs = True
         return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
     finally:
         for v, value in before:
@@ -131,7 +110,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     def run() -> None:
         tape = Tape()
         arrays = [t.array() for t in x]
-        inputs: list[Any] = [tape.watch(a) for a in arrays] if taped else _given(layer, arrays)
+        inputs: list[Any] = [tape.watch(a) if taped else lent(a) for a in arrays]
         args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
         layer.added_losses = []
         with ExitStack() as stack:
@@ -165,8 +144,8 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     def found(outs: list[Array], douts: list[Array]) -> list[Any]:
         if layer.has_backward:
             several = len(ys) > 1
-            arrays = (t.array() for t in x)
-            return listed(layer.backward(*arrays, outs if several else outs[0], douts if several else douts[0]))
+            given = [[lent(a) for a in arrays] for arrays in ([t.array() for t in x], outs, douts)]
+            return listed(layer.backward(*given[0], *(arrays if several else arrays[0] for arrays in given[1:])))
         tape, inputs, values = history
         if not layer.told_of_weights:
             layer.told_of_weights = True

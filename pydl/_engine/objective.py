@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pydl import _core
+from pydl._base.errors import of_memory
 from pydl._base.reductions import of_what_counts
 from pydl._engine.builder import Builder
 from pydl._engine.graph import is_open
 from pydl._engine.layout import array_of
+from pydl._engine.lent import lent
 from pydl._engine.masks import RowWeights
+from pydl._engine.shapes import on_trial
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
@@ -174,27 +177,53 @@ def _emit_custom_loss(
     shape: tuple[int, ...], dy: _core.Buffer | None, scale: float,
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy, whose values have this shape."""
+    trained = _weights_in(b, loss, y, t)
+    again = {id(v): b.note_weight_gradient(v) for v in trained}
 
     def run() -> None:
         y_true, y_pred = t.array(), y.array()
         out = array_of(values).reshape(shape)
         grad = None if dy is None else array_of(dy).reshape(y_pred.shape)
-        result = loss.values(y_true, y_pred)
+        followed = None if grad is None and not trained else loss.followed(y_true, y_pred)
+        result = loss.values(y_true, y_pred) if followed is None else followed.values
         weights = None if w is None else _value_weights(loss, array_of(w), shape)
         counted = loss.counted(y_true, result)
         if counted is not None:
             counted = of_what_counts(counted, loss.reduction).astype(out.dtype)
             weights = counted if weights is None else weights * counted
         out[...] = result if weights is None else result * weights
-        if grad is None:
-            return
-        slope = np.asarray(loss.pullback(y_true, y_pred, scale if weights is None else scale * weights))
-        if slope.shape != grad.shape:
-            raise ValueError(f'loss "{loss.name}": gradient returned shape {slope.shape}, expected {grad.shape}')
-        grad[...] = slope
+        factors = scale if weights is None else scale * weights
+        if followed is not None:
+            slope = followed.pull(factors)
+        elif grad is not None:
+            slope = np.asarray(loss.pullback(y_true, y_pred, factors))
+        if grad is not None:
+            if slope.shape != grad.shape:
+                raise ValueError(f'loss "{loss.name}": gradient returned shape {slope.shape}, expected {grad.shape}')
+            grad[...] = slope
+        for v in trained:
+            found = None if followed is None else followed.by_weight(v)
+            with v.writable_gradient():
+                v.gradient[...] = (v.gradient if again[id(v)] else 0) + (0 if found is None else found)
 
     reads = [y.buffer, t.buffer] + ([] if w is None else [w])
-    b.emit_python(f"{type(loss).__name__}", run, reads, [values] + ([] if dy is None else [dy]))
+    written = [values, *([] if dy is None else [dy]), *(b.weight_gradient(v) for v in trained)]
+    b.emit_python(f"{type(loss).__name__}", run, reads, written)
+
+
+def _weights_in(b: Builder, loss: LossOp, y: Tensor, t: Tensor) -> list[Variable]:
+    """The weights being trained that the formula of a loss has: seen by a trial on zeros."""
+    if not b.gradients:
+        return []
+    try:
+        with on_trial.bound(True), np.errstate(all="ignore"):
+            followed = loss.followed(np.zeros(t.shape, b.dtype), np.zeros(y.shape, b.dtype))
+    except Exception as error:  # of values that these are not; the step itself tells of others
+        if of_memory(error):
+            raise
+        return []
+    found = {} if followed is None else {id(v): v for v in followed.variables if id(v) in b.trainable}
+    return list(found.values())
 
 
 def _value_weights(loss: LossOp, w: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -217,12 +246,12 @@ def emit_metric(
 
         def run() -> None:
             if given is None:  # a metric of one's own need not take weights
-                metric.update_state(t.array(), y.array())
+                metric.update_state(lent(t.array()), lent(y.array()))
                 return
             sample_weight = array_of(given)
             if given.size != b.batch:
                 sample_weight = sample_weight.reshape(b.batch, -1)
-            metric.update_state(t.array(), y.array(), sample_weight=sample_weight)
+            metric.update_state(lent(t.array()), lent(y.array()), sample_weight=sample_weight)
 
         reads = [y.buffer, t.buffer] + ([] if given is None else [given])
         b.defer_to_tail(lambda: b.emit_python(type(metric).__name__, run, reads, []))

@@ -24,8 +24,13 @@ class Operators:
     #: What the operators make of their sides, by the name of a function; `pydl.ops` sets it, which stands above.
     operate: Callable[..., Any]
 
-    __array_ufunc__: Any = None  # of an array and one of these, NumPy leaves the operators to the latter
     __iter__: Any = None  # what has indices would be taken for a sequence that never ends
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """NumPy's functions and operators, as those of `pydl.ops` with their names; `array += this` makes a new one."""
+        if method != "__call__" or kwargs.keys() - {"out"} or kwargs.get("out", args)[0] is not args[0]:
+            return NotImplemented
+        return self.operate(ufunc.__name__, *args)
 
     def __add__(self, other: Any) -> Any:
         return self.operate("add", self, other)

@@ -78,6 +78,7 @@ class Program:
                 f"the model's outputs are of {graph.dtype}, and it computes floats: pydl.ops.cast(output, 'float32')"
             )
         b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart)
+        b.trainable = frozenset(id(v) for call in graph.calls for v in call.layer.trainable_weights)
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})

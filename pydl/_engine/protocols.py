@@ -64,6 +64,7 @@ class LossOp(Protocol):
     def counted(self, y_true: np.ndarray, values: np.ndarray) -> np.ndarray | None: ...
     def pullback(self, y_true: np.ndarray, y_pred: np.ndarray, factors: Any) -> np.ndarray: ...
     def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray: ...
+    def followed(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any: ...
 
 
 class TargetsOp(Protocol):
@@ -151,6 +152,8 @@ class Layer(Protocol):
     @property
     def weights(self) -> list[Variable]: ...
     @property
+    def trainable_weights(self) -> list[Variable]: ...
+    @property
     def activity_regularizer(self) -> Any:
         """Whose penalty of the outputs, divided by the rows of the batch, is part of the loss; None without one."""
 
@@ -189,8 +192,6 @@ class NumPyLayer(Layer, Protocol):
     @property
     def dtype(self) -> str: ...
     @property
-    def trainable_weights(self) -> list[Variable]: ...
-    @property
     def has_backward(self) -> bool:
         """Whether it brings its backward pass."""
 
@@ -200,7 +201,6 @@ class NumPyLayer(Layer, Protocol):
 
     added_losses: list[Any]  # what `call` added to the loss when it last ran
     told_of_weights: bool  # whether it has been looked whether it holds all weights that it computes with
-    writes_inputs: bool  # whether `call` changes its inputs in place, which then must not be the arrays themselves
     _output_keys: list[str] | None  # of what `call` returns, if it is a dict
 
     def _signature_of_call(self) -> Any: ...

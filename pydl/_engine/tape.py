@@ -83,11 +83,6 @@ class Traced(Operators):
         """NumPy's functions, as those of `pydl.ops` with their names."""
         return self.operate(func.__name__, *args, **kwargs)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
-            return NotImplemented
-        return self.operate(ufunc.__name__, *args)
-
     def __repr__(self) -> str:
         return f"<Traced {self.value!r}>"
 
@@ -193,6 +188,9 @@ class Op:
 
     known: ClassVar[dict[str, Op]] = {}  # by name, for layers that are read from files
 
+    #: What it is where a size among its arguments is that of the batch, None, in code that is run on symbolic tensors.
+    for_batch: Callable[..., Any] | None = None
+
     def __init__(self, forward: Callable[..., Any], gradient: Gradient | None, tensors: int,
                  otherwise: Callable[..., Any] | None = None) -> None:  # fmt: skip
         self.name = forward.__name__
@@ -211,13 +209,17 @@ class Op:
         if any(isinstance(t, SymbolicTensor) for t in tensors):
             return SymbolicTensor.apply(self, tensors, others)
         notes = recorder.get()
+        if notes is not None and self.for_batch is not None:
+            y = self.for_batch(notes, *tensors, **others)
+            if y is not NotImplemented:
+                return y
         if notes is not None and any(isinstance(t, Variable | Expression) for t in tensors):
             return notes.of_weights(self, tensors, others)
         traced = next((t for t in tensors if isinstance(t, Traced)), None)
         values = arrays([value_of(t) for t in tensors])
         y = self.compute(values, others)
         if traced is None or self.gradient is None:
-            return y
+            return _apart(y, tensors, values)
         if isinstance(y, list | tuple):
             raise TypeError(f"pydl.ops.{self.name}: several results cannot be differentiated; take them one by one")
         return traced.tape.note(y, tensors, lambda dy: self.pull(dy, y, values, others))
@@ -308,11 +310,25 @@ def differentiable(gradient: Gradient | None, tensors: int = 1,
     return lambda forward: Op(forward, gradient, tensors, otherwise)
 
 
+def is_followed(x: Any) -> bool:
+    """Whether what is computed from x is noted, or will be computed later: a weight in code that is recorded, too."""
+    return isinstance(x, Operators) or (isinstance(x, Variable) and recorder.get() is not None)
+
+
 def value_of(x: Any) -> Any:
     """What an operand stands for, in numbers."""
     if isinstance(x, Traced):
         return x.value
     return x.unpack(x.buffer) if isinstance(x, Variable) else x
+
+
+def _apart(y: Any, tensors: Sequence[Any], values: Sequence[Any]) -> Any:
+    """A result that does not share the memory of a weight."""
+    if not isinstance(y, np.ndarray):
+        return y
+    pairs = zip(tensors, values, strict=True)
+    shared = any(isinstance(t, Variable) and np.may_share_memory(y, v) for t, v in pairs)
+    return y.copy() if shared else y
 
 
 def arrays(values: Sequence[Any]) -> list[Any]:
@@ -332,6 +348,6 @@ def _array(value: Any) -> Array:
 
 
 def _narrowed(y: Any, values: Sequence[Any]) -> Array:
-    y = np.asarray(y)
+    y = np.asanyarray(y)
     wide = y.dtype == np.float64 and not any(getattr(v, "dtype", None) == np.float64 for v in values)
     return y.astype(config.floatx()) if wide else y

@@ -42,10 +42,10 @@ def trace(
         No symbolic tensors came out; code that does something else in training.
     """
     phase = Phase(True)
-    outputs, added = _traced(code, phase)
+    outputs, added = _traced(code, phase, inputs)
     calls = _calls(owner, inputs, outputs, added)
     if phase.asked:
-        other, _ = _traced(code, Phase(False))
+        other, _ = _traced(code, Phase(False), inputs)
         others = _calls(owner, inputs, other, [])
         if _likeness(inputs, calls, outputs) != _likeness(inputs, others, other):
             raise ValueError(
@@ -71,8 +71,10 @@ def trace_call(
     return trace(owner, code, [t for given in inputs for t in leaves(given)])
 
 
-def _traced(code: Callable[[Any], Any], phase: Phase) -> tuple[Any, list[SymbolicTensor]]:
-    later = _Later()
+def _traced(
+    code: Callable[[Any], Any], phase: Phase, inputs: Sequence[SymbolicTensor]
+) -> tuple[Any, list[SymbolicTensor]]:
+    later = _Later(inputs)
     with recording(later):
         return code(phase), later.added
 
@@ -80,8 +82,13 @@ def _traced(code: Callable[[Any], Any], phase: Phase) -> tuple[Any, list[Symboli
 class _Later:
     """Notes functions of weights, to be computed whenever the graph runs, and what is added to the loss."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Sequence[SymbolicTensor]) -> None:
         self.added: list[SymbolicTensor] = []
+        self._batch = next((t for t in inputs if t.dtype != "string"), None)
+
+    def by_batch(self, function: str, *values: Any) -> Any:
+        """A function of `pydl.ops` of the batch, whatever it is, and of what does not depend on it."""
+        return NotImplemented if self._batch is None else Op.known[function](self._batch, *values)
 
     def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Expression:
         return Expression(op, tensors, others)

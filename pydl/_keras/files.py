@@ -1,7 +1,8 @@
 """Whole models and weights in Keras's files: `.keras`, `.weights.h5` and, as versions before 3 wrote them, `.h5`.
 
 Read is what both have; a config may name classes of pydl and of the caller's `custom_objects`, and code in it is never
-run. Of the state of training, files carry the optimizer's, but neither the seed nor the position in `fit`.
+run. Of the state of training, `.keras` files carry the optimizer's, but neither the seed nor the position in `fit`;
+that of an `.h5` file is read, but not written: Keras 3 cannot train on from a file that has it.
 """
 
 from __future__ import annotations

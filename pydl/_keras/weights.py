@@ -125,6 +125,11 @@ def _slots(model: Model) -> list[Variable] | None:
     return found
 
 
+def _has_rate(model: Model) -> bool:
+    """Whether the learning rate is a number that the optimizer keeps: a schedule is part of its config."""
+    return model.optimizer.schedule is None
+
+
 # -- writing ----------------------------------------------------------------------------------------------------------
 def write(file: Any, model: Model, *, optimizer: bool) -> None:
     """Write the weights of a model, and the optimizer's state, in the form of Keras 3."""
@@ -142,11 +147,10 @@ def write(file: Any, model: Model, *, optimizer: bool) -> None:
             store[str(i)] = _value(layer, variable)
     slots = _slots(model) if optimizer else None
     if slots is not None:
-        rate = model.optimizer.learning_rate
         store = file.create_group("optimizer/vars")
         store.attrs["name"] = model.optimizer.name
         head = [np.asarray(model.optimizer.iterations, np.int32)]
-        head += [] if callable(rate) else [np.asarray(float(rate), np.float32)]
+        head += [np.asarray(float(model.optimizer.learning_rate), np.float32)] if _has_rate(model) else []
         for i, value in enumerate([*head, *(slot.numpy() for slot in slots)]):
             store[str(i)] = value
 
@@ -157,7 +161,7 @@ def write_by_name(file: Any, model: Model) -> None:
     owners = {id(v): layer for _, layer in placed(model) for v in layer._variables}
     for layer in model.layers:
         store = file.create_group(layer.name)
-        variables = _flat(layer, frozen=not model.trainable)
+        variables = _flat(layer, model)
         names = [f"{model.name}/{path}" for path in _paths(layer, variables)]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
@@ -165,18 +169,15 @@ def write_by_name(file: Any, model: Model) -> None:
     file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,), "S1")
 
 
-def _flat(layer: Layer, *, frozen: bool) -> list[Variable | None]:
-    """All variables of a layer, or of a model as a layer: those come first that are trained as things are now.
-
-    `frozen`: the model of which it is a layer is.
-    """
+def _flat(layer: Layer, model: Model) -> list[Variable | None]:
+    """All variables of a layer of a model, or of one as a layer: those come first that are trained as things are."""
     own = configs.kind_of(layer) is None
     layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer))]
     found: list[Variable | None] = []
     for v in (v for inner in layers for v in _variables(inner)):
         if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
             found.append(v)
-    trained = set() if frozen else {id(v) for v in layer.trainable_weights}
+    trained = {id(v) for v in layer.trainable_weights} if model.trainable else set()
     return sorted(found, key=lambda v: id(v) not in trained)
 
 
@@ -194,7 +195,7 @@ def load(
     `skip_mismatch`: layers that do not fit stay as they are, with a warning that names them. `by_name`: so do layers
     of whose name the file has none.
     """
-    file = file.get("model_weights", file)
+    whole, file = file, file.get("model_weights", file)
     if by_name and "layer_names" not in file.attrs:
         raise FormatError(
             "by_name is for files in which Keras 2 names layers; with skip_mismatch those that fit are read"
@@ -212,7 +213,7 @@ def load(
     read, own = {id(variable) for variable, _ in pairs}, {}
     if "layer_names" not in file.attrs:
         own = {group: layer for group, layer in placed(model) if layer.stores_itself}
-    state = _optimizer_state(file, model) if optimizer else None
+    state = _restored(_stored_state(whole), model) if optimizer else None
     for variable, array in pairs:
         variable.assign(array)
     for group, layer in own.items():
@@ -252,8 +253,7 @@ def _in_order(file: Any, model: Model, by_name: bool) -> Found:
     """Of the older form: by their names, or else in the order in which layers come; by names alone if asked for."""
     stored = [(name, _listed(_group(file, name), "weight_names")) for name in _listed(file, "layer_names")]
     stored = [(name, names) for name, names in stored if names]
-    frozen = not model.trainable
-    wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer, frozen=frozen))]
+    wanted = [(layer, variables) for layer in model.layers if (variables := _flat(layer, model))]
     named = dict(stored)
     if by_name:
         wanted = [(layer, variables) for layer, variables in wanted if layer.name in named]
@@ -268,9 +268,7 @@ def _in_order(file: Any, model: Model, by_name: bool) -> Found:
         group, names = _group(file, layer.name if layer.name in file else places[layer.name]), named[layer.name]
         paths = _paths(layer, variables)
         by_path = {name.partition("/")[2]: name for name in names}
-        if len(by_path) == len(names) and by_path.keys() == set(
-            paths
-        ):  # of pydl, which may have listed frozen ones apart
+        if len(by_path) == len(names) and set(by_path) == set(paths):  # of pydl, whose older files have another order
             names = [by_path[path] for path in paths]
         yield layer, variables, [_dataset(group, name) for name in names]
 
@@ -291,16 +289,25 @@ def _fitted(name: str, variables: Sequence[Variable | None], arrays: list[Any]) 
     return pairs
 
 
-def _optimizer_state(file: Any, model: Model) -> Callable[[], None] | None:
+def _stored_state(file: Any) -> list[Any] | None:
+    """What a file of either form says of an optimizer, in order; None if it says nothing."""
+    if "optimizer/vars" in file:
+        store = _group(file, "optimizer/vars")
+        return [_dataset(store, str(i)) for i in range(len(store))]
+    if "optimizer_weights" in file:
+        store = _group(file, "optimizer_weights")
+        return [_dataset(store, name) for name in _listed(store, "weight_names")]
+    return None
+
+
+def _restored(arrays: list[Any] | None, model: Model) -> Callable[[], None] | None:
     """What restores the optimizer, if the file has a state that fits it; else a warning."""
-    slots = _slots(model)
-    if "optimizer/vars" not in file:
+    if arrays is None:
         return None
-    store = _group(file, "optimizer/vars")
-    rated = slots is not None and not callable(model.optimizer.learning_rate)
-    arrays = [_dataset(store, str(i)) for i in range(len(store))]
+    slots, rated = _slots(model), _has_rate(model)
     head, rest = arrays[: 1 + rated], arrays[1 + rated :]
-    if slots is None or [a.shape for a in rest] != [s.shape for s in slots]:
+    fits = [a.shape for a in head] == [()] * (1 + rated)
+    if slots is None or not fits or [a.shape for a in rest] != [s.shape for s in slots]:
         warnings.warn("the optimizer starts anew: the file has no state that fits it", stacklevel=5)
         return None
 

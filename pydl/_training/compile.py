@@ -180,7 +180,7 @@ def resolve_metrics(
                 if is_weighted and any(c.name == name for c in compiled):
                     name = f"{output}weighted_{metric.name}"  # as in Keras
                 compiled.append(CompiledMetric(metric, i, is_weighted, _unused(name, metric.figures, compiled)))
-    return compiled
+    return sorted(compiled, key=lambda c: c.output)
 
 
 def resolve_targets(

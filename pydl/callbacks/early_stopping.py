@@ -28,7 +28,8 @@ class EarlyStopping(Callback):
     mode : {"auto", "min", "max"}, default "auto"
         Whether smaller or larger is better; "auto" asks the metric, and tells by names.
     baseline : float, optional
-        A value to do better than: epochs that do not count as epochs without improvement.
+        A value to do better than: epochs that do not count as epochs without improvement, but training does not stop
+        at one that is better than those before it.
     restore_best_weights : bool, default False
         Whether to end with the weights of the best epoch rather than the last one. They are restored as well when all
         epochs have run; where no epoch beat `baseline`, with those of the best epoch all the same.
@@ -86,7 +87,7 @@ class EarlyStopping(Callback):
             self.best_epoch = epoch
             if self.baseline is None or self._monitor.better(value, self.baseline):
                 self.wait = 0
-                return
+            return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True

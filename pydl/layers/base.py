@@ -387,12 +387,14 @@ class Layer(OwnCode):
 
         It is trained with, and reported as part of the loss, in `evaluate` too.
         """
+        notes = recorder.get()
         for term in numpy_layer.listed(loss):
             if isinstance(term, SymbolicTensor):
-                notes = recorder.get()
                 if notes is None or not hasattr(notes, "added"):
                     raise ValueError(f'layer "{self.name}": add_loss: call it in call, where {term!r} comes about')
                 notes.added.append(AddedLoss()(term))
+            elif hasattr(notes, "added"):  # of weights alone
+                notes.added.append(AddedLoss()(notes.by_batch("_of_batch", term)))
             else:
                 self.added_losses.append(term)
 

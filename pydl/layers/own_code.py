@@ -14,6 +14,7 @@ from pydl._engine import numpy_layer
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor
+from pydl._engine.lent import given_back, lent
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
@@ -34,8 +35,6 @@ class OwnCode(Weighted):
     #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
     _call_form: Arguments | None = None
 
-    #: Whether `call` has been seen to use `+=` and the like on its inputs.
-    writes_inputs: bool = False
     told_of_weights: bool = False
 
     #: The keys of what `call` returns, if it is a dict.
@@ -141,8 +140,8 @@ class OwnCode(Weighted):
         self.added_losses = []
         for layer in self._held_layers():
             layer.added_losses = []
-        y = self.call(*args, **keywords)
-        return y if isinstance(y, list | tuple | dict | Traced) else np.asarray(value_of(y))
+        args, keywords = _lent(args), _lent(keywords)
+        return _given_back(self.call(*args, **keywords))
 
     def _signature_of_call(self) -> numpy_layer.Signature:
         return numpy_layer.Signature(self.call, self._call_form)
@@ -197,6 +196,20 @@ class OwnCode(Weighted):
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '
                 f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
             ) from error
+
+
+def _lent(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _lent(value) for key, value in values.items()}
+    return type(values)(map(_lent, values)) if type(values) in (list, tuple) else lent(values)
+
+
+def _given_back(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _given_back(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return type(values)(map(_given_back, values))
+    return values if isinstance(values, Traced) else given_back(value_of(values))
 
 
 def _kind(x: Any) -> str:

@@ -17,9 +17,11 @@ from pydl._base.reductions import REDUCTIONS, reduced
 from pydl._base.registry import Configurable, serialize, snake_case, tables
 from pydl._engine.facts import run_op
 from pydl._engine.graph import SymbolicTensor
+from pydl._engine.lent import lent
 from pydl._engine.operators import Operators
-from pydl._engine.tape import Tape, Traced, differentiable, value_of
+from pydl._engine.tape import Traced, differentiable, value_of
 from pydl.config import standardize_dtype
+from pydl.losses.following import Followed, fitted
 
 
 class Loss(Configurable):
@@ -130,17 +132,14 @@ class Loss(Configurable):
         return _each(y_true, y_pred, loss, isinstance(y_true, Operators))
 
     def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """A value for each row, where `call` may return one for each element, for each sample or for the batch."""
-        shape = self.values_shape(y_pred.shape)
-        values = np.asarray(value_of(self.call(y_true, y_pred)))
-        if values.shape != shape and values.shape == y_pred.shape:
-            return np.asarray(values.mean(axis=-1))
-        if values.shape != shape[: values.ndim]:
-            raise ValueError(
-                f'loss "{self.name}": expected a value for each row, {shape}, for each element, {y_pred.shape}, or one '
-                f"number, got shape {values.shape}"
-            )
-        return np.broadcast_to(values.reshape(values.shape + (1,) * (len(shape) - values.ndim)), shape)
+        """A value for each row, where `call` may return other shapes: see `fitted`."""
+        result = np.asarray(value_of(self.call(lent(y_true), lent(y_pred))))
+        return fitted(self, result, y_pred.shape)[0]
+
+    def followed(self, y_true: np.ndarray, y_pred: np.ndarray) -> Followed | None:
+        """Values and what they send back, of a formula whose gradient is that of its functions; None for others."""
+        own = type(self).gradient is Loss.gradient and type(self).pullback is Loss.pullback
+        return Followed(self, y_true, y_pred) if own else None
 
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Derivative of each row's value by that row's predictions: the shape of y_pred."""
@@ -154,19 +153,7 @@ class Loss(Configurable):
         if type(self).gradient is not Loss.gradient:
             slope = np.asarray(self.gradient(y_true, y_pred))
             return slope * (factors[..., np.newaxis] if np.ndim(factors) else factors)
-        tape = Tape()
-        y = tape.watch(y_pred)
-        with tape.running():
-            result = self.call(y_true, y)
-        if isinstance(result, Traced):
-            shape = self.values_shape(y_pred.shape)
-            each = np.broadcast_to(np.asarray(factors, y_pred.dtype), shape)
-            if result.shape != shape and result.shape == y_pred.shape:
-                shares = np.broadcast_to(each[..., np.newaxis] / result.shape[-1], result.shape)
-            else:  # a value that several rows share counts for all of them
-                shares = each.sum(axis=tuple(range(result.ndim, each.ndim)))
-            tape.take_back([result], [shares])
-        return np.zeros_like(y_pred) if y.gradient is None else y.gradient
+        return Followed(self, y_true, y_pred).pull(factors)
 
     def _traced(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """The loss as a value that gradients can be taken back from: in the code of a layer."""
@@ -232,7 +219,8 @@ class Loss(Configurable):
         if isinstance(y_pred, SymbolicTensor) or isinstance(y_true, SymbolicTensor):
             return self._symbolic(y_true, y_pred, sample_weight)
         t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
-        values = np.asarray(value_of(self.call(t, float_array(self.name, "y_pred", y_pred, self._computes_in))))
+        y = float_array(self.name, "y_pred", y_pred, self._computes_in)
+        values = np.asarray(value_of(self.call(lent(t), lent(y))))
         mask = getattr(y_pred, "_keras_mask", None)
         counted = self.counted(t, values)
         if counted is not None:

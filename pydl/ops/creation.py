@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from pydl import config
-from pydl._engine.graph import SymbolicTensor
 from pydl._engine.operators import Operators
-from pydl._engine.tape import Traced, arrays, differentiable, value_of
+from pydl._engine.tape import arrays, differentiable, is_followed, value_of
+from pydl._engine.variable import Variable
+from pydl.ops.elementwise import copy, multiply
 from pydl.ops.shapes import ravel
 
 Array = np.ndarray
@@ -17,12 +18,12 @@ Array = np.ndarray
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """An array: of Python's floats in `floatx`, of its integers in int32. What is symbolic or has a history stays."""
-    if isinstance(x, SymbolicTensor | Traced):
-        return x
+    if is_followed(x):
+        return x if isinstance(x, Operators) else copy(x)
     if x is None:
         raise ValueError("pydl.ops.convert_to_tensor: expected an array, got None")
-    array = arrays([value_of(x)])[0]
-    return np.asarray(array if dtype is None else np.asarray(array).astype(np.dtype(dtype)))
+    array = arrays([x.numpy() if isinstance(x, Variable) else x])[0]
+    return np.asanyarray(array if dtype is None else np.asarray(array).astype(np.dtype(dtype)))
 
 
 array = convert_to_tensor
@@ -30,7 +31,7 @@ array = convert_to_tensor
 
 def convert_to_numpy(x: Any) -> Array:
     """The array that x is, or stands for."""
-    return np.asarray(value_of(x))
+    return x.numpy() if isinstance(x, Variable) else np.asarray(value_of(x))
 
 
 def is_tensor(x: Any) -> bool:
@@ -64,6 +65,8 @@ def ones(shape: Any, dtype: Any = None) -> Array:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
     """An array of one number; default `floatx`."""
+    if is_followed(fill_value):
+        return multiply(ones(shape, dtype), fill_value)
     return np.full(_sizes(shape), value_of(fill_value), _float(dtype))
 
 
@@ -95,7 +98,7 @@ def linspace(
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Array]:
     """Arrays of all combinations of coordinates."""
-    if any(isinstance(v, Operators) for v in x):
+    if any(is_followed(v) for v in x):
         raise TypeError("pydl.ops.meshgrid: expected arrays; reshape tensors and let them be broadcast")
     return list(np.meshgrid(*(convert_to_tensor(v) for v in x), indexing=indexing))  # type: ignore[call-overload]
 

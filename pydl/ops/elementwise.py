@@ -347,9 +347,17 @@ def copy(x: Any) -> Any:
 @differentiable(lambda dy, y, x, dtype: dy)
 def cast(x: Any, dtype: Any) -> Any:
     """x in another dtype."""
-    if x is None:
-        raise ValueError("pydl.ops.cast: expected an array, got None")
-    return np.asarray(x).astype(np.dtype(dtype))
+    array = np.asarray(x)
+    if array.dtype == object:
+        raise ValueError(f"pydl.ops.cast: expected an array, got {x}")
+    return array.astype(np.dtype(dtype))
+
+
+def _length_of_batch(notes: Any, x: Any, dtype: Any) -> Any:
+    return notes.by_batch("_length") if x is None and hasattr(notes, "by_batch") else NotImplemented
+
+
+cast.for_batch = _length_of_batch
 
 
 @differentiable(None)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.graph import SymbolicTensor
-from pydl._engine.tape import Traced, differentiable, value_of
+from pydl._engine.tape import differentiable, is_followed, value_of
 
 Array = np.ndarray
 
@@ -85,6 +84,35 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     return np.broadcast_to(x, tuple(shape))
 
 
+@differentiable(lambda dy, y, batch, x: (None, dy.sum(axis=0, keepdims=True)), tensors=2)
+def _for_each(batch: Any, x: Any) -> Any:
+    """x, whose first axis is of size one, for each sample of a batch."""
+    if np.shape(x)[:1] != (1,):
+        raise ValueError(f"expected an array of one sample to be repeated along the batch, got shape {np.shape(x)}")
+    return np.broadcast_to(x, (len(batch), *np.shape(x)[1:]))
+
+
+@differentiable(lambda dy, y, batch, x: (None, dy / np.size(x)), tensors=2)
+def _of_batch(batch: Any, x: Any) -> Any:
+    """The mean of x, beside a batch that it does not depend on."""
+    return np.mean(x)
+
+
+@differentiable(None)
+def _length(batch: Any) -> Any:
+    """The number of samples."""
+    return np.float32(len(batch))
+
+
+def _broadcast_to_batch(notes: Any, x: Any, shape: Any) -> Any:
+    if None not in shape[:1]:
+        return NotImplemented
+    return notes.by_batch("_for_each", broadcast_to(x, (1, *shape[1:])))
+
+
+broadcast_to.for_batch = _broadcast_to_batch
+
+
 @differentiable(lambda dy, y, x, axis=None: np.flip(dy, axis))
 def flip(x: Any, axis: Any = None) -> Any:
     """In the reverse order along axes, by default all."""
@@ -111,6 +139,13 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.repeat(x, repeats, axis)
 
 
+def _repeat_for_batch(notes: Any, x: Any, repeats: Any, axis: int | None = None) -> Any:
+    return notes.by_batch("_for_each", x) if repeats is None and axis == 0 else NotImplemented
+
+
+repeat.for_batch = _repeat_for_batch
+
+
 def _tile_slope(dy: Array, y: Array, x: Array, repeats: Any) -> Array:
     given = np.atleast_1d(np.asarray(repeats)).tolist()
     rank = max(len(given), x.ndim)
@@ -124,6 +159,15 @@ def _tile_slope(dy: Array, y: Array, x: Array, repeats: Any) -> Array:
 def tile(x: Any, repeats: Any) -> Any:
     """The whole array, so many times, along each axis."""
     return np.tile(x, repeats)
+
+
+def _tile_for_batch(notes: Any, x: Any, repeats: Any) -> Any:
+    if not isinstance(repeats, list | tuple) or None not in repeats[:1]:
+        return NotImplemented
+    return notes.by_batch("_for_each", tile(x, (1, *repeats[1:])))
+
+
+tile.for_batch = _tile_for_batch
 
 
 @differentiable(lambda dy, y, x, pad_width, mode="constant", constant_values=None: dy[_inner(x, pad_width, mode)])
@@ -226,7 +270,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     else:
         ends = [int(i) for i in indices_or_sections]
     before = (slice(None),) * (axis % ndim(x))
-    tensor = x if isinstance(x, SymbolicTensor | Traced) else np.asarray(value_of(x))
+    tensor = x if is_followed(x) else np.asarray(value_of(x))
     pairs = zip([0, *ends], [*ends, n], strict=True)
     return [get_item(tensor, (*before, slice(a, b))) for a, b in pairs]
 

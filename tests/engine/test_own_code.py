@@ -246,7 +246,10 @@ def test_a_loss_by_class_numbers_and_one_that_is_saved(tmp_path):
 
 
 def test_a_loss_of_another_shape_and_one_without_a_name(tmp_path):
-    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4)]), lambda t, y: ops.sum(t - y, axis=0))
+    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4)]), lambda t, y: ops.matmul(t, ops.transpose(y)))
+    with pytest.raises(ValueError, match=r"a result of shape \(32, 32\) has the samples twice"):
+        model.fit(X, X[:, :3], verbose=0)
+    model.compile("sgd", lambda t, y: ops.sum(t - y, axis=0, keepdims=True))
     with pytest.raises(ValueError, match=r"expected a value for each row, \(32,\)"):
         model.fit(X, X[:, :3], verbose=0)
     with pytest.raises(TypeError, match="give the function a name with def"):
@@ -281,6 +284,12 @@ WAYS = {
     "the weight first": lambda y, s: s * 2 + y,
     "an index": lambda y, s: y + s[0],
     "its value": lambda y, s: y * s.value,
+    "an activation": lambda y, s: y * ops.softmax(s) + ops.tanh(s),
+    "activations of several steps": lambda y, s: pydl.activations.relu(s, 0.1, 0.9, 0.2) * y + ops.relu(s, max_value=9),
+    "a threshold": lambda y, s: y * pydl.activations.threshold(s, 0.5, 2.0) + ops.erf(s),
+    "parts": lambda y, s: y * ops.concatenate(ops.split(s, 3)[::-1]),
+    "a tensor": lambda y, s: y * ops.convert_to_tensor(s),
+    "a number everywhere": lambda y, s: y * ops.full((3,), s[0]),
     "several steps": lambda y, s: y * ops.sum(ops.square(s)) + ops.concatenate([s[:1], -s[1:]]),
 }
 
@@ -314,6 +323,7 @@ class Alone(Mixed):
         return WAYS[self.way](ops.matmul(x, self.k), self.s)
 
 
+# a threshold at the value itself would have no derivative there
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("cls", [Mixed, Alone])
 def test_no_gradient_of_a_weight_gets_lost(cls, way, float64):
@@ -332,6 +342,110 @@ def test_no_gradient_of_a_weight_gets_lost(cls, way, float64):
         v.assign(value)
         wanted = (losses[0] - losses[1]) / 2e-6
         assert gradients[v.path][at] == pytest.approx(wanted, rel=1e-4, abs=1e-8)
+
+
+class OfWeights(layers.Layer):
+    """Adds penalties of weights alone to the loss, as Keras's regularizers would."""
+
+    def __init__(self, holding, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(3, kernel_initializer="ones")
+        self.holding = holding
+
+    def build(self, input_shape):
+        self.k = self.add_weight((4, 3), "ones", name="k")
+
+    def call(self, x):
+        weight = self.k
+        y = ops.matmul(x, self.k)
+        if self.holding:
+            y = self.inner(x)
+            weight = self.inner.kernel
+        self.add_loss([0.5 * ops.sum(ops.square(weight)), 2.0])
+        return y
+
+
+@pytest.mark.parametrize("holding", [False, True])
+@pytest.mark.parametrize("by", ["layer", "model"])
+def test_penalties_of_weights_alone(holding, by, float64):
+    class Whole(pydl.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(3, kernel_initializer="ones")
+
+        def call(self, x):
+            y = self.inner(x)
+            self.add_loss([0.5 * ops.sum(ops.square(self.inner.kernel)), 2.0])
+            return y
+
+    model = Whole() if by == "model" else pydl.Sequential([pydl.Input((4,)), OfWeights(holding)])
+    plain = pydl.Sequential([pydl.Input((4,)), layers.Dense(3, "linear", by == "model" or holding, "ones")])
+    t = X[:, :3].astype(float)
+    for m in (model, plain):
+        m.compile("sgd", "mse")
+    assert model.evaluate(X, t, verbose=0) == pytest.approx(plain.evaluate(X, t, verbose=0) + 8)
+    found, wanted = list(model.gradients(X, t).values()), list(plain.gradients(X, t).values())
+    np.testing.assert_allclose(found[0], wanted[0] + 1, rtol=1e-9)
+
+
+class Told(layers.Layer):
+    """Asks for the size of the batch."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(3)
+
+    def call(self, x):
+        n = ops.cast(ops.shape(x)[0], "float32")
+        self.add_loss(ops.sum(ops.square(x)) / n)
+        return self.inner(x)
+
+
+def test_the_size_of_the_batch_is_a_number():
+    model = compiled(pydl.Sequential([pydl.Input((4,)), Told()]), None)
+    assert model.evaluate(X, batch_size=16, verbose=0) == pytest.approx(np.square(X).sum(1).mean(), rel=1e-5)
+
+
+TOKENS = {
+    "broadcast_to": lambda c, n: ops.broadcast_to(c, (n, 1, 3)),
+    "tile": lambda c, n: ops.tile(c, [n, 1, 1]),
+    "repeat": lambda c, n: ops.repeat(c, n, axis=0),
+    "of a function": lambda c, n: ops.tile(ops.exp(c), (n, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("way", TOKENS)
+def test_a_token_for_each_sample(way, float64):
+    """As transformers put it before the patches of an image."""
+
+    class Tokens(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner, self.token = layers.Dense(3), self.add_weight((1, 1, 3), name="token")
+
+        def call(self, x):
+            return ops.concatenate([TOKENS[way](self.token, ops.shape(x)[0]), self.inner(x)], axis=1)
+
+    x, t = X.reshape(16, 4, 4).astype(float), X[:16, :1].astype(float)
+    model = compiled(pydl.Sequential([pydl.Input((4, 4)), Tokens(), layers.Flatten(), layers.Dense(1)]))
+    token = model.layers[0].token
+    token.assign(np.ones((1, 1, 3)))
+    gradient, losses = model.gradients(x, t)[token.path], []
+    for moved in (1 + 1e-6, 1 - 1e-6):
+        token.assign([[[moved, 1, 1]]])
+        losses.append(model.test_on_batch(x, t))
+    assert gradient[0, 0, 0] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5)
+
+
+def test_what_gathers_in_an_array_of_zeros_has_a_gradient():
+    def gathered(t, y):
+        total = ops.zeros_like(y[:, 0])
+        for i in range(3):
+            total += ops.square(t[:, i] - y[:, i])
+        return total / 3
+
+    model = compiled(pydl.Sequential([layers.Dense(3, input_dim=4)]), gathered)
+    assert same(model, compiled(pydl.Sequential([layers.Dense(3, input_dim=4)])))
 
 
 # ---- terms of the loss ----------------------------------------------------------------------------------------------

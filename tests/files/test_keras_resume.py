@@ -45,3 +45,41 @@ def test_slots_of_a_model_with_branches(tmp_path: Path) -> None:
     kept = pydl.callbacks.ModelCheckpoint(str(tmp_path / "c.keras")), pydl.callbacks.BackupAndRestore(tmp_path / "b")
     for mine, theirs in zip(run(*kept), whole, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+RATES = {
+    "a number": 0.01,
+    "ExponentialDecay": pydl.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9),
+    "CosineDecay": pydl.optimizers.schedules.CosineDecay(0.01, 100),
+}
+OPTIMIZERS = {
+    "SGD": pydl.optimizers.SGD,
+    "momentum": lambda rate: pydl.optimizers.SGD(rate, momentum=0.9),
+    "Adam": pydl.optimizers.Adam,
+    "RMSprop": pydl.optimizers.RMSprop,
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_goes_on_with_schedules(tmp_path: Path, optimizer: str, rate: str) -> None:
+    """A file has a learning rate only where that is a number: a schedule is said by the optimizer's config."""
+    h5py = pytest.importorskip("h5py")
+    import zipfile
+
+    model = branched()
+    model.compile(OPTIMIZERS[optimizer](RATES[rate]), "mse")
+    model.fit(X, Y, epochs=2, verbose=0, shuffle=False)
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as packed:
+        packed.extract("model.weights.h5", tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        stored = [tuple(file[f"optimizer/vars/{i}"].shape) for i in range(len(file["optimizer/vars"]))]
+    assert stored[:2].count(()) == (2 if rate == "a number" else 1)
+    again = pydl.models.load_model(tmp_path / "m.keras")
+    assert again.optimizer.iterations == 4
+    assert type(again.optimizer.schedule).__name__ == ("NoneType" if rate == "a number" else rate)
+    for m in (model, again):
+        m.fit(X, Y, epochs=1, verbose=0, shuffle=False)
+    for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -44,6 +44,89 @@ def test_a_sum_of_losses_trains_as_its_parts(name: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-6)
 
 
+# ---- formulas of all kinds -----------------------------------------------------------------------------------------
+T = RNG.normal(size=(12, 3)).astype(np.float32)
+
+
+def net(**options: Any) -> tuple[Any, Any]:
+    dense = pydl.layers.Dense(3, kernel_initializer="ones", **options)
+    return pydl.Sequential([pydl.Input((5,)), dense]), dense
+
+
+def judged(model: Any, loss: Any, y: Any = T) -> list[Any]:
+    """The loss of two batches, and the gradients of one."""
+    model.compile("sgd", loss)
+    return [model.evaluate(X, y, batch_size=8, verbose=0), *model.gradients(X, y).values()]
+
+
+@pytest.mark.parametrize("more", [[], ["mae"]])
+def test_a_formula_that_has_weights(more: list[str]) -> None:
+    model, dense = net()
+
+    def penalised(y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.square(y_true - y_pred)) + 0.05 * ops.sum(ops.square(dense.kernel))
+
+    plain, _ = net(kernel_regularizer=pydl.regularizers.L2(0.05))
+    for ours, theirs in zip(judged(model, [penalised, *more]), judged(plain, ["mse", *more]), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_weights_of_a_formula_stay() -> None:
+    model, dense = net()
+    dense._variables[0].trainable = False
+
+    def penalty(y_true: Any, y_pred: Any) -> Any:
+        return ops.sum(ops.square(dense.kernel)) + ops.sum(ops.square(dense.bias - 1))
+
+    model.compile("sgd", penalty)
+    model.fit(X, T, verbose=0)
+    kernel, bias = dense.get_weights()
+    assert (kernel == 1).all()
+    assert (bias > 0).all()
+
+
+SHAPES = {
+    "a value for each row, with its axis": lambda t, y: ops.mean(ops.square(t - y), axis=-1, keepdims=True),
+    "each element": lambda t, y: ops.square(t - y),
+    "each element, flat": lambda t, y: ops.reshape(ops.square(t - y), (-1,)),
+    "one number": lambda t, y: ops.mean(ops.square(t - y)),
+    "one number, with an axis": lambda t, y: ops.reshape(ops.mean(ops.square(t - y)), (1,)),
+    "one number, with both axes": lambda t, y: ops.mean(ops.square(t - y), keepdims=True),
+    "a value for each column": lambda t, y: ops.mean(ops.square(t - y), axis=0),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_results_of_all_shapes(shape: str) -> None:
+    model, _ = net()
+    for ours, theirs in zip(judged(model, SHAPES[shape]), judged(model, "mse"), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["each element", "one number"])
+def test_a_result_is_summed_as_it_is(shape: str) -> None:
+    model, _ = net()
+    model.compile("sgd", losses.FunctionLoss(SHAPES[shape], reduction="sum"))
+    value, y = model.evaluate(X, T, batch_size=12, verbose=0), model.predict(X, verbose=0)
+    assert value == pytest.approx(np.sum(SHAPES[shape](T, y)) , rel=1e-5)  # fmt: skip
+    assert value == pytest.approx(float(losses.FunctionLoss(SHAPES[shape], reduction="sum")(T, y)), rel=1e-5)
+
+
+def test_class_numbers_come_as_they_are() -> None:
+    seen = []
+
+    def crossentropy(y_true: Any, y_pred: Any) -> Any:
+        seen.append(y_true.shape)
+        return ops.mean(ops.categorical_crossentropy(ops.one_hot(ops.cast(y_true, "int32"), 3), y_pred))
+
+    model = pydl.Sequential([pydl.Input((5,)), pydl.layers.Dense(3, "softmax")])
+    numbers = np.arange(12) % 3
+    ours, theirs = (judged(model, loss, numbers) for loss in (crossentropy, "sparse_categorical_crossentropy"))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert {len(shape) for shape in seen} == {1}
+
+
 @pytest.mark.parametrize("loss", [losses.mean_squared_error, losses.huber, losses.MeanAbsoluteError(), losses.log_cosh])
 def test_both_sides_of_a_symmetric_loss_are_learnt_from(loss: Any) -> None:
     class Near(pydl.layers.Layer):

@@ -65,6 +65,7 @@ CALLS = {
     "solve": [(SQUARE, A[0, :4]), (SQUARE, A.T), (CUBE[:, :3, :3], CUBE)],
     "scatter_update": [(A, [[0, 1], [2, 3], [0, 1]], A[0, :3]), (A, [[2], [0]], B[:2]),
                        (A, [[1, 1], [1, 1]], A[0, :2], "add")],
+    "_for_each": [(A, A[:1]), (CUBE, CUBE[:1, :2])], "_of_batch": [(A, 2.0)],
     "_updated": [(A, SQUARE[:2, :3], [1, 0])],
     "segment_sum": [(A, [1, 0, 1]), (A[0], [2, 0, 2, 9], 3)],
     "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
