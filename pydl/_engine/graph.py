@@ -130,19 +130,16 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
     Raises
     ------
     ValueError
-        When an output depends on an `Input` that is not among `inputs`, or an input is not used.
+        When an output depends on an `Input` that is not among `inputs`. Inputs may lead to no output.
     """
     known = {id(t) for t in inputs}
     ordered: list[Call] = []
     placed: set[int] = set()
-    used: set[int] = set()
     pending = [(t, False) for t in reversed(outputs)]
     while pending:
         tensor, expanded = pending.pop()
-        if id(tensor) in known:
-            used.add(id(tensor))
-            if not expanded:
-                continue
+        if id(tensor) in known and not expanded:
+            continue
         call = tensor.call
         if expanded and call is not None:
             if id(call) not in placed:
@@ -156,9 +153,6 @@ def order_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTens
         else:
             pending.append((tensor, True))
             pending += [(t, False) for t in reversed(call.inputs)]
-    for t in inputs:
-        if id(t) not in used:
-            raise ValueError(f'Model: the input "{t.name}" {t.shape} does not lead to any output; remove it')
     return ordered
 
 

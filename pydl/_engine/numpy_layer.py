@@ -101,11 +101,6 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     added = b.buffer((1,), "float64") if layer.added_losses else None  # in the trial that showed the shapes
     if added is not None:
         b.added.append(added)
-    if taped and layer.no_graph is not None:
-        raise ValueError(
-            f'layer "{layer.name}" cannot be trained: the layers that {type(layer).__name__}.call uses could not be '
-            f"found by running it on symbolic tensors: {layer.no_graph}; or override backward(x, y, dy)"
-        ) from layer.no_graph
 
     def run() -> None:
         tape = Tape()
@@ -116,7 +111,16 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         with ExitStack() as stack:
             if taped:
                 stack.enter_context(tape.running())
-            values = listed(layer.call(*args, **flags))
+            try:
+                values = listed(layer.call(*args, **flags))
+            except TypeError as error:
+                if not taped or layer.no_graph is None:
+                    raise
+                raise ValueError(
+                    f'layer "{layer.name}" cannot be trained: {error}; nor could the layers that '
+                    f"{type(layer).__name__}.call uses be found by running it on symbolic tensors: {layer.no_graph}; "
+                    "or override backward(x, y, dy)"
+                ) from error
         _check_count(layer, "call", values, len(ys))
         terms = list(layer.added_losses)
         if added is not None:

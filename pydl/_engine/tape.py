@@ -92,7 +92,8 @@ class Tape:
 
     def __init__(self) -> None:
         self.values: list[Traced] = []
-        self.weights: dict[int, Traced] = {}
+        self.weights: dict[int, Traced] = {}  # as they were when they were first read
+        self._current: dict[int, Traced] = {}
         self.variables: list[Variable] = []  # those of `weights`
 
     @contextmanager
@@ -105,11 +106,18 @@ class Tape:
         return Traced(value, self)
 
     def weight(self, variable: Variable) -> Traced:
-        """What stands for a weight."""
-        if id(variable) not in self.weights:
-            self.variables.append(variable)
-            self.weights[id(variable)] = self.watch(variable.unpack(variable.buffer))
-        return self.weights[id(variable)]
+        """What stands for a weight, with the value that it has now."""
+        key = id(variable)
+        if key not in self._current:
+            self._current[key] = self.watch(variable.numpy())
+            if key not in self.weights:
+                self.variables.append(variable)
+                self.weights[key] = self._current[key]
+        return self._current[key]
+
+    def assigned(self, variable: Variable) -> None:
+        """A weight is about to have another value: what follows is computed from that, without a gradient."""
+        self._current.pop(id(variable), None)
 
     def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
         """A function of weights alone."""
@@ -308,6 +316,11 @@ def differentiable(gradient: Gradient | None, tensors: int = 1,
                    otherwise: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Op]:  # fmt: skip
     """Make a function of `pydl.ops`; see `Op`."""
     return lambda forward: Op(forward, gradient, tensors, otherwise)
+
+
+def is_traced(inputs: Any) -> bool:
+    """Whether an input, or one of a list, has a history."""
+    return any(isinstance(x, Traced) for x in (inputs if isinstance(inputs, list | tuple) else [inputs]))
 
 
 def is_followed(x: Any) -> bool:

@@ -96,6 +96,12 @@ class _Later:
     def weight(self, variable: Variable) -> Variable:
         return variable
 
+    def assigned(self, variable: Variable) -> None:
+        raise TypeError(
+            f'weight "{variable.path}": a graph is found by running the code once, so it cannot assign weights at each '
+            "step; put this into the `call` of a layer of your own"
+        )
+
 
 def _likeness(inputs: Sequence[SymbolicTensor], calls: Sequence[Call], outputs: Any) -> Any:
     """What outputs are made of, the same for graphs that compute the same out of training."""

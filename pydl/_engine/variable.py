@@ -201,15 +201,23 @@ class Variable(NDArrayOperatorsMixin):
         ValueError
             When the shape differs.
         """
-        self.pack(value, self.buffer)
+        notes = recorder.get()
+        if notes is not None:
+            notes.assigned(self)
+        self.pack(_numbers(value), self.buffer)
 
     def assign_add(self, value: ArrayLike) -> None:
         """Add to the value, as `assign` sets it."""
-        self.assign(self.numpy() + np.asarray(value))
+        self.assign(self.numpy() + np.asarray(_numbers(value)))
 
     def assign_sub(self, value: ArrayLike) -> None:
         """Subtract from the value, as `assign` sets it."""
-        self.assign(self.numpy() - np.asarray(value))
+        self.assign(self.numpy() - np.asarray(_numbers(value)))
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _numbers(value: Any) -> Any:
+    """An array, of a value with a history too: no gradient goes through what is assigned."""
+    return getattr(value, "value", value) if isinstance(value, Operators) else value

@@ -29,7 +29,7 @@ _MODULES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 _KINDS = ("Sequential", "Functional", "Model")
 _OURS = {"Quantile"}  # what Keras does not have
-# Arguments that Keras's class does not take, though its base does, if they say nothing.
+# Arguments that classes of Keras refuse although its layers take them: these have no weights, and one format of data.
 _NOT_TAKEN = {
     "SpatialDropout1D": ("trainable", "data_format"), "SpatialDropout2D": ("trainable",),
     "SpatialDropout3D": ("trainable",),

@@ -200,7 +200,8 @@ def load(
         raise FormatError(
             "by_name is for files in which Keras 2 names layers; with skip_mismatch those that fit are read"
         )
-    layers = _in_order(file, model, by_name) if "layer_names" in file.attrs else _by_place(file, model)
+    named = "layer_names" in file.attrs
+    layers = _in_order(file, model, by_name) if named else _by_place(file, model, skip_mismatch)
     pairs: list[tuple[Variable, Array]] = []
     skipped = []
     for layer, variables, arrays in layers:
@@ -211,7 +212,7 @@ def load(
                 raise
             skipped.append(layer.name)
     read, own = {id(variable) for variable, _ in pairs}, {}
-    if "layer_names" not in file.attrs:
+    if not named:
         own = {group: layer for group, layer in placed(model) if layer.stores_itself}
     state = _restored(_stored_state(whole), model) if optimizer else None
     for variable, array in pairs:
@@ -235,14 +236,17 @@ def load(
 Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
 
 
-def _by_place(file: Any, model: Model) -> Found:
+def _by_place(file: Any, model: Model, skips: bool) -> Found:
+    """Of Keras 3's form; `skips`: a layer of which the file says nothing gets no arrays."""
     for group, layer in placed(model):
         variables = _variables(layer)
         try:
             store = _group(file, f"{group}/vars")
         except FormatError:
-            if variables or layer.stores_itself:
+            if (variables and not skips) or layer.stores_itself:
                 raise
+            if variables:
+                yield layer, variables, []
             continue  # what stands for a function, which has no group
         if layer.stores_itself:
             continue

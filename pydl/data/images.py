@@ -25,6 +25,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by channels
 _SMALL = 128 * 128  # pixels of an image below which threads wait for each other longer than they decode
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_ORIENTATION = 0x0112  # the number of this tag in Exif
 _MOST_PIXELS = 89_478_485  # beyond which Pillow warns; far beyond any photograph that a network takes
 
 
@@ -184,6 +185,8 @@ class ImageSource(IndexedSource):
             self.differing.add(("size", name))
         if (channels == 1) != _is_grey(image):
             self.differing.add(("colour", name))
+        if image.getexif().get(_ORIENTATION, 1) > 1:
+            self.differing.add(("turned", name))
 
     def _resized(self, picture: Any) -> Array:
         """A decoded image in the size of all."""

@@ -15,8 +15,8 @@ from pydl._engine import arguments, numpy_layer, own_masks
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.masks import flags
-from pydl._engine.operators import recorder
-from pydl._engine.tape import value_of
+from pydl._engine.operators import recorder, recording
+from pydl._engine.tape import is_traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
 from pydl.config import DTypePolicy
@@ -125,6 +125,8 @@ class Layer(OwnCode):
         shapes = [tuple(s) for s in input_shape] if several else [tuple(input_shape)]
         if type(self).call is Layer.call:
             return shapes[0]
+        if () in shapes:
+            raise ValueError(f'layer "{self.name}": expected a shape with the batch in front, (None, ...), got ()')
         batch, shapes = shapes[0][0], [(None, *s[1:]) for s in shapes]
         if self._graph is not None:
             found = self._graph.shapes(shapes)
@@ -143,12 +145,12 @@ class Layer(OwnCode):
             shape = self.compute_output_shape(input_shape)
         if isinstance(shape, dict):
             return [tuple(s) for s in shape.values()]
-        return [tuple(s) for s in shape] if isinstance(shape, list) else [tuple(shape)]
+        return [tuple(s) for s in shape] if _are_shapes(shape) else [tuple(shape)]
 
     def _several(self, input_shape: Any) -> bool:
         if self._call_form is not None:
             return len(self.output_shapes(input_shape)) > 1
-        return isinstance(self.compute_output_shape(input_shape), list)
+        return _are_shapes(self.compute_output_shape(input_shape))
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each of the inputs, None, or the number of codes where all values must be codes: whole numbers below it.
@@ -215,12 +217,13 @@ class Layer(OwnCode):
         if self.input_spec is not None:
             require(self, input_shape)
         if not self.built:
-            if self._call_form is not None:
-                self.build(**self._call_form.for_build(self.build, self.call, input_shape))
-            elif not inspect.signature(self.build).parameters:  # it needs no shape
-                self.build()  # type: ignore[call-arg]
-            else:
-                self.build(input_shape)
+            with recording(None):  # weights may be assigned
+                if self._call_form is not None:
+                    self.build(**self._call_form.for_build(self.build, self.call, input_shape))
+                elif not inspect.signature(self.build).parameters:  # it needs no shape
+                    self.build()  # type: ignore[call-arg]
+                else:
+                    self.build(input_shape)
             self.built = True
             if self.input_spec is not None:  # of `build`
                 require(self, input_shape)
@@ -292,6 +295,10 @@ class Layer(OwnCode):
         """What comes out for arrays."""
         if self._is_code():
             return self._run_code(inputs, training)
+        if is_traced(inputs):
+            from pydl._training.on_tape import apply_on_tape
+
+            return apply_on_tape(self, inputs, bool(training))
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))
@@ -423,6 +430,11 @@ class Layer(OwnCode):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _are_shapes(shape: Any) -> bool:
+    """Whether it is a list of shapes rather than one, which may be a list of sizes."""
+    return isinstance(shape, list) and not all(d is None or isinstance(d, int) for d in shape)
 
 
 class AddedLoss(Layer):

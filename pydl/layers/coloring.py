@@ -69,7 +69,7 @@ class RandomColorDegeneration(OfColours):
     Parameters
     ----------
     factor : float or (float, float)
-        In [0, 1]: the range of f; one number stands for (0, factor).
+        The range of f, in [-1, 1]; one number, in [0, 1], stands for (0, factor).
     value_range : (float, float)
         Of pixels: (0, 1) where they are scaled.
     data_format : {"channels_last"}, optional
@@ -139,7 +139,7 @@ class RandomSaturation(OfColours):
     Parameters
     ----------
     factor : float or (float, float)
-        In [0, 1]: the range of f; one number stands for (0, factor).
+        The range of f, in [-1, 1]; one number, in [0, 1], stands for (0, factor).
     value_range : (float, float)
         Of pixels; changes nothing here.
     data_format : {"channels_last"}, optional

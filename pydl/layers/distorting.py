@@ -25,7 +25,8 @@ class RandomShear(NumPyImageLayer):
     Parameters
     ----------
     x_factor, y_factor : float or (float, float)
-        In [0, 1]: the ranges of a and b; f stands for (-f, f). Both change their sign for half of the pictures.
+        The ranges of a and b, in [-1, 1]; f, in [0, 1], stands for (-f, f). Both change their sign for half of the
+        pictures.
     interpolation : {"bilinear", "nearest"}
     fill_mode : {"reflect", "wrap", "constant", "nearest"}
         What is beyond the edge: the picture mirrored there, `d c b a | a b c d | d c b a`; repeated; `fill_value`; its

@@ -199,8 +199,7 @@ class NumPyImageLayer(RandomImageLayer):
 
 
 def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range:
-    """The range in [0, 1] that a factor stands for: a number f for [0, f], two, `at_least` so much, for from one to the
-    other."""
+    """The range that a factor stands for: a number f in [0, 1] for [0, f], two in [at_least, 1] for what is between."""
     both = factor if isinstance(factor, list | tuple) else (0.0, factor)
     if len(both) != 2:
         raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")

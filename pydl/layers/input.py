@@ -11,7 +11,6 @@ from pydl import config
 from pydl._base.args import open_shape_of, optional_whole
 from pydl._engine.graph import SymbolicTensor
 from pydl.layers.base import Layer
-from pydl.layers.weighted import unique_name
 
 _FLOATS = ("float32", "float64")
 _OTHERS = (
@@ -139,12 +138,11 @@ def Input(
     batch_shape : tuple, optional
         Instead of `shape`: the same with the batch in front.
     name : str, optional
-        Default `input`, numbered.
+        Default `input_layer`, numbered.
 
     Raises
     ------
     ValueError
         Sizes that are not positive; neither `shape` nor `batch_shape`, or both.
     """
-    name = name or unique_name("input")
     return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, name).tensor()

@@ -188,9 +188,12 @@ class OwnCode(Weighted):
             return
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
+        before = [(v, v.numpy()) for v in self.weights if not v.trainable]
         try:
             args, flags = self._signature_of_call().arguments(zeros, isinstance(input_shape, list), False)
             self.call(*args, **flags)
+            for v, value in before:
+                v.assign(value)
         except Exception as error:
             raise ValueError(
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '

@@ -18,7 +18,7 @@ Array = np.ndarray
 Way = Callable[[Array, Array], Array]  # pictures, and the numbers that are drawn for each
 
 _NUMBERS = 3  # at most, that a way takes
-_OF_TONE = range(3, 7)  # ways that change neither places nor single values
+_OF_TONE = range(3, 7)  # brightness, colour, contrast and sharpness, which `all_ops=False` leaves out
 
 
 class _OfWays(OfColours):

@@ -115,7 +115,7 @@ class Weighted(Configurable):
         variable.path = f"{self.name}/{name}"
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
         assert make is not None
-        variable.assign(make(variable.shape, dtype=self.dtype))
+        variable.pack(make(variable.shape, dtype=self.dtype), variable.buffer)
         for v in self._own:
             if v.name == name:  # a variable that an attribute holds
                 _name_apart(v, {other.name for other in (*self._own, variable)})

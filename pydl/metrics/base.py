@@ -333,7 +333,7 @@ class MeanMetricWrapper(MeanMetric):
     def __init__(
         self, fn: Callable[..., Any] | losses.Loss, name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(name or getattr(fn, "name", getattr(fn, "__name__", None)), dtype)
+        super().__init__(name or getattr(fn, "name", getattr(fn, "__name__", "").strip("<>")) or None, dtype)
         self.fn = fn
         self.kwargs = kwargs
         self._values = fn.call if isinstance(fn, losses.Loss) else fn

@@ -48,6 +48,7 @@ def clone_model(
         new = _new(layer) if clone_function is None else clone_function(layer)
         if not isinstance(new, Layer):
             raise TypeError(f'clone_model: expected a layer from clone_function for "{layer.name}", got {new!r}')
+        new.of_function = layer.of_function
         return new
 
     if isinstance(model, Sequential):

@@ -10,11 +10,13 @@ import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
+from pydl._engine.tape import Traced, is_traced, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl.layers.base import Layer
+from pydl.layers.weighted import unique_name
 from pydl.models import configs, nesting
 from pydl.models.first_shapes import Text, open_shape, shape_of_batch, shape_of_tensor
 from pydl.models.network import Network
@@ -66,6 +68,8 @@ class Model(Network):
     ) -> None:
         if "input" in kwargs or "output" in kwargs:
             raise TypeError("Model: expected inputs= and outputs=, got input= or output=")
+        if name is None and type(self) is Model:
+            name = unique_name("functional")  # as Keras calls the graphs that it makes of models
         Network.__init__(self, name, trainable, **kwargs)
         self.inputs, self.outputs, self.output_names = [], [], []
         if inputs is None and outputs is None and type(self).call is not Layer.call:
@@ -144,6 +148,10 @@ class Model(Network):
             names = [t.name for t in self.inputs]
             listed = per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
             inputs = listed if len(listed) > 1 else listed[0]
+        if is_traced(inputs):
+            if not self.built:
+                self._build_from("call", value_of(inputs) if isinstance(inputs, Traced) else [*map(value_of, inputs)])
+            return Layer.__call__(self, inputs, training=training)
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
             if self.host is not None:

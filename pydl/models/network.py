@@ -140,7 +140,9 @@ class Network(Trainer):
             numbers = range(len(self.outputs))
             form = packed(self.output_keys, numbers) if self.output_form is None else self.output_form
             ends = [self.outputs[i] for i in nesting.by_key(form)]
-            self._ordered = layers_by_depth(ends, self.calls, lambda t: made[id(t)])
+            found = layers_by_depth(ends, self.calls, lambda t: made[id(t)])
+            idle = [layer for layer in made.values() if all(layer is not other for other in found)]
+            self._ordered = [*found[:1], *idle, *found[1:]]
         return list(self._ordered)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -158,14 +160,16 @@ class Network(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in the order of `layers`; one that several share is listed once."""
+        """All variables, trainable or not: those that the model itself has made, then in the order of `layers`; one
+        that several share is listed once."""
         self._require_built("weights")
-        return each_once(v for layer in self._one_by_one() for v in layer.weights)
+        return each_once([*self._own_in_order(), *(v for layer in self._one_by_one() for v in layer.weights)])
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """Variables an optimizer may change, in the order of `layers`."""
-        return each_once(v for layer in self._one_by_one() for v in layer.trainable_weights)
+        """Variables an optimizer may change, in the order of `weights`."""
+        own = [v for v in self._own_in_order() if v.trainable and self.trainable]
+        return each_once([*own, *(v for layer in self._one_by_one() for v in layer.trainable_weights)])
 
     def _one_by_one(self) -> list[Layer]:
         """The layers in the order that their weights have."""

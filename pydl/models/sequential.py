@@ -112,6 +112,16 @@ class Sequential(Model):
         return list(self._chain)
 
     @property
+    def input(self) -> Any:
+        """What it was first called on within another model; else its own input."""
+        return super().input if self._first_call is None else self._first_call.input
+
+    @property
+    def output(self) -> Any:
+        """What came out when it was first called within another model, whose inputs lead to it; else its own output."""
+        return super().output if self._first_call is None else self._first_call.output
+
+    @property
     def weights(self) -> list[Variable]:
         """All variables, layer by layer; none before the model is built."""
         return super().weights if self.built else []

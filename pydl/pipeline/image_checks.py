@@ -48,6 +48,11 @@ def differing(sources: Sequence[ImageSource]) -> list[str]:
     if n := counts["colour"]:
         kinds = ("grey, among images in colour", "in colour, made grey as the first one is")
         said.append(f"{n:,} image{'s' * (n > 1)} {kinds[colours == 1]}")
+    if n := counts["turned"]:
+        said.append(
+            f"{n:,} image{'s say' if n > 1 else ' says'} that viewers should turn or mirror it (Exif): it is read as "
+            "it is stored, as Keras does; where that matters, store it turned, by Pillow's ImageOps.exif_transpose"
+        )
     return said
 
 

@@ -149,3 +149,54 @@ def test_features_of_all_layers_of_a_model_with_its_input() -> None:
 
 def test_an_empty_name_is_none() -> None:
     assert L.Dense(2, name="").name.startswith("dense")
+
+
+def test_an_input_that_leads_nowhere() -> None:
+    x, idle = pydl.Input((3,)), pydl.Input((2,), name="idle")
+    model = pydl.Model([x, idle], pydl.layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    data = [np.ones((4, 3)), np.ones((4, 2))]
+    model.fit(data, np.ones((4, 1)), verbose=0)
+    assert model.predict(data).shape == (4, 1)
+    assert [layer.name for layer in model.layers][1:2] == ["idle"]
+    again = pydl.Model.from_config(model.get_config())
+    assert len(again.inputs) == 2
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_the_ends_of_a_sequential_within_another(started: bool) -> None:
+    first = [pydl.Input((3,))] if started else []
+    inner = pydl.Sequential([*first, pydl.layers.Dense(4), pydl.layers.Dense(2)], name="inner")
+    outer = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(3), inner, pydl.layers.Dense(1)])
+    part = pydl.Model(outer.inputs, outer.get_layer("inner").output)
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    np.testing.assert_array_equal(part.predict(x), inner.predict(outer.layers[0](x)))
+
+
+def test_a_shape_may_be_a_list() -> None:
+    class Same(pydl.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return list(input_shape)
+
+    assert Same()(pydl.Input((3,))).shape == (None, 3)
+    with pytest.raises(ValueError, match="with the batch in front"):
+        pydl.layers.Lambda(lambda x: x).compute_output_shape(())
+
+
+def test_weights_that_a_model_made_come_first() -> None:
+    class Scaled(pydl.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.scale = pydl.layers.Dense(2), self.add_weight((1,), "ones", name="scale")
+
+        def call(self, x: Any) -> Any:
+            return self.first(x) * self.scale
+
+    model = Scaled()
+    model.build((None, 3))
+    assert [v.name for v in model.weights] == ["scale", "kernel", "bias"] == [v.name for v in model.trainable_weights]
+    model.trainable = False
+    assert model.trainable_weights == []

@@ -103,3 +103,10 @@ def test_json_of_keras() -> None:
     assert (model.name, model.output_shape, model.layers[0].activation.name) == ("net", (None, 2), "relu")
     with pytest.raises(pydl.FormatError, match="expected the config of a Keras model"):
         pydl.models.model_from_json(json.dumps(dense))
+
+
+def test_operators_of_a_clone_are_no_layers() -> None:
+    x = pydl.Input((3,))
+    model = pydl.Model(x, pydl.layers.Dense(2)(x) * 2 + 1)
+    clone = pydl.models.clone_model(model)
+    assert [type(layer) for layer in clone.layers] == [type(layer) for layer in model.layers]

@@ -147,3 +147,15 @@ def test_by_name_leaves_adapters_of_others_as_they_are(tmp_path: Path) -> None:
     before = new.get_layer("other")(x)
     new.load_weights(tmp_path / "w.h5", by_name=True)
     np.testing.assert_array_equal(new.get_layer("other")(x), before)
+
+
+def test_a_layer_of_which_a_keras_file_says_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    short = pydl.Sequential([pydl.Input((3,)), L.Dense(4, name="body")])
+    short.save_weights(tmp_path / "w.weights.h5")
+    long = pydl.Sequential([pydl.Input((3,)), L.Dense(4, name="body"), L.Dense(2, name="head")])
+    with pytest.raises(ValueError, match="dense_1"):
+        long.load_weights(tmp_path / "w.weights.h5")
+    with pytest.warns(UserWarning, match="nothing that fits: head"):
+        long.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
+    np.testing.assert_array_equal(long.get_weights()[0], short.get_weights()[0])

@@ -1,6 +1,8 @@
-"""The estimators of Keras 2 for scikit-learn."""
+"""The estimators of Keras 2 and 3 for scikit-learn."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +90,55 @@ def test_what_nobody_takes_is_refused() -> None:
         KerasClassifier().fit(X, KINDS)
     with pytest.raises(ValueError, match="call fit first"):
         KerasRegressor(line).predict(X)
+
+
+# ---- of Keras 3 -----------------------------------------------------------------------------------------------------
+def compiled(X: Any, y: Any, units: int = 8) -> pydl.Model:
+    classes = y.shape[1] if y.ndim > 1 else 1
+    model = pydl.Sequential(
+        [
+            pydl.Input(X.shape[1:]),
+            pydl.layers.Dense(units, "relu"),
+            pydl.layers.Dense(classes, "softmax" if classes > 1 else None),
+        ]
+    )
+    model.compile(pydl.optimizers.Adam(0.02), "categorical_crossentropy" if classes > 1 else "mse")
+    return model
+
+
+def test_a_compiled_model_as_an_estimator() -> None:
+    from sklearn.datasets import load_iris
+
+    pydl.utils.set_random_seed(0)
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["a", "b", "c"])[y]
+    estimator = pydl.wrappers.SKLearnClassifier(compiled, fit_kwargs={"epochs": 40, "verbose": 0})
+    assert cross_val_score(estimator, X, names, cv=3).min() > 0.85
+    estimator.fit(X, names, epochs=2)
+    assert len(estimator.history_.epoch) == 2
+    assert estimator.decision_function(X).shape == (150, 3)
+    assert set(estimator.predict(X)) <= {"a", "b", "c"}
+    search = GridSearchCV(estimator, {"model_kwargs": [{"units": 2}, {"units": 16}]}, cv=2).fit(X, names)
+    assert search.best_params_["model_kwargs"]["units"] in (2, 16)
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        estimator.predict(X[:, :2])
+    with pytest.raises(ValueError, match="two classes or more"):
+        estimator.fit(X[:5], names[:5])
+
+
+def test_each_fit_trains_a_copy_unless_told_to_go_on() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    model = compiled(X, y)
+    before = model.get_weights()
+    estimator = pydl.wrappers.SKLearnRegressor(model, fit_kwargs={"verbose": 0}).fit(X, y)
+    assert estimator.predict(X).shape == (40,)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    going_on = pydl.wrappers.SKLearnRegressor(model, warm_start=True, fit_kwargs={"verbose": 0}).fit(X, y)
+    assert going_on.model_ is model
+    assert pydl.wrappers.SKLearnTransformer(model, fit_kwargs={"verbose": 0}).fit(X, y).transform(X).shape == (40, 1)
+    plain = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1)])
+    with pytest.raises(ValueError, match="not compiled"):
+        pydl.wrappers.SKLearnRegressor(plain).fit(X, y)
+    with pytest.raises(TypeError, match="expected a Model"):
+        pydl.wrappers.SKLearnRegressor(lambda X, y: 3).fit(X, y)

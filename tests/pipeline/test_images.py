@@ -145,6 +145,20 @@ def test_what_is_not_used_or_not_alike_is_told(digits: tuple[np.ndarray, np.ndar
     ]
 
 
+def test_images_that_are_stored_on_their_side_are_told(tmp_path: Path) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for k in range(24):
+        image = Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8))
+        image.getexif()[0x0112] = (6, 1)[k > 1]
+        path = tmp_path / "d" / "ab"[k % 2] / f"{k:02d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, exif=image.getexif())
+    told = images.read_images(tmp_path / "d").notes[-1]
+    assert told.startswith("2 images say that viewers should turn or mirror it (Exif)")
+
+
 def test_images_that_are_there_twice_are_told(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     x, y = digits
     path = archive(tmp_path / "d.zip", {"train/": (x[:100], y[:100]), "test/": (x[98:150], y[98:150])})

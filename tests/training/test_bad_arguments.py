@@ -84,11 +84,6 @@ def foreign_input() -> Any:
     return pydl.Model(x, L.Add()([x, other]))
 
 
-def idle_input() -> Any:
-    x, idle = pydl.Input((4,)), pydl.Input((2,), name="idle")
-    return pydl.Model([x, idle], L.Dense(1)(x))
-
-
 def mixed_dtypes() -> Any:
     return L.Dense(1, dtype="float64", name="wide")(pydl.Input((4,), dtype="float32", name="narrow"))
 
@@ -214,7 +209,6 @@ def second_use(layer: L.Layer) -> Any:
 MODELS: dict[str, Case] = {
     "shared names": case(shared_names, ValueError, "two layers", "twin"),
     "foreign input": case(foreign_input, ValueError, '"other"', "not in `inputs`"),
-    "idle input": case(idle_input, ValueError, '"idle"', "does not lead", "remove"),
     "arrays as inputs": case(lambda: pydl.Model(X, X), TypeError, "inputs", "symbolic"),
     "layers as outputs": case(lambda: pydl.Model(pydl.Input((4,)), L.Dense(1)), TypeError, "outputs", "symbolic"),
     "nothing": case(lambda: pydl.Model([], []), TypeError, "inputs", "symbolic"),
