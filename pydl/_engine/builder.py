@@ -22,7 +22,7 @@ from pydl._core import Buffer as Buffer  # for layers, which do not import _core
 from pydl._engine.debug import CheckedPlan
 from pydl._engine.facts import reads_input, rowwise
 from pydl._engine.layout import array_of
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.record import Record
 from pydl._engine.tensor import Tensor, Value, WeightGradient
 from pydl._engine.tuning import TAIL_FROM
@@ -277,7 +277,7 @@ class Builder:
 
 def _apply(act: Any, x: Tensor, y: Tensor) -> None:
     """Run an activation that is a function."""
-    value = np.asarray(act(lent(x.array())))
+    value = np.asarray(lending(act, act, x.array()))
     if value.shape != y.shape:
         raise ValueError(f"activation {act.name}: expected a result of shape {y.shape}, got {value.shape}")
     y.array()[...] = value
@@ -287,7 +287,7 @@ def _add_slope(regularizer: Any, y: Tensor) -> None:
     """Add the gradient of a penalty of an output, divided by the rows of the batch."""
     grad = y.value.grad
     assert grad is not None
-    array_of(grad).reshape(y.shape)[...] += regularizer.gradient(lent(y.array())) / y.batch
+    array_of(grad).reshape(y.shape)[...] += lending(regularizer.gradient, regularizer, y.array()) / y.batch
 
 
 def _pull(y: Tensor) -> None:

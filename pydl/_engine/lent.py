@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,43 @@ class Lent(np.ndarray):
     __ixor__: Any = np.ndarray.__xor__
 
 
-def lent(array: Any) -> Any:
-    """A view of an array for code of a user's; what is none stays as it is."""
-    if type(array) is not np.ndarray:
-        return array
-    view = array.view(Lent)
+def lending(call: Callable[..., Any], owner: Any, *values: Any, undo: Callable[[], None] | None = None) -> Any:
+    """`call(*values)`, the arrays among them lent.
+
+    Plain arrays serve code that does not write: NumPy itself crashes where memory for others runs out. What writes to
+    them is called once more, after `undo`; `owner` is who it is remembered of.
+    """
+    if not getattr(owner, "writes_inputs", False):
+        try:
+            return call(*map(read_only, values))
+        except ValueError as error:
+            if not is_of_writing(error):
+                raise
+            owner.writes_inputs = True
+            if undo is not None:
+                undo()
+    return call(*map(lent, values))
+
+
+def is_of_writing(error: BaseException | None) -> bool:
+    """Whether NumPy says that code wrote to what it may only read."""
+    return isinstance(error, ValueError) and "read-only" in str(error)
+
+
+def read_only(value: Any) -> Any:
+    """A view of an array that cannot be written to; what is none stays as it is."""
+    if type(value) is not np.ndarray:
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
+def lent(value: Any) -> Any:
+    """The same, of which `x += 1` makes a new one."""
+    if type(value) is not np.ndarray:
+        return value
+    view = value.view(Lent)
     view.flags.writeable = False
     return view
 

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending, lent, read_only
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Tape, Traced, value_of
 from pydl._engine.tensor import Tensor
@@ -66,15 +67,17 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
         layer.added_losses = []
-        given = [lent(zero) for zero in zeros]
+
+        def call(mask: Any, *given: Any) -> Any:
+            args, flags = signature.arguments(given, several, False, mask)
+            return layer.call(*args, **flags)
+
         try:
-            args, flags = signature.arguments(given, several, False)
-            values = layer.call(*args, **flags)
+            values = lending(partial(call, None), layer, *zeros)
         except Exception:
             if not signature.mask:
                 raise
-            args, flags = signature.arguments(given, several, False, np.ones(zeros[0].shape[:2], bool))
-            values = layer.call(*args, **flags)
+            values = lending(partial(call, np.ones(zeros[0].shape[:2], bool)), layer, *zeros)
         layer._output_keys = list(values) if isinstance(values, dict) else None
         return [value_of(y) for y in listed(values)]
 
@@ -103,9 +106,9 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         b.added.append(added)
 
     def run() -> None:
-        tape = Tape()
+        tape, give = Tape(), lent if layer.writes_inputs else read_only
         arrays = [t.array() for t in x]
-        inputs: list[Any] = [tape.watch(a) if taped else lent(a) for a in arrays]
+        inputs: list[Any] = [tape.watch(a) if taped else give(a) for a in arrays]
         args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
         layer.added_losses = []
         with ExitStack() as stack:
@@ -148,8 +151,9 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     def found(outs: list[Array], douts: list[Array]) -> list[Any]:
         if layer.has_backward:
             several = len(ys) > 1
-            given = [[lent(a) for a in arrays] for arrays in ([t.array() for t in x], outs, douts)]
-            return listed(layer.backward(*given[0], *(arrays if several else arrays[0] for arrays in given[1:])))
+            arrays = map(read_only, (t.array() for t in x))
+            given = [*map(read_only, outs)], [dout.copy() for dout in douts]  # the latter may be written to
+            return listed(layer.backward(*arrays, *(given if several else (given[0][0], given[1][0]))))
         tape, inputs, values = history
         if not layer.told_of_weights:
             layer.told_of_weights = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydl._base.reductions import of_what_counts
 from pydl._engine.builder import Builder
 from pydl._engine.graph import is_open
 from pydl._engine.layout import array_of
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.masks import RowWeights
 from pydl._engine.shapes import on_trial
 from pydl._engine.tensor import Tensor
@@ -245,13 +246,15 @@ def emit_metric(
         given = weights.fields["w"]
 
         def run() -> None:
+            undo = partial(metric.restore_state, metric.saved_state()) if metric.in_code else None
             if given is None:  # a metric of one's own need not take weights
-                metric.update_state(lent(t.array()), lent(y.array()))
+                lending(metric.update_state, metric, t.array(), y.array(), undo=undo)
                 return
             sample_weight = array_of(given)
             if given.size != b.batch:
                 sample_weight = sample_weight.reshape(b.batch, -1)
-            metric.update_state(lent(t.array()), lent(y.array()), sample_weight=sample_weight)
+            update = partial(metric.update_state, sample_weight=sample_weight)
+            lending(update, metric, t.array(), y.array(), undo=undo)
 
         reads = [y.buffer, t.buffer] + ([] if given is None else [given])
         b.defer_to_tail(lambda: b.emit_python(type(metric).__name__, run, reads, []))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydl import _core
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 
@@ -70,7 +70,7 @@ def _emit_activity(b: Builder, y: Tensor, regularizer: Any) -> _core.Buffer:
     value = b.buffer((1,), "float64")
 
     def run() -> None:
-        array_of(value)[0] = regularizer(lent(y.array()))
+        array_of(value)[0] = lending(regularizer, regularizer, y.array())
 
     b.emit_python("penalty", run, [y.buffer], [value])
     return value

@@ -88,6 +88,11 @@ class MetricOp(Protocol):
     def counts_nan(self) -> bool:
         """Whether the op takes predictions that are NaN for ones like others; they have to count 0."""
 
+    in_code: bool  # whether `update_state` is a user's own
+
+    def saved_state(self) -> np.ndarray: ...
+    def restore_state(self, numbers: Any) -> None: ...
+
     def fields(self) -> dict[str, Any]: ...
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None: ...
 
@@ -199,6 +204,7 @@ class NumPyLayer(Layer, Protocol):
     def no_graph(self) -> Exception | None:
         """Why the layers that `call` uses are not known, if there are some."""
 
+    writes_inputs: bool  # whether `call` changes its inputs in place, which then must not be the arrays themselves
     added_losses: list[Any]  # what `call` added to the loss when it last ran
     told_of_weights: bool  # whether it has been looked whether it holds all weights that it computes with
     _output_keys: list[str] | None  # of what `call` returns, if it is a dict

@@ -243,6 +243,12 @@ def _broadcast(g: Graph, a: Given) -> str:
     return g.add("Expand", a.x[0], g.ints(1, *(int(d or 0) for d in a.out[1:])))
 
 
+def _for_each(g: Graph, a: Given) -> str:
+    """One sample, for each of the batch."""
+    samples = g.slice(g.add("Shape", a.x[0]), 0, 1, 0)
+    return g.add("Expand", a.x[1], g.add("Concat", samples, g.ints(*(1 for _ in a.out[1:])), axis=0))
+
+
 def _concatenate(g: Graph, a: Given) -> str:
     (axis,) = a.axes(a["axis"] or 0)
     return g.add("Concat", *a.x, axis=axis)
@@ -333,7 +339,8 @@ OPS: dict[str, Write] = {
     "count_nonzero": _reduced("ReduceSum", _truth), "var": _var, "std": lambda g, a: g.add("Sqrt", _var(g, a)),
     "norm": _norm, "argmax": _arg("ArgMax"), "argmin": _arg("ArgMin"), "cumsum": _cumsum,
     "reshape": _reshaped, "expand_dims": _reshaped, "_squeeze": _reshaped, "transpose": _moved, "swapaxes": _moved,
-    "moveaxis": _moved, "broadcast_to": _broadcast, "concatenate": _concatenate, "stack": _stack, "flip": _flip,
+    "moveaxis": _moved, "broadcast_to": _broadcast, "_for_each": _for_each, "concatenate": _concatenate,
+    "stack": _stack, "flip": _flip,
     "repeat": _repeat, "tile": _tile, "pad": _pad, "take": _take, "tril": _triangle(0), "triu": _triangle(1),
     "one_hot": _one_hot, "get_item": lambda g, a: indexing.indexed(g, a.x[0], a["key"], a.first),
     "stacked_matmul": _plain("MatMul"), "_einsum": lambda g, a: g.add("Einsum", *a.x, equation=a["subscripts"]),

@@ -47,7 +47,7 @@ class SeveralLosses(losses.Loss):
 
 
 class _FollowedSum:
-    """`losses.following.Followed` of several losses, None among them for those that bring their gradient."""
+    """`Followed` of several losses, None among them for those that bring their gradient."""
 
     def __init__(self, loss: SeveralLosses, parts: Sequence[Any], y_true: Any, y_pred: Any) -> None:
         self._each = list(zip(loss.factors, loss.parts, parts, strict=True))

@@ -16,7 +16,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder, recording
-from pydl._engine.tape import is_traced, value_of
+from pydl._engine.tape import value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
 from pydl.config import DTypePolicy
@@ -295,10 +295,6 @@ class Layer(OwnCode):
         """What comes out for arrays."""
         if self._is_code():
             return self._run_code(inputs, training)
-        if is_traced(inputs):
-            from pydl._training.on_tape import apply_on_tape
-
-            return apply_on_tape(self, inputs, bool(training))
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
         return apply_layer(self, inputs, bool(training))

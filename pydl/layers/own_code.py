@@ -14,7 +14,7 @@ from pydl._engine import numpy_layer
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.lent import given_back, lent
+from pydl._engine.lent import given_back, is_of_writing, lent, read_only
 from pydl._engine.tape import Traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
@@ -36,6 +36,9 @@ class OwnCode(Weighted):
     _call_form: Arguments | None = None
 
     told_of_weights: bool = False
+
+    #: Whether `call` has been seen to use `+=` and the like on its inputs.
+    writes_inputs: bool = False
 
     #: The keys of what `call` returns, if it is a dict.
     _output_keys: list[str] | None = None
@@ -140,8 +143,18 @@ class OwnCode(Weighted):
         self.added_losses = []
         for layer in self._held_layers():
             layer.added_losses = []
-        args, keywords = _lent(args), _lent(keywords)
-        return _given_back(self.call(*args, **keywords))
+        if self.writes_inputs:
+            return _given_back(self.call(*_each(lent, args), **_each(lent, keywords)))
+        before = [(v, v.numpy()) for v in self.weights if not v.trainable]
+        try:
+            return _given_back(self.call(*_each(read_only, args), **_each(read_only, keywords)))
+        except ValueError as error:
+            if not is_of_writing(error):
+                raise
+        self.writes_inputs = True
+        for v, value in before:
+            v.assign(value)
+        return self._ran(args, keywords)
 
     def _signature_of_call(self) -> numpy_layer.Signature:
         return numpy_layer.Signature(self.call, self._call_form)
@@ -201,18 +214,17 @@ class OwnCode(Weighted):
             ) from error
 
 
-def _lent(values: Any) -> Any:
+def _each(change: Callable[[Any], Any], values: Any) -> Any:
+    """Values in dicts, lists and tuples, changed one by one."""
     if isinstance(values, dict):
-        return {key: _lent(value) for key, value in values.items()}
-    return type(values)(map(_lent, values)) if type(values) in (list, tuple) else lent(values)
+        return {key: _each(change, value) for key, value in values.items()}
+    if type(values) in (list, tuple):
+        return type(values)(_each(change, value) for value in values)
+    return change(values)
 
 
 def _given_back(values: Any) -> Any:
-    if isinstance(values, dict):
-        return {key: _given_back(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return type(values)(map(_given_back, values))
-    return values if isinstance(values, Traced) else given_back(value_of(values))
+    return _each(lambda y: y if isinstance(y, Traced) else given_back(value_of(y)), values)
 
 
 def _kind(x: Any) -> str:

@@ -16,12 +16,12 @@ from pydl._base.arrays import align, float_array, sizes
 from pydl._base.reductions import REDUCTIONS, reduced
 from pydl._base.registry import Configurable, serialize, snake_case, tables
 from pydl._engine.facts import run_op
+from pydl._engine.following import Followed, fitted
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.operators import Operators
 from pydl._engine.tape import Traced, differentiable, value_of
 from pydl.config import standardize_dtype
-from pydl.losses.following import Followed, fitted
 
 
 class Loss(Configurable):
@@ -133,7 +133,7 @@ class Loss(Configurable):
 
     def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """A value for each row, where `call` may return other shapes: see `fitted`."""
-        result = np.asarray(value_of(self.call(lent(y_true), lent(y_pred))))
+        result = np.asarray(value_of(lending(self.call, self, y_true, y_pred)))
         return fitted(self, result, y_pred.shape)[0]
 
     def followed(self, y_true: np.ndarray, y_pred: np.ndarray) -> Followed | None:
@@ -220,7 +220,7 @@ class Loss(Configurable):
             return self._symbolic(y_true, y_pred, sample_weight)
         t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
         y = float_array(self.name, "y_pred", y_pred, self._computes_in)
-        values = np.asarray(value_of(self.call(lent(t), lent(y))))
+        values = np.asarray(value_of(lending(self.call, self, t, y)))
         mask = getattr(y_pred, "_keras_mask", None)
         counted = self.counted(t, values)
         if counted is not None:

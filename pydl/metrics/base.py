@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydl._base.args import text
 from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_sums
 from pydl._base.registry import Configurable, custom_function, function_name, serialize, snake_case
 from pydl._engine.facts import run_op
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.state import StateVariable
 from pydl._engine.watching import of_values
 from pydl.config import floatx, standardize_dtype
@@ -340,7 +341,7 @@ class MeanMetricWrapper(MeanMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         t, y = of_one_rank(np.asarray(y_true), np.asarray(y_pred))
-        values = float_array(self.name, "values", self._values(lent(t), lent(y), **self.kwargs), "float64")
+        values = float_array(self.name, "values", lending(partial(self._values, **self.kwargs), self, t, y), "float64")
         if values.size == 1 and y.ndim:
             values = np.broadcast_to(values.reshape(1), y.shape[:1])
         if values.shape[:1] != y.shape[:1]:

@@ -20,7 +20,7 @@ X[0, 0] = [0.0, 1.0, -2.5]
 
 #: Functions without a form: what ONNX lacks, or what few models hold.
 WITHOUT = {
-    "_each",
+    "_each", "_of_batch", "_length",
     "arctan2", "argsort", "bincount", "cumprod", "diag", "in_top_k", "isclose", "median", "multi_hot", "nan_to_num",
     "_updated", "_where_largest", "argpartition", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "cbrt", "cholesky", "correlate", "det", "diagonal", "digitize", "eigh",
@@ -130,3 +130,16 @@ def test_what_has_no_form_is_named(make: Any, why: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=why):
         chain(L.Lambda(make), shape=(4,)).export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_token_for_each_sample(tmp_path: Path) -> None:
+    class Tokens(L.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.inner, self.token = L.Dense(3), self.add_weight((1, 1, 3), "ones", name="token")
+
+        def call(self, x: Any) -> Any:
+            return ops.concatenate([ops.tile(ops.exp(self.token), (ops.shape(x)[0], 1, 1)), self.inner(x)], axis=1)
+
+    x = pydl.Input((2, 3))
+    assert_same(pydl.Model(x, Tokens()(x)), tmp_path / "m.onnx", [X])

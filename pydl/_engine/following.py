@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.lent import lent
+from pydl._engine.lent import lending
 from pydl._engine.tape import Tape, value_of
 from pydl._engine.variable import Variable
 
@@ -26,10 +26,13 @@ class Followed:
     """
 
     def __init__(self, loss: Any, y_true: Array, y_pred: Array) -> None:
-        self._tape = Tape()
-        self._y = self._tape.watch(y_pred)
-        with self._tape.running():
-            self._result = loss.call(lent(y_true), self._y)
+        def followed(targets: Array) -> tuple[Tape, Any, Any]:
+            tape = Tape()
+            y = tape.watch(y_pred)
+            with tape.running():
+                return tape, y, loss.call(targets, y)
+
+        self._tape, self._y, self._result = lending(followed, loss, y_true)
         self.values, self._share = fitted(loss, np.asarray(value_of(self._result)), y_pred.shape)
         self.variables: list[Variable] = self._tape.variables
 
