@@ -18,6 +18,10 @@ def recording(by: Any) -> AbstractContextManager[None]:
     return recorder.bound(by)
 
 
+class NoGraph(TypeError):
+    """Code that does something else in each step, so that no graph stands for it."""
+
+
 class Operators:
     """`+ - * / // % ** @`, comparisons and indices, each as the function of `pydl.ops` that computes it."""
 
@@ -25,6 +29,12 @@ class Operators:
     operate: Callable[..., Any]
 
     __iter__: Any = None  # what has indices would be taken for a sequence that never ends
+
+    def __bool__(self) -> bool:
+        raise NoGraph(
+            f"{self!r}: whether it is true depends on the data, and a graph is found by running the code once; use "
+            "pydl.ops.where to choose, or a layer of your own"
+        )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         """NumPy's functions and operators, as those of `pydl.ops` with their names; `array += this` makes a new one."""

@@ -10,7 +10,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
 from pydl._engine.masks import flags_of
 from pydl._engine.numpy_layer import Signature
-from pydl._engine.operators import recording
+from pydl._engine.operators import NoGraph, recording
 from pydl._engine.tape import Expression, Op
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
@@ -39,7 +39,9 @@ def trace(
     Raises
     ------
     ValueError
-        No symbolic tensors came out; code that does something else in training.
+        No symbolic tensors came out.
+    NoGraph
+        Code that does something else in training, or in each step.
     """
     phase = Phase(True)
     outputs, added = _traced(code, phase, inputs)
@@ -48,7 +50,7 @@ def trace(
         other, _ = _traced(code, Phase(False), inputs)
         others = _calls(owner, inputs, other, [])
         if _likeness(inputs, calls, outputs) != _likeness(inputs, others, other):
-            raise ValueError(
+            raise NoGraph(
                 f"{owner}: what it computes in training differs in more than layers that do nothing otherwise, such as "
                 "Dropout; leave the choice to layers that take `training`, as in self.dropout(x, training=training)"
             )
@@ -97,9 +99,9 @@ class _Later:
         return variable
 
     def assigned(self, variable: Variable) -> None:
-        raise TypeError(
+        raise NoGraph(
             f'weight "{variable.path}": a graph is found by running the code once, so it cannot assign weights at each '
-            "step; put this into the `call` of a layer of your own"
+            "step"
         )
 
 

@@ -39,7 +39,7 @@ def load(packed: zipfile.ZipFile, model: Model, most: int) -> None:
 
 
 def _having(model: Model) -> Iterator[tuple[str, Any]]:
-    for group, layer in placed(model):
+    for group, layer in placed(model, lambda _: True):
         if type(layer).save_assets is not Weighted.save_assets:
             yield group, layer
 

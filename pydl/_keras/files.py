@@ -67,7 +67,7 @@ def save_model(model: Model, path: str | os.PathLike[str], include_optimizer: bo
     raw = io.BytesIO()
     if os.fspath(path).endswith(".keras"):
         with h5py.File(raw, "w") as file:
-            weights.write(file, model, optimizer=include_optimizer and model.optimizer is not None)
+            weights.write(file, model, whole=True, optimizer=include_optimizer and model.optimizer is not None)
         with replaced(Path(path)) as target, zipfile.ZipFile(target, "w") as packed:
             packed.writestr("metadata.json", json.dumps({"keras_version": _VERSION, "date_saved": _now()}))
             packed.writestr("config.json", json.dumps(document, default=unsavable))
@@ -98,7 +98,7 @@ def save_weights(model: Model, path: str | os.PathLike[str]) -> None:
     raw = io.BytesIO()
     with _h5py().File(raw, "w") as file:
         if _weights_only(path):
-            weights.write(file, model, optimizer=False)
+            weights.write(file, model, whole=False)
         else:
             weights.write_by_name(file, model)
     with replaced(Path(path)) as target:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pydl.models.model import Model
 
 Array = np.ndarray
+ByGraph = Callable[[str], bool]
 
 # Slots of an optimizer, by class, in the order in which Keras makes them: those of a group variable by variable.
 _SLOTS: dict[str, list[tuple[str, ...]]] = {
@@ -43,37 +44,65 @@ _SLOTS: dict[str, list[tuple[str, ...]]] = {
 
 
 # -- where they are ---------------------------------------------------------------------------------------------------
-def placed(model: Model, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Layer]]:
-    """The layers of a model, what is within them taken apart, each once with its group in a file of Keras 3."""
-    seen = set() if seen is None else seen
+def placed(model: Model, by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
+    """The layers of a model, what is within them taken apart, each once with its group in a file of Keras 3.
+
+    `by_graph`: whether models whose class says what they compute, below a prefix, are taken for their graphs, as in
+    files of whole models; Keras finds their layers by the attributes that hold them.
+    """
+    return _in_model(model, "", set(), by_graph)
+
+
+def _in_model(model: Model, prefix: str, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
+    if type(model).call is not Layer.call and not by_graph(prefix):
+        yield prefix.rstrip("/"), model
+        yield from _by_attribute(model, prefix, seen, by_graph)
+        return
     for name, layer in _named(model.by_depth()):
-        yield from _at(f"{prefix}layers/{name}", layer, seen)
+        yield from _at(f"{prefix}layers/{name}", layer, seen, by_graph)
 
 
-def _at(group: str, layer: Layer, seen: set[int]) -> Iterator[tuple[str, Layer]]:
-    """A layer and those in it: in a model's graph, or by the attributes that hold them, private ones last."""
+def _at(group: str, layer: Layer, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
+    """A layer and those in it."""
     if id(layer) in seen:
         return
     seen.add(id(layer))
     if configs.kind_of(layer):
-        yield from placed(cast("Model", layer), f"{group}/", seen)
+        yield from _in_model(cast("Model", layer), f"{group}/", seen, by_graph)
         return
     yield group, layer
-    for attribute in sorted(layer._holders, key=lambda name: (name.startswith("_"), name)):
+    yield from _by_attribute(layer, f"{group}/", seen, by_graph)
+
+
+def _by_attribute(layer: Layer, prefix: str, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
+    """The layers that attributes hold, private ones last."""
+    names = vars(layer) if configs.kind_of(layer) else layer._holders
+    holders = [name for name in names if name not in ("_layers", "_ordered")]  # of a model's graph
+    for attribute in sorted(holders, key=lambda name: (name.startswith("_"), name)):
         held = vars(layer).get(attribute)
         if isinstance(held, Layer):
-            yield from _at(f"{group}/{attribute}", held, seen)
+            yield from _at(f"{prefix}{attribute}", held, seen, by_graph)
         elif isinstance(held, list | tuple | dict):
-            yield from _within(f"{group}/{attribute}", held, seen)
+            yield from _within(f"{prefix}{attribute}", held, seen, by_graph)
 
 
-def _within(group: str, held: Any, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+def _whole(_: str) -> bool:
+    """As in files of whole models."""
+    return True
+
+
+def _vars(group: str) -> str:
+    """Where the weights of a group are."""
+    return f"{group}/vars" if group else "vars"
+
+
+def _within(group: str, held: Any, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
     """The layers in a list, tuple or dict, and in those in it."""
     for name, value in _named(held.values() if isinstance(held, dict) else held):
         if isinstance(value, Layer):
-            yield from _at(f"{group}/{name}", value, seen)
+            yield from _at(f"{group}/{name}", value, seen, by_graph)
         else:
-            yield from _within(f"{group}/{name}", value, seen)
+            yield from _within(f"{group}/{name}", value, seen, by_graph)
 
 
 def _named(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -131,11 +160,17 @@ def _has_rate(model: Model) -> bool:
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
-def write(file: Any, model: Model, *, optimizer: bool) -> None:
-    """Write the weights of a model, and the optimizer's state, in the form of Keras 3."""
+def write(file: Any, model: Model, *, whole: bool, optimizer: bool = False) -> None:
+    """Write the weights of a model, and the optimizer's state, in the form of Keras 3; `whole`: beside its config."""
     file.create_group("vars").attrs["name"] = model.name
-    for group, layer in placed(model):
-        store = file.create_group(f"{group}/vars")
+    places = list(placed(model, lambda _: whole))
+    written = {id(v) for _, layer in places for v in layer._variables}
+    if lost := [v.path for v in model.weights if id(v) not in written]:
+        raise FormatError(
+            f"{', '.join(lost[:5])}: no attribute of the model leads to them, so that no file has a place"
+        )
+    for group, layer in places:
+        store = file.require_group(_vars(group))
         store.attrs["name"] = layer.name
         if layer.stores_itself:
             own: dict[str, Any] = {}
@@ -158,7 +193,7 @@ def write(file: Any, model: Model, *, optimizer: bool) -> None:
 def write_by_name(file: Any, model: Model) -> None:
     """Write the weights of a model in the older form."""
     file.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
-    owners = {id(v): layer for _, layer in placed(model) for v in layer._variables}
+    owners = {id(v): layer for _, layer in placed(model, _whole) for v in layer._variables}
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer, model)
@@ -172,7 +207,7 @@ def write_by_name(file: Any, model: Model) -> None:
 def _flat(layer: Layer, model: Model) -> list[Variable | None]:
     """All variables of a layer of a model, or of one as a layer: those come first that are trained as things are."""
     own = configs.kind_of(layer) is None
-    layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer))]
+    layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer), _whole)]
     found: list[Variable | None] = []
     for v in (v for inner in layers for v in _variables(inner)):
         if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
@@ -213,14 +248,14 @@ def load(
             skipped.append(layer.name)
     read, own = {id(variable) for variable, _ in pairs}, {}
     if not named:
-        own = {group: layer for group, layer in placed(model) if layer.stores_itself}
+        own = {group: layer for group, layer in _found(file, model) if layer.stores_itself}
     state = _restored(_stored_state(whole), model) if optimizer else None
     for variable, array in pairs:
         variable.assign(array)
     for group, layer in own.items():
-        store = _group(file, f"{group}/vars")
+        store = _group(file, _vars(group))
         layer.load_own_variables({key: _dataset(store, key)[...] for key in store})
-    for _, layer in placed(model):
+    for _, layer in placed(model, _whole):
         if not any(id(variable) in read for variable in layer._variables):
             continue
         if isinstance(layer, Normalization) and layer._rest is not None:
@@ -233,15 +268,20 @@ def load(
         state()
 
 
+def _found(file: Any, model: Model) -> Iterator[tuple[str, Layer]]:
+    """Where the layers of a model are in a file."""
+    return placed(model, lambda prefix: f"{prefix}layers" in file)
+
+
 Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
 
 
 def _by_place(file: Any, model: Model, skips: bool) -> Found:
     """Of Keras 3's form; `skips`: a layer of which the file says nothing gets no arrays."""
-    for group, layer in placed(model):
+    for group, layer in _found(file, model):
         variables = _variables(layer)
         try:
-            store = _group(file, f"{group}/vars")
+            store = _group(file, _vars(group))
         except FormatError:
             if (variables and not skips) or layer.stores_itself:
                 raise

@@ -113,7 +113,7 @@ class _Both:
         moving = [v.buffer for v in self._layer.weights if not v.trainable]
         kept = [(b, array_of(b).copy()) for b in (*(v.gradient_buffer() for v in self.trained), *moving)]
         slopes = self.run(seed, arrays, dys)[len(self.shapes) :]
-        found = [np.array(v.gradient) for v in self.trained]
+        found = [np.array(v.unpack(v.gradient_buffer())) for v in self.trained]
         for buffer, values in kept:
             array_of(buffer)[...] = values
         return [*slopes, *found]

@@ -10,6 +10,7 @@ import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
+from pydl._engine.operators import NoGraph
 from pydl._engine.tape import Traced, is_traced, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
@@ -18,6 +19,7 @@ from pydl._training.rows import per_name
 from pydl.layers.base import Layer
 from pydl.layers.weighted import unique_name
 from pydl.models import configs, nesting
+from pydl.models.code import ModelCode
 from pydl.models.first_shapes import Text, open_shape, shape_of_batch, shape_of_tensor
 from pydl.models.network import Network
 
@@ -92,7 +94,10 @@ class Model(Network):
         else:
             given = self._given(input_shape, "input")
         listed, owner = isinstance(given, list), f'model "{self.name}": {type(self).__name__}.call'
-        outputs, _, added = trace_call(owner, self.call, given if listed else [given], listed)
+        try:
+            outputs, _, added = trace_call(owner, self.call, given if listed else [given], listed)
+        except NoGraph as error:
+            outputs, added = ModelCode(self, error)(given), []
         self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
         self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}

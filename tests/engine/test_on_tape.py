@@ -146,20 +146,6 @@ def test_a_weight_has_its_value_of_the_moment(float64: None) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 
 
-def test_a_model_whose_code_assigns_weights_says_what_to_do() -> None:
-    class Assigns(pydl.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner, self.calls = layers.Dense(2), self.add_weight((), "zeros", trainable=False, name="calls")
-
-        def call(self, x: Any) -> Any:
-            self.calls.assign_add(1.0)
-            return self.inner(x)
-
-    with pytest.raises(TypeError, match=r'calls".*cannot assign weights.*layer of your own'):
-        Assigns().build((None, 4))
-
-
 def test_a_layer_that_adds_to_the_loss_is_refused_where_nobody_would_know() -> None:
     model = net()
     model.compile("sgd", compared_by(layers.Dense(2, activity_regularizer="l2")))

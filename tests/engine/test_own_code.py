@@ -175,17 +175,67 @@ def test_a_model_within_a_model():
     outer.fit(X, X[:, :1], verbose=0)
 
 
-def test_training_that_computes_something_else_is_refused():
-    class Odd(pydl.Model):
-        def __init__(self):
-            super().__init__()
-            self.a, self.b = layers.Dense(2), layers.Dense(2)
+class Twofold(pydl.Model):
+    """Another function in training, which layers that take `training` cannot say."""
 
-        def call(self, x, training=False):
-            return self.a(x) if training else self.b(x)
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Dense(3, "tanh"), layers.Dense(2)
 
-    with pytest.raises(ValueError, match="what it computes in training differs"):
-        Odd().build((None, 4))
+    def call(self, x, training=False):
+        h = self.a(x)
+        return self.b(2 * h if training else h)
+
+
+class Counts(pydl.Model):
+    """Changes a weight in each step, and chooses by the data."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.norm = layers.Dense(3, "tanh"), layers.Dense(2), layers.BatchNormalization()
+        self.steps = self.add_weight((), "zeros", trainable=False, name="steps")
+
+    def call(self, x, training=False):
+        h = self.norm(self.a(x), training=training)
+        if training:
+            self.steps.assign_add(1.0)
+        if self.steps > 1e6 or ops.sum(h) > 1e6:
+            h = 0 * h
+        return {"y": self.b(h)}
+
+
+def test_code_that_is_no_graph_runs_in_every_step():
+    model, z = Twofold(), pydl.Input((4,))
+    model.build((None, 4))
+    hidden = layers.Dense(3, "tanh")(z)
+    plain = pydl.Model(z, layers.Dense(2)(2 * hidden))
+    plain.set_weights(model.get_weights())
+    for m in (model, plain):
+        compiled(m).fit(X, X[:, :2], epochs=3, shuffle=False, verbose=0)
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    kernel, bias, last, last_bias = model.get_weights()
+    np.testing.assert_allclose(model.predict(X), np.tanh(X @ kernel + bias) @ last + last_bias, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_model_of_code_is(tmp_path):
+    pytest.importorskip("h5py")
+    model = Counts()
+    compiled(model, {"y": "mse"}).fit(X, {"y": X[:, :2]}, batch_size=16, epochs=3, verbose=0)
+    assert model.steps.numpy() == 12
+    assert [layer.name for layer in model.layers] == [model.a.name, model.b.name, model.norm.name]
+    assert model.weights[0].name == "steps"
+    assert len(model.weights) == 9
+    assert model.count_params() == 1 + 15 + 8 + 12
+    assert model.evaluate(X, {"y": X[:, :2]}, verbose=0) > 0
+    with pytest.raises(NotImplementedError, match=r"no graph that a file could hold.*save_weights"):
+        model.save(tmp_path / "m.keras")
+    for name in ("m.safetensors", "m.weights.h5"):
+        model.save_weights(tmp_path / name)
+        again = Counts()
+        again.build((None, 4))
+        again.load_weights(tmp_path / name)
+        np.testing.assert_array_equal(again.predict(X)["y"], model.predict(X)["y"])
 
 
 def test_call_without_tensors():

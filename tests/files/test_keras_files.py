@@ -567,3 +567,67 @@ def test_spatial_dropout_says_what_keras_takes(tmp_path: Path) -> None:
             config = json.loads(file.read("config.json"))["config"]["layers"][-1]["config"]
         assert config.keys() - {"rate", "seed", "name", "dtype"} == taken
         assert pydl.models.load_keras(tmp_path / "m.keras").layers[-1].rate == 0.2
+
+
+class Attributes(pydl.Model):
+    """With layers in attributes, lists and a model of the same kind."""
+
+    def __init__(self, depth: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first, self._last = L.Dense(4, "tanh"), L.Dense(4)
+        self.blocks = [L.Dense(4), L.Dense(4)]
+        self.scale = self.add_weight((4,), "ones", name="scale")
+        self.inner = Attributes(depth - 1) if depth else None
+
+    def call(self, x: Any) -> Any:
+        h = self.first(x)
+        for block in self.blocks:
+            h = block(h)
+        return self._last(h if self.inner is None else self.inner(h)) * self.scale
+
+
+def test_weights_of_a_model_with_code_are_where_its_attributes_say(tmp_path: Path) -> None:
+    """As Keras has them; files that pydl wrote before, by the graph, are read too."""
+    import h5py
+
+    from pydl._keras import weights
+
+    model, x = Attributes(), np.ones((2, 4), np.float32)
+    wanted = model(x)
+    model.save_weights(tmp_path / "w.weights.h5")
+    found: dict[str, Any] = {}
+    with h5py.File(tmp_path / "w.weights.h5") as file:
+        file.visititems(lambda name, item: found.__setitem__(name, getattr(item, "shape", None)))
+    own = {"first", "_last", "blocks/dense", "blocks/dense_1"}
+    arrays = {f"{name}/vars/{i}" for name in own for i in range(2)} | {"vars/0"}
+    assert {n for n, v in found.items() if isinstance(v, tuple)} == arrays | {f"inner/{name}" for name in arrays}
+    with h5py.File(tmp_path / "old.weights.h5", "w") as file:
+        weights.write(file, Plain(), whole=True)
+    Plain().load_weights(tmp_path / "old.weights.h5")
+    again = Attributes()
+    again(x)
+    again.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(again(x), wanted)
+
+
+class Plain(pydl.Model):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first, self.last = L.Dense(4, "tanh"), L.Dense(4)
+        self.build((None, 4))
+
+    def call(self, x: Any) -> Any:
+        return self.last(self.first(x))
+
+
+def test_a_layer_that_no_attribute_holds_has_no_place(tmp_path: Path) -> None:
+    hidden = L.Dense(4, name="hidden")
+
+    class Loose(pydl.Model):
+        def call(self, x: Any) -> Any:
+            return hidden(x)
+
+    model = Loose()
+    model.build((None, 3))
+    with pytest.raises(ValueError, match="hidden/kernel, hidden/bias: no attribute"):
+        model.save_weights(tmp_path / "w.weights.h5")
