@@ -9,7 +9,8 @@ import numpy as np
 
 from pydl._base.args import one_of, real
 from pydl._base.registry import Configurable, FromFunction, Registry, serialize
-from pydl._engine.tape import gradient_of
+from pydl._engine.operators import Operators
+from pydl._engine.tape import gradient_of, value_of
 
 __all__ = [
     "L1", "L1L2", "L2", "FunctionRegularizer", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1",
@@ -145,7 +146,8 @@ class FunctionRegularizer(FromFunction, Regularizer):
     """
 
     def __call__(self, x: Any) -> Any:
-        return self.function(x)
+        found = self.function(x)
+        return Operators.operate("sum", found) if np.ndim(value_of(found)) else found
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         of = getattr(self.function, "gradient", None)

@@ -193,15 +193,16 @@ def target(
     features = tuple(int(d or 0) for d in output_shape[1:])
     if array.ndim == 0:
         raise ValueError(f"{owner}: {what}: expected one row per sample, got a single number")
+    own = None
     if expected.sparse:
         wanted: tuple[int, ...] = features[:-1]
         if array.shape[1:] == (*wanted, 1):
+            own = (*wanted, 1) if expected.own_shape else None
             array = array.reshape(len(array), *wanted)
     else:
         wanted = features
         if array.shape[1:] == wanted[:-1] and wanted[-1:] == (1,):
             array = array.reshape(len(array), *wanted)
-    own = None
     if array.shape[1:] != wanted and expected.own_shape:
         own = wanted = array.shape[1:]
     if array.shape[1:] != wanted:

@@ -29,6 +29,8 @@ class SymbolicTensor(Operators):
     name : str
     masked : bool
         Whether a mask says which of its steps count.
+    single : bool
+        Whether it is one number for the whole batch, as often as there are samples.
     """
 
     #: What functions of `pydl.ops` make of tensors, some of them symbolic, and their other arguments: layers, by the
@@ -43,12 +45,13 @@ class SymbolicTensor(Operators):
         if y is NotImplemented:
             y = cls.forms[""](op, tensors, others)
         y.call.layer.of_function = True
+        y.single = y.call.layer.one_for_all or all(t.single for t in tensors if isinstance(t, SymbolicTensor))
         return y
 
     def __init__(
         self, shape: Shape, dtype: str = "float32", name: str = "keras_tensor", call: Call | None = None
     ) -> None:
-        self.masked = False
+        self.masked = self.single = False
         self.shape = shape
         self.dtype = dtype
         self.name = name

@@ -127,7 +127,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         _check_count(layer, "call", values, len(ys))
         terms = list(layer.added_losses)
         if added is not None:
-            array_of(added)[0] = b.batch * sum(float(np.mean(value_of(term))) for term in terms)
+            array_of(added)[0] = b.batch * sum(float(np.sum(value_of(term))) for term in terms)
         history[:] = [tape, inputs, values + terms] if taped else []
         for value, y in zip(values, ys, strict=True):
             array = np.asarray(value_of(value))
@@ -200,7 +200,7 @@ def _tell_of_weights(layer: NumPyLayer, tape: Tape) -> None:
 
 def _taken_back(tape: Tape, inputs: list[Traced], values: list[Any], douts: list[Array], trained: Any) -> list[Array]:
     """Gradients of the inputs; those of weights are written. Behind the outputs stand terms of the loss."""
-    terms = [np.full(np.shape(value_of(t)), 1 / np.size(value_of(t))) for t in values[len(douts) :]]
+    terms = [np.ones(np.shape(value_of(t))) for t in values[len(douts) :]]
     tape.take_back(values, [*douts, *terms])
     for v in trained:
         at = tape.weights.get(id(v))

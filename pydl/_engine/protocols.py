@@ -162,6 +162,7 @@ class Layer(Protocol):
     def activity_regularizer(self) -> Any:
         """Whose penalty of the outputs, divided by the rows of the batch, is part of the loss; None without one."""
 
+    one_for_all: bool  # whether what comes out is one number for the whole batch, as often as there are samples
     of_function: bool  # whether it was made for a call of a function of pydl.ops, and for nothing else
 
     @property

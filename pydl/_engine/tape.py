@@ -154,6 +154,12 @@ def gradient_of(function: Callable[[Any], Any], x: Array, dy: Array | None = Non
     start = tape.watch(x)
     with tape.running():
         y = function(start)
+    if weights := [v.path for v in tape.variables if v.trainable]:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ValueError(
+            f"{name}: it has weights, {', '.join(weights)}, which would not be trained where it is used as a function; "
+            "make it a layer"
+        )
     tape.take_back([y], [np.ones(np.shape(value_of(y)), x.dtype) if dy is None else dy])
     return np.zeros_like(x) if start.gradient is None else start.gradient
 

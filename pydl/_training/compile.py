@@ -200,9 +200,10 @@ def resolve_targets(
             found.append(None)
             continue
         kernels = [reader for reader in readers if reader.op is not None]
+        sparse = kernels[0].sparse if kernels and loss is not None and loss.in_code else readers[0].sparse
         names_of = " and ".join(dict.fromkeys(reader.name for reader in (readers[0], *kernels[:1])))
         probabilities = loss is not None and loss.probability_targets
-        other = next((reader for reader in kernels if reader.sparse != readers[0].sparse), None)
+        other = next((reader for reader in kernels if reader.sparse != sparse), None)
         if other is not None:
             raise ValueError(
                 f'compile: output "{name}": {readers[0].name} and {other.name} take targets of different shapes: '
@@ -211,7 +212,8 @@ def resolve_targets(
         names_columns = loss is None or (loss.names_columns and getattr(loss, "axis", -1) == -1)
         ignored = None if loss is None else loss.ignore_class
         missing = loss is not None and loss.in_code
-        found.append(Targets(names_of, readers[0].sparse, probabilities, not kernels, names_columns, ignored, missing))
+        own_shape = not kernels or (sparse and missing)
+        found.append(Targets(names_of, sparse, probabilities, own_shape, names_columns, ignored, missing))
     return found
 
 
@@ -244,5 +246,5 @@ def metrics_config(compiled: Sequence[CompiledMetric], outputs: Sequence[str]) -
     config: dict[str, Any] = {"metrics": {}, "weighted_metrics": {}}
     for c in compiled:
         listed = config["weighted_metrics" if c.weighted else "metrics"].setdefault(outputs[c.output], [])
-        listed.append(serialize(c.metric))
+        listed.append(getattr(c.metric, "identifier", None) or serialize(c.metric))
     return config

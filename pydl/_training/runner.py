@@ -136,7 +136,7 @@ class Runner:
     def _tell_of_frozen(self, trained: list[Any]) -> None:
         """Warn where freezing, which counts at once, makes of a model something else than what was compiled."""
         model = self.model
-        if not trained and any(v.trainable for v in model.weights):
+        if not trained and any(v.made_trainable for v in model.weights):
             warnings.warn(
                 f'model "{model.name}": all its layers are frozen, so nothing is trained; freezing counts at once, '
                 "also behind compile: set trainable = True again before training it",

@@ -16,13 +16,13 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder, recording
-from pydl._engine.tape import value_of
+from pydl._engine.tape import is_traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
 from pydl.config import DTypePolicy
 from pydl.layers.given_shapes import first_shape, noting_shape
 from pydl.layers.input_spec import require
-from pydl.layers.own_code import OwnCode
+from pydl.layers.own_code import OwnCode, routed
 from pydl.layers.weighted import _tree
 
 
@@ -89,10 +89,13 @@ class Layer(OwnCode):
         if "__init__" in own and not cls.__module__.startswith("pydl."):
             cls.__init__ = noting(own["__init__"])  # type: ignore[method-assign]
         if "build" in own:
-            cls.build = noting_shape(own["build"])  # type: ignore[method-assign]
-        if "call" in own and "emit_forward" not in own and not cls.__module__.startswith("pydl."):
+            of_library = cls.__module__.startswith("pydl.")
+            cls.build = noting_shape(own["build"], of_library)  # type: ignore[method-assign]
+        if "call" in own and cls.__module__.startswith("pydl."):
+            cls.call = routed(own["call"])  # type: ignore[method-assign]
+        elif "call" in own and "emit_forward" not in own:
             library = next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
-            if issubclass(library, Layer) and library.emit_forward is not Layer.emit_forward:
+            if issubclass(library, Layer) and (library.emit_forward, library.call) != (Layer.emit_forward, Layer.call):
                 cls._library = library
                 for name in ("emit_forward", "emit_backward", "compute_output_shape", "emit_masks", "output_masks",
                              "code_limits", "has_backward", "backward"):  # fmt: skip
@@ -170,6 +173,9 @@ class Layer(OwnCode):
     #: Whether it was made for a call of a function of `pydl.ops`.
     of_function: bool = False
 
+    #: Whether what comes out is one number for the whole batch, as often as there are samples.
+    one_for_all: bool = False
+
     #: Whether it changes nothing but in training.
     only_in_training: bool = False
 
@@ -220,8 +226,11 @@ class Layer(OwnCode):
             with recording(None):  # weights may be assigned
                 if self._call_form is not None:
                     self.build(**self._call_form.for_build(self.build, self.call, input_shape))
-                elif not inspect.signature(self.build).parameters:  # it needs no shape
+                elif (n := len(inspect.signature(self.build).parameters)) == 0:  # it needs no shape
                     self.build()  # type: ignore[call-arg]
+                elif n > 1 and isinstance(input_shape, list):  # a shape for each argument of `call`
+                    form = arguments.Arguments.of(input_shape, {})[0]
+                    self.build(**form.for_build(self.build, self.call, input_shape))
                 else:
                     self.build(input_shape)
             self.built = True
@@ -293,7 +302,7 @@ class Layer(OwnCode):
 
     def _applied(self, inputs: Any, training: Any) -> Any:
         """What comes out for arrays."""
-        if self._is_code():
+        if self._is_code() and not (self.has_backward and is_traced(inputs)):
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
@@ -386,7 +395,7 @@ class Layer(OwnCode):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a term to the loss of the model, from within `call`: a number for the batch, or the mean of several.
+        """Add a term to the loss of the model, from within `call`: a number for the batch, or the sum of several.
 
         It is trained with, and reported as part of the loss, in `evaluate` too.
         """
@@ -395,7 +404,7 @@ class Layer(OwnCode):
             if isinstance(term, SymbolicTensor):
                 if notes is None or not hasattr(notes, "added"):
                     raise ValueError(f'layer "{self.name}": add_loss: call it in call, where {term!r} comes about')
-                notes.added.append(AddedLoss()(term))
+                notes.added.append(AddedLoss(total=not term.single)(term))
             elif hasattr(notes, "added"):  # of weights alone
                 notes.added.append(AddedLoss()(notes.by_batch("_of_batch", term)))
             else:
@@ -434,14 +443,15 @@ def _are_shapes(shape: Any) -> bool:
 
 
 class AddedLoss(Layer):
-    """What a layer adds to the loss: the mean of a tensor, which nothing else needs."""
+    """What a layer adds to the loss: the mean of a tensor, or in `total` its sum, which nothing else needs."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer=_MeanOfSamples(), **kwargs)
+    def __init__(self, total: bool = False, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=_OfSamples(total), **kwargs)
+        self.total = total
 
     def get_config(self) -> dict[str, Any]:
-        """Its name and dtype."""
-        return {"name": self.name, "dtype": self.dtype}
+        """Its name and dtype, and whether it is a sum."""
+        return {"name": self.name, "dtype": self.dtype, **({"total": True} if self.total else {})}
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Any:
         return x[0]
@@ -450,11 +460,14 @@ class AddedLoss(Layer):
         """The gradient is the same buffer."""
 
 
-class _MeanOfSamples(regularizers.Regularizer):
-    """The sum over the samples of what is then divided by their number."""
+class _OfSamples(regularizers.Regularizer):
+    """The mean, or the sum, times the number of samples, by which it is then divided."""
+
+    def __init__(self, total: bool) -> None:
+        self.total = total
 
     def __call__(self, x: Any) -> float:
-        return float(np.mean(x, dtype=np.float64) * len(x))
+        return float((np.sum if self.total else np.mean)(x, dtype=np.float64) * len(x))
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
-        return np.full(x.shape, len(x) / x.size, x.dtype)
+        return np.full(x.shape, len(x) if self.total else len(x) / x.size, x.dtype)

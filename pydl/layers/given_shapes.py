@@ -39,14 +39,18 @@ def _shapes(given: Any) -> Any:
     return [_shapes(part) for part in given] if any(isinstance(part, list | tuple) for part in given) else tuple(given)
 
 
-def noting_shape(build: Callable[..., None]) -> Callable[..., None]:
-    """A layer's `build` that sets `built`, and `input_shape` where the constructor was not given one."""
+def noting_shape(build: Callable[..., None], of_library: bool) -> Callable[..., None]:
+    """A layer's `build` that sets `built`, and `input_shape` where the constructor was not given one; one of the
+    library notes the weights that it makes, of which a class derived from it may have more."""
 
     @wraps(build)
     def building(self: Any, *args: Any, **keywords: Any) -> None:
         if len(args) == 1 and isinstance(args[0], list | tuple):
             args = (_shapes(args[0]),)
+        before = len(self._own)
         build(self, *args, **keywords)
+        if of_library:
+            self._of_library = [*self._of_library, *self._own[before:]]
         self.built = True
         given = args or tuple(keywords.values())
         if self.input_shape is None and given:

@@ -67,7 +67,7 @@ class Operation(Layer):
             for v in self.operands
             if isinstance(v, Variable | Expression)
         ]
-        self._repeated = False
+        self.one_for_all = False
         self._own = list({id(v): v for weights in found for v in weights}.values())
 
     def get_config(self) -> dict[str, Any]:
@@ -96,8 +96,8 @@ class Operation(Layer):
 
         kind = ("int64" if self.op in _OF_CODES else "U1") if self.on_host else self.dtype
         once = shape_by_trial(f"pydl.ops.{self.op}", shapes, kind, on_zeros, whole=True)[0]
-        self._repeated = once == ()
-        return (None,) if self._repeated else once
+        self.one_for_all = once == ()
+        return (None,) if self.one_for_all else once
 
     def _constant(self, value: Any) -> Any:
         """A number, or an array of the layer's dtype, of bools or of whole numbers."""
@@ -130,7 +130,7 @@ class Operation(Layer):
 
     def call(self, *inputs: Any) -> Any:
         y = self._once(*inputs)
-        return Op.known["broadcast_to"](y, inputs[0].shape[:1]) if self._repeated else y
+        return Op.known["broadcast_to"](y, inputs[0].shape[:1]) if self.one_for_all else y
 
     def _once(self, *inputs: Any) -> Any:
         operands = self._filled(inputs)
@@ -139,7 +139,7 @@ class Operation(Layer):
 
     def backward(self, *args: Any) -> list[Array]:
         *x, y, dy = args
-        if self._repeated:
+        if self.one_for_all:
             y, dy = y[0], dy.sum()
         values = self._filled(x)
         with np.errstate(all="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.lent import given_back, is_of_writing, lent, read_only
-from pydl._engine.tape import Traced, value_of
+from pydl._engine.tape import Traced, is_followed, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl.layers.weighted import Weighted
@@ -35,6 +36,9 @@ class OwnCode(Weighted):
     #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
     _call_form: Arguments | None = None
 
+    #: Weights that the `build` of a class of the library made.
+    _of_library: list[Any] = []  # noqa: RUF012 - each layer gets its own
+
     told_of_weights: bool = False
 
     #: Whether `call` has been seen to use `+=` and the like on its inputs.
@@ -49,10 +53,11 @@ class OwnCode(Weighted):
     def call(self, *inputs: Any, **flags: Any) -> Any:
         """The forward pass in NumPy; may take `training=` as a keyword.
 
-        In a class that overrides the `call` of one with kernels, `super().call(x)` computes what that one does.
+        In a class that overrides the `call` of one with kernels, `super().call(x)` computes what that one does, out of
+        training unless it is told `training=training`.
         """
         if self._library is not None:
-            return self._as_library()(*inputs, **flags)
+            return self._as_library()(*inputs, **{"training": False, **flags})
         raise NotImplementedError(f"{type(self).__name__}: override call(x) and backward(x, y, dy) in NumPy")
 
     def backward(self, *args: Any) -> Any:
@@ -76,10 +81,12 @@ class OwnCode(Weighted):
         metrics[key].update_state(value)
 
     def _as_library(self) -> Any:
-        """The layer of the library that this one derives from, with the same weights."""
+        """The layer of the library that this one derives from, with the weights that it made, and nothing else."""
         assert self._library is not None
         layer = object.__new__(self._library)
-        layer.__dict__.update({**self.__dict__, "_graph": None, "_first_call": None})
+        layer.__dict__.update({**self.__dict__, "_graph": None, "_first_call": None, "activity_regularizer": None})
+        if self._of_library:
+            layer.__dict__["_own"] = [v for v in self._own if any(v is made for made in self._of_library)]
         return layer
 
     @property
@@ -212,6 +219,19 @@ class OwnCode(Weighted):
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '
                 f"failed: {error}; build them in {type(self).__name__}.build, as in self.inner.build(input_shape)"
             ) from error
+
+
+def routed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call` of a class of the library in NumPy, which knows the gradient of it: what a derived class calls by `super`
+    on values with a history, or on symbolic tensors, is the layer of the library itself."""
+
+    @wraps(call)
+    def calling(self: Any, *inputs: Any, **flags: Any) -> Any:
+        if self._library is not None and any(is_followed(x) for given in inputs for x in numpy_layer.listed(given)):
+            return self._as_library()(*inputs, **flags)
+        return call(self, *inputs, **flags)
+
+    return calling
 
 
 def _each(change: Callable[[Any], Any], values: Any) -> Any:

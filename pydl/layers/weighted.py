@@ -19,7 +19,7 @@ from pydl.variable import Variable as UserVariable
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_NO_HOLDERS = ("_own", "_adopted", "added_losses")  # attributes that are lists, in which there is nothing to look for
+_NO_HOLDERS = ("_own", "_adopted", "_frozen", "_of_library", "added_losses")  # lists to look for nothing in
 _names: Counter[str] = Counter()
 
 
@@ -55,9 +55,32 @@ class Weighted(Configurable):
             raise ValueError(f"{type(self).__name__}: expected a name without '/', got {name!r}")
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = config.DTypePolicy(dtype).name
-        self.trainable = trainable
+        self._trainable = trainable
         self._own: list[Variable] = []  # of `_variables`, those that are known
         self._adopted: list[Variable] = []  # of these, those that attributes held
+        self._frozen: list[Variable] = []  # those that will be trained again once the layer is
+
+    @property
+    def trainable(self) -> bool:
+        """Whether weights may change; setting it sets that of the weights, and of the layers that it holds."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        if value:
+            for v in self._frozen:
+                v.trainable = True
+            self._frozen = []
+        else:
+            self._freeze(v for v in self._variables if v.trainable)
+        for layer in self._held_layers():
+            layer.trainable = value
+
+    def _freeze(self, variables: Iterable[Variable]) -> None:
+        for v in list(variables):
+            v.trainable = False
+            self._frozen.append(v)
 
     _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers or variables
 
@@ -120,6 +143,8 @@ class Weighted(Configurable):
             if v.name == name:  # a variable that an attribute holds
                 _name_apart(v, {other.name for other in (*self._own, variable)})
         self._own.append(variable)
+        if trainable and not self._trainable:
+            self._freeze([variable])
         return variable
 
     add_variable = add_weight  # another name of Keras's
@@ -150,8 +175,8 @@ class Weighted(Configurable):
         """Variables an optimizer may change: none while the layer is frozen."""
         if not self._holders:
             return [v for v in _in_order(self._own) if v.trainable] if self.trainable else []
-        layers = _tree(self, trainable=True)
-        return each_once(v for layer in layers for v in layer._own_in_order() if v.trainable)
+        trained = trained_in(self)
+        return [v for v in self.weights if id(v) in trained]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -172,8 +197,9 @@ class Weighted(Configurable):
 
         A model lists its `weights` in another one, that of its `layers`.
         """
-        layers = _tree(self, trainable=trainable)
-        return each_once(v for layer in layers for v in layer._variables if v.trainable or not trainable)
+        trained = trained_in(self)
+        made = each_once(v for layer in _tree(self) for v in layer._variables)
+        return [v for v in made if id(v) in trained] if trainable else made
 
     def _held(self, kind: type) -> list[Any]:
         """The layers, or variables, that attributes hold, themselves or in lists, tuples and dicts."""
@@ -296,13 +322,20 @@ def _in_order(variables: Iterable[Variable]) -> list[Variable]:
     return sorted(variables, key=lambda v: not v.made_trainable)
 
 
-def _tree(layer: Weighted, *, trainable: bool = False) -> list[Any]:
-    """A layer and those that it holds, and they hold, each once; `trainable`: without those that are frozen."""
+def trained_in(layer: Weighted) -> set[int]:
+    """The ids of the variables of a layer, and of those in it, that an optimizer may change; none of a frozen one."""
+    if not layer.trainable:
+        return set()
+    return {id(v) for each in _tree(layer) if each.trainable for v in each._variables if v.trainable}
+
+
+def _tree(layer: Weighted) -> list[Any]:
+    """A layer and those that it holds, and they hold, each once."""
     found: dict[int, Weighted] = {}
     pending: list[Any] = [layer]
     while pending:
         current = pending.pop()
-        if id(current) not in found and (current.trainable or not trainable):
+        if id(current) not in found:
             found[id(current)] = current
             pending += reversed(current._held_layers())
     return list(found.values())

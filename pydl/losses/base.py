@@ -118,6 +118,8 @@ class Loss(Configurable):
     def __init_subclass__(cls, **options: Any) -> None:
         """A `call` of a user's own is what counts, and has the gradient that its functions have."""
         super().__init_subclass__(**options)
+        if "__call__" in vars(cls) and "call" not in vars(cls) and not cls.__module__.startswith("pydl."):
+            cls.call = cls.__call__  # type: ignore[method-assign]
         if "call" in vars(cls) and not cls.__module__.startswith("pydl."):
             cls.in_code = True
             if not {"gradient", "pullback"} & set(vars(cls)):

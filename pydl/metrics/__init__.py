@@ -222,6 +222,10 @@ def _made(
         else:
             assert output_shape is not None
             binary, sparse, categorical = by_shape
+            if output_shape[-1] != 1 and (loss is None or loss.in_code):
+                from pydl.metrics.by_targets import ByTargets
+
+                return ByTargets(identifier, _later(sparse), _later(categorical))
             fitting = binary if output_shape[-1] == 1 else sparse if getattr(loss, "sparse", False) else categorical
             cls = _later(fitting)
     if logits and isinstance(cls, type) and issubclass(cls, Metric) and cls.on_logits is not None:

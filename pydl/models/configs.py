@@ -185,6 +185,8 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
         made: Layer = layers.deserialize({k: entry[k] for k in ("class_name", "config")})
         if entry.get("build_config") is not None:
             made.build_from_config(dict(entry["build_config"]))
+        if not made.trainable:
+            made.trainable = False  # of the layers that it holds too
         return made
 
     layer: Layer = sharing.once(entry, make)

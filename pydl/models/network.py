@@ -16,7 +16,7 @@ from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
-from pydl.layers.weighted import each_once, layers_in
+from pydl.layers.weighted import each_once, layers_in, trained_in
 from pydl.models import nesting
 
 
@@ -168,8 +168,8 @@ class Network(Trainer):
     @property
     def trainable_weights(self) -> list[Variable]:
         """Variables an optimizer may change, in the order of `weights`."""
-        own = [v for v in self._own_in_order() if v.trainable and self.trainable]
-        return each_once([*own, *(v for layer in self._one_by_one() for v in layer.trainable_weights)])
+        trained = trained_in(self)
+        return [v for v in self.weights if id(v) in trained]
 
     def _one_by_one(self) -> list[Layer]:
         """The layers in the order that their weights have."""
@@ -180,18 +180,9 @@ class Network(Trainer):
 
     def as_made(self, trainable: bool = False) -> list[Variable]:
         """All variables, or those an optimizer may change, in the order in which outputs need them: that of files."""
-        return each_once(v for layer in self._held_layers() for v in layer.as_made(trainable))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether weights may change; setting it sets that of all layers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self.__dict__.get("_layers", ()):
-            layer.trainable = value
+        trained = trained_in(self)
+        made = each_once(v for layer in self._held_layers() for v in layer.as_made())
+        return [v for v in made if id(v) in trained] if trainable else made
 
     @property
     def trainable_variables(self) -> list[Variable]:

@@ -626,3 +626,47 @@ def test_a_model_whose_build_makes_its_layers():
     model.fit(X, X, verbose=0)
     assert model.predict(X).shape == X.shape
     assert Net()(pydl.Input((5,))).shape == (None, 5)
+
+
+class Rows(layers.Layer):
+    """Adds a number for each row to the loss."""
+
+    def __init__(self, holding, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(4, kernel_initializer="ones") if holding else None
+
+    def call(self, x):
+        h = x if self.inner is None else self.inner(x)
+        self.add_loss(ops.sum(h, axis=-1))
+        self.add_loss(0.5 * ops.mean(h))
+        return h
+
+
+@pytest.mark.parametrize("holding", [False, True])
+def test_several_numbers_for_the_loss_are_summed(holding, float64):
+    """As in Keras; one number for the batch counts once."""
+    model = compiled(pydl.Sequential([pydl.Input((4,)), layers.Dense(4), Rows(holding)]), None)
+    h = model.predict(X)
+    assert model.evaluate(X, verbose=0, batch_size=64) == pytest.approx(h.sum() + 0.5 * h.mean())
+    kernel = model.layers[0].kernel
+    gradient, value = model.gradients(X, None)[kernel.path], kernel.numpy()
+    found = []
+    for sign in (1, -1):
+        moved = value.copy()
+        moved[0, 0] += sign * 1e-6
+        kernel.assign(moved)
+        found.append(model.test_on_batch(X))
+    assert gradient[0, 0] == pytest.approx((found[0] - found[1]) / 2e-6, rel=1e-5)
+
+
+def test_shapes_for_build_one_by_one():
+    class Both(layers.Layer):
+        def build(self, x_shape, c_shape):
+            self.w = self.add_weight((c_shape[-1], x_shape[-1]), "ones", name="w")
+
+        def call(self, x, c):
+            return x + ops.matmul(c, self.w)
+
+    x, c = pydl.Input((4,)), pydl.Input((2,))
+    model = pydl.Model([x, c], Both()(x, c))
+    np.testing.assert_allclose(model.predict([X, X[:, :2]]), X + X[:, :2].sum(1, keepdims=True), rtol=1e-5, atol=1e-6)

@@ -138,7 +138,7 @@ def test_names_number_themselves() -> None:
     assert [L.Dense(1).name, L.Dense(1).name, L.BatchNormalization().name, L.Dense(1).name] == [
         "dense", "dense_1", "batch_normalization", "dense_2",
     ]  # fmt: skip
-    assert pydl.Input((1,)).name == "input"
+    assert pydl.Input((1,)).name == "input_layer"
 
 
 def test_weights_of_models_in_models_are_called_by_their_place() -> None:

@@ -294,3 +294,59 @@ def test_a_class_derived_from_a_metric_counts_by_its_own_update() -> None:
     error = ((net.predict(X, verbose=0) - y) ** 2).mean(axis=1)
     np.testing.assert_allclose([found["h"], found["mse"]], [error.mean() / 4, error.mean()], rtol=1e-5)
     np.testing.assert_allclose(found["w"], np.average(error, weights=w) / 4, rtol=1e-5)
+
+
+# ---- beside metrics -------------------------------------------------------------------------------------------------
+def numbers(y_true: Any, y_pred: Any) -> Any:
+    return losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+def units(y_true: Any, y_pred: Any) -> Any:
+    return losses.categorical_crossentropy(y_true, y_pred)
+
+
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("names", [["accuracy"], ["sparse_categorical_accuracy"], ["acc", "crossentropy"]])
+def test_metrics_of_class_numbers_beside_a_loss_of_ones_own(names: list[str], column: bool) -> None:
+    """Nothing but the targets says that they are class numbers."""
+    model, y = pydl.Sequential([pydl.Input((5,)), pydl.layers.Dense(3, "softmax")]), np.arange(12) % 3
+    given, found = y[:, None] if column else y, []
+    for loss in (numbers, "sparse_categorical_crossentropy"):
+        model.compile("sgd", loss, metrics=list(names))
+        found.append(model.evaluate(X, given, batch_size=8, verbose=0, return_dict=True))
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    model.compile("sgd", numbers, metrics=list(names))
+    model.fit(X, given, batch_size=8, epochs=2, verbose=0)
+    (written,) = model.get_compile_config()["metrics"].values()
+    assert written[0] == names[0] or written[0]["class_name"] == "SparseCategoricalAccuracy"
+
+
+def test_metrics_of_units_beside_a_loss_of_ones_own() -> None:
+    model, y = pydl.Sequential([pydl.Input((5,)), pydl.layers.Dense(3, "softmax")]), np.eye(3)[np.arange(12) % 3]
+    found = []
+    for loss in (units, "categorical_crossentropy"):
+        model.compile("sgd", loss, metrics=["accuracy", "categorical_accuracy"])
+        found.append(model.evaluate(X, y, batch_size=8, verbose=0, return_dict=True))
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_metrics_without_a_loss() -> None:
+    class Ends(pydl.layers.Layer):
+        def call(self, y: Any) -> Any:
+            self.add_loss(ops.mean(y))
+            return y
+
+    model = pydl.Sequential([pydl.Input((5,)), pydl.layers.Dense(3, "softmax"), Ends()])
+    model.compile("sgd", metrics=["accuracy"])
+    y = model.predict(X).argmax(axis=1)
+    assert model.evaluate(X, y, verbose=0, return_dict=True) == pytest.approx({"loss": 1 / 3, "accuracy": 1.0})
+
+
+def test_a_class_that_overrides_the_call_of_losses() -> None:
+    class Whole(losses.Loss):
+        def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            return 2 * ops.mean(ops.abs(y_true - y_pred))
+
+    model, _ = net()
+    for ours, theirs in zip(judged(model, Whole()), judged(model, lambda t, y: 2 * ops.abs(t - y)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)

@@ -1,10 +1,12 @@
 """Penalties: values, configuration, what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import pydl
-from pydl import regularizers
+from pydl import ops, regularizers
 
 X = np.array([[1.0, -2.0], [0.0, 3.0]], dtype=np.float32)
 
@@ -152,3 +154,20 @@ def test_files_bring_them_back(made, tmp_path):
 def test_a_lambda_has_no_name_to_save():
     with pytest.raises(TypeError, match="give the function a name with def"):
         regularizers.serialize(regularizers.get(lambda w: 0.0))
+
+
+def test_a_function_that_gives_several_numbers_is_their_sum() -> None:
+    def columns(w: Any) -> Any:
+        return ops.sum(ops.square(w), axis=0)
+
+    x, nets = np.ones((8, 4), np.float32), []
+    for penalty in (columns, "l2"):
+        dense = pydl.layers.Dense(
+            2, kernel_initializer="ones", kernel_regularizer=penalty, activity_regularizer=penalty
+        )
+        nets.append(pydl.Sequential([pydl.Input((4,)), dense]))
+        nets[-1].compile("sgd", "mse")
+    ours, theirs = (m.loss_and_gradients(x, np.zeros((8, 2))) for m in nets)
+    penalties = 8 + 16 * 16 / 8
+    assert ours[0] - 16 == pytest.approx(penalties, rel=1e-5)
+    assert theirs[0] - 16 == pytest.approx(0.01 * penalties, rel=1e-5)
