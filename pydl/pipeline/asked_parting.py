@@ -139,7 +139,7 @@ def _moments(frame: pd.DataFrame, name: str, option: str, options: TrainOptions)
         raise ValueError(f"{option}: {always}: there is no order in them; name another column, or leave the option out")
     if c.kind == "date":
         return dates.read(column, c.format, c.words), c.words
-    return values.numbers(column, c.format or values.POINT, c.words), c.words
+    return values.numbers(column, c.format or values.of_file(column), c.words), c.words
 
 
 def _no_times(option: str, column: pd.Series) -> ValueError:

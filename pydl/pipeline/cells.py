@@ -57,7 +57,7 @@ class Cells(dict[str, Any]):
 
     def numbers(self, c: Column, unread: Unread = None) -> values.Floats:
         """A column of numbers, see `values.numbers`."""
-        return values.numbers(self[c.name], c.format or values.POINT, c.words, unread)
+        return values.numbers(self[c.name], c.format or values.of_file(self[c.name]), c.words, unread)
 
     def flags(self, c: Column, unread: Unread = None) -> values.Floats:
         """A column of yes and no, see `values.flags`."""
@@ -133,7 +133,12 @@ def of_frame(frame: pd.DataFrame, wanted: Collection[str]) -> FewCells:
     """The cells of a frame of a few rows; `Odd` as for `of_rows`."""
     names = frame.columns.tolist()
     places = {name: i for i, name in enumerate(names)}
-    if "codes" in frame.attrs or len(set(map(str, names))) < len(names) or not places.keys() >= set(wanted):
+    if (
+        frame.attrs.get("notation")
+        or "codes" in frame.attrs
+        or len(set(map(str, names))) < len(names)
+        or not places.keys() >= set(wanted)
+    ):
         raise Odd
     dtypes, cells = frame.dtypes.tolist(), frame.to_numpy(object).T.tolist()
     return FewCells(
@@ -187,6 +192,8 @@ def _date(value: Any, form: str) -> pd.Timestamp | None:
         raise Odd
     if value is None:
         return None
+    if "%y" in form:  # whose century is not pandas's
+        raise Odd
     found = pd.to_datetime(value, format=form, errors="coerce", utc=True) if type(value) is str else pd.NaT
     if found is pd.NaT or found.microsecond or found.nanosecond:  # other spellings; fractions, for they are cut off
         raise Odd

@@ -120,7 +120,7 @@ def _times(frame: pd.DataFrame, columns: Sequence[Column]) -> list[tuple[str, Ar
             found.append((c.name, days.dt.as_unit("s").astype("int64").where(days.notna()).to_numpy(np.float64)))
     for c in columns:
         if c.kind == "number" and _TIME.fullmatch(c.name):
-            time = values.numbers(frame[c.name], c.format or values.POINT, c.words)
+            time = values.numbers(frame[c.name], c.format or values.of_file(frame[c.name]), c.words)
             if _LASTING.fullmatch(c.name) and not _are_moments(time):
                 continue
             for part in _finer(frame, c.name):
@@ -293,7 +293,7 @@ def _alone(train: pd.DataFrame, test: pd.DataFrame, target: Target, columns: Seq
 def _as_one_number(column: pd.Series, c: Column) -> Array:
     unread = Counter[str]()  # for these are missing, in rows to judge on
     if c.kind == "number":
-        return values.numbers(column, c.format or values.POINT, c.words, unread)
+        return values.numbers(column, c.format or values.of_file(column), c.words, unread)
     if c.kind == "flag":
         return values.flags(column, c.format == values.POINT, unread)
     if c.kind == "date":

@@ -21,6 +21,7 @@ _DATES = (
 _MONTHS = (
     "%b-%y", "%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%Y-%b", "%Y %b", "%Y %B", "%m/%Y", "%Y/%m", "%YM%m",
 )  # fmt: skip
+_LAST_YEAR = 2049  # that two digits mean: 50 is 1950
 NO_DAY = pd.Timestamp(1900, 1, 1)  # of a time of day
 QUARTERS = "%YQ%q"  # 1974Q1, 1974-Q1, Q1 1974: the first day of each
 _MONTHS_OR_FRACTIONS = ("%m/%y",)  # 1/12 is a month only where the name of the column says so
@@ -60,7 +61,10 @@ def _parsed(text: pd.Series, form: str) -> pd.Series:
         text, form = found[0] + "-" + months.astype("Int64").astype("str").str.zfill(2), "%Y-%m"
     if form == ISO:
         text = text.str.replace(_IN_UTC, "Z", regex=True)
-    return pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
+    found = pd.to_datetime(text, format=form, errors="coerce", utc=True).dt.tz_localize(None).dt.as_unit("us")
+    if "%y" not in form:
+        return found
+    return found.where(found.dt.year <= _LAST_YEAR, found - pd.DateOffset(years=100))  # NaT stays
 
 
 def are_digits(x: Floats) -> bool:

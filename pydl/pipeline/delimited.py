@@ -57,7 +57,7 @@ class Delimited:
         sample, is_whole = self._sample()
         said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None
         sep_lines = int(said is not None)
-        delimiter = reading.column_delimiter or (said[1] if said else _find_delimiter(sample, is_whole))
+        delimiter = reading.column_delimiter or (said[1] if said else _find_delimiter(sample, is_whole, reading.wanted))
         self.splitter = Splitter(delimiter)
         found = list(records(sample[sep_lines:], self.splitter, 1 + sep_lines, is_whole=is_whole))
         if any('\\"' in line for line in sample) and delimiter not in _BLANKS:
@@ -72,7 +72,7 @@ class Delimited:
         rows = [r.values for r in found if r.line >= self.first and len(r.values) == len(self.names)]
         some = [row[:MOST_COLUMNS] for row in rows]
         self.fits = _Make(some)
-        self.notation = _said_notation(path, reading, some) or _notation(some, delimiter)
+        self.notation = _said_notation(path, reading, some) or _notation(some, delimiter) or reading.found
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
             name = _BLANKS.get(delimiter, f'"{delimiter}"')
@@ -242,11 +242,13 @@ def _share_of_equal(found: Sequence[Record]) -> float:
     return max(widths.values(), default=0) / max(sum(widths.values()), 1)
 
 
-def _find_delimiter(lines: list[str], is_whole: bool) -> str:
+def _find_delimiter(lines: list[str], is_whole: bool, wanted: Collection[str]) -> str:
     """The one that cuts most rows, and the header, into the same number of values, two at least; else a comma.
 
-    Where commas stand in texts of a single column, there is none.
+    Where commas stand in texts of a single column, or a line is the name of one that is wanted, there is none.
     """
+    if next((line.strip().strip('"') for line in lines if line.strip()), "") in wanted:
+        return NONE
     best, score = ",", 0.5
     is_one_column = False
     for delimiter in (*_DELIMITERS, *_BLANKS):

@@ -103,7 +103,7 @@ class _Numbers:
 
     def add(self, y: Array, predictions: Predictions, weights: Array | None) -> None:
         w = np.ones(len(y)) if weights is None else weights
-        truth = np.asarray(self.target.decode(y), np.float64)
+        truth = np.asarray(self.target.truth(y), np.float64)
         error = np.abs(predictions.values - truth)
         known = truth != 0
         y = self.target.linear(y)

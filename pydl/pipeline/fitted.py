@@ -148,7 +148,9 @@ class Fitted:
         wanted = tuple(c.name for c in self.preparation.columns if c.used)
         of_codes = [one.name for one in self.target.each if values.CODE in one.classes]
         codes = (*self.preparation.codes, *of_codes)
-        return self.preparation.text_columns, replace(self.reading, wanted=wanted, codes=codes)
+        return self.preparation.text_columns, replace(
+            self.reading, wanted=wanted, codes=codes, found=self.preparation.notation
+        )
 
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
         """`with_target` of a file."""

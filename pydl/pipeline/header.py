@@ -196,7 +196,7 @@ def _are_sizes(first: Values, below: Sequence[Values]) -> bool:
 
     It is of another width than they are, or has words above numbers behind the two.
     """
-    if len(first) < 2 or not (below and all(value.strip().isdigit() for value in first[:2])):
+    if len(first) < 2 or not (below and all(_is_whole(value.strip()) for value in first[:2])):
         return False
     width = len(below[0])
     if int(first[0]) < len(below) - 1 or int(first[1]) not in (width - 1, width):
@@ -221,8 +221,8 @@ def evidence(first: Values, below: Sequence[Values]) -> int:
         if not present or _is_missing(name):
             continue
         numbers = sum(map(values.is_number, present)) >= _MOSTLY * len(present)
-        if numbers and name.isdigit():
-            if sum(v.isdigit() for v in present) <= (1 - _MOSTLY) * len(present):
+        if numbers and _is_whole(name):
+            if sum(map(_is_whole, present)) <= (1 - _MOSTLY) * len(present):
                 votes += 1  # a whole number above others
             else:
                 whole.append((int(name), present))
@@ -259,10 +259,15 @@ def _is_missing(text: str) -> bool:
     return text.lower() in values.MISSING or text.lower() in values.MISSING_AMONG_NUMBERS
 
 
+def _is_whole(text: str) -> bool:
+    """Whether a text is digits that make a number: \u2460 is a digit to Python, but none of those."""
+    return text.isascii() and text.isdigit()
+
+
 def _count_up(found: list[int]) -> bool:
     steps = {b - a for a, b in pairwise(found)}
     return steps == {1} or (len(found) == 1 and found[0] < 2) or (len(found) > 2 and len(steps) == 1 and steps != {0})
 
 
 def _are_years(present: Values) -> bool:
-    return sum(v.isdigit() and int(v) in _YEARS for v in present) > len(present) / 2
+    return sum(_is_whole(v) and int(v) in _YEARS for v in present) > len(present) / 2

@@ -139,7 +139,7 @@ def _wilson(share: float, rows: float) -> list[float]:
 
 
 def _numbers(target: Target, y: Array, values: Array) -> Any:
-    truth = np.asarray(target.decode(y), np.float64)
+    truth = np.asarray(target.truth(y), np.float64)
     error = np.abs(values - truth)
     q = target.quantile
     pinball = None if q is None else error * np.where(truth > values, q, 1 - q)

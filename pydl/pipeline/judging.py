@@ -181,7 +181,7 @@ def _prediction_rows(
             found = each.predictions
             probabilities = [] if found.probabilities is None else list(found.probabilities.T)
             weights = [np.ones(len(each.y)) if each.weights is None else each.weights] if weighted else []
-            lines = zip(each.rows, target.decode(each.y), found.values, *probabilities, *weights, strict=True)
+            lines = zip(each.rows, target.truth(each.y), found.values, *probabilities, *weights, strict=True)
             yield from map(list, lines)
 
     weight = [f"{target.name} weight" if named else "weight"] * weighted

@@ -88,6 +88,7 @@ class Preparation:
         self._usual: dict[str, Usual] = {}
         self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
+        self.notation: str | None = None  # of the table's numbers, where that was found
 
     def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
         """Learn medians, scales and levels from a table; nothing of the table itself is kept.
@@ -97,6 +98,7 @@ class Preparation:
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
+        self.notation = frame.attrs.get("notation")
         unread = Counter[str]() if lenient else None
         self._parts = {c.name: _varying_parts(cells.dates(c, unread)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells, lambda name: unread)
@@ -317,6 +319,7 @@ class Preparation:
         state = {
             "columns": [c.state() for c in self.columns],
             "clip": self.clip,
+            "notation": self.notation,
             "feature_names": self.feature_names,
             "parts": self._parts,
             "levels": self._levels,
@@ -345,6 +348,7 @@ class Preparation:
         try:
             state = json.loads(content["state"])
             loaded = cls([Column.from_state(c) for c in state["columns"]], state["clip"])
+            loaded.notation = state.get("notation")
             loaded.feature_names, loaded._parts, loaded._levels = (
                 state["feature_names"],
                 state["parts"],

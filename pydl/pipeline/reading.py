@@ -31,6 +31,8 @@ class Reading:
         Columns of codes of two letters, among which NA is one and no missing value.
     strict : bool
         Refuse a row of too many values rather than leave it out.
+    found : str or None
+        How numbers were written in files that were learnt from, for those that do not tell it themselves.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Reading:
     wanted: tuple[str, ...] = ()
     codes: tuple[str, ...] | None = None
     strict: bool = False
+    found: str | None = None
 
     def __post_init__(self) -> None:
         for option in ("decimal", "thousands"):

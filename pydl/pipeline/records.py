@@ -266,7 +266,8 @@ class Regular(io.TextIOBase):
         if len(values) == 1 and not values[0].strip():
             self.blank += self.width == 1
             return []
-        if len(values) != self.width and values[0].lstrip().startswith("#"):
+        is_remark = len(values) == 1 or not self.strict  # else each row has to be there
+        if len(values) != self.width and values[0].lstrip().startswith("#") and is_remark:
             self.remarks.append(record.line)
             return []
         text = record.text

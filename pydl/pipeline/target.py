@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -279,6 +280,14 @@ class Target:
             return _powers(np.asarray(y, np.float64) * self.scale + self.mean, self.log)
         return np.array(self.classes)[np.asarray(y, np.intp)]
 
+    def truth(self, y: Array) -> Array:
+        """`decode` of targets that were encoded: the numbers of the file, without what the way there and back adds."""
+        found = self.decode(y)
+        if self.task != "regression":
+            return found
+        largest = 1.0 if self.log else max(abs(float(self.mean)), float(self.scale))
+        return np.round(found, int(np.clip(13 - math.floor(math.log10(largest)), -300, 300))) if largest else found
+
     def parted_at(self, threshold: float) -> Target:
         """The same two classes, the second predicted from this probability on."""
         return Target(**(self.state() | {"threshold": threshold}))
@@ -344,7 +353,7 @@ def _as_numbers(series: pd.Series, task: str) -> tuple[str, Array | None, list[s
     if pd.api.types.is_datetime64_any_dtype(series):
         raise ValueError(f'target "{series.name}" holds dates; expected classes or numbers')
     if not values.is_text(series):
-        return values.POINT, values.numbers(series, values.POINT), []
+        return values.of_file(series), values.numbers(series, values.POINT), []
     counts = pd.Series(values.labels(series), dtype=object).value_counts()
     notation, others = values.number_format(list(counts.index), series.attrs.get("notation"))
     words = [w for w in others if w.lower() not in values.MISSING_AMONG_NUMBERS]

@@ -45,11 +45,12 @@ _CURRENCY = (
 )
 _MONEY = rf"{_CURRENCY}?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
+# A "K" has to follow a digit: 280.5 K are kelvins.
 _TIMES = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "Mio.": 1e6, "million": 1e6, "B": 1e9, "bn": 1e9, "billion": 1e9}
-_MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES, reverse=True)))})?"
+_MANY = rf"(?P<times>{'|'.join(map(re.escape, sorted(_TIMES.keys() - {'K'}, reverse=True)))}|(?<=[\d.,])K)?"
 _SIGN_LAST = r"(?P<last>(?<=[.,]\d\d)[-\u2212])?"  # 3.58-, as accounts have it; 2- is a mark between 2 and 3
 _ENDS = (
-    rf"(?!.*[-\u2212].*\d[-\u2212])\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
+    rf"(?!.*[-\u2212].*\d[-\u2212])(?!\D*[-+\u2212]\D*[-+\u2212])\(?\s*[-+\u2212]?\s*{_MONEY}\s*[-+\u2212]?",
     rf"{_SIGN_LAST}\s*{_MANY}\s*{_MONEY}\s*%?\s*\)?",
 )
 _POWER = r"(?:[eE][-+]?\d+)?"  # not behind thousands, so that 3,577e+00 has one meaning
@@ -144,7 +145,12 @@ def without(column: pd.Series, words: Collection[str]) -> pd.Series:
     if not is_text(column):
         return column
     known = {w.strip().lower() for w in words}
-    return column.mask(column.str.strip().str.lower().isin(known))
+    numbers = [float(w) for w in words if _is_number(w, POINT) and not _NOT_OF_A_NUMBER.search(w)]
+    gone = column.str.strip().str.lower().isin(known)
+    if numbers:  # -999 is -999.0 too, but 999 is no 0999, which is a code
+        text = column.mask(column.str.match(r"^\s*[-+]?0\d"))
+        gone |= pd.to_numeric(text, errors="coerce").isin(numbers)
+    return column.mask(gone)
 
 
 def read_text(column: pd.Series, notation: str | None = None) -> pd.Series:
@@ -173,14 +179,16 @@ def _plain_numbers(text: Any) -> Any:
         return None
     if compute.any(compute.match_substring_regex(text, r"^[+-]?0\d+$")).as_py():
         return None
+    loses = False
     if compute.max(compute.utf8_length(text)).as_py() > 15:
         inexact = compute.greater_equal(compute.abs(numbers), 2.0**53)
         if compute.mean(inexact).as_py() > 0.5:
             return None
+        loses = compute.any(compute.and_(inexact, compute.match_substring_regex(text, r"^[+-]?\d+$"))).as_py()
     if not text.null_count:
         with suppress(pyarrow.ArrowInvalid):
             return compute.cast(text, pyarrow.int64())
-    return numbers
+    return None if loses else numbers
 
 
 def number_format(levels: Collection[str], prefer: str | None = None) -> tuple[str, list[str]]:
@@ -202,6 +210,12 @@ def _best(levels: Collection[str], unit: str, prefer: str | None) -> tuple[str, 
     }
     notation = min(words, key=lambda n: (len(words[n]), n != (prefer or POINT)))
     return units.named(notation, unit), words[notation]
+
+
+def of_file(column: pd.Series) -> str:
+    """The notation of the file that a column is from, or of those that were learnt from; else that with a point."""
+    found: str = column.attrs.get("notation") or POINT
+    return found
 
 
 def is_notation(text: str) -> bool:
@@ -253,7 +267,7 @@ def number(text: str, notation: str) -> float:
     text = re.sub(_CURRENCY, "", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = times * float(_NOT_OF_A_NUMBER.sub("", text))
-    return -value if negative else value
+    return -abs(value) if negative else value
 
 
 def _seconds(span: str) -> float:

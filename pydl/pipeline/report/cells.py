@@ -24,5 +24,5 @@ def in_order(cells: pd.Series, column: Column) -> pd.Series:
     """Numbers or dates, counted from 0; what is missing, infinite or no such value is missing."""
     if column.kind == "date":
         return dates.read(cells, column.format, column.words, Counter()).reset_index(drop=True)
-    x = values.numbers(cells, column.format or values.POINT, column.words, Counter())
+    x = values.numbers(cells, column.format or values.of_file(cells), column.words, Counter())
     return pd.Series(np.where(np.isfinite(x), x, np.nan))

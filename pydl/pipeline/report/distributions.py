@@ -97,7 +97,7 @@ def of_target(target: Target, parts: Mapping[str, Part]) -> Picture:
 
 
 def _of_number(target: Target, told: dict[str, Array], rows: str) -> Picture:
-    x = {name: np.asarray(target.decode(y), np.float64) for name, y in told.items()}
+    x = {name: np.asarray(target.truth(y), np.float64) for name, y in told.items()}
     low, high = np.quantile(x["training"], [0.005, 0.995])
 
     def draw(axes: Any, figure: Any) -> None:

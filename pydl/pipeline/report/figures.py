@@ -78,7 +78,7 @@ def _learning_curve(history: dict[str, list[float]], name: str, hint: str, best:
 def judgement(target: Target, y: Array, predictions: Predictions) -> list[Picture]:
     """Confusion, ROC, precision and recall, calibration; or predicted against true, and residuals."""
     if target.task == "regression":
-        truth = np.asarray(target.decode(y), np.float64)
+        truth = np.asarray(target.truth(y), np.float64)
         return [_against(truth, predictions.values), _residuals(truth, predictions.values)]
     p = predictions.probabilities
     assert p is not None

@@ -83,7 +83,7 @@ def section(
         rows = slices.worst_rows(target, test, predictions)
         if options.task == "image":
             loss = slices.losses(target, test.y, predictions)
-            truth = target.decode(test.y)
+            truth = target.truth(test.y)
             pictures.append(figures.some_images(test.frame, truth, predictions, options.seed))
             pictures.append(figures.worst_images(test.frame, truth, predictions, loss))
     else:
@@ -101,7 +101,7 @@ def section(
 def _residuals(outcome: Outcome, predictions: Predictions, time: str | None) -> list[Picture]:
     """Errors of test rows over prediction and, where there is a column of dates, over time."""
     test = outcome.parts["test"]
-    off = predictions.values - np.asarray(outcome.fitted.target.decode(test.y), np.float64)
+    off = predictions.values - np.asarray(outcome.fitted.target.truth(test.y), np.float64)
     times = [c for c in outcome.columns if c.name == time and c.kind in cells.ORDERED]
     times += [c for c in outcome.columns if c.kind == "date"]
     over_time = residuals.over_time(off, test.frame, times[0]) if times else None

@@ -33,7 +33,7 @@ _FIELDS = 12  # columns of a single row
 def losses(target: Target, y: Array, predictions: Predictions) -> Array:
     """What each row adds to the error: -log of its class's probability, or its squared error."""
     if target.task == "regression":
-        return np.asarray((predictions.values - np.asarray(target.decode(y), np.float64)) ** 2)
+        return np.asarray((predictions.values - np.asarray(target.truth(y), np.float64)) ** 2)
     assert predictions.probabilities is not None
     return np.asarray(-np.log(np.clip(predictions.probabilities[np.arange(len(y)), y.astype(int)], 1e-15, 1)))
 
@@ -84,7 +84,7 @@ def look(fitted: Fitted, test: Part, predictions: Predictions, columns: Sequence
     if not hasattr(frame, "columns"):
         return None
     loss = losses(target, test.y, predictions)
-    error = loss if target.task == "regression" else (predictions.values != np.asarray(target.decode(test.y))) * 1.0
+    error = loss if target.task == "regression" else (predictions.values != np.asarray(target.truth(test.y))) * 1.0
     spread = loss.std() or 1.0
     root = 0.5 if target.task == "regression" else 1.0
     found = []
@@ -128,7 +128,7 @@ def worst_rows(target: Target, test: Part, predictions: Predictions) -> list[dic
     if not hasattr(test.frame, "columns"):
         return []
     order = np.argsort(-losses(target, test.y, predictions), kind="stable")[:10]
-    truth = np.asarray(target.decode(test.y))
+    truth = np.asarray(target.truth(test.y))
     chosen = None if predictions.probabilities is None else target.chosen(predictions.probabilities)
     shown = [name for name in test.frame.columns if name != target.name][:_FIELDS]
     found = []
