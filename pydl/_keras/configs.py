@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from pydl import constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from pydl import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from pydl._base.errors import FormatError
 from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
@@ -100,6 +100,9 @@ def written_value(key: str, value: Any) -> Any:
         if key == "activation":
             refuse(f"in a Keras file, activations are names, not {value['class_name']} with arguments of its own")
         return written(value, key)
+    if key.endswith("activation") and isinstance(value, str) and not hasattr(activations, value):
+        name = registered_name(value)  # a function of a user's
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     if isinstance(value, list | tuple):
         return [written_value(key, v) for v in value]
     return {k: written_value(k, v) for k, v in value.items()} if isinstance(value, Mapping) else value

@@ -117,6 +117,7 @@ class Delimited:
         header = find_header(found, wanted, is_there)
         self.first, self.names, self.levels = header.line, list(header.names), tuple(header.nominal or ())
         rows = [r.values for r in found if r.line >= header.line and any(r.values)]
+        self.header = tuple(name.strip() for name in header.names) if header.is_there else ()
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(self.names)
         self.least = len(self.names)
         if header.nominal is not None:
@@ -155,8 +156,9 @@ class Delimited:
         }  # fmt: skip
         count = 0
         with Regular(
-            self.path, self._text(), self.splitter, self.first - 1, len(self.names), self.least, self.fits, self.strict
-        ) as text:
+            self.path, self._text(), self.splitter, self.first - 1, len(self.names), self.least, self.fits, self.strict,
+            self.header,
+        ) as text:  # fmt: skip
             try:
                 with pd.read_csv(text, iterator=True, engine="c", **options) as reader:
                     while len(table := reader.read(rows)):

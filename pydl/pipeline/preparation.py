@@ -88,7 +88,7 @@ class Preparation:
         self._usual: dict[str, Usual] = {}
         self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
-        self.notation: str | None = None  # of the table's numbers, where that was found
+        self.notation: str | None = None  # of the table's numbers, where it is not the usual one
 
     def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
         """Learn medians, scales and levels from a table; nothing of the table itself is kept.
@@ -98,7 +98,7 @@ class Preparation:
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
-        self.notation = frame.attrs.get("notation")
+        self.notation = values.COMMA if frame.attrs.get("notation") == values.COMMA else None
         unread = Counter[str]() if lenient else None
         self._parts = {c.name: _varying_parts(cells.dates(c, unread)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells, lambda name: unread)

@@ -191,16 +191,20 @@ class Regular(io.TextIOBase):
         As for `records`.
     strict : bool
         Refuse a record of too many values rather than leave it out.
+    header : sequence of str
+        The names of the columns, if the file has them: a record of them is none of data.
     """
 
     def __init__(
         self, path: Path, text: Any, splitter: Splitter, begin: int, width: int, least: int, fits: Fits | None,
-        strict: bool,
+        strict: bool, header: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.path, self.text, self.splitter, self.width, self.least = path, text, splitter, width, least
-        self.fits, self.strict = fits, strict
+        self.fits, self.strict, self.header = fits, strict, list(header)
         self.count, self.blank = 0, 0
         self.odd, self.short, self.remarks, self.plain = list[int](), list[int](), list[int](), list[int]()
+        self.repeated = list[int]()
+        self._header_line = splitter.delimiter.join(header) + "\n"
         self._number = begin + 1
         for _ in islice(text, begin):
             pass
@@ -231,6 +235,7 @@ class Regular(io.TextIOBase):
             (self.short, "with fewer values than columns: what is not there is missing"),
             (self.plain, "with a quotation mark that is never closed, which is read as text"),
             (self.remarks, "left out as remarks, for they begin with #"),
+            (self.repeated, "left out that hold the names of the columns again"),
         ]
         found = [f"{len(at)} row{'s' * (len(at) > 1)} {what} ({_lines(at)})" for at, what in told if at]
         if self.blank:
@@ -241,7 +246,7 @@ class Regular(io.TextIOBase):
         d = self.splitter.delimiter
         while block := self.text.readlines(_BLOCK):
             whole = "".join(block)
-            plain = '"' not in whole and _END not in whole and whole.endswith("\n")
+            plain = '"' not in whole and _END not in whole and whole.endswith("\n") and self._header_line not in block
             if self.width > 1 and not self.splitter.blanks and plain:
                 widths = [line.count(d) for line in block]
                 if widths.count(self.width - 1) == len(block):
@@ -265,6 +270,9 @@ class Regular(io.TextIOBase):
         values = record.values
         if len(values) == 1 and not values[0].strip():
             self.blank += self.width == 1
+            return []
+        if self.header and [value.strip() for value in values] == self.header:
+            self.repeated.append(record.line)
             return []
         is_remark = len(values) == 1 or not self.strict  # else each row has to be there
         if len(values) != self.width and values[0].lstrip().startswith("#") and is_remark:

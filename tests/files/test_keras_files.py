@@ -631,3 +631,16 @@ def test_a_layer_that_no_attribute_holds_has_no_place(tmp_path: Path) -> None:
     model.build((None, 3))
     with pytest.raises(ValueError, match="hidden/kernel, hidden/bias: no attribute"):
         model.save_weights(tmp_path / "w.weights.h5")
+
+
+def test_functions_as_activations_are_named_as_keras_names_them(tmp_path: Path) -> None:
+    def own(x: Any) -> Any:
+        return 2 * x
+
+    pydl.Sequential([pydl.Input((3,)), L.Dense(2, activation=own), L.Dense(1, "relu")]).save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as packed:
+        written = [entry["config"] for entry in json.loads(packed.read("config.json"))["config"]["layers"]]
+    function = {"module": "builtins", "class_name": "function", "config": "own", "registered_name": "function"}
+    assert [config.get("activation") for config in written] == [None, function, "relu"]
+    again = pydl.models.load_model(tmp_path / "m.keras", {"own": own})
+    assert again.layers[0].activation.function is own

@@ -71,6 +71,17 @@ def test_a_row_that_begins_as_a_remark_would(tmp_path: Path) -> None:
     assert list(read_table(tmp_path / "new.csv")["tag"]) == ["#1", "#3"]
 
 
+@pytest.mark.parametrize("header", ["tag,x", '"tag","x"'])
+def test_the_names_of_columns_between_rows(header: str, tmp_path: Path) -> None:
+    """As files have that were put one behind the other."""
+    rows = "".join(f"t{i},{i}.5\n" for i in range(30))
+    (tmp_path / "t.csv").write_text(f"{header}\n{rows}{header}\n{rows}")
+    found = read_table(tmp_path / "t.csv")
+    assert len(found) == 60
+    assert found["x"].dtype == np.float64
+    assert "1 row left out that hold the names of the columns again (line 32)" in found.attrs["notes"]
+
+
 # ---- what single cells mean -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("text", "value"), [("(50.00)", -50), ("(-50.00)", -50), ("-$5", -5), ("$-5", -5)])
 def test_signs(text: str, value: float) -> None:
