@@ -134,7 +134,7 @@ def of_frame(frame: pd.DataFrame, wanted: Collection[str]) -> FewCells:
     names = frame.columns.tolist()
     places = {name: i for i, name in enumerate(names)}
     if (
-        frame.attrs.get("notation")
+        frame.attrs.get("notation") == values.COMMA
         or "codes" in frame.attrs
         or len(set(map(str, names))) < len(names)
         or not places.keys() >= set(wanted)

@@ -391,6 +391,7 @@ class Preparation:
                 raise ValueError(f'the table has two columns called "{name}"; rename one of them')
             if name in wanted:
                 found[name] = frame.iloc[:, i].rename(name)
+                found[name].attrs["notation"] = found[name].attrs.get("notation") or self.notation
         absent = [f'"{c.name}"' for c in self.columns if c.used and c.name not in found]
         if absent:
             names = ", ".join(absent[:5]) + " ..." * (len(absent) > 5)

@@ -13,6 +13,7 @@ import pytest
 from pydl import cli
 from pydl.pipeline import dates, values
 from pydl.pipeline.reading import Reading
+from pydl.pipeline.run import Run
 from pydl.pipeline.table import read_table
 
 
@@ -154,3 +155,9 @@ def test_a_truth_of_nothing_is_nothing(seed: int, tmp_path: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out)["test"]["mape"] < 10
     rows = pd.read_csv(tmp_path / "run" / "predictions.csv")
     assert list(rows["truth"]) == list(y[rows["row"]])
+
+
+def test_rows_of_a_program(run: Path) -> None:
+    fitted = Run.open(str(run)).fitted()
+    (texts,), (numbers,) = (fitted.predictions([row]) for row in ({"x": "3,512", "w": "1,5"}, {"x": 3.512, "w": 1.5}))
+    np.testing.assert_array_equal(texts.values, numbers.values)
