@@ -12,6 +12,9 @@ from pydl.cli.output import noticed, of_target, print_drift, print_figures, prin
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder that pydl train wrote.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with the target.")],
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of text, as cp1252; default: as in training.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Judge the model of RUN on DATA."""
@@ -20,7 +23,7 @@ def command(
     from pydl.pipeline.scoring import evaluate_file
     from pydl.pipeline.several import apart
 
-    figures = evaluate_file(Run.open(run), data)
+    figures = evaluate_file(Run.open(run), data, encoding)
     if as_json:
         print_json(figures)
     else:

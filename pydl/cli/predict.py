@@ -19,6 +19,9 @@ def command(
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="Leave out rows of too many values and images that cannot be read.")
     ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of text, as cp1252; default: as in training.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
     """Predict DATA with the model of RUN: its columns, then the prediction and probabilities."""
@@ -27,7 +30,7 @@ def command(
     from pydl.pipeline.seen import Seen
 
     seen = Seen(strict)
-    rows = predict_file(Run.open(run), data, out, seen, leave_out)
+    rows = predict_file(Run.open(run), data, out, seen, leave_out, encoding)
     if as_json:
         print_json({"rows": rows, "out": out, "notes": seen.notes()})
     else:

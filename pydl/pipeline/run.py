@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +98,17 @@ class Run:
             self.write_json(TARGET, fitted.target.state())
             self.write_json(CONFIG, options.to_json())
 
-    def fitted(self) -> Fitted:
-        """What the run has learnt."""
+    def fitted(self, encoding: str | None = None) -> Fitted:
+        """What the run has learnt; `encoding` that of the files to come, if it is not the training's."""
         images = self.options().task == "image"
+        reading = self.options().reading
         return Fitted(
             ImagePreparation.load(self.file(PREPARATION_OF_IMAGES))
             if images
             else Preparation.load(self.file(PREPARATION)),
             from_state(self.json(TARGET)),
             pydl.models.load_model(self.file(MODEL)),
-            self.options().reading,
+            reading if encoding is None else replace(reading, encoding=encoding),
             self.options().weights,
         )
 

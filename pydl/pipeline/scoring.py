@@ -22,7 +22,9 @@ from pydl.pipeline.table import SUFFIXES, arrow_batches, format_of, suffix
 from pydl.pipeline.writing import table_writer
 
 
-def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_out: bool = False) -> int:
+def predict_file(
+    run: Run, data: str, out: str, seen: Seen | None = None, leave_out: bool = False, encoding: str | None = None
+) -> int:
     """Write the rows of `data` with their predictions to `out`, piece by piece; returns how many.
 
     New columns: as `columns_of` says, for each target. The others are as they were read; where the cells of a delimited
@@ -39,15 +41,19 @@ def predict_file(run: Run, data: str, out: str, seen: Seen | None = None, leave_
     leave_out : bool
         Leave out a record of more values than there are columns, or an image that cannot be read, which else is an
         error, so that each has its prediction.
+    encoding : str, optional
+        Of the file, if it is not that of the training.
     """
     with at_hand(data) as (place,):
-        if run.options().task == "image":
+        if _is_of_images(run, encoding):
             return predict_images(run, place, out, seen, leave_out)
-        return _predict_rows(run, place, out, seen, leave_out)
+        return _predict_rows(run, place, out, seen, leave_out, encoding)
 
 
-def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave_out: bool) -> int:
-    fitted, rows = run.fitted(), 0
+def _predict_rows(
+    run: Run, data: str | Path, out: str, seen: Seen | None, leave_out: bool, encoding: str | None
+) -> int:
+    fitted, rows = run.fitted(encoding), 0
     source, goal = format_of(data), SUFFIXES.get(suffix(Path(out)), "")
     as_they_stand = goal == "delimited" or (goal == "json" and source != "delimited")
     of_arrow = source in ("parquet", "arrow") and goal in ("parquet", "arrow")
@@ -71,17 +77,24 @@ def _predict_rows(run: Run, data: str | Path, out: str, seen: Seen | None, leave
     return rows
 
 
-def evaluate_file(run: Run, data: str) -> Figures:
+def evaluate_file(run: Run, data: str, encoding: str | None = None) -> Figures:
     """The figures of a run's model on the rows of `data` that have a target; under `drift`, how these differ.
 
-    Of several targets the figures are as `several.together` has them.
+    Of several targets the figures are as `several.together` has them. `encoding`: as for `predict_file`.
     """
     with at_hand(data) as (place,):
-        return evaluate_images(run, place) if run.options().task == "image" else _evaluate_rows(run, place)
+        return evaluate_images(run, place) if _is_of_images(run, encoding) else _evaluate_rows(run, place, encoding)
 
 
-def _evaluate_rows(run: Run, data: str | Path) -> Figures:
-    fitted, seen = run.fitted(), Seen()
+def _is_of_images(run: Run, encoding: str | None) -> bool:
+    images = run.options().task == "image"
+    if images and encoding is not None:
+        raise ValueError(f"--encoding {encoding}: {run.path} is a run on images, which have none")
+    return images
+
+
+def _evaluate_rows(run: Run, data: str | Path, encoding: str | None) -> Figures:
+    fitted, seen = run.fitted(encoding), Seen()
     return evaluate_tables(fitted, (frame for _, frame in fitted.read(data, seen)), seen, str(data))
 
 

@@ -157,6 +157,23 @@ def test_a_truth_of_nothing_is_nothing(seed: int, tmp_path: Path, capsys: pytest
     assert list(rows["truth"]) == list(y[rows["row"]])
 
 
+def test_another_encoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i},{'münchen' if i % 2 else 'köln'},{i % 2}" for i in range(200)]
+    content = "x,city,y\n" + "\n".join(rows)
+    (tmp_path / "t.csv").write_text(content, "utf-8")
+    (tmp_path / "new.csv").write_text(content, "cp850")
+    arguments = ["--target", "y", "--epochs", "40", "--no-compare", "--out", str(tmp_path / "run"), "--json"]
+    assert cli.main(["train", str(tmp_path / "t.csv"), *arguments]) == 0
+    capsys.readouterr()
+    files = [str(tmp_path / "run"), str(tmp_path / "new.csv"), "--encoding", "cp850", "--json"]
+    assert cli.main(["evaluate", *files]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == 1
+    assert cli.main(["predict", *files, "--out", str(tmp_path / "p.csv")]) == 0
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert (found["y predicted"] == found["y"]).all()
+    assert set(found["city"]) == {"münchen", "köln"}
+
+
 def test_rows_of_a_program(run: Path) -> None:
     fitted = Run.open(str(run)).fitted()
     (texts,), (numbers,) = (fitted.predictions([row]) for row in ({"x": "3,512", "w": "1,5"}, {"x": 3.512, "w": 1.5}))
