@@ -20,6 +20,8 @@ Array = NDArray[Any]
 
 BY_CHANCE = "by chance"
 _MOST_FOLDS = 100
+_NAMED = 3
+_BEYOND = 2200  # a year after which times stand for something else
 _WORDS = {
     **dict.fromkeys(("train", "training", "learn"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev", "development", "publictest"), VALIDATION),
@@ -68,6 +70,12 @@ def asked_parting(frame: pd.DataFrame, columns: Sequence[Column], options: Train
     notes = [f'{_rows(gone)} without a usable "{name}"{such}: taken as the earliest, to learn from'] if gone else []
     if pd.api.types.is_datetime64_any_dtype(moments) and (moments.dropna().dt.normalize() == dates.NO_DAY).all():
         notes.append(f'"{name}" holds times of day and no days: those held out are the latest in the day, of any day')
+    if pd.api.types.is_datetime64_any_dtype(moments) and (late := moments[moments.dt.year >= _BEYOND]).size:
+        day = f"{late.iloc[0]:%Y-%m-%d}"
+        notes.append(
+            f'{_rows(late.size)} with "{name}" in a far future, such as {day}, which may stand for a time that is not '
+            "known: they count as the latest; --missing, with the words of the file, says so"
+        )
     how = f'by time, the latest by "{name}"'
     return ByTime(option, how, codes.clip(0), frame, names, notes)
 
@@ -164,7 +172,21 @@ def _by_group(frame: pd.DataFrame, name: str) -> Parting:
         notes.append(f'{_rows(int(alone.sum()))} without a value in "{name}": each taken as a group of its own')
     if len(names) + alone.sum() == len(frame):
         notes.append(f'"{name}" is another in each row: to part rows by it is to part them by chance')
+    if alike := _alike([str(each) for each in names]):
+        more = " ..." * (len(alike) > _NAMED)
+        notes.append(
+            f'groups of "{name}" that differ in case, blanks, marks or zeros in front only: '
+            f"{', '.join(alike[:_NAMED])}{more}; if they are the same, rows of one are in several parts"
+        )
     return ByGroup(option, by_group(name), codes, frame, [*names, *[None] * int(alone.sum())], notes)
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    """Names of groups that look like one another, a text for each of them."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(re.sub(r"[\W_]+|(?<!\d)0+(?=\d)", "", name.strip().casefold()), []).append(f'"{name[:40]}"')
+    return [" and ".join(each) for key, each in found.items() if key and len(each) > 1]
 
 
 def _by_fold(frame: pd.DataFrame, name: str, options: TrainOptions) -> Parting:

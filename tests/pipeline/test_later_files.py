@@ -131,6 +131,35 @@ def test_numbers_in_circles_are_names(tmp_path: Path) -> None:
     assert list(read_table(tmp_path / "t.csv").columns) == ["①", "②", "y"]
 
 
+# ---- what is told ---------------------------------------------------------------------------------------------------
+def told(tmp_path: Path, frame: pd.DataFrame, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["--target", "y", "--epochs", "1", "--no-compare", "--out", str(tmp_path / "run"), "--json", *options]
+    assert cli.main(["train", str(tmp_path / "t.csv"), *arguments]) == 0
+    capsys.readouterr()
+    return (tmp_path / "run" / "info.json").read_text()
+
+
+def test_groups_that_may_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    users = [f"user{i % 20}@x.org" for i in range(200)]
+    users[:2] = ["User0@x.org", "user1@x.org "]
+    frame = pd.DataFrame({"user": users, "x": np.arange(200) % 7, "y": np.arange(200) % 2})
+    said = told(tmp_path, frame, "--group", "user", capsys=capsys)
+    assert r"\"User0@x.org\" and \"user0@x.org\"" in said
+    assert "user10" not in said
+
+
+def test_times_that_stand_for_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d").to_list()
+    days[::50] = ["9999-12-31"] * 4
+    frame = pd.DataFrame({"when": days, "x": np.arange(200) % 7, "y": np.arange(200) % 2})
+    said = told(tmp_path, frame, "--time", "when", capsys=capsys)
+    assert r"4 rows with \"when\" in a far future, such as 9999-12-31" in said
+    assert "far future" not in told(
+        tmp_path, frame, "--time", "when", "--missing", "9999-12-31", "--overwrite", capsys=capsys
+    )
+
+
 # ---- figures --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_truth_of_nothing_is_nothing(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from pydl.pipeline import dates, values
 from pydl.pipeline.columns import Column
 
 ORDERED = ("number", "date")  # kinds that `in_order` reads
+_DRAWN = pd.Timestamp("0100-01-01"), pd.Timestamp("9000-01-01")  # between which matplotlib can draw, margins included
 
 
 def of(frame: Any, name: str) -> pd.Series:
@@ -23,6 +24,7 @@ def of(frame: Any, name: str) -> pd.Series:
 def in_order(cells: pd.Series, column: Column) -> pd.Series:
     """Numbers or dates, counted from 0; what is missing, infinite or no such value is missing."""
     if column.kind == "date":
-        return dates.read(cells, column.format, column.words, Counter()).reset_index(drop=True)
+        found = dates.read(cells, column.format, column.words, Counter()).reset_index(drop=True)
+        return found.clip(*_DRAWN)
     x = values.numbers(cells, column.format or values.of_file(cells), column.words, Counter())
     return pd.Series(np.where(np.isfinite(x), x, np.nan))
