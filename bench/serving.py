@@ -34,7 +34,7 @@ INPUTS = 20
 def body() -> bytes:
     """One row, as clients send it."""
     row = np.random.default_rng(0).normal(size=INPUTS).round(6).tolist()
-    inputs = [{"name": "input", "shape": [1, INPUTS], "datatype": "FP32", "data": row}]
+    inputs = [{"name": "input_layer", "shape": [1, INPUTS], "datatype": "FP32", "data": row}]
     return json.dumps({"inputs": inputs}).encode()
 
 

@@ -184,7 +184,8 @@ def _plain_numbers(text: Any) -> Any:
         inexact = compute.greater_equal(compute.abs(numbers), 2.0**53)
         if compute.mean(inexact).as_py() > 0.5:
             return None
-        loses = compute.any(compute.and_(inexact, compute.match_substring_regex(text, r"^[+-]?\d+$"))).as_py()
+        whole = compute.and_(compute.match_substring_regex(text, r"^[+-]?\d+$"), compute.less(numbers, 2.0**63))
+        loses = compute.any(compute.and_(inexact, whole)).as_py()
     if not text.null_count:
         with suppress(pyarrow.ArrowInvalid):
             return compute.cast(text, pyarrow.int64())

@@ -179,7 +179,7 @@ SPARSE = losses.SparseCategoricalCrossentropy(from_logits=True)
         ("accuracy", SPARSE, (None, 10), "SparseCategoricalAccuracy"),
         ("acc", losses.CategoricalCrossentropy(), (None, 10), "CategoricalAccuracy"),
         ("accuracy", losses.BinaryCrossentropy(), (None, 10), "CategoricalAccuracy"),
-        ("accuracy", None, (None, 10), "CategoricalAccuracy"),
+        ("accuracy", None, (None, 10), "ByTargets"),
         ("accuracy", SPARSE, None, "Accuracy"),
         ("crossentropy", SPARSE, (None, 10), "SparseCategoricalCrossentropy"),
         ("ce", losses.BinaryCrossentropy(), (None, 1), "BinaryCrossentropy"),
