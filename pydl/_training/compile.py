@@ -13,6 +13,7 @@ from pydl._base.args import real
 from pydl._base.registry import serialize
 from pydl._engine.graph import judged_shape
 from pydl._training.several import SeveralLosses
+from pydl.metrics.by_targets import ByTargets
 
 
 class Targets(NamedTuple):
@@ -246,5 +247,5 @@ def metrics_config(compiled: Sequence[CompiledMetric], outputs: Sequence[str]) -
     config: dict[str, Any] = {"metrics": {}, "weighted_metrics": {}}
     for c in compiled:
         listed = config["weighted_metrics" if c.weighted else "metrics"].setdefault(outputs[c.output], [])
-        listed.append(getattr(c.metric, "identifier", None) or serialize(c.metric))
+        listed.append(c.metric.identifier if isinstance(c.metric, ByTargets) else serialize(c.metric))
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from pydl.layers.base import Layer
 
 Array = np.ndarray
 
+_MOST = 16  # plans that a layer keeps
+
 
 def apply_on_tape(layer: Layer, inputs: Any, training: bool) -> Any:
     """`layer(x)` for an input, or a list of them, some of which have a history: so have the outputs, of weights too.
@@ -30,7 +33,7 @@ def apply_on_tape(layer: Layer, inputs: Any, training: bool) -> Any:
     Raises
     ------
     ValueError
-        Inputs that do not fit; a layer that adds to the loss, of which nobody would know here.
+        Inputs that do not fit; a layer that adds to the loss, or that makes a mask, of which nobody would know here.
     """
     listed = isinstance(inputs, list | tuple)
     given = list(inputs) if listed else [inputs]
@@ -73,6 +76,11 @@ class _Both:
         call = layer.connect(self.inputs if listed else self.inputs[0], training)
         if layer.adds_loss:
             raise ValueError(f"{self.owner}: it adds to the loss, which is not possible where it is called")
+        if any(t.masked for t in call.outputs):
+            raise ValueError(
+                f"{self.owner}: it makes a mask, which would not reach the layers behind it, as the code that calls it "
+                "is no graph; leave the mask out, as by mask_zero=False"
+            )
         self.codes = code_limits(self.inputs, [call])
         n, limit = shapes[0][0], config.get_num_threads()
         b = Builder(layer.dtype, n, training=False, gradients=True, threads=limit)
@@ -93,7 +101,7 @@ class _Both:
             if slope is not None:
                 b.emit("put", x=slope, B=n, O=x.columns, k=k)
         b.emit_tail()
-        self._plan = b.finish()
+        self._plan, self._alone = b.finish(), Lock()
         self._threads = choose_threads(self._plan.work, limit)
         self.shapes, self.trained, self.random = [y.shape for y in ys], list(b.trained.values()), b.streams > 0
 
@@ -102,8 +110,9 @@ class _Both:
         dtype = self._layer.dtype
         dys = [np.zeros(s, dtype) for s in self.shapes] if dys is None else dys
         found = [np.zeros(s, dtype) for s in [*self.shapes, *(a.shape for a in arrays)]]
-        self._plan.run(1, len(arrays[0]), sources=Arrays([*arrays, *dys]), sinks=Arrays(found, True),
-                       nth=self._threads, seed=seed, count=0)  # fmt: skip
+        with self._alone:
+            self._plan.run(1, len(arrays[0]), sources=Arrays([*arrays, *dys]), sinks=Arrays(found, True),
+                           nth=self._threads, seed=seed, count=0)  # fmt: skip
         return found
 
     def pull(self, seed: int, arrays: Sequence[Array], i: int, dy: Array) -> list[Array]:
@@ -135,8 +144,10 @@ def _found(layer: Layer, given: Sequence[Any], listed: bool, training: bool) -> 
     wanted = [isinstance(x, Traced) for x in given]
     shapes = [np.shape(value_of(x)) for x in given]
     trained = tuple(id(v) for v in layer.trainable_weights)
-    key = tuple(shapes), tuple(wanted), listed, training, trained
+    key = tuple(shapes), tuple(wanted), listed, training, trained, config.get_num_threads()
     known = vars(layer).setdefault("_on_tape", _Known())
     if key not in known:
+        if len(known) == _MOST:
+            del known[next(iter(known))]
         known[key] = _Both(layer, shapes, wanted, listed, training)
     return known[key]

@@ -24,31 +24,33 @@ class ModelCode(Layer):
 
     _holders = ("model",)  # by whose attributes it holds layers
 
+    _model: Any
+
     def __init__(self, model: Any, why: Exception) -> None:
         super().__init__(name=f"{model.name}_code", dtype=model.dtype)
-        self._model = lambda: model  # no layer of this one, which it would be part of
+        self.__dict__["_model"] = model  # which is no layer of this one
         self._why = why
 
     def call(self, *inputs: Any, **flags: Any) -> Any:
-        return self._model().call(*inputs, **flags)
+        return self._model.call(*inputs, **flags)
 
     def _signature_of_call(self) -> Signature:
-        return Signature(self._model().call, self._call_form)
+        return Signature(self._model.call, self._call_form)
 
     def _find_graph(self, input_shape: Any, dtypes: Sequence[str]) -> None:
         self.no_graph = self._why
 
     @property
     def _variables(self) -> list[Variable]:
-        own: list[Variable] = self._model()._variables
+        own: list[Variable] = self._model._variables
         return own
 
     def _held_layers(self) -> list[Any]:
-        model = self._model()
+        model = self._model
         return list(layers_in(vars(model)[name] for name in model._attributes()))
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(
-            f'model "{self._model().name}": what its call computes is no graph that a file could hold ({self._why}); '
+            f'model "{self._model.name}": what its call computes is no graph that a file could hold ({self._why}); '
             "save its weights, save_weights, and make it anew"
         )

@@ -10,6 +10,7 @@ import pytest
 
 import pydl
 from pydl import layers, ops
+from pydl._engine.tape import Tape
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 4))
@@ -159,3 +160,29 @@ def test_codes_are_checked() -> None:
     model.compile("sgd", lambda t, y: ops.mean(ops.square(table(ops.relu(y) * 0 + 7.0))))
     with pytest.raises(ValueError, match=r"\[0, 3\)"):
         model.fit(X, T, verbose=0)
+
+
+def test_masks_do_not_get_lost() -> None:
+    class Averaged(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.mask, self.mean = layers.Masking(), layers.GlobalAveragePooling1D()
+            self.calls = self.add_weight((), "zeros", trainable=False, name="calls")
+
+        def call(self, x: Any) -> Any:
+            self.calls.assign_add(1.0)
+            return self.mean(self.mask(x))
+
+    steps = pydl.Sequential([pydl.Input((3, 4)), layers.Dense(4), Averaged(), layers.Dense(1)])
+    steps.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="it makes a mask, which would not reach"):
+        steps.fit(np.ones((4, 3, 4)), np.ones((4, 1)), verbose=0)
+
+
+def test_plans_of_many_shapes_are_not_all_kept() -> None:
+    dense = layers.Dense(2)
+    tape = Tape()
+    with tape.running():
+        for n in range(1, 40):
+            dense(tape.watch(np.ones((n, 3), np.float32)))
+    assert len(vars(dense)["_on_tape"]) == 16

@@ -1,5 +1,8 @@
 """Layers, models and losses of one's own, written with pydl.ops and other layers."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -228,6 +231,12 @@ def test_what_a_model_of_code_is(tmp_path):
     assert len(model.weights) == 9
     assert model.count_params() == 1 + 15 + 8 + 12
     assert model.evaluate(X, {"y": X[:, :2]}, verbose=0) > 0
+    for same in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
+        before = model.a.get_weights()
+        compiled(same, {"y": "mse"}).fit(X, {"y": X[:, :2]}, verbose=0)
+        assert same.steps.numpy() == 14
+        assert not np.array_equal(same.a.get_weights()[0], before[0])
+        np.testing.assert_array_equal(model.a.get_weights()[0], before[0])
     with pytest.raises(NotImplementedError, match=r"no graph that a file could hold.*save_weights"):
         model.save(tmp_path / "m.keras")
     for name in ("m.safetensors", "m.weights.h5"):
