@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ from pydl.pipeline.values import is_text
 from pydl.pipeline.weights import even, must_judge, weights_of
 from pydl.pipeline.worker import fit, labelled, prepared, settings, split
 
+_DRAWS = "matplotlib"  # the report, when all else is done
 _HELD_OUT = 0.2  # the share of the rows to judge on where there is no --test
 
 
@@ -54,7 +56,11 @@ def train(options: TrainOptions, watch: Watch | None = None, overwrite: bool = F
         A line for people: data that cannot be read or learnt from, options that do not fit them.
     OSError
         When a file cannot be read or written.
+    ImportError
+        Without matplotlib: it is told before anything is trained.
     """
+    if importlib.util.find_spec(_DRAWS) is None:
+        raise ModuleNotFoundError(f"the report needs {_DRAWS}", name=_DRAWS)
     watch = watch or Watch()
     begin = time.monotonic()
     with at_hand(options.data, options.test, say=watch.say) as (data, test):

@@ -160,6 +160,16 @@ def test_times_that_stand_for_none(tmp_path: Path, capsys: pytest.CaptureFixture
     )
 
 
+def test_what_is_missing_is_told_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (tmp_path / "t.csv").write_text("x,y\n" + "1,a\n2,b\n" * 30)
+    assert cli.main(["train", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "run")]) == 1
+    assert 'needs matplotlib: pip install "pydl[cli]"' in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 # ---- figures --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_truth_of_nothing_is_nothing(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
