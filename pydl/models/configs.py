@@ -49,6 +49,10 @@ def entry(model: Model) -> dict[str, Any]:
     return {"class_name": name, "config": _kinds[name].get_config(model)}
 
 
+#: What `graph_config` says beside name and whether it is trainable.
+OF_GRAPH = ("input_keys", "output_keys", "output_form", "inputs", "layers", "order", "outputs", "added")
+
+
 def graph_config(model: Model) -> dict[str, Any]:
     """The graph of a model; a layer in several places, such as two models within this one, has a number."""
     producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in model.inputs}

@@ -352,12 +352,21 @@ class Model(Network):
         return json.dumps(configs.entry(self), **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        """The graph as JSON values; a layer in several places, such as two models within this one, has a number."""
+        """The graph as JSON values; a layer in several places, such as two models within this one, has a number.
+
+        Of a class of one's own that is not built, its name and whether it is trainable alone.
+        """
+        if not self.built and type(self).call is not Layer.call:
+            return {"name": self.name, "trainable": self.trainable}
+        self._require_built("get_config")
         return configs.graph_config(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
-        """A new model, with new weights, of the graph that `get_config` described."""
+        """A new model, with new weights, of the graph that `get_config` described; of a class whose `get_config` and
+        `call` are its own, one of that class, which is made with what it says beside the graph."""
+        if cls.call is not Layer.call and cls.get_config is not Model.get_config:
+            return cls(**{name: value for name, value in config.items() if name not in configs.OF_GRAPH})
         inputs, outputs, added = configs.graph(config, custom_objects)
         model = Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
         if added:

@@ -679,3 +679,23 @@ def test_shapes_for_build_one_by_one():
     x, c = pydl.Input((4,)), pydl.Input((2,))
     model = pydl.Model([x, c], Both()(x, c))
     np.testing.assert_allclose(model.predict([X, X[:, :2]]), X + X[:, :2].sum(1, keepdims=True), rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_of_ones_own_from_its_config():
+    class Sized(pydl.Model):
+        def __init__(self, units=2, **kwargs):
+            super().__init__(**kwargs)
+            self.units, self.head = units, layers.Dense(units)
+
+        def call(self, x):
+            return self.head(x)
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    model = Sized(5, name="five")
+    assert Sized.from_config(model.get_config()).units == 5
+    model.build((None, 4))
+    again = Sized.from_config(model.get_config())
+    assert (type(again), again.units, again.name, again.built) == (Sized, 5, "five", False)
+    assert again(X).shape == (64, 5)
