@@ -66,7 +66,7 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
     signature = layer._signature_of_call()
 
     def on_zeros(zeros: list[Any]) -> list[Any]:
-        layer.added_losses = []
+        layer.forget_losses()
 
         def call(mask: Any, *given: Any) -> Any:
             args, flags = signature.arguments(given, several, False, mask)
@@ -101,7 +101,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
     taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
     b.notes[id(ys[0].value), "history"] = history
-    added = b.buffer((1,), "float64") if layer.added_losses else None  # in the trial that showed the shapes
+    added = b.buffer((1,), "float64") if layer.terms else None  # in the trial that showed the shapes
     if added is not None:
         b.added.append(added)
 
@@ -110,7 +110,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         arrays = [t.array() for t in x]
         inputs: list[Any] = [tape.watch(a) if taped else give(a) for a in arrays]
         args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
-        layer.added_losses = []
+        layer.forget_losses()
         with ExitStack() as stack:
             if taped:
                 stack.enter_context(tape.running())
@@ -125,7 +125,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
                     "or override backward(x, y, dy)"
                 ) from error
         _check_count(layer, "call", values, len(ys))
-        terms = list(layer.added_losses)
+        terms = layer.terms
         if added is not None:
             array_of(added)[0] = b.batch * sum(float(np.sum(value_of(term))) for term in terms)
         history[:] = [tape, inputs, values + terms] if taped else []

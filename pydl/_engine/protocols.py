@@ -206,7 +206,14 @@ class NumPyLayer(Layer, Protocol):
         """Why the layers that `call` uses are not known, if there are some."""
 
     writes_inputs: bool  # whether `call` changes its inputs in place, which then must not be the arrays themselves
-    added_losses: list[Any]  # what `call` added to the loss when it last ran
+
+    @property
+    def terms(self) -> list[Any]:
+        """What `call`, and that of layers in it, added to the loss when it last ran."""
+
+    def forget_losses(self) -> None:
+        """Let there be no such terms."""
+
     told_of_weights: bool  # whether it has been looked whether it holds all weights that it computes with
     _output_keys: list[str] | None  # of what `call` returns, if it is a dict
 

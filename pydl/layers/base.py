@@ -413,7 +413,7 @@ class Layer(OwnCode):
     @property
     def adds_loss(self) -> bool:
         """Whether a call adds to the loss, by `add_loss` or a penalty of the output, of the layer's or of one in it."""
-        if self.added_losses or self.activity_regularizer is not None:
+        if self.activity_regularizer is not None or (self._is_code() and self.terms):
             return True
         return self._graph is not None and any(call.layer.adds_loss for call in self._graph.calls)
 

@@ -19,7 +19,7 @@ from pydl._engine.lent import given_back, is_of_writing, lent, read_only
 from pydl._engine.tape import Traced, is_followed, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
-from pydl.layers.weighted import Weighted
+from pydl.layers.weighted import Weighted, _tree
 
 
 class OwnCode(Weighted):
@@ -66,6 +66,16 @@ class OwnCode(Weighted):
         y and dy are lists if `call` returns several arrays.
         """
         raise NotImplementedError(f"{type(self).__name__}: override backward(x, y, dy)")
+
+    @property
+    def terms(self) -> list[Any]:
+        """What the last run of `call`, and of layers in it, added to the loss."""
+        return [term for layer in _tree(self) for term in getattr(layer, "added_losses", ())]
+
+    def forget_losses(self) -> None:
+        """Let there be no such terms."""
+        for layer in _tree(self):
+            layer.added_losses = []
 
     def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:
         """Report the mean of a value over the batches of a pass, from within `call`, as Keras 2 had it.
@@ -147,9 +157,7 @@ class OwnCode(Weighted):
         return self._ran(*numpy_layer.Signature(self.call).arguments(values, listed, bool(training)))
 
     def _ran(self, args: Any, keywords: dict[str, Any]) -> Any:
-        self.added_losses = []
-        for layer in self._held_layers():
-            layer.added_losses = []
+        self.forget_losses()
         if self.writes_inputs:
             return _given_back(self.call(*_each(lent, args), **_each(lent, keywords)))
         before = [(v, v.numpy()) for v in self.weights if not v.trainable]

@@ -27,8 +27,8 @@ class ModelCode(Layer):
     _model: Any
 
     def __init__(self, model: Any, why: Exception) -> None:
-        super().__init__(name=f"{model.name}_code", dtype=model.dtype)
         self.__dict__["_model"] = model  # which is no layer of this one
+        super().__init__(name=f"{model.name}_code", dtype=model.dtype)
         self._why = why
 
     def call(self, *inputs: Any, **flags: Any) -> Any:
@@ -48,6 +48,16 @@ class ModelCode(Layer):
     def _held_layers(self) -> list[Any]:
         model = self._model
         return list(layers_in(vars(model)[name] for name in model._attributes()))
+
+    @property
+    def added_losses(self) -> list[Any]:
+        """What the model's code added to the loss."""
+        found: list[Any] = self._model.added_losses
+        return found
+
+    @added_losses.setter
+    def added_losses(self, terms: list[Any]) -> None:
+        self._model.added_losses = terms
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(

@@ -699,3 +699,51 @@ def test_a_model_of_ones_own_from_its_config():
     again = Sized.from_config(model.get_config())
     assert (type(again), again.units, again.name, again.built) == (Sized, 5, "five", False)
     assert again(X).shape == (64, 5)
+
+
+class Inside(layers.Layer):
+    def call(self, x):
+        self.add_loss(0.1 * ops.mean(ops.square(x)))
+        return 1.5 * x
+
+
+class Ends(pydl.Model):
+    """Of several inputs and outputs, with terms of the loss of its own, of a weight and of a layer in it."""
+
+    def __init__(self, counts):
+        super().__init__()
+        self.hidden, self.inside = layers.Dense(5, "tanh"), Inside()
+        self.p, self.q = layers.Dense(2), layers.Dense(3, "softmax")
+        if counts:
+            self.steps = self.add_weight((), "zeros", trainable=False, name="steps")
+
+    def call(self, given):
+        if hasattr(self, "steps"):
+            self.steps.assign_add(1.0)
+        h = self.inside(self.hidden(ops.concatenate([given["a"], given["b"]], axis=-1)))
+        self.add_loss(0.01 * ops.sum(ops.square(self.hidden.kernel)))
+        return {"p": self.p(h), "q": self.q(h)}
+
+
+def test_a_model_of_code_trains_as_its_graph_would(float64):
+    a, b = X[:20], X[20:40, :3]
+    y, weights = {"p": X[40:60, :2], "q": Y[:20]}, {"p": np.linspace(0, 2, 20), "q": np.linspace(1, 0, 20)}
+    models = [Ends(counts) for counts in (True, False)]
+    for model in models:
+        model.build({"a": (None, 4), "b": (None, 3)})
+        losses = {"p": "mse", "q": "sparse_categorical_crossentropy"}
+        metrics = {"q": ["accuracy"], "p": ["mae"]}
+        model.compile(pydl.optimizers.SGD(0.1), losses, metrics=metrics, loss_weights={"p": 2.0, "q": 0.5})
+    of_code = [v for v in models[0].weights if v.name != "steps"]
+    for v, w in zip(of_code, models[1].weights, strict=True):
+        v.assign(w.numpy())
+    data = {"a": a, "b": b}
+    histories = [
+        model.fit(data, y, sample_weight=weights, epochs=2, batch_size=8, shuffle=False, verbose=0).history
+        for model in models
+    ]
+    for name, values in histories[1].items():
+        assert histories[0][name] == pytest.approx(values)
+    assert models[0].evaluate(data, y, verbose=0) == pytest.approx(models[1].evaluate(data, y, verbose=0))
+    for v, w in zip(of_code, models[1].weights, strict=True):
+        np.testing.assert_allclose(v.numpy(), w.numpy(), rtol=1e-10)
