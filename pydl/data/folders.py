@@ -70,6 +70,19 @@ def left_aside(path: str | os.PathLike[str], suffixes: Sequence[str], of: str) -
     return said
 
 
+def below(path: str | os.PathLike[str], part: str, of: str) -> list[str]:
+    """The folders directly below one, "" for the outermost, in a folder or an archive that lists its folders."""
+    place = Path(path)
+    archive = opened(place, of)
+    if archive is None:
+        return sorted(each.name for each in (place / part).iterdir() if each.is_dir() and not _hidden(each.name))
+    with archive:
+        names = [m.filename.rstrip("/") for m in archive.infolist() if m.is_dir()]
+    front = f"{part}/" if part else ""
+    inner = (name.removeprefix(front) for name in names if name.startswith(front))
+    return sorted(name for name in inner if name and "/" not in name and not _hidden(name))
+
+
 def _every(path: Path, archive: zipfile.ZipFile | None) -> list[str]:
     """All files but hidden ones; folders that are links are entered, but for those that lead back."""
     every: list[str] = []

@@ -6,6 +6,7 @@ import copy
 import io
 import os
 import zipfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -235,6 +236,11 @@ def parts(path: str | os.PathLike[str]) -> list[str]:
 def files(path: str | os.PathLike[str]) -> list[str]:
     """The images anywhere in a folder or zip archive, in the order of their names."""
     return folders.files(path, SUFFIXES, "images")
+
+
+def empty(path: str | os.PathLike[str], part: str, classes: Collection[str]) -> list[str]:
+    """The folders directly below `part` that are no class, as no image lies in them."""
+    return [name for name in folders.below(path, part, "images") if name not in classes]
 
 
 def left_aside(path: str | os.PathLike[str]) -> list[str]:

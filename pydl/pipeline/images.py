@@ -16,7 +16,7 @@ from pydl import datasets
 from pydl._base.replacing import replaced
 from pydl.data import ImageSource, IndexedSource, ahead, split_rows
 from pydl.data.base import Batch
-from pydl.data.images import files, left_aside, parts
+from pydl.data.images import empty, files, left_aside, parts
 from pydl.pipeline import image_checks
 from pydl.pipeline.memory import available
 
@@ -178,6 +178,8 @@ def read_images(
     high, wide, colours = train.shape
     notes = [f"{len(train)} images of {len(train.classes)} classes, {wide} x {high}, {_COLOURS[colours]}"]
     notes += [f'the folder "{name}" is not used' for name in unused]
+    notes += [f'no images in the folder "{name}", which is no class' for name in empty(path, part, train.classes)
+              if all(each.split("/")[0] != name for each in found)]  # fmt: skip
     notes += [*image_checks.outside(path, [part, *unused, *([held] if held else [])]), *left_aside(path)]
     labels = train.labels
     assert labels is not None

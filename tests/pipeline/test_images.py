@@ -131,11 +131,13 @@ def test_what_is_not_used_or_not_alike_is_told(digits: tuple[np.ndarray, np.ndar
     saved(np.zeros((9, 5), np.uint8), top / "b" / "small.png")
     saved(np.full((8, 8, 3), [9, 8, 7], np.uint8), top / "a" / "colour.png")
     saved(x[180], top / "stray.png")
+    (top / "c" / "inner").mkdir(parents=True)
     (top / "a" / "notes.txt").write_text("?")
     (top / "a" / "Thumbs.db").write_text("?")
     found = images.read_images(top)
     assert found.notes == [
         "162 images of 3 classes, 8 x 8, grey",
+        'no images in the folder "c", which is no class',
         '1 image in no folder of a class not used, such as "stray.png"',
         '1 file of other kinds not read, such as "a/notes.txt"',
         "no folder for testing: 32 images were set aside",
