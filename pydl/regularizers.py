@@ -10,7 +10,7 @@ import numpy as np
 from pydl._base.args import one_of, real
 from pydl._base.registry import Configurable, FromFunction, Registry, serialize
 from pydl._engine.operators import Operators
-from pydl._engine.tape import gradient_of, value_of
+from pydl._engine.tape import differentiable, gradient_of, is_followed, value_of
 
 __all__ = [
     "L1", "L1L2", "L2", "FunctionRegularizer", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1",
@@ -43,7 +43,9 @@ class Regularizer(Configurable):
         return self.l1, self.l2
 
     def __call__(self, x: Any) -> Any:
-        """The penalty of the array `x`."""
+        """The penalty of the array `x`, or in code of a weight or tensor."""
+        if is_followed(x):
+            return _penalty(x, self)
         x = np.asarray(x, dtype=np.float64)
         return float(self.l1 * np.sum(np.abs(x)) + self.l2 * np.sum(np.square(x)))
 
@@ -52,6 +54,12 @@ class Regularizer(Configurable):
         if self.in_python:
             return gradient_of(self, x)
         return self.l1 * np.sign(x) + 2 * self.l2 * x
+
+
+@differentiable(lambda dy, y, x, regularizer: dy * regularizer.gradient(x))
+def _penalty(x: Any, regularizer: Any) -> Any:
+    """The penalty of an array as a function of `pydl.ops`."""
+    return np.asarray(regularizer(x), x.dtype)
 
 
 class L1(Regularizer):
@@ -112,6 +120,8 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = one_of("OrthogonalRegularizer", "mode", mode, ("rows", "columns"))
 
     def __call__(self, x: Any) -> Any:
+        if is_followed(x):
+            return _penalty(x, self)
         units, _, scale = self._units(x)
         return float(scale * np.sum(np.abs(self._cosines(units))))
 

@@ -87,7 +87,7 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
         return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
     finally:
         for v, value in before:
-            v.assign(value)
+            v.pack(value, v.buffer)
 
 
 def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool) -> list[Tensor]:

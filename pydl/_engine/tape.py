@@ -123,6 +123,12 @@ class Tape:
         """A function of weights alone."""
         return op(*(self._weights(tensors) if op.tensors else [self._weights(tensors)]), **others)
 
+    def of_layer(self, layer: Any, given: Any, training: Any) -> Any:
+        """A layer on constants, weights or values with a history."""
+        listed = isinstance(given, list | tuple)
+        tensors = self._weights(given if listed else [given])
+        return layer._applied(tensors if listed else tensors[0], training, self)
+
     def _weights(self, tensors: Sequence[Any]) -> list[Any]:
         return [self.weight(t) if isinstance(t, Variable) else t for t in tensors]
 
@@ -276,20 +282,29 @@ class Op:
 
 
 class Expression(Operators):
-    """What functions of `pydl.ops` make of weights alone, in code that is run on symbolic tensors: computed when the
-    layer runs that it becomes an operand of."""
+    """What functions of `pydl.ops`, or layers, make of weights and constants alone, in code that is run on symbolic
+    tensors: computed when the layer runs that it becomes an operand of.
 
-    def __init__(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> None:
-        self.op, self.tensors, self.others = op, list(tensors), others
+    Parameters
+    ----------
+    call : callable
+        Of the tensors: an array, or what a tape that is running knows of.
+    tensors : sequence
+        Weights, expressions and constants.
+    own : sequence of Variable
+        Other weights that the value depends on: those of a layer.
+    """
+
+    def __init__(self, call: Callable[..., Any], tensors: Sequence[Any], own: Sequence[Variable] = ()) -> None:
+        self.call, self.tensors, self.own = call, list(tensors), own
 
     def compute(self) -> Any:
         """The value now: an array, or what a tape that is running knows of."""
-        tensors = [t.compute() if isinstance(t, Expression) else t for t in self.tensors]
-        return self.op(*(tensors if self.op.tensors else [tensors]), **self.others)
+        return self.call(*(t.compute() if isinstance(t, Expression) else t for t in self.tensors))
 
     def weights(self) -> list[Variable]:
         """Those that it is computed from, each once."""
-        found: dict[int, Variable] = {}
+        found: dict[int, Variable] = {id(v): v for v in self.own}
         for t in self.tensors:
             found |= {
                 id(v): v for v in (t.weights() if isinstance(t, Expression) else [t] if isinstance(t, Variable) else [])

@@ -93,7 +93,26 @@ class _Later:
         return NotImplemented if self._batch is None else Op.known[function](self._batch, *values)
 
     def of_weights(self, op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Expression:
-        return Expression(op, tensors, others)
+        return Expression(lambda *given: op(*(given if op.tensors else [list(given)]), **others), tensors)
+
+    def of_layer(self, layer: Any, given: Any, training: Any) -> Any:
+        """A layer on constants and weights: computed whenever the graph runs, if there are weights."""
+        listed = isinstance(given, list | tuple)
+        tensors = list(given) if listed else [given]
+        if any(isinstance(t, SymbolicTensor) for t in tensors):
+            raise NoGraph(f'layer "{layer.name}": it is given tensors of the graph beside others')
+        with recording(None):
+            now = [t.compute() if isinstance(t, Expression) else t for t in tensors]
+            y = layer(now if listed else now[0], training=bool(training))
+        if not layer.weights and not any(isinstance(t, Expression | Variable) for t in tensors):
+            return y
+        if isinstance(y, list | tuple | dict):
+            raise NoGraph(f'layer "{layer.name}": it gives several outputs, of weights alone')
+
+        def call(*values: Any) -> Any:
+            return layer(list(values) if listed else values[0], training=bool(training))
+
+        return Expression(call, tensors, layer.weights)
 
     def weight(self, variable: Variable) -> Variable:
         return variable

@@ -8,16 +8,18 @@ import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.tape import is_traced
 from pydl._training.on_tape import apply_on_tape
 from pydl.layers.base import Layer
 from pydl.layers.masking import GivenMask
 
 
-def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None) -> Any:
-    """`layer(x)` for an array, or a list of them; `mask`: which steps count, or a list of that."""
-    if is_traced(inputs):
-        return apply_on_tape(layer, inputs, training)
+def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tape: Any = None) -> Any:
+    """`layer(x)` for an array, or a list of them; `mask`: which steps count, or a list of that.
+
+    `tape`: what notes how the result came about.
+    """
+    if tape is not None:
+        return apply_on_tape(layer, inputs, training, tape)
     from pydl.models import Model
 
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]

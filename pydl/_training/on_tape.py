@@ -15,8 +15,9 @@ from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor, code_limits
 from pydl._engine.layout import array_of
 from pydl._engine.objective import emit_gather
+from pydl._engine.operators import recording
 from pydl._engine.program import Arrays
-from pydl._engine.tape import Traced, value_of
+from pydl._engine.tape import Tape, Traced, value_of
 from pydl._engine.team import choose_threads
 from pydl._engine.tracing import packed
 from pydl._engine.walk import Walk
@@ -27,8 +28,8 @@ Array = np.ndarray
 _MOST = 16  # plans that a layer keeps
 
 
-def apply_on_tape(layer: Layer, inputs: Any, training: bool) -> Any:
-    """`layer(x)` for an input, or a list of them, some of which have a history: so have the outputs, of weights too.
+def apply_on_tape(layer: Layer, inputs: Any, training: bool, tape: Tape) -> Any:
+    """`layer(x)` for an input, or a list of them, which may have a history: so have the outputs, of weights too.
 
     Raises
     ------
@@ -37,7 +38,6 @@ def apply_on_tape(layer: Layer, inputs: Any, training: bool) -> Any:
     """
     listed = isinstance(inputs, list | tuple)
     given = list(inputs) if listed else [inputs]
-    tape = next(x.tape for x in given if isinstance(x, Traced))
     both = _found(layer, given, listed, training)
     values = [value_of(x) for x in given]
     arrays = [check.model_input(both.owner, *each) for each in zip(both.inputs, values, both.codes, strict=True)]
@@ -110,7 +110,7 @@ class _Both:
         dtype = self._layer.dtype
         dys = [np.zeros(s, dtype) for s in self.shapes] if dys is None else dys
         found = [np.zeros(s, dtype) for s in [*self.shapes, *(a.shape for a in arrays)]]
-        with self._alone:
+        with self._alone, recording(None):
             self._plan.run(1, len(arrays[0]), sources=Arrays([*arrays, *dys]), sinks=Arrays(found, True),
                            nth=self._threads, seed=seed, count=0)  # fmt: skip
         return found

@@ -282,6 +282,9 @@ class Layer(OwnCode):
             return self._applied_masked(given, training, mask)
         if self.on_host:
             return self.preprocess(np.asarray(given))
+        notes = recorder.get()
+        if notes is not None:
+            return notes.of_layer(self, given, training)
         y = self._applied(given, training)
         if self.activity_regularizer is not None:
             outputs = y if isinstance(y, list | tuple) else [y]
@@ -300,13 +303,13 @@ class Layer(OwnCode):
         self._first_call = self._first_call or call
         return call.output
 
-    def _applied(self, inputs: Any, training: Any) -> Any:
-        """What comes out for arrays."""
+    def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
+        """What comes out for arrays, or for values with a history on a tape."""
         if self._is_code() and not (self.has_backward and is_traced(inputs)):
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
-        return apply_layer(self, inputs, bool(training))
+        return apply_layer(self, inputs, bool(training), tape=tape)
 
     def _applied_masked(self, inputs: Any, training: Any, mask: Any) -> Any:
         """What comes out for arrays of which some steps do not count; layers that know no masks count them all."""

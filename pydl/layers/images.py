@@ -45,13 +45,13 @@ class ImageLayer(Layer):
         """The layer, in errors."""
         return f'{type(self).__name__} "{self.name}"'
 
-    def _applied(self, inputs: Any, training: Any) -> Any:
+    def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
         x = check.numeric(f'layer "{self.name}"', "inputs", inputs)
         if x.ndim not in (3, 4):
             raise ValueError(
                 f"{self._owner}: expected a picture (height, width, channels) or a batch of them, got shape {x.shape}"
             )
-        y = super()._applied(x if x.ndim == 4 else x[None], training)
+        y = super()._applied(x if x.ndim == 4 else x[None], training, tape)
         return y if x.ndim == 4 else y[0]
 
 
@@ -100,11 +100,11 @@ class RandomImageLayer(ImageLayer):
             training = True
         return super().__call__(inputs, *others, training=training)
 
-    def _applied(self, inputs: Any, training: Any) -> Any:
+    def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
         self._calls += 1
         self._stream = self._calls
         try:
-            return super()._applied(inputs, training)
+            return super()._applied(inputs, training, tape)
         finally:
             self._stream = 0
 

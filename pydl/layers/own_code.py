@@ -16,6 +16,7 @@ from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.lent import given_back, is_of_writing, lent, read_only
+from pydl._engine.operators import recording
 from pydl._engine.tape import Traced, is_followed, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
@@ -168,7 +169,7 @@ class OwnCode(Weighted):
                 raise
         self.writes_inputs = True
         for v, value in before:
-            v.assign(value)
+            v.pack(value, v.buffer)
         return self._ran(args, keywords)
 
     def _signature_of_call(self) -> numpy_layer.Signature:
@@ -219,9 +220,10 @@ class OwnCode(Weighted):
         before = [(v, v.numpy()) for v in self.weights if not v.trainable]
         try:
             args, flags = self._signature_of_call().arguments(zeros, isinstance(input_shape, list), False)
-            self.call(*args, **flags)
+            with recording(None):
+                self.call(*args, **flags)
             for v, value in before:
-                v.assign(value)
+                v.pack(value, v.buffer)
         except Exception as error:
             raise ValueError(
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '

@@ -44,7 +44,7 @@ class Pipeline(Layer):
             x = layer(x, training=training)
         return x
 
-    def _applied(self, inputs: Any, training: Any) -> Any:
+    def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
         return self.call(inputs, True if training is None else training)
 
     def get_config(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
-from pydl._engine.operators import NoGraph
-from pydl._engine.tape import Traced, is_traced, value_of
+from pydl._engine.operators import NoGraph, recorder, recording
+from pydl._engine.tape import Expression, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
 from pydl._training.inputs import open_rows
@@ -153,9 +153,9 @@ class Model(Network):
             names = [t.name for t in self.inputs]
             listed = per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
             inputs = listed if len(listed) > 1 else listed[0]
-        if is_traced(inputs):
+        if recorder.get() is not None and not isinstance(inputs, Mapping) and not _any_symbolic(inputs):
             if not self.built:
-                self._build_from("call", value_of(inputs) if isinstance(inputs, Traced) else [*map(value_of, inputs)])
+                self._build_from("call", _values(inputs))
             return Layer.__call__(self, inputs, training=training)
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
@@ -372,6 +372,18 @@ class Model(Network):
         if added:
             model._connect(model.inputs, model.outputs, added)
         return model
+
+
+def _any_symbolic(inputs: Any) -> bool:
+    return any(isinstance(t, SymbolicTensor) for t in (inputs if isinstance(inputs, list | tuple) else [inputs]))
+
+
+def _values(inputs: Any) -> Any:
+    """The arrays that inputs in code stand for."""
+    if isinstance(inputs, list | tuple):
+        return [_values(x) for x in inputs]
+    with recording(None):
+        return np.asarray(value_of(inputs.compute() if isinstance(inputs, Expression) else inputs))
 
 
 def _tensors(what: str, given: Any) -> list[SymbolicTensor]:

@@ -174,8 +174,10 @@ class Network(Trainer):
     def _one_by_one(self) -> list[Layer]:
         """The layers in the order that their weights have."""
         own = self._held_layers()
-        if not self.built or type(self).call is not Layer.call:  # as the code names them
+        if not self.built:
             return own
+        if type(self).call is not Layer.call:  # as the code names them, those that are called on constants among them
+            return list({id(layer): layer for layer in (*self.layers, *own)}.values())
         return list({id(layer): layer for layer in (*self.by_depth(), *own)}.values())
 
     def as_made(self, trainable: bool = False) -> list[Variable]:

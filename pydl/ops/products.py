@@ -10,8 +10,7 @@ import numpy as np
 from pydl import activations, config
 from pydl._base import check
 from pydl._engine.matmul import multiply, product
-from pydl._engine.operators import Operators
-from pydl._engine.tape import UNKNOWN, differentiable
+from pydl._engine.tape import UNKNOWN, differentiable, is_followed
 from pydl.ops.elementwise import multiply as times
 from pydl.ops.elementwise import subtract
 from pydl.ops.shapes import moveaxis, ndim, ravel, reshape, shape, stack
@@ -62,7 +61,7 @@ def matmul(
     Stacks of matrices (b with more than two axes) and operands that are symbolic, have a history or are weights are
     multiplied by NumPy, as `a @ b`, without the other arguments.
     """
-    if isinstance(a, Operators) or isinstance(b, Operators) or np.ndim(b) > 2:
+    if is_followed(a) or is_followed(b) or np.ndim(b) > 2:
         if bias is not None or activation is not None or transpose_a or transpose_b or out is not None:
             raise TypeError("matmul: bias, activation, transpose_a, transpose_b and out are for arrays, b a matrix")
         return stacked_matmul(a, b)

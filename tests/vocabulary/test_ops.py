@@ -66,6 +66,7 @@ CALLS = {
     "scatter_update": [(A, [[0, 1], [2, 3], [0, 1]], A[0, :3]), (A, [[2], [0]], B[:2]),
                        (A, [[1, 1], [1, 1]], A[0, :2], "add")],
     "_for_each": [(A, A[:1]), (CUBE, CUBE[:1, :2])], "_of_batch": [(A, 2.0)],
+    "_penalty": [(A, pydl.regularizers.L1L2(0.1, 0.2)), (SQUARE, pydl.regularizers.OrthogonalRegularizer(0.3))],
     "_updated": [(A, SQUARE[:2, :3], [1, 0])],
     "segment_sum": [(A, [1, 0, 1]), (A[0], [2, 0, 2, 9], 3)],
     "activate": [(A, "tanh", 0.0), (A, "elu", 1.0), (A, "softmax", 0.0), (A, "softmax", 0.0, 0), (A, "linear", 0.0)],
