@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pydl._base.args import one_of, real
 from pydl._base.registry import Configurable, FromFunction, Registry, serialize
+from pydl._engine.graph import SymbolicTensor
 from pydl._engine.operators import Operators
 from pydl._engine.tape import differentiable, gradient_of, is_followed, value_of
 
@@ -45,7 +48,7 @@ class Regularizer(Configurable):
     def __call__(self, x: Any) -> Any:
         """The penalty of the array `x`, or in code of a weight or tensor."""
         if is_followed(x):
-            return _penalty(x, self)
+            return _penalty(x, json.dumps(serialize(self)) if isinstance(x, SymbolicTensor) else self)
         x = np.asarray(x, dtype=np.float64)
         return float(self.l1 * np.sum(np.abs(x)) + self.l2 * np.sum(np.square(x)))
 
@@ -56,10 +59,19 @@ class Regularizer(Configurable):
         return self.l1 * np.sign(x) + 2 * self.l2 * x
 
 
-@differentiable(lambda dy, y, x, regularizer: dy * regularizer.gradient(x))
+def _described(regularizer: Any) -> Any:
+    return _read(regularizer) if isinstance(regularizer, str) else regularizer
+
+
+@lru_cache(maxsize=64)
+def _read(regularizer: str) -> Any:
+    return deserialize(json.loads(regularizer))
+
+
+@differentiable(lambda dy, y, x, regularizer: dy * _described(regularizer).gradient(x))
 def _penalty(x: Any, regularizer: Any) -> Any:
-    """The penalty of an array as a function of `pydl.ops`."""
-    return np.asarray(regularizer(x), x.dtype)
+    """The penalty of an array by a regularizer, or the description of one, as a function of `pydl.ops`."""
+    return np.asarray(_described(regularizer)(x), x.dtype)
 
 
 class L1(Regularizer):
@@ -121,7 +133,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         if is_followed(x):
-            return _penalty(x, self)
+            return _penalty(x, json.dumps(serialize(self)) if isinstance(x, SymbolicTensor) else self)
         units, _, scale = self._units(x)
         return float(scale * np.sum(np.abs(self._cosines(units))))
 
