@@ -8,7 +8,6 @@ from typing import Any
 from pydl._engine.numpy_layer import Signature
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
-from pydl.layers.weighted import layers_in
 
 
 class ModelCode(Layer):
@@ -46,8 +45,7 @@ class ModelCode(Layer):
         return own
 
     def _held_layers(self) -> list[Any]:
-        model = self._model
-        return list(layers_in(vars(model)[name] for name in model._attributes()))
+        return list(self._model.layers)
 
     @property
     def added_losses(self) -> list[Any]:

@@ -1,14 +1,15 @@
 /* op_args.h: one argument struct per family of kernels, written once as a list of fields.
  *
- * The list makes the struct that kernels read, the table that Plan.emit fills it from, and the facts that plans ask for:
+ * The list makes the struct that kernels read, the table that Plan.emit fills it from, and the facts that plans ask
+ * for:
  *   IN(x, bytes)    pointer to read; each share reads its own part of it
  *   ALL(x, bytes)   pointer to read; every share may read all of it
  *   OUT(y, bytes)   pointer to write (may be read too); each share writes its own part
  *   SCR(s, bytes)   scratch of so many bytes per thread: s + thread * s_stride; a plan brings it by itself
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
  * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
- * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so. Shapes are in
- * elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
+ * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so.
+ * Shapes are in elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
  */
 #ifndef PD_OP_ARGS_H
 #define PD_OP_ARGS_H
@@ -68,8 +69,9 @@
     SCR(pack, LEAST(R(a->I * ((a->O + 31) / 32 * 32)), PD_PACKED_BYTES)) INT(pack_stride)
 
 /* Loss of a batch, value and gradient together.
- *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log   t [B][O] targets, [B] class numbers
- *   for sparse_*, [B] numbers for gaussian   w [B / per] weights or NULL   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
+ *   y [B][O] predictions, or logits for the *_logits kernels, logarithms for *_log
+ *   t [B][O] targets, [B] class numbers for sparse_*, [B] numbers for gaussian   w [B / per] weights or NULL
+ *   per: rows that share a weight, 0 stands for L   loss [B] weighted loss of each row
  *   dy [B][O] d(scale * sum(loss))/dy or NULL   p [B][O] predictions, for *_logits and *_log, or NULL
  *   a b: the loss's parameters   smooth: label smoothing */
 #define PD_FIELDS_loss(IN, ALL, OUT, SCR, FN, INT, REAL) \

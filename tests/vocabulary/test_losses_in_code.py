@@ -108,7 +108,7 @@ def test_a_result_is_summed_as_it_is(shape: str) -> None:
     model, _ = net()
     model.compile("sgd", losses.FunctionLoss(SHAPES[shape], reduction="sum"))
     value, y = model.evaluate(X, T, batch_size=12, verbose=0), model.predict(X, verbose=0)
-    assert value == pytest.approx(np.sum(SHAPES[shape](T, y)) , rel=1e-5)  # fmt: skip
+    assert value == pytest.approx(np.sum(SHAPES[shape](T, y)), rel=1e-5)
     assert value == pytest.approx(float(losses.FunctionLoss(SHAPES[shape], reduction="sum")(T, y)), rel=1e-5)
 
 
