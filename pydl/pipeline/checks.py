@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pydl.pipeline import dates, values
 from pydl.pipeline.asked_parting import part_of
-from pydl.pipeline.columns import NEARLY, Column
+from pydl.pipeline.columns import MIXED, NEARLY, Column
 from pydl.pipeline.parting import TRAIN
 from pydl.pipeline.stand_ins import stand_ins
 from pydl.pipeline.target import Target
@@ -35,6 +35,7 @@ _LEAVES = 256  # of a tree that follows a number
 _LARGEST = 1e30  # that a tree takes: it counts in float32
 _RARE = 10  # training rows of a class that is hardly learnt
 _CHANCE = 3  # times as many equal rows as chance gives are copies
+_VARIED = 0.05  # of the rows have values of their own in some column: else rows of equal values need not be copies
 _NAMED = 5
 _ORDERED = 0.9  # of the steps from row to row go one way: tables of several groups start anew with each
 _STEPS = 8  # that tell an order
@@ -168,6 +169,7 @@ def of_split(train: pd.DataFrame, test: pd.DataFrame, target: AnyTarget, columns
         *_left_out(columns),
         *_read_as_text(columns),
         *_nearly_numbers(columns),
+        *_mixed(columns),
         *_stand_ins(train, target, columns),
         *of_classes,
     ]
@@ -191,6 +193,17 @@ def _nearly_numbers(columns: Sequence[Column]) -> list[str]:
     found = _listed([f'"{c.name}" ({c.note.removeprefix(NEARLY)})' for c in nearly])
     said = "COLUMN" if len(nearly) > 1 else nearly[0].name
     return [f"numbers but for some cells, so no quantity: {found}; --kind {said}=number takes those as missing"]
+
+
+def _mixed(columns: Sequence[Column]) -> list[str]:
+    found = [
+        f'"{c.name}" ({part.removeprefix(MIXED)})'
+        for c in columns
+        for part in c.note.split("; ")
+        if part.startswith(MIXED)
+    ]
+    return [f"numbers of different makes in one column, each read as the number that it shows: {_listed(found)}; are "
+            "they the same quantity?"] if found else []  # fmt: skip
 
 
 def _stand_ins(train: pd.DataFrame, target: AnyTarget, columns: Sequence[Column]) -> list[str]:
@@ -217,6 +230,13 @@ def _classes(train: pd.DataFrame, target: Target) -> list[str]:
         alike.setdefault(" ".join(re.split(r"[\s_-]+", label.strip().casefold())), []).append(f'"{label}"')
     groups = [" and ".join(labels) for labels in alike.values() if len(labels) > 1]
     said = [f"classes that differ in case or blanks only: {_listed(groups)}; are they the same?"] if groups else []
+    if set(alike) <= values.YES | values.NO and len(alike) > 2:
+        both = [
+            [f'"{label}"' for label in map(str, target.classes) if label.lower() in words]
+            for words in (values.YES, values.NO)
+        ]
+        groups = [" and ".join(labels) for labels in both if len(labels) > 1]
+        said.append(f"classes that say the same in other words: {_listed(groups)}; write them alike")
     y, _ = target.encode(train[target.name])
     counts = np.bincount(y, minlength=len(target.classes))
     rare = [f'"{target.classes[k]}" ({counts[k]})' for k in np.flatnonzero(counts < _RARE)]
@@ -229,7 +249,8 @@ def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], colu
     told = [c.name for c in columns if (c.used or c.kind == "text") and c.name in test.columns]
     told += targets
     both = int(np.isin(_hashes(test, told), _hashes(train, told)).sum())
-    if both <= _CHANCE * len(test) * _equal_by_chance(train, told):
+    most = max(train[name].nunique() for name in told)
+    if most < _VARIED * len(train) or both <= _CHANCE * len(test) * _equal_by_chance(train, told):
         return []
     are = "is" if both == 1 else "are"
     return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all: rows that occur "

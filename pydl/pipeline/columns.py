@@ -22,6 +22,7 @@ MOSTLY = 0.95  # of the values have to be numbers, or dates, for the column to b
 _SAMPLE = 1000  # texts that are looked at
 _FEW_NUMBERS = 10  # different ones, which may be the names of levels
 _CERTAIN = 10  # different whole numbers that are no dates by chance: one of 27 between 19000101 and 21001231 is one
+MIXED = "numbers of different makes: "  # how one of those on it begins that says so
 NEARLY = "numbers but for "  # how a note on a column begins that a few cells keep from being one of numbers
 _SCALED = "scaled to mean 0 and deviation 1"
 _ROW_NUMBERS = "left out: it numbers the rows"
@@ -340,6 +341,8 @@ class _About:
             notes.append(f"numbers are written as {notation}")
         if values.has_multiples(list(words)):
             notes.append("K, M and B are read as thousands, millions and billions")
+        if makes := values.different_makes(list(words)):
+            notes.append(f"{MIXED}{' beside '.join(makes)}")
         return "; ".join(notes)
 
     def of_levels(self, note: str) -> Column:

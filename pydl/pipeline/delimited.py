@@ -13,7 +13,7 @@ import pandas as pd
 
 from pydl.pipeline import values
 from pydl.pipeline.encodings import encoding_of
-from pydl.pipeline.header import MOST_COLUMNS, find_header
+from pydl.pipeline.header import MOST_COLUMNS, find_header, numbered
 from pydl.pipeline.packed import noticed, opened
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.records import BLANKS, GAPS, Record, Regular, Splitter, Values, records
@@ -27,6 +27,7 @@ NONE = "\x1f"  # a character that no text holds
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel takes the delimiter from
 _MOSTLY = 0.95
 _FEW_LEVELS = 20
+_OTHER_QUOTES = "'\u2018\u201c\u201e\u00ab`"  # which a parser of CSV takes for text
 
 
 class Delimited:
@@ -49,11 +50,15 @@ class Delimited:
         The columns of codes of two letters, among which NA is one.
     levels : tuple of str
         The columns that the file declares to be nominal.
+    width : int or None
+        How many columns there are, if they have no names.
     """
+
+    width: int | None = None
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.strict, self.notes = path, reading.strict, noticed(path)
-        self.encoding = encoding_of(path, reading.encoding, self.notes)
+        self.encoding = encoding_of(path, reading.encoding, self.notes, reading.found.encoding)
         sample, is_whole = self._sample()
         said = _SEP_LINE.fullmatch(sample[0].rstrip("\n")) if sample else None
         sep_lines = int(said is not None)
@@ -68,11 +73,11 @@ class Delimited:
                 self.notes.append('quotation marks inside others are written as \\"')
         if not any(any(record.values) for record in found):
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-        self._find_header(found, reading.wanted, reading.header)
+        self._find_header(found, reading)
         rows = [r.values for r in found if r.line >= self.first and len(r.values) == len(self.names)]
         some = [row[:MOST_COLUMNS] for row in rows]
         self.fits = _Make(some)
-        self.notation = _said_notation(path, reading, some) or _notation(some, delimiter) or reading.found
+        self.notation = _said_notation(path, reading, some) or _notation(some, delimiter) or reading.found.notation
         self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
             name = _BLANKS.get(delimiter, f'"{delimiter}"')
@@ -112,9 +117,9 @@ class Delimited:
             )
         return lines, is_whole
 
-    def _find_header(self, found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> None:
+    def _find_header(self, found: Sequence[Record], reading: Reading) -> None:
         """`names`, the line of the `first` row, and how many values a row has at `least`."""
-        header = find_header(found, wanted, is_there)
+        header = find_header(found, reading.wanted, reading.header)
         self.first, self.names, self.levels = header.line, list(header.names), tuple(header.nominal or ())
         rows = [r.values for r in found if r.line >= header.line and any(r.values)]
         self.header = tuple(name.strip() for name in header.names) if header.is_there else ()
@@ -127,16 +132,28 @@ class Delimited:
         if header.above:
             self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
         if not header.is_there:
-            if is_there is None:
+            if reading.header is None:
                 self.notes.append("the first row is read as data; columns are named column 1, 2, ...")
-            self.names = [f"column {i + 1}" for i in range(width)]
-            self.least = width
+            self.names = numbered(self.path, width, reading, self.notes)
+            self.least = self.width = width
         elif width == len(self.names) + 1 and all(r[-1] == "" for r in rows if len(r) == width):
             self.names.append("")
         elif width == len(self.names) + 1:
+            self._must_be_names_of_rows([r[0] for r in rows if len(r) == width])
             self.names.insert(0, "row")
             self.least += 1
             self.notes.append('the first column has no name in the header; it is called "row"')
+
+    def _must_be_names_of_rows(self, first: Sequence[str]) -> None:
+        """Refuse a first column without a name that tells no row from another, or half a quoted value, as R's does."""
+        counts = Counter(first)
+        wrong = next((v for v in first if counts[v] > 1 or v[:1] in _OTHER_QUOTES), None)
+        if wrong is not None:
+            raise ValueError(
+                f"{self.path}: rows have a value more than the {len(self.names)} names of the header, and the first "
+                f'("{wrong[:40]}") is no name of a row; expected as many of both: is the delimiter right, and does a '
+                "value that holds it stand in double quotation marks?"
+            )
 
     def _find_codes(self, rows: Sequence[Values]) -> tuple[str, ...]:
         """The columns of codes of two letters."""

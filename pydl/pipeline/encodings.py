@@ -26,8 +26,10 @@ _WIDE = ("utf-16", "utf-32")
 OTHERS = {"cp1252": "Windows-1252", "cp850": "code page 850, as MS-DOS wrote it"}
 
 
-def encoding_of(path: Path, wanted: str | None, notes: list[str]) -> str:
+def encoding_of(path: Path, wanted: str | None, notes: list[str], learnt: str | None = None) -> str:
     """The encoding of a file, every byte of which it can decode; what was noticed is added to the notes.
+
+    `learnt`: the first to be tried of those that are no UTF-8.
 
     Raises
     ------
@@ -54,7 +56,8 @@ def encoding_of(path: Path, wanted: str | None, notes: list[str]) -> str:
     if wanted is not None or mark is not None:
         said = f"--encoding {wanted}" if mark is None else f"{_family(mark)}, as the mark at its beginning says"
         raise ValueError(f"{path}: line {line} is not in {said}: {what}; expected the encoding that the file is in")
-    other = next(name for name in OTHERS if _undecodable(path, name) is None)
+    others = [name for name in OTHERS if name == learnt] + [name for name in OTHERS if name != learnt]
+    other = next(name for name in others if _undecodable(path, name) is None)
     notes.append(f"the text is not UTF-8; read as {OTHERS[other]}; --encoding names another one")
     return other
 

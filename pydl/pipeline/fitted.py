@@ -149,7 +149,7 @@ class Fitted:
         of_codes = [one.name for one in self.target.each if values.CODE in one.classes]
         codes = (*self.preparation.codes, *of_codes)
         return self.preparation.text_columns, replace(
-            self.reading, wanted=wanted, codes=codes, found=self.preparation.notation
+            self.reading, wanted=wanted, codes=codes, found=self.preparation.found, targets=tuple(self.target.names)
         )
 
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:

@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 from pydl.pipeline import values
+from pydl.pipeline.reading import Reading
 from pydl.pipeline.records import Record, Values
 
 MOST_COLUMNS = 500  # to judge a table by
@@ -75,6 +77,29 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     if header.is_there and len(rows) > _FEW and _are_units(rows[0].values, [r.values for r in rows[1:]]):
         return header._replace(line=rows[0].line + rows[0].lines, units=True)
     return header
+
+
+def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list[str]:
+    """The names of the columns of a table that has none, by their places in the one that was learnt from.
+
+    Raises
+    ------
+    ValueError
+        There are fewer columns than there, and not just those that are to be predicted lack.
+    """
+    learnt = max(width, reading.found.width or 0)
+    names = [f"column {i + 1}" for i in range(learnt)]
+    if learnt == width:
+        return names
+    others = [name for name in names if name not in reading.targets]
+    lacks = " and ".join(name for name in names if name in reading.targets)
+    if len(others) != width:
+        raise ValueError(
+            f"{path}: {width} columns without names; expected the {learnt} of the training, in their order, or all but "
+            f"{lacks}, which is to be predicted"
+        )
+    notes.append(f"there are {width} columns, in training there were {learnt}: {lacks} is taken to lack")
+    return others
 
 
 def _are_units(first: Values, below: Sequence[Values]) -> bool:

@@ -20,6 +20,7 @@ from pydl.pipeline.cells import FEW, PARTS, Cells, Odd, as_frame, of_frame, of_r
 from pydl.pipeline.columns import Column
 from pydl.pipeline.levels import Levels
 from pydl.pipeline.ngrams import UNIT, NGrams, described
+from pydl.pipeline.reading import Found
 from pydl.pipeline.scaling import Scaling, bounds, logarithms, number_steps, units_of_logarithms
 from pydl.pipeline.seen import Seen, Usual
 
@@ -88,7 +89,7 @@ class Preparation:
         self._usual: dict[str, Usual] = {}
         self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
-        self.notation: str | None = None  # of the table's numbers, where it is not the usual one
+        self.found = Found()  # of the table
 
     def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
         """Learn medians, scales and levels from a table; nothing of the table itself is kept.
@@ -98,7 +99,8 @@ class Preparation:
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
-        self.notation = values.COMMA if frame.attrs.get("notation") == values.COMMA else None
+        notation = values.COMMA if frame.attrs.get("notation") == values.COMMA else None
+        self.found = Found(notation, frame.attrs.get("encoding"), frame.attrs.get("width"))
         unread = Counter[str]() if lenient else None
         self._parts = {c.name: _varying_parts(cells.dates(c, unread)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells, lambda name: unread)
@@ -319,7 +321,7 @@ class Preparation:
         state = {
             "columns": [c.state() for c in self.columns],
             "clip": self.clip,
-            "notation": self.notation,
+            "found": self.found._asdict(),
             "feature_names": self.feature_names,
             "parts": self._parts,
             "levels": self._levels,
@@ -348,7 +350,7 @@ class Preparation:
         try:
             state = json.loads(content["state"])
             loaded = cls([Column.from_state(c) for c in state["columns"]], state["clip"])
-            loaded.notation = state.get("notation")
+            loaded.found = Found(**state.get("found", {"notation": state.get("notation")}))
             loaded.feature_names, loaded._parts, loaded._levels = (
                 state["feature_names"],
                 state["parts"],
@@ -391,7 +393,7 @@ class Preparation:
                 raise ValueError(f'the table has two columns called "{name}"; rename one of them')
             if name in wanted:
                 found[name] = frame.iloc[:, i].rename(name)
-                found[name].attrs["notation"] = found[name].attrs.get("notation") or self.notation
+                found[name].attrs["notation"] = found[name].attrs.get("notation") or self.found.notation
         absent = [f'"{c.name}"' for c in self.columns if c.used and c.name not in found]
         if absent:
             names = ", ".join(absent[:5]) + " ..." * (len(absent) > 5)

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "blanks": r"\s+", " ": r"\s+"}
 
 _MARKS = {"point": ".", "comma": ",", "blank": " ", "none": ""}
+
+
+class Found(NamedTuple):
+    """How a file that was learnt from was written, for later ones that do not tell it themselves.
+
+    Attributes
+    ----------
+    notation : str or None
+        Of numbers with a comma.
+    encoding : str or None
+        What text that is no UTF-8 was read as.
+    width : int or None
+        How many columns there were, if they had no names.
+    """
+
+    notation: str | None = None
+    encoding: str | None = None
+    width: int | None = None
+
+
+NOTHING_FOUND = Found()
 
 
 @dataclass(frozen=True)
@@ -31,8 +53,10 @@ class Reading:
         Columns of codes of two letters, among which NA is one and no missing value.
     strict : bool
         Refuse a row of too many values rather than leave it out.
-    found : str or None
-        How numbers were written in files that were learnt from, for those that do not tell it themselves.
+    found : Found
+        Of a file that was learnt from.
+    targets : tuple of str
+        Columns that a file without names may lack.
 
     Raises
     ------
@@ -49,7 +73,8 @@ class Reading:
     wanted: tuple[str, ...] = ()
     codes: tuple[str, ...] | None = None
     strict: bool = False
-    found: str | None = None
+    found: Found = NOTHING_FOUND
+    targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for option in ("decimal", "thousands"):

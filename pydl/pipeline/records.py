@@ -28,6 +28,9 @@ _BETWEEN = {BLANKS: re.compile(r'"[^"]*"(?!\S)|\S+'), GAPS: re.compile(r"\S+(?:\
 
 _ESCAPED = re.compile(r'\\(.)|"(?=")', re.DOTALL)
 
+_DRAWN = re.compile(r"[-=+:| \t]*[-=]{3}[-=+:| \t]*")  # what parts the names of a printed table from its rows
+_COUNTED = re.compile(r"\(?\d[\d,]* rows?(?: in set.*)?\)?")  # and says below how many these are
+
 Values = list[str]
 Fits = Callable[[Sequence[Values]], int]
 
@@ -203,9 +206,9 @@ class Regular(io.TextIOBase):
         self.fits, self.strict, self.header = fits, strict, list(header)
         self.count, self.blank = 0, 0
         self.odd, self.short, self.remarks, self.plain = list[int](), list[int](), list[int](), list[int]()
-        self.repeated = list[int]()
+        self.repeated, self.drawn = list[int](), list[int]()
         self._header_line = splitter.delimiter.join(header) + "\n"
-        self._number = begin + 1
+        self._first = self._number = begin + 1
         for _ in islice(text, begin):
             pass
         self._blocks = self._regular()
@@ -235,7 +238,8 @@ class Regular(io.TextIOBase):
             (self.short, "with fewer values than columns: what is not there is missing"),
             (self.plain, "with a quotation mark that is never closed, which is read as text"),
             (self.remarks, "left out as remarks, for they begin with #"),
-            (self.repeated, "left out that hold the names of the columns again"),
+            (self.repeated, "left out for holding the names of the columns again"),
+            (self.drawn, "left out for drawing lines, or counting the rows"),
         ]
         found = [f"{len(at)} row{'s' * (len(at) > 1)} {what} ({_lines(at)})" for at, what in told if at]
         if self.blank:
@@ -247,6 +251,7 @@ class Regular(io.TextIOBase):
         while block := self.text.readlines(_BLOCK):
             whole = "".join(block)
             plain = '"' not in whole and _END not in whole and whole.endswith("\n") and self._header_line not in block
+            plain = plain and not (self._number == self._first and "---" in block[0])
             if self.width > 1 and not self.splitter.blanks and plain:
                 widths = [line.count(d) for line in block]
                 if widths.count(self.width - 1) == len(block):
@@ -274,6 +279,9 @@ class Regular(io.TextIOBase):
         if self.header and [value.strip() for value in values] == self.header:
             self.repeated.append(record.line)
             return []
+        if self._is_drawn(record):
+            self.drawn.append(record.line)
+            return []
         is_remark = len(values) == 1 or not self.strict  # else each row has to be there
         if len(values) != self.width and values[0].lstrip().startswith("#") and is_remark:
             self.remarks.append(record.line)
@@ -294,6 +302,14 @@ class Regular(io.TextIOBase):
         self.blank = 0
         self.count += len(found)
         return found
+
+    def _is_drawn(self, record: Record) -> bool:
+        """Whether a record belongs to how a table is printed: |---|---| below the names, (12 rows) at the end."""
+        cells = [value.strip() for value in record.values if value.strip()]
+        if record.line == self._first and self.header:
+            return all(map(_DRAWN.fullmatch, cells))
+        alone = len(cells) == 1 and len(record.values) != self.width
+        return alone and any(kind.fullmatch(cells[0]) for kind in (_DRAWN, _COUNTED))
 
     def _refuse(self, record: Record) -> None:
         if self.strict:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pydl.pipeline.header import find_header
+from pydl.pipeline.header import find_header, numbered
 from pydl.pipeline.places import part
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.records import Record
@@ -32,7 +32,7 @@ class Sheet:
 
     Attributes
     ----------
-    notes, notation, codes, levels
+    notes, notation, codes, levels, width
         As of `delimited.Delimited`.
 
     Raises
@@ -42,6 +42,7 @@ class Sheet:
     """
 
     levels: tuple[str, ...] = ()
+    _merged: Sequence[tuple[tuple[int, int], tuple[int, int]]] = ()  # first and last cell of each group
 
     def __init__(self, path: Path, reading: Reading = AS_FOUND) -> None:
         self.path, self.notes, self.notation, self.codes = path, list[str](), reading.notation, reading.codes
@@ -54,9 +55,11 @@ class Sheet:
             self.notes.append(f"row {header.line - 1} gives the units of columns, and is left out")
         if header.above:
             self.notes.append(f"{header.above} row{'s' * (header.above > 1)} above the header left out")
+        self._fill_merged(rows, header.line)
         below = [_used(row) for row in rows[header.line - 1 : found[-1].line]]  # with those left blank between others
         width = max([len(header.names), *map(len, below)])
-        names = header.names if header.is_there else [f"column {i + 1}" for i in range(width)]
+        self.width = None if header.is_there else width
+        names = header.names if header.is_there else numbered(path, width, reading, self.notes)
         self.names = [*names, *[""] * (width - len(names))]
         self.rows = [[*row, *[None] * (width - len(row))] for row in below]
 
@@ -72,6 +75,19 @@ class Sheet:
         for start in range(0, len(frame), rows):
             yield frame.iloc[start : start + rows]
 
+    def _fill_merged(self, rows: list[Cells], first: int) -> None:
+        """Cells that are merged with another below the names have its value."""
+        filled = 0
+        for (top, left), (bottom, right) in self._merged:
+            if top + 1 < first or bottom >= len(rows):
+                continue
+            for row in rows[top : bottom + 1]:
+                row[left : right + 1] = [rows[top][left]] * (right + 1 - left)
+            filled += 1
+        if filled:
+            groups = f"{filled:,} group{'s' * (filled > 1)} of merged cells"
+            self.notes.append(f"{groups}: each of the cells is taken to hold what the first does")
+
     def _rows(self, wanted: Collection[str]) -> list[Cells]:
         try:
             import python_calamine
@@ -83,11 +99,13 @@ class Sheet:
             with python_calamine.CalamineWorkbook.from_path(os.fspath(self.path)) as book:
                 found = [book.get_sheet_by_name(name) for name in book.sheet_names]
                 sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
+                merged = {sheet.name: sheet.merged_cell_ranges or () for sheet in found}
         except python_calamine.CalamineError as error:
             raise ValueError(str(error)) from None
         if asked := part(self.path):
             if asked not in sheets:
                 raise ValueError(f"{self.path}: expected one of its sheets, {', '.join(sheets)}, after ::")
+            self._merged = merged[asked]
             return sheets[asked]
         filled = [name for name, rows in sheets.items() if sum(bool(_used(row)) for row in rows) > 1]
         if not filled:
@@ -99,12 +117,19 @@ class Sheet:
             self.notes.append(
                 f'of {len(filled)} sheets {which} is read, "{chosen}"; FILE::SHEET reads another ({others})'
             )
+        self._merged = merged[chosen]
         return sheets[chosen]
 
 
 def _records(rows: Sequence[Cells]) -> list[Record]:
-    """What is not blank, as text."""
-    return [Record(i + 1, "", [_text(cell) for cell in _used(row)]) for i, row in enumerate(rows) if _used(row)]
+    """What is not blank, as text; below a first row of text that is as wide as any, all of its width."""
+    found = [Record(i + 1, "", [_text(cell) for cell in _used(row)]) for i, row in enumerate(rows) if _used(row)]
+    width = max((len(r.values) for r in found), default=0)
+    first = next((i for i, r in enumerate(found) if len(r.values) == width), 0)
+    if found and all(isinstance(cell, str) and cell for cell in _used(rows[found[first].line - 1])):
+        for record in found[first:]:
+            record.values += [""] * (width - len(record.values))
+    return found
 
 
 def _names_all(rows: Sequence[Cells], wanted: Collection[str]) -> bool:

@@ -29,6 +29,7 @@ from pydl.pipeline import values
 from pydl.pipeline.arff import Arff
 from pydl.pipeline.databases import Database, is_duckdb, is_sqlite
 from pydl.pipeline.delimited import Delimited
+from pydl.pipeline.encodings import OTHERS
 from pydl.pipeline.held import Held
 from pydl.pipeline.json_rows import json_rows
 from pydl.pipeline.memory import require_memory
@@ -85,7 +86,7 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
             file = _FOUND_OUT[kind](path, reading)
             frame = file.read()
             notes += file.notes
-            told = _told(file.notation, file.codes, file.levels)
+            told = _told_by(file)
         else:
             frame = _READERS[kind](path)
     frame = _named(frame, notes)
@@ -233,6 +234,13 @@ def _told(notation: str | None, codes: Collection[str] | None, levels: Collectio
     """What others ask about a column's table: the notation of numbers, where NA is a code, what is declared nominal."""
     found = {"notation": notation, "codes": list(codes or ()), "levels": list(levels)}
     return {name: value for name, value in found.items() if value}
+
+
+def _told_by(file: Delimited | Sheet | Arff | Database) -> dict[str, Any]:
+    """The same of a file, and how it is written where that is not the usual way."""
+    found = {"encoding": getattr(file, "encoding", None), "width": getattr(file, "width", None)}
+    found["encoding"] = found["encoding"] if found["encoding"] in OTHERS else None
+    return _told(file.notation, file.codes, file.levels) | {k: v for k, v in found.items() if v}
 
 
 def suffix(path: Path) -> str:
@@ -409,7 +417,7 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     with _plain_errors(path):
         if kind in _FOUND_OUT:
             file = _FOUND_OUT[kind](path, reading)
-            notes, told = file.notes, _told(file.notation, file.codes, file.levels)
+            notes, told = file.notes, _told_by(file)
         for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
                 frame = _named(frame, notes)

@@ -113,11 +113,13 @@ class Target:
             )
         notation, x, words = _as_numbers(series, task)
         chosen = task if task != "auto" else _guess_task(series, x, counts)
-        notes = _missing_note(name, keep if x is None or chosen == "classification" else ~np.isnan(x))
+        notes = _missing_note(series, keep if x is None or chosen == "classification" else ~np.isnan(x))
         if task == "auto":
             notes.append(f'"{name}" is taken for a {chosen}; --task {_other(chosen)} would change that')
         if chosen == "regression" and notation == values.SPAN:
             notes.append(f'"{name}" holds spans of time: they are learnt, and predicted, in seconds')
+        if chosen == "regression" and (makes := values.different_makes(list(counts.index))):
+            notes.append(f'"{name}" holds {" beside ".join(makes)}: each is read as the number that it shows')
         if words:
             shown = ", ".join(f'"{w[:40]}"' for w in words[:5]) + " ..." * (len(words) > 5)
             notes.append(f'"{name}" holds numbers; {shown} among them count{"s" * (len(words) == 1)} as missing')
@@ -399,6 +401,8 @@ def _other(task: str) -> str:
     return "regression" if task == "classification" else "classification"
 
 
-def _missing_note(name: str, keep: NDArray[np.bool_]) -> list[str]:
+def _missing_note(series: pd.Series, keep: NDArray[np.bool_]) -> list[str]:
     gone = int((~keep).sum())
-    return [f'{gone} row{"s" * (gone > 1)} without a value of "{name}" {LEFT_OUT}'] if gone else []
+    infinite = pd.api.types.is_float_dtype(series) and bool(np.isinf(series.to_numpy(np.float64, na_value=0)).any())
+    what = "a finite value" if infinite else "a value"
+    return [f'{gone} row{"s" * (gone > 1)} without {what} of "{series.name}" {LEFT_OUT}'] if gone else []

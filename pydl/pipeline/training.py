@@ -29,6 +29,7 @@ from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_run import train_stream
 from pydl.pipeline.table import read_table
 from pydl.pipeline.targets import look, options_of
+from pydl.pipeline.totals import without_totals
 from pydl.pipeline.values import is_text
 from pydl.pipeline.weights import even, must_judge, weights_of
 from pydl.pipeline.worker import fit, labelled, prepared, settings, split
@@ -173,7 +174,8 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[TrainOptions, Frame, Fra
         frame = read_table(path, text, options.reading)
         options = options.resolved([str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
-        notes += watch.told(frame.attrs.get("notes", []))
+        frame, of_totals = without_totals(frame)
+        notes += watch.told([*frame.attrs.get("notes", []), *of_totals])
         frames.append(frame)
     for column in options.drop:
         one_of("--drop", column, [str(c) for c in frames[0].columns])

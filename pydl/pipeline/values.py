@@ -43,6 +43,7 @@ _CURRENCY = (
     r"(?:[A-Z]{0,3}[$€£¥₹₩₽₺₫₦₱₪฿]|USD|EUR|GBP|CHF|INR|AUD|CAD|NZD|JPY|CNY|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR|TRY|RUB|"
     r"Rs\.?|kr\.?|zł|Kč|Ft)"
 )
+_SYMBOL = re.compile(_CURRENCY)
 _MONEY = rf"{_CURRENCY}?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
 # A "K" has to follow a digit: 280.5 K are kelvins.
@@ -265,7 +266,7 @@ def number(text: str, notation: str) -> float:
     text, times = text.replace("\u2212", "-"), 1.0
     if match is not None and match["times"]:
         text, times = text[: match.start("times")], _TIMES[match["times"]]
-    text = re.sub(_CURRENCY, "", text)
+    text = _SYMBOL.sub("", text)
     text = text.replace(".", "").replace(",", ".") if notation == COMMA else text
     value = times * float(_NOT_OF_A_NUMBER.sub("", text))
     return -abs(value) if negative else value
@@ -278,6 +279,19 @@ def _seconds(span: str) -> float:
     sign, hours, minutes, seconds = match.groups()
     found = 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
     return -found if sign else found
+
+
+def different_makes(levels: Collection[str]) -> list[str]:
+    """A number with and one without a percent sign, or one of each currency, where there are several; else nothing."""
+    if not any("%" in level or _SYMBOL.search(level) for level in levels):
+        return []
+    percents, currencies = dict[bool, str](), dict[str, str]()
+    for level in levels:
+        if is_number(level) and number(level, POINT) != 0:
+            percents.setdefault("%" in level, level)
+            if symbol := _SYMBOL.search(level):
+                currencies.setdefault(symbol[0].strip("."), level)
+    return next((list(found.values()) for found in (currencies, percents) if len(found) > 1), [])
 
 
 def has_multiples(levels: Collection[str]) -> bool:

@@ -175,6 +175,36 @@ def test_rows_of_few_values_are_no_copies() -> None:
     assert only(frame).startswith("100 of 100 test rows are among the training rows too")
 
 
+def test_rows_of_few_values_that_go_together_are_no_copies() -> None:
+    rng = np.random.default_rng(11)
+    kind = rng.integers(0, 40, N)
+    frame = pd.DataFrame({f"c{k}": (kind * (k + 3) // 7) % 11 for k in range(6)} | {"y": ["a", "b"] * 200})
+    assert not any("rows too" in note for note in said(frame))
+    frame["x"] = rng.normal(size=N)
+    frame.loc[395:] = frame.loc[:4].to_numpy()
+    assert any(note.startswith("5 of 100 test rows") for note in said(frame))
+
+
+@pytest.mark.parametrize(("x", "told"), [
+    (["12%", "0.5"], "12% beside 0.5"), (["$5", "€7"], "$5 beside €7"), (["5 USD", "7 EUR"], "5 USD beside 7 EUR"),
+    (["12%", "7 %"], None), (["12%", "0"], None), (["$5", "7"], None), (["$5", "$7.50"], None),
+])  # fmt: skip
+def test_numbers_of_different_makes(x: list[str], told: str | None) -> None:
+    frame = sound()
+    frame["amount"] = [x[i] if i < 2 else x[i % 2].replace("5", str(1 + i % 9)) for i in range(N)]
+    notes = [note for note in said(frame) if "different makes" in note]
+    assert len(notes) == (told is not None)
+    assert told is None or told in notes[0]
+
+
+def test_classes_that_say_the_same_in_other_words() -> None:
+    frame = sound()
+    y = np.where(frame["y"] == "yes", np.resize(["TRUE", "Yes", "1"], N), np.resize(["FALSE", "no"], N))
+    notes = said(frame.assign(y=y))
+    assert 'classes that say the same in other words: "1" and "TRUE" and "Yes", "FALSE" and "no"' in notes[0]
+    assert said(sound()) == []
+
+
 def test_classes_that_are_nearly_the_same_or_rare() -> None:
     frame = sound()
     frame.loc[:79, "y"] = np.repeat(["Yes", "YES ", "new york", "New_York"], 20)

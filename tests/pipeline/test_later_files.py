@@ -12,7 +12,7 @@ import pytest
 
 from pydl import cli
 from pydl.pipeline import dates, values
-from pydl.pipeline.reading import Reading
+from pydl.pipeline.reading import Found, Reading
 from pydl.pipeline.run import Run
 from pydl.pipeline.table import read_table
 
@@ -72,6 +72,68 @@ def test_a_row_that_begins_as_a_remark_would(tmp_path: Path) -> None:
     assert list(read_table(tmp_path / "new.csv")["tag"]) == ["#1", "#3"]
 
 
+NAMELESS = [(x, w, 7.0, x + w) for x, w in np.random.default_rng(2).uniform(1, 9, (300, 2))]
+
+
+@pytest.fixture(scope="module")
+def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a file without names, whose target stands before a column that is left out."""
+    folder = tmp_path_factory.mktemp("nameless")
+    (folder / "t.csv").write_text("".join(f"{x},{x + w},{w},{same}\n" for x, w, same, _ in NAMELESS))
+    arguments = ["--target", "column 2", "--epochs", "60", "--seed", "1", "--no-compare", "--out", str(folder / "run")]
+    assert cli.main(["train", str(folder / "t.csv"), *arguments, "--json"]) == 0
+    return folder / "run"
+
+
+def test_a_file_without_names_that_lacks_the_target(nameless: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("".join(f"{x},{w},{same}\n" for x, w, same, _ in NAMELESS[:20]))
+    assert cli.main(["predict", str(nameless), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 0
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert list(found)[:3] == ["column 1", "column 3", "column 4"]
+    assert list(found["column 2 predicted"]) == pytest.approx([y for *_, y in NAMELESS[:20]], abs=0.8)
+
+
+def test_a_file_without_names_of_another_width(
+    nameless: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    (tmp_path / "new.csv").write_text("".join(f"{x},{w}\n" for x, w, *_ in NAMELESS[:20]))
+    assert cli.main(["predict", str(nameless), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 1
+    assert "2 columns without names; expected the 4 of the training" in capsys.readouterr().err
+
+
+def test_the_encoding_of_the_training_counts_where_a_file_fits_several(tmp_path: Path) -> None:
+    """A byte that no Windows-1252 has may be in one file and not in the next."""
+    (tmp_path / "old.csv").write_bytes("x,city\n1,Zürich\n2,Orléans\n".encode("cp850"))
+    (tmp_path / "new.csv").write_bytes("x,city\n2,Orléans\n".encode("cp850"))
+    old = read_table(tmp_path / "old.csv")
+    assert old.attrs["encoding"] == "cp850"
+    reading = Reading(found=Found(encoding=old.attrs["encoding"]))
+    assert list(read_table(tmp_path / "new.csv", reading=reading)["city"]) == ["Orléans"]
+
+
+@pytest.mark.parametrize("content", [
+    "a,b,y\n" + "1,5,2,3\n" * 9,  # decimal commas
+    "name,b,y\n" + "".join(f"'Smith{i}, John',{i},2\n" for i in range(9)),
+    "name,b,y\n" + "".join(f"“Smith{i}, John”,{i},2\n" for i in range(9)),
+])  # fmt: skip
+def test_a_value_too_many_is_not_the_name_of_its_row(content: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(content, "utf-8")
+    with pytest.raises(ValueError, match="is no name of a row"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(("above", "row", "below"), [
+    ("| a | b |\n|---|:---:|\n", "| {} | {}.5 |\n", ""),
+    (" a | b \n---+---\n", " {} | {}.5 \n", "(30 rows)\n"),
+    ("+---+---+\n| a | b |\n+---+---+\n", "| {} | {}.5 |\n", "+---+---+\n30 rows in set (0.00 sec)\n"),
+])  # fmt: skip
+def test_printed_tables(above: str, row: str, below: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(above + "".join(row.format(i, i) for i in range(30)) + below)
+    found = read_table(tmp_path / "t.csv")
+    assert (len(found), found["a"].dtype, list(found["b"][:2])) == (30, np.int64, [0.5, 1.5])
+    assert any("for drawing lines, or counting the rows" in note for note in found.attrs["notes"])
+
+
 @pytest.mark.parametrize("header", ["tag,x", '"tag","x"'])
 def test_the_names_of_columns_between_rows(header: str, tmp_path: Path) -> None:
     """As files have that were put one behind the other."""
@@ -80,7 +142,7 @@ def test_the_names_of_columns_between_rows(header: str, tmp_path: Path) -> None:
     found = read_table(tmp_path / "t.csv")
     assert len(found) == 60
     assert found["x"].dtype == np.float64
-    assert "1 row left out that hold the names of the columns again (line 32)" in found.attrs["notes"]
+    assert "1 row left out for holding the names of the columns again (line 32)" in found.attrs["notes"]
 
 
 # ---- what single cells mean -----------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ def cell(value: str | float) -> str:
     return f"<c><v>{value}</v></c>" if isinstance(value, float) else f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
 
-def spreadsheet(path: Path, rows: list[list[str | float]], **others: list[list[str | float]]) -> None:
-    """The least that is a workbook: of one sheet, "People", and others behind it."""
+def spreadsheet(
+    path: Path, rows: list[list[str | float]], merged: str = "", **others: list[list[str | float]]
+) -> None:  # fmt: skip
+    """The least that is a workbook: of one sheet, "People", cells of which may be merged, and others behind it."""
     of = "http://schemas.openxmlformats.org"
     types = "application/vnd.openxmlformats-officedocument.spreadsheetml"
     sheets = {
@@ -44,7 +46,8 @@ def spreadsheet(path: Path, rows: list[list[str | float]], **others: list[list[s
         + "</Relationships>",
         **{
             f"xl/{name}.xml": f'<worksheet xmlns="{of}/spreadsheetml/2006/main"><sheetData>{each}</sheetData>'
-            "</worksheet>"
+            + (f'<mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>' if merged else "")
+            + "</worksheet>"
             for name, each in sheets.items()
         },
     }
@@ -66,6 +69,26 @@ def test_spreadsheets(tmp_path: Path) -> None:
     assert frame["code"].tolist()[:2] == ["007", "12"]
     assert frame["code"].isna().tolist() == [False, False, True]
     assert "1 row above the header left out" in notes(frame)
+
+
+def test_merged_cells_have_the_value_of_the_first(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    rows: list[list[str | float]] = [["north" if i == 0 else "", float(i), i + 0.5] for i in range(4)]
+    spreadsheet(tmp_path / "t.xlsx", [["region", "a", "b"], *rows, ["south", 9.0, 9.5]], merged="A2:A5")
+    frame = both(tmp_path / "t.xlsx")
+    assert list(frame["region"]) == ["north"] * 4 + ["south"]
+    assert "1 group of merged cells: each of the cells is taken to hold what the first does" in notes(frame)
+
+
+def test_a_last_column_of_few_values(tmp_path: Path) -> None:
+    """Spreadsheets do not write cells that are empty at the end of a row."""
+    pytest.importorskip("python_calamine")
+    rows: list[list[str | float]] = [["a" if i % 2 else "b", "s" if i % 3 else "m"] for i in range(20)]
+    rows[12].append("see below")
+    spreadsheet(tmp_path / "t.xlsx", [["Of 2020"], ["kind", "size", "remark"], *rows])
+    frame = both(tmp_path / "t.xlsx")
+    assert list(frame.columns) == ["kind", "size", "remark"]
+    assert (len(frame), frame["remark"].notna().sum()) == (20, 1)
 
 
 def test_a_sheet_among_others(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Rows that sum up others are none to learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pydl.pipeline.totals import without_totals
+
+RNG = np.random.default_rng(0)
+ROWS = pd.DataFrame({"shop": [f"s{i}" for i in range(40)], "a": RNG.normal(5, 1, 40), "b": RNG.integers(1, 9, 40)})
+
+
+def with_row(frame: pd.DataFrame, *row: object) -> pd.DataFrame:
+    return pd.concat([frame, pd.DataFrame([row], columns=frame.columns)], ignore_index=True)
+
+
+@pytest.mark.parametrize("label", ["Total", "GRAND TOTAL:", "Summe", "Total général", "合計"])
+def test_a_row_of_totals(label: str) -> None:
+    frame, said = without_totals(with_row(ROWS, label, round(ROWS["a"].sum(), 2), ROWS["b"].sum()))
+    pd.testing.assert_frame_equal(frame.astype(ROWS.dtypes), ROWS)
+    assert said == ["1 row left out that sums up others (row 41)"]
+
+
+def test_means_below_totals_and_parts_of_a_table() -> None:
+    parts = [ROWS[:20], ROWS[20:]]
+    parts = [with_row(part, "Subtotal", part["a"].sum(), part["b"].sum()) for part in parts]
+    frame = with_row(pd.concat(parts, ignore_index=True), "Total", ROWS["a"].sum(), ROWS["b"].sum())
+    frame = with_row(frame, "Mean", ROWS["a"].mean(), ROWS["b"].mean())
+    frame, said = without_totals(frame)
+    assert list(frame["shop"]) == list(ROWS["shop"])
+    assert said == ["4 rows left out that sum up others (rows 21, 42, 43, 44)"]
+
+
+def test_totals_that_are_text() -> None:
+    money = ROWS.assign(a=[f"${100 + i},000" for i in range(40)])
+    frame, _ = without_totals(with_row(money, "Total", f"${sum(range(100, 140)):,},000", np.nan))
+    assert len(frame) == 40
+
+
+@pytest.mark.parametrize("row", [("Total", 5.5, 3), ("total eclipse", ROWS["a"].sum(), ROWS["b"].sum())])
+def test_other_rows_stay(row: tuple[object, ...]) -> None:
+    frame, said = without_totals(with_row(ROWS, *row))
+    assert (len(frame), said) == (41, [])
+
+
+def test_a_level_that_is_called_so() -> None:
+    frame = ROWS.assign(shop=np.where(np.arange(40) % 2, "total", "partial"))
+    assert len(without_totals(frame)[0]) == 40
+    assert len(without_totals(frame.assign(shop="total"))[0]) == 40
