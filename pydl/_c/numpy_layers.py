@@ -5,6 +5,7 @@ The results are near to NumPy's, whose sums have an order of their own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +31,8 @@ def _merge(function: str) -> Make:
     def row(unit: Unit, layer: Any, record: Record) -> list[Call]:
         [y] = record.writes
         found, ready = [], []
-        for x in record.reads:
-            shape = (1, *(1,) * (len(y.shape) - len(x.shape)), *x.shape[1:])
+        for x, seen in zip(record.reads, unit.shapes, strict=True):
+            shape = (1, *(1,) * (len(y.shape) - len(seen)), *seen[1:])
             if x.size != y.size:
                 at = np.broadcast_to(np.arange(x.size).reshape(shape), y.shape)
                 x, given = Scratch(y.size), x
@@ -63,28 +64,32 @@ def _reordered(unit: Unit, record: Record, order: np.ndarray, inside: Callable[[
     ]
 
 
-def _axes_last(x: Any, axes: Any) -> tuple[np.ndarray, int]:
+def _axes_last(shape: tuple[int, ...], axes: Any) -> tuple[np.ndarray, int]:
     """Which element comes where, with some axes behind the others, and how many elements these have."""
-    axes = [a % len(x.shape) for a in (axes if isinstance(axes, list) else [axes])]
-    order = np.moveaxis(np.arange(x.size).reshape(x.shape), sorted(axes), range(-len(axes), 0))
-    return order, int(np.prod([x.shape[a] for a in axes]))
+    axes = [a % len(shape) for a in (axes if isinstance(axes, list | tuple) else [axes])]
+    order = np.moveaxis(_numbered(shape), sorted(axes), range(-len(axes), 0))
+    return order, math.prod(shape[a] for a in axes)
+
+
+def _numbered(shape: tuple[int, ...]) -> np.ndarray:
+    return np.arange(math.prod(shape)).reshape(shape)
 
 
 def softmax(unit: Unit, layer: Any, record: Record) -> list[Call]:
     if len(record.reads) > 1:
         raise unit.refuse("it has a mask of its own")
-    order, n = _axes_last(record.reads[0], layer.axis)
+    order, n = _axes_last(unit.shapes[0], layer.axis)
     return _reordered(unit, record, order, lambda x: [Call("act_softmax", (Out(x), x.size // n, n))])
 
 
 def unit_norm(unit: Unit, layer: Any, record: Record) -> list[Call]:
-    order, n = _axes_last(record.reads[0], layer.axis)
+    order, n = _axes_last(unit.shapes[0], layer.axis)
     return _reordered(unit, record, order, lambda x: [Call("unit_norm", (Out(x), x.size // n, n))])
 
 
 def group_norm(unit: Unit, layer: Any, record: Record) -> list[Call]:
-    [x], eps = record.reads, Number(layer.epsilon, double=True)
-    order = layer._grouped(np.arange(x.size).reshape(x.shape))  # (1, groups, features of a group, positions)
+    eps = Number(layer.epsilon, double=True)
+    order = layer._grouped(_numbered(unit.shapes[0]))  # (1, groups, features of a group, positions)
     groups, features, positions = order.shape[1:]
     scale = np.ones(groups * features) if layer.gamma is None else layer.gamma.numpy()
     shift = np.zeros(groups * features) if layer.beta is None else layer.beta.numpy()

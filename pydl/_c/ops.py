@@ -33,8 +33,8 @@ class Fields:
 def unit_of(model: Model, title: str) -> Unit:
     """A model's prediction as calls; `title` begins the messages of errors."""
     unit = Unit(model, title)
-    for layer, record in zip(unit.layers, unit.builder.records, strict=True):
-        unit.layer = layer
+    for (layer, shapes), record in zip(unit.layers, unit.builder.records, strict=True):
+        unit.layer, unit.shapes = layer, shapes
         unit.calls += calls(unit, record)
     return unit
 

@@ -94,16 +94,17 @@ class _Own(Builder):
 
 
 class _Named(Walk):
-    """A walk that notes which layer each record came from."""
+    """A walk that notes which layer each record came from, and the shapes of what this was called on."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.layers: dict[int, Any] = {}
+        self.layers: dict[int, tuple[Any, list[tuple[int, ...]]]] = {}
 
     def _forward(self, call: LayerCall, claims: Any) -> None:
         super()._forward(call, claims)
+        shapes = [x.shape for x in self._inputs(call)]
         for record in self.builder.records:
-            self.layers.setdefault(id(record), call.layer)
+            self.layers.setdefault(id(record), (call.layer, shapes))
 
 
 class Unit:
@@ -119,7 +120,8 @@ class Unit:
     ----------
     inputs, outputs : list of Tensor
     layers : list
-        The layer of each of the builder's records.
+        The layer of each of the builder's records, and the shapes of its inputs: buffers have those of the layers that
+        made them, which others may see as other shapes.
     calls : list of Call
         What `ops` makes of them.
     constants : list of (str, array)
@@ -150,6 +152,7 @@ class Unit:
         self._arrays: dict[Any, np.ndarray] = {}
         self.layers = [walk.layers[id(record)] for record in self.builder.records]
         self.layer: Any = None  # the one whose record is being looked at
+        self.shapes: list[tuple[int, ...]] = []  # of its inputs
 
     def refuse(self, why: str) -> ValueError:
         """The error for the layer whose records are being written."""

@@ -11,7 +11,7 @@ before the tail and at the end of the step, and otherwise only before records th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,11 +46,14 @@ class Builder:
         Threads it will run on at most (scratch memory is per thread).
     apart : bool
         Whether every buffer keeps what was written last, to be looked at.
+    trained : iterable of Variable
+        The weights that may change.
     """
 
     def __init__(
-        self, dtype: str, batch: int, *, training: bool, gradients: bool, threads: int, apart: bool = False
-    ) -> None:
+        self, dtype: str, batch: int, *, training: bool, gradients: bool, threads: int, apart: bool = False,
+        trained: Iterable[Variable] = (),
+    ) -> None:  # fmt: skip
         self.plan = (CheckedPlan if _core.debug() else _core.Plan)(dtype, threads, apart)
         self.records: list[Record] = []
         self.dtype = dtype
@@ -63,7 +66,7 @@ class Builder:
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
-        self.trainable: frozenset[int] = frozenset()  # ids of all weights that may change
+        self.trainable = frozenset(map(id, trained))  # all weights that may change
         self.activities: list[tuple[Tensor, Any]] = []  # outputs with the regularizers of their layers
         self.added: list[Buffer] = []  # what layers add to the loss times the batch size, one number each
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
@@ -93,6 +96,10 @@ class Builder:
     def constant_tensor(self, shape: Sequence[int]) -> Tensor:
         """A new tensor that wants no gradient: a mask, targets."""
         return Tensor(Value(self.buffer(shape), False), tuple(shape))
+
+    def trains(self, *variables: Variable | None) -> bool:
+        """Whether one of some weights may change."""
+        return any(id(v) in self.trainable for v in variables)
 
     def emit(self, op: str, **fields: Any) -> None:
         """Append a record."""

@@ -95,7 +95,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     b.note_reader(*x)
     shapes: list[Any] = [(None, *t.shape[1:]) for t in x]
     outputs = layer.output_shapes(shapes if several else shapes[0])
-    trainable = bool(layer.trainable_weights)
+    trainable = b.trains(*layer.weights)
     ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
     signature, training, mask = layer._signature_of_call(), b.training, x[0].mask
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
@@ -144,7 +144,7 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     """The record of the backward pass, from the gradients of the outputs."""
     grads = [b.gradient(t) for t in ys]
     wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
-    trained = layer.trainable_weights
+    trained = [v for v in layer.weights if b.trains(v)]
     again = [v for v in trained if b.note_weight_gradient(v)]
     history = b.notes[id(ys[0].value), "history"]
 

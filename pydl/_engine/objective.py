@@ -223,7 +223,7 @@ def _weights_in(b: Builder, loss: LossOp, y: Tensor, t: Tensor) -> list[Variable
         if of_memory(error):
             raise
         return []
-    found = {} if followed is None else {id(v): v for v in followed.variables if id(v) in b.trainable}
+    found = {} if followed is None else {id(v): v for v in followed.variables if b.trains(v)}
     return list(found.values())
 
 

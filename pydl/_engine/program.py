@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydl._engine.objective import Accumulators, Label, Objective, emit_gather, 
 from pydl._engine.pace import Pace
 from pydl._engine.phases import Penalties, Transform, emit_penalties, emit_update
 from pydl._engine.team import choose_threads
+from pydl._engine.variable import Variable
 from pydl._engine.walk import Walk
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Program:
     def __init__(
         self, graph: Graph, kind: str, batch: int, objective: Objective | None = None, labels: Sequence[Label] = (),
         optimizer: OptimizerOp | None = None, transforms: Sequence[Transform] = (),
-        shapes: Sequence[Shape] | None = None, apart: bool = False,
+        shapes: Sequence[Shape] | None = None, apart: bool = False, trained: Collection[Variable] = (),
     ) -> None:  # fmt: skip
         training = kind in ("train", "gradients")  # which includes a backward pass
         threads = config.get_num_threads()
@@ -77,8 +78,9 @@ class Program:
             raise ValueError(
                 f"the model's outputs are of {graph.dtype}, and it computes floats: pydl.ops.cast(output, 'float32')"
             )
-        b = Builder(graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart)
-        b.trainable = frozenset(id(v) for call in graph.calls for v in call.layer.trainable_weights)
+        b = Builder(
+            graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart, trained=trained
+        )
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})

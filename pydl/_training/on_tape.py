@@ -83,7 +83,8 @@ class _Both:
             )
         self.codes = code_limits(self.inputs, [call])
         n, limit = shapes[0][0], config.get_num_threads()
-        b = Builder(layer.dtype, n, training=False, gradients=True, threads=limit)
+        trained = [v for v in layer.weights if v.trainable]
+        b = Builder(layer.dtype, n, training=False, gradients=True, threads=limit, trained=trained)
         xs = [b.tensor((n, *s[1:]), trainable=want) for s, want in zip(shapes, wanted, strict=True)]
         for k, x in enumerate(xs):
             emit_gather(b, x.buffer, k)
@@ -143,7 +144,7 @@ def _found(layer: Layer, given: Sequence[Any], listed: bool, training: bool) -> 
     """The passes of a layer for such inputs, made when first asked for."""
     wanted = [isinstance(x, Traced) for x in given]
     shapes = [np.shape(value_of(x)) for x in given]
-    trained = tuple(id(v) for v in layer.trainable_weights)
+    trained = tuple(id(v) for v in layer.weights if v.trainable)
     key = tuple(shapes), tuple(wanted), listed, training, trained, config.get_num_threads()
     known = vars(layer).setdefault("_on_tape", _Known())
     if key not in known:

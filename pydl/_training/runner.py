@@ -88,14 +88,17 @@ class Runner:
         model = self.model
         if kind in ("predict", "forward"):
             return Program(model.computed, kind, batch, shapes=shapes)
-        penalised = [v for v in model.trainable_weights if v.regularizer is not None]
+        trained = model.trainable_weights
+        penalised = [v for v in trained if v.regularizer is not None]
         objective = Objective(
             model.compiled_losses, model.loss_weights, model.expected_targets, model.compiled_metrics, penalised
         )
         labels = (Label(),) * len(model.outputs) if labels is None else labels
         traced = kind == "trace"  # training, record by record
         kind = "train" if traced else kind
-        return Program(model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes, traced)
+        return Program(
+            model.computed, kind, batch, objective, labels, model.optimizer, self.transforms, shapes, traced, trained
+        )
 
     def _recipe(
         self, kind: str, batch: int, labels: tuple[Label, ...] | None, shapes: Any

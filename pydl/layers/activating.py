@@ -193,7 +193,7 @@ class PReLU(Layer):
             y: Tensor = super().emit_forward(b, *x)
             return y
         b.note_reader(t)
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         b.emit("prelu_fwd", x=t.buffer, w=self.alpha.buffer, y=y.buffer, **self._sizes(t, n))
         return y
 
@@ -206,7 +206,7 @@ class PReLU(Layer):
         b.add_input_gradient(
             t, lambda dx, _: b.emit("prelu_bwd", x=t.buffer, dy=dy, w=self.alpha.buffer, dx=dx, **sizes)
         )
-        if self.trainable_weights:
+        if b.trains(self.alpha):
             b.add_weight_gradient(
                 self.alpha,
                 lambda dw, add: b.emit("prelu_grad", x=t.buffer, dy=dy, dw=dw, n=n, B=sizes["B"], add=add),
@@ -217,7 +217,7 @@ class PReLU(Layer):
         return np.where(x > 0, x, self.alpha.numpy() * x)
 
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
-        if self.trainable_weights:
+        if self.alpha.trainable:
             shared = (0, *(i + 1 for i, size in enumerate(self.alpha.shape) if size == 1))
             self.alpha.gradient[...] = (np.minimum(x, 0) * dy).sum(axis=shared).reshape(self.alpha.shape)
         return dy * np.where(x > 0, 1, self.alpha.numpy())

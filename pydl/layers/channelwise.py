@@ -129,7 +129,7 @@ class Channelwise(Windowed):
             b.add_input_gradient(
                 x, lambda dx, add: b.emit("sum_repeats", dy=repeated, dx=dx, add=add, **self._repeats(x)), adds=True
             )
-        trained = [v for v in (kernel, bias) if v is not None and self.trainable and v.trainable]
+        trained = [v for v in (kernel, bias) if v is not None and b.trains(v)]
         if not trained:
             return
         adds = [b.note_weight_gradient(v) for v in trained]

@@ -66,7 +66,7 @@ class _Conv(LowRank, Convolution):
         if self.lora_enabled:
             return self._forward_adapted(b, t)
         sizes = self._geometry(t)
-        y = b.tensor(self._shape(t), t, trainable=bool(self.trainable_weights))
+        y = b.tensor(self._shape(t), t, trainable=b.trains(*self.weights))
         self._note_turned(b, t, y, self.kernel, sizes)
         epilogue = Epilogue(b, y, self.activation)
         b.emit("conv_fwd", x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
@@ -100,7 +100,7 @@ class _Conv(LowRank, Convolution):
         if dz is None:
             return
         t = x[0]
-        bias = self.bias if self.trainable and self.bias is not None and self.bias.trainable else None
+        bias = self.bias if b.trains(self.bias) else None
         if not self.lora_enabled:
             self._send(b, t, dz, y, self.kernel, bias, derivative(t) if t.value.needs_grad else {})
         else:
@@ -116,7 +116,7 @@ class _Conv(LowRank, Convolution):
         if t.value.needs_grad:
             fields = {"dy": dy, "t": b.notes[id(y.value)], **sizes, **fields}
             b.add_input_gradient(t, lambda dx, add: b.emit("conv_dx", dx=dx, add=add, **fields), adds=True)
-        if self.trainable and kernel.trainable:
+        if b.trains(kernel):
             train_kernel(b, kernel, bias, t.buffer, dy, sizes)
         elif bias is not None:
             train_bias(b, bias, dy, y)

@@ -84,7 +84,7 @@ class _Transposed(Convolution):
         b.note_reader(t)
         sizes = self._geometry(t)
         shape = (t.batch, *(w.size for w in self._enlarged(t.shape[1:-1])), self.filters)
-        y = b.tensor(shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(shape, t, trainable=b.trains(*self.weights))
         epilogue = Epilogue(b, y, self.activation)
         b.emit("conv_dx", dy=t.buffer, t=turned(b, self.kernel, sizes), b=self.bias and self.bias.buffer, dx=y.buffer,
                **sizes, **epilogue.fields)  # fmt: skip
@@ -97,7 +97,7 @@ class _Transposed(Convolution):
         t = x[0]
         sizes = self._geometry(t)
         b.add_input_gradient(t, lambda dx, _: b.emit("conv_fwd", x=dz, w=self.kernel.buffer, y=dx, **sizes))
-        for v in self.trainable_weights:
+        for v in filter(b.trains, self.weights):
             if v is self.kernel:
                 train_kernel(b, v, None, dz, t.buffer, sizes)
             else:

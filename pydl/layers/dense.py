@@ -111,7 +111,7 @@ class Dense(LowRank):
         b.note_reader(t)
         if self.lora_enabled:
             return self._forward_adapted(b, t)
-        y = b.tensor((*t.shape[:-1], self.units), t, trainable=bool(self.trainable_weights))
+        y = b.tensor((*t.shape[:-1], self.units), t, trainable=b.trains(*self.weights))
         epilogue = Epilogue(b, y, self.activation)
         by_rows = "act" in epilogue.fields and rowwise(self.activation)
         op = "gemm_fwd_panels" if not by_rows and self._by_panels(b, t) else "gemm_fwd"
@@ -144,7 +144,7 @@ class Dense(LowRank):
         even = 4 * b.threads * -(-panels // b.threads) <= 5 * panels
         near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
         worth = even and (near or beyond_caches(self.kernel.buffer))
-        return b.gradients and bool(self.trainable_weights) and b.threads > 1 and worth
+        return b.gradients and b.trains(*self.weights) and b.threads > 1 and worth
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)
@@ -156,7 +156,7 @@ class Dense(LowRank):
             down = b.notes[id(y.value), id(self)]
             self._send(b, t, self.emit_up_slopes(b, down, dz), self.adapter[0], {})
         bias = self.bias
-        if self.trainable and bias is not None and bias.trainable:
+        if bias is not None and b.trains(bias):
             b.add_weight_gradient(
                 bias, lambda db, add: b.emit("colsum", x=dz, y=db, n=self.units, B=t.rows_of_last, add=add)
             )
@@ -170,7 +170,7 @@ class Dense(LowRank):
                 lambda dx, add: b.emit("gemm_dx", dy=dy, w=w.buffer, dx=dx, add=add, **sizes, **t.by_last(), **fields),
                 adds=True,
             )
-        if self.trainable and w.trainable:
+        if b.trains(w):
             b.add_weight_gradient(
                 w,
                 lambda dw, add: b.emit("gemm_dw", x=t.buffer, dy=dy, dw=dw, add=add, n=w.buffer.size,

@@ -46,7 +46,7 @@ class _DepthwiseConv(Channelwise):
         t = x[0]
         b.note_reader(t)
         shape = self.out_shape(t, t.shape[-1] * self.depth_multiplier)
-        y = b.tensor(shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(shape, t, trainable=b.trains(*self.weights))
         epilogue = Epilogue(b, y, self.activation)
         fields = {"b": self.bias and self.bias.buffer, **epilogue.fields}
         b.notes[id(y.value)] = self.convolve(b, t, self.kernel, y.buffer, fields)

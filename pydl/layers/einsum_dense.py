@@ -172,7 +172,7 @@ class EinsumDense(LowRank):
 
     def backward(self, inputs: Array, outputs: Array, dy: Array) -> Array:
         x, w, y = self._letters(inputs.ndim)
-        if self.trainable:
+        if any(v.trainable for v in self.weights):
             self._send(np.einsum(f"{x},{y}->{w}", inputs, dy))
             if self.bias is not None:
                 shape = (1,) * (dy.ndim - len(self.bias.shape)) + self.bias.shape

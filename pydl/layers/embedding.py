@@ -131,7 +131,7 @@ class Embedding(LowRank):
         return y
 
     def _looked_up(self, b: Builder, x: Tensor, table: Variable) -> Tensor:
-        y = b.tensor((*x.shape, table.shape[-1]), x, trainable=bool(self.trainable_weights))
+        y = b.tensor((*x.shape, table.shape[-1]), x, trainable=b.trains(*self.weights))
         b.emit("embed_fwd", x=x.buffer, w=table.buffer, y=y.buffer, **self._sizes(x, table))
         return y
 
@@ -142,7 +142,7 @@ class Embedding(LowRank):
         table = self.embeddings
         if self.lora_enabled:
             dy, table = self.emit_up_slopes(b, b.notes[id(y.value), id(self)], dy), self.adapter[0]
-        if self.trainable and table.trainable:
+        if b.trains(table):
             b.add_weight_gradient(
                 table,
                 lambda dw, add: b.emit("embed_bwd", x=x[0].buffer, dy=dy, dw=dw, n=table.size, add=add,

@@ -99,6 +99,11 @@ class LowRank(Layer):
                 f"{self.adapted.removesuffix('s')} constraints, which it would escape: leave them out"
             )
 
+    def _ever_trained(self) -> list[Variable]:
+        """All but the kernel, which stays as it is for as long as it has an adapter."""
+        adapted = self._own_kernel() if self.lora_enabled else None
+        return [v for v in super()._ever_trained() if v is not adapted]
+
     def _own_kernel(self) -> Variable:
         found: Variable = getattr(self, self.adapted)
         return found
@@ -143,7 +148,7 @@ class LowRank(Layer):
         """The gradient of what A makes of the input; that of B is put off to the tail."""
         _, matrix = self.adapter
         sizes = self._sizes_up(down)
-        if self.trainable and matrix.trainable:
+        if b.trains(matrix):
             shape = {"I": sizes["I"], "O": sizes["O"], "B": down.rows_of_last, "n": matrix.buffer.size}
             b.add_weight_gradient(
                 matrix, lambda dw, add: b.emit("gemm_dw", x=down.buffer, dy=dy, dw=dw, add=add, **shape)

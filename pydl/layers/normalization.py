@@ -108,7 +108,7 @@ class _Normalization(Layer):
         moved = b.tensor(np.moveaxis(np.broadcast_to(0, t.shape), axes, last).shape, t)
         _move(b, t.shape, t.buffer, axes, last, moved.buffer, moved.shape)
         normal = self._forward(b, moved)
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         _move(b, moved.shape, normal.buffer, last, axes, y.buffer, y.shape)
         b.notes[id(y.value)] = moved, normal
         return y
@@ -145,9 +145,9 @@ class _Normalization(Layer):
 
     def _train(self, b: Builder, emit: Any) -> None:
         """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
-        if not self.trainable_weights:
+        if not (trained := [v for v in self.weights if b.trains(v)]):
             return
-        add = max(b.note_weight_gradient(v) for v in self.trainable_weights)
+        add = max(map(b.note_weight_gradient, trained))
         weights = (("dgamma", self.gamma), ("dbeta", self.beta))
         grads = {name: b.weight_gradient(v) for name, v in weights if v is not None}
         b.defer_to_tail(lambda: emit(add, **grads))
@@ -259,7 +259,7 @@ class BatchNormalization(_Normalization):
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
         if self.renorm and b.training and self.trainable:
             return renormalizing.emit_forward(self, b, t)
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         common = {
             "x": t.buffer, "y": y.buffer, "eps": self.epsilon, **self._fields(),
             "mean": self.moving_mean.buffer, "var": self.moving_variance.buffer,
@@ -292,7 +292,7 @@ class BatchNormalization(_Normalization):
             if of_batch:
                 b.emit("bn_slopes", **common)
                 b.add_input_gradient(t, lambda dx, _: b.emit("bn_dx", dx=dx, gamma=gamma, mask=mask, **common))
-            elif self.trainable_weights:
+            elif b.trains(*self.weights):
                 b.emit("bn_slopes", **common)
             self._train(b, lambda add, **grads: _sum_slopes(b, parts, add, **grads))
         else:
@@ -315,7 +315,7 @@ class BatchNormalization(_Normalization):
         """The running mean and 1 / sqrt(variance + epsilon), for the gradients of gamma and beta if they are wanted."""
         n = self.moving_mean.size
         rstd, zero = b.buffer((n,)), b.zeros((n,))
-        if self.trainable_weights:  # what becomes of 1 where the mean is 0
+        if b.trains(*self.weights):  # what becomes of 1 where the mean is 0
             one = b.zeros((n,))
             array_of(one)[...] = 1
             b.emit("bn_infer", x=one, y=rstd, mean=zero, var=self.moving_variance.buffer, B=1, O=n, eps=self.epsilon)
@@ -370,7 +370,7 @@ class LayerNormalization(_Normalization):
         return {"B": t.batch * t.columns // n, "L": t.columns // n, "O": n}
 
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         sizes = self._rows(t)
         statistics = {name: b.buffer((sizes["B"],)) for name in ("mean", "mean_low", "rstd")}
         b.notes[id(y.value)] = statistics

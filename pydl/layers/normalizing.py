@@ -90,7 +90,7 @@ class RMSNormalization(Layer):
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t, sizes = x[0], self._rows(x[0])
         b.note_reader(t)
-        y = b.tensor(t.shape, t, trainable=bool(self.trainable_weights))
+        y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         statistics = {name: b.buffer((sizes["B"],)) for name in ("mean", "mean_low", "rstd")}
         b.notes[id(y.value)] = statistics
         b.emit("rms_fwd", x=t.buffer, y=y.buffer, gamma=self.scale.buffer, eps=self.epsilon, **statistics, **sizes)
@@ -100,7 +100,7 @@ class RMSNormalization(Layer):
         t, dy, sizes = x[0], b.gradient(y), self._rows(x[0])
         common = {"x": t.buffer, "dy": dy, **b.notes[id(y.value)]}
         b.add_input_gradient(t, lambda dx, _: b.emit("rms_bwd", dx=dx, gamma=self.scale.buffer, **sizes, **common))
-        if self.trainable_weights:
+        if b.trains(self.scale):
             b.add_weight_gradient(
                 self.scale,
                 lambda dw, add: b.emit("ln_grad", dgamma=dw, add=add, n=sizes["O"], B=sizes["B"], **common),
@@ -254,7 +254,7 @@ class GroupNormalization(Layer):
     def backward(self, x: Array, y: Array, dy: Array) -> Array:
         normal, inverse = self._normal(x)
         slope = self._grouped(dy)
-        if self.trainable:
+        if any(v.trainable for v in self.weights):
             for v, g in ((self.gamma, slope * normal), (self.beta, slope)):
                 if v is not None:
                     v.gradient[...] = g.sum(axis=(0, 3)).reshape(-1)

@@ -49,7 +49,7 @@ def checked(clipping: Any) -> dict[str, float]:
 
 def emit_forward(layer: Renormalized, b: Builder, t: Tensor) -> Tensor:
     """`y = gamma (r (x - mean) / deviation + d) + beta`, along the last axis; running figures move."""
-    y = b.tensor(t.shape, t, trainable=bool(layer.trainable_weights))
+    y = b.tensor(t.shape, t, trainable=b.trains(layer.gamma, layer.beta))
     last: dict[str, Array] = {}  # of the run before the backward pass
     b.notes[id(y.value)] = last
     own = [layer.moving_mean, layer.moving_variance, layer.moving_stddev, layer.renorm_mean, layer.renorm_stddev]
@@ -85,7 +85,7 @@ def emit_forward(layer: Renormalized, b: Builder, t: Tensor) -> Tensor:
 def emit_backward(layer: Renormalized, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
     """The gradients; r and d count as constants."""
     last, dx = b.notes[id(y.value)], b.buffer(t.shape)
-    trained = layer.trainable_weights
+    trained = [v for v in (layer.gamma, layer.beta) if v is not None and b.trains(v)]
     again = {id(v): b.note_weight_gradient(v) for v in trained}
 
     def run() -> None:

@@ -71,7 +71,7 @@ class _SeparableConv(Channelwise):
         inputs = t.shape[-1] * self.depth_multiplier
         apart = b.buffer(self.out_shape(t, inputs))  # what the depthwise convolution gives
         read = self.convolve(b, t, self.depthwise_kernel, apart, {})
-        y = b.tensor(self.out_shape(t, self.filters), t, trainable=bool(self.trainable_weights))
+        y = b.tensor(self.out_shape(t, self.filters), t, trainable=b.trains(*self.weights))
         epilogue = Epilogue(b, y, self.activation)
         b.emit("gemm_fwd", x=apart, w=self.pointwise_kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer,
                I=inputs, O=self.filters, **y.by_last(), **epilogue.fields)  # fmt: skip
@@ -85,17 +85,17 @@ class _SeparableConv(Channelwise):
         read, apart = b.notes[id(y.value)]
         kernel, bias = self.pointwise_kernel, self.bias
         sizes = {"I": apart.shape[-1], "O": self.filters}
-        if x[0].value.needs_grad or (self.trainable and self.depthwise_kernel.trainable):
+        if x[0].value.needs_grad or b.trains(self.depthwise_kernel):
             slope = b.buffer(apart.shape)
             b.emit("gemm_dx", dy=dz, w=kernel.buffer, dx=slope, **sizes, **y.by_last())
             self.convolve_back(b, x[0], read, self.depthwise_kernel, None, slope)
-        if self.trainable and kernel.trainable:
+        if b.trains(kernel):
             b.add_weight_gradient(
                 kernel,
                 lambda dw, add: b.emit("gemm_dw", x=apart, dy=dz, dw=dw, add=add, n=kernel.buffer.size,
                                        B=y.rows_of_last, **sizes),
             )  # fmt: skip
-        if self.trainable and bias is not None and bias.trainable:
+        if bias is not None and b.trains(bias):
             b.add_weight_gradient(
                 bias, lambda db, add: b.emit("colsum", x=dz, y=db, n=self.filters, B=y.rows_of_last, add=add)
             )

@@ -19,7 +19,7 @@ from pydl.variable import Variable as UserVariable
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_NO_HOLDERS = ("_own", "_adopted", "_frozen", "_of_library", "added_losses")  # lists to look for nothing in
+_NO_HOLDERS = ("_own", "_adopted", "_of_library", "added_losses")  # lists to look for nothing in
 _names: Counter[str] = Counter()
 
 
@@ -58,7 +58,6 @@ class Weighted(Configurable):
         self._trainable = trainable
         self._own: list[Variable] = []  # of `_variables`, those that are known
         self._adopted: list[Variable] = []  # of these, those that attributes held
-        self._frozen: list[Variable] = []  # those that will be trained again once the layer is
 
     @property
     def trainable(self) -> bool:
@@ -68,19 +67,15 @@ class Weighted(Configurable):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        if value:
-            for v in self._frozen:
-                v.trainable = True
-            self._frozen = []
-        else:
-            self._freeze(v for v in self._variables if v.trainable)
+        trained = {id(v) for v in self._ever_trained()} if value else ()
+        for v in self._variables:
+            v.trainable = id(v) in trained
         for layer in self._held_layers():
             layer.trainable = value
 
-    def _freeze(self, variables: Iterable[Variable]) -> None:
-        for v in list(variables):
-            v.trainable = False
-            self._frozen.append(v)
+    def _ever_trained(self) -> list[Variable]:
+        """The layer's own variables that are trained unless it is frozen."""
+        return [v for v in self._variables if v.made_trainable]
 
     _holders: tuple[str, ...] = ()  # names of attributes in which there are or may be layers or variables
 
@@ -135,6 +130,7 @@ class Weighted(Configurable):
             shape, self.dtype, name, trainable=trainable, layout=layout,
             regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
         )  # fmt: skip
+        variable.trainable = trainable and self._trainable
         variable.path = f"{self.name}/{name}"
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
         assert make is not None
@@ -143,8 +139,6 @@ class Weighted(Configurable):
             if v.name == name:  # a variable that an attribute holds
                 _name_apart(v, {other.name for other in (*self._own, variable)})
         self._own.append(variable)
-        if trainable and not self._trainable:
-            self._freeze([variable])
         return variable
 
     add_variable = add_weight  # another name of Keras's
@@ -159,6 +153,7 @@ class Weighted(Configurable):
         for key, v in held.items():
             if key not in known:
                 _name_apart(v, {other.name for other in self._own})
+                v.trainable = v.trainable and self._trainable
                 self._own.append(v)
                 self._adopted.append(v)
         return self._own
@@ -323,10 +318,13 @@ def _in_order(variables: Iterable[Variable]) -> list[Variable]:
 
 
 def trained_in(layer: Weighted) -> set[int]:
-    """The ids of the variables of a layer, and of those in it, that an optimizer may change; none of a frozen one."""
+    """The ids of the variables of a layer, and of those in it, that an optimizer may change; none of a frozen one.
+
+    Of layers in it their weights alone say so, as in Keras: freezing a layer freezes these.
+    """
     if not layer.trainable:
         return set()
-    return {id(v) for each in _tree(layer) if each.trainable for v in each._variables if v.trainable}
+    return {id(v) for each in _tree(layer) for v in each._variables if v.trainable}
 
 
 def _tree(layer: Weighted) -> list[Any]:

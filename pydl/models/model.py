@@ -80,6 +80,8 @@ class Model(Network):
         outputs = outputs if self.output_form is None else nesting.flat(outputs)
         self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
+        if not trainable:
+            self.trainable = False  # the layers as well
 
     # -- by subclassing -------------------------------------------------------------------------------------------
 

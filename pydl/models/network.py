@@ -51,8 +51,6 @@ class Network(Trainer):
         self.dtype = outputs[0].dtype
         self._layers = unique_layers(self.calls)
         self._ordered: list[Any] | None = None
-        if not self.trainable:
-            self.trainable = False
         self._name_outputs()
         self.name_variables()
         self.input_shape = [t.shape for t in inputs] if len(inputs) > 1 else inputs[0].shape

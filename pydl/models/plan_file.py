@@ -196,11 +196,12 @@ def _predicting(model: Model, tensors: Tensors) -> Part:
 
 def _training(model: Model, tensors: Tensors, weighted: bool, largest: int) -> Part:
     labels = (Label(weights=int(weighted)),) * len(model.outputs)
-    penalised = [v for v in model.trainable_weights if v.regularizer is not None]
+    trained = model.trainable_weights
+    penalised = [v for v in trained if v.regularizer is not None]
     objective = Objective(model.compiled_losses, model.loss_weights, model.expected_targets, (), penalised)
 
     def make(batch: int) -> Program:
-        return Program(model.computed, "train", batch, objective, labels, model.optimizer)
+        return Program(model.computed, "train", batch, objective, labels, model.optimizer, trained=trained)
 
     found, program = _forms(model, make, tensors, largest, [1.0, *map(float, model.loss_weights)])
     columns = _gathered(program)

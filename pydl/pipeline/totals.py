@@ -29,7 +29,7 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     below the totals above it. Where many cells say so, it is a level as others are.
     """
     labelled = _labelled(frame)
-    if not 0 < labelled.mean() <= _MOST:
+    if not labelled.any() or labelled.mean() > _MOST:
         return frame, []
     columns = [_numbers(frame[name]) for name in frame.columns]
     x = np.column_stack([column for column in columns if np.isfinite(column[~labelled]).any()] or [columns[0]])

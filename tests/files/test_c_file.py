@@ -100,6 +100,28 @@ def test_layers_have_the_bits_of_the_kernels(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_layers_that_compute_in_numpy_behind_a_reshape(tmp_path: Path) -> None:
+    """They see another shape than the layer in front wrote."""
+    x = pydl.Input((3, 4))
+    gate = L.Reshape((3, 1))(L.Dense(3, "sigmoid")(L.Flatten()(x)))
+    models = {
+        "unit": net(L.Reshape((4, 2)), L.UnitNormalization(), shape=(2, 4)),
+        "units": net(L.Reshape((8, 1)), L.Reshape((2, 2, 2)), L.UnitNormalization(axis=(1, 3)), shape=(2, 4)),
+        "embedding": net(L.Conv2D(3, 3), L.Flatten(), L.UnitNormalization(), shape=(5, 5, 1)),
+        "group": net(L.Reshape((4, 2)), L.GroupNormalization(2), shape=(2, 4)),
+        "flat": net(L.Flatten(), L.GroupNormalization(2), shape=(8, 4)),
+        "soft": net(L.Reshape((4, 2)), L.Softmax(axis=1), shape=(2, 4)),
+        "gated": pydl.Model(x, L.Multiply()([x, gate])),
+        "less": pydl.Model(x, L.Average()([x, L.Reshape((1, 4))(L.Dense(4)(L.Flatten()(x)))])),
+    }
+    library = compiled(models, tmp_path, COMPILERS[0])
+    for name, model in models.items():
+        rows = np.random.default_rng(3).normal(size=(5, *model.inputs[0].shape[1:])).astype("float32")
+        [y], [wanted] = predicted(library, name, model, rows), expected(model, rows)
+        np.testing.assert_allclose(y, wanted, 1e-5, 1e-5, err_msg=name)
+
+
+@needs_compiler
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("options", [["-O3", "-march=native"], ["-Os", "-std=gnu99"]])
 def test_the_self_test_passes_to_the_bit(compiler: str, options: list[str], tmp_path: Path) -> None:

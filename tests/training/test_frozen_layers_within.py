@@ -67,13 +67,51 @@ def test_a_layer_made_frozen_holds_layers_that_are_trained() -> None:
     assert (len(block.trainable_weights), len(model.trainable_weights)) == (0, 6)
 
 
-def test_what_was_frozen_by_itself_stays_so() -> None:
+def test_freeing_a_layer_frees_a_weight_that_was_frozen_by_hand() -> None:
     block = Block()
     model = behind(block)
-    block.inner._variables[0].trainable = False
-    block.trainable = False
-    block.trainable = True
+    block.inner.kernel.trainable = False
     assert changed(block, model) == [True, False, *[True] * 5]
+    block.trainable = True
+    assert changed(block, model) == [True] * 7
+
+
+def test_a_weight_of_a_frozen_layer_may_be_trained() -> None:
+    block = Block()
+    model = behind(block)
+    block.trainable = False
+    block.inner.kernel.trainable = True
+    assert changed(block, model) == [False, True, *[False] * 5]
+    assert block.trainable_weights == []  # of the layer itself, as in Keras
+
+
+@pytest.mark.filterwarnings("ignore:.*all its layers are frozen")
+def test_layers_of_a_model() -> None:
+    """Those of a frozen model that are freed are trained in another one, and not in this."""
+    model = pydl.Sequential([pydl.Input((4,)), layers.Dense(3), layers.Dense(1)])
+    model.trainable = False
+    model.layers[1].trainable = True
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    outer = behind(model)
+    assert changed(model, outer) == [False, False, True, True]
+    model.add(layers.Dense(1))  # what comes later is not frozen
+    assert changed(model, behind(model)) == [False, False, *[True] * 4]
+
+
+def test_the_kernel_of_an_adapter_stays_frozen() -> None:
+    dense = layers.Dense(4)
+    model = behind(dense)
+    dense.enable_lora(2)
+    dense.trainable = False
+    dense.trainable = True
+    kernel = dense.kernel.numpy()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    assert np.array_equal(dense.kernel.numpy(), kernel)
+    assert len(dense.trainable_weights) == 3
 
 
 def test_a_frozen_layer_is_frozen_when_it_is_read_again(tmp_path: Path) -> None:
