@@ -35,7 +35,10 @@ def _clip(g: Graph, x: str, low: float, high: float) -> str:
 
 
 def _selu(g: Graph, x: str, alpha: float) -> str:
-    return g.add("Selu", x, alpha=1.6732632423543772, gamma=1.0507009873554805)
+    slope, scale = 1.6732632423543772, 1.0507009873554805
+    if g.dtype == "float32":
+        return g.add("Selu", x, alpha=slope, gamma=scale)
+    return g.add("Mul", _elu(g, x, slope), g.constant(scale))
 
 
 def _elu(g: Graph, x: str, alpha: float) -> str:
@@ -76,8 +79,32 @@ def _hard_sigmoid(g: Graph, x: str, alpha: float = 0.0) -> str:
 
 
 def _squareplus(g: Graph, x: str, alpha: float) -> str:
-    root = g.add("Sqrt", g.add("Add", g.add("Mul", x, x), g.constant(alpha)))
-    return g.add("Mul", g.add("Add", x, root), g.constant(0.5))
+    """y = (|x| + sqrt(x^2 + a)) / 2 above 0, a / 4 / y below, without the square of what is large."""
+    if not alpha:
+        return g.add("Relu", x)
+    size = g.add("Abs", x)
+    unit = g.add("Max", size, g.constant(1.0))
+    part, least = g.add("Div", size, unit), g.add("Div", g.constant(math.sqrt(alpha)), unit)
+    squares = g.add("Add", g.add("Mul", part, part), g.add("Mul", least, least))
+    half = g.constant(0.5)
+    above = g.add("Add", g.add("Mul", size, half), g.add("Mul", g.add("Mul", unit, half), g.add("Sqrt", squares)))
+    below = g.add("Div", g.constant(alpha / 4), above)
+    return g.add("Where", g.add("Less", x, g.constant(0.0)), below, above)
+
+
+def _softsign(g: Graph, x: str, alpha: float) -> str:
+    if g.dtype == "float32":
+        return g.add("Softsign", x)
+    return g.add("Div", x, g.add("Add", g.add("Abs", x), g.constant(1.0)))
+
+
+def _hard_shrink(g: Graph, x: str, alpha: float) -> str:
+    """0 up to alpha, else x, NaN as well, of which Shrink makes 0."""
+    return g.add("Where", g.add("LessOrEqual", g.add("Abs", x), g.constant(alpha)), g.constant(0.0), x)
+
+
+def _soft_shrink(g: Graph, x: str, alpha: float) -> str:
+    return g.add("Sub", x, _clip(g, x, -alpha, alpha))
 
 
 def _sparse_plus(g: Graph, x: str, alpha: float) -> str:
@@ -91,7 +118,11 @@ def _sparse_sigmoid(g: Graph, x: str, alpha: float) -> str:
 
 
 def _sparsemax(g: Graph, x: str, alpha: float) -> str:
-    """max(x - t, 0): t = (sum of the k largest - 1) / k, for the most k whose smallest exceeds it."""
+    """max(x - t, 0): t = (sum of the k largest - 1) / k, for the most k whose smallest exceeds it.
+
+    Of what the maximum is taken from, so that large numbers do not swallow the 1.
+    """
+    x = g.add("Sub", x, g.reduce("ReduceMax", x, [-1], keepdims=True))
     sizes = g.add("Slice", g.add("Shape", x), g.ints(-1), g.ints(2**31 - 1), g.ints(0))
     largest = g.add("TopK", x, sizes, outputs=2, axis=-1)
     one, count = g.constant(1.0), g.cast(g.add("Range", g.constant(1, "int64"), _next(g, sizes),
@@ -119,7 +150,7 @@ ACTIVATIONS: dict[str, Write] = {
     "exponential": lambda g, x, a: g.add("Exp", x),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
-    "hard_shrink": lambda g, x, a: g.add("Shrink", x, lambd=float(a), bias=0.0),
+    "hard_shrink": _hard_shrink,
     "hard_sigmoid": _hard_sigmoid,
     "hard_silu": lambda g, x, a: _gate(g, x, _hard_sigmoid(g, x)),
     "hard_tanh": lambda g, x, a: _clip(g, x, -1.0, 1.0),
@@ -131,9 +162,9 @@ ACTIVATIONS: dict[str, Write] = {
     "selu": _selu,
     "sigmoid": lambda g, x, a: g.add("Sigmoid", x),
     "silu": lambda g, x, a: _gate(g, x, g.add("Sigmoid", x)),
-    "soft_shrink": lambda g, x, a: g.add("Shrink", x, lambd=float(a), bias=float(a)),
+    "soft_shrink": _soft_shrink,
     "softplus": lambda g, x, a: g.add("Softplus", x),
-    "softsign": lambda g, x, a: g.add("Softsign", x),
+    "softsign": _softsign,
     "sparse_plus": _sparse_plus,
     "sparse_sigmoid": _sparse_sigmoid,
     "sparsemax": _sparsemax,

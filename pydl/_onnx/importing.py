@@ -52,6 +52,12 @@ def load(path: str | os.PathLike[str], inputs: str, dtype: str | None, make: Cal
     return model
 
 
+def _is_given(g: Building, port: Port) -> bool:
+    """Whether an input is to be given, though nothing may read it."""
+    read = port.name in g.readers or port.name in g.outputs
+    return read or ("float" in port.dtype and bool(port.shape))
+
+
 def _made(make: Callable[[Any, Any, str], Any], inputs: list[Any], outputs: list[Any], name: str) -> Any:
     try:
         return make(inputs, outputs, name.replace("/", "_") or "model")
@@ -63,7 +69,7 @@ def _made(make: Callable[[Any, Any, str], Any], inputs: list[Any], outputs: list
 
 def _build(g: Building, file: File, last: bool) -> tuple[list[Any], list[Any]]:
     """Symbolic inputs and outputs."""
-    inputs = [_input(g, port, last) for port in file.graph.inputs if port.name in g.readers or port.name in g.outputs]
+    inputs = [_input(g, port, last) for port in file.graph.inputs if _is_given(g, port)]
     if not inputs:
         refuse("outputs that depend on an input", "constants alone", "give a model that has inputs")
     for node in g.nodes:

@@ -12,7 +12,7 @@ from pydl._base.protobuf import delimited, single, text, whole
 #: Numbers of element types, by NumPy's names.
 TYPES = {
     "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "string": 8, "bool": 9,
-    "float64": 11, "uint32": 12, "uint64": 13,
+    "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
 }  # fmt: skip
 _FLOAT, _INT, _STRING, _FLOATS, _INTS = 1, 2, 3, 6, 7  # kinds of attributes
 

@@ -169,8 +169,38 @@ def _activate(g: Graph, a: Given) -> str:
 
 
 def _cast(g: Graph, a: Given) -> str:
-    dtype = np.dtype(a["dtype"]).name
-    return a.x[0] if dtype.startswith("float") else g.cast(g.cast(a.x[0], dtype), g.dtype)
+    dtype = np.dtype(a["dtype"])
+    as_it_is = dtype.kind == "f" and dtype.itemsize >= np.dtype(g.dtype).itemsize
+    return a.x[0] if as_it_is else g.cast(g.cast(a.x[0], dtype.name), g.dtype)
+
+
+def _round(g: Graph, a: Given) -> str:
+    decimals = int(a["decimals"] or 0)
+    if not decimals:
+        return g.add("Round", a.x[0])
+    there, back = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+    power = g.constant(10.0 ** abs(decimals))
+    return g.add(back, g.add("Round", g.add(there, a.x[0], power)), power)
+
+
+def _log1p(g: Graph, a: Given) -> str:
+    """log u x / (u - 1), u = 1 + x, which makes good for what rounding u took from x."""
+    u = g.add("Add", a.x[0], g.constant(1.0))
+    return _exact_near_zero(g, a.x[0], u, g.add("Log", u), g.add("Sub", u, g.constant(1.0)))
+
+
+def _expm1(g: Graph, a: Given) -> str:
+    """(u - 1) x / log u, u = exp x."""
+    u = g.add("Exp", a.x[0])
+    return _exact_near_zero(g, a.x[0], u, g.add("Sub", u, g.constant(1.0)), g.add("Log", u))
+
+
+def _exact_near_zero(g: Graph, x: str, u: str, y: str, back: str) -> str:
+    """y beyond 1/2, y x / back up to there, x where u is 1 and both of them are 0."""
+    zero = g.add("Equal", u, g.constant(1.0))
+    near = g.add("Mul", y, g.add("Div", x, g.add("Where", zero, g.constant(1.0), back)))
+    far = g.add("Greater", g.add("Abs", x), g.constant(0.5))
+    return g.add("Where", far, y, g.add("Where", zero, x, near))
 
 
 def _full_like(g: Graph, x: str, number: Any) -> str:
@@ -293,7 +323,12 @@ def _take(g: Graph, a: Given) -> str:
 
 
 def _triangle(upper: int) -> Write:
-    return lambda g, a: g.add("Trilu", a.x[0], g.constant(a["k"] or 0, "int64"), upper=upper)
+    def write(g: Graph, a: Given) -> str:
+        if g.opset < _TRILU:
+            raise g.refuse(f"pydl.ops.{a.op} has a form from opset {_TRILU} on, not in opset {g.opset}")
+        return g.add("Trilu", a.x[0], g.constant(a["k"] or 0, "int64"), upper=upper)
+
+    return write
 
 
 def _one_hot(g: Graph, a: Given) -> str:
@@ -303,8 +338,9 @@ def _one_hot(g: Graph, a: Given) -> str:
     return g.cast(g.add("Equal", codes, g.constant(range(a["num_classes"]), "int64")), g.dtype)
 
 
+_TRILU = 14  # the opset that brought it
 _SAME_NAME = (
-    "cos", "sin", "tan", "sinh", "cosh", "exp", "log", "sqrt", "floor", "ceil", "reciprocal", "sign", "round",
+    "cos", "sin", "tan", "sinh", "cosh", "exp", "log", "sqrt", "floor", "ceil", "reciprocal", "sign",
 )  # fmt: skip
 
 #: By the name of the function.
@@ -316,8 +352,8 @@ OPS: dict[str, Write] = {
     "add": _plain("Add"), "subtract": _plain("Sub"), "multiply": _plain("Mul"), "divide": _plain("Div"),
     "power": _plain("Pow"), "maximum": _plain("Max"), "minimum": _plain("Min"),
     "square": _then(_squared), "rsqrt": _then(_op("Sqrt"), _op("Reciprocal")),
-    "exp2": _then(_op("Mul", math.log(2)), _op("Exp")), "expm1": _then(_op("Exp"), _op("Sub", 1.0)),
-    "log1p": _then(_op("Add", 1.0), _op("Log")), "log2": _then(_op("Log"), _op("Div", math.log(2))),
+    "exp2": _then(_op("Mul", math.log(2)), _op("Exp")), "expm1": _expm1, "log1p": _log1p, "round": _round,
+    "log2": _then(_op("Log"), _op("Div", math.log(2))),
     "log10": _then(_op("Log"), _op("Div", math.log(10))),
     "trunc": lambda g, a: g.add("Mul", g.add("Sign", a.x[0]), g.add("Floor", g.add("Abs", a.x[0]))),
     "squared_difference": lambda g, a: _squared(g, g.add("Sub", *a.x)),

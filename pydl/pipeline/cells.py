@@ -105,8 +105,8 @@ class FewCells(Cells):
         return found
 
 
-def of_rows(rows: Sequence[Mapping[Any, Any]], wanted: Collection[str]) -> FewCells:
-    """The cells of rows that are dicts by column.
+def of_rows(rows: Sequence[Mapping[Any, Any]], wanted: Collection[str], codes: Collection[str] = ()) -> FewCells:
+    """The cells of rows that are dicts by column; NA is a level of the columns of `codes`.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def of_rows(rows: Sequence[Mapping[Any, Any]], wanted: Collection[str]) -> FewCe
         Rows that have to be read as a frame, for it knows more kinds of cells, and what to say of those that lack.
     """
     try:
-        return FewCells({name: [_cell(row[name]) for row in rows] for name in wanted})
+        return FewCells({name: [_cell(row[name], name in codes) for row in rows] for name in wanted})
     except (KeyError, TypeError, IndexError):
         raise Odd from None
 
@@ -129,8 +129,8 @@ def as_frame(rows: Any, wanted: Collection[str]) -> pd.DataFrame:
     return pd.DataFrame({name: [row[name] for row in rows] for name in names}, index=range(len(rows)))
 
 
-def of_frame(frame: pd.DataFrame, wanted: Collection[str]) -> FewCells:
-    """The cells of a frame of a few rows; `Odd` as for `of_rows`."""
+def of_frame(frame: pd.DataFrame, wanted: Collection[str], codes: Collection[str] = ()) -> FewCells:
+    """The cells of a frame of a few rows; `codes` and `Odd` as for `of_rows`."""
     names = frame.columns.tolist()
     places = {name: i for i, name in enumerate(names)}
     if (
@@ -142,7 +142,11 @@ def of_frame(frame: pd.DataFrame, wanted: Collection[str]) -> FewCells:
         raise Odd
     dtypes, cells = frame.dtypes.tolist(), frame.to_numpy(object).T.tolist()
     return FewCells(
-        {name: [_cell(v) for v in _checked(cells[i], dtypes[i])] for name in wanted for i in [places[name]]}
+        {
+            name: [_cell(v, name in codes) for v in _checked(cells[i], dtypes[i])]
+            for name in wanted
+            for i in [places[name]]
+        }
     )
 
 
@@ -158,7 +162,7 @@ def _checked(cells: list[Any], dtype: Any) -> list[Any]:
     raise Odd
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, of_code: bool) -> Any:
     """A cell as its column would have it: None where missing, text without blanks around, else a number or truth."""
     if type(value) is str:
         if not value.isprintable():  # other white space than blanks
@@ -166,7 +170,7 @@ def _cell(value: Any) -> Any:
         text = value.strip(" ") if value.isascii() else unicodedata.normalize("NFC", value.strip(" "))
         if text[:1] in values.MARKED:
             raise Odd
-        return None if text.lower() in values.MISSING else text
+        return None if text.lower() in values.MISSING and not (of_code and text == values.CODE) else text
     if value is None or type(value) is bool:
         return value
     if isinstance(value, float):  # NumPy's float64 is one

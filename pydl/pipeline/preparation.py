@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ class Preparation:
         self._ngrams: dict[str, NGrams] = {}
         self._fitted = False
         self.found = Found()  # of the table
+        self._codes: Collection[str] = ()  # columns of which NA is a level
 
     def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
         """Learn medians, scales and levels from a table; nothing of the table itself is kept.
@@ -195,7 +196,7 @@ class Preparation:
         try:
             if not hasattr(frame, "__len__") or not 0 < len(frame) <= FEW:
                 raise Odd
-            cells = few(frame, self._used)
+            cells = few(frame, self._used, self._codes)
             numbers = self._raw_numbers(cells)
             if seen is not None:
                 self._begin(seen, len(frame))
@@ -394,6 +395,8 @@ class Preparation:
             if name in wanted:
                 found[name] = frame.iloc[:, i].rename(name)
                 found[name].attrs["notation"] = found[name].attrs.get("notation") or self.found.notation
+                if name in self._codes:
+                    found[name].attrs["codes"] = [name]
         absent = [f'"{c.name}"' for c in self.columns if c.used and c.name not in found]
         if absent:
             names = ", ".join(absent[:5]) + " ..." * (len(absent) > 5)
@@ -436,6 +439,7 @@ class Preparation:
         numbers = len(self._sources())
         self._scaling = Scaling(self._numbers if numbers else None, numbers)
         self._used = [c.name for c in self.columns if c.used]
+        self._codes = frozenset(self.codes)
         self._reach: tuple[Any, Any] = (-FARTHEST, FARTHEST)
         if numbers and self._least is not None:
             ends = self._scaling(logarithms(np.stack([self._least, self._most]), self._units))[:, :numbers]

@@ -13,7 +13,7 @@ from pydl import layers as L
 from pydl import ops
 from pydl._engine.tape import Op
 from pydl._onnx.operations import OPS
-from tests.export.onnx_runs import assert_same, chain
+from tests.export.onnx_runs import assert_same, chain, session
 
 X = np.random.default_rng(0).normal(0.4, 1.2, (7, 2, 3)).astype(np.float32)
 X[0, 0] = [0.0, 1.0, -2.5]
@@ -64,6 +64,9 @@ CASES: dict[str, Any] = {
     "argmax": lambda x: ops.argmax(x, axis=-1),
     "argmin": lambda x: ops.argmin(x, axis=1, keepdims=True),
     "cumsum": lambda x: ops.cumsum(x, axis=2),
+    "round to one digit": lambda x: ops.round(x, 1),
+    "round to tens": lambda x: ops.round(10 * x, -1),
+    "halves of floats": lambda x: ops.cast(x, "float16"),
     "clip": lambda x: ops.clip(x, -0.5, 1.0),
     "cast": lambda x: ops.cast(x, "int32"),
     "where": lambda x: ops.where(x > 0.3, ops.exp(x), 7.0),
@@ -105,6 +108,43 @@ def test_every_function_is_listed() -> None:
 def test_functions(name: str, tmp_path: Path) -> None:
     x = pydl.Input((2, 3))
     assert_same(pydl.Model(x, CASES[name](x)), tmp_path / "m.onnx", [X])
+
+
+@pytest.mark.parametrize("name", ["log1p", "expm1"])
+def test_digits_near_zero(name: str, tmp_path: Path) -> None:
+    x = pydl.Input((8,))
+    pydl.Model(x, getattr(ops, name)(x)).export(tmp_path / "m.onnx")
+    values = np.array([[1e-7, -3e-8, 1e-30, 0.0, -0.4, 0.6, 80.0, np.nan]], np.float32)
+    [found] = session(tmp_path / "m.onnx").run(None, {x.name: values})
+    np.testing.assert_allclose(found, getattr(np, name)(values), 2e-6)
+
+
+@pytest.mark.parametrize("name", ["hard_shrink", "soft_shrink", "squareplus", "sparsemax", "selu", "softsign"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_activations_of_numbers_of_any_size(name: str, dtype: str, tmp_path: Path) -> None:
+    model = chain(L.Activation(name, dtype=dtype), shape=(8,), dtype=dtype)
+    values = np.array([[-1e4, 1e20, -1e20, 3.0, 0.0, -0.3, 1e-5, 1.0], [1, 2, 3, 1e19, 0, -1, 2, 2.5]], dtype)
+    values[:, 1] *= name != "sparsemax"
+    if "shrink" in name:
+        values[0, 3] = np.nan
+    model.export(tmp_path / "m.onnx", dtype=dtype)
+    [found] = session(tmp_path / "m.onnx").run(None, {model.inputs[0].name: values})
+    np.testing.assert_allclose(found, model.predict(values, verbose=0), 1e-6)
+
+
+@pytest.mark.parametrize("make", [ops.tril, ops.triu])
+def test_an_op_that_the_opset_lacks(make: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has a form from opset 14 on, not in opset 13"):
+        chain(L.Lambda(make), shape=(2, 3)).export(tmp_path / "m.onnx", opset=13)
+
+
+def test_an_input_that_nothing_reads_is_read_again(tmp_path: Path) -> None:
+    x, z = pydl.Input((3,), name="x"), pydl.Input((2,), name="z")
+    model = pydl.Model([x, z], L.Dense(2)(x))
+    model.export(tmp_path / "m.onnx")
+    again = pydl.models.load_onnx(tmp_path / "m.onnx")
+    given = [np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)]
+    np.testing.assert_allclose(again.predict(given, verbose=0), model.predict(given, verbose=0), 1e-6)
 
 
 def test_code_of_ones_own(tmp_path: Path) -> None:

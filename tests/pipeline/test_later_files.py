@@ -12,8 +12,11 @@ import pytest
 
 from pydl import cli
 from pydl.pipeline import dates, values
+from pydl.pipeline.columns import guess
+from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Found, Reading
 from pydl.pipeline.run import Run
+from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import read_table
 
 
@@ -279,3 +282,21 @@ def test_rows_of_a_program(run: Path) -> None:
     fitted = Run.open(str(run)).fitted()
     (texts,), (numbers,) = (fitted.predictions([row]) for row in ({"x": "3,512", "w": "1,5"}, {"x": 3.512, "w": 1.5}))
     np.testing.assert_array_equal(texts.values, numbers.values)
+
+
+@pytest.mark.parametrize("rows", [1, 40])  # read one by one, or by column
+def test_a_code_that_is_the_word_for_missing_in_rows_that_are_no_file(rows: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "land": rng.choice(["NA", "US", "DE"], 300)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table = read_table(tmp_path / "t.csv")
+    preparation = Preparation(guess(table)).fit(table)
+    some = frame[frame["land"] == "NA"][:rows]
+    wanted = preparation.transform(table.loc[some.index])["features"]
+    place = preparation.feature_names.index("land=NA")
+    for given in (some, some.to_dict("records")):
+        seen = Seen()
+        found = preparation.transform(given, seen)["features"]
+        assert (found[:, place] == 1).all()
+        np.testing.assert_array_equal(found, wanted)
+        assert seen.notes() == []
