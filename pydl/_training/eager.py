@@ -37,7 +37,10 @@ def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tap
     model = Model(tensors, call.output, name="eager")
     for v, path in zip(layer.weights, paths, strict=True):  # it may be part of another model, which named them
         v.path = path
-    return model(arrays if len(arrays) > 1 else arrays[0], training=training)
+    model._runner.draws = layer.draws
+    found = model(arrays if len(arrays) > 1 else arrays[0], training=training)
+    layer.draws = model._runner.draws
+    return found
 
 
 def _steps_of(layer: Layer, mask: Any, x: np.ndarray) -> np.ndarray:

@@ -41,12 +41,12 @@ def apply_on_tape(layer: Layer, inputs: Any, training: bool, tape: Tape) -> Any:
     both = _found(layer, given, listed, training)
     values = [value_of(x) for x in given]
     arrays = [check.model_input(both.owner, *each) for each in zip(both.inputs, values, both.codes, strict=True)]
-    seed = random.next_seed() if both.random else 0
-    outputs = both.run(seed, arrays)[: len(both.shapes)]
+    draw = both.next_draw()
+    outputs = both.run(draw, arrays)[: len(both.shapes)]
     parents = [*given, *(tape.weight(v) for v in both.trained)]
 
     def pull(i: int) -> Callable[[Array], Sequence[Any]]:
-        return lambda dy: both.pull(seed, arrays, i, dy)
+        return lambda dy: both.pull(draw, arrays, i, dy)
 
     return packed(layer._output_keys, [tape.note(y, parents, pull(i)) for i, y in enumerate(outputs)])
 
@@ -102,27 +102,32 @@ class _Both:
             if slope is not None:
                 b.emit("put", x=slope, B=n, O=x.columns, k=k)
         b.emit_tail()
-        self._plan, self._alone = b.finish(), Lock()
+        self._plan, self._alone, self._calls = b.finish(), Lock(), -1
         self._threads = choose_threads(self._plan.work, limit)
         self.shapes, self.trained, self.random = [y.shape for y in ys], list(b.trained.values()), b.streams > 0
 
-    def run(self, seed: int, arrays: Sequence[Array], dys: Sequence[Array] | None = None) -> list[Array]:
+    def next_draw(self) -> tuple[int, int]:
+        """A seed, and the number of the call, by which layers with a seed of their own draw."""
+        self._calls += self.random
+        return random.next_seed() if self.random else 0, self._calls
+
+    def run(self, draw: tuple[int, int], arrays: Sequence[Array], dys: Sequence[Array] | None = None) -> list[Array]:
         """The outputs, and gradients of the inputs, from those of the outputs."""
         dtype = self._layer.dtype
         dys = [np.zeros(s, dtype) for s in self.shapes] if dys is None else dys
         found = [np.zeros(s, dtype) for s in [*self.shapes, *(a.shape for a in arrays)]]
         with self._alone, recording(None):
             self._plan.run(1, len(arrays[0]), sources=Arrays([*arrays, *dys]), sinks=Arrays(found, True),
-                           nth=self._threads, seed=seed, count=0)  # fmt: skip
+                           nth=self._threads, seed=draw[0], count=draw[1])  # fmt: skip
         return found
 
-    def pull(self, seed: int, arrays: Sequence[Array], i: int, dy: Array) -> list[Array]:
+    def pull(self, draw: tuple[int, int], arrays: Sequence[Array], i: int, dy: Array) -> list[Array]:
         """Gradients of the inputs, then of weights, from that of output i; nothing else is different afterwards."""
         dys = [np.zeros(s, self._layer.dtype) for s in self.shapes]
         dys[i][...] = dy
         moving = [v.buffer for v in self._layer.weights if not v.trainable]
         kept = [(b, array_of(b).copy()) for b in (*(v.gradient_buffer() for v in self.trained), *moving)]
-        slopes = self.run(seed, arrays, dys)[len(self.shapes) :]
+        slopes = self.run(draw, arrays, dys)[len(self.shapes) :]
         found = [np.array(v.unpack(v.gradient_buffer())) for v in self.trained]
         for buffer, values in kept:
             array_of(buffer)[...] = values

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pydl._base import check, random
+from pydl._base import check
 from pydl._engine.program import Program
 from pydl._training.inputs import Batches, open_rows
 from pydl._training.rows import Rows, per_name, sinks
@@ -68,7 +68,7 @@ def row_chunks(
         From a batch, the one to stop at for a callback's sake, or None.
     """
     runner = model._runner
-    seed: int | None = None
+    draws: dict[str, int] | None = None
     size = min(batch_size, data.n)
     all_of_them = -(-data.n // size)
     end = all_of_them if steps is None else min(all_of_them, steps)
@@ -86,8 +86,8 @@ def row_chunks(
 
             run = partial(runner.run, program, data, count, rows=rows, row0=first)
             if program.random and kind != "train":  # the same numbers however the pass is cut into chunks
-                seed = random.next_seed() if seed is None else seed
-                run = partial(run, seed=seed, count=step)
+                draws = runner.next_draws(end) if draws is None else draws
+                run = partial(run, seed=draws["seed"], count=draws["count"] + step)
             yield Chunk(program, step, count, count * batch, run)
         step += count
 

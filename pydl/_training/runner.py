@@ -30,6 +30,8 @@ class Runner:
     Attributes
     ----------
     programs : ProgramCache
+    draws : int
+        Steps outside training that drew random numbers.
     seed : int or None
         Of the model's random streams; drawn when training starts, unless it was set.
     transforms : tuple of Transform
@@ -40,6 +42,7 @@ class Runner:
         self.model = model
         self.programs = ProgramCache()
         self.seed: int | None = None
+        self.draws = 0
         self.transforms: tuple[Transform, ...] = ()
         self._prepared: tuple[Any, list[Any]] | None = None  # optimizer and weights of the last training
         self._training = Lock()
@@ -169,7 +172,7 @@ class Runner:
         """
         arguments = self.arguments(program, steps) | where
         if program.random and "seed" not in arguments:  # layers that draw outside training do so anew each time
-            arguments["seed"] = random.next_seed()
+            arguments |= self.next_draws(steps)
         if program.kind == "train":
             arguments["progress"] = self.model.optimizer.counter
         threads = program.pace.threads() if paced else program.threads
@@ -177,6 +180,11 @@ class Runner:
         program.plan.run(steps, program.batch, sources=data.sources, nth=threads, **arguments)
         if paced:
             program.pace.took(threads, steps, time.perf_counter() - begin)
+
+    def next_draws(self, steps: int) -> dict[str, int]:
+        """Seed and count of steps that draw outside training: layers with a seed of their own draw by the count."""
+        self.draws += steps
+        return {"seed": random.next_seed(), "count": self.draws - steps}
 
     def arguments(self, program: Program, steps: int) -> dict[str, Any]:
         """What changes from step to step of training: random numbers, the optimizer's coefficients."""

@@ -176,6 +176,9 @@ class Layer(OwnCode):
     #: Whether what comes out is one number for the whole batch, as often as there are samples.
     one_for_all: bool = False
 
+    #: Calls on arrays that drew random numbers: those with a seed of their own draw by it.
+    draws: int = 0
+
     #: Whether it changes nothing but in training.
     only_in_training: bool = False
 

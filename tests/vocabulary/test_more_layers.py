@@ -134,13 +134,37 @@ def test_normal_numbers_are_normal() -> None:
 
 
 def test_the_seed_of_a_layer_is_its_own() -> None:
-    layer = L.GaussianNoise(1.0, seed=7)
+    layer, like = L.GaussianNoise(1.0, seed=7), L.GaussianNoise(1.0, seed=7)
     first = drawn(layer, (4, 64))
     pydl.utils.set_random_seed(99)
-    np.testing.assert_array_equal(layer(np.ones((4, 64)), training=True), first)
+    np.testing.assert_array_equal(like(np.ones((4, 64)), training=True), first)
+    second = np.asarray(layer(np.ones((4, 64)), training=True))
+    assert not np.array_equal(second, first)
+    np.testing.assert_array_equal(like(np.ones((4, 64)), training=True), second)
     np.testing.assert_allclose(first - 1, normal_numbers(256, 8, 0, 0).reshape(4, 64), atol=1e-6)
     assert not np.array_equal(drawn(L.GaussianNoise(1.0, seed=8), (4, 64)), first)
     assert not np.array_equal(drawn(L.GaussianNoise(1.0), (4, 64)), first)
+
+
+@pytest.mark.parametrize("code", [False, True])
+def test_a_seeded_layer_draws_anew_in_each_call_of_a_model(code: bool) -> None:
+    """As predictions by dropout want it, whose spread says how sure they are."""
+
+    class Always(L.Dropout):
+        def call(self, x: Any) -> Any:
+            return super().call(x, training=True)
+
+    def made() -> Any:
+        x = pydl.Input((6,))
+        y = Always(0.5, seed=4)(x) if code else L.Dropout(0.5, seed=4)(x, training=True)
+        return pydl.Model(x, y)
+
+    model, like, x = made(), made(), np.ones((8, 6), np.float32)
+    found = [model.predict(x, batch_size=4, verbose=0) for _ in range(2)] + [np.asarray(model(x)) for _ in range(2)]
+    again = [like.predict(x, batch_size=4, verbose=0) for _ in range(2)] + [np.asarray(like(x)) for _ in range(2)]
+    np.testing.assert_array_equal(found, again)
+    assert len({y.tobytes() for y in found}) == 4
+    assert not np.array_equal(found[0][:4], found[0][4:])  # of two batches
 
 
 def test_gaussian_dropout_keeps_mean_and_deviation_of_dropout() -> None:
