@@ -63,6 +63,7 @@ class Builder:
         self.threads = threads
         self.accumulators = 0
         self.streams = 0
+        self.own_seeds = False  # a layer draws by a seed of its own
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
@@ -158,10 +159,13 @@ class Builder:
         self.accumulators += n
         return self.accumulators - n
 
-    def stream(self) -> int:
-        """The number of a new random stream, by order of emission."""
+    def draw(self, seed: int | None = None) -> dict[str, int]:
+        """The fields of a record that draws random numbers: by a seed of its own, or by the number of its stream."""
         self.streams += 1
-        return self.streams - 1
+        if seed is None:
+            return {"stream": self.streams - 1}
+        self.own_seeds = True
+        return {"stream": 0, "seed": seed + 1}
 
     # -- activations ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable
 
 import numpy as np
@@ -61,6 +62,15 @@ class Workspace:
         return found
 
 
+_caches: weakref.WeakSet[ProgramCache] = weakref.WeakSet()
+
+
+def forget_programs() -> None:
+    """Forget those of all models: a layer, which does not know the models that it is in, computes something else."""
+    for cache in list(_caches):
+        cache.clear()
+
+
 class ProgramCache:
     """The workspaces of a model: one for each run at a time.
 
@@ -75,6 +85,7 @@ class ProgramCache:
     def __init__(self) -> None:
         self._free: list[Workspace] = []
         self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT, config.get_num_threads)
+        _caches.add(self)
 
     def clear(self) -> None:
         """Forget all, those in use too: the graph, the optimizer or a loss has changed."""

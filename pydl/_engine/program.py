@@ -53,6 +53,8 @@ class Program:
     batch, threads : int
     random : bool
         Whether layers draw random numbers.
+    own_seeds : bool
+        Whether some of them do so by seeds of their own.
     single_steps : bool
         Whether a chunk may hold one step only.
     sums : float64 array
@@ -110,6 +112,7 @@ class Program:
             passes.read_rows_in_place(b.records, b.dtype)
         self.plan = b.finish()
         self.random = b.streams > 0
+        self.own_seeds = b.own_seeds
         self.single_steps = b.single_steps
         self.trained = list(b.trained.values())
         self.inputs = inputs

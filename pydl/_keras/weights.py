@@ -133,7 +133,7 @@ def _value(layer: Layer, variable: Variable | None) -> Array:
     """What a file says of one of a layer's variables."""
     if variable is None:
         return np.zeros((), np.int32)
-    if isinstance(layer, LowRank) and variable is getattr(layer, layer.adapted):
+    if isinstance(layer, LowRank) and variable is layer.own_kernel():
         return layer.merged()
     return variable.numpy()
 

@@ -172,7 +172,7 @@ class Graph:
     def kernel(self, layer: LowRank, axes: Sequence[int] = ()) -> str:
         """The weight that a layer multiplies by, with its adapter if it has one."""
         if not layer.lora_enabled:
-            return self.weight(getattr(layer, layer.adapted), axes)
+            return self.weight(layer.own_kernel(), axes)
         merged = layer.merged()
         return self.constant(merged.transpose(axes) if axes else merged)
 

@@ -27,8 +27,9 @@ _OPS: dict[type, str] = {
 @writers.of(*_OPS)
 def merged(g: Graph, layer: Any, *x: Value) -> Value:
     rank = max(v.rank for v in x)
-    if isinstance(layer, merging.Multiply):
-        x = tuple(_where_it_counts(g, v, 1.0) for v in x)
+    of_counting = isinstance(layer, merging.Multiply | merging.Maximum)
+    if of_counting:
+        x = tuple(_where_it_counts(g, v, layer.neutral(g.dtype)) for v in x)
     first = all(v.last is None and v.rank == rank for v in x)
     names = [g.first(v) if first else g.unsqueeze(g.last(v), *range(1, 1 + rank - v.rank)) for v in x]
     y = reduce(lambda a, b: g.add(_OPS[type(layer)], a, b), names)
@@ -36,7 +37,7 @@ def merged(g: Graph, layer: Any, *x: Value) -> Value:
         y = g.add("Mul", y, g.constant(1 / len(x)))
     shape = (None,) * rank
     z = Value(first=y, shape=shape, mask=_either(g, x)) if first else Value(y, shape=shape, mask=_either(g, x))
-    return _where_it_counts(g, z, 0.0) if isinstance(layer, merging.Multiply) else z
+    return _where_it_counts(g, z, 0.0) if of_counting else z
 
 
 def _where_it_counts(g: Graph, x: Value, otherwise: float) -> Value:
@@ -44,6 +45,12 @@ def _where_it_counts(g: Graph, x: Value, otherwise: float) -> Value:
     if x.mask is None:
         return x
     return replace(x, first=None, last=g.add("Where", g.unsqueeze(x.mask, -1), g.last(x), g.constant(otherwise)))
+
+
+def _all_count(g: Graph, x: Value) -> str:
+    """A mask of steps that all count."""
+    some = g.cast(g.reduce("ReduceMax", g.last(x), [-1]), "bool")
+    return g.add("Or", some, g.add("Not", some))
 
 
 def _either(g: Graph, x: tuple[Value, ...]) -> str | None:
@@ -57,10 +64,9 @@ def _either(g: Graph, x: tuple[Value, ...]) -> str | None:
 @writers.of(Concatenate)
 def concatenate(g: Graph, layer: Concatenate, *x: Value) -> Value:
     axis, rank = layer.axis_along(x[0].shape), x[0].rank
-    masks = [v.mask for v in x if v.mask is not None]
-    mask = None
-    if len(masks) == len(x):
-        mask = g.add("Concat", *masks, axis=axis) if axis < rank - 1 else _either(g, x)
+    mask = _either(g, x)
+    if axis < rank - 1 and any(v.mask is not None for v in x):
+        mask = g.add("Concat", *(_all_count(g, v) if v.mask is None else v.mask for v in x), axis=axis)
     dtype = x[0].dtype if all(v.dtype == x[0].dtype for v in x) else g.dtype
     x = tuple(v if v.dtype == dtype else g.number(v) for v in x)
     if all(v.last is None for v in x):

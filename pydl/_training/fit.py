@@ -205,25 +205,38 @@ def _shifted(limit: Callable[[int], int | None], by: int, step: int) -> int | No
 
 
 class _BatchSource(_Source):
-    """Batches that come one by one."""
+    """Batches that come one by one.
+
+    Where it is known how many there are, an epoch of `steps_per_epoch` goes on where the last one stopped.
+    """
 
     def __init__(self, model: Any, data: Batches, batch_size: int, shuffle: bool, steps_per_epoch: int | None) -> None:
         self.model, self.data, self.batch_size, self.shuffle = model, data, batch_size, shuffle
-        self.steps = data.count(batch_size) if steps_per_epoch is None else steps_per_epoch
-        self.lap = self.steps or 1
+        self.count = data.count(batch_size)
+        self.steps = self.count if steps_per_epoch is None else steps_per_epoch
+        self.lap = self.count or self.steps or 1
 
     def chunks(self, epoch: int, step: int, single: bool, limit: Callable[[int], int | None]) -> Generator[Chunk]:
-        runner, done = self.model._runner, step
-        seed = _seed(self.model, epoch) if self.shuffle else None
-        self.data.begin_epoch(self.model.fit_state.earlier + epoch)
-        with closing(self.data.rows(self.batch_size, step, seed, self.steps)) as batches:
-            for done, rows in enumerate(batches, start=step + 1):
-                with runner.program("train", rows) as program:
-                    yield Chunk(program, done - 1, 1, rows.n, partial(runner.run, program, rows))
-        if self.steps is not None and step < done < self.steps:
-            warnings.warn(f"fit: data ran out after {done} of {self.steps} batches; training ends", stacklevel=2)
-            self.model.stop_training = True
-        self.data.end_epoch()
+        runner = self.model._runner
+        while self.steps is None or step < self.steps:
+            lap, place, end = epoch, step, self.steps
+            if self.count and self.steps is not None:
+                lap, place = divmod(epoch * self.steps + step, self.count)
+                end = min(self.count, place + self.steps - step)
+            seed, begin = _seed(self.model, lap) if self.shuffle else None, step
+            self.data.begin_epoch(self.model.fit_state.earlier + lap)
+            with closing(self.data.rows(self.batch_size, place, seed, end)) as batches:
+                for step, rows in enumerate(batches, start=begin + 1):
+                    with runner.program("train", rows) as program:
+                        yield Chunk(program, step - 1, 1, rows.n, partial(runner.run, program, rows))
+            if not self.count or end == self.count:
+                self.data.end_epoch()
+            if end is None or step - begin < end - place:
+                if begin < step and self.steps is not None:
+                    told = f"fit: data ran out after {step} of {self.steps} batches; training ends"
+                    warnings.warn(told, stacklevel=2)
+                    self.model.stop_training = True
+                return
 
 
 def _seed(model: Any, lap: int) -> int:

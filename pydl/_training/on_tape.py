@@ -102,14 +102,14 @@ class _Both:
             if slope is not None:
                 b.emit("put", x=slope, B=n, O=x.columns, k=k)
         b.emit_tail()
-        self._plan, self._alone, self._calls = b.finish(), Lock(), -1
+        self._plan, self._alone, self._calls, self._own_seeds = b.finish(), Lock(), 0, b.own_seeds
         self._threads = choose_threads(self._plan.work, limit)
         self.shapes, self.trained, self.random = [y.shape for y in ys], list(b.trained.values()), b.streams > 0
 
     def next_draw(self) -> tuple[int, int]:
         """A seed, and the number of the call, by which layers with a seed of their own draw."""
-        self._calls += self.random
-        return random.next_seed() if self.random else 0, self._calls
+        call, self._calls = self._calls, self._calls + self._own_seeds
+        return random.next_seed() if self.random else 0, call
 
     def run(self, draw: tuple[int, int], arrays: Sequence[Array], dys: Sequence[Array] | None = None) -> list[Array]:
         """The outputs, and gradients of the inputs, from those of the outputs."""

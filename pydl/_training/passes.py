@@ -86,7 +86,7 @@ def row_chunks(
 
             run = partial(runner.run, program, data, count, rows=rows, row0=first)
             if program.random and kind != "train":  # the same numbers however the pass is cut into chunks
-                draws = runner.next_draws(end) if draws is None else draws
+                draws = runner.next_draws(program, end) if draws is None else draws
                 run = partial(run, seed=draws["seed"], count=draws["count"] + step)
             yield Chunk(program, step, count, count * batch, run)
         step += count

@@ -172,7 +172,7 @@ class Runner:
         """
         arguments = self.arguments(program, steps) | where
         if program.random and "seed" not in arguments:  # layers that draw outside training do so anew each time
-            arguments |= self.next_draws(steps)
+            arguments |= self.next_draws(program, steps)
         if program.kind == "train":
             arguments["progress"] = self.model.optimizer.counter
         threads = program.pace.threads() if paced else program.threads
@@ -181,10 +181,11 @@ class Runner:
         if paced:
             program.pace.took(threads, steps, time.perf_counter() - begin)
 
-    def next_draws(self, steps: int) -> dict[str, int]:
+    def next_draws(self, program: Program, steps: int) -> dict[str, int]:
         """Seed and count of steps that draw outside training: layers with a seed of their own draw by the count."""
+        count = self.draws if program.own_seeds else 0
         self.draws += steps
-        return {"seed": random.next_seed(), "count": self.draws - steps}
+        return {"seed": random.next_seed(), "count": count}
 
     def arguments(self, program: Program, steps: int) -> dict[str, Any]:
         """What changes from step to step of training: random numbers, the optimizer's coefficients."""

@@ -11,7 +11,8 @@ import numpy as np
 from pydl._base.args import whole
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
-from pydl._engine.tensor import Tensor
+from pydl._engine.layout import array_of
+from pydl._engine.tensor import Tensor, Value
 from pydl.layers.merging import Merge, mask_either
 
 
@@ -19,7 +20,8 @@ class Concatenate(Merge):
     """Joins tensors along an axis; all other axes are equal.
 
     If any has a mask, that of the output marks the steps that count: along the steps, those of one behind those of
-    the other; along an axis behind them, those that count in any, and no mask where one of the tensors has none.
+    the other, all of them of a tensor without one; along an axis behind them, those that count in any, and no mask
+    where one of the tensors has none.
 
     Parameters
     ----------
@@ -44,12 +46,14 @@ class Concatenate(Merge):
         return axis
 
     def output_masks(self, masked: list[bool]) -> list[bool]:
-        return [all(masked)]
+        shape = self.input_shape[0] if self.input_shape else ()
+        along_steps = len(shape) > 0 and self.axis_along(shape) < len(shape) - 1
+        return [any(masked) if along_steps else all(masked)]
 
     def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
         axis = self.axis_along(y[0].shape)
-        masks = [t.mask for t in x if t.mask is not None]
-        if axis < len(y[0].shape) - 1 and len(masks) == len(x):
+        if axis < len(y[0].shape) - 1 and any(t.mask is not None for t in x):
+            masks = [_all_count(b, t) if t.mask is None else t.mask for t in x]
             y[0].mask = b.constant_tensor(y[0].shape[:-1])
             self._join(b, masks, y[0].mask, axis)
         else:
@@ -102,6 +106,13 @@ class Concatenate(Merge):
                 lambda dx, add, fields=fields: b.emit("copy", x=dy, y=dx, add=add, **fields),  # type: ignore[misc]
                 adds=True,
             )
+
+
+def _all_count(b: Builder, t: Tensor) -> Tensor:
+    """A mask of steps that all count."""
+    ones = b.zeros(t.shape[:-1])
+    array_of(ones)[...] = 1
+    return Tensor(Value(ones, False), t.shape[:-1])
 
 
 def _places(x: Sequence[Tensor], axis: int) -> list[tuple[Tensor, int, int]]:

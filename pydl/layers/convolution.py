@@ -67,9 +67,9 @@ class _Conv(LowRank, Convolution):
             return self._forward_adapted(b, t)
         sizes = self._geometry(t)
         y = b.tensor(self._shape(t), t, trainable=b.trains(*self.weights))
-        self._note_turned(b, t, y, self.kernel, sizes)
+        self._note_turned(b, t, y, self._kernel, sizes)
         epilogue = Epilogue(b, y, self.activation)
-        b.emit("conv_fwd", x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
+        b.emit("conv_fwd", x=t.buffer, w=self._kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
                **epilogue.fields)  # fmt: skip
         return y if self.activation.function is None else b.activate(y, self.activation)
 
@@ -86,7 +86,7 @@ class _Conv(LowRank, Convolution):
         shape = self._shape(t)
         base, down = (b.tensor((*shape[:-1], n), t, trainable=True) for n in (self.filters, a.shape[-1]))
         bias = self.bias and self.bias.buffer
-        for w, add, y in ((self.kernel, bias, base), (a, None, down)):
+        for w, add, y in ((self._kernel, bias, base), (a, None, down)):
             sizes = {**self._geometry(t), "O": y.shape[-1]}
             self._note_turned(b, t, y, w, sizes)
             b.emit("conv_fwd", x=t.buffer, w=w.buffer, b=add, y=y.buffer, **sizes)
@@ -102,10 +102,10 @@ class _Conv(LowRank, Convolution):
         t = x[0]
         bias = self.bias if b.trains(self.bias) else None
         if not self.lora_enabled:
-            self._send(b, t, dz, y, self.kernel, bias, derivative(t) if t.value.needs_grad else {})
+            self._send(b, t, dz, y, self._kernel, bias, derivative(t) if t.value.needs_grad else {})
         else:
             base, down = b.notes[id(y.value), id(self)]
-            self._send(b, t, dz, base, self.kernel, bias, {})
+            self._send(b, t, dz, base, self._kernel, bias, {})
             self._send(b, t, self.emit_up_slopes(b, down, dz), down, self.adapter[0], None, {})
 
     def _send(

@@ -86,7 +86,7 @@ class _Transposed(Convolution):
         shape = (t.batch, *(w.size for w in self._enlarged(t.shape[1:-1])), self.filters)
         y = b.tensor(shape, t, trainable=b.trains(*self.weights))
         epilogue = Epilogue(b, y, self.activation)
-        b.emit("conv_dx", dy=t.buffer, t=turned(b, self.kernel, sizes), b=self.bias and self.bias.buffer, dx=y.buffer,
+        b.emit("conv_dx", dy=t.buffer, t=turned(b, self._kernel, sizes), b=self.bias and self.bias.buffer, dx=y.buffer,
                **sizes, **epilogue.fields)  # fmt: skip
         return y if self.activation.function is None else b.activate(y, self.activation)
 
@@ -96,9 +96,9 @@ class _Transposed(Convolution):
             return
         t = x[0]
         sizes = self._geometry(t)
-        b.add_input_gradient(t, lambda dx, _: b.emit("conv_fwd", x=dz, w=self.kernel.buffer, y=dx, **sizes))
+        b.add_input_gradient(t, lambda dx, _: b.emit("conv_fwd", x=dz, w=self._kernel.buffer, y=dx, **sizes))
         for v in filter(b.trains, self.weights):
-            if v is self.kernel:
+            if v is self._kernel:
                 train_kernel(b, v, None, dz, t.buffer, sizes)
             else:
                 train_bias(b, v, dz, y)

@@ -14,7 +14,7 @@ from pydl._engine.variable import Variable
 from pydl._engine.windows import Windows, holes, sizes_of_windows
 from pydl.activations import warn_of_one_unit
 from pydl.layers.spatial import Windowed, channels_last, each_axis
-from pydl.layers.weighted import ActivationOf
+from pydl.layers.weighted import ActivationOf, KernelOf
 
 # Slices of the batch that a kernel's gradient is summed up in: at most so many, of about so many windows each. They are
 # part of what a result's bits are (docs/adr/0017).
@@ -39,6 +39,7 @@ class Convolution(Windowed):
             )
 
     activation = ActivationOf()
+    kernel = KernelOf()
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Convolution(Windowed):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Variable
+        self._kernel: Variable
         self.bias: Variable | None = None
 
     @property
@@ -107,7 +108,7 @@ class Convolution(Windowed):
     def build(self, input_shape: Any) -> None:
         self.compute_output_shape(input_shape)  # refuses what does not fit
         warn_of_one_unit(self.activation, self.filters, f'{type(self).__name__} "{self.name}": ')
-        self.kernel = self.add_weight(
+        self._kernel = self.add_weight(
             self._kernel_shape(input_shape[-1]), self.kernel_initializer, name="kernel",
             layout=partial(Panels, groups=self.groups), regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,

@@ -105,9 +105,7 @@ class Noise(Layer):
             return t
         b.note_reader(t)
         y = b.tensor(t.shape, t)
-        stream = b.stream()
-        draw = {"stream": stream} if self.seed is None else {"stream": 0, "seed": self.seed + 1}
-        b.notes[id(y.value)] = draw
+        draw = b.notes[id(y.value)] = b.draw(self.seed)
         self._emit(b, t, t.buffer, y.buffer, draw)
         return y
 

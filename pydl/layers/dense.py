@@ -15,7 +15,7 @@ from pydl._engine.passes import beyond_caches
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.low_rank import LowRank
-from pydl.layers.weighted import ActivationOf
+from pydl.layers.weighted import ActivationOf, KernelOf
 
 
 class Dense(LowRank):
@@ -51,6 +51,7 @@ class Dense(LowRank):
     supports_masking = True
 
     activation = ActivationOf()
+    kernel = KernelOf()
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Dense(LowRank):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Variable
+        self._kernel: Variable
         self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
@@ -88,7 +89,7 @@ class Dense(LowRank):
         if input_shape[-1] is None:
             raise ValueError(f'Dense "{self.name}": expected a last size known in advance, got {input_shape}')
         activations.warn_of_one_unit(self.activation, self.units, f'Dense "{self.name}": ')
-        self.kernel = self.add_weight(
+        self._kernel = self.add_weight(
             (input_shape[-1], self.units), self.kernel_initializer, name="kernel", layout=Panels,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
@@ -100,9 +101,9 @@ class Dense(LowRank):
         self._enable_if_asked()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if self.built and input_shape[-1] != self.kernel.shape[0]:
+        if self.built and input_shape[-1] != self._kernel.shape[0]:
             raise ValueError(
-                f'Dense "{self.name}": expected input (batch, ..., {self.kernel.shape[0]}), got {tuple(input_shape)}'
+                f'Dense "{self.name}": expected input (batch, ..., {self._kernel.shape[0]}), got {tuple(input_shape)}'
             )
         return (*input_shape[:-1], self.units)
 
@@ -115,7 +116,7 @@ class Dense(LowRank):
         epilogue = Epilogue(b, y, self.activation)
         by_rows = "act" in epilogue.fields and rowwise(self.activation)
         op = "gemm_fwd_panels" if not by_rows and self._by_panels(b, t) else "gemm_fwd"
-        b.emit(op, x=t.buffer, w=self.kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, I=t.shape[-1],
+        b.emit(op, x=t.buffer, w=self._kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, I=t.shape[-1],
                O=self.units, **t.by_last(), **epilogue.fields)  # fmt: skip
         return y if self.activation.function is None else b.activate(y, self.activation)
 
@@ -123,7 +124,7 @@ class Dense(LowRank):
         a, _ = self.adapter
         base, down = (b.tensor((*t.shape[:-1], n), t, trainable=True) for n in (self.units, a.shape[-1]))
         bias = self.bias and self.bias.buffer
-        for w, add, y in ((self.kernel, bias, base), (a, None, down)):
+        for w, add, y in ((self._kernel, bias, base), (a, None, down)):
             sizes = {"I": t.shape[-1], "O": y.shape[-1], **t.by_last()}
             b.emit("gemm_fwd", x=t.buffer, w=w.buffer, b=add, y=y.buffer, **sizes)
         y, act = self.emit_up(b, base, down), self.activation
@@ -140,10 +141,10 @@ class Dense(LowRank):
         all threads fetch the whole kernel. (Measured with two: 2 to 20 % of a step, up to 85 % where fetching is slow.)
         A kernel beyond the caches comes from memory: by panels, once for all threads. (3 to 9 % of a step.)
         """
-        panels = self.kernel.layout.storage[0]
+        panels = self._kernel.layout.storage[0]
         even = 4 * b.threads * -(-panels // b.threads) <= 5 * panels
         near = 4 * x.rows_of_last <= x.shape[-1] and not x.value.needs_grad
-        worth = even and (near or beyond_caches(self.kernel.buffer))
+        worth = even and (near or beyond_caches(self._kernel.buffer))
         return b.gradients and b.trains(*self.weights) and b.threads > 1 and worth
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
@@ -151,7 +152,7 @@ class Dense(LowRank):
         if dz is None:
             return
         t = x[0]
-        self._send(b, t, dz, self.kernel, {} if self.lora_enabled or not t.value.needs_grad else derivative(t))
+        self._send(b, t, dz, self._kernel, {} if self.lora_enabled or not t.value.needs_grad else derivative(t))
         if self.lora_enabled:
             down = b.notes[id(y.value), id(self)]
             self._send(b, t, self.emit_up_slopes(b, down, dz), self.adapter[0], {})

@@ -15,7 +15,7 @@ from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.low_rank import LowRank
-from pydl.layers.weighted import ActivationOf
+from pydl.layers.weighted import ActivationOf, KernelOf
 
 Array = np.ndarray
 
@@ -48,6 +48,7 @@ class EinsumDense(LowRank):
 
     products = ""
     activation = ActivationOf()
+    kernel = KernelOf()
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class EinsumDense(LowRank):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Variable
+        self._kernel: Variable
         self.bias: Variable | None = None
         parts = self.equation.replace(" ", "").replace("->", ",").split(",")
         if len(parts) != 3 or "->" not in self.equation or "..." in parts[1] or not all(parts):
@@ -125,7 +126,7 @@ class EinsumDense(LowRank):
         shape = [known.get(c) for c in w]
         if None in shape:
             self._refuse(f"expected known sizes for all axes of the kernel, not {shape} for input {tuple(input_shape)}")
-        self.kernel = self.add_weight(
+        self._kernel = self.add_weight(
             [int(d or 0) for d in shape], self.kernel_initializer, name="kernel",
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
         )  # fmt: skip
@@ -183,7 +184,7 @@ class EinsumDense(LowRank):
     def _send(self, slope: Array) -> None:
         """Write the gradient of the kernel, or of its adapter."""
         if not self.lora_enabled:
-            self.kernel.gradient[...] = slope
+            self._kernel.gradient[...] = slope
             return
         a, b = self.adapter
         rows = slope.reshape(-1, slope.shape[-1]) * self.lora_factor

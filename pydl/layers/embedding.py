@@ -13,6 +13,7 @@ from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.low_rank import LowRank
+from pydl.layers.weighted import KernelOf
 
 
 class Embedding(LowRank):
@@ -53,6 +54,7 @@ class Embedding(LowRank):
     """
 
     adapted = "embeddings"
+    embeddings = KernelOf()
     products = "b"
 
     def __init__(
@@ -77,7 +79,7 @@ class Embedding(LowRank):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
-        self.embeddings: Variable
+        self._embeddings: Variable
         self._note_rank(lora_rank, lora_alpha)
         if weights is not None:
             self.build()
@@ -90,7 +92,7 @@ class Embedding(LowRank):
     def build(self, input_shape: Any = None) -> None:
         if isinstance(input_shape, list):
             raise ValueError(f'Embedding "{self.name}": expected one input (batch, ...) of codes, got {input_shape}')
-        self.embeddings = self.add_weight(
+        self._embeddings = self.add_weight(
             (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
             regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
         )  # fmt: skip
@@ -122,7 +124,7 @@ class Embedding(LowRank):
         return [self.input_dim]
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        y = self._looked_up(b, x[0], self.embeddings)
+        y = self._looked_up(b, x[0], self._embeddings)
         if not self.lora_enabled:
             return y
         down = self._looked_up(b, x[0], self.adapter[0])
@@ -139,7 +141,7 @@ class Embedding(LowRank):
         dy = b.gradient(y)
         if dy is None:
             return
-        table = self.embeddings
+        table = self._embeddings
         if self.lora_enabled:
             dy, table = self.emit_up_slopes(b, b.notes[id(y.value), id(self)], dy), self.adapter[0]
         if b.trains(table):

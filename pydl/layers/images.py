@@ -86,8 +86,6 @@ class RandomImageLayer(ImageLayer):
 
     only_in_training = True
     seed: int | None = None
-    _calls = 0  # on arrays, so far
-    _stream = 0  # of the layer's own seed: 0 in models, the number of the call on arrays
 
     def __init__(self, seed: int | None, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -99,14 +97,6 @@ class RandomImageLayer(ImageLayer):
         if training is None and not is_symbolic(inputs):
             training = True
         return super().__call__(inputs, *others, training=training)
-
-    def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
-        self._calls += 1
-        self._stream = self._calls
-        try:
-            return super()._applied(inputs, training, tape)
-        finally:
-            self._stream = 0
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         t = x[0]
@@ -124,9 +114,7 @@ class RandomImageLayer(ImageLayer):
 
     def _draw(self, b: Builder, y: Tensor) -> dict[str, int]:
         """The fields of a new draw, which is noted for the backward pass of y."""
-        stream = b.stream()
-        draw = {"stream": stream} if self.seed is None else {"stream": self._stream, "seed": self.seed + 1}
-        b.notes[id(y.value)] = draw
+        draw = b.notes[id(y.value)] = b.draw(self.seed)
         return draw
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:

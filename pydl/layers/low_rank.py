@@ -9,6 +9,7 @@ import numpy as np
 from pydl import initializers
 from pydl._base.args import optional_real, optional_whole, whole
 from pydl._engine.builder import Buffer, Builder
+from pydl._engine.cache import forget_programs
 from pydl._engine.layout import Layout, Panels
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
@@ -79,7 +80,7 @@ class LowRank(Layer):
 
     def _enable(self, rank: int, alpha: float | None, a_initializer: Any, b_initializer: Any) -> None:
         self._refuse_constraint()
-        kernel, name = self._own_kernel(), self.adapted
+        kernel, name = self.own_kernel(), self.adapted
         kernel.trainable = False
         self._note_rank(rank, alpha)
         shapes = {"a": (*kernel.shape[:-1], rank), "b": (rank, kernel.shape[-1])}
@@ -91,6 +92,9 @@ class LowRank(Layer):
             )  # fmt: skip
             setattr(self, f"lora_{name}_{part}", made)
         self.lora_enabled = True
+        if self._graph is not None:  # code of a class derived from this one, which may use the kernel
+            self._find_graph(self.input_shape, [t.dtype for t in self._graph.inputs])
+        forget_programs()
 
     def _refuse_constraint(self) -> None:
         if getattr(self, f"{self.adapted}_constraint") is not None:
@@ -101,11 +105,11 @@ class LowRank(Layer):
 
     def _ever_trained(self) -> list[Variable]:
         """All but the kernel, which stays as it is for as long as it has an adapter."""
-        adapted = self._own_kernel() if self.lora_enabled else None
+        adapted = self.own_kernel() if self.lora_enabled else None
         return [v for v in super()._ever_trained() if v is not adapted]
 
-    def _own_kernel(self) -> Variable:
-        found: Variable = getattr(self, self.adapted)
+    def own_kernel(self) -> Variable:
+        found: Variable = getattr(self, f"_{self.adapted}")
         return found
 
     @property
@@ -120,7 +124,7 @@ class LowRank(Layer):
 
     def merged(self) -> np.ndarray:
         """The kernel with its adapter, if it has one."""
-        kernel = self._own_kernel().numpy()
+        kernel = self.own_kernel().numpy()
         if not self.lora_enabled:
             return kernel
         a, b = (v.numpy() for v in self.adapter)
@@ -159,7 +163,7 @@ class LowRank(Layer):
         return slope
 
     def _sizes_up(self, down: Tensor) -> dict[str, int]:
-        return {"I": down.shape[-1], "O": self._own_kernel().shape[-1], **down.by_last()}
+        return {"I": down.shape[-1], "O": self.own_kernel().shape[-1], **down.by_last()}
 
 
 def _scale(b: Builder, like: Tensor, x: Buffer, factor: float) -> None:

@@ -189,12 +189,52 @@ class Subtract(_Elementwise):
         return [dy, -dy]
 
 
-class Maximum(_Elementwise):
-    """`y = max(x1, x2, ...)`, element by element; shapes repeat to each other. Equal ones share the gradient."""
+class _OfCounting(_Elementwise):
+    """One in which a step that does not count changes nothing of the others: it is taken as what is neutral there."""
+
+    @classmethod
+    def neutral(cls, dtype: str) -> float:
+        """What a tensor is taken to hold in steps that do not count."""
+        raise NotImplementedError
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        filled = [t if t.mask is None else _filled(b, t, self.neutral(b.dtype)) for t in x]
+        y = super().emit_forward(b, *filled)
+        b.notes[id(y.value), id(self)] = filled
+        return y
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        super().emit_masks(b, x, y)
+        if y[0].mask is not None:
+            b.emit("keep_steps", x=y[0].buffer, m=y[0].mask.buffer, y=y[0].buffer, **_by_step(y[0]))
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        filled = b.notes[id(y.value), id(self)]
+        super().emit_backward(b, *filled, y=y)
+        for t, z in zip(x, filled, strict=True):
+            dz = None if z is t else b.gradient(z)
+            if dz is not None:
+                b.add_input_gradient(t, partial(self._kept, b, t, dz), adds=True)
+
+    def _kept(self, b: Builder, t: Tensor, dz: Buffer, dx: Buffer, add: int) -> None:
+        assert t.mask is not None
+        b.emit("keep_steps", x=dz, m=t.mask.buffer, y=dx, add=add, **_by_step(t))
+
+
+class Maximum(_OfCounting):
+    """`y = max(x1, x2, ...)`, element by element; shapes repeat to each other. Equal ones share the gradient.
+
+    Steps that do not count in a tensor are left out. If all tensors have masks, steps that count in none come out as 0;
+    if only some have, there is no mask behind it.
+    """
 
     op = "maximum"
     function: Callable[[Any, Any], Any] = np.maximum
     sign = 1.0  # of what is larger
+
+    @classmethod
+    def neutral(cls, dtype: str) -> float:
+        return -cls.sign * float(np.finfo(dtype).max)
 
     def _emit_slopes(self, b: Builder, x: Sequence[Tensor], y: Tensor, dy: Buffer) -> None:
         sizes = {"B": y.batch, "O": y.columns}
@@ -225,7 +265,10 @@ class Maximum(_Elementwise):
 
 
 class Minimum(Maximum):
-    """`y = min(x1, x2, ...)`, element by element; shapes repeat to each other. Equal ones share the gradient."""
+    """`y = min(x1, x2, ...)`, element by element; shapes repeat to each other. Equal ones share the gradient.
+
+    Masks as for `Maximum`.
+    """
 
     op = "minimum"
     function = np.minimum
@@ -236,7 +279,7 @@ def _affine(b: Builder, like: Tensor, x: Buffer, y: Buffer, factor: float, const
     b.emit("affine", x=x, y=y, B=like.batch, O=like.columns, a=factor, c=constant)
 
 
-class Multiply(_Elementwise):
+class Multiply(_OfCounting):
     """`y = x1 * x2 * ...`; shapes repeat to each other.
 
     Steps that do not count are taken as ones. If all tensors have masks, steps that count in none come out as 0; if
@@ -246,28 +289,9 @@ class Multiply(_Elementwise):
     op = "multiply"
     function = np.multiply
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        filled = [t if t.mask is None else _ones_beyond(b, t) for t in x]
-        y = super().emit_forward(b, *filled)
-        b.notes[id(y.value), id(self)] = filled
-        return y
-
-    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
-        super().emit_masks(b, x, y)
-        if y[0].mask is not None:
-            b.emit("keep_steps", x=y[0].buffer, m=y[0].mask.buffer, y=y[0].buffer, **_by_step(y[0]))
-
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        filled = b.notes[id(y.value), id(self)]
-        super().emit_backward(b, *filled, y=y)
-        for t, z in zip(x, filled, strict=True):
-            dz = None if z is t else b.gradient(z)
-            if dz is not None:
-                b.add_input_gradient(t, partial(self._kept, b, t, dz), adds=True)
-
-    def _kept(self, b: Builder, t: Tensor, dz: Buffer, dx: Buffer, add: int) -> None:
-        assert t.mask is not None
-        b.emit("keep_steps", x=dz, m=t.mask.buffer, y=dx, add=add, **_by_step(t))
+    @classmethod
+    def neutral(cls, dtype: str) -> float:
+        return 1.0
 
     def _slopes(self, x: Sequence[Array], y: Array, dy: Array) -> list[Array]:
         return [reduce(np.multiply, [o for j, o in enumerate(x) if j != i], dy) for i in range(len(x))]
@@ -288,16 +312,16 @@ def _by_step(t: Tensor) -> dict[str, int]:
     return {"B": t.batch * steps, "O": t.columns // steps, "L": steps}
 
 
-def _ones_beyond(b: Builder, t: Tensor) -> Tensor:
-    """A tensor with ones in place of the steps that do not count."""
+def _filled(b: Builder, t: Tensor, value: float) -> Tensor:
+    """A tensor with a number in place of the steps that do not count."""
     assert t.mask is not None
     b.note_reader(t)
-    beyond, ones, z = b.buffer(t.mask.shape), b.buffer(t.shape), b.tensor(t.shape, t)
+    beyond, numbers, z = b.buffer(t.mask.shape), b.buffer(t.shape), b.tensor(t.shape, t)
     sizes = _by_step(t)
-    _affine(b, t.mask, t.mask.buffer, beyond, -1.0, 1.0)
-    b.emit("repeat", x=beyond, y=ones, B=sizes["B"], O=1, L=sizes["L"], M=sizes["O"])
+    _affine(b, t.mask, t.mask.buffer, beyond, -value, value)
+    b.emit("repeat", x=beyond, y=numbers, B=sizes["B"], O=1, L=sizes["L"], M=sizes["O"])
     b.emit("keep_steps", x=t.buffer, m=t.mask.buffer, y=z.buffer, **sizes)
-    b.emit("add", x1=z.buffer, x2=ones, y=z.buffer, B=z.batch, O=z.columns)
+    b.emit("add", x1=z.buffer, x2=numbers, y=z.buffer, B=z.batch, O=z.columns)
     return z
 
 

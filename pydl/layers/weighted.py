@@ -283,6 +283,27 @@ class ActivationOf:
         layer.__dict__["activation"] = activations.get(value)
 
 
+class KernelOf:
+    """The weight that a layer multiplies by; with an adapter, the sum that it computes with, as a term of weights."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        kernel = vars(layer).get(f"_{self.name}")
+        if kernel is None:
+            raise AttributeError(f"{type(layer).__name__} has no {self.name} yet: build it, or call it, before")
+        if not getattr(layer, "lora_enabled", False):
+            return kernel
+        a, b = layer.adapter
+        return kernel + layer.lora_factor * (a @ b)
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        setattr(layer, f"_{self.name}", value)
+
+
 _HELD = Weighted | UserVariable
 
 

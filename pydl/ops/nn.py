@@ -33,8 +33,13 @@ def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = No
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-t log(p) - (1 - t) log(1 - p) of each element, p at least epsilon from 0 and 1."""
-    p = _probability(activations.sigmoid(output) if from_logits else output)
+    """-t log(p) - (1 - t) log(1 - p) of each element, p at least epsilon from 0 and 1.
+
+    From logits z exactly, whatever their size: softplus(z) - t z.
+    """
+    if from_logits:
+        return subtract(activations.softplus(output), multiply(target, output))
+    p = _probability(output)
     other = subtract(1.0, target)
     return negative(multiply(target, log(p)) + multiply(other, log(subtract(1.0, p))))
 

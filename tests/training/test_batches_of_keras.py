@@ -122,3 +122,40 @@ def test_no_batch_at_all() -> None:
     net.compile("sgd", "mse")
     with pytest.raises(ValueError, match="fit: the model has no input shape yet, and there is no batch"):
         net.fit(iter(()), verbose=0)
+
+
+class Counted(pydl.utils.PyDataset):
+    """Four batches, and which of them were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+        self.ends = 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, i: int) -> Any:
+        self.seen.append(i)
+        return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+    def on_epoch_end(self) -> None:
+        self.ends += 1
+
+
+@pytest.mark.parametrize(("steps", "epochs", "ends"), [(2, 4, 2), (3, 3, 2), (6, 2, 3), (4, 1, 1)])
+def test_an_epoch_goes_on_where_the_last_one_ended(steps: int, epochs: int, ends: int) -> None:
+    data, net, reference = Counted(), model(), model()
+    reference.set_weights(net.get_weights())
+    net.fit(data, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+    assert data.seen == [i % 4 for i in range(steps * epochs)]
+    assert data.ends == ends
+    reference.fit(X[:32], Y[:32], 8, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+    for found, wanted in zip(net.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_every_batch_once_before_any_comes_again_in_a_new_order() -> None:
+    data = Counted()
+    model().fit(data, epochs=6, steps_per_epoch=2, verbose=0)
+    assert all(sorted(data.seen[k : k + 4]) == [0, 1, 2, 3] for k in (0, 4, 8))

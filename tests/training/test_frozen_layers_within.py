@@ -107,10 +107,10 @@ def test_the_kernel_of_an_adapter_stays_frozen() -> None:
     dense.enable_lora(2)
     dense.trainable = False
     dense.trainable = True
-    kernel = dense.kernel.numpy()
+    kernel = dense.weights[0].numpy()
     model.compile("sgd", "mse")
     model.fit(X, Y, epochs=2, verbose=0)
-    assert np.array_equal(dense.kernel.numpy(), kernel)
+    assert np.array_equal(dense.weights[0].numpy(), kernel)
     assert len(dense.trainable_weights) == 3
 
 

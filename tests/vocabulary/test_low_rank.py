@@ -10,6 +10,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
+from pydl import ops
 
 LAYERS: dict[str, Any] = {
     "dense": lambda **options: L.Dense(4, "tanh", **options),
@@ -67,11 +68,12 @@ def test_gradients_are_those_of_differences(name: str) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_kernel_stays_and_files_have_it_all(name: str, tmp_path: Path) -> None:
     model, layer, x = made(name)
-    kernel = getattr(layer, layer.adapted).numpy()
+    kernel = layer.weights[0].numpy()
     x = x.astype("float32")
     before = model.predict(x)
     model.fit(x, np.ones((5, 1)), epochs=3, verbose=0)
-    np.testing.assert_array_equal(getattr(layer, layer.adapted).numpy(), kernel)
+    np.testing.assert_array_equal(layer.weights[0].numpy(), kernel)
+    np.testing.assert_allclose(getattr(layer, layer.adapted), layer.merged(), rtol=1e-6)
     assert all(np.abs(v.numpy()).max() > 0 for v in layer.adapter)
     after = model.predict(x)
     assert np.abs(after - before).max() > 1e-3
@@ -118,3 +120,38 @@ def test_errors() -> None:
         L.Conv1D(4, 2, groups=2, lora_rank=2).build((None, 5, 4))
     with pytest.raises(ValueError, match="lora_rank must be a positive integer"):
         L.Embedding(3, 4, lora_rank=0)
+
+
+class Code(L.Dense):
+    """The same in code of one's own."""
+
+    def call(self, x: Any) -> Any:
+        return ops.matmul(x, self.kernel) + self.bias
+
+
+@pytest.mark.parametrize("cls", [L.Dense, Code])
+def test_the_kernel_is_what_is_computed_with(cls: Any) -> None:
+    layer, x = cls(3), np.ones((1, 2), np.float32)
+    model = pydl.Sequential([pydl.Input((2,)), layer])
+    model.set_weights([np.arange(6.0).reshape(2, 3), np.zeros(3)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), [[3, 5, 7]])  # a plan without the adapter is kept
+    model(x)
+    layer.enable_lora(1)
+    layer.lora_kernel_a.assign(np.ones((2, 1)))
+    layer.lora_kernel_b.assign(np.ones((1, 3)))
+    np.testing.assert_array_equal(layer.kernel, np.arange(6.0).reshape(2, 3) + 1)
+    for y in (model.predict(x, verbose=0), model(x), x @ np.asarray(layer.kernel)):
+        np.testing.assert_array_equal(y, [[5, 7, 9]])
+    model.compile(pydl.optimizers.SGD(0.1), "mse")
+    model.fit(x, np.zeros((1, 3)), epochs=2, verbose=0)
+    trained = [[-0.4933, -0.7653, -1.0373], [[-0.3858], [-0.3858]], [[0.4613, 0.3056, 0.1499]]]  # by Keras
+    for found, wanted in zip(model.get_weights()[1:], trained, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_tables_have_adapters_too() -> None:
+    layer = L.Embedding(4, 2)
+    layer.build((None,))
+    layer.enable_lora(1)
+    layer.lora_embeddings_b.assign([[1.0, 2.0]])
+    np.testing.assert_allclose(layer(np.array([3])), np.asarray(layer.embeddings)[[3]])

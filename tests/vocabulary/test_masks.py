@@ -423,3 +423,29 @@ def test_compute_mask_of_a_class_derived_from_one_that_has_masks() -> None:
     model = pydl.Model(codes, L.GlobalAveragePooling1D()(Last(5, 1, mask_zero=True)(codes)))
     model.set_weights([np.arange(5.0)[:, None]])
     assert model.predict(np.array([[1, 2, 4]]), verbose=0).item() == 4
+
+
+MERGED: dict[str, Any] = {"join": lambda: L.Concatenate(axis=1), "most": L.Maximum, "least": L.Minimum}
+#: By which of two tensors have a mask: the means over the steps that count of what comes out (Keras 3.15.1 on JAX).
+MEANS = {
+    "join": {(0, 1): [-1.2, 3.75], (1, 0): [-11.5, -7.0], (1, 1): [-8.667, 1.667]},
+    "most": {(0, 1): [10.333, 10.667], (1, 0): [-9.0, 1.667], (1, 1): [-3.5, 1.667]},
+    "least": {(0, 1): [-9.0, 1.667], (1, 0): [-19.0, -19.0], (1, 1): [-18.5, 1.667]},
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+@pytest.mark.parametrize("masked", [(0, 1), (1, 0), (1, 1)])
+def test_merging_where_some_steps_do_not_count(name: str, masked: tuple[int, int], tmp_path: Path) -> None:
+    def embedding(mask_zero: int, first: float) -> Any:
+        layer = L.Embedding(5, 1, mask_zero=bool(mask_zero))
+        layer.build((None, 3))
+        layer.set_weights([np.arange(5.0)[:, None] + first])
+        return layer
+
+    a, b = pydl.Input((3,), dtype="int32"), pydl.Input((3,), dtype="int32")
+    merged = MERGED[name]()([embedding(masked[0], 10.0)(a), embedding(masked[1], -20.0)(b)])
+    model = pydl.Model([a, b], L.GlobalAveragePooling1D()(merged))
+    x = [array([[1, 0, 0], [1, 1, 0]], np.int32), array([[1, 2, 0], [0, 0, 3]], np.int32)]
+    np.testing.assert_allclose(model.predict(x)[:, 0], MEANS[name][masked], atol=1e-3)
+    assert_same(model, tmp_path / "m.onnx", [np.concatenate([i] * 4)[:7] for i in x])

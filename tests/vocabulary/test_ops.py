@@ -270,6 +270,7 @@ def test_cross_entropies(logits):
     s = 1 / (1 + np.exp(-z))
     wanted = -t * np.log(s) - (1 - t) * np.log(1 - s)
     np.testing.assert_allclose(ops.binary_crossentropy(t, z if logits else s, logits), wanted, rtol=1e-5)
+    np.testing.assert_allclose(ops.binary_crossentropy([1.0, 0.0], [-30.0, 200.0], True), [30, 200])
 
 
 def test_squeezed_without_axes_a_batch_of_one_stays():
