@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pydl._base.errors import FormatError
-from pydl._keras.weights import placed
+from pydl._keras.placing import Form, placed
 from pydl.layers.weighted import Weighted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def load(packed: zipfile.ZipFile, model: Model, most: int) -> None:
 
 
 def _having(model: Model) -> Iterator[tuple[str, Any]]:
-    for group, layer in placed(model, lambda _: True):
+    for group, layer in placed(model, Form()):
         if type(layer).save_assets is not Weighted.save_assets:
             yield group, layer
 

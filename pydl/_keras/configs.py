@@ -16,6 +16,7 @@ from pydl._base.registry import _arguments, _custom_objects, registered
 from pydl._engine.arguments import Arguments
 from pydl._keras.calls import TAKES_MASK, histories, idle_functions, mask_of, read_call, usual_training
 from pydl._keras.functions import is_function, read_function, written_function
+from pydl.layers.base import Layer
 from pydl.models.configs import name_of
 from pydl.models.nesting import filled, form_of
 
@@ -238,21 +239,30 @@ def _read_arguments(name: str, config: Mapping[str, Any], module: Any = None) ->
         return {"name": values.get("name"), "dtype": values.get("dtype"), "shape": shape[1:]}
     cls = _class(name, module)
     if cls is None:
-        return values
+        return _without_idle(values, _custom_objects.get().get(name, registered.get(name)))
     known = _arguments(cls)
     if "lr" in values and "learning_rate" in known:  # as Keras called it up to version 2.3
         values["learning_rate"] = values.pop("lr")
-    lost = [
-        k
-        for k, v in values.items()
-        if k not in known and k not in _IDLE and not any(v is n or v == n for n in _NEUTRAL)
-    ]
+    lost = [k for k, v in values.items() if k not in known and k not in _IDLE and not _is_neutral(v)]
     lost = [k for k in lost if k not in ("batch_input_shape", "input_length")]
     if lost:
         raise FormatError(
             f"{name} {values.get('name', '')!r}: {lost[0]}={values[lost[0]]!r:.60} is Keras's; pydl's {name} lacks it"
         )
     return {key: value for key, value in values.items() if key in known}
+
+
+def _without_idle(values: Config, own: Any) -> Config:
+    """The arguments of a class of a user's, without those that the class of the library above it has in Keras alone."""
+    library = next((c for c in getattr(own, "__mro__", ()) if c.__module__.startswith("pydl.layers.")), Layer)
+    if library is Layer:
+        return values
+    known = {*_arguments(library), *_arguments(own)}
+    return {k: v for k, v in values.items() if k in known or not (k in _IDLE or _is_neutral(v))}
+
+
+def _is_neutral(value: Any) -> bool:
+    return any(value is n or value == n for n in _NEUTRAL)
 
 
 def _class(name: str, module: Any = None) -> Any:

@@ -7,15 +7,14 @@ lists the names of layers and, at each of them, those of its weights.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pydl._base.errors import FormatError
-from pydl._base.registry import snake_case
 from pydl._engine.variable import Variable
+from pydl._keras.placing import Form, FormOf, placed
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
 from pydl.layers.low_rank import LowRank
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pydl.models.model import Model
 
 Array = np.ndarray
-ByGraph = Callable[[str], bool]
 
 # Slots of an optimizer, by class, in the order in which Keras makes them: those of a group variable by variable.
 _SLOTS: dict[str, list[tuple[str, ...]]] = {
@@ -41,83 +39,6 @@ _SLOTS: dict[str, list[tuple[str, ...]]] = {
     "RMSprop": [("velocity",), ("momentum",), ("average_gradient",)],
     "SGD": [("momentum",)],
 }
-
-
-# -- where they are ---------------------------------------------------------------------------------------------------
-def placed(model: Model, by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
-    """The layers of a model, what is within them taken apart, each once with its group in a file of Keras 3.
-
-    `by_graph`: whether models whose class says what they compute, below a prefix, are taken for their graphs, as in
-    files of whole models; Keras finds their layers by the attributes that hold them.
-    """
-    return _in_model(model, "", set(), by_graph)
-
-
-def _in_model(model: Model, prefix: str, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
-    if type(model).call is not Layer.call and not by_graph(prefix):
-        yield prefix.rstrip("/"), model
-        yield from _by_attribute(model, prefix, seen, by_graph)
-        return
-    for name, layer in _named(model.by_depth()):
-        yield from _at(f"{prefix}layers/{name}", layer, seen, by_graph)
-
-
-def _at(group: str, layer: Layer, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
-    """A layer and those in it."""
-    if id(layer) in seen:
-        return
-    seen.add(id(layer))
-    if configs.kind_of(layer):
-        yield from _in_model(cast("Model", layer), f"{group}/", seen, by_graph)
-        return
-    yield group, layer
-    yield from _by_attribute(layer, f"{group}/", seen, by_graph)
-
-
-def _by_attribute(layer: Layer, prefix: str, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
-    """The layers that attributes hold, private ones last."""
-    names = vars(layer) if configs.kind_of(layer) else layer._holders
-    holders = [name for name in names if name not in ("_layers", "_ordered")]  # of a model's graph
-    for attribute in sorted(holders, key=lambda name: (name.startswith("_"), name)):
-        held = vars(layer).get(attribute)
-        if isinstance(held, Layer):
-            yield from _at(f"{prefix}{attribute}", held, seen, by_graph)
-        elif isinstance(held, list | tuple | dict):
-            yield from _within(f"{prefix}{attribute}", held, seen, by_graph)
-
-
-def _whole(_: str) -> bool:
-    """As in files of whole models."""
-    return True
-
-
-def _vars(group: str) -> str:
-    """Where the weights of a group are."""
-    return f"{group}/vars" if group else "vars"
-
-
-def _within(group: str, held: Any, seen: set[int], by_graph: ByGraph) -> Iterator[tuple[str, Layer]]:
-    """The layers in a list, tuple or dict, and in those in it."""
-    for name, value in _named(held.values() if isinstance(held, dict) else held):
-        if isinstance(value, Layer):
-            yield from _at(f"{group}/{name}", value, seen, by_graph)
-        else:
-            yield from _within(f"{group}/{name}", value, seen, by_graph)
-
-
-def _named(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """What has layers, with Keras's names: by class and place."""
-    counts: Counter[str] = Counter()
-    for value in values:
-        if isinstance(value, Layer | list | tuple | dict):
-            stem = _kind(value) if isinstance(value, Layer) else "container"
-            yield stem + (f"_{counts[stem]}" if counts[stem] else ""), value
-            counts[stem] += 1
-
-
-def _kind(layer: Layer) -> str:
-    kind = configs.kind_of(layer)
-    return {"Sequential": "sequential", "Model": "functional"}.get(kind or "", snake_case(type(layer).__name__))
 
 
 def _variables(layer: Layer) -> list[Variable | None]:
@@ -159,11 +80,16 @@ def _has_rate(model: Model) -> bool:
     return model.optimizer.schedule is None
 
 
+def _vars(group: str) -> str:
+    """Where the weights of a group are."""
+    return f"{group}/vars" if group else "vars"
+
+
 # -- writing ----------------------------------------------------------------------------------------------------------
 def write(file: Any, model: Model, *, whole: bool, optimizer: bool = False) -> None:
     """Write the weights of a model, and the optimizer's state, in the form of Keras 3; `whole`: beside its config."""
     file.create_group("vars").attrs["name"] = model.name
-    places = list(placed(model, lambda _: whole))
+    places = list(placed(model, Form(whole)))
     written = {id(v) for _, layer in places for v in layer._variables}
     if lost := [v.path for v in model.weights if id(v) not in written]:
         raise FormatError(
@@ -193,7 +119,7 @@ def write(file: Any, model: Model, *, whole: bool, optimizer: bool = False) -> N
 def write_by_name(file: Any, model: Model) -> None:
     """Write the weights of a model in the older form."""
     file.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
-    owners = {id(v): layer for _, layer in placed(model, _whole) for v in layer._variables}
+    owners = {id(v): layer for _, layer in placed(model, Form()) for v in layer._variables}
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer, model)
@@ -207,7 +133,7 @@ def write_by_name(file: Any, model: Model) -> None:
 def _flat(layer: Layer, model: Model) -> list[Variable | None]:
     """All variables of a layer of a model, or of one as a layer: those come first that are trained as things are."""
     own = configs.kind_of(layer) is None
-    layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer), _whole)]
+    layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer), Form())]
     found: list[Variable | None] = []
     for v in (v for inner in layers for v in _variables(inner)):
         if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
@@ -255,7 +181,7 @@ def load(
     for group, layer in own.items():
         store = _group(file, _vars(group))
         layer.load_own_variables({key: _dataset(store, key)[...] for key in store})
-    for _, layer in placed(model, _whole):
+    for _, layer in placed(model, Form()):
         if not any(id(variable) in read for variable in layer._variables):
             continue
         if isinstance(layer, Normalization) and layer._rest is not None:
@@ -270,7 +196,7 @@ def load(
 
 def _found(file: Any, model: Model) -> Iterator[tuple[str, Layer]]:
     """Where the layers of a model are in a file."""
-    return placed(model, lambda prefix: f"{prefix}layers" in file)
+    return placed(model, FormOf(file))
 
 
 Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
