@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from pydl._base.registry import snake_case
@@ -61,7 +61,7 @@ def _in_model(model: Model, prefix: str, seen: set[int], form: Form) -> Iterator
         yield prefix.rstrip("/"), model
         yield from _by_attribute(model, prefix, seen, form)
         return
-    for name, layer in _named(model.by_depth()):
+    for name, layer in _named(model.by_depth(), _kind):
         yield from _at(f"{prefix}layers/{name}", layer, seen, form)
 
 
@@ -87,7 +87,7 @@ def _by_attribute(layer: Layer, prefix: str, seen: set[int], form: Form) -> Iter
     listed = [_LISTED] if configs.kind_of(layer) and form.has(f"{prefix}{_LISTED}") else []
     for attribute in sorted([*holders, *listed], key=lambda name: (name.startswith("_"), name)):
         if attribute in listed:
-            for name, inner in _named(layer._held_layers()):
+            for name, inner in _named(layer._held_layers(), _own_kind):
                 if form.has(f"{prefix}{attribute}/{name}"):
                     yield from _at(f"{prefix}{attribute}/{name}", inner, seen, form)
             continue
@@ -100,23 +100,29 @@ def _by_attribute(layer: Layer, prefix: str, seen: set[int], form: Form) -> Iter
 
 def _within(group: str, held: Any, seen: set[int], form: Form) -> Iterator[tuple[str, Layer]]:
     """The layers in a list, tuple or dict, and in those in it."""
-    for name, value in _named(held.values() if isinstance(held, dict) else held):
+    for name, value in _named(held.values() if isinstance(held, dict) else held, _own_kind):
         if isinstance(value, Layer):
             yield from _at(f"{group}/{name}", value, seen, form)
         else:
             yield from _within(f"{group}/{name}", value, seen, form)
 
 
-def _named(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _named(values: Iterable[Any], kind: Callable[[Layer], str]) -> Iterator[tuple[str, Any]]:
     """What has layers, with Keras's names: by class and place."""
     counts: Counter[str] = Counter()
     for value in values:
         if isinstance(value, Layer | list | tuple | dict):
-            stem = _kind(value) if isinstance(value, Layer) else "container"
+            stem = kind(value) if isinstance(value, Layer) else "container"
             yield stem + (f"_{counts[stem]}" if counts[stem] else ""), value
             counts[stem] += 1
 
 
 def _kind(layer: Layer) -> str:
-    kind = configs.kind_of(layer)
+    """As a file of a whole model calls it, in which models of one's own are their graphs."""
+    return "functional" if configs.kind_of(layer) == "Model" else _own_kind(layer)
+
+
+def _own_kind(layer: Layer) -> str:
+    """As Keras calls it by its class."""
+    kind = configs.kind_of(layer) if type(layer).call is Layer.call else None
     return {"Sequential": "sequential", "Model": "functional"}.get(kind or "", snake_case(type(layer).__name__))
