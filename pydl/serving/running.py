@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ import uvicorn
 
 from pydl.serving.asgi import App
 from pydl.serving.bodies import Limits
+from pydl.serving.connections import Connection
 from pydl.serving.log import Log
 from pydl.serving.metrics import Metrics
 from pydl.serving.repository import Repository
@@ -100,6 +101,18 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; those who wait to be let in when it listens no longer are answered as well."""
+        waiting = [accepted for listening in sockets or [] for accepted in _accepted(listening)]
+        for server in self.servers:
+            server.close()
+        for each in waiting:
+            await self._loop.connect_accepted_socket(self._connection, each)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
         if self._app.draining or not self.started:
@@ -145,7 +158,7 @@ def configured(app: Any, grace: float) -> uvicorn.Config:
     """How uvicorn runs an application: without logs of its own, whose lines would cost as much as the answer."""
     return uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none", interface="asgi3",
-        timeout_keep_alive=65, timeout_graceful_shutdown=max(1, round(grace)),
+        http=Connection, timeout_keep_alive=65, timeout_graceful_shutdown=max(1, round(grace)),
     )  # fmt: skip
 
 
@@ -167,6 +180,17 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, f"cannot listen: {error.strerror}", f"{host}:{port}") from None
     found.setblocking(False)
     return found
+
+
+def _accepted(listening: socket.socket) -> Iterator[socket.socket]:
+    """The connections that wait at a socket."""
+    while True:
+        try:
+            accepted, _ = listening.accept()
+        except OSError:  # there are no more
+            return
+        accepted.setblocking(False)
+        yield accepted
 
 
 def _is_here(host: str) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -166,6 +167,56 @@ def test_a_request_under_way_is_finished_and_one_that_takes_too_long_ends_with_t
             assert time.monotonic() - begin < 20  # 3 and what a busy machine takes
             asking.join()
             assert (said == [200]) is (code_of_exit == 0)
+
+
+def test_a_connection_made_before_the_end_is_answered(tmp_path: Path) -> None:
+    """Its request comes when the server listens no longer."""
+    with server(net(tmp_path / "net.safetensors", 2)) as (process, port):
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as first:
+            first.request("GET", "/v2/health/live")
+            assert first.getresponse().status == 200
+        process.send_signal(signal.SIGTERM)
+        made = list[http.client.HTTPConnection]()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                break
+            made.append(connection)
+            time.sleep(0.01)
+        assert len(made) > 5
+        latest = made.pop()
+        latest.request("GET", "/v2/health/live")
+        assert latest.getresponse().status == 200
+        for connection in (*made, latest):
+            connection.close()
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("sent", [b"", b"GET /v2"])
+def test_a_connection_without_a_request_is_closed(asks: bool, sent: bytes, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pydl.serving import connections, running\n"
+        "connections.WAIT = 0.3\n"
+        "tell = lambda text: print(text, file=sys.stderr, flush=True)\n"
+        "running.serve(running.Settings(sys.argv[1], port=0), tell)\n"
+    )
+    path = net(tmp_path / "net.safetensors", 2)
+    with (
+        server(path, command=[sys.executable, "-c", code, str(path)]) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as idle,
+    ):
+        if asks and sent:  # without more it is uvicorn's to close
+            idle.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += idle.recv(4096)
+        idle.sendall(sent)
+        assert idle.recv(4096) == b""
 
 
 def test_a_model_is_replaced_under_load(tmp_path: Path) -> None:
