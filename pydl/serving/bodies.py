@@ -110,16 +110,17 @@ class Bodies:
         pieces, size = [body], len(body)
         self._held += size
         try:
-            while more:
+            while True:
+                if size > self._most:
+                    raise _too_large(self._most)
+                if not more:
+                    return b"".join(pieces)
                 if self._held > self._all:
                     raise Refused(429, "too many bodies are under way", [(b"retry-after", b"1")])
                 body, more = await _piece(receive)
                 pieces.append(body)
                 size += len(body)
                 self._held += len(body)
-                if size > self._most:
-                    raise _too_large(self._most)
-            return b"".join(pieces)
         finally:
             self._held -= size
 

@@ -125,6 +125,8 @@ def _tensor(tensor: Any, rest: memoryview) -> tuple[Tensor, int]:
         if type(data) is not list:
             raise bad(f'input "{name}": expected data, a list, or binary_data_size among its parameters')
         return Tensor(name, datatype, tuple(shape), data), 0
+    if "data" in tensor:
+        raise bad(f'input "{name}": expected data or binary_data_size, not both')
     if type(size) is not int or not 0 <= size <= len(rest):
         raise bad(f'input "{name}": binary_data_size: {len(rest)} bytes are left for it, got {size!r:.40}')
     return from_bytes(name, datatype, tuple(shape), rest[:size]), size

@@ -17,6 +17,7 @@ from pydl.serving.tensors import Refused
 Stamp = tuple[Any, ...]
 Told = Callable[..., None]
 
+_AGAIN = 5  # times to load a model at the start whose files change meanwhile
 LOADING, READY, UNAVAILABLE = "LOADING", "READY", "UNAVAILABLE"
 
 
@@ -147,6 +148,10 @@ class Repository:
         """
         for entry in self.entries.values():
             self._load(entry)
+            for _ in range(_AGAIN):  # while somebody replaces it
+                if entry.served is None and entry.changed:
+                    time.sleep(0.2)
+                    self._load(entry)
         self._find()
         if not any(entry.served for entry in self.entries.values()):
             raise ValueError(next(iter(self.entries.values())).reason)

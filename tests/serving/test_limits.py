@@ -45,6 +45,8 @@ def test_a_body_that_is_too_large(path: Path, pieces: int) -> None:
     assert "--max-body" in error(ask(app, "POST", INFER, body, pieces=pieces), 413)
     without = ask(app, "POST", INFER, body, {"content-length": ""}, pieces=pieces)  # as chunks come
     error(without, 413)
+    few = app_of(path, limits=Limits(max_body=1000, queue=1))
+    error(ask(few, "POST", INFER, body, {"content-length": ""}, pieces=pieces), 413)  # and not too many
     assert without.headers["connection"] == "close"
     error(ask(app, "POST", INFER, b"{}", {"content-length": "9" * 5000}), 413)
     small = gzip.compress(b" " * 10**6)

@@ -206,7 +206,9 @@ WRONG: list[tuple[Any, str]] = [
     ({"inputs": [tensor(X)], "outputs": [{"name": "z"}]}, '"z"'), ({"inputs": [tensor(X)], "outputs": [3]}, "outputs"),
     ({"inputs": [tensor(X)], "outputs": [{"name": "y", "parameters": {"classification": 2}}]}, "classification"),
     ({"inputs": [tensor(X) | {"parameters": {"shared_memory_region": "r"}}]}, "shared_memory_region"),
-    ({"inputs": [tensor(X) | {"parameters": {"binary_data_size": 48}}]}, "binary_data_size"),
+    ({"inputs": [tensor(X) | {"parameters": {"binary_data_size": 48}}]}, "not both"),
+    ({"inputs": [{k: v for k, v in tensor(X).items() if k != "data"} | {"parameters": {"binary_data_size": 48}}]},
+     "binary_data_size"),
     ({"inputs": [tensor(X[:0])]}, "row"),
 ]  # fmt: skip
 
