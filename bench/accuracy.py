@@ -34,6 +34,12 @@ class Task:
         Whether images are mirrored in training, and by which part of their sides they are moved at most.
     interpolation
         "nearest" moves them by whole pixels; "bilinear" blurs them, which test images are not.
+    beyond
+        What is beside a moved image: "constant", black, or "reflect", its mirror image.
+    centred
+        Whether pixels become numbers from -1 to 1, rather than from 0 to 1.
+    smoothing
+        Of the classes in the loss.
     optimizer
         Of a learning rate.
     """
@@ -47,6 +53,9 @@ class Task:
     flip: bool = True
     shift: float = 0.1
     interpolation: str = "bilinear"
+    beyond: str = "constant"
+    centred: bool = False
+    smoothing: float = 0.0
     optimizer: Callable[[Any], pydl.optimizers.Optimizer] = pydl.optimizers.Adam
 
     def model(self) -> pydl.Model:
@@ -54,9 +63,10 @@ class Task:
         net = self.build()
         x = h = pydl.Input(net.inputs[0].shape[1:])
         h = pydl.layers.RandomFlip("horizontal")(h) if self.flip else h
-        move = pydl.layers.RandomTranslation(self.shift, self.shift, "constant", self.interpolation)
+        move = pydl.layers.RandomTranslation(self.shift, self.shift, self.beyond, self.interpolation)
         h = move(h) if self.shift else h
-        return pydl.Model(x, net(pydl.layers.Rescaling(1 / 255)(h)))
+        scale = pydl.layers.Rescaling(1 / 127.5, offset=-1.0) if self.centred else pydl.layers.Rescaling(1 / 255)
+        return pydl.Model(x, net(scale(h)))
 
 
 TASKS = {
@@ -66,8 +76,9 @@ TASKS = {
     ),
     "cifar10-cnn": Task(pydl.applications.SimpleCNN, "cifar10", 64, 25, 1e-3, 0.76),
     "resnet20": Task(
-        pydl.applications.ResNet20, "cifar10", 128, 30, 0.1, 0.88, shift=0.125, interpolation="nearest",
-        optimizer=lambda rate: pydl.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3),
+        pydl.applications.ResNet20, "cifar10", 64, 30, 0.1, 0.88, shift=0.0625, interpolation="nearest",
+        beyond="reflect", centred=True, smoothing=0.1,
+        optimizer=lambda rate: pydl.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=2e-3),
     ),
 }  # fmt: skip
 
@@ -93,7 +104,9 @@ def run(name: str, epochs: int | None = None, seed: int = 0, keep: str | None = 
     epochs = epochs or task.epochs
     steps = epochs * -(-len(x) // task.batch)
     optimizer = task.optimizer(pydl.optimizers.schedules.OneCycle(task.rate, steps))
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss = pydl.losses.CategoricalCrossentropy(label_smoothing=task.smoothing)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    y, y_test = (pydl.utils.to_categorical(labels, 10) for labels in (y, y_test))
     callbacks = [_Say(), *([pydl.callbacks.BackupAndRestore(keep)] if keep else [])]
     history = model.fit(x, y, task.batch, epochs, verbose=0, validation_data=(x_test, y_test), callbacks=callbacks)
     return float(history.history["val_accuracy"][-1])

@@ -45,6 +45,7 @@ class Initializer(Configurable):
         ----------
         shape : tuple of int
         dtype : {"float32", "float64"}, default `pydl.config.floatx()`
+            What draws nothing takes whole numbers and bool as well.
 
         Returns
         -------
@@ -56,7 +57,9 @@ class Initializer(Configurable):
             A shape that is none, or one the initializer cannot fill.
         """
         shape = shape_of(type(self).__name__, shape)
-        return np.ascontiguousarray(self.values(shape), dtype=standardize_dtype(dtype)).reshape(shape)
+        whole = dtype is not None and not isinstance(self, RandomInitializer) and np.dtype(dtype).kind in "iub"
+        found = np.dtype(dtype).name if whole else standardize_dtype(dtype)
+        return np.ascontiguousarray(self.values(shape), dtype=found).reshape(shape)
 
 
 class Zeros(Initializer):

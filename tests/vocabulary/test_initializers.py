@@ -219,3 +219,11 @@ def test_names_of_keras():
     for name in ("constant", "glorot_normal", "he_uniform", "lecun_normal", "orthogonal", "truncated_normal", "zeros"):
         assert getattr(initializers, name) is type(initializers.get(name))
     assert initializers.get("IdentityInitializer").__class__ is initializers.identity
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "bool", np.uint8])
+def test_what_draws_nothing_gives_whole_numbers(dtype):
+    for make in (pydl.initializers.Zeros(), pydl.initializers.Ones(), pydl.initializers.Constant(1)):
+        assert make((2, 3), dtype=dtype).dtype == np.dtype(dtype)
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        pydl.initializers.GlorotUniform()((2, 3), dtype=dtype)
