@@ -27,6 +27,7 @@ __all__ = [
     "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
 
+_WHOLE = {np.dtype(code).name for code in "?bBhHiIqQ"}
 # Standard deviation of a standard normal variable cut at +-2: sqrt(1 - 4 pdf(2) / (2 cdf(2) - 1)).
 _TRUNCATED_STDDEV = 0.87962566103423978
 
@@ -57,9 +58,10 @@ class Initializer(Configurable):
             A shape that is none, or one the initializer cannot fill.
         """
         shape = shape_of(type(self).__name__, shape)
-        whole = dtype is not None and not isinstance(self, RandomInitializer) and np.dtype(dtype).kind in "iub"
-        found = np.dtype(dtype).name if whole else standardize_dtype(dtype)
-        return np.ascontiguousarray(self.values(shape), dtype=found).reshape(shape)
+        name = dtype if dtype is None or isinstance(dtype, str) else np.dtype(dtype).name
+        if name not in _WHOLE or isinstance(self, RandomInitializer):
+            name = standardize_dtype(dtype)
+        return np.ascontiguousarray(self.values(shape), dtype=name).reshape(shape)
 
 
 class Zeros(Initializer):
