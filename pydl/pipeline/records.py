@@ -306,8 +306,8 @@ class Regular(io.TextIOBase):
     def _is_drawn(self, record: Record) -> bool:
         """Whether a record belongs to how a table is printed: |---|---| below the names, (12 rows) at the end."""
         cells = [value.strip() for value in record.values if value.strip()]
-        if record.line == self._first and self.header:
-            return all(map(_DRAWN.fullmatch, cells))
+        if record.line == self._first and self.header and (self.splitter.delimiter == "|" or self.splitter.blanks):
+            return bool(cells) and all(map(_DRAWN.fullmatch, cells))
         alone = len(cells) == 1 and len(record.values) != self.width
         return alone and any(kind.fullmatch(cells[0]) for kind in (_DRAWN, _COUNTED))
 

@@ -14,7 +14,7 @@ from pydl.pipeline import values
 _LABEL = re.compile(
     r"(?:grand|sub|overall|column)?[\s-]*totals?(?: general| général| row)?|sums?|sub ?sum|summe|gesamt(?:summe)?|"
     r"insgesamt|zwischensumme|totale|totaal|suma|somme|soma|итого|всего|合計|小計|总计|合计|小计|"
-    r"averages?|means?|mittelwert|durchschnitt|moyenne|promedio|media",
+    r"averages?|means?|mittelwert|durchschnitt|moyenne|promedio",
     re.IGNORECASE,
 )
 _ROUNDED = 1e-3  # of a value that was rounded, after the rows were or before
@@ -26,21 +26,19 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows that are no totals, and what is to be said of the others.
 
     A row gives totals, or means, if a cell says so and most of its numbers are those of all rows above it, or of those
-    below the totals above it. Where many cells say so, it is a level as others are.
+    below the totals above it. Where many cells say so, or some that are none, it is a level as others are.
     """
     labelled = _labelled(frame)
     if not labelled.any() or labelled.mean() > _MOST:
         return frame, []
     columns = [_numbers(frame[name]) for name in frame.columns]
     x = np.column_stack([column for column in columns if np.isfinite(column[~labelled]).any()] or [columns[0]])
-    gone, begin = list[int](), 0
-    for row in np.flatnonzero(labelled):
+    gone, begin = list(map(int, np.flatnonzero(labelled))), 0
+    for row in gone:
         above = np.flatnonzero(~labelled[:row])
-        if _sums_up(x[row], x[above]) or _sums_up(x[row], x[above[above >= begin]]):
-            gone.append(int(row))
-            begin = int(row) + 1
-    if not gone:
-        return frame, []
+        if not (_sums_up(x[row], x[above]) or _sums_up(x[row], x[above[above >= begin]])):
+            return frame, []
+        begin = row + 1
     rows = ", ".join(str(frame.index[row] + 1) for row in gone[:_NAMED]) + ", ..." * (len(gone) > _NAMED)
     said = f"1 row left out that sums up others (row {rows})"
     if len(gone) > 1:
@@ -70,11 +68,11 @@ def _numbers(column: pd.Series) -> values.Floats:
 
 
 def _sums_up(row: values.Floats, others: values.Floats) -> bool:
-    if not len(others):
+    if len(others) < 2:
         return False
     there = np.isfinite(row) & (row != 0)
     sums, counts = np.nansum(others[:, there], axis=0), np.isfinite(others[:, there]).sum(axis=0)
-    totals = (sums, sums / np.maximum(counts, 1)) if len(others) > 1 else (sums,)
     return bool(there.any()) and any(
-        (np.abs(total - row[there]) <= _ROUNDED * np.abs(row[there])).mean() > 0.5 for total in totals
+        (np.abs(total - row[there]) <= _ROUNDED * np.abs(row[there])).mean() > 0.5
+        for total in (sums, sums / np.maximum(counts, 1))
     )

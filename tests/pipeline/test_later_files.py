@@ -137,6 +137,12 @@ def test_printed_tables(above: str, row: str, below: str, tmp_path: Path) -> Non
     assert any("for drawing lines, or counting the rows" in note for note in found.attrs["notes"])
 
 
+@pytest.mark.parametrize("first", ["---,---", ",", "-----,"])
+def test_a_first_row_of_missing_values_is_a_row(first: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + first + "\n1,2.5\n3,4.5\n")
+    assert len(read_table(tmp_path / "t.csv", reading=Reading(strict=True))) == 3
+
+
 @pytest.mark.parametrize("header", ["tag,x", '"tag","x"'])
 def test_the_names_of_columns_between_rows(header: str, tmp_path: Path) -> None:
     """As files have that were put one behind the other."""

@@ -45,7 +45,17 @@ def test_other_rows_stay(row: tuple[object, ...]) -> None:
     assert (len(frame), said) == (41, [])
 
 
+def test_the_mean_of_means_below_each_other() -> None:
+    """A second row of means is that of the rows too, though no row is between them."""
+    frame = with_row(ROWS, "Total", ROWS["a"].sum(), ROWS["b"].sum())
+    frame = with_row(with_row(frame, "Average", ROWS["a"].mean(), ROWS["b"].mean()), "later", 5.0, 2)
+    assert list(without_totals(frame)[0]["shop"])[-1] == "later"
+    assert len(without_totals(frame)[0]) == 41
+
+
 def test_a_level_that_is_called_so() -> None:
+    few = pd.DataFrame({"size": ["small", "mean", "small", "small", "mean", "large"] * 9, "x": [5, 5, 5, 5, 7, 1] * 9})
+    assert len(without_totals(few)[0]) == 54
     frame = ROWS.assign(shop=np.where(np.arange(40) % 2, "total", "partial"))
     assert len(without_totals(frame)[0]) == 40
     assert len(without_totals(frame.assign(shop="total"))[0]) == 40
