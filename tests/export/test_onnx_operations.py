@@ -147,6 +147,15 @@ def test_an_input_that_nothing_reads_is_read_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.predict(given, verbose=0), model.predict(given, verbose=0), 1e-6)
 
 
+def test_codes_with_a_mask_are_read_again(tmp_path: Path) -> None:
+    x = pydl.Input((4,))
+    model = pydl.Model(x, L.GlobalAveragePooling1D()(L.Embedding(5, 3, mask_zero=True)(x)))
+    model.export(tmp_path / "m.onnx")
+    codes = np.array([[1, 0, 3, 0], [4, 2, 2, 0]], np.float32)
+    again = pydl.models.load_onnx(tmp_path / "m.onnx")
+    np.testing.assert_allclose(again.predict(codes, verbose=0), model.predict(codes, verbose=0), 1e-6)
+
+
 def test_code_of_ones_own(tmp_path: Path) -> None:
     class Gate(L.Layer):
         def build(self, input_shape: Any) -> None:

@@ -385,15 +385,17 @@ def cast(g: Building, node: Node, x: Any) -> Any:
     if to == "bool":
         return x.like(ops.not_equal(x.tensor, 0), whole=True)
     if "int" in to:
-        codes = _only_codes(g, node.outputs[0])
+        codes = _are_codes(g, node.outputs[0])
         return x.like(x.tensor if x.whole or codes else ops.trunc(x.tensor), whole=True)
     return Value(x.tensor, x.order)
 
 
-def _only_codes(g: Building, name: str) -> bool:
-    """Whether nothing but the choice of rows reads a tensor: an Embedding sees to it itself that codes are whole."""
+def _are_codes(g: Building, name: str) -> bool:
+    """Whether a choice of rows reads a tensor, of a table or alone: an Embedding sees to it that codes are whole."""
     readers = g.readers.get(name, [])
-    return name not in g.outputs and bool(readers) and all(n.op == "Gather" and n.inputs[0] != name for n in readers)
+    choices = [n for n in readers if n.op == "Gather" and n.inputs[0] != name]
+    of_table = any(isinstance(g.values.get(n.inputs[0]), np.ndarray) for n in choices)
+    return of_table or (name not in g.outputs and bool(readers) and len(choices) == len(readers))
 
 
 @handles("CastLike")
