@@ -251,7 +251,7 @@ class Regular(io.TextIOBase):
         while block := self.text.readlines(_BLOCK):
             whole = "".join(block)
             plain = '"' not in whole and _END not in whole and whole.endswith("\n") and self._header_line not in block
-            plain = plain and not (self._number == self._first and "---" in block[0])
+            plain = plain and not (self._number == self._first and _DRAWN.fullmatch(block[0].strip()))
             if self.width > 1 and not self.splitter.blanks and plain:
                 widths = [line.count(d) for line in block]
                 if widths.count(self.width - 1) == len(block):

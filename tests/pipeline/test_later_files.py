@@ -127,6 +127,7 @@ def test_a_value_too_many_is_not_the_name_of_its_row(content: str, tmp_path: Pat
 
 @pytest.mark.parametrize(("above", "row", "below"), [
     ("| a | b |\n|---|:---:|\n", "| {} | {}.5 |\n", ""),
+    ("a|b\n===|===\n", "{}|{}.5\n", ""),
     (" a | b \n---+---\n", " {} | {}.5 \n", "(30 rows)\n"),
     ("+---+---+\n| a | b |\n+---+---+\n", "| {} | {}.5 |\n", "+---+---+\n30 rows in set (0.00 sec)\n"),
 ])  # fmt: skip
