@@ -19,6 +19,7 @@ _TITLE = 12  # records that a title may have
 _FEW = 5  # records below the names, of which none is taken for their units
 _LONGEST_UNIT = 12
 _NO_UNIT = values.MISSING | values.MISSING_AMONG_NUMBERS - {"m"}  # metres, in a line of units
+_LINES = set("-=_+:|")  # what lines below the names of a printed table are drawn with
 _FEW_LEVELS = 0.25  # of the values of a column are different ones where they are levels and not names or texts
 _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?")
 _YEARS = range(1800, 2101)
@@ -110,7 +111,7 @@ def _are_units(first: Values, below: Sequence[Values]) -> bool:
         if present and all(map(values.is_number, present)):
             if values.is_number(name) or not 0 < len(name) <= _LONGEST_UNIT:
                 return False
-            named += name.lower() not in _NO_UNIT
+            named += name.lower() not in _NO_UNIT and not set(name) <= _LINES
         elif name in present:
             return False
     return named > 1
