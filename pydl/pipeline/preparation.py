@@ -313,7 +313,8 @@ class Preparation:
     @property
     def codes(self) -> list[str]:
         """Columns of which NA is a level."""
-        known = {c.name for c in self.columns if f"{c.name}={values.CODE}" in self.feature_names}
+        features = set(self.feature_names)
+        known = {c.name for c in self.columns if f"{c.name}={values.CODE}" in features}
         return [*known, *(name for name, levels in self._levels.items() if values.CODE in levels)]
 
     def save(self, path: str | Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 
 from pydl.pipeline import values
 
-_LABEL = re.compile(
+_TOTAL = re.compile(
     r"(?:grand|sub|overall|column)?[\s-]*totals?(?: general| général| row)?|sums?|sub ?sum|summe|gesamt(?:summe)?|"
-    r"insgesamt|zwischensumme|totale|totaal|suma|somme|soma|итого|всего|合計|小計|总计|合计|小计|"
-    r"averages?|means?|mittelwert|durchschnitt|moyenne|promedio",
+    r"insgesamt|zwischensumme|totale|totaal|suma|somme|soma|итого|всего|合計|小計|总计|合计|小计",
     re.IGNORECASE,
 )
+_MEAN = re.compile(r"averages?|means?|mittelwert|durchschnitt|moyenne|promedio", re.IGNORECASE)
 _ROUNDED = 1e-3  # of a value that was rounded, after the rows were or before
 _MOST = 1 / 3
 _NAMED = 5
@@ -25,18 +26,22 @@ _NAMED = 5
 def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows that are no totals, and what is to be said of the others.
 
-    A row gives totals, or means, if a cell says so and most of its numbers are those of all rows above it, or of those
-    below the totals above it. Where many cells say so, or some that are none, it is a level as others are.
+    A row gives totals if a cell says so and most of its numbers are the sums of all rows above it, or of those below
+    the totals above it; or means, below all other rows. Where many cells say so, or some that are none, it is a level
+    as others are.
     """
-    labelled = _labelled(frame)
+    totals, means = _labelled(frame, _TOTAL), _labelled(frame, _MEAN)
+    labelled = totals | means
     if not labelled.any() or labelled.mean() > _MOST:
         return frame, []
     columns = [_numbers(frame[name]) for name in frame.columns]
     x = np.column_stack([column for column in columns if np.isfinite(column[~labelled]).any()] or [columns[0]])
     gone, begin = list(map(int, np.flatnonzero(labelled))), 0
     for row in gone:
-        above = np.flatnonzero(~labelled[:row])
-        if not (_sums_up(x[row], x[above]) or _sums_up(x[row], x[above[above >= begin]])):
+        above, take = np.flatnonzero(~labelled[:row]), np.nansum if totals[row] else np.nanmean
+        last = bool(labelled[row:].all())
+        parts = (above, above[above >= begin]) if totals[row] else (above,) if last else ()
+        if not any(_gives(take, x[row], x[part]) for part in parts):
             return frame, []
         begin = row + 1
     rows = ", ".join(str(frame.index[row] + 1) for row in gone[:_NAMED]) + ", ..." * (len(gone) > _NAMED)
@@ -48,13 +53,13 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[keep], [said]
 
 
-def _labelled(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows have a cell that says "total", or the like."""
+def _labelled(frame: pd.DataFrame, words: re.Pattern[str]) -> NDArray[np.bool_]:
+    """Which rows have a cell that is one of some words."""
     found = np.zeros(len(frame), bool)
     for name in frame.columns:
         if values.is_text(frame[name]):
             codes, levels = pd.factorize(frame[name])
-            said = [k for k, level in enumerate(levels) if _LABEL.fullmatch(str(level).strip(" :*"))]
+            said = [k for k, level in enumerate(levels) if words.fullmatch(str(level).strip(" :*"))]
             found |= np.isin(codes, said)
     return found
 
@@ -67,12 +72,9 @@ def _numbers(column: pd.Series) -> values.Floats:
     )
 
 
-def _sums_up(row: values.Floats, others: values.Floats) -> bool:
-    if len(others) < 2:
+def _gives(take: Callable[..., values.Floats], row: values.Floats, others: values.Floats) -> bool:
+    """Whether most numbers of a row are the sums, or means, of the others' columns."""
+    there = np.isfinite(row) & (row != 0) & np.isfinite(others).any(axis=0)
+    if len(others) < 2 or not there.any():
         return False
-    there = np.isfinite(row) & (row != 0)
-    sums, counts = np.nansum(others[:, there], axis=0), np.isfinite(others[:, there]).sum(axis=0)
-    return bool(there.any()) and any(
-        (np.abs(total - row[there]) <= _ROUNDED * np.abs(row[there])).mean() > 0.5
-        for total in (sums, sums / np.maximum(counts, 1))
-    )
+    return bool((np.abs(take(others[:, there], axis=0) - row[there]) <= _ROUNDED * np.abs(row[there])).mean() > 0.5)

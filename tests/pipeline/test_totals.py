@@ -45,12 +45,10 @@ def test_other_rows_stay(row: tuple[object, ...]) -> None:
     assert (len(frame), said) == (41, [])
 
 
-def test_the_mean_of_means_below_each_other() -> None:
-    """A second row of means is that of the rows too, though no row is between them."""
-    frame = with_row(ROWS, "Total", ROWS["a"].sum(), ROWS["b"].sum())
-    frame = with_row(with_row(frame, "Average", ROWS["a"].mean(), ROWS["b"].mean()), "later", 5.0, 2)
-    assert list(without_totals(frame)[0]["shop"])[-1] == "later"
-    assert len(without_totals(frame)[0]) == 41
+def test_means_that_are_not_the_last_rows() -> None:
+    frame = with_row(ROWS, "Average", ROWS["a"].mean(), ROWS["b"].mean())
+    assert len(without_totals(frame)[0]) == 40
+    assert len(without_totals(with_row(frame, "later", 5.0, 2))[0]) == 42
 
 
 def test_a_level_that_is_called_so() -> None:
@@ -59,3 +57,13 @@ def test_a_level_that_is_called_so() -> None:
     frame = ROWS.assign(shop=np.where(np.arange(40) % 2, "total", "partial"))
     assert len(without_totals(frame)[0]) == 40
     assert len(without_totals(frame.assign(shop="total"))[0]) == 40
+
+
+@pytest.mark.parametrize("columns", [
+    {"year": 2024, "x": 0}, {"year": 2018 + np.arange(300) % 3, "x": RNG.normal(1013, 0.3, 300)}, {"x": True},
+])  # fmt: skip
+@pytest.mark.parametrize("word", ["Total", "Mean", "Average", "sum"])
+def test_a_level_beside_columns_that_hardly_vary(columns: dict[str, object], word: str) -> None:
+    frame = pd.DataFrame({"loss": np.where(np.arange(300) % 4, "Part", word), **columns})
+    assert len(without_totals(frame)[0]) == 300
+    assert len(without_totals(frame[:297])[0]) == 297  # such a row is the last one
