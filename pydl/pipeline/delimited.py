@@ -147,7 +147,8 @@ class Delimited:
     def _must_be_names_of_rows(self, first: Sequence[str]) -> None:
         """Refuse a first column without a name that tells no row from another, or half a quoted value, as R's does."""
         counts = Counter(first)
-        wrong = next((v for v in first if counts[v] > 1 or v[:1] in _OTHER_QUOTES), None)
+        quoted = sum(v[:1] in _OTHER_QUOTES for v in first) > len(first) / 2
+        wrong = next((v for v in first if counts[v] > 1 or quoted), None)
         if wrong is not None:
             raise ValueError(
                 f"{self.path}: rows have a value more than the {len(self.names)} names of the header, and the first "

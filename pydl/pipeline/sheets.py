@@ -76,10 +76,10 @@ class Sheet:
             yield frame.iloc[start : start + rows]
 
     def _fill_merged(self, rows: list[Cells], first: int) -> None:
-        """Cells that are merged with another below the names have its value."""
+        """Cells that are merged with one above them, below the names, have its value."""
         filled = 0
         for (top, left), (bottom, right) in self._merged:
-            if top + 1 < first or bottom >= len(rows):
+            if top + 1 < first or bottom >= len(rows) or left != right:  # a title or a footer goes across columns
                 continue
             for row in rows[top : bottom + 1]:
                 row[left : right + 1] = [rows[top][left]] * (right + 1 - left)

@@ -125,6 +125,12 @@ def test_a_value_too_many_is_not_the_name_of_its_row(content: str, tmp_path: Pat
         read_table(tmp_path / "t.csv")
 
 
+def test_names_of_rows_one_of_which_begins_with_an_apostrophe(tmp_path: Path) -> None:
+    names = ["'s-Gravenhage", *(f"city {i}" for i in range(20))]
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{name},{i},{i}.5\n" for i, name in enumerate(names)))
+    assert list(read_table(tmp_path / "t.csv")["row"]) == names
+
+
 @pytest.mark.parametrize(("above", "row", "below"), [
     ("| a | b |\n|---|:---:|\n", "| {} | {}.5 |\n", ""),
     ("a|b\n===|===\n", "{}|{}.5\n", ""),

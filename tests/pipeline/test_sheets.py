@@ -80,6 +80,13 @@ def test_merged_cells_have_the_value_of_the_first(tmp_path: Path) -> None:
     assert "1 group of merged cells: each of the cells is taken to hold what the first does" in notes(frame)
 
 
+def test_a_footer_that_is_merged_across_columns_is_no_row_of_values(tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    rows: list[list[str | float]] = [["north", float(i), "x"] for i in range(4)]
+    spreadsheet(tmp_path / "t.xlsx", [["region", "a", "k"], *rows, ["Source: office", "", ""]], merged="A6:C6")
+    assert list(read_table(tmp_path / "t.xlsx")["k"].isna()) == [False] * 4 + [True]
+
+
 def test_a_last_column_of_few_values(tmp_path: Path) -> None:
     """Spreadsheets do not write cells that are empty at the end of a row."""
     pytest.importorskip("python_calamine")
