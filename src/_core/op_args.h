@@ -9,7 +9,8 @@
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
  * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
  * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so.
- * Shapes are in elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole samples.
+ * Shapes are in elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole
+ * samples.
  */
 #ifndef PD_OP_ARGS_H
 #define PD_OP_ARGS_H
