@@ -78,7 +78,9 @@ class Delimited:
         some = [row[:MOST_COLUMNS] for row in rows]
         self.fits = _Make(some)
         self.notation = _said_notation(path, reading, some) or _notation(some, delimiter) or reading.found.notation
-        self.codes = reading.codes if reading.codes is not None else self._find_codes(some)
+        columns = zip(self.names, zip(*some, strict=True), strict=False)  # the names of very wide tables go on
+        self.codes, of_codes = values.codes_among(columns) if reading.codes is None else (reading.codes, [])
+        self.notes += of_codes
         if reading.delimiter is None and delimiter not in (",", "\t", NONE):
             name = _BLANKS.get(delimiter, f'"{delimiter}"')
             self.notes.append(f"columns are separated by {name}")
@@ -152,19 +154,9 @@ class Delimited:
         if wrong is not None:
             raise ValueError(
                 f"{self.path}: rows have a value more than the {len(self.names)} names of the header, and the first "
-                f'("{wrong[:40]}") is no name of a row; expected as many of both: is the delimiter right, and does a '
-                "value that holds it stand in double quotation marks?"
+                f'("{wrong[:40]}") is no name of a row; expected as many of both: is the delimiter right '
+                "(--delimiter), and does a value that holds it stand in double quotation marks?"
             )
-
-    def _find_codes(self, rows: Sequence[Values]) -> tuple[str, ...]:
-        """The columns of codes of two letters."""
-        columns = zip(self.names, zip(*rows, strict=True), strict=False)  # the names of very wide tables go on
-        levels = {name: set(map(str.strip, column)) for name, column in columns}
-        found = tuple(name for name in levels if values.are_codes(levels[name]))
-        na = values.CODE
-        among = [name for name in found if na in levels[name]]
-        self.notes += [f"{na} is a code like the others of {name}; --missing {na} changes that" for name in among]
-        return found
 
     def _parsed(self, rows: int | None) -> Iterator[pd.DataFrame]:
         options: dict[str, Any] = {

@@ -23,6 +23,7 @@ from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import read_cells
 from pydl.pipeline.target import Target
 from pydl.pipeline.targets import AnyTarget
+from pydl.pipeline.totals import without_totals
 from pydl.pipeline.weights import LEFT_OUT, weights_of
 
 Array = NDArray[Any]
@@ -149,7 +150,12 @@ class Fitted:
         of_codes = [one.name for one in self.target.each if values.CODE in one.classes]
         codes = (*self.preparation.codes, *of_codes)
         return self.preparation.text_columns, replace(
-            self.reading, wanted=wanted, codes=codes, found=self.preparation.found, targets=tuple(self.target.names)
+            self.reading,
+            wanted=wanted,
+            codes=codes,
+            found=self.preparation.found,
+            targets=tuple(self.target.names),
+            weights=self.weights,
         )
 
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
@@ -168,6 +174,8 @@ class Fitted:
         assert isinstance(self.preparation, Preparation)
         for frame in frames:
             must_have(frame, self.target.names, "target")
+            frame, said = without_totals(frame)
+            seen.totals += said
             before = seen.of_new_classes()
             y, keep = self.target.encode(self.target.of(frame), seen.new_classes)
             new = seen.of_new_classes() - before if len(self.target.each) == 1 else 0

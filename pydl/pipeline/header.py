@@ -86,21 +86,24 @@ def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list
     Raises
     ------
     ValueError
-        There are fewer columns than there, and not just those that are to be predicted lack.
+        There are fewer columns than there, and it cannot be told that just those to be predicted lack, or the weights.
     """
     learnt = max(width, reading.found.width or 0)
     names = [f"column {i + 1}" for i in range(learnt)]
     if learnt == width:
         return names
-    others = [name for name in names if name not in reading.targets]
-    lacks = " and ".join(name for name in names if name in reading.targets)
-    if len(others) != width:
+    weights = {reading.weights} - {None}
+    ways = {frozenset(reading.targets), frozenset(weights), frozenset({*reading.targets, *weights})}
+    fitting = [[name for name in names if name in way] for way in ways if len(way & set(names)) == learnt - width]
+    if len(fitting) != 1:
+        spare = " or ".join(name for name in names if name in {*reading.targets, *weights})
+        why = f"all but {spare}" if not fitting else f"names, for it cannot be told which of {spare} lacks"
         raise ValueError(
-            f"{path}: {width} columns without names; expected the {learnt} of the training, in their order, or all but "
-            f"{lacks}, which is to be predicted"
+            f"{path}: {width} columns without names; expected the {learnt} of the training, in their order, or {why}"
         )
-    notes.append(f"there are {width} columns, in training there were {learnt}: {lacks} is taken to lack")
-    return others
+    lacks, verb = " and ".join(fitting[0]), "is" if len(fitting[0]) == 1 else "are"
+    notes.append(f"there are {width} columns, in training there were {learnt}: {lacks} {verb} taken to lack")
+    return [name for name in names if name not in fitting[0]]
 
 
 def _are_units(first: Values, below: Sequence[Values]) -> bool:

@@ -57,6 +57,8 @@ class Reading:
         Of a file that was learnt from.
     targets : tuple of str
         Columns that a file without names may lack.
+    weights : str or None
+        Another one, if it was learnt with weights.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Reading:
     strict: bool = False
     found: Found = NOTHING_FOUND
     targets: tuple[str, ...] = ()
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         for option in ("decimal", "thousands"):

@@ -19,6 +19,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.several import together
 from pydl.pipeline.table import SUFFIXES, arrow_batches, format_of, suffix
+from pydl.pipeline.totals import of_totals, said
 from pydl.pipeline.writing import table_writer
 
 
@@ -60,6 +61,8 @@ def _predict_rows(
     batches = arrow_batches(data) if of_arrow else repeat(None)
     with table_writer(out) as file:
         for (cells, frame), batch in zip(fitted.read(data, seen, strict=not leave_out), batches, strict=of_arrow):
+            if seen is not None and (totals := of_totals(frame)):
+                seen.totals.append(said(frame, totals, "predicted"))
             columns: dict[str, Any] = {}
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
                 names = columns_of(one, len(fitted.target.each) > 1)

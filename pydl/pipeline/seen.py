@@ -63,6 +63,7 @@ class Seen:
     def __init__(self, strict: bool = False) -> None:
         self.strict, self.rows = strict, 0
         self.in_file: list[str] = []  # what was noticed in reading them
+        self.totals: list[str] = []  # of rows that sum up others
         self.without_target = 0  # rows that were left out, for there is nothing to judge them by
         self.new_classes: dict[str, Counter[str]] = {}  # of targets by name: their rows were left out, too
         self.columns: dict[str, _Cells] = {}
@@ -120,7 +121,7 @@ class Seen:
     def notes(self) -> list[str]:
         """A sentence for each thing that whoever uses the predictions should know."""
         gone = self.without_target
-        notes = list(self.in_file)
+        notes = [*self.in_file, *self.totals]
         notes += [f"{gone:,} row{'s' * (gone > 1)} without a usable target left out"] if gone else []
         notes += [
             f'target "{name}": {found.total():,} row{"s" * (found.total() > 1)} of classes that did not occur in '

@@ -79,10 +79,10 @@ class Sheet:
         """Cells that are merged with one above them, below the names, have its value."""
         filled = 0
         for (top, left), (bottom, right) in self._merged:
-            if top + 1 < first or bottom >= len(rows) or left != right:  # a title or a footer goes across columns
+            if top + 1 < first or left != right:  # a title or a footer goes across columns
                 continue
             for row in rows[top : bottom + 1]:
-                row[left : right + 1] = [rows[top][left]] * (right + 1 - left)
+                row[left] = rows[top][left]
             filled += 1
         if filled:
             groups = f"{filled:,} group{'s' * (filled > 1)} of merged cells"

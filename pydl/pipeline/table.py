@@ -92,12 +92,15 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     frame = _named(frame, notes)
     if not len(frame.columns) or not len(frame):
         raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
+    told |= _codes_found(frame, reading, kind, notes)
     return _all_typed(_with_notes(frame, notes, told), text, reading)
 
 
 def typed(frame: pd.DataFrame, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
     """A table in memory as `read_table` would read it from a file of typed columns; a new one."""
-    return _all_typed(_with_notes(frame, [], _told(reading.notation, reading.codes)), text, reading)
+    notes = list[str]()
+    told = _told(reading.notation, reading.codes) | _codes_found(frame, reading, "held", notes)
+    return _all_typed(_with_notes(frame, notes, told), text, reading)
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,22 @@ def _told_by(file: Delimited | Sheet | Arff | Database) -> dict[str, Any]:
     found = {"encoding": getattr(file, "encoding", None), "width": getattr(file, "width", None)}
     found["encoding"] = found["encoding"] if found["encoding"] in OTHERS else None
     return _told(file.notation, file.codes, file.levels) | {k: v for k, v in found.items() if v}
+
+
+def _codes_found(frame: pd.DataFrame, reading: Reading, kind: str, notes: list[str]) -> dict[str, Any]:
+    """The columns where NA is a code, by their values, as `_told` has them; delimited text finds them out itself."""
+    if reading.codes is not None or kind == "delimited":
+        return {}
+    found, said = values.codes_among((name, _words(frame[name].dropna())) for name in frame.columns)
+    notes += [note for note in said if note not in notes]
+    return {"codes": list(found)} if found else {}
+
+
+def _words(column: pd.Series) -> list[str]:
+    """The different values of a column of text; none of another one."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.Series(column.dtype.categories)
+    return column.unique().tolist() if pd.api.types.infer_dtype(column) == "string" else []
 
 
 def suffix(path: Path) -> str:
@@ -421,6 +440,7 @@ def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
         for frame in _pieces(path, kind, rows) if file is None else file.chunks(rows):
             if len(frame):
                 frame = _named(frame, notes)
+                told |= {} if first else _codes_found(frame, reading, kind, notes)
                 frame.index = pd.RangeIndex(first, first := first + len(frame))
                 yield _with_notes(frame, notes, told)
 

@@ -24,7 +24,25 @@ _NAMED = 5
 
 
 def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that are no totals, and what is to be said of the others.
+    """The rows that are no totals, and what is to be said of the others."""
+    gone = of_totals(frame)
+    if not gone:
+        return frame, []
+    keep = np.ones(len(frame), bool)
+    keep[gone] = False
+    return frame[keep], [said(frame, gone, "left out")]
+
+
+def said(frame: pd.DataFrame, rows: list[int], fate: str) -> str:
+    """That these rows are of totals, and what becomes of them; rows are counted from 1, as they are in the file."""
+    shown = ", ".join(str(frame.index[row] + 1) for row in rows[:_NAMED]) + ", ..." * (len(rows) > _NAMED)
+    if len(rows) == 1:
+        return f"1 row {fate} that sums up others (row {shown})"
+    return f"{len(rows):,} rows {fate} that sum up others (rows {shown})"
+
+
+def of_totals(frame: pd.DataFrame) -> list[int]:
+    """The places of rows that sum up others.
 
     A row gives totals if a cell says so and most of its numbers are the sums of all rows above it, or of those below
     the totals above it; or means, below all other rows. Where many cells say so, or some that are none, it is a level
@@ -33,7 +51,7 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     totals, means = _labelled(frame, _TOTAL), _labelled(frame, _MEAN)
     labelled = totals | means
     if not labelled.any() or labelled.mean() > _MOST:
-        return frame, []
+        return []
     columns = [_numbers(frame[name]) for name in frame.columns]
     x = np.column_stack([column for column in columns if np.isfinite(column[~labelled]).any()] or [columns[0]])
     gone, begin = list(map(int, np.flatnonzero(labelled))), 0
@@ -42,15 +60,9 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         last = bool(labelled[row:].all())
         parts = (above, above[above >= begin]) if totals[row] else (above,) if last else ()
         if not any(_gives(take, x[row], x[part]) for part in parts):
-            return frame, []
+            return []
         begin = row + 1
-    rows = ", ".join(str(frame.index[row] + 1) for row in gone[:_NAMED]) + ", ..." * (len(gone) > _NAMED)
-    said = f"1 row left out that sums up others (row {rows})"
-    if len(gone) > 1:
-        said = f"{len(gone):,} rows left out that sum up others (rows {rows})"
-    keep = np.ones(len(frame), bool)
-    keep[gone] = False
-    return frame[keep], [said]
+    return gone
 
 
 def _labelled(frame: pd.DataFrame, words: re.Pattern[str]) -> NDArray[np.bool_]:

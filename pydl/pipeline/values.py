@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,7 @@ _CURRENCY = (
     r"Rs\.?|kr\.?|zł|Kč|Ft)"
 )
 _SYMBOL = re.compile(_CURRENCY)
+_SAME = {"USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "JP¥": "¥", "INR": "₹", "TRY": "₺", "RUB": "₽"}
 _MONEY = rf"{_CURRENCY}?"
 _GAP = r" '\u2019\u00a0\u202f"  # blanks and quotation marks that part thousands
 # A "K" has to follow a digit: 280.5 K are kelvins.
@@ -231,6 +232,15 @@ def are_codes(levels: Collection[str]) -> bool:
     return len(others) > 1 and all(_CODE.fullmatch(v) for v in others)
 
 
+def codes_among(columns: Iterable[tuple[str, Collection[str]]]) -> tuple[tuple[str, ...], list[str]]:
+    """Which columns hold codes of two letters, by their values, and what is to be said of those that hold NA."""
+    found = {name: levels for name, present in columns if are_codes(levels := set(map(str.strip, present)))}
+    among = [name for name, levels in found.items() if CODE in levels]
+    return tuple(found), [
+        f"{CODE} is a code like the others of {name}; --missing {CODE} changes that" for name in among
+    ]
+
+
 def only_notation(levels: Collection[str]) -> str | None:
     """The one notation in which all values that are not missing are numbers; None if that is none, or both."""
     present = [v for v in levels if v.lower() not in MISSING and v.lower() not in MISSING_AMONG_NUMBERS]
@@ -290,7 +300,7 @@ def different_makes(levels: Collection[str]) -> list[str]:
         if is_number(level) and number(level, POINT) != 0:
             percents.setdefault("%" in level, level)
             if symbol := _SYMBOL.search(level):
-                currencies.setdefault(symbol[0].strip("."), level)
+                currencies.setdefault(_SAME.get(symbol[0], symbol[0].strip(".")), level)
     return next((list(found.values()) for found in (currencies, percents) if len(found) > 1), [])
 
 

@@ -187,7 +187,7 @@ def test_rows_of_few_values_that_go_together_are_no_copies() -> None:
 
 @pytest.mark.parametrize(("x", "told"), [
     (["12%", "0.5"], "12% beside 0.5"), (["$5", "€7"], "$5 beside €7"), (["5 USD", "7 EUR"], "5 USD beside 7 EUR"),
-    (["12%", "7 %"], None), (["12%", "0"], None), (["$5", "7"], None), (["$5", "$7.50"], None),
+    (["12%", "7 %"], None), (["12%", "0"], None), (["$5", "7 USD"], None), (["$5", "7"], None), (["$5", "$7.50"], None),
 ])  # fmt: skip
 def test_numbers_of_different_makes(x: list[str], told: str | None) -> None:
     frame = sound()

@@ -17,7 +17,7 @@ from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Found, Reading
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
-from pydl.pipeline.table import read_table
+from pydl.pipeline.table import read_chunks, read_table, typed
 
 
 def commas(x: float) -> str:
@@ -313,3 +313,87 @@ def test_a_code_that_is_the_word_for_missing_in_rows_that_are_no_file(rows: int,
         assert (found[:, place] == 1).all()
         np.testing.assert_array_equal(found, wanted)
         assert seen.notes() == []
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl", "frame"])
+def test_a_code_that_is_the_word_for_missing_wherever_a_table_is_from(suffix: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": range(60), "land": ["NA", "US", "DE"] * 20, "word": ["NA", "yes", "no"] * 20})
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(path, index=False)
+    elif suffix == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    elif suffix == "parquet":
+        frame.to_parquet(path)
+    table = typed(frame) if suffix == "frame" else read_table(path)
+    assert table["land"].isna().sum() == 0
+    assert table["word"].isna().sum() == 20
+    assert "NA is a code like the others of land; --missing NA changes that" in table.attrs["notes"]
+    if suffix != "frame":
+        pd.testing.assert_frame_equal(pd.concat(read_chunks(path, 25)), table)
+
+
+@pytest.fixture(scope="module")
+def weighed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a file without names, with the target in column 2 and weights in column 3."""
+    folder = tmp_path_factory.mktemp("weighed")
+    (folder / "t.csv").write_text("".join(f"{x},{x + w},{w},{w}\n" for x, w, *_ in NAMELESS))
+    arguments = ["--target", "column 2", "--weights", "column 3", "--epochs", "5", "--seed", "1", "--no-compare"]
+    assert cli.main(["train", str(folder / "t.csv"), *arguments, "--out", str(folder / "run"), "--json"]) == 0
+    return folder / "run"
+
+
+def test_a_file_without_names_that_lacks_target_and_weights(
+    weighed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    (tmp_path / "new.csv").write_text("".join(f"{x},{w}\n" for x, w, *_ in NAMELESS[:20]))
+    capsys.readouterr()
+    assert cli.main(["predict", str(weighed), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 0
+    assert "column 2 and column 3 are taken to lack" in "".join(capsys.readouterr())
+    assert list(pd.read_csv(tmp_path / "p.csv"))[:2] == ["column 1", "column 4"]
+
+
+def test_a_file_without_names_that_lacks_target_or_weights(
+    weighed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    (tmp_path / "new.csv").write_text("".join(f"{x},{w},{w}\n" for x, w, *_ in NAMELESS[:20]))
+    assert cli.main(["predict", str(weighed), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 1
+    assert "it cannot be told which of column 2 or column 3 lacks" in capsys.readouterr().err
+
+
+def test_totals_below_later_rows_are_judged_by_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"shop": [f"s{i % 5}" for i in range(200)], "x": rng.integers(1, 9, 200)})
+    frame["y"] = 3 * frame["x"] + rng.normal(size=200)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    run = str(tmp_path / "run")
+    train = [
+        "train",
+        str(tmp_path / "t.csv"),
+        "--target",
+        "y",
+        "--epochs",
+        "30",
+        "--no-compare",
+        "--out",
+        run,
+        "--json",
+    ]
+    assert cli.main(train) == 0
+    later = frame[:40]
+    later.to_csv(tmp_path / "rows.csv", index=False)
+    totals = pd.DataFrame([("Total", later["x"].sum(), later["y"].sum())], columns=frame.columns)
+    pd.concat([later, totals]).to_csv(tmp_path / "totals.csv", index=False)
+    figures = []
+    for name in ("rows.csv", "totals.csv"):
+        capsys.readouterr()
+        assert cli.main(["evaluate", run, str(tmp_path / name), "--json"]) == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    assert figures[0]["rmse"] == figures[1]["rmse"]
+    assert "1 row left out that sums up others (row 41)" in figures[1]["notes"]
+    capsys.readouterr()
+    assert cli.main(["predict", run, str(tmp_path / "totals.csv"), "--out", str(tmp_path / "p.csv"), "--json"]) == 0
+    assert "1 row predicted that sums up others (row 41)" in json.loads(capsys.readouterr().out)["notes"]
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 41
