@@ -85,6 +85,7 @@ def batch_norm(unit: Unit, f: Any) -> Iterator[Call]:
     beta = np.zeros_like(var) if f.beta is None else unit.value(f.beta).ravel()
     columns = (unit.constant("mean", mean), unit.constant("scale", gamma / np.sqrt(var + real(f.eps))))
     yield Call("batch_norm", (In(f.x), *columns, unit.constant("shift", beta), Out(f.y), f.B, f.O))
+    yield from activation(f.act, f.alpha, f.y, f.B, f.O)
 
 
 def _by_rows(name: str) -> Any:

@@ -57,16 +57,21 @@ def take_steps_with_gradients(records: list[Record]) -> None:
 
 
 def fuse_activations(records: list[Record]) -> None:
-    """Let batch normalization by samples apply the activation behind it, and its derivative, to rows still in cache.
+    """Let batch normalization by samples, or by its moving statistics, apply the activation behind it, and the former
+    its derivative, to rows still in cache.
 
     What the activation reads is kept only if another record, such as its derivative, reads it too.
     """
-    for record in [r for r in records if r.op in ("bn_apply", "bn_slopes")]:
+    for record in [r for r in records if r.op in ("bn_apply", "bn_infer", "bn_slopes")]:
         at, f = records.index(record), record.fields
-        if record.op == "bn_apply":
+        if record.op != "bn_slopes":
             act, *others = [r for r in records[at + 1 :] if r.touches(f["y"])] or [record]
             fits = _family(act) == "act_fwd" and act.fields["x"] is f["y"] is not act.fields["y"]
-            fields = {"y": act.fields["y"], "z": f["y"] if others else None} if fits else {}
+            if record.op == "bn_infer":
+                fits = fits and not others and not facts.of(act.op)["rowwise"]
+            fields = {"y": act.fields["y"]} if fits else {}
+            if fits and record.op == "bn_apply":
+                fields["z"] = f["y"] if others else None
         else:
             *_, act = [record, *(r for r in records[:at] if r.touches(f["dy"]))]
             fits = _family(act) == "act_bwd" and act.fields["dx"] is f["dy"] is act.fields["dy"]

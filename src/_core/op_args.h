@@ -194,10 +194,10 @@
     IN(x, R(a->B * a->n)) OUT(y, R(a->B * a->n)) IN(gamma, R(a->n)) IN(beta, R(a->n)) OUT(mean, R(a->n)) \
     OUT(var, R(a->n)) OUT(bmean, R(a->n)) OUT(bmean_low, R(a->n)) OUT(brstd, R(a->n)) \
     ALL(mask, R(a->B)) INT(n) INT(B) REAL(momentum) REAL(eps)
-/* with the moving statistics, by rows:  x y [B][O] */
+/* with the moving statistics, by rows:  x y [B][O]   act: act_fwd kernel, not a row-wise one, or NULL */
 #define PD_FIELDS_bn_infer(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->O)) OUT(y, R(a->B * a->O)) ALL(gamma, R(a->O)) ALL(beta, R(a->O)) ALL(mean, R(a->O)) \
-    ALL(var, R(a->O)) INT(B) INT(O) INT(L) REAL(eps)
+    ALL(var, R(a->O)) FN(act) INT(B) INT(O) INT(L) REAL(eps) REAL(alpha)
 /*   x dy dx [B][O] (dx NULL: not wanted; may be dy)   mask as before   dgamma dbeta [O] or NULL   add: 1 adds to both */
 #define PD_FIELDS_bn_bwd(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->B * a->n)) IN(dy, R(a->B * a->n)) OUT(dx, R(a->B * a->n)) IN(gamma, R(a->n)) IN(bmean, R(a->n)) \

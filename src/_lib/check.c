@@ -147,7 +147,7 @@ static int kernels_fit(const lib_record *r) {
         if (strcmp(own, "conv_dx") == 0 && with_s) wanted = "act_bwd";
         if (strcmp(own, "gemm_step") == 0) wanted = "opt";
         if (strcmp(op.family, wanted) != 0) return 0;
-        if (strcmp(own, "matmul") == 0 && op.rowwise) return 0;
+        if ((strcmp(own, "matmul") == 0 || strcmp(own, "bn_infer") == 0) && op.rowwise) return 0;
     }
     return 1;
 }

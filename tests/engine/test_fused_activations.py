@@ -42,6 +42,23 @@ def test_fused_gives_the_same_bits(act: str, normal_as_well: bool, monkeypatch: 
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS)
+@pytest.mark.parametrize("normal_as_well", [False, True])
+def test_prediction_gives_the_same_bits(act: str, normal_as_well: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).normal(size=(24, 5, 4, 3)).astype(np.float32)
+    predicted = net(act, normal_as_well).predict(x, verbose=0)
+    monkeypatch.setattr(passes, "fuse_activations", lambda records: None)
+    assert predicted.tobytes() == net(act, normal_as_well).predict(x, verbose=0).tobytes()
+
+
+def test_what_is_fused_in_prediction() -> None:
+    x = pydl.Input((5, 4, 3))
+    model = pydl.Model(x, L.Activation("relu")(L.BatchNormalization()(L.Conv2D(20, 3)(x))))
+    records = [line for line in str(model.plan(1)).splitlines() if "bn_infer" in line]
+    assert len(records) == 1
+    assert "act_relu_fwd" in records[0]
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
 def test_what_is_fused(act: str) -> None:
     lines = [line.split() for line in str(net(act, False).plan(8)).splitlines()]
     records = {op: line for line in lines for op in line if op.startswith(("bn_", "act_"))}

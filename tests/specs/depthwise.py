@@ -36,6 +36,8 @@ GEOMETRIES = [
     Geometry((9, 11), (3, 2), (2, 3), (3, 2)),  # both
     Geometry((6, 8), (1, 2), (2, 4)),  # pixels that no window reads
     Geometry((2, 3), (5, 7), padding="same"),  # windows larger than images
+    Geometry((2, 60), (3, 3), padding="same"),  # few channels: those of several pixels in a vector
+    Geometry((3, 40), (2, 5), (1, 1), (1, 2), padding="same"),
     Geometry((1, 140), (1, 4), (1, 1), (1, 2), padding="same"),  # bands of less than a row
 ]
 

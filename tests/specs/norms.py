@@ -88,16 +88,17 @@ def bn_fwd(shape: Shape, given: bool, far: bool = False, share: float | None = N
     return Spec("bn_fwd", args, outputs, reference, scale=32.0, in_place=(("x", "y"),))
 
 
-def bn_infer(shape: Shape, given: bool) -> Spec:
+def bn_infer(shape: Shape, given: bool, act: str | None = None) -> Spec:
     def args(rng: np.random.Generator, dtype: str, n: int) -> Fields:
         B, O = shape(n)
         return {
             "x": normal(rng, dtype, B, O), "y": blank(dtype, B, O), "mean": normal(rng, dtype, O),
-            "var": uniform(rng, dtype, 1, 2, O), "B": B, "O": O, "eps": EPS,
+            "var": uniform(rng, dtype, 1, 2, O), "B": B, "O": O, "eps": EPS, "act": act and f"act_{act}_fwd",
         } | parameters(rng, dtype, O, given)  # fmt: skip
 
     def reference(a: Fields) -> Fields:
-        return {"y": scaled(a, (a["x"] - a["mean"]) / np.sqrt(a["var"] + EPS))}
+        y = scaled(a, (a["x"] - a["mean"]) / np.sqrt(a["var"] + EPS))
+        return {"y": np.maximum(y, 0) if act else y}
 
     return Spec("bn_infer", args, ("y",), reference, scale=4.0, in_place=(("x", "y"),))  # terms of y reach 4
 
@@ -300,7 +301,10 @@ SPECS = [
             (rows, True, False, 0.0),
         )
     ),
-    *(bn_infer(*case) for case in ((wide, True), (tall, True), (wide, False))),
+    *(
+        bn_infer(*case)
+        for case in ((wide, True), (tall, True), (wide, False), (wide, True, "relu"), (tall, True, "relu"))
+    ),
     *(
         bn_bwd(*case)
         for case in (

@@ -64,73 +64,153 @@ typedef struct {
     const axis *columns;
     const real *x, *w, *b; /* the first tap's row of the image and of the kernel */
     real *y; /* the row */
-    ptrdiff_t O, taps, next_x, next_w; /* taps along the column of pixels, and how far from one to the next */
+    int spread;       /* whether w and b are a `spread` */
+    ptrdiff_t O, tap; /* channels, and elements of w from one tap to the next */
+    ptrdiff_t taps, next_x, next_w; /* taps along the column of pixels, and how far from one to the next */
 } line;
 
-/* P outputs from t on, of W vectors of channels from c on; taps [lo, hi) along the row. */
-PD_INLINE void pixels(const line *r, ptrdiff_t t, ptrdiff_t c, ptrdiff_t lo, ptrdiff_t hi, const int P, const int W,
-                      ptrdiff_t m) {
+/* Outputs of a line: where the first one is and reads its first tap, how far it is to the next, and its taps. */
+typedef struct {
+    const real *x, *w, *b;
+    real *y;
+    ptrdiff_t next_x, next_y;
+    ptrdiff_t down, down_x, down_w;
+    ptrdiff_t along, along_x, along_w;
+} outputs;
+
+/* Those from pixel t on, channel c; taps [lo, hi) along the row. */
+PD_INLINE outputs outputs_of(const line *r, ptrdiff_t t, ptrdiff_t c, ptrdiff_t lo, ptrdiff_t hi) {
     const axis *x = r->columns;
-    const ptrdiff_t O = r->O, apart = x->ps * O;
+    const ptrdiff_t O = r->O;
+    return (outputs){.x = r->x + (x->p0 + t * x->ps + lo * x->js) * O + c,
+                     .w = r->w + (x->k0 + lo * x->ks) * r->tap + c,
+                     .b = r->b ? r->b + c : NULL,
+                     .y = r->y + (x->o0 + t * x->os) * O + c,
+                     .next_x = x->ps * O,
+                     .next_y = x->os * O,
+                     .down = r->taps,
+                     .down_x = r->next_x,
+                     .down_w = r->next_w,
+                     .along = hi - lo,
+                     .along_x = x->js * O,
+                     .along_w = x->ks * r->tap};
+}
+
+/* P outputs from the t-th on, W vectors each; they have L taps along the row, 0: as many as it says. */
+PD_INLINE void sum_up(const outputs *s, ptrdiff_t t, const int P, const int W, const int L, ptrdiff_t m) {
+    const ptrdiff_t along = L ? L : s->along, next_x = s->next_x;
+    const real *row = s->x + t * next_x, *row_of_w = s->w;
+    real *y = s->y + t * s->next_y;
     vreal sum[8][2];
     for (int v = 0; v < W; v++) {
-        const vreal b = r->b ? vload_m(r->b + c + v * VL, m) : vset(0);
+        const vreal b = s->b ? vload_m(s->b + v * VL, m) : vset(0);
         for (int p = 0; p < P; p++) sum[p][v] = b;
     }
-    for (ptrdiff_t k = 0; k < r->taps; k++) {
-        const real *from = r->x + k * r->next_x + (x->p0 + t * x->ps + lo * x->js) * O + c;
-        const real *w = r->w + k * r->next_w + (x->k0 + lo * x->ks) * O + c;
-        for (ptrdiff_t l = lo; l < hi; l++, from += x->js * O, w += x->ks * O)
+    for (ptrdiff_t k = 0; k < s->down; k++, row += s->down_x, row_of_w += s->down_w) {
+        const real *x = row, *w = row_of_w;
+#pragma GCC unroll 3
+        for (ptrdiff_t l = 0; l < along; l++, x += s->along_x, w += s->along_w)
             for (int v = 0; v < W; v++) {
                 const vreal tap = vload_m(w + v * VL, m);
 #pragma GCC unroll 8
-                for (int p = 0; p < P; p++) sum[p][v] = vfma(vload_m(from + p * apart + v * VL, m), tap, sum[p][v]);
+                for (int p = 0; p < P; p++) sum[p][v] = vfma(vload_m(x + p * next_x + v * VL, m), tap, sum[p][v]);
             }
     }
     for (int p = 0; p < P; p++)
-        for (int v = 0; v < W; v++) vstore_m(r->y + (x->o0 + (t + p) * x->os) * O + c + v * VL, sum[p][v], m);
+        for (int v = 0; v < W; v++) vstore_m(y + p * s->next_y + v * VL, sum[p][v], m);
 }
 
-PD_INLINE void edge(const line *r, ptrdiff_t t, ptrdiff_t c, const int W, ptrdiff_t m) {
-    ptrdiff_t lo, hi;
-    taps_of(r->columns, t, &lo, &hi);
-    pixels(r, t, c, lo, hi, 1, W, m);
+/* n outputs that have all their taps, some perhaps twice: the same bits. */
+PD_INLINE void inner(const outputs *s, ptrdiff_t n, const int W, const int L, ptrdiff_t m) {
+    enum { SUMS = 8 };
+    const int P = SUMS / W;
+    for (ptrdiff_t t = 0, next; n >= P && t < n; t = next) {
+        sum_up(s, t, P, W, L, m);
+        next = t + P == n ? n : min_(t + P, n - P);
+    }
+    for (ptrdiff_t t = 0; n < P && t < n; t++) sum_up(s, t, 1, W, L, m);
+}
+
+/* The outputs that lack taps. */
+PD_INLINE void edges(const line *r, ptrdiff_t c, const int W, ptrdiff_t m) {
+    const axis *x = r->columns;
+    for (ptrdiff_t t = x->first > 0 ? 0 : x->last; t < x->n; t = t + 1 == x->first ? x->last : t + 1) {
+        ptrdiff_t lo, hi;
+        taps_of(x, t, &lo, &hi);
+        const outputs s = outputs_of(r, t, c, lo, hi);
+        sum_up(&s, 0, 1, W, 0, m);
+    }
 }
 
 PD_INLINE void channels(const line *r, ptrdiff_t c, const int W, ptrdiff_t m) {
-    enum { SUMS = 8 };
     const axis *x = r->columns;
-    const int P = SUMS / W;
-    ptrdiff_t t = 0;
-    for (; t < x->first; t++) edge(r, t, c, W, m);
-    for (; t + P <= x->last; t += P) pixels(r, t, c, 0, x->taps, P, W, m);
-    if (t < x->last && x->last - x->first >= P) { /* some a second time: the same bits */
-        t = x->last;
-        pixels(r, t - P, c, 0, x->taps, P, W, m);
+    const outputs s = outputs_of(r, x->first, c, 0, x->taps);
+    edges(r, c, W, m);
+    inner(&s, x->last - x->first, W, 0, m);
+}
+/* The same, of whole vectors. */
+PD_INLINE void whole_channels(const line *r, ptrdiff_t c, const int W) {
+    const axis *x = r->columns;
+    if (x->taps != 3) {
+        channels(r, c, W, VL);
+        return;
     }
-    for (; t < x->n; t++) edge(r, t, c, W, m);
+    const outputs s = outputs_of(r, x->first, c, 0, 3);
+    edges(r, c, W, VL);
+    inner(&s, x->last - x->first, W, 3, VL);
+}
+
+/* The few channels of several pixels side by side, as `spread` has their weights. */
+static void pixels(const line *r) {
+    const axis *x = r->columns;
+    const ptrdiff_t O = r->O, n = (x->last - x->first) * O, whole = n / VL;
+    outputs s = outputs_of(r, x->first, 0, 0, x->taps);
+    s.next_x = s.next_y = VL;
+    edges(r, 0, 1, O);
+    if (x->taps == 3) inner(&s, whole, 1, 3, VL);
+    else inner(&s, whole, 1, 0, VL);
+    if (n % VL) sum_up(&s, whole, 1, 1, 0, n % VL);
 }
 
 static void row(const line *r) {
+    if (r->spread) {
+        pixels(r);
+        return;
+    }
     ptrdiff_t c = 0;
-    for (; c + 2 * VL <= r->O; c += 2 * VL) channels(r, c, 2, VL);
+    for (; c + 2 * VL <= r->O; c += 2 * VL) whole_channels(r, c, 2);
     if (c + VL <= r->O) {
-        channels(r, c, 1, VL);
+        whole_channels(r, c, 1);
         c += VL;
     }
     if (c < r->O) channels(r, c, 1, r->O - c);
 }
 
+/* A kernel and bias whose few channels are repeated to fill vectors, of as many pixels side by side. */
+enum { SPREAD_TAPS = 49 };
+typedef struct {
+    real w[SPREAD_TAPS * VL], b[VL];
+} spread;
+
+/* Whether the line is to read them from there: where its pixels, and what they read, lie side by side. */
+PD_INLINE int is_spread(ptrdiff_t O, ptrdiff_t taps, ptrdiff_t stride) {
+    return O <= VL && VL % O == 0 && taps <= SPREAD_TAPS && stride == 1;
+}
+static void spread_out(spread *to, const real *w, const real *b, ptrdiff_t O, ptrdiff_t taps) {
+    for (ptrdiff_t k = 0; k < taps; k++)
+        for (ptrdiff_t i = 0; i < VL; i++) to->w[k * VL + i] = w[k * O + i % O];
+    for (ptrdiff_t i = 0; b && i < VL; i++) to->b[i] = b[i % O];
+}
+
 /* Output row t: its taps along the column of pixels that are there. */
-static void walk_row(line r, const axis *rows, ptrdiff_t t, const real *image, const real *w, ptrdiff_t row_of_x,
-                     ptrdiff_t row_of_w) {
+static void walk_row(line r, const axis *rows, ptrdiff_t t, const real *image, ptrdiff_t row_of_x, ptrdiff_t KW) {
     ptrdiff_t lo, hi;
     taps_of(rows, t, &lo, &hi);
     r.x = image + (rows->p0 + t * rows->ps + lo * rows->js) * row_of_x;
-    r.w = w + (rows->k0 + lo * rows->ks) * row_of_w;
+    r.w += (rows->k0 + lo * rows->ks) * KW * r.tap;
     r.taps = hi - lo;
     r.next_x = rows->js * row_of_x;
-    r.next_w = rows->ks * row_of_w;
+    r.next_w = rows->ks * KW * r.tap;
     row(&r);
 }
 
@@ -139,12 +219,18 @@ PD_KERNEL(depthwise_fwd) {
     const ptrdiff_t O = a->O, row_of_y = a->OW * O;
     const axis rows = forward_axis(a->H, a->OH, a->KH, a->SH, a->DH, a->top);
     const axis columns = forward_axis(a->W, a->OW, a->KW, a->SW, a->DW, a->left);
+    line r = {.columns = &columns, .w = a->w, .b = a->b, .O = O, .tap = O};
+    spread few;
+    if (is_spread(O, a->KH * a->KW, a->SW)) {
+        spread_out(&few, a->w, a->b, O, a->KH * a->KW);
+        r.w = few.w, r.b = a->b ? few.b : NULL, r.tap = VL, r.spread = 1;
+    }
     ptrdiff_t lo, hi;
     pd_bands(a->B, a->OH, share, &lo, &hi);
     for (ptrdiff_t i = lo; i < hi; i++) {
         real *y = (real *)a->y + i * row_of_y, *z = a->z ? (real *)a->z + i * row_of_y : y;
-        const line r = {.columns = &columns, .b = a->b, .y = z, .O = O};
-        walk_row(r, &rows, i % a->OH, (const real *)a->x + i / a->OH * a->H * a->W * O, a->w, a->W * O, a->KW * O);
+        r.y = z;
+        walk_row(r, &rows, i % a->OH, (const real *)a->x + i / a->OH * a->H * a->W * O, a->W * O, a->KW);
         if (!a->act) continue;
         const pd_act_fwd_args act = {.x = z, .y = y, .B = a->OW, .O = O, .alpha = a->alpha};
         a->act(&act, step, PD_WHOLE);
@@ -154,6 +240,12 @@ PD_KERNEL(depthwise_fwd) {
 PD_KERNEL(depthwise_dx) {
     PD_ARGS(depthwise_dx);
     const ptrdiff_t O = a->O, row_of_x = a->W * O;
+    line r = {.w = a->w, .O = O, .tap = O};
+    spread few;
+    if (is_spread(O, a->KH * a->KW, a->SW)) {
+        spread_out(&few, a->w, NULL, O, a->KH * a->KW);
+        r.w = few.w, r.tap = VL, r.spread = 1;
+    }
     ptrdiff_t lo, hi;
     pd_rows(a->B, 1, share, &lo, &hi);
     for (ptrdiff_t up = 0; up < a->SH; up++) {
@@ -164,8 +256,8 @@ PD_KERNEL(depthwise_dx) {
                 real *dx = (real *)a->dx + at;
                 for (ptrdiff_t phase = 0; phase < a->SW; phase++) {
                     const axis columns = gradient_axis(a->W, a->OW, a->KW, a->SW, a->DW, a->left, phase);
-                    const line r = {.columns = &columns, .y = dx, .O = O};
-                    walk_row(r, &rows, t, (const real *)a->dy + i * a->OH * a->OW * O, a->w, a->OW * O, a->KW * O);
+                    r.columns = &columns, r.y = dx;
+                    walk_row(r, &rows, t, (const real *)a->dy + i * a->OH * a->OW * O, a->OW * O, a->KW);
                 }
                 if (!a->act) continue;
                 const pd_act_bwd_args act = {
