@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, hstack
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.preprocessing import OneHotEncoder, TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 from threadpoolctl import threadpool_limits
 
 from pydl.pipeline.contract import Part
@@ -43,9 +43,10 @@ def baselines(
     """Judges that have seen the test rows with the answers of `constant`, `linear` and `boosting`.
 
     `constant` is the commonest class, or the mean; `linear` a ridge regression whose penalty is found by leaving one
-    row out, or a logistic regression; `boosting` scikit-learn's histogram gradient boosting, its categories taken as
-    such. Where a quantile is asked for, they tell that: `constant` the quantile of the training rows, `linear` the
-    ridge regression moved by the quantile of what it leaves, `boosting` by the pinball loss.
+    row out, or a logistic regression, on numbers as they are and, of skewed ones, on their logarithms too; `boosting`
+    scikit-learn's histogram gradient boosting, its categories taken as such. Where a quantile is asked for, they tell
+    that: `constant` the quantile of the training rows, `linear` the ridge regression moved by the quantile of what it
+    leaves, `boosting` by the pinball loss.
 
     Parameters
     ----------
@@ -99,14 +100,15 @@ def _quantile(target: Target, values: Array, weights: Array | None) -> float:
 
 
 def _linear(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:
-    """A ridge or logistic regression on features and, one-hot, embedded categories."""
+    """A ridge or logistic regression on features, the numbers behind logarithms and, one-hot, embedded categories."""
     texts = _texts(preparation)
+    plain = _plain(preparation, train)
     codes = [name for name in train.inputs if isinstance(preparation, Preparation) and name not in (FEATURES, *texts)]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     width = sum(
         _width(a) if name not in codes else int(a.max()) + 1
         for name, a in train.inputs.items() if name not in texts
-    )  # fmt: skip
+    ) + plain(train.inputs).shape[1]  # fmt: skip
     rows, classes = len(train.y), len(target.classes)
     if target.task == "regression":
         most = int((_OF_TEXTS * _MOST_LINEAR / rows) ** 0.5) // max(1, len(texts))
@@ -124,7 +126,7 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
         parts = [_flat(a) for name, a in inputs.items() if name not in codes and name not in texts]
         if codes:
             parts.append(one_hot.transform(np.column_stack([inputs[name] for name in codes])))
-        parts = [part.astype(np.float64) for part in parts]
+        parts = [*(part.astype(np.float64) for part in parts), plain(inputs)]
         if not texts:
             return np.hstack(parts)
         found = [csr_array(inputs[name][:, :most]).astype(np.float64) * UNIT for name in texts]
@@ -138,6 +140,18 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
         model.fit(x, train.y, sample_weight=even(train.weights))
     moved = 0.0 if target.quantile is None else _quantile(target, train.y - model.predict(x), train.weights)
     return _guess(target, model, matrix, moved)
+
+
+def _plain(preparation: Preparation | ImagePreparation, train: Part) -> Callable[[Inputs], Array]:
+    """What gives the numbers that logarithms were taken of, in deviations from their mean."""
+    if not isinstance(preparation, Preparation) or FEATURES not in train.inputs:
+        return lambda inputs: np.empty((len(next(iter(inputs.values()))), 0))
+    scaler = StandardScaler()
+    found = preparation.plain(train.inputs[FEATURES])
+    if not found.shape[1]:
+        return lambda inputs: preparation.plain(inputs[FEATURES])
+    scaler.fit(found)
+    return lambda inputs: np.asarray(scaler.transform(preparation.plain(inputs[FEATURES])))
 
 
 def _boosting(preparation: Preparation | ImagePreparation, target: Target, train: Part, seed: int) -> Guess | None:

@@ -188,7 +188,9 @@ def _number(value: Any, notation: str, known: Collection[str]) -> float:
     found = values.number(value, notation) if type(value) is str else float(value)
     if found != found and value.lower() not in known:
         raise Odd
-    return min(max(found, -values.LARGEST), values.LARGEST) if math.isfinite(found) else np.nan
+    if math.isinf(found):
+        raise Odd
+    return min(max(found, -values.LARGEST), values.LARGEST)
 
 
 def _date(value: Any, form: str) -> pd.Timestamp | None:

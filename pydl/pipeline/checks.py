@@ -253,8 +253,12 @@ def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], colu
     if most < _VARIED * len(train) or both <= _CHANCE * len(test) * _equal_by_chance(train, told):
         return []
     are = "is" if both == 1 else "are"
-    return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all: rows that occur "
-            "twice make figures too good; leave the copies out"]  # fmt: skip
+    end = ": rows that occur twice make figures too good; leave the copies out"
+    names = [c.name for c in columns if c.kind == "identifier" and c.name in test.columns and c.name not in told]
+    if names and np.isin(_hashes(test, [*told, *names]), _hashes(train, [*told, *names])).sum() < both:
+        but = _listed([f'"{name}"' for name in names])
+        end = f", but for {but}: if these are copies, figures are too good, and it is better to leave them out"
+    return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all{end}"]
 
 
 def _equal_by_chance(train: pd.DataFrame, names: Sequence[str]) -> float:

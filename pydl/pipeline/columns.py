@@ -251,7 +251,7 @@ class _About:
                 return self.column("identifier", _ROW_NUMBERS)
         if whole and _CODE_NAME.fullmatch(name) and len(x) > 2:
             return self.of_levels("whole numbers, but by its name a code and not a quantity")
-        note = f"{infinite} infinite value{'s' * (infinite > 1)} count as missing" if infinite else ""
+        note = f"{infinite} infinite value{'s count' if infinite > 1 else ' counts'} as missing" if infinite else ""
         return self.number(note)
 
     def number(self, note: str = "", **more: Any) -> Column:
@@ -334,7 +334,8 @@ class _About:
 
     def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
         odd = sum(self.levels[others])
-        notes = [f"{odd} value{'s' * (odd > 1)} such as {_short(others[0])} count as missing"] if others else []
+        such = f"such as {_short(others[0]) if others else ''}"
+        notes = [f"{odd} value{'s' * (odd > 1)} {such} count{'s' * (odd == 1)} as missing"] if others else []
         if notation == values.SPAN:
             notes.append("spans of time, in seconds")
         elif notation != values.POINT or words.str.contains(",", regex=False).any():

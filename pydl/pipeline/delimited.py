@@ -129,8 +129,8 @@ class Delimited:
         self.least = len(self.names)
         if header.nominal is not None:
             self.notes.append("two lines below the names say what the columns are")
-        if header.units:
-            self.notes.append(f"line {header.line - 1} gives the units of columns, and is left out")
+        if header.about:
+            self.notes.append(f"line{header.about}")
         if header.above:
             self.notes.append(f"{header.above} line{'s' * (header.above > 1)} above the header left out")
         if not header.is_there:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pydl.pipeline import run as names
+from pydl.pipeline import values
 from pydl.pipeline.card import save_pretrained
 from pydl.pipeline.contract import Watch
 from pydl.pipeline.evaluation import Figures
@@ -41,13 +42,28 @@ class Trained:
     Attributes
     ----------
     path : Path
-        Its folder; a temporary one lives as long as this object.
+        Its folder; a temporary one lives as long as this object and its copies.
     """
 
-    def __init__(self, run: Run, temporary: str | None = None) -> None:
-        self.path, self._run = run.path, run
-        if temporary is not None:
-            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+    def __init__(
+        self, run: Run, temporary: _Temporary | None = None, classes: Mapping[str, pd.Series] | None = None
+    ) -> None:  # fmt: skip
+        self.path, self._run, self._temporary = run.path, run, temporary
+        self._classes = dict(classes or {})  # of targets by name: the values that their classes were given as
+
+    def __copy__(self) -> Trained:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: Any) -> Trained:
+        return type(self)(self._run, self._temporary, self._classes)
+
+    def __reduce__(self) -> Any:
+        if self._temporary is not None:
+            raise TypeError(
+                "a run in a temporary folder cannot be pickled: the folder goes with this object; give fit a folder "
+                '(out="runs/first"), which Run.open reads anywhere'
+            )
+        return type(self), (self._run, None, self._classes)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -91,7 +107,7 @@ class Trained:
         """
         index, found = self._predictions(data)
         each = zip(self.fitted.target.names, found, strict=True)
-        return pd.DataFrame({f"{name} predicted": one.values for name, one in each}, index)
+        return pd.DataFrame({f"{name} predicted": self._as_given(name, one.values) for name, one in each}, index)
 
     def predict_proba(self, data: Any) -> pd.DataFrame:
         """The probability of each class, a column each, called as the class is; arguments as for `predict`.
@@ -111,7 +127,9 @@ class Trained:
             raise ValueError(f"predict_proba: {names} {are} no classes; use predict")
         index, found = self._predictions(data)
         tables = {
-            one.name: pd.DataFrame(each.probabilities, index, pd.Index(one.classes))
+            one.name: pd.DataFrame(
+                each.probabilities, index, pd.Index(np.asarray(self._as_given(one.name, one.classes)))
+            )
             for one, each in zip(targets, found, strict=True)
             if one.classes
         }
@@ -131,6 +149,13 @@ class Trained:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write a folder for others, with a model card and without rows of the data, see `card.save_pretrained`."""
         return save_pretrained(self._run, Path(folder))
+
+    def _as_given(self, name: str, classes: Any) -> Any:
+        """Classes as the values of the target that was learnt from; others as they are."""
+        given = self._classes.get(name)
+        if given is None or not set(map(str, classes)) <= set(given.index):
+            return classes
+        return given.loc[list(map(str, classes))].array
 
     def _predictions(self, data: Any) -> tuple[pd.Index, list[Predictions]]:
         """The index of all rows, and their predictions, of each target."""
@@ -213,19 +238,36 @@ def fit(
     if given.get("stream") and any(isinstance(given.get(name), Held) for name in ("data", "test")):
         raise ValueError("stream: expected files; what is in memory needs no reading in pieces")
     named = tuple(map(str, targets))
-    temporary = tempfile.mkdtemp(prefix="pydl-") if out is None else None
-    place = os.path.join(temporary or "", "run") if out is None else os.fspath(out)
-    try:
-        run = train(
-            TrainOptions(target=named[0] if len(named) == 1 else named or None, out=place, **given),
-            _Told() if verbose else None,
-            overwrite,
-        )
-    except BaseException:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return Trained(run, temporary)
+    classes = {} if not isinstance(given["data"], Held) else _classes_of(as_frame(data, "data"), named)
+    temporary = _Temporary() if out is None else None
+    place = os.fspath(out if temporary is None else temporary.path / "run")  # type: ignore[arg-type]
+    run = train(
+        TrainOptions(target=named[0] if len(named) == 1 else named or None, out=place, **given),
+        _Told() if verbose else None,
+        overwrite,
+    )
+    return Trained(run, temporary, classes)
+
+
+class _Temporary:
+    """A folder that lives as long as this object."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="pydl-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _classes_of(frame: pd.DataFrame, targets: Sequence[str]) -> dict[str, pd.Series]:
+    """The different values of targets, by what they are called as classes."""
+    found = {}
+    for i, name in enumerate(map(str, frame.columns)):
+        if name in targets:
+            column = frame.iloc[:, i].dropna()
+            column = column if column.dtype == object else column.drop_duplicates()
+            names = values.labels(plain(column.to_frame(name))[name])
+            first = pd.Series(range(len(names)), names).groupby(level=0).first()
+            found[name] = column.iloc[first].set_axis(first.index.astype(str))
+    return found
 
 
 class _Told(Watch):

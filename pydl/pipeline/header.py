@@ -17,6 +17,7 @@ MOST_COLUMNS = 500  # to judge a table by
 _MOSTLY = 0.9
 _TITLE = 12  # records that a title may have
 _FEW = 5  # records below the names, of which none is taken for their units
+_MOST_ABOUT = 2  # records below the names that are about the columns
 _LONGEST_UNIT = 12
 _NO_UNIT = values.MISSING | values.MISSING_AMONG_NUMBERS - {"m"}  # metres, in a line of units
 _LINES = set("-=_+:|")  # what lines below the names of a printed table are drawn with
@@ -45,8 +46,9 @@ class Header(NamedTuple):
         How many lines stand above.
     nominal : list of str, optional
         The names of columns that are declared to be nominal, where the file declares what columns are.
-    units : bool
-        Whether the record below the names gives the units of columns; `line` is behind it.
+    about : str
+        What is to be said of records below the names that are about the columns, such as their units; `line` is behind
+        them.
     """
 
     names: list[str]
@@ -54,7 +56,7 @@ class Header(NamedTuple):
     is_there: bool
     above: int
     nominal: Sequence[str] | None = None
-    units: bool = False
+    about: str = ""
 
 
 def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None) -> Header:
@@ -73,11 +75,38 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
     """
     if is_there is not False and (declared := _declared(found)) is not None:
         return declared
-    header = _found(found, wanted, is_there)
+    header = (_of_groups(found) if is_there is not False else None) or _found(found, wanted, is_there)
     rows = [r for r in found if r.line >= header.line and len(r.values) == len(header.names)]
-    if header.is_there and len(rows) > _FEW and _are_units(rows[0].values, [r.values for r in rows[1:]]):
-        return header._replace(line=rows[0].line + rows[0].lines, units=True)
+    for n in range(1, _MOST_ABOUT + 1) if header.is_there else ():
+        below = [r.values for r in rows[n:]]
+        if len(below) < _FEW or not all(_are_about_columns(r.values, below) for r in rows[:n]):
+            continue
+        are_units = n == 1 and max(map(len, map(str.strip, rows[0].values))) <= _LONGEST_UNIT
+        what = "gives the units of" if are_units else "tells about" if n == 1 else "tell about"
+        at = f" {rows[0].line}" if n == 1 else f"s {rows[0].line} to {rows[n - 1].line}"
+        about = f"{at} {what} columns, and {'is' if n == 1 else 'are'} left out"
+        return header._replace(line=rows[n - 1].line + rows[n - 1].lines, about=about)
     return header
+
+
+def _of_groups(found: Sequence[Record]) -> Header | None:
+    """Names of two records, as tables of groups have them: the groups, each in its first column, and below them the
+    same names in each of several groups."""
+    if len(found) < 3:
+        return None
+    lower = _tidy(found[1])
+    upper = [*_tidy(found[0]), *[""] * (len(lower) - len(found[0].values))]
+    begins = [j for j, name in enumerate(upper) if name]
+    if len(upper) != len(lower) or not begins or begins[0] > 1:
+        return None
+    groups = [tuple(lower[j:end]) for j, end in pairwise([*begins, len(upper)])]
+    wide = [group for group in groups if len(group) > 1]
+    if len(wide) < 2 or len(set(wide)) > 1 or not all(wide[0]) or len(set(wide[0])) < len(wide[0]):
+        return None
+    if any(_is_whole(name) for (name, *others) in groups if not others):
+        return None  # numbers of a first row
+    whole = [upper[max(k for k in begins if k <= j)] if j >= begins[0] else "" for j in range(len(upper))]
+    return _at(found[1], [f"{u} {l}".strip() for u, l in zip(whole, lower, strict=True)])._replace(above=0)
 
 
 def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list[str]:
@@ -106,13 +135,13 @@ def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list
     return [name for name in names if name not in fitting[0]]
 
 
-def _are_units(first: Values, below: Sequence[Values]) -> bool:
-    """Whether a record names the units of two columns of numbers at least, and no level of any other column."""
+def _are_about_columns(first: Values, below: Sequence[Values]) -> bool:
+    """Whether a record has words, such as units, above two columns of numbers at least, and no level of another one."""
     named = 0
     for name, column in zip(map(str.strip, first[:MOST_COLUMNS]), zip(*below, strict=True), strict=False):
         present = [v for v in map(str.strip, column) if not _is_missing(v)]
         if present and all(map(values.is_number, present)):
-            if values.is_number(name) or not 0 < len(name) <= _LONGEST_UNIT:
+            if values.is_number(name) or not name:
                 return False
             named += name.lower() not in _NO_UNIT and not set(name) <= _LINES
         elif name in present:
@@ -170,7 +199,10 @@ def _at(row: Record, names: list[str]) -> Header:
 
 
 def _tidy(row: Record) -> list[str]:
-    return [value.strip() for value in row.values]
+    names = [value.strip() for value in row.values]
+    if len(names) > 1 and all(len(name) > 2 and name[0] == name[-1] == "'" for name in names):
+        return [name[1:-1].strip() for name in names]
+    return names
 
 
 def _is_remark(row: Values) -> bool:

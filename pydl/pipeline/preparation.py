@@ -21,7 +21,7 @@ from pydl.pipeline.columns import Column
 from pydl.pipeline.levels import Levels
 from pydl.pipeline.ngrams import UNIT, NGrams, described
 from pydl.pipeline.reading import Found
-from pydl.pipeline.scaling import Scaling, bounds, logarithms, number_steps, units_of_logarithms
+from pydl.pipeline.scaling import Scaling, bounds, logarithms, number_steps, powers, scaled_by, units_of_logarithms
 from pydl.pipeline.seen import Seen, Usual
 
 FEATURES = "features"  # the name of the array of everything but embedded columns
@@ -92,11 +92,22 @@ class Preparation:
         self.found = Found()  # of the table
         self._codes: Collection[str] = ()  # columns of which NA is a level
 
-    def fit(self, frame: pd.DataFrame, lenient: bool = False) -> Preparation:
+    def fit(
+        self, frame: pd.DataFrame, lenient: bool = False, weights: NDArray[np.float64] | None = None
+    ) -> Preparation:  # fmt: skip
         """Learn medians, scales and levels from a table; nothing of the table itself is kept.
 
-        `lenient`: cells that cannot be read are missing, and no error.
+        Parameters
+        ----------
+        frame : DataFrame
+        lenient : bool
+            Cells that cannot be read are missing, and no error.
+        weights : ndarray, optional
+            How much each row counts in scales; a row of weight 0 is as good as none.
         """
+        if weights is not None:
+            told, frame, weights = frame.attrs, frame[weights > 0], weights[weights > 0]
+            frame.attrs = told
         if not len(frame):
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
@@ -117,7 +128,7 @@ class Preparation:
         self._numbers = number_steps(scaled, flags, missing)
         self._encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
         self.feature_names = names + [f"{names[i]} missing" for i in missing]
-        x = self._numbers.fit_transform(x) if names else x
+        x = scaled_by(self._numbers, x, weights) if names else x
         if self._of("category"):
             self._encoder.fit(self._categories(cells))
             for c, levels in zip(self._of("category"), self._encoder.categories_, strict=True):
@@ -238,6 +249,12 @@ class Preparation:
         if width != features.shape[1]:
             raise ValueError(f"expected {features.shape[1]} features, as many as have names, got {width}")
 
+    def plain(self, features: NDArray[np.float32]) -> Floats:
+        """Of prepared ``"features"`` the numbers that were taken by their logarithms, as they were, clipped."""
+        n = len(self._units)
+        x = features[:, :n].astype(np.float64) * self._scaling.scale + self._scaling.mean
+        return powers(x, self._units)
+
     def _begin(self, seen: Seen, rows: int) -> None:
         seen.begin(rows, {c.name: c.kind for c in self.columns if c.used}, self._usual)
 
@@ -255,10 +272,14 @@ class Preparation:
         for name, places in self._places.items():
             rows = np.flatnonzero(outside[:, places].any(axis=1))
             if len(rows):
-                value = raw[rows[0], places[int(outside[rows[0], places].argmax())]]
-                parts = zip(places, self._parts.get(name, ()), strict=False)
-                days = [raw[rows[0], i] for i, part in parts if part == "days"]
-                seen.outside(name, len(rows), _as_date(days[0]) if days else f"{value:.6g}")
+                place = int(outside[rows[0], places].argmax())
+                example, parts = f"{raw[rows[0], places[place]]:.6g}", self._parts.get(name, ())
+                if "days" in parts:
+                    day = _as_date(raw[rows[0], places[list(parts).index("days")]])
+                    example = (
+                        day if outside[rows[0], places[list(parts).index("days")]] else f"the {parts[place]} of {day}"
+                    )
+                seen.outside(name, len(rows), example)
 
     @property
     def inputs(self) -> list[InputSpec]:

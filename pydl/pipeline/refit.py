@@ -18,6 +18,7 @@ from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_parts import PARTS
+from pydl.pipeline.weights import even, weights_of
 from pydl.pipeline.worker import fit_members, prepared
 
 _JUDGED = "the model of this run is the one that was judged"
@@ -67,8 +68,9 @@ def _all_rows(outcome: Outcome, options: TrainOptions) -> tuple[Fitted, Part]:
         x = joined([part.frame for part in parts])
         return fitted, Part(x, fitted.preparation.transform(x), np.concatenate([part.y for part in parts]))
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
-    preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame, lenient=True)
-    target = fitted.target.scaled(fitted.target.of(frame))
+    weights = even(weights_of(frame, options.weights))
+    preparation = Preparation(fitted.preparation.columns, clip=options.clip).fit(frame, lenient=True, weights=weights)
+    target = fitted.target.scaled(fitted.target.of(frame), weights)
     rows = prepared(frame, preparation, target, Seen(), options.weights)
     return replace(fitted, preparation=preparation, target=target), rows
 

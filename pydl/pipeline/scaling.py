@@ -24,6 +24,17 @@ def number_steps(scaled: NDArray[Any], flags: NDArray[Any], missing: NDArray[Any
     return ColumnTransformer([(name, step, at.tolist()) for name, step, at in steps], sparse_threshold=0.0)
 
 
+def scaled_by(steps: ColumnTransformer, x: Floats, weights: Floats | None) -> Floats:
+    """Fit `number_steps`, scales by weighted means and deviations, and apply them."""
+    if weights is None:
+        return np.asarray(steps.fit_transform(x))
+    steps.fit(x)
+    for name, step, at in steps.transformers_:
+        if name == "scaled" and len(at):
+            step[-1].fit(step[:-1].transform(x[:, at]), sample_weight=weights)
+    return np.asarray(steps.transform(x))
+
+
 class Scaling:
     """What fitted `number_steps` do, in operations on the whole array: the same bits, and no time for one row.
 
@@ -70,6 +81,12 @@ def units_of_logarithms(raw: Floats, scaled: NDArray[Any]) -> Floats:
         if spread > 0 and abs(np.mean(((x - x.mean()) / spread) ** 3)) > SKEWED:
             units[i] = np.quantile(np.abs(x[x != 0]), 0.1)
     return units
+
+
+def powers(x: Floats, units: Floats) -> Floats:
+    """What `logarithms` was made from, of the skewed columns only."""
+    skewed = np.flatnonzero(units)
+    return np.asarray(np.sign(x[:, skewed]) * np.expm1(np.abs(x[:, skewed])) * units[skewed])
 
 
 def logarithms(x: Floats, units: Floats) -> Floats:

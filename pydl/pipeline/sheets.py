@@ -5,7 +5,7 @@ It is the one that is asked for; else the first that has the columns which are k
 
 from __future__ import annotations
 
-import os
+import datetime
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ class Sheet:
         if not found:
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
         header = find_header(found, reading.wanted, reading.header)
-        if header.units:
-            self.notes.append(f"row {header.line - 1} gives the units of columns, and is left out")
+        if header.about:
+            self.notes.append(f"row{header.about}")
         if header.above:
             self.notes.append(f"{header.above} row{'s' * (header.above > 1)} above the header left out")
         self._fill_merged(rows, header.line)
@@ -96,7 +96,8 @@ class Sheet:
                 'a spreadsheet needs python-calamine: pip install "pydl[tables]"; or save it as CSV'
             ) from None
         try:
-            with python_calamine.CalamineWorkbook.from_path(os.fspath(self.path)) as book:
+            # from a stream, by its contents: names of files may say something else
+            with self.path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
                 found = [book.get_sheet_by_name(name) for name in book.sheet_names]
                 sheets = {sheet.name: sheet.to_python(skip_empty_area=False) for sheet in found}
                 merged = {sheet.name: sheet.merged_cell_ranges or () for sheet in found}
@@ -146,6 +147,9 @@ def _used(row: Cells) -> Cells:
 
 
 def _text(cell: Any) -> str:
+    if isinstance(cell, datetime.timedelta):
+        seconds = round(cell.total_seconds())
+        return f"{'-' * (seconds < 0)}{abs(seconds) // 3600}:{abs(seconds) % 3600 // 60:02d}:{abs(seconds) % 60:02d}"
     return "" if cell is None else str(int(cell)) if isinstance(cell, float) and cell == int(cell) else str(cell)
 
 

@@ -35,7 +35,7 @@ from pydl.pipeline.seen import Seen
 from pydl.pipeline.stream_parts import PARTS, Which, by_chance, by_place, decided, hashes
 from pydl.pipeline.table import Schema, chunk_rows, read_chunks, scan
 from pydl.pipeline.target import Target
-from pydl.pipeline.weights import weights_of
+from pydl.pipeline.weights import even, weights_of
 
 Array = NDArray[Any]
 Chunks = Callable[[], Iterator[pd.DataFrame]]
@@ -141,6 +141,8 @@ def prepare(
         say(f"reading {source} to see what its columns hold")
         done["kinds"] = scan(source, rows, reading=reading).kinds
         _write_json(place / _DONE, done)
+    if target not in done["kinds"] and set(map(str.strip, target.split(","))) <= set(done["kinds"]):
+        raise ValueError(f"--stream takes one target, got {target}; name one, or leave --stream out")
     which = by_chance(shares, seed, group)
     if asked is not None:
         if "how" not in done:
@@ -161,7 +163,10 @@ def prepare(
     only = [group, None if asked is None else asked.fold]  # say which rows belong together, and nothing else
     kinds = {**(kinds or {}), **{name: "identifier" for name in only if name is not None}}
     drop = [*drop, *([] if weights is None else [weights])]
-    preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep])
+    by = even(weights_of(frame[keep], weights))
+    if by is not None:
+        fitted = fitted.scaled(frame[target][keep], by)
+    preparation = Preparation(guess(frame[keep], target, drop, kinds), clip).fit(frame[keep], weights=by)
     if "rows" not in done:
         say(f"reading {source} to prepare its rows")
         done["rows"], done["units"], odd = lay_down(chunks, place, preparation, fitted, which, group, weights)

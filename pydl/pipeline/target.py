@@ -152,9 +152,8 @@ class Target:
         x = x[~np.isnan(x)]
         if len(x) == 0 or x.min() == x.max():
             raise ValueError(f'target "{series.name}" has no two different finite numbers; a regression needs some')
-        unit = float(np.quantile(np.abs(x[x != 0]), 0.1)) if log else 0.0
-        x = _logarithms(x, unit)
-        return cls(str(series.name), "regression", (), float(x.mean()), float(x.std()), notation, notes, words, unit)
+        unit = _small(x) if log else 0.0
+        return cls(str(series.name), "regression", (), *_moments(_logarithms(x, unit)), notation, notes, words, unit)
 
     def _as_counts(self, x: values.Floats) -> Target:
         """The same values as multiples of their mean."""
@@ -217,17 +216,25 @@ class Target:
         """What a training tells of one of the targets by epoch: all of it."""
         return dict(history)
 
-    def scaled(self, series: pd.Series) -> Target:
+    def scaled(self, series: pd.Series, weights: Array | None = None) -> Target:
         """The same target; for a regression with mean and deviation of these rows, to be those that are learnt from.
 
-        Where they are all equal, the deviation is taken for 1.
+        Where they are all equal, the deviation is taken for 1. A row of weight 0 is as good as none.
         """
         if self.task != "regression":
             return self
         x = self.numbers(series)
-        x = _logarithms(x[~np.isnan(x)], self.log)
-        mean, scale = (0.0, float(x.mean())) if self.counts else (float(x.mean()), float(x.std()))
-        return Target(**(self.state() | {"mean": mean, "scale": scale or 1.0}))
+        there = ~np.isnan(x)
+        if weights is not None and weights[there].any():
+            there &= weights > 0
+            weights = weights[there]
+        else:
+            weights = None
+        x = x[there]
+        unit = _small(x) if self.log and x.any() else self.log
+        x = _logarithms(x, unit)
+        mean, scale = (0.0, float(np.average(x, weights=weights))) if self.counts else _moments(x, weights)
+        return Target(**(self.state() | {"mean": mean, "scale": scale or 1.0, "log": unit}))
 
     def encode(self, series: pd.Series, new: dict[str, Counter[str]] | None = None) -> tuple[Array, NDArray[np.bool_]]:
         """The values as a network learns them, and which rows have one.
@@ -370,6 +377,19 @@ def _are_strays(counts: pd.Series, words: list[str], task: str) -> bool:
     if task == "auto":
         return bool(len(counts) - len(words) > FEW and share <= STRAY)
     return bool(task == "regression" and share < 0.5)
+
+
+def _moments(x: values.Floats, weights: Array | None = None) -> tuple[float, float]:
+    """Mean and deviation."""
+    if weights is None:
+        return float(x.mean()), float(x.std())
+    mean = np.average(x, weights=weights)
+    return float(mean), float(np.sqrt(np.average((x - mean) ** 2, weights=weights)))
+
+
+def _small(x: values.Floats) -> float:
+    """The size of the small values, from which on the logarithm bends."""
+    return float(np.quantile(np.abs(x[x != 0]), 0.1))
 
 
 def _logarithms(x: values.Floats, unit: float) -> values.Floats:

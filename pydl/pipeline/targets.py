@@ -78,7 +78,7 @@ class Targets:
             found.append((y[here, k].astype(np.int32 if one.classes else np.float64), here))
         return found
 
-    def scaled(self, frame: pd.DataFrame) -> Targets:
+    def scaled(self, frame: pd.DataFrame, weights: Array | None = None) -> Targets:
         """The same targets, each with mean and deviation of these rows, to be those that are learnt from.
 
         Raises
@@ -92,7 +92,7 @@ class Targets:
                     f"--target {one.name}: none of the {len(frame):,} rows to learn from has a value of it; hold out "
                     "less (--val), or train it by itself"
                 )
-        return Targets([one.scaled(one.of(frame)) for one in self.each])
+        return Targets([one.scaled(one.of(frame), weights) for one in self.each])
 
     def strata(self, y: Array) -> tuple[Target, Array]:
         """By what rows are parted so that the parts are alike: the classes of all targets, where they are not rare

@@ -128,8 +128,11 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
         else:
             notes += watch.told([f"{told}: {parting.how}"])
     else:
-        labels, _ = labelled(held_out, target)
-        gone, held_out = len(held_out) - len(labels), labels
+        unseen = Seen()
+        labels, _ = labelled(held_out, target, unseen.new_classes)
+        gone = len(held_out) - len(labels) - (unseen.of_new_classes() if len(target.each) == 1 else 0)
+        held_out = labels
+        notes += watch.told([f"test rows: {note}" for note in unseen.notes()])
         if gone:
             of = " or ".join(f'"{name}"' for name in target.names)
             notes += watch.told([f"{gone:,} test row{'s' * (gone > 1)} without a value of {of} left out"])

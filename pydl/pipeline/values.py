@@ -63,7 +63,10 @@ _NUMBER = {
     ),
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+(?:,\d*)?|\d*(?:,\d*)?{_POWER}){_ENDS[1]}"),
 }
-_SPAN = re.compile(r"([-\u2212]?)(?:(\d+):(?=[0-5]\d:))?(\d+):([0-5]\d(?:[.,]\d+)?)")
+_SPAN = re.compile(
+    r"([-\u2212]?)(?:(?:(?P<days>\d+) days?,? )?(?P<hours>\d+):(?=[0-5]\d:))?"
+    r"(?P<minutes>\d+):(?P<seconds>[0-5]\d(?:[.,]\d+)?)"
+)
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
 _MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
 _PLAIN_COMMA = r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
@@ -100,6 +103,8 @@ def exact(column: pd.Series) -> pd.Series:
 
 def _of_objects(column: pd.Series) -> pd.Series:
     column = exact(column)
+    if column.hasnans:
+        column = column.where(column.notna(), None)  # pd.NA is no number
     try:
         codes, levels = pd.factorize(column)
     except TypeError:  # lists and dicts, as JSON lines may hold
@@ -286,8 +291,8 @@ def _seconds(span: str) -> float:
     """Of hours, minutes and seconds, or minutes and seconds."""
     match = _SPAN.fullmatch(span)
     assert match is not None
-    sign, hours, minutes, seconds = match.groups()
-    found = 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+    sign, days, hours, minutes, seconds = match.groups()
+    found = 86400 * int(days or 0) + 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
     return -found if sign else found
 
 
@@ -333,6 +338,8 @@ def numbers(
         wrong = [v for v, x in zip(levels, of_level, strict=False) if np.isnan(x) and v.lower() not in known]
         note_wrong(column, wrong, "a number", unread)
         values = of_level[codes]
+    if unread is not None and (endless := np.isinf(values)).any():
+        unread.update(map(str, column[endless]))
     return np.clip(np.where(np.isfinite(values), values, np.nan), -LARGEST, LARGEST)
 
 

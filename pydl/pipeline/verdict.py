@@ -28,15 +28,19 @@ def verdict(
     if not rows:
         return []
     said = []
+    key = _headline(task, mine)
+    can_tell = key is None or key in intervals.get("pydl", {})
     if rows < _FEW:
         more = "" if of_images else "; --cv 5 judges on more"
-        said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off{more}")
+        few = "" if can_tell else ", too few to say which model is better"
+        said.append(f"the figures rest on {rows} test row{'s' * (rows > 1)} and may be far off{few}{more}")
+        if not can_tell:
+            return said
     if _no_better(task, mine, constant, intervals.get("pydl", {})):
         others = [name for name in ("linear", "boosting") if name in figures]
         able = [name for name in others if not _no_better(task, figures[name], constant, intervals.get(name, {}))]
         end = f"but {_MODELS[able[-1]][task]} is" if able else "there may be nothing to learn here"
         said.append(f"no better than a constant, as far as these test rows tell: {end}")
-    key = _headline(task, mine)
     if key is None:
         return said
     low = intervals.get("pydl", {}).get(key, [0.0])[0]
@@ -85,8 +89,7 @@ def _no_better(task: str, mine: Mapping[str, Any], constant: Mapping[str, Any], 
     if "pinball" in mine:
         return bool(intervals.get("pinball", [0, mine["pinball"]])[1] >= constant["pinball"])
     if task == "regression":  # an R2 of 0 is the best of all constants
-        r2 = intervals.get("r2", [0.0])[0]
-        return bool(intervals.get("rmse", [0, mine["rmse"]])[1] >= constant["rmse"] and r2 <= 0)
+        return bool(intervals["r2"][0] <= 0 if "r2" in intervals else mine["rmse"] >= constant["rmse"])
     accuracy = intervals.get("accuracy", [mine["accuracy"]])[0]
     loss = intervals.get("log_loss", [0, mine["log_loss"]])[1]
     area = intervals.get("roc_auc", [mine["roc_auc"] or 0.0])[0]

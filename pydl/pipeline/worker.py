@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -34,9 +35,11 @@ SEEDS = 2**32  # there are
 _CLASS_MEMBERS = 2  # a split by class needs so many of each
 
 
-def labelled(frame: Frame, target: AnyTarget) -> tuple[Frame, Array]:
-    """The rows that have a target, and it."""
-    y, keep = target.encode(target.of(frame))
+def labelled(
+    frame: Frame, target: AnyTarget, new: dict[str, Counter[str]] | None = None
+) -> tuple[Frame, Array]:  # fmt: skip
+    """The rows that have a target, and it; `new` as for `Target.encode`."""
+    y, keep = target.encode(target.of(frame), new)
     frame = frame if keep.all() else frame[keep]
     if len(y) == 0:
         raise ValueError(f"--target {','.join(target.names)}: no row has a usable value; is this the column you mean?")
@@ -94,8 +97,9 @@ def fit(
         in_parts = in_parts and parting.averages
     if options.val and len(y) >= _FEWEST and not in_parts:
         frame, _, held_out, _ = split(frame, y, options.val, target, options.seed, parting)
-    preparation = Preparation(columns, clip=options.clip).fit(frame)
-    target = target.scaled(target.of(frame))
+    weights = even(weights_of(frame, options.weights))
+    preparation = Preparation(columns, clip=options.clip).fit(frame, weights=weights)
+    target = target.scaled(target.of(frame), weights)
     parts = {"train": prepared(frame, preparation, target, weights=options.weights)}
     if held_out is not None:
         parts["validation"] = prepared(held_out, preparation, target, weights=options.weights)

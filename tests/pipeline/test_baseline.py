@@ -202,7 +202,8 @@ VERDICTS = [
      ["no better than a constant, as far as these test rows tell: but ridge regression is",
       "a plain ridge regression does better: R2 0.400 (0.300 to 0.500), pydl -0.300"]),
     ({"pydl": regression(0.9, 0.3, rows=4)}, {},
-     ["the figures rest on 4 test rows and may be far off; --cv 5 judges on more"]),
+     ["the figures rest on 4 test rows and may be far off, too few to say which model is better; --cv 5 judges on "
+      "more"]),
     ({"pydl": {"rows": 0}}, {}, []),
     ({"pydl": regression(0.99612, 0.01)}, {"pydl": (0.993, 0.998)},
      ["R2 0.9961: so good that it is rare; make sure that no column, or several together, hold what is only known "
@@ -296,3 +297,19 @@ def test_models_of_the_same_rows_are_judged_on_the_same_draws() -> None:
     assert notes[-2].startswith("a plain ridge regression does better: R2")
     assert "though pydl does better on the same rows" in notes[-1]
     assert judges["pydl"].lead(Judge(target, 1), "r2") is None
+
+
+def test_a_linear_model_of_a_skewed_column_finds_what_is_linear() -> None:
+    x = np.random.default_rng(0).lognormal(0, 1.5, 200)
+    frame = pd.DataFrame({"x": x, "y": 2 * x + 1})
+    assert judged(frame)["linear"]["r2"] > 0.999
+    frame["y"] = np.log(x)
+    assert judged(frame)["linear"]["r2"] > 0.95
+
+
+def test_two_test_rows_say_nothing_of_models() -> None:
+    figures = {"pydl": regression(0.084, 1.0), "constant": regression(0.0, 1.1), "linear": regression(0.087, 1.0)}
+    for each in figures.values():
+        each["rows"] = 2
+    (said,) = verdict("regression", figures, {})
+    assert said.startswith("the figures rest on 2 test rows and may be far off, too few to say which model is better;")

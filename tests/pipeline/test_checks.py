@@ -164,6 +164,17 @@ def test_rows_on_both_sides_of_the_split() -> None:
     assert len(notes) == 2
 
 
+def test_rows_that_an_identifier_tells_apart() -> None:
+    frame = sound().assign(chick=[f"c{i:04d}" for i in range(N)])
+    copies = frame.loc[:4].assign(chick=[f"d{i}" for i in range(5)])
+    frame.loc[395:] = copies.to_numpy()
+    notes = [note for note in said(frame) if "test rows" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith(
+        '5 of 100 test rows are among the training rows too, target and all, but for "chick": if'
+    )
+
+
 def test_rows_of_few_values_are_no_copies() -> None:
     rng = np.random.default_rng(10)
     frame = pd.DataFrame(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +284,53 @@ def test_it_comes_when_asked_for() -> None:
         says(f"{hidden}\ntry: pydl.pipeline.fit\nexcept ImportError as e: print(e)")
         == 'pydl.pipeline needs pandas: pip install "pydl[cli]"\n'
     )
+
+
+TARGETS = {
+    "bool": lambda yes: yes, "text": lambda yes: np.where(yes, "1", "0"),
+    "fractions": lambda yes: np.where(yes, 0.5, 1.5), "whole": lambda yes: np.where(yes, 3, 7),
+    "nullable": lambda yes: pd.Series(yes).astype("boolean"),
+    "levels": lambda yes: pd.Series(np.where(yes, "a", "b")).astype("category"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_predictions_are_values_of_the_target(kind: str) -> None:
+    x = np.random.default_rng(0).normal(size=120)
+    table = pd.DataFrame({"x": x, "y": TARGETS[kind](x > 0)})
+    run = pydl.pipeline.fit(table, target="y", epochs=40)
+    found = run.predict(table)["y predicted"]
+    assert found.dtype == table["y"].dtype
+    assert (found == table["y"]).mean() > 0.95
+    assert set(run.predict_proba(table).columns) == set(table["y"])
+
+
+def test_copies_keep_the_temporary_folder_and_a_pickle_says_that_it_cannot() -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    run = pydl.pipeline.fit({"x": x, "y": x > 0}, target="y", epochs=1)
+    copies, path = [copy.copy(run), copy.deepcopy(run)], run.path
+    with pytest.raises(TypeError, match="temporary folder cannot be pickled"):
+        pickle.dumps(run)
+    del run
+    gc.collect()
+    for each in copies:
+        assert len(each.predict({"x": [1.0, -1.0]})) == 2
+    del each
+    copies.clear()
+    gc.collect()
+    assert not path.exists()
+
+
+def test_a_run_in_a_folder_can_be_pickled(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    run = pydl.pipeline.fit({"x": x, "y": x > 0}, target="y", epochs=1, out=tmp_path / "run")
+    other = pickle.loads(pickle.dumps(run))  # noqa: S301
+    pd.testing.assert_frame_equal(other.predict({"x": x}), run.predict({"x": x}))
+
+
+def test_gaps_among_objects_that_are_numbers() -> None:
+    x = np.random.default_rng(0).normal(size=60)
+    table = pd.DataFrame({"a": pd.Series([pd.NA, *x[1:]], dtype=object), "y": x > 0})
+    run = pydl.pipeline.fit(table, target="y", epochs=1)
+    assert run.predict(table).notna().all(axis=None)
+    assert run.predict(table[:1]).notna().all(axis=None)

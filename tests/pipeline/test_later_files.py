@@ -397,3 +397,21 @@ def test_totals_below_later_rows_are_judged_by_nobody(
     assert cli.main(["predict", run, str(tmp_path / "totals.csv"), "--out", str(tmp_path / "p.csv"), "--json"]) == 0
     assert "1 row predicted that sums up others (row 41)" in json.loads(capsys.readouterr().out)["notes"]
     assert len(pd.read_csv(tmp_path / "p.csv")) == 41
+
+
+def test_numbers_without_end_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "new.csv").write_text("x;w\n3,5;1,5\ninf;2,5\n")
+    capsys.readouterr()
+    assert cli.main(["predict", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 0
+    assert '"inf" is no number and taken as missing' in "".join(capsys.readouterr())
+
+
+def test_classes_of_test_rows_that_training_lacks_are_left_out(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(200) % 7, "y": ["a", "b"] * 100})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    pd.concat([frame[:50], pd.DataFrame({"x": [1], "y": ["c"]})]).to_csv(tmp_path / "test.csv", index=False)
+    files = ["train", str(tmp_path / "t.csv"), "--test", str(tmp_path / "test.csv"), "--out", str(tmp_path / "run")]
+    assert cli.main([*files, "--target", "y", "--epochs", "2", "--no-compare"]) == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["rows"] == 50
+    notes = json.loads((tmp_path / "run" / "info.json").read_text())["notes"]
+    assert any(note.startswith('test rows: target "y": 1 row of classes that did not occur') for note in notes)

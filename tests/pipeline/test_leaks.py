@@ -72,3 +72,12 @@ def test_rows_to_validate_on_scale_no_target() -> None:
 def test_a_target_that_is_the_same_in_all_training_rows() -> None:
     target = Target.fit(pd.Series([1.5, 1.5, 4.0, 2.25], name="y")).scaled(pd.Series([1.5, 1.5], name="y"))
     assert (target.mean, target.scale) == (1.5, 1.0)
+
+
+def test_the_unit_of_logarithms_is_that_of_the_rows_to_learn_from() -> None:
+    target = Target.fit(pd.Series([1.0, 2.0, 3.0, 4000.0], name="y"), "regression", log=True)
+    some = target.scaled(pd.Series([1.0, 2.0, 3.0], name="y"))
+    assert some.log == pytest.approx(np.quantile([1, 2, 3], 0.1))
+    y, _ = some.encode(pd.Series([1.0, 2.0, 3.0], name="y"))
+    assert y.mean() == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(some.decode(y), [1, 2, 3], rtol=1e-12)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from pydl import cli
+from pydl.pipeline import values
 from pydl.pipeline.columns import guess
 from pydl.pipeline.fitted import predict
 from pydl.pipeline.network import build
@@ -554,3 +555,34 @@ def test_a_backslash_at_the_end_of_a_quotation_is_text(file: Callable[..., Path]
     frame = both(file("x,folder\n" + "".join(f'{i},"C:\\dir {i}\\"\n' for i in range(40))))
     assert frame["folder"][1] == "C:\\dir 1\\"
     assert notes(frame) == ""
+
+
+@pytest.mark.parametrize(("above", "told"), [
+    ("GEO_ID,B1,B2\nGeography,Estimate!!Total of all:,Margin of Error!!Total:\n", "line 2 tells about columns"),
+    ('GEO_ID,B1,B2\nStart of it,How old are you?,How many?\n"{""Id"":""a""}","{""Id"":""b""}","{""Id"":""c""}"\n',
+     "lines 2 to 3 tell about columns"),
+])  # fmt: skip
+def test_lines_below_the_names_that_are_about_the_columns(above: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(above + "".join(f"05{i:03d},{100 * i + 5},{3 * i}\n" for i in range(30)))
+    frame = read_table(tmp_path / "t.csv")
+    assert len(frame) == 30
+    assert list(frame) == ["GEO_ID", "B1", "B2"]
+    assert frame.attrs["notes"] == [f"{told}, and {'is' if '2 tells' in told else 'are'} left out"]
+
+
+def test_names_of_two_lines(tmp_path: Path) -> None:
+    rows = "".join(f"{'NS'[i % 2]},{i * 1.5},{i * 2},{i * 3},{i * 4}\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("Region,Sales,,Profit,\n,2019,2020,2019,2020\n" + rows)
+    frame = read_table(tmp_path / "t.csv")
+    assert list(frame) == ["Region", "Sales 2019", "Sales 2020", "Profit 2019", "Profit 2020"]
+    assert len(frame) == 30
+
+
+def test_names_in_single_quotation_marks(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("'popul','TVnews','vote'\n" + "1,2,0\n3,4,1\n" * 20)
+    assert list(read_table(tmp_path / "t.csv")) == ["popul", "TVnews", "vote"]
+
+
+def test_spans_of_days() -> None:
+    assert values.number("1 day, 2:00:03", values.SPAN) == 93603
+    assert values.number("0 days 00:00:01.5", values.SPAN) == 1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pydl.pipeline.reading import Reading
+from pydl.pipeline.sheets import _text
 from pydl.pipeline.table import read_cells, read_table
 from tests.pipeline.test_reading import both, notes
 
@@ -138,3 +140,15 @@ def test_units(tmp_path: Path) -> None:
     frame = both(tmp_path / "t.xlsx")
     assert len(frame) == 10
     assert notes(frame) == "row 2 gives the units of columns, and is left out"
+
+
+def test_spans_of_time() -> None:
+    assert _text(datetime.timedelta(hours=36, minutes=23)) == "36:23:00"
+    assert _text(-datetime.timedelta(seconds=90)) == "-0:01:30"
+
+
+@pytest.mark.parametrize("name", ["t.xls", "t.ods", "t.xlsb", "t.csv"])
+def test_spreadsheets_are_known_by_their_contents(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    spreadsheet(tmp_path / name, [["x", "y"], *([float(i), "ab"[i % 2]] for i in range(20))])
+    assert read_table(tmp_path / name).shape == (20, 2)

@@ -328,3 +328,18 @@ def test_rows_to_judge_on(weights: Any) -> None:
     must_judge(weights)
     with pytest.raises(ValueError, match="some above 0 among the rows to judge on, all are 0"):
         must_judge(np.zeros(3))
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-9])
+def test_rows_that_count_for_nothing_set_no_scale(weight: float, tmp_path: Path) -> None:
+    """Marks such as -99999 in rows of weight 0, in the target and in a column."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    w = np.where(np.arange(400) % 4 == 0, weight, 1.0)
+    frame = pd.DataFrame({"x": np.where(w < 1, 1e6, x), "y": np.where(w < 1, -99999.0, 3 * x + 1), "w": w})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for stream in ([], ["--stream"]):
+        arguments = ["--weights", "w", "--epochs", "60", "--no-compare", "--out", str(tmp_path / f"run{len(stream)}")]
+        assert cli.main(["train", str(tmp_path / "t.csv"), "--target", "y", *arguments, *stream]) == 0
+        figures = json.loads((tmp_path / f"run{len(stream)}" / "metrics.json").read_text())
+        assert figures["test"]["r2"] > 0.95

@@ -43,12 +43,14 @@ def _picture(title: str, x: Array, off: Array, label: str, hint: str) -> Picture
     low, median, high = np.array([np.quantile(off[group], [0.25, 0.5, 0.75]) for group in groups]).T
     some = np.random.default_rng(0).permutation(len(x))[:_POINTS]
 
+    ends = np.quantile(off, [_SPREAD, 1 - _SPREAD])
+
     def draw(axes: Any, figure: Any) -> None:
         axes.scatter(x[some], off[some], s=6, alpha=0.25, linewidths=0, rasterized=True)
         axes.axhline(0, color="gray", linestyle=":")
         axes.fill_between(middles, low, high, color="C1", alpha=0.3, linewidth=0, label="middle half")
         axes.plot(middles, median, color="C1", marker="o", markersize=3, label="median")
-        axes.set(xlabel=label, ylabel="predicted - true", ylim=np.quantile(off, [_SPREAD, 1 - _SPREAD]))
+        axes.set(xlabel=label, ylabel="predicted - true", ylim=ends if ends[0] < ends[1] else None)
         legend_above(axes)
 
     found = figure(float(median.min())), figure(float(median.max()))
