@@ -143,6 +143,8 @@ class Unit:
         self.builder = _Own(self.dtype)
         shapes = [tuple(int(d or 0) for d in t.shape[1:]) for t in graph.inputs]
         self.inputs: list[Tensor] = [self.builder.constant_tensor((1, *shape)) for shape in shapes]
+        for x, codes in zip(self.inputs, graph.code_limits(), strict=True):
+            x.value.codes = codes
         walk = _Named(self.builder, graph.calls, {id(t): x for t, x in zip(graph.inputs, self.inputs, strict=True)})
         walk.forward({})
         self.outputs = [walk[t] for t in graph.outputs]

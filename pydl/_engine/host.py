@@ -47,7 +47,7 @@ def split(
     Raises
     ------
     ValueError
-        A layer of the host behind one that kernels compute.
+        A layer of the host that makes or takes text, behind one that kernels compute.
     """
     known = {id(t) for t in inputs}
     first, rest = [], []
@@ -57,6 +57,8 @@ def split(
         elif all(id(t) in known for t in call.inputs):
             first.append(call)
             known.update(id(t) for t in call.outputs)
+        elif not call.layer.of_text:
+            rest.append(call)  # numbers that kernels compute: a step in Python
         else:
             raise ValueError(
                 f'layer "{call.layer.name}" ({type(call.layer).__name__}) works on the data themselves: it can only '

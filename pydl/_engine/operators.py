@@ -23,7 +23,7 @@ class NoGraph(TypeError):
 
 
 class Operators:
-    """`+ - * / // % ** @`, comparisons and indices, each as the function of `pydl.ops` that computes it."""
+    """`+ - * / // % ** @ & | ^ ~`, comparisons and indices, each as the function of `pydl.ops` that computes it."""
 
     #: What the operators make of their sides, by the name of a function; `pydl.ops` sets it, which stands above.
     operate: Callable[..., Any]
@@ -107,6 +107,31 @@ class Operators:
 
     def __ge__(self, other: Any) -> Any:
         return self.operate("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("and"), self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("and"), other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("or"), self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("or"), other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("xor"), self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return self.operate(self._of_bits("xor"), other, self)
+
+    def __invert__(self) -> Any:
+        return self.operate(self._of_bits("not"), self)
+
+    def _of_bits(self, name: str) -> str:
+        """The function of whole numbers, else that of truth values."""
+        return f"{'bitwise' if 'int' in str(getattr(self, 'dtype', '')) else 'logical'}_{name}"
 
     def __getitem__(self, key: Any) -> Any:
         return self.operate("get_item", self, key)

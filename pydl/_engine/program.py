@@ -89,7 +89,8 @@ class Program:
         self.kind = kind
         self.batch = batch
         self.accumulators = Accumulators()
-        for k, x in enumerate(inputs):
+        for k, (x, codes) in enumerate(zip(inputs, graph.code_limits(), strict=True)):
+            x.value.codes = codes
             emit_gather(b, x.buffer, k)
         walk.forward({} if objective is None else objective.claims(graph))
         if objective is None:

@@ -173,6 +173,7 @@ class Layer(Protocol):
     def get_config(self) -> dict[str, Any]: ...
 
     on_host: bool
+    of_text: bool
 
     def preprocess(self, x: Any) -> Any:
         """The output for an array, of a layer that is computed on the host."""
@@ -245,3 +246,5 @@ class Graph(Protocol):
     def outputs(self) -> Sequence[SymbolicTensor]: ...
     @property
     def calls(self) -> Sequence[Call]: ...
+    def code_limits(self) -> list[int | None]:
+        """For each input, None, or the number of codes where its values must be codes."""

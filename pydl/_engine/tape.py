@@ -262,12 +262,21 @@ class Op:
 
     def compute(self, values: Sequence[Any], others: dict[str, Any]) -> Any:
         """The function of arrays; in float32 unless one of them is float64."""
-        y = self.forward(*values, **others) if self.tensors else self.forward(list(values), **others)
+        wider = [_widened(v) for v in values]
+        if any(a is not b for a, b in zip(wider, values, strict=True)):  # of which NumPy makes float16
+            with np.errstate(all="ignore"):
+                y = self._of(values, others)
+            y = self._of(wider, others) if _is_half(y) else y
+        else:
+            y = self._of(values, others)
         if others.get("dtype") is not None:  # as it was asked for
             return np.asarray(y)
         if isinstance(y, list | tuple):
             return type(y)(_narrowed(v, values) for v in y)
         return _narrowed(y, values)
+
+    def _of(self, values: Sequence[Any], others: dict[str, Any]) -> Any:
+        return self.forward(*values, **others) if self.tensors else self.forward(list(values), **others)
 
     def pull(self, dy: Array, y: Array, values: Sequence[Any], others: dict[str, Any]) -> Sequence[Any]:
         """The gradient of each tensor, None where there is none."""
@@ -379,6 +388,16 @@ def _array(value: Any) -> Array:
     if hasattr(value, "dtype") or array.dtype.kind not in "fi":
         return array
     return array.astype(config.floatx() if array.dtype.kind == "f" else "int32")
+
+
+def _is_half(y: Any) -> bool:
+    return any(map(_is_half, y)) if isinstance(y, list | tuple) else getattr(y, "dtype", None) == np.float16
+
+
+def _widened(value: Any) -> Any:
+    """Whole numbers and truth values of a byte as floats."""
+    narrow = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biu" and value.dtype.itemsize == 1
+    return value.astype(config.floatx()) if narrow else value
 
 
 def _narrowed(y: Any, values: Sequence[Any]) -> Array:

@@ -29,6 +29,8 @@ class Value:
         Of what each element is one, so that the derivative of its activation may be applied here instead.
     pending : activation or None
         An activation left to the loss: the buffer holds logits until the loss record has run.
+    codes : int or None
+        If all elements are known to be codes, whole numbers below this.
     grad : Buffer or None
         The gradient: of the loss with respect to the value, or, `grad_is_pre`, to the input of `act`.
     """
@@ -42,6 +44,7 @@ class Value:
         self.saved: Buffer | None = None
         self.picked: Value | None = None
         self.pending: Any = None
+        self.codes: int | None = None
         self.grad: Buffer | None = None
         self.grad_is_pre = False
 

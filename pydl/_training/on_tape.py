@@ -86,7 +86,8 @@ class _Both:
         trained = [v for v in layer.weights if v.trainable]
         b = Builder(layer.dtype, n, training=False, gradients=True, threads=limit, trained=trained)
         xs = [b.tensor((n, *s[1:]), trainable=want) for s, want in zip(shapes, wanted, strict=True)]
-        for k, x in enumerate(xs):
+        for k, (x, codes) in enumerate(zip(xs, self.codes, strict=True)):
+            x.value.codes = codes
             emit_gather(b, x.buffer, k)
         walk = Walk(b, [call], {id(t): x for t, x in zip(self.inputs, xs, strict=True)})
         walk.forward({})

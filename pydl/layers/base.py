@@ -158,13 +158,9 @@ class Layer(OwnCode):
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
         """For each of the inputs, None, or the number of codes where all values must be codes: whole numbers below it.
 
-        `limit` is that of the output; layers that move values about, and change none, pass it on.
+        `limit` is that of the output; layers that move values about, and change none, pass it on. What others give is
+        checked in each step (`Value.codes`).
         """
-        if limit is not None:
-            raise ValueError(
-                f'layer "{self.name}": an Embedding takes its output for codes, which only an Input can bring, through '
-                "Flatten, Reshape and Concatenate at most"
-            )
         return [None] * inputs if self._graph is None else self._graph.code_limits()
 
     #: Whether it takes a list, be it of one tensor.
@@ -184,6 +180,9 @@ class Layer(OwnCode):
 
     #: Whether `preprocess` computes it when data are opened, in NumPy, and no kernel does: see `_engine/host.py`.
     on_host: bool = False
+
+    #: Whether such a layer makes numbers of text, or text of numbers.
+    of_text: bool = False
 
     def preprocess(self, x: Any) -> Any:
         """The output for an array of any dtype, text included, the batch first; of a layer with `on_host`."""

@@ -89,6 +89,8 @@ class Concatenate(Merge):
         shape = x[0].shape
         y = b.tensor((*shape[:axis], sum(t.shape[axis] for t in x), *shape[axis + 1 :]), *x)
         self._join(b, x, y, axis)
+        codes = [t.value.codes for t in x]
+        y.value.codes = None if None in codes else max(n or 0 for n in codes)
         return y
 
     def _join(self, b: Builder, x: Sequence[Tensor], y: Tensor, axis: int) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pydl import constraints, initializers, regularizers
 from pydl._base.args import whole
+from pydl._base.check import not_below
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
@@ -120,10 +121,12 @@ class Embedding(LowRank):
             b.emit("mask_steps", x=x[0].buffer, m=y[0].mask.buffer, B=b.batch * n, L=n, O=1, value=0.0)
 
     def code_limits(self, limit: int | None, inputs: int) -> list[int | None]:
-        super().code_limits(limit, inputs)
         return [self.input_dim]
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        codes = x[0].value.codes
+        if codes is None or codes > self.input_dim:
+            b.emit_python("codes", lambda: self._must_be_codes(x[0].array()), [x[0].buffer], [])
         y = self._looked_up(b, x[0], self._embeddings)
         if not self.lora_enabled:
             return y
@@ -131,6 +134,14 @@ class Embedding(LowRank):
         y = self.emit_up(b, y, down)
         b.notes[id(y.value), id(self)] = down
         return y
+
+    def _must_be_codes(self, x: np.ndarray) -> None:
+        place = not_below(self.input_dim, x)
+        if place is not None:
+            raise ValueError(
+                f'Embedding "{self.name}": expected codes, whole numbers in [0, {self.input_dim}), its input_dim; got '
+                f"{x[place]} in row {place[0]} of the batch"
+            )
 
     def _looked_up(self, b: Builder, x: Tensor, table: Variable) -> Tensor:
         y = b.tensor((*x.shape, table.shape[-1]), x, trainable=b.trains(*self.weights))

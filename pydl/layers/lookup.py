@@ -318,6 +318,8 @@ _PARAMETERS = """
 class StringLookup(Lookup):
     __doc__ = "The code of each text in a vocabulary.\n" + _PARAMETERS
 
+    of_text = True
+
     def __init__(
         self,
         max_tokens: int | None = None,

@@ -56,6 +56,7 @@ class _TopK(MeanMetric):
 class CategoricalAccuracy(_TopK):
     """Share of rows whose largest prediction stands where the largest target does (one-hot targets)."""
 
+    of_whole_rows = True
     op = "metric_categorical_accuracy"
 
 

@@ -246,6 +246,10 @@ class MeanMetric(Metric):
     #: Whether there is a value for each element, each with a weight of its own if need be.
     by_element: bool = False
 
+    #: Whether a row is one thing, such as a vector or probabilities: targets and predictions without another axis are
+    #: then a single row, not a column.
+    of_whole_rows: bool = False
+
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
         self.total = self.add_variable((), "zeros", name="total")
@@ -259,7 +263,8 @@ class MeanMetric(Metric):
         y_true : array_like
             Targets: the shape of `y_pred`, or, for sparse metrics, class numbers without the last axis.
         y_pred : array_like, shape (..., O)
-            One-dimensional ones are taken as (N, 1).
+            One-dimensional ones are taken as (N, 1); metrics that judge a row as a whole, such as cosine similarity,
+            take targets and predictions of one dimension as a row.
         sample_weight : array_like, optional
             One weight per sample, per row where a sample has several, or, for metrics that judge each element by
             itself, per element; axes of size one are for all.
@@ -273,8 +278,7 @@ class MeanMetric(Metric):
         if kernel is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
         y_pred = float_array(self.name, "y_pred", y_pred, "float64" if self.dtype == "float64" else floatx())
-        if y_pred.ndim == 1 and not self.sparse:
-            y_pred = y_pred[:, np.newaxis]
+        y_true, y_pred = self._with_rows(y_true, y_pred)
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         if self.by_element:
             y, t = y[..., np.newaxis], t[..., np.newaxis]
@@ -284,6 +288,14 @@ class MeanMetric(Metric):
         if self.counts_nan:
             values = values * ~np.isnan(y[..., 0])
         self._add(values, sample_weight)
+
+    def _with_rows(self, y_true: Any, y_pred: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Those of one dimension as a column or a row, see `update_state`."""
+        if y_pred.ndim != 1 or self.sparse:
+            return y_true, y_pred
+        if self.of_whole_rows and np.ndim(y_true) == 1:
+            return np.asarray(y_true)[np.newaxis], y_pred[np.newaxis]
+        return y_true, y_pred[:, np.newaxis]
 
     def _add(self, values: np.ndarray, sample_weight: Any) -> None:
         total, count = weighted_sums(self.name, values, sample_weight)
@@ -309,7 +321,7 @@ class RowMetric(MeanMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y = float_array(self.name, "y_pred", y_pred, "float64")
-        t, y = align(self.name, y_true, y[:, np.newaxis] if y.ndim == 1 else y, sparse=False)
+        t, y = align(self.name, *self._with_rows(y_true, y), sparse=False)
         self._add(self.rows(t, y), sample_weight)
 
 

@@ -22,4 +22,5 @@ class CategoricalHinge(LossMetric):
     """Mean of max(best other score - score of the class + 1, 0), for one-hot targets; scores below 0 count as 0."""
 
     op = "loss_categorical_hinge"
+    of_whole_rows = True
     rising = False

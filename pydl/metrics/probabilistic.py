@@ -74,6 +74,8 @@ class CategoricalCrossentropy(Crossentropy):
         That of the classes.
     """
 
+    of_whole_rows = True
+
     def __init__(
         self,
         name: str = "categorical_crossentropy",
@@ -129,4 +131,5 @@ class KLDivergence(LossMetric):
     """
 
     op = "loss_kl"
+    of_whole_rows = True
     rising = False

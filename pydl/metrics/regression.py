@@ -53,6 +53,7 @@ class CosineSimilarity(RowMetric):
         That of the vectors.
     """
 
+    of_whole_rows = True
     rising = True
 
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:

@@ -363,7 +363,7 @@ __all__ = [
     "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
 
-numpy = sys.modules[__name__]  # `keras.ops.numpy` is a part of what is here
+numpy = math = core = nn = sys.modules[__name__]  # `keras.ops.numpy`, `keras.ops.nn`, ... are parts of what is here
 
 for _module in (sys.modules[__name__], image):
     explain(_module)

@@ -152,7 +152,7 @@ abs = absolute
 @differentiable(lambda dy, y, x: 2 * dy * x)
 def square(x: Any) -> Any:
     """x^2."""
-    return np.square(x)
+    return np.square(x.astype(np.int32) if getattr(x, "dtype", None) == np.bool_ else x)
 
 
 @differentiable(lambda dy, y, x: 0.5 * dy / y)
@@ -344,9 +344,9 @@ def copy(x: Any) -> Any:
     return np.array(x)
 
 
-@differentiable(lambda dy, y, x, dtype: dy)
+@differentiable(lambda dy, y, x, dtype: dy if np.dtype(dtype).kind == "f" else np.zeros_like(dy))
 def cast(x: Any, dtype: Any) -> Any:
-    """x in another dtype."""
+    """x in another dtype; without a gradient if that is none of floats."""
     array = np.asarray(x)
     if array.dtype == object:
         raise ValueError(f"pydl.ops.cast: expected an array, got {x}")

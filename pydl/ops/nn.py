@@ -9,7 +9,20 @@ import numpy as np
 
 from pydl import activations, config
 from pydl.ops.creation import one_hot
-from pydl.ops.elementwise import add, clip, divide, log, log10, maximum, multiply, negative, rsqrt, square, subtract
+from pydl.ops.elementwise import (
+    add,
+    clip,
+    divide,
+    log,
+    log10,
+    maximum,
+    multiply,
+    negative,
+    rsqrt,
+    sqrt,
+    square,
+    subtract,
+)
 from pydl.ops.logic import where
 from pydl.ops.products import einsum
 from pydl.ops.reductions import mean, norm, sum
@@ -26,9 +39,11 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     return activations.gelu(x, approximate)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = None) -> Any:
+def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2, epsilon: float | None = None) -> Any:
     """x divided by its norm along an axis, which counts as epsilon at least."""
     epsilon = config.epsilon() if epsilon is None else epsilon
+    if order == 2 and isinstance(axis, tuple | list):  # the length of all, which `norm` takes of none but vectors
+        return divide(x, sqrt(maximum(sum(square(x), axis=tuple(axis), keepdims=True), epsilon**2)))
     return divide(x, maximum(norm(x, ord=order, axis=axis, keepdims=True), epsilon))
 
 

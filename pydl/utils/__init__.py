@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,8 +122,13 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         Numbers that are not whole, negative, or not below `num_classes`.
     """
     labels = np.asarray(x)
+    if labels.dtype.kind in "OUS":  # digits, as data sets from elsewhere have them
+        with suppress(TypeError, ValueError):
+            labels = labels.astype(np.int64)
     if labels.dtype.kind not in "buif":
-        raise TypeError(f"to_categorical: expected class numbers, got an array of {labels.dtype}")
+        raise TypeError(
+            f"to_categorical: expected class numbers, got an array of {labels.dtype}; StringLookup numbers words"
+        )
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.floor(labels))).all():
         raise ValueError("to_categorical: class numbers must be whole numbers")
     classes = labels.astype(np.int64)

@@ -195,7 +195,7 @@ def test_codes_of_an_embedding_must_be_whole() -> None:
         (lambda: mixed().predict([WORDS.reshape(3, 2), NUMBERS]), ValueError, r"expected \(batch, 1\), got \(3, 2\)"),
         (lambda: mixed().predict([WORDS[:2], NUMBERS]), ValueError, "one length"),
         (
-            lambda: pydl.Model(x := pydl.Input((1,)), OneHot(3, name="late")(L.Dense(1)(x))),
+            lambda: pydl.Model(x := pydl.Input((1,)), L.StringLookup(vocabulary=["a"], name="late")(L.Dense(1)(x))),
             ValueError, 'layer "late" .* can only stand behind an Input',
         ),
         (
@@ -225,3 +225,16 @@ def test_a_last_axis_of_size_one_may_be_left_out_or_be_too_many(
     assert model.evaluate(x, y, verbose=0) == model.evaluate(as_wanted, y, verbose=0)
     with pytest.raises(ValueError, match="expected"):
         model(x[:, :3])
+
+
+def test_layers_that_prepare_data_behind_others() -> None:
+    x = pydl.Input((2,))
+    bins = L.Discretization([1.0, 2.0, 3.0])
+    model = pydl.Model(x, [
+        L.CategoryEncoding(4)(bins(x[:, 0:1])), L.CategoryEncoding(6, output_mode="one_hot")(x[:, 1] + 1),
+        L.CategoryEncoding(4)(L.Discretization([1.0, 2.0, 3.0])(L.Rescaling(0.5)(x))),
+    ])  # fmt: skip
+    of_bins, one_hot, halves = model.predict(np.array([[0.5, 4], [2.5, 0]], np.float32), verbose=0)
+    np.testing.assert_array_equal(of_bins, [[1, 0, 0, 0], [0, 0, 1, 0]])
+    np.testing.assert_array_equal(one_hot, np.eye(6)[[5, 1]])
+    np.testing.assert_array_equal(halves, [[1, 0, 1, 0], [1, 1, 0, 0]])

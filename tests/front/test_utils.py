@@ -298,3 +298,10 @@ def test_parts_of_a_batch() -> None:
     assert utils.unpack_x_y_sample_weight(utils.pack_x_y_sample_weight([x, y]))[0] == [x, y]
     with pytest.raises(ValueError, match="expected"):
         utils.unpack_x_y_sample_weight((x, y, w, w))
+
+
+@pytest.mark.parametrize("digits", [np.array(["2", "0"], object), ["2", "0"], np.array([2, 0], object)])
+def test_one_hot_of_digits(digits: Any) -> None:
+    np.testing.assert_array_equal(utils.to_categorical(digits), np.eye(3)[[2, 0]])
+    with pytest.raises(TypeError, match="StringLookup numbers words"):
+        utils.to_categorical(["a", "b"])

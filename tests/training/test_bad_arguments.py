@@ -172,17 +172,6 @@ LAYERS: dict[str, Case] = {
     "embedding of two": case(
         lambda: L.Embedding(4, 4, name="e")([pydl.Input((4,)), pydl.Input((4,))]), ValueError, '"e"', "one input"
     ),
-    "embedding of what a layer computes": case(
-        lambda: pydl.Sequential([pydl.Input((4,)), L.Dense(2, name="d"), L.Embedding(4, 4)]), ValueError, '"d"', "codes"
-    ),
-    "embedding of what a model computes": case(
-        lambda: pydl.Sequential(
-            [pydl.Input((4,)), pydl.Sequential([pydl.Input((4,)), L.Dense(2)], "m"), L.Embedding(4, 4)]
-        ),
-        ValueError,
-        '"m"',
-        "codes",
-    ),
     "input of zero": case(lambda: pydl.Input((0,)), ValueError, "Input", "(0,)"),
     "input text": case(lambda: pydl.Input("4"), TypeError, "Input", "4"),
     "input of open features": case(

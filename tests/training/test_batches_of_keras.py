@@ -1,5 +1,6 @@
 """Batches as programs for Keras bring them: lists instead of tuples, generators that can be read once."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_a_validation_generator_serves_every_epoch(options: dict[str, Any], agai
     expected = reference.fit(X, Y, validation_data=(X[:rows], Y[:rows]), **options).history
     assert history["loss"] == expected["loss"]
     np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=1e-6)
+
+
+def test_a_validation_generator_without_end_goes_on() -> None:
+    def endless() -> Iterator[Any]:
+        for i in itertools.count():
+            yield X[:8], Y[:8] + i
+
+    net = model()
+    net.compile(pydl.optimizers.SGD(0.0), "mae")
+    history = net.fit(X, Y, validation_data=endless(), validation_steps=3, epochs=3, verbose=0).history
+    off = net.predict(X[:8], verbose=0) - Y[:8]
+    expected = [np.mean([np.abs(off - i).mean() for i in range(3 * e, 3 * e + 3)]) for e in range(3)]
+    np.testing.assert_allclose(history["val_loss"], expected, rtol=1e-5)
 
 
 def test_a_training_generator_that_is_used_up_ends_the_run_with_what_there_is() -> None:

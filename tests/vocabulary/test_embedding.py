@@ -259,3 +259,56 @@ def test_numbers_learnt_elsewhere() -> None:
     assert again.embeddings.shape == (5, 2)
     with pytest.raises(ValueError, match=r"expected an array of shape \(5, 2\)"):
         L.Embedding(5, 2, weights=table[:3])
+
+
+BETWEEN: dict[str, Any] = {
+    "a slice": lambda x: x[:, 0], "a cast": lambda x: pydl.ops.cast(x[:, 1], "int32"), "a sum": lambda x: x + 1,
+    "a layer": L.RepeatVector(2), "a choice": lambda x: pydl.ops.where(x > 2, 0.0, x),
+    "a model": pydl.Sequential([pydl.Input((2,)), L.Permute((1,))]), "dropout": L.Dropout(0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_codes_that_a_layer_computes(between: str) -> None:
+    x = pydl.Input((2,))
+    codes = BETWEEN[between](x)
+    table = L.Embedding(7, 3)
+    model = pydl.Model(x, [codes, table(codes)])
+    given = np.array([[1, 2], [3, 4], [0, 6]], np.float32) - (between == "a sum")
+    given = np.abs(given)
+    made, found = model.predict(given, verbose=0)
+    np.testing.assert_array_equal(found, table.embeddings.numpy()[made.astype(int)])
+
+
+def test_what_a_layer_computes_and_is_no_code() -> None:
+    x = pydl.Input((2,))
+    model = pydl.Model(x, L.Embedding(4, 3, name="e")(x[:, 0]))
+    model.compile("sgd", "mse")
+    with pytest.raises(
+        ValueError, match=r'"e": expected codes, whole numbers in \[0, 4\), its input_dim; got 4.0 in row 1'
+    ):
+        model.predict(np.array([[1, 0], [4, 0]], np.float32), verbose=0)
+    with pytest.raises(ValueError, match=r"got 1\.5 in row 0"):
+        model.fit(np.array([[1.5, 0]], np.float32), np.zeros((1, 3)), verbose=0)
+
+
+def test_a_recommender_that_takes_its_input_apart() -> None:
+    class Recommender(pydl.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.users, self.films = L.Embedding(5, 2), L.Embedding(6, 2)
+
+        def call(self, inputs: Any) -> Any:
+            of_both = self.users(inputs[:, 0]) * self.films(inputs[:, 1])
+            return pydl.ops.nn.sigmoid(pydl.ops.sum(of_both, axis=1, keepdims=True))
+
+    model, x = Recommender(), np.array([[0, 5], [4, 1]], np.float32)
+    model(x)
+    users, films = model.users.embeddings.numpy(), model.films.embeddings.numpy()
+    model.compile(pydl.optimizers.SGD(1.0), "mse")
+    model.fit(x, np.array([0.0, 1.0]), batch_size=2, verbose=0)
+    u, f = users[[0, 4]].astype(float), films[[5, 1]].astype(float)
+    p = 1 / (1 + np.exp(-(u * f).sum(1)))
+    slope = (p - [0, 1]) * p * (1 - p)
+    users[[0, 4]] -= slope[:, None] * f
+    np.testing.assert_allclose(model.users.embeddings.numpy(), users, rtol=1e-5, atol=1e-7)

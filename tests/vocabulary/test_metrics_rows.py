@@ -212,3 +212,17 @@ def test_a_function_of_the_library_stands_for_its_class(function, cls):
     assert type(metric) is cls
     assert metric.name == function.__name__
     assert metric(HITS, P) == pytest.approx(function(HITS, P).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "right"), [
+    ("CosineSimilarity", 10 / 14), ("KLDivergence", 1 / 6 * np.log(0.5) + 1 / 2 * np.log(1.5)),
+    ("CategoricalCrossentropy", None), ("CategoricalHinge", None), ("CategoricalAccuracy", None),
+])  # fmt: skip
+def test_targets_and_predictions_of_one_dimension_are_a_row(name: str, right: float | None) -> None:
+    t, y = ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]) if name == "CosineSimilarity" else ([0.0, 1.0, 0.0], [0.1, 0.6, 0.3])
+    if name == "KLDivergence":
+        t, y = [1 / 6, 2 / 6, 3 / 6], [2 / 6, 2 / 6, 2 / 6]
+    alone, of_a_row = getattr(pydl.metrics, name)(), getattr(pydl.metrics, name)()
+    found = alone(np.array(t), np.array(y))
+    assert found == pytest.approx(float(of_a_row(np.array([t]), np.array([y]))))
+    assert right is None or found == pytest.approx(right, rel=1e-5)

@@ -345,3 +345,38 @@ def test_parts_and_squares_of_pixels():
         ops.depth_to_space(x, 2)
     with pytest.raises(ValueError, match="multiples of 5"):
         ops.space_to_depth(x, 5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_a_cast_to_what_is_no_float_has_no_gradient(dtype: str) -> None:
+    x = pydl.Input((2,))
+    y = pydl.layers.Dense(1, use_bias=False, kernel_initializer="ones")(x)
+    model = pydl.Model(x, ops.cast(ops.cast(y, dtype), "float32") + 0 * y)
+    model.compile(pydl.optimizers.SGD(0.1), "mse")
+    model.fit(np.array([[1.0, 2.0]], np.float32), np.array([0.0]), verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], [[1], [1]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+def test_functions_of_bytes_are_as_exact_as_others(dtype: str) -> None:
+    x = np.array([0, 1, 1], dtype) if dtype == "bool" else np.array([0, 17, 100], dtype)
+    for name in ("exp", "sqrt", "log1p", "sin", "logsumexp", "sigmoid"):
+        found = getattr(ops, name)(x)
+        assert found.dtype == np.float32
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(found, getattr(ops, name)(x.astype(np.float32)), rtol=1e-6)
+    np.testing.assert_array_equal(ops.square(np.ones(3, bool)) + 127, [128] * 3)
+
+
+def test_truth_values_and_bits_of_tensors() -> None:
+    x = pydl.Input((4,))
+    inside, outside = (x > 1) & (x < 4), ~(x > 1) | (x > 3)
+    model = pydl.Model(x, [ops.where(inside, x, 0.0), ops.where(outside, x, 0.0), ops.where(inside ^ outside, x, 0.0)])
+    given = np.array([[1, 2, 3, 5]], np.float32)
+    found = model.predict(given, verbose=0)
+    np.testing.assert_array_equal(np.concatenate(found), [[0, 2, 3, 0], [1, 0, 0, 5], [1, 2, 3, 5]])
+
+
+def test_normalize_over_several_axes() -> None:
+    x = np.array([[3.0, 4.0], [0.0, 5.0]], np.float32)
+    np.testing.assert_allclose(ops.normalize(x, axis=(0, 1)), x / np.sqrt(50), rtol=1e-6)
