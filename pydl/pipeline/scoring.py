@@ -13,12 +13,13 @@ import pandas as pd
 from pydl.pipeline import weights
 from pydl.pipeline.evaluation import Figures, Judge
 from pydl.pipeline.fitted import Fitted, apart, columns_of, predict
+from pydl.pipeline.formats import SUFFIXES, format_of, suffix
 from pydl.pipeline.image_run import evaluate_images, predict_images
 from pydl.pipeline.places import at_hand
 from pydl.pipeline.run import Run
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.several import together
-from pydl.pipeline.table import SUFFIXES, arrow_batches, format_of, suffix
+from pydl.pipeline.table import arrow_batches
 from pydl.pipeline.totals import of_totals, said
 from pydl.pipeline.writing import table_writer
 

@@ -6,51 +6,36 @@ stays text for `columns.guess`. What was noticed on the way stands in `frame.att
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 import pyarrow
-import pyarrow.parquet
-from numpy.typing import NDArray
 
-from pydl.data.parquet import open_parquet
 from pydl.pipeline import values
 from pydl.pipeline.arff import Arff
-from pydl.pipeline.databases import Database, is_duckdb, is_sqlite
+from pydl.pipeline.databases import Database
 from pydl.pipeline.delimited import Delimited
 from pydl.pipeline.encodings import OTHERS
+from pydl.pipeline.formats import kind_of, plain_errors
 from pydl.pipeline.held import Held
 from pydl.pipeline.json_rows import json_rows
 from pydl.pipeline.memory import require_memory
-from pydl.pipeline.packed import ZIP, inner_name, opened
-from pydl.pipeline.packed import names as members
-from pydl.pipeline.places import located, part
+from pydl.pipeline.packed import opened
+from pydl.pipeline.places import located
 from pydl.pipeline.places import notes as noticed
 from pydl.pipeline.reading import AS_FOUND, Reading
 from pydl.pipeline.sheets import Sheet
+from pydl.pipeline.typed_files import batches, read_arrow, read_npz, read_parquet
 
-SUFFIXES = {
-    ".csv": "delimited", ".txt": "delimited", ".data": "delimited", ".dat": "delimited", ".tsv": "delimited",
-    ".tab": "delimited", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
-    ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".npz": "npz",
-}  # fmt: skip
-_READ_ONLY = {".arff": "arff"}  # formats that are not written
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
 _NOTHING = "nothing"  # the kind of a column of text without any
-_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xd0\xcf\x11\xe0": "sheet"}
-_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|\?xml|table)\b", re.IGNORECASE)
-FORMATS = "CSV, TSV, Parquet, JSON lines, Arrow, NPZ, ARFF, a spreadsheet or a database"
 
 
 def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = AS_FOUND) -> pd.DataFrame:
@@ -77,10 +62,10 @@ def read_table(path: str | Path, text: Collection[str] = (), reading: Reading = 
     if isinstance(path, Held):
         return typed(path.frame, text, reading)
     path = located(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     notes = noticed(path)
     told: dict[str, Any] = _told(reading.notation, reading.codes)
-    with _plain_errors(path):
+    with plain_errors(path):
         require_memory(path, kind)
         if kind in _FOUND_OUT:
             file = _FOUND_OUT[kind](path, reading)
@@ -185,8 +170,8 @@ def read_cells(
 
 def chunk_rows(path: Path) -> int:
     """How many rows take about `_CHUNK_BYTES`, of the file if it is text, of memory if not."""
-    kind = _kind(path)
-    with _plain_errors(path):
+    kind = kind_of(path)
+    with plain_errors(path):
         if kind in ("delimited", "json"):
             with opened(path) as file:
                 head = file.read(1 << 20)
@@ -262,160 +247,18 @@ def _words(column: pd.Series) -> list[str]:
     return column.unique().tolist() if pd.api.types.infer_dtype(column) == "string" else []
 
 
-def suffix(path: Path) -> str:
-    """The ending that tells a file's format: of `t.csv.gz` it is `.csv`."""
-    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
-
-
-def format_of(path: str | Path) -> str:
-    """The format of a file: delimited, json, parquet, arrow or npz."""
-    return _kind(located(path))
-
-
-def _kind(path: Path) -> str:
-    """The format: by what the file begins with, else by its name."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; expected a file ({FORMATS}); a folder of pictures needs --task image")
-    if not path.exists():
-        raise ValueError(f"{path}: no such file")
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not head:
-        raise ValueError(f"{path} is empty; expected a table with a header and at least one row")
-    if _PAGE.match(head):
-        raise ValueError(f"{path} is a page (HTML) or XML and no table; get the file itself, or save it as CSV")
-    magic = next((kind for start, kind in _MAGIC.items() if head.startswith(start)), None)
-    if head.startswith(ZIP):
-        with _plain_errors(path):
-            magic = _kind_of_archive(path)
-    elif is_sqlite(path) or is_duckdb(path):
-        magic = "database"
-    kind = magic or (SUFFIXES | _READ_ONLY).get(inner_name(path).suffix.lower(), "delimited")
-    if part(path) and kind not in ("database", "sheet"):
-        raise ValueError(f"{path}: not a database of SQLite or DuckDB, nor a spreadsheet; expected one before ::")
-    if kind in ("parquet", "arrow", "npz") and magic != kind and not (kind == "arrow" and head[:4] == b"\xff" * 4):
-        raise ValueError(f"{path}: not a {suffix(path)} file, whatever its name says; expected {FORMATS}")
-    return kind
-
-
-_UNREADABLE = (
-    ValueError, OSError, NotImplementedError, zlib.error, BadZipFile, EOFError, KeyError, pyarrow.ArrowException,
-    RecursionError,
-)  # fmt: skip
-
-
-def _kind_of_archive(path: Path) -> str:
-    found = members(path)
-    if any(name in ("[Content_Types].xml", "xl/workbook.xml", "content.xml") for name in found):
-        return "sheet"
-    if not found or any(name.endswith(".npy") for name in found):
-        return "npz"
-    kind = (SUFFIXES | _READ_ONLY).get(inner_name(path).suffix.lower(), "delimited")
-    if kind not in ("delimited", "json", "arff"):
-        raise ValueError(f"{path}: expected CSV or JSON lines in an archive, got {found[0]}; unpack it first")
-    return kind
-
-
-class _plain_errors:
-    """Whatever a reader raises about the contents of a file, as a ValueError of one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ValueError) and str(error).startswith(str(self.path)):
-            return
-        if isinstance(error, _UNREADABLE):
-            why = " ".join(str(error).split())[:160]
-            if isinstance(error, zipfile.BadZipFile):
-                why = f"its archive is damaged or cut off ({why})"
-            raise ValueError(f"{self.path}: cannot be read as a table: {why}; expected {FORMATS}") from None
-
-
-def _read_npz(path: Path) -> pd.DataFrame:
-    """Each array of one row per entry; one of two or more axes gives a column for each number of a row."""
-    with np.load(path, allow_pickle=False) as arrays:
-        found = {name: _array(path, arrays, name) for name in arrays.files}
-    lengths = {name: a.shape[0] if a.ndim else 0 for name, a in found.items()}
-    if not found or len(set(lengths.values())) != 1:
-        raise ValueError(f"{path}: expected arrays of equal length, got {lengths or 'none'}")
-    columns: dict[str, Any] = {}
-    for name, array in found.items():
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        if array.ndim == 1:
-            columns[name] = array
-        else:
-            rows = array.reshape(len(array), -1)
-            columns |= {f"{name}{i}": rows[:, i] for i in range(rows.shape[1])}
-    return pd.DataFrame(columns)
-
-
-def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
-    """An array of numbers, text or dates."""
-    try:
-        found = arrays[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise ValueError(f'{path}: array "{name}" holds Python objects, which are not read; save it as text') from None
-    if not isinstance(found, np.ndarray):
-        raise ValueError("a zip file of something else than arrays; save a spreadsheet as CSV first")
-    if found.dtype.kind not in "biufSUMm" or (found.dtype.kind == "f" and found.dtype.itemsize > 8):
-        raise ValueError(f'{path}: array "{name}" holds {found.dtype}; expected numbers, text or dates')
-    return found
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    return pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True, integer_object_nulls=True)
-
-
-def _read_arrow(path: Path) -> pd.DataFrame:
-    with pyarrow.memory_map(os.fspath(path)) as source:
-        table = _arrow_reader(source).read_all()
-        table.validate(full=True)  # or offsets that point anywhere would be followed
-        return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-
-
-def _arrow_reader(source: Any) -> Any:
-    """A file with a footer, or else a stream."""
-    try:
-        return pyarrow.ipc.open_file(source)
-    except pyarrow.ArrowInvalid:
-        source.seek(0)
-        return pyarrow.ipc.open_stream(source)
-
-
 def arrow_batches(path: str | Path) -> Iterator[pyarrow.RecordBatch]:
     """The rows of a Parquet or Arrow file as they are there, in the pieces in which `read_cells` has them."""
     path = located(path)
-    with _plain_errors(path):
-        yield from (batch for batch in _batches(path, _kind(path), chunk_rows(path)) if batch.num_rows)
-
-
-def _batches(path: Path, kind: str, rows: int) -> Iterator[pyarrow.RecordBatch]:
-    if kind == "parquet":
-        with open_parquet(path) as file:
-            yield from file.iter_batches(batch_size=rows)
-        return
-    with pyarrow.memory_map(os.fspath(path)) as source:
-        reader = _arrow_reader(source)
-        in_turn = hasattr(reader, "read_next_batch")
-        for batch in reader if in_turn else map(reader.get_batch, range(reader.num_record_batches)):
-            batch.validate(full=True)
-            yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+    with plain_errors(path):
+        yield from (batch for batch in batches(path, kind_of(path), chunk_rows(path)) if batch.num_rows)
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    "npz": _read_npz,
+    "npz": read_npz,
     "json": lambda path: pd.DataFrame(list(json_rows(path)), dtype=object),
-    "parquet": _read_parquet,
-    "arrow": _read_arrow,
+    "parquet": read_parquet,
+    "arrow": read_arrow,
 }
 
 
@@ -429,11 +272,11 @@ _FOUND_OUT: dict[str, Callable[[Path, Reading], Delimited | Sheet | Arff | Datab
 
 def _chunks(path: Path, rows: int, reading: Reading) -> Iterator[pd.DataFrame]:
     """Untyped pieces of a file; formats that only come whole are cut up."""
-    kind = _kind(path)
+    kind = kind_of(path)
     notes = noticed(path)
     first, told = 0, _told(reading.notation, reading.codes)
     file = None
-    with _plain_errors(path):
+    with plain_errors(path):
         if kind in _FOUND_OUT:
             file = _FOUND_OUT[kind](path, reading)
             notes, told = file.notes, _told_by(file)
@@ -453,7 +296,7 @@ def _pieces(path: Path, kind: str, rows: int) -> Iterator[pd.DataFrame]:
         while some := list(islice(lines, rows)):
             yield pd.DataFrame(some, dtype=object)
     elif kind in ("parquet", "arrow"):
-        for batch in _batches(path, kind, rows):
+        for batch in batches(path, kind, rows):
             yield batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     else:
         require_memory(path, kind)

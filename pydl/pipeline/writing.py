@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pydl._base.replacing import replaced
 from pydl.pipeline import values
-from pydl.pipeline.table import SUFFIXES, suffix
+from pydl.pipeline.formats import SUFFIXES, suffix
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
