@@ -55,13 +55,21 @@ class Batches:
         """Tell who wants to know, and how many passes there were before."""
         if hasattr(self.x, "begin_pass"):
             self.x.begin_pass(passes)
-        if hasattr(self.x, "on_epoch_begin"):
-            self.x.on_epoch_begin()
+        self._tell("on_epoch_begin")
 
     def end_epoch(self) -> None:
         """Tell who wants to know."""
-        if hasattr(self.x, "on_epoch_end"):
-            self.x.on_epoch_end()
+        self._tell("on_epoch_end")
+
+    def once(self, batch_size: int, steps: int | None) -> Generator[Rows]:
+        """`rows`, in their own order, to judge on or to predict: such a pass begins and ends as an epoch does."""
+        self._tell("on_epoch_begin")
+        yield from self.rows(batch_size, steps=steps)
+        self._tell("on_epoch_end")
+
+    def _tell(self, what: str) -> None:
+        if hasattr(self.x, what):
+            getattr(self.x, what)()
 
 
 class RepeatedBatches(Batches):

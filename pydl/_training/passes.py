@@ -126,7 +126,7 @@ def _evaluate_batches(
     model: Any, data: Any, batch_size: int, steps: int | None, callbacks: CallbackList
 ) -> dict[str, float]:
     runner, logs, sums, seen = model._runner, {}, None, 0
-    with closing(data.rows(batch_size, steps=steps)) as batches:
+    with closing(data.once(batch_size, steps)) as batches:
         for i, rows in enumerate(batches):
             with runner.program("test", rows) as program:
                 sums = np.zeros_like(program.sums) if sums is None else sums
@@ -148,7 +148,7 @@ def predict(
     if isinstance(data, Rows):
         outputs = predict_rows(model, data, batch_size, steps, callbacks)
     else:
-        with closing(data.rows(batch_size, steps=steps)) as batches:
+        with closing(data.once(batch_size, steps)) as batches:
             parts = [predict_rows(model, rows, batch_size, None, callbacks, before=i) for i, rows in enumerate(batches)]
         if not parts:
             raise ValueError("predict: expected at least one batch, got none")

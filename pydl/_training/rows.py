@@ -99,6 +99,10 @@ class Rows:
             )
         self.sources = Arrays(self.arrays)
 
+    def count(self, batch_size: int) -> int:
+        """How many batches they are."""
+        return -(-self.n // batch_size)
+
     @staticmethod
     def _targets(model: Any, owner: str, y: Any, outputs: list[Any]) -> list[Any]:
         """For each output, what `check.target` says of its targets; None where it needs none."""

@@ -209,8 +209,9 @@ class Trainer(Compiled):
         data = open_inputs(self, "evaluate", x, y, sample_weight)
         size = check.batch_size("evaluate", batch_size)
         steps = optional_whole("evaluate", "steps", steps, at_least=1)
+        count = data.count(size) if steps is None else steps
         listed = CallbackList(
-            callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=steps, epochs=1
+            callbacks, add_progbar=verbose != 0, model=cast(Any, self), verbose=verbose, steps=count, epochs=1
         )
         return _report(passes.evaluate(self, data, size, steps, listed), return_dict)
 
@@ -244,7 +245,8 @@ class Trainer(Compiled):
     def _predict(self, x: Any, batch_size: int, steps: int | None, callbacks: Any) -> Any:
         own_steps.refuse(self, "predict", own_steps.PREDICTING)
         data = open_inputs(self, "predict", x, targets=False)
-        listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=steps, epochs=1)
+        count = data.count(batch_size) if steps is None else steps
+        listed = CallbackList(callbacks, model=cast(Any, self), verbose=0, steps=count, epochs=1)
         return self.packed(passes.predict(self, data, batch_size, steps, listed))
 
     def predict_on_batch(self, x: Any, out: Any = None) -> Any:

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -254,3 +254,39 @@ def test_an_evaluation_within_an_epoch_leaves_its_figures_alone() -> None:
     assert {name: values[0] for name, values in history.items()} == expected
     assert net.evaluate(x, zeros, batch_size=1, verbose=0, callbacks=[Judge()], return_dict=True) == expected
     assert net.compiled_metrics[1].metric.result() == 4.0
+
+
+def test_how_many_batches_a_callback_will_see() -> None:
+    """In `evaluate` and `predict` as in `fit`; and a PyDataset is told where a pass begins and ends."""
+
+    class Batches(pydl.utils.PyDataset):
+        told: ClassVar[list[str]] = []
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, i: int) -> Any:
+            return np.ones((2, 1), np.float32), np.ones((2, 1), np.float32)
+
+        def on_epoch_begin(self) -> None:
+            self.told.append("begin")
+
+        def on_epoch_end(self) -> None:
+            self.told.append("end")
+
+    class Steps(pydl.callbacks.Callback):
+        def on_test_begin(self, logs: Any = None) -> None:
+            seen.append(self.params["steps"])
+
+        on_predict_begin = on_test_begin
+
+    seen: list[Any] = []
+    model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, data = np.ones((10, 1), np.float32), Batches()
+    model.evaluate(x, x, batch_size=4, verbose=0, callbacks=[Steps()])
+    model.predict(x, batch_size=3, callbacks=[Steps()])
+    model.evaluate(data, verbose=0, callbacks=[Steps()])
+    model.predict(data, steps=2, callbacks=[Steps()])
+    assert seen == [3, 4, 3, 2]
+    assert data.told == ["begin", "end"] * 2
