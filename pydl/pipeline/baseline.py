@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,10 @@ def baselines(
     """Judges that have seen the test rows with the answers of `constant`, `linear` and `boosting`.
 
     `constant` is the commonest class, or the mean; `linear` a ridge regression whose penalty is found by leaving one
-    row out, or a logistic regression, on numbers as they are and, of skewed ones, on their logarithms too; `boosting`
-    scikit-learn's histogram gradient boosting, its categories taken as such. Where a quantile is asked for, they tell
-    that: `constant` the quantile of the training rows, `linear` the ridge regression moved by the quantile of what it
-    leaves, `boosting` by the pinball loss.
+    row out, or a logistic regression, on the prepared numbers and, if that tells more, those behind logarithms;
+    `boosting` scikit-learn's histogram gradient boosting, its categories taken as such. Where a quantile is asked for,
+    they tell that: `constant` the quantile of the training rows, `linear` the ridge regression moved by the quantile of
+    what it leaves, `boosting` by the pinball loss.
 
     Parameters
     ----------
@@ -122,24 +123,32 @@ def _linear(preparation: Preparation | ImagePreparation, target: Target, train: 
     if codes:
         one_hot.fit(np.column_stack([train.inputs[name] for name in codes]))
 
-    def matrix(inputs: Inputs) -> Any:
+    def matrix(inputs: Inputs, with_plain: bool = True) -> Any:
         parts = [_flat(a) for name, a in inputs.items() if name not in codes and name not in texts]
         if codes:
             parts.append(one_hot.transform(np.column_stack([inputs[name] for name in codes])))
-        parts = [*(part.astype(np.float64) for part in parts), plain(inputs)]
+        parts = [*(part.astype(np.float64) for part in parts), *[plain(inputs)] * with_plain]
         if not texts:
             return np.hstack(parts)
         found = [csr_array(inputs[name][:, :most]).astype(np.float64) * UNIT for name in texts]
         both = hstack([csr_array(part) for part in parts] + found, "csr")
         return both if most is None else both.toarray()
 
-    model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
+    def fitted(with_plain: bool) -> tuple[Any, Callable[[Inputs], Any]]:
+        model = RidgeCV(np.logspace(-3, 4, 15)) if target.task == "regression" else LogisticRegression()
+        taken = partial(matrix, with_plain=with_plain)
+        model.fit(taken(train.inputs), train.y, sample_weight=even(train.weights))
+        return model, taken
+
     with threadpool_limits(1, "blas"), warnings.catch_warnings():  # the same sums whatever the machine
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are near enough
-        x = matrix(train.inputs)
-        model.fit(x, train.y, sample_weight=even(train.weights))
-    moved = 0.0 if target.quantile is None else _quantile(target, train.y - model.predict(x), train.weights)
-    return _guess(target, model, matrix, moved)
+        model, taken = fitted(True)
+        if target.task == "regression" and plain(train.inputs).shape[1]:  # by what is left out, as the penalty is
+            model, taken = max((fitted(False), (model, taken)), key=lambda each: each[0].best_score_)
+        moved = 0.0
+        if target.quantile is not None:
+            moved = _quantile(target, train.y - model.predict(taken(train.inputs)), train.weights)
+    return _guess(target, model, taken, moved)
 
 
 def _plain(preparation: Preparation | ImagePreparation, train: Part) -> Callable[[Inputs], Array]:
