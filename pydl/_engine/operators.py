@@ -130,8 +130,8 @@ class Operators:
         return self.operate(self._of_bits("not"), self)
 
     def _of_bits(self, name: str) -> str:
-        """The function of whole numbers, else that of truth values."""
-        return f"{'bitwise' if 'int' in str(getattr(self, 'dtype', '')) else 'logical'}_{name}"
+        """The function of whole numbers, for what has them now, else that of truth values."""
+        return f"{'bitwise' if getattr(getattr(self, 'dtype', None), 'kind', '') in ('i', 'u') else 'logical'}_{name}"
 
     def __getitem__(self, key: Any) -> Any:
         return self.operate("get_item", self, key)

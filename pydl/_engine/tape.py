@@ -266,7 +266,7 @@ class Op:
         if any(a is not b for a, b in zip(wider, values, strict=True)):  # of which NumPy makes float16
             with np.errstate(all="ignore"):
                 y = self._of(values, others)
-            y = self._of(wider, others) if _is_half(y) else y
+            y = self._of(wider, others) if _is_half(y) and not any(map(_is_half, values)) else y
         else:
             y = self._of(values, others)
         if others.get("dtype") is not None:  # as it was asked for

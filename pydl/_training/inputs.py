@@ -73,29 +73,21 @@ class Batches:
 
 
 class RepeatedBatches(Batches):
-    """Batches of an iterator, copied in the first pass for those that follow: it gives none a second time.
-
-    Passes of so many steps go on where the last one ended, as long as it gives that many.
-    """
+    """Batches of an iterator, copied in the first pass for those that follow: it gives none a second time."""
 
     _kept: list[Rows] | None = None
-    _ended = False
 
     def rows(
         self, batch_size: int, start: int = 0, seed: int | None = None, steps: int | None = None
     ) -> Generator[Rows]:
-        if self._kept is None:
-            kept = []
-            for rows in super().rows(batch_size, start, seed, steps):
-                kept.append(rows.copy())
-                yield rows
-            self._kept = kept
+        if self._kept is not None:
+            yield from self._kept
             return
-        fresh = []
-        if steps is not None and not self._ended:
-            fresh = [rows.copy() for rows in super().rows(batch_size, start, seed, steps)]
-            self._ended = len(fresh) < steps
-        yield from self._kept if self._ended or not fresh else fresh
+        kept = []
+        for rows in super().rows(batch_size, start, seed, steps):
+            kept.append(rows.copy())
+            yield rows
+        self._kept = kept
 
 
 def open_inputs(

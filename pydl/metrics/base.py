@@ -293,7 +293,7 @@ class MeanMetric(Metric):
         """Those of one dimension as a column or a row, see `update_state`."""
         if y_pred.ndim != 1 or self.sparse:
             return y_true, y_pred
-        if self.of_whole_rows and np.ndim(y_true) == 1:
+        if self.of_whole_rows and np.ndim(y_true) == 1 and getattr(self, "axis", -1) == -1:
             return np.asarray(y_true)[np.newaxis], y_pred[np.newaxis]
         return y_true, y_pred[:, np.newaxis]
 

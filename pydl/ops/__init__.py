@@ -198,7 +198,7 @@ from pydl.ops.logic import (
     not_equal,
     where,
 )
-from pydl.ops.nn import (
+from pydl.ops.networks import (
     batch_normalization,
     binary_crossentropy,
     categorical_crossentropy,
@@ -363,7 +363,9 @@ __all__ = [
     "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
 
-numpy = math = core = nn = sys.modules[__name__]  # `keras.ops.numpy`, `keras.ops.nn`, ... are parts of what is here
+numpy = nn = sys.modules[__name__]  # `keras.ops.numpy` and `keras.ops.nn` are parts of what is here
+for _name in ("numpy", "nn"):
+    sys.modules[f"{__name__}.{_name}"] = numpy
 
 for _module in (sys.modules[__name__], image):
     explain(_module)

@@ -123,8 +123,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """
     labels = np.asarray(x)
     if labels.dtype.kind in "OUS":  # digits, as data sets from elsewhere have them
-        with suppress(TypeError, ValueError):
-            labels = labels.astype(np.int64)
+        with suppress(TypeError, ValueError, OverflowError):
+            numbers = [int(v) if isinstance(v, str) else v for v in labels.ravel().tolist()]
+            labels = np.array(numbers, np.int64 if not numbers else None).reshape(labels.shape)
     if labels.dtype.kind not in "buif":
         raise TypeError(
             f"to_categorical: expected class numbers, got an array of {labels.dtype}; StringLookup numbers words"

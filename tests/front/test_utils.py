@@ -303,5 +303,8 @@ def test_parts_of_a_batch() -> None:
 @pytest.mark.parametrize("digits", [np.array(["2", "0"], object), ["2", "0"], np.array([2, 0], object)])
 def test_one_hot_of_digits(digits: Any) -> None:
     np.testing.assert_array_equal(utils.to_categorical(digits), np.eye(3)[[2, 0]])
-    with pytest.raises(TypeError, match="StringLookup numbers words"):
-        utils.to_categorical(["a", "b"])
+    for words in (["a", "b"], ["99999999999999999999"]):
+        with pytest.raises(TypeError, match="StringLookup numbers words"):
+            utils.to_categorical(words)
+    with pytest.raises(ValueError, match="must be whole"):
+        utils.to_categorical(np.array([1.5, 2], object))

@@ -84,7 +84,7 @@ def test_a_validation_generator_serves_every_epoch(options: dict[str, Any], agai
     np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=1e-6)
 
 
-def test_a_validation_generator_without_end_goes_on() -> None:
+def test_a_validation_generator_without_end_gives_the_same_batches_to_each_epoch() -> None:
     def endless() -> Iterator[Any]:
         for i in itertools.count():
             yield X[:8], Y[:8] + i
@@ -93,7 +93,7 @@ def test_a_validation_generator_without_end_goes_on() -> None:
     net.compile(pydl.optimizers.SGD(0.0), "mae")
     history = net.fit(X, Y, validation_data=endless(), validation_steps=3, epochs=3, verbose=0).history
     off = net.predict(X[:8], verbose=0) - Y[:8]
-    expected = [np.mean([np.abs(off - i).mean() for i in range(3 * e, 3 * e + 3)]) for e in range(3)]
+    expected = [np.mean([np.abs(off - i).mean() for i in range(3)])] * 3
     np.testing.assert_allclose(history["val_loss"], expected, rtol=1e-5)
 
 

@@ -226,3 +226,8 @@ def test_targets_and_predictions_of_one_dimension_are_a_row(name: str, right: fl
     found = alone(np.array(t), np.array(y))
     assert found == pytest.approx(float(of_a_row(np.array([t]), np.array([y]))))
     assert right is None or found == pytest.approx(right, rel=1e-5)
+
+
+def test_a_cosine_along_the_first_axis_of_one_dimension() -> None:
+    found = pydl.metrics.CosineSimilarity(axis=0)(np.array([0.0, 1.0, 0.0]), np.array([0.2, 0.7, 0.1]))
+    assert found == pytest.approx(0.7 / np.sqrt(0.04 + 0.49 + 0.01))

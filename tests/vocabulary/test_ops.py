@@ -366,6 +366,7 @@ def test_functions_of_bytes_are_as_exact_as_others(dtype: str) -> None:
         with np.errstate(over="ignore"):
             np.testing.assert_allclose(found, getattr(ops, name)(x.astype(np.float32)), rtol=1e-6)
     np.testing.assert_array_equal(ops.square(np.ones(3, bool)) + 127, [128] * 3)
+    assert ops.add(np.ones(2, "float16"), x[:2]).dtype == np.float16
 
 
 def test_truth_values_and_bits_of_tensors() -> None:
@@ -375,8 +376,21 @@ def test_truth_values_and_bits_of_tensors() -> None:
     given = np.array([[1, 2, 3, 5]], np.float32)
     found = model.predict(given, verbose=0)
     np.testing.assert_array_equal(np.concatenate(found), [[0, 2, 3, 0], [1, 0, 0, 5], [1, 2, 3, 5]])
+    codes = pydl.Input((2,), dtype="int32")
+    both = pydl.Model(codes, ops.where(codes & 3, 1.0, 0.0)).predict(np.array([[0, 4]]), verbose=0)
+    np.testing.assert_array_equal(both, [[0, 1]])
 
 
 def test_normalize_over_several_axes() -> None:
     x = np.array([[3.0, 4.0], [0.0, 5.0]], np.float32)
     np.testing.assert_allclose(ops.normalize(x, axis=(0, 1)), x / np.sqrt(50), rtol=1e-6)
+    np.testing.assert_allclose(ops.normalize(np.array([[200, 200]], "uint8"), axis=(0, 1)), [[0.5**0.5] * 2], rtol=1e-6)
+
+
+def test_parts_of_the_functions_by_name() -> None:
+    import pydl.ops.nn as parts
+    from pydl.ops.numpy import add
+
+    assert parts.relu is ops.relu
+    assert ops.nn.relu is ops.relu
+    assert add is ops.add

@@ -43,6 +43,7 @@ def normalize(x: Any, axis: int | tuple[int, ...] = -1, order: int = 2, epsilon:
     """x divided by its norm along an axis, which counts as epsilon at least."""
     epsilon = config.epsilon() if epsilon is None else epsilon
     if order == 2 and isinstance(axis, tuple | list):  # the length of all, which `norm` takes of none but vectors
+        x = multiply(x, 1.0)  # whole numbers would overflow
         return divide(x, sqrt(maximum(sum(square(x), axis=tuple(axis), keepdims=True), epsilon**2)))
     return divide(x, maximum(norm(x, ord=order, axis=axis, keepdims=True), epsilon))
 
