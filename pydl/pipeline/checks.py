@@ -254,8 +254,9 @@ def _twice(train: pd.DataFrame, test: pd.DataFrame, targets: Sequence[str], colu
         return []
     are = "is" if both == 1 else "are"
     end = ": rows that occur twice make figures too good; leave the copies out"
-    names = [c.name for c in columns if c.kind == "identifier" and c.name in test.columns and c.name not in told]
-    if names and np.isin(_hashes(test, [*told, *names]), _hashes(train, [*told, *names])).sum() < both:
+    others = [c.name for c in columns if c.kind == "identifier" and c.name in test.columns and c.name not in told]
+    names = [o for o in others if np.isin(_hashes(test, [*told, o]), _hashes(train, [*told, o])).sum() < both]
+    if names:
         but = _listed([f'"{name}"' for name in names])
         end = f", but for {but}: if these are copies, figures are too good, and it is better to leave them out"
     return [f"{both:,} of {len(test):,} test rows {are} among the training rows too, target and all{end}"]

@@ -121,7 +121,8 @@ class Delimited:
 
     def _find_header(self, found: Sequence[Record], reading: Reading) -> None:
         """`names`, the line of the `first` row, and how many values a row has at `least`."""
-        header = find_header(found, reading.wanted, reading.header)
+        header = find_header(found, reading.wanted, reading.header, reading.found.about)
+        self.about = bool(header.about)
         self.first, self.names, self.levels = header.line, list(header.names), tuple(header.nominal or ())
         rows = [r.values for r in found if r.line >= header.line and any(r.values)]
         self.header = tuple(name.strip() for name in header.names) if header.is_there else ()

@@ -131,14 +131,16 @@ class Fitted:
         return predict_each(self.model, self.target.each, self.preparation.transform(frame))
 
     def read(
-        self, path: str | Path, seen: Seen | None = None, strict: bool = False
+        self, path: str | Path, seen: Seen | None = None, strict: bool = False, judged: bool = False
     ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """A file of rows in chunks: its cells as they stand there, and its columns read as in training.
 
-        What is noticed in the file goes to `seen`. `strict` if each row has to be in the chunks.
+        What is noticed in the file goes to `seen`. `strict` if each row has to be in the chunks, `judged` if the
+        targets have to.
         """
         text, reading = self.as_read()
-        for cells, frame in read_cells(path, text=text, reading=replace(reading, strict=strict)):
+        reading = replace(reading, strict=strict, targets=() if judged else reading.targets)
+        for cells, frame in read_cells(path, text=text, reading=reading):
             if seen is not None:
                 seen.in_file = frame.attrs["notes"]
             yield cells, frame
@@ -158,6 +160,12 @@ class Fitted:
             weights=self.weights,
         )
 
+    def levels(self) -> dict[str, Sequence[Any]]:
+        """Those of the columns that were learnt, and the classes of targets."""
+        assert isinstance(self.preparation, Preparation)
+        used = {c.name: self.preparation.known(c.name)[2] for c in self.preparation.columns if c.used}
+        return used | {one.name: one.classes for one in self.target.each}
+
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
         """`with_target` of a file."""
         return self.with_target((frame for _, frame in self.read(path, seen)), seen, str(path))
@@ -174,7 +182,7 @@ class Fitted:
         assert isinstance(self.preparation, Preparation)
         for frame in frames:
             must_have(frame, self.target.names, "target")
-            frame, said = without_totals(frame)
+            frame, said = without_totals(frame, self.levels())
             seen.totals += said
             before = seen.of_new_classes()
             y, keep = self.target.encode(self.target.of(frame), seen.new_classes)

@@ -30,6 +30,7 @@ from pydl.pipeline.run import Run
 from pydl.pipeline.scoring import evaluate_tables
 from pydl.pipeline.seen import Seen
 from pydl.pipeline.table import typed
+from pydl.pipeline.target import Target
 from pydl.pipeline.training import train
 
 _LISTS = list | tuple | np.ndarray | pd.Index
@@ -238,7 +239,6 @@ def fit(
     if given.get("stream") and any(isinstance(given.get(name), Held) for name in ("data", "test")):
         raise ValueError("stream: expected files; what is in memory needs no reading in pieces")
     named = tuple(map(str, targets))
-    classes = {} if not isinstance(given["data"], Held) else _classes_of(as_frame(data, "data"), named)
     temporary = _Temporary() if out is None else None
     place = os.fspath(out if temporary is None else temporary.path / "run")  # type: ignore[arg-type]
     run = train(
@@ -246,7 +246,10 @@ def fit(
         _Told() if verbose else None,
         overwrite,
     )
-    return Trained(run, temporary, classes)
+    found = Trained(run, temporary)
+    if isinstance(given["data"], Held):
+        found = Trained(run, temporary, _classes_of(as_frame(data, "data"), found.fitted.target.each))
+    return found
 
 
 class _Temporary:
@@ -257,16 +260,17 @@ class _Temporary:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def _classes_of(frame: pd.DataFrame, targets: Sequence[str]) -> dict[str, pd.Series]:
-    """The different values of targets, by what they are called as classes."""
-    found = {}
-    for i, name in enumerate(map(str, frame.columns)):
-        if name in targets:
-            column = frame.iloc[:, i].dropna()
+def _classes_of(frame: pd.DataFrame, targets: Sequence[Target]) -> dict[str, pd.Series]:
+    """The values that classes were given as, by what they are called."""
+    found, names = {}, list(map(str, frame.columns))
+    for one in targets:
+        if one.name in names and one.classes:
+            column = frame.iloc[:, names.index(one.name)].dropna()
             column = column if column.dtype == object else column.drop_duplicates()
-            names = values.labels(plain(column.to_frame(name))[name])
-            first = pd.Series(range(len(names)), names).groupby(level=0).first()
-            found[name] = column.iloc[first].set_axis(first.index.astype(str))
+            spelt = plain(column.to_frame(one.name))[one.name]
+            spelt.attrs["codes"] = [one.name] * (values.CODE in one.classes)
+            first = pd.Series(range(len(column)), values.labels(spelt)).groupby(level=0).first()
+            found[one.name] = column.iloc[first].set_axis(first.index.astype(str))
     return found
 
 

@@ -59,7 +59,9 @@ class Header(NamedTuple):
     about: str = ""
 
 
-def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None) -> Header:
+def find_header(
+    found: Sequence[Record], wanted: Collection[str] = (), is_there: bool | None = None, about: bool = True
+) -> Header:
     """The names among the first records of a table.
 
     They are the first record of the commonest width; if that is data, the record above it that names its columns.
@@ -72,26 +74,30 @@ def find_header(found: Sequence[Record], wanted: Collection[str] = (), is_there:
         Columns that are known to be in the table: the record that holds them all is the header.
     is_there : bool, optional
         What the user knows.
+    about : bool
+        Whether there may be records below the names that are about the columns.
     """
     if is_there is not False and (declared := _declared(found)) is not None:
         return declared
-    header = (_of_groups(found) if is_there is not False else None) or _found(found, wanted, is_there)
+    header = _found(found, wanted, is_there)
+    if is_there is not False and not (wanted and set(wanted) <= set(header.names)):
+        header = _of_groups(found, wanted) or header
     rows = [r for r in found if r.line >= header.line and len(r.values) == len(header.names)]
-    for n in range(1, _MOST_ABOUT + 1) if header.is_there else ():
+    for n in range(1, _MOST_ABOUT + 1) if header.is_there and about else ():
         below = [r.values for r in rows[n:]]
         if len(below) < _FEW or not all(_are_about_columns(r.values, below) for r in rows[:n]):
             continue
         are_units = n == 1 and max(map(len, map(str.strip, rows[0].values))) <= _LONGEST_UNIT
         what = "gives the units of" if are_units else "tells about" if n == 1 else "tell about"
         at = f" {rows[0].line}" if n == 1 else f"s {rows[0].line} to {rows[n - 1].line}"
-        about = f"{at} {what} columns, and {'is' if n == 1 else 'are'} left out"
-        return header._replace(line=rows[n - 1].line + rows[n - 1].lines, about=about)
+        told = f"{at} {what} columns, and {'is' if n == 1 else 'are'} left out"
+        return header._replace(line=rows[n - 1].line + rows[n - 1].lines, about=told)
     return header
 
 
-def _of_groups(found: Sequence[Record]) -> Header | None:
+def _of_groups(found: Sequence[Record], wanted: Collection[str]) -> Header | None:
     """Names of two records, as tables of groups have them: the groups, each in its first column, and below them the
-    same names in each of several groups."""
+    same names, words or years, in each of several groups."""
     if len(found) < 3:
         return None
     lower = _tidy(found[1])
@@ -103,10 +109,14 @@ def _of_groups(found: Sequence[Record]) -> Header | None:
     wide = [group for group in groups if len(group) > 1]
     if len(wide) < 2 or len(set(wide)) > 1 or not all(wide[0]) or len(set(wide[0])) < len(wide[0]):
         return None
-    if any(_is_whole(name) for (name, *others) in groups if not others):
-        return None  # numbers of a first row
+    below = list(zip(*(r.values for r in found[2:] if len(r.values) == len(lower)), strict=True))
+    are_levels = any(name and name in map(str.strip, column) for name, column in zip(lower, below, strict=False))
+    numbers = [name for name in (*upper, *lower) if values.is_number(name) and not _is_year(name)]
+    if are_levels or numbers or not below or len({upper[j] for j in begins}) < len(begins):
+        return None
     whole = [upper[max(k for k in begins if k <= j)] if j >= begins[0] else "" for j in range(len(upper))]
-    return _at(found[1], [f"{u} {l}".strip() for u, l in zip(whole, lower, strict=True)])._replace(above=0)
+    names = [f"{u} {l}".strip() for u, l in zip(whole, lower, strict=True)]
+    return _at(found[1], names)._replace(above=0) if not wanted or set(wanted) <= set(names) else None
 
 
 def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list[str]:
@@ -136,17 +146,32 @@ def numbered(path: Path, width: int, reading: Reading, notes: list[str]) -> list
 
 
 def _are_about_columns(first: Values, below: Sequence[Values]) -> bool:
-    """Whether a record has words, such as units, above two columns of numbers at least, and no level of another one."""
-    named = 0
+    """Whether a record has words, such as units, above two columns of numbers at least, and in others nothing that is
+    of their make; words that are long, or the same for all numbers, tell of columns only if no two cells are equal."""
+    named, cells = 0, [name.strip() for name in first[:MOST_COLUMNS]]
+    above_numbers = []
     for name, column in zip(map(str.strip, first[:MOST_COLUMNS]), zip(*below, strict=True), strict=False):
         present = [v for v in map(str.strip, column) if not _is_missing(v)]
         if present and all(map(values.is_number, present)):
             if values.is_number(name) or not name:
                 return False
+            above_numbers.append(name)
             named += name.lower() not in _NO_UNIT and not set(name) <= _LINES
-        elif name in present:
+        elif name in present or (present and name and _is_of_make(name, present)):
             return False
+    if max(map(len, above_numbers), default=0) > _LONGEST_UNIT or len(set(above_numbers)) < min(2, len(above_numbers)):
+        return named > 1 and all(cells) and len(set(cells)) == len(cells)
     return named > 1
+
+
+def _is_of_make(name: str, present: Values) -> bool:
+    """Whether a value has the shape of nearly all of a column, such as that of a date or a code."""
+    shape, share = Counter(map(_shape, present)).most_common(1)[0]
+    return "9" in shape and share >= _MOSTLY * len(present) and _shape(name) == shape
+
+
+def _is_year(text: str) -> bool:
+    return _is_whole(text) and int(text) in _YEARS
 
 
 def _found(found: Sequence[Record], wanted: Collection[str], is_there: bool | None) -> Header:

@@ -112,7 +112,8 @@ class Preparation:
             raise ValueError("Preparation.fit: the table has no rows; expected at least one")
         cells = self._cells(frame)
         notation = values.COMMA if frame.attrs.get("notation") == values.COMMA else None
-        self.found = Found(notation, frame.attrs.get("encoding"), frame.attrs.get("width"))
+        told = frame.attrs
+        self.found = Found(notation, told.get("encoding"), told.get("width"), bool(told.get("about")))
         unread = Counter[str]() if lenient else None
         self._parts = {c.name: _varying_parts(cells.dates(c, unread)) for c in self._of("date")}
         names, raw = self._raw_numbers(cells, lambda name: unread)

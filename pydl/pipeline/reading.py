@@ -21,11 +21,14 @@ class Found(NamedTuple):
         What text that is no UTF-8 was read as.
     width : int or None
         How many columns there were, if they had no names.
+    about : bool
+        Whether lines below the names may be about the columns, as there were some, or as nothing is known.
     """
 
     notation: str | None = None
     encoding: str | None = None
     width: int | None = None
+    about: bool = True
 
 
 NOTHING_FOUND = Found()

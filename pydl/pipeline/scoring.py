@@ -62,7 +62,7 @@ def _predict_rows(
     batches = arrow_batches(data) if of_arrow else repeat(None)
     with table_writer(out) as file:
         for (cells, frame), batch in zip(fitted.read(data, seen, strict=not leave_out), batches, strict=of_arrow):
-            if seen is not None and (totals := of_totals(frame)):
+            if seen is not None and (totals := of_totals(frame, fitted.levels())):
                 seen.totals.append(said(frame, totals, "predicted"))
             columns: dict[str, Any] = {}
             for one, found in zip(fitted.target.each, fitted.predictions(frame, seen), strict=True):
@@ -99,7 +99,7 @@ def _is_of_images(run: Run, encoding: str | None) -> bool:
 
 def _evaluate_rows(run: Run, data: str | Path, encoding: str | None) -> Figures:
     fitted, seen = run.fitted(encoding), Seen()
-    return evaluate_tables(fitted, (frame for _, frame in fitted.read(data, seen)), seen, str(data))
+    return evaluate_tables(fitted, (frame for _, frame in fitted.read(data, seen, judged=True)), seen, str(data))
 
 
 def evaluate_tables(fitted: Fitted, frames: Iterable[pd.DataFrame], seen: Seen, what: str) -> Figures:

@@ -50,7 +50,8 @@ class Sheet:
         found = _records(rows)
         if not found:
             raise ValueError(f"{path}: no rows; expected a table with a header and at least one row")
-        header = find_header(found, reading.wanted, reading.header)
+        header = find_header(found, reading.wanted, reading.header, reading.found.about)
+        self.about = bool(header.about)
         if header.about:
             self.notes.append(f"row{header.about}")
         if header.above:
@@ -79,7 +80,8 @@ class Sheet:
         """Cells that are merged with one above them, below the names, have its value."""
         filled = 0
         for (top, left), (bottom, right) in self._merged:
-            if top + 1 < first or left != right:  # a title or a footer goes across columns
+            is_there = top < len(rows) and left < len(rows[top])
+            if top + 1 < first or left != right or not is_there:  # a title or a footer goes across columns
                 continue
             for row in rows[top : bottom + 1]:
                 row[left] = rows[top][left]

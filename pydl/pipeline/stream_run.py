@@ -11,7 +11,7 @@ import pandas as pd
 
 import pydl
 from pydl.data import ShardSource
-from pydl.pipeline import checks, selection, stream, threshold
+from pydl.pipeline import checks, selection, stream, threshold, values
 from pydl.pipeline import run as names
 from pydl.pipeline.asked_parting import BY_CHANCE, by_group
 from pydl.pipeline.budget import within_time
@@ -129,10 +129,12 @@ def _test_file(
 ) -> tuple[pd.DataFrame, ShardSource, list[str]]:  # fmt: skip
     """Its first rows, all of them prepared, and what is odd: what is wrong is to be told before the training."""
     path = str(options.test)
-    schema = scan(path, text=found.preparation.text_columns, reading=options.reading)
+    codes = (*found.preparation.codes, *[found.target.name] * (values.CODE in found.target.classes))
+    reading = replace(options.reading, codes=codes)
+    schema = scan(path, text=found.preparation.text_columns, reading=reading)
 
     def chunks(rows: int | None = None) -> Iterator[pd.DataFrame]:
-        return read_chunks(path, rows, schema, reading=options.reading)
+        return read_chunks(path, rows, schema, reading=reading)
 
     sample = next(chunks(stream.SAMPLE_ROWS))
     must_have(sample, [found.target.name], "target")

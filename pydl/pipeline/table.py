@@ -35,6 +35,7 @@ from pydl.pipeline.sheets import Sheet
 from pydl.pipeline.typed_files import batches, read_arrow, read_npz, read_parquet
 
 _CHUNK_BYTES = 4 << 20  # of a file, at a time; what becomes of them is some ten times as much
+_SAMPLE = 256  # rows that tell what a column holds, at most those of a chunk
 _NOTHING = "nothing"  # the kind of a column of text without any
 
 
@@ -226,7 +227,7 @@ def _told(notation: str | None, codes: Collection[str] | None, levels: Collectio
 
 def _told_by(file: Delimited | Sheet | Arff | Database) -> dict[str, Any]:
     """The same of a file, and how it is written where that is not the usual way."""
-    found = {"encoding": getattr(file, "encoding", None), "width": getattr(file, "width", None)}
+    found = {name: getattr(file, name, None) for name in ("encoding", "width", "about")}
     found["encoding"] = found["encoding"] if found["encoding"] in OTHERS else None
     return _told(file.notation, file.codes, file.levels) | {k: v for k, v in found.items() if v}
 
@@ -235,6 +236,7 @@ def _codes_found(frame: pd.DataFrame, reading: Reading, kind: str, notes: list[s
     """The columns where NA is a code, by their values, as `_told` has them; delimited text finds them out itself."""
     if reading.codes is not None or kind == "delimited":
         return {}
+    frame = frame.head(_SAMPLE)  # as all of a file's chunks, or none
     found, said = values.codes_among((name, _words(frame[name].dropna())) for name in frame.columns)
     notes += [note for note in said if note not in notes]
     return {"codes": list(found)} if found else {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,12 @@ _MOST = 1 / 3
 _NAMED = 5
 
 
-def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that are no totals, and what is to be said of the others."""
-    gone = of_totals(frame)
+Levels = Mapping[str, Collection[Any]]  # of columns, which are no words for totals
+
+
+def without_totals(frame: pd.DataFrame, known: Levels | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that are no totals, and what is to be said of the others; `known` as for `of_totals`."""
+    gone = of_totals(frame, known)
     if not gone:
         return frame, []
     keep = np.ones(len(frame), bool)
@@ -41,14 +45,14 @@ def said(frame: pd.DataFrame, rows: list[int], fate: str) -> str:
     return f"{len(rows):,} rows {fate} that sum up others (rows {shown})"
 
 
-def of_totals(frame: pd.DataFrame) -> list[int]:
-    """The places of rows that sum up others.
+def of_totals(frame: pd.DataFrame, known: Levels | None = None) -> list[int]:
+    """The places of rows that sum up others; words that are `known` as levels of their columns do not say so.
 
     A row gives totals if a cell says so and most of its numbers are the sums of all rows above it, or of those below
     the totals above it; or means, below all other rows. Where many cells say so, or some that are none, it is a level
     as others are.
     """
-    totals, means = _labelled(frame, _TOTAL), _labelled(frame, _MEAN)
+    totals, means = _labelled(frame, _TOTAL, known or {}), _labelled(frame, _MEAN, known or {})
     labelled = totals | means
     if not labelled.any() or labelled.mean() > _MOST:
         return []
@@ -65,13 +69,15 @@ def of_totals(frame: pd.DataFrame) -> list[int]:
     return gone
 
 
-def _labelled(frame: pd.DataFrame, words: re.Pattern[str]) -> NDArray[np.bool_]:
+def _labelled(frame: pd.DataFrame, words: re.Pattern[str], known: Levels) -> NDArray[np.bool_]:
     """Which rows have a cell that is one of some words."""
     found = np.zeros(len(frame), bool)
     for name in frame.columns:
         if values.is_text(frame[name]):
             codes, levels = pd.factorize(frame[name])
-            said = [k for k, level in enumerate(levels) if words.fullmatch(str(level).strip(" :*"))]
+            own = set(map(str, known.get(str(name), ())))
+            texts = map(str, levels)
+            said = [k for k, text in enumerate(texts) if text not in own and words.fullmatch(text.strip(" :*"))]
             found |= np.isin(codes, said)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from dataclasses import replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -129,8 +130,8 @@ def _train_table(options: TrainOptions, run: Run, watch: Watch) -> Outcome:
             notes += watch.told([f"{told}: {parting.how}"])
     else:
         unseen = Seen()
-        labels, _ = labelled(held_out, target, unseen.new_classes)
-        gone = len(held_out) - len(labels) - (unseen.of_new_classes() if len(target.each) == 1 else 0)
+        labels, _ = labelled(held_out, target, unseen.new_classes if len(target.each) == 1 else None)
+        gone = len(held_out) - len(labels) - unseen.of_new_classes()
         held_out = labels
         notes += watch.told([f"test rows: {note}" for note in unseen.notes()])
         if gone:
@@ -174,7 +175,10 @@ def _read(options: TrainOptions, watch: Watch) -> tuple[TrainOptions, Frame, Fra
             frames.append(None)
             continue
         text = [name for name in frames[0] if is_text(frames[0][name])] if frames else []  # both parts alike
-        frame = read_table(path, text, options.reading)
+        reading = options.reading
+        if frames:
+            reading = replace(reading, codes=tuple(frames[0].attrs.get("codes", ())))
+        frame = read_table(path, text, reading)
         options = options.resolved([str(c) for c in frame.columns])
         watch.say(f"{path}: {len(frame):,} rows, {frame.shape[1]:,} columns")
         frame, of_totals = without_totals(frame)

@@ -64,13 +64,14 @@ _NUMBER = {
     COMMA: re.compile(rf"{_ENDS[0]}(?:[1-9]\d{{0,2}}(?:[.{_GAP}]\d{{3}})+(?:,\d*)?|\d*(?:,\d*)?{_POWER}){_ENDS[1]}"),
 }
 _SPAN = re.compile(
-    r"([-\u2212]?)(?:(?:(?P<days>\d+) days?,? )?(?P<hours>\d+):(?=[0-5]\d:))?"
+    r"(?:(?P<days>[-\u2212]?\d+) days?,? \+?(?=\d+:[0-5]\d:)|(?P<sign>[-\u2212]))?(?:(?P<hours>\d+):(?=[0-5]\d:))?"
     r"(?P<minutes>\d+):(?P<seconds>[0-5]\d(?:[.,]\d+)?)"
 )
 _NOTHING = pyarrow.scalar(None, pyarrow.large_string())
 _MISSING_WORDS = pyarrow.array(sorted(MISSING), pyarrow.large_string())
 _PLAIN_COMMA = r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][+-]?\d+)?$"
 _CODE = re.compile(r"[A-Z]{2}")
+_YES_OR_NO = {"NO", "OK", "SI", "JA", "DA", "NE", "KO"}  # beside one other word these are answers
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 _NOT_OF_A_NUMBER = re.compile(r"[^\d.eE+-]")
 
@@ -115,7 +116,9 @@ def _of_objects(column: pd.Series) -> pd.Series:
     if kinds and all(issubclass(k, int | float | np.number | Decimal) and k is not bool for k in kinds):
         return column.astype(np.float64)
     words = np.array([*map(label, levels), None], object)
-    return pd.Series(words[codes], index=column.index, name=column.name, dtype="str")
+    found = pd.Series(words[codes], index=column.index, name=column.name, dtype="str")
+    found.attrs = column.attrs
+    return found
 
 
 def _tidy_text(column: pd.Series) -> Any:
@@ -234,6 +237,8 @@ def is_notation(text: str) -> bool:
 def are_codes(levels: Collection[str]) -> bool:
     """Whether words are codes of two capitals: then NA is one of them."""
     others = {v for v in levels if v.lower() not in MISSING}
+    if len(others) == 2 and others & _YES_OR_NO:
+        return False
     return len(others) > 1 and all(_CODE.fullmatch(v) for v in others)
 
 
@@ -288,11 +293,17 @@ def number(text: str, notation: str) -> float:
 
 
 def _seconds(span: str) -> float:
-    """Of hours, minutes and seconds, or minutes and seconds."""
+    """Of hours, minutes and seconds, or minutes and seconds; whole days before them count by themselves, as Python and
+    pandas write them: -1 day, 23:59:00 is a minute less than nothing."""
     match = _SPAN.fullmatch(span)
     assert match is not None
-    sign, days, hours, minutes, seconds = match.groups()
-    found = 86400 * int(days or 0) + 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+    days, sign, hours, minutes, seconds = match.groups()
+    found = (
+        86400 * int((days or "0").replace("\u2212", "-"))
+        + 3600 * int(hours or 0)
+        + 60 * int(minutes)
+        + float(seconds.replace(",", "."))
+    )
     return -found if sign else found
 
 

@@ -42,6 +42,9 @@ def labelled(
     y, keep = target.encode(target.of(frame), new)
     frame = frame if keep.all() else frame[keep]
     if len(y) == 0:
+        for one in target.each:
+            for label in (new or {}).get(one.name, ()):
+                raise one.unknown_class(label)
         raise ValueError(f"--target {','.join(target.names)}: no row has a usable value; is this the column you mean?")
     return frame, y
 

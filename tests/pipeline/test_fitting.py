@@ -334,3 +334,14 @@ def test_gaps_among_objects_that_are_numbers() -> None:
     run = pydl.pipeline.fit(table, target="y", epochs=1)
     assert run.predict(table).notna().all(axis=None)
     assert run.predict(table[:1]).notna().all(axis=None)
+
+
+def test_only_classes_are_kept_of_a_target() -> None:
+    x = np.random.default_rng(0).normal(size=3000)
+    run = pydl.pipeline.fit({"x": x, "y": 2 * x}, target="y", epochs=1)
+    assert run._classes == {}
+    land = np.resize(["NA", "FR", "DE"], 3000)
+    table = pd.DataFrame({"x": x, "y": pd.Series(land).astype("category")})
+    run = pydl.pipeline.fit(table, target="y", epochs=1)
+    assert len(run._classes["y"]) == 3
+    assert run.predict(table)["y predicted"].dtype == table["y"].dtype

@@ -13,6 +13,7 @@ import pytest
 from pydl import cli
 from pydl.pipeline import dates, values
 from pydl.pipeline.columns import guess
+from pydl.pipeline.fitting import fit
 from pydl.pipeline.preparation import Preparation
 from pydl.pipeline.reading import Found, Reading
 from pydl.pipeline.run import Run
@@ -415,3 +416,33 @@ def test_classes_of_test_rows_that_training_lacks_are_left_out(tmp_path: Path) -
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]["rows"] == 50
     notes = json.loads((tmp_path / "run" / "info.json").read_text())["notes"]
     assert any(note.startswith('test rows: target "y": 1 row of classes that did not occur') for note in notes)
+
+
+def test_codes_of_two_words_that_answer_are_none() -> None:
+    for words in (["NO", "SI"], ["OK", "KO"]):
+        assert not values.are_codes([*words, "NA"])
+    assert values.are_codes(["NO", "SE", "FI", "NA"])
+
+
+@pytest.mark.parametrize("dtype", ["object", "category", "str"])
+def test_rows_to_judge_on_have_the_codes_of_the_training(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    land = rng.choice(["NA", "FR", "DE"], 300)
+    frame = pd.DataFrame({"land": land, "x": rng.normal(size=300), "y": 3.0 * (land == "NA")}).astype({"land": dtype})
+    test = frame[frame["land"].astype(str) != "DE"].head(80)
+    run = fit(frame, target="y", test=test, epochs=20, task="regression")
+    assert run.metrics["test"]["r2"] == pytest.approx(run.evaluate(test)["r2"], abs=1e-9)
+    assert run.metrics["test"]["r2"] > 0.9
+    rows = frame[["land", "x"]]
+    wanted = run.predict(rows)["y predicted"].to_numpy()
+    np.testing.assert_array_equal(run.fitted.predict(rows).values, wanted)
+    np.testing.assert_array_equal(run.fitted.predict(rows.head(5)).values, wanted[:5])
+
+
+def test_a_file_without_names_that_lacks_the_weights_is_judged(
+    weighed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    (tmp_path / "new.csv").write_text("".join(f"{x},{x + w},{w}\n" for x, w, *_ in NAMELESS[:40]))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(weighed), str(tmp_path / "new.csv"), "--json"]) == 0
+    assert any("column 3 is taken to lack" in note for note in json.loads(capsys.readouterr().out)["notes"])

@@ -20,7 +20,7 @@ from pydl.pipeline.fitted import predict
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.reading import Reading
+from pydl.pipeline.reading import Found, Reading
 from pydl.pipeline.table import read_cells, read_chunks, read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import numbers
@@ -586,3 +586,39 @@ def test_names_in_single_quotation_marks(tmp_path: Path) -> None:
 def test_spans_of_days() -> None:
     assert values.number("1 day, 2:00:03", values.SPAN) == 93603
     assert values.number("0 days 00:00:01.5", values.SPAN) == 1.5
+
+
+ROWS_OF_WORDS = {
+    "dates": "date,open,close\n2020-01-01,market closed,market closed\n" + "".join(
+        f"2020-01-{i:02d},{i},{i + 1}\n" for i in range(2, 30)),
+    "two": "patient,visit,bp\nP1,not done,not done\nP2,not done,not done\n" + "".join(
+        f"P{i},{i},{i + 1}\n" for i in range(3, 30)),
+    "names": "pupil,maths,art\nAnna,absent (excused),absent (excused)\n" + "".join(
+        f"Pupil{'abcdefghijklmnopqrstuvwxyz'[i]},{i},{i + 1}\n" for i in range(26)),
+    "levels": "id,2020,,2021,\nx1,low,high,low,high\n" + "".join(
+        f"x{i},{['low', 'high'][i % 2]},low,high,{['high', 'low'][i % 3 // 2]}\n" for i in range(2, 30)),
+    "no names": "a,1,,1,\nb,1,0,1,0\n" + "".join(
+        f"{'abc'[i % 3]},{i % 2},{i % 2},1,{'' if i % 4 else 0}\n" for i in range(30)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROWS_OF_WORDS)
+def test_first_rows_of_words_are_rows(case: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(ROWS_OF_WORDS[case])
+    lines = ROWS_OF_WORDS[case].count("\n")
+    assert len(read_table(tmp_path / "t.csv")) == lines - (case != "no names")
+
+
+def test_lines_about_columns_only_where_the_training_had_some(tmp_path: Path) -> None:
+    """In rows to predict, words above numbers are cells of a row, which has to be there."""
+    rows = "".join(f"n{i}x,{i},{i + 1}\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("name,x,z\nfirst of all,not recorded here,not known yet\n" + rows)
+    assert len(read_table(tmp_path / "t.csv")) == 30
+    assert len(read_table(tmp_path / "t.csv", reading=Reading(found=Found(about=False)))) == 31
+    assert len(read_table(tmp_path / "t.csv", reading=Reading(found=Found(about=True)))) == 30
+
+
+def test_spans_below_nothing() -> None:
+    assert values.number("-1 day, 23:59:00", values.SPAN) == -60
+    assert values.number("-1 days +23:59:23", values.SPAN) == -37
+    assert values.number("-0:01:30", values.SPAN) == -90

@@ -152,3 +152,13 @@ def test_spreadsheets_are_known_by_their_contents(name: str, tmp_path: Path) -> 
     pytest.importorskip("python_calamine")
     spreadsheet(tmp_path / name, [["x", "y"], *([float(i), "ab"[i % 2]] for i in range(20))])
     assert read_table(tmp_path / name).shape == (20, 2)
+
+
+@pytest.mark.parametrize("merged", ["F3:F30", "E9:E10", "A20:A25"])
+def test_cells_merged_where_there_is_no_table(merged: str, tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    rows: list[list[str | float]] = [["pq"[i // 4], float(i), 2.0 * i] for i in range(8)]
+    spreadsheet(tmp_path / "t.xlsx", [["g", "x", "y"], *rows], merged=merged)
+    frame = both(tmp_path / "t.xlsx")
+    assert frame.shape == (8, 3)
+    assert "merged" not in notes(frame)

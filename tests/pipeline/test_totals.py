@@ -67,3 +67,9 @@ def test_a_level_beside_columns_that_hardly_vary(columns: dict[str, object], wor
     frame = pd.DataFrame({"loss": np.where(np.arange(300) % 4, "Part", word), **columns})
     assert len(without_totals(frame)[0]) == 300
     assert len(without_totals(frame[:297])[0]) == 297  # such a row is the last one
+
+
+def test_a_level_that_training_knew_is_no_word_for_a_mean() -> None:
+    frame = pd.DataFrame({"state": ["good", "poor", "good", "average"], "year": [2020] * 4, "defects": [1, 0, 2, 1]})
+    assert len(without_totals(frame)[0]) == 3
+    assert len(without_totals(frame, {"state": ["average", "good", "poor"]})[0]) == 4
