@@ -91,6 +91,8 @@ class Trained:
     def predict(self, data: Any) -> pd.DataFrame:
         """The prediction for each row, in the column `<target> predicted`; a column for each target.
 
+        Of classes it is a value of the target, as it was in the table that was learnt from: True, "1" or 0.5.
+
         Parameters
         ----------
         data : DataFrame or whatever `fit` takes; one dict is one row
@@ -239,10 +241,12 @@ def fit(
     if given.get("stream") and any(isinstance(given.get(name), Held) for name in ("data", "test")):
         raise ValueError("stream: expected files; what is in memory needs no reading in pieces")
     named = tuple(map(str, targets))
-    temporary = _Temporary() if out is None else None
-    place = os.fspath(out if temporary is None else temporary.path / "run")  # type: ignore[arg-type]
+    temporary = None
+    if out is None:
+        temporary = _Temporary()
+        out = temporary.path / "run"
     run = train(
-        TrainOptions(target=named[0] if len(named) == 1 else named or None, out=place, **given),
+        TrainOptions(target=named[0] if len(named) == 1 else named or None, out=os.fspath(out), **given),
         _Told() if verbose else None,
         overwrite,
     )
