@@ -12,7 +12,8 @@ import pytest
 import pydl
 from pydl import ops
 from pydl._base.errors import FormatError
-from tests.files.test_keras_files import CODES, FOUND, GOLDEN, ROUNDING, X, parts_of, rewritten
+from tests.files.test_keras_files import CODES, FOUND, GOLDEN, ROUNDING, X
+from tests.files.test_keras_files_damaged import parts_of, rewritten
 
 L = pydl.layers
 
