@@ -67,10 +67,10 @@ def fuse_activations(records: list[Record]) -> None:
         if record.op != "bn_slopes":
             act, *others = [r for r in records[at + 1 :] if r.touches(f["y"])] or [record]
             fits = _family(act) == "act_fwd" and act.fields["x"] is f["y"] is not act.fields["y"]
-            if record.op == "bn_infer":
-                fits = fits and not others and not facts.of(act.op)["rowwise"]
             fields = {"y": act.fields["y"]} if fits else {}
-            if fits and record.op == "bn_apply":
+            if record.op == "bn_infer":  # which keeps nothing for others
+                fits = fits and not others and not facts.of(act.op)["rowwise"]
+            elif fits:
                 fields["z"] = f["y"] if others else None
         else:
             *_, act = [record, *(r for r in records[:at] if r.touches(f["dy"]))]

@@ -262,11 +262,11 @@ class Op:
 
     def compute(self, values: Sequence[Any], others: dict[str, Any]) -> Any:
         """The function of arrays; in float32 unless one of them is float64."""
-        wider = [_widened(v) for v in values]
-        if any(a is not b for a, b in zip(wider, values, strict=True)):  # of which NumPy makes float16
+        if any(getattr(v, "dtype", None) in _BYTES for v in values):  # of which NumPy makes float16
             with np.errstate(all="ignore"):
                 y = self._of(values, others)
-            y = self._of(wider, others) if _is_half(y) and not any(map(_is_half, values)) else y
+            if _is_half(y) and not any(map(_is_half, values)):
+                y = self._of([_widened(v) for v in values], others)
         else:
             y = self._of(values, others)
         if others.get("dtype") is not None:  # as it was asked for
@@ -394,10 +394,12 @@ def _is_half(y: Any) -> bool:
     return any(map(_is_half, y)) if isinstance(y, list | tuple) else getattr(y, "dtype", None) == np.float16
 
 
+_BYTES = frozenset(map(np.dtype, ("bool", "int8", "uint8")))
+
+
 def _widened(value: Any) -> Any:
     """Whole numbers and truth values of a byte as floats."""
-    narrow = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biu" and value.dtype.itemsize == 1
-    return value.astype(config.floatx()) if narrow else value
+    return value.astype(config.floatx()) if getattr(value, "dtype", None) in _BYTES else value
 
 
 def _narrowed(y: Any, values: Sequence[Any]) -> Array:

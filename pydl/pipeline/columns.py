@@ -334,8 +334,10 @@ class _About:
 
     def about_notation(self, words: pd.Series, others: list[str], notation: str) -> str:
         odd = sum(self.levels[others])
-        such = f"such as {_short(others[0]) if others else ''}"
-        notes = [f"{odd} value{'s' * (odd > 1)} {such} count{'s' * (odd == 1)} as missing"] if others else []
+        notes = []
+        if others:
+            plural, verb = ("s", "count") if odd > 1 else ("", "counts")
+            notes.append(f"{odd} value{plural} such as {_short(others[0])} {verb} as missing")
         if notation == values.SPAN:
             notes.append("spans of time, in seconds")
         elif notation != values.POINT or words.str.contains(",", regex=False).any():

@@ -52,6 +52,8 @@ class Delimited:
         The columns that the file declares to be nominal.
     width : int or None
         How many columns there are, if they have no names.
+    about : bool
+        Whether lines below the names are about the columns.
     """
 
     width: int | None = None

@@ -163,8 +163,7 @@ class Fitted:
     def levels(self) -> dict[str, Sequence[Any]]:
         """Those of the columns that were learnt, and the classes of targets."""
         assert isinstance(self.preparation, Preparation)
-        used = {c.name: self.preparation.known(c.name)[2] for c in self.preparation.columns if c.used}
-        return used | {one.name: one.classes for one in self.target.each}
+        return {**self.preparation.levels, **{one.name: one.classes for one in self.target.each}}
 
     def labelled(self, path: str | Path, seen: Seen) -> Iterator[Batch]:
         """`with_target` of a file."""

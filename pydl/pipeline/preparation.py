@@ -273,13 +273,13 @@ class Preparation:
         for name, places in self._places.items():
             rows = np.flatnonzero(outside[:, places].any(axis=1))
             if len(rows):
-                place = int(outside[rows[0], places].argmax())
-                example, parts = f"{raw[rows[0], places[place]]:.6g}", self._parts.get(name, ())
+                first, parts = rows[0], list(self._parts.get(name, ()))
+                place = int(outside[first, places].argmax())
+                example = f"{raw[first, places[place]]:.6g}"
                 if "days" in parts:
-                    day = _as_date(raw[rows[0], places[list(parts).index("days")]])
-                    example = (
-                        day if outside[rows[0], places[list(parts).index("days")]] else f"the {parts[place]} of {day}"
-                    )
+                    days = places[parts.index("days")]
+                    of = "" if outside[first, days] else f"the {parts[place]} of "
+                    example = of + _as_date(raw[first, days])
                 seen.outside(name, len(rows), example)
 
     @property
@@ -309,12 +309,8 @@ class Preparation:
     def known(self, name: str) -> tuple[float | None, float | None, list[str]]:
         """The least and the most that training saw in a column of numbers, and the levels that it learnt of another."""
         self._require_fit()
-        if name in self._levels:
-            return None, None, list(self._levels[name])
-        categories = [c.name for c in self._of("category")]
-        if name in categories:
-            levels = self._encoder.categories_[categories.index(name)]
-            return None, None, [str(level) for level in levels if level != MISSING_LEVEL]
+        if name in self.levels:
+            return None, None, list(self.levels[name])
         numbers = [c.name for c in self._of("number")]
         if name in numbers and self._least is not None:
             least, most = (float(ends[numbers.index(name)]) for ends in (self._least, self._most))
@@ -455,7 +451,10 @@ class Preparation:
     def _set_up(self) -> None:
         """What follows from all that was learnt."""
         self._indices = {name: Levels(levels) for name, levels in self._levels.items()}
+        self.levels: dict[str, list[str]] = dict(self._levels)  # that were learnt, by column
         self._one_hot = [Levels(levels) for levels in self._encoder.categories_] if self._of("category") else []
+        for c, found in zip(self._of("category"), self._encoder.categories_ if self._one_hot else (), strict=True):
+            self.levels[c.name] = [str(level) for level in found if level != MISSING_LEVEL]
         self._places: dict[str, list[int]] = {}  # of the raw numbers of a column
         for i, name in enumerate(self._sources()):
             self._places.setdefault(name, []).append(i)

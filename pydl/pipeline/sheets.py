@@ -32,7 +32,7 @@ class Sheet:
 
     Attributes
     ----------
-    notes, notation, codes, levels, width
+    notes, notation, codes, levels, width, about
         As of `delimited.Delimited`.
 
     Raises

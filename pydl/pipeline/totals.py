@@ -52,7 +52,7 @@ def of_totals(frame: pd.DataFrame, known: Levels | None = None) -> list[int]:
     the totals above it; or means, below all other rows. Where many cells say so, or some that are none, it is a level
     as others are.
     """
-    totals, means = _labelled(frame, _TOTAL, known or {}), _labelled(frame, _MEAN, known or {})
+    totals, means = _labelled(frame, known or {})
     labelled = totals | means
     if not labelled.any() or labelled.mean() > _MOST:
         return []
@@ -69,17 +69,17 @@ def of_totals(frame: pd.DataFrame, known: Levels | None = None) -> list[int]:
     return gone
 
 
-def _labelled(frame: pd.DataFrame, words: re.Pattern[str], known: Levels) -> NDArray[np.bool_]:
-    """Which rows have a cell that is one of some words."""
-    found = np.zeros(len(frame), bool)
+def _labelled(frame: pd.DataFrame, known: Levels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows have a cell that is a word for totals, and which for means."""
+    found = np.zeros((2, len(frame)), bool)
     for name in frame.columns:
         if values.is_text(frame[name]):
             codes, levels = pd.factorize(frame[name])
-            own = set(map(str, known.get(str(name), ())))
-            texts = map(str, levels)
-            said = [k for k, text in enumerate(texts) if text not in own and words.fullmatch(text.strip(" :*"))]
-            found |= np.isin(codes, said)
-    return found
+            own, texts = set(map(str, known.get(str(name), ()))), list(map(str, levels))
+            for rows, words in zip(found, (_TOTAL, _MEAN), strict=True):
+                said = [k for k, text in enumerate(texts) if text not in own and words.fullmatch(text.strip(" :*"))]
+                rows |= np.isin(codes, said)
+    return found[0], found[1]
 
 
 def _numbers(column: pd.Series) -> values.Floats:

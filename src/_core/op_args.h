@@ -9,8 +9,8 @@
  *   FN(f)           another kernel, by name     INT(n)  size or flag, ptrdiff_t      REAL(a)  constant, double
  * `bytes` says how far the kernel reaches behind the pointer at most: R(n) elements of the kernel's dtype, D(n)
  * doubles, TAPS(n, wide) numbers of taps, of sizes a->B and so on. Any pointer may be NULL if its comment says so.
- * Shapes are in elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out whole
- * samples.
+ * Shapes are in elements; B rows of the batch, I in, O out. L: rows per sample (0 stands for 1); threads share out
+ * whole samples.
  */
 #ifndef PD_OP_ARGS_H
 #define PD_OP_ARGS_H
@@ -85,12 +85,13 @@
     IN(y, R(a->B * a->O)) IN(t, R(a->B * a->O)) IN(w, R(PARTS(a->B, WEIGHTED(a->per, a->L)))) OUT(m, R(a->B)) INT(B) \
     INT(O) INT(L) INT(per) INT(k) REAL(a)
 
-/* Adds factor * (x[0] + ... + x[n-1]) to sums[slot] and, where w is given, the sum of w, each repeated for the rows that share it, to
- * sums[slot + 1] (else n).  x [n] or NULL (zero)   w [n / per] or NULL   Sums run in double, in order. */
+/* Adds factor * (x[0] + ... + x[n-1]) to sums[slot] and, where w is given, the sum of w, each repeated for the rows
+ * that share it, to sums[slot + 1] (else n).  x [n] or NULL (zero)   w [n / per] or NULL   Sums run in double, in order. */
 #define PD_FIELDS_sum(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(x, R(a->n)) IN(w, R(a->n / WEIGHTED(a->per, a->L))) INT(n) INT(L) INT(per) INT(slot) REAL(factor)
 
-/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale * B / sum(mask) if normalize is 1, * B / sum(mask * w) if 2.
+/* Weights of rows from a mask of steps: r[b] = mask[b] * w[b / L] * scale * B / sum(mask) if normalize is 1,
+ * * B / sum(mask * w) if 2.
  *   mask [B] or NULL (1)   w [B / L] or NULL (1)   r [B] */
 #define PD_FIELDS_mask_weights(IN, ALL, OUT, SCR, FN, INT, REAL) \
     IN(mask, R(a->B)) IN(w, R(PARTS(a->B, ROWS(a->L)))) OUT(r, R(a->B)) INT(B) INT(L) INT(normalize) REAL(scale)

@@ -446,3 +446,14 @@ def test_a_file_without_names_that_lacks_the_weights_is_judged(
     capsys.readouterr()
     assert cli.main(["evaluate", str(weighed), str(tmp_path / "new.csv"), "--json"]) == 0
     assert any("column 3 is taken to lack" in note for note in json.loads(capsys.readouterr().out)["notes"])
+
+
+def test_spans_of_days() -> None:
+    assert values.number("1 day, 2:00:03", values.SPAN) == 93603
+    assert values.number("0 days 00:00:01.5", values.SPAN) == 1.5
+
+
+def test_spans_below_nothing() -> None:
+    assert values.number("-1 day, 23:59:00", values.SPAN) == -60
+    assert values.number("-1 days +23:59:23", values.SPAN) == -37
+    assert values.number("-0:01:30", values.SPAN) == -90

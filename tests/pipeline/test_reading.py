@@ -14,13 +14,12 @@ import pandas as pd
 import pytest
 
 from pydl import cli
-from pydl.pipeline import values
 from pydl.pipeline.columns import guess
 from pydl.pipeline.fitted import predict
 from pydl.pipeline.network import build
 from pydl.pipeline.options import TrainOptions
 from pydl.pipeline.preparation import Preparation
-from pydl.pipeline.reading import Found, Reading
+from pydl.pipeline.reading import Reading
 from pydl.pipeline.table import read_cells, read_chunks, read_table
 from pydl.pipeline.target import Target
 from pydl.pipeline.values import numbers
@@ -555,70 +554,3 @@ def test_a_backslash_at_the_end_of_a_quotation_is_text(file: Callable[..., Path]
     frame = both(file("x,folder\n" + "".join(f'{i},"C:\\dir {i}\\"\n' for i in range(40))))
     assert frame["folder"][1] == "C:\\dir 1\\"
     assert notes(frame) == ""
-
-
-@pytest.mark.parametrize(("above", "told"), [
-    ("GEO_ID,B1,B2\nGeography,Estimate!!Total of all:,Margin of Error!!Total:\n", "line 2 tells about columns"),
-    ('GEO_ID,B1,B2\nStart of it,How old are you?,How many?\n"{""Id"":""a""}","{""Id"":""b""}","{""Id"":""c""}"\n',
-     "lines 2 to 3 tell about columns"),
-])  # fmt: skip
-def test_lines_below_the_names_that_are_about_the_columns(above: str, told: str, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text(above + "".join(f"05{i:03d},{100 * i + 5},{3 * i}\n" for i in range(30)))
-    frame = read_table(tmp_path / "t.csv")
-    assert len(frame) == 30
-    assert list(frame) == ["GEO_ID", "B1", "B2"]
-    assert frame.attrs["notes"] == [f"{told}, and {'is' if '2 tells' in told else 'are'} left out"]
-
-
-def test_names_of_two_lines(tmp_path: Path) -> None:
-    rows = "".join(f"{'NS'[i % 2]},{i * 1.5},{i * 2},{i * 3},{i * 4}\n" for i in range(30))
-    (tmp_path / "t.csv").write_text("Region,Sales,,Profit,\n,2019,2020,2019,2020\n" + rows)
-    frame = read_table(tmp_path / "t.csv")
-    assert list(frame) == ["Region", "Sales 2019", "Sales 2020", "Profit 2019", "Profit 2020"]
-    assert len(frame) == 30
-
-
-def test_names_in_single_quotation_marks(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("'popul','TVnews','vote'\n" + "1,2,0\n3,4,1\n" * 20)
-    assert list(read_table(tmp_path / "t.csv")) == ["popul", "TVnews", "vote"]
-
-
-def test_spans_of_days() -> None:
-    assert values.number("1 day, 2:00:03", values.SPAN) == 93603
-    assert values.number("0 days 00:00:01.5", values.SPAN) == 1.5
-
-
-ROWS_OF_WORDS = {
-    "dates": "date,open,close\n2020-01-01,market closed,market closed\n" + "".join(
-        f"2020-01-{i:02d},{i},{i + 1}\n" for i in range(2, 30)),
-    "two": "patient,visit,bp\nP1,not done,not done\nP2,not done,not done\n" + "".join(
-        f"P{i},{i},{i + 1}\n" for i in range(3, 30)),
-    "names": "pupil,maths,art\nAnna,absent (excused),absent (excused)\n" + "".join(
-        f"Pupil{'abcdefghijklmnopqrstuvwxyz'[i]},{i},{i + 1}\n" for i in range(26)),
-    "levels": "id,2020,,2021,\nx1,low,high,low,high\n" + "".join(
-        f"x{i},{['low', 'high'][i % 2]},low,high,{['high', 'low'][i % 3 // 2]}\n" for i in range(2, 30)),
-    "no names": "a,1,,1,\nb,1,0,1,0\n" + "".join(
-        f"{'abc'[i % 3]},{i % 2},{i % 2},1,{'' if i % 4 else 0}\n" for i in range(30)),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", ROWS_OF_WORDS)
-def test_first_rows_of_words_are_rows(case: str, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text(ROWS_OF_WORDS[case])
-    lines = ROWS_OF_WORDS[case].count("\n")
-    assert len(read_table(tmp_path / "t.csv")) == lines - (case != "no names")
-
-
-def test_lines_about_columns_only_where_the_training_had_some(tmp_path: Path) -> None:
-    """In rows to predict, words above numbers are cells of a row, which has to be there."""
-    rows = "".join(f"n{i}x,{i},{i + 1}\n" for i in range(30))
-    (tmp_path / "t.csv").write_text("name,x,z\nfirst of all,not recorded here,not known yet\n" + rows)
-    assert len(read_table(tmp_path / "t.csv")) == 30
-    assert len(read_table(tmp_path / "t.csv", reading=Reading(found=Found(about=False)))) == 31
-    assert len(read_table(tmp_path / "t.csv", reading=Reading(found=Found(about=True)))) == 30
-
-
-def test_spans_below_nothing() -> None:
-    assert values.number("-1 day, 23:59:00", values.SPAN) == -60
-    assert values.number("-1 days +23:59:23", values.SPAN) == -37
-    assert values.number("-0:01:30", values.SPAN) == -90

@@ -142,22 +142,13 @@ PD_INLINE void edges(const line *r, ptrdiff_t c, const int W, ptrdiff_t m) {
     }
 }
 
-PD_INLINE void channels(const line *r, ptrdiff_t c, const int W, ptrdiff_t m) {
+/* whole: m is VL */
+PD_INLINE void channels(const line *r, ptrdiff_t c, const int W, ptrdiff_t m, const int whole) {
     const axis *x = r->columns;
     const outputs s = outputs_of(r, x->first, c, 0, x->taps);
     edges(r, c, W, m);
-    inner(&s, x->last - x->first, W, 0, m);
-}
-/* The same, of whole vectors. */
-PD_INLINE void whole_channels(const line *r, ptrdiff_t c, const int W) {
-    const axis *x = r->columns;
-    if (x->taps != 3) {
-        channels(r, c, W, VL);
-        return;
-    }
-    const outputs s = outputs_of(r, x->first, c, 0, 3);
-    edges(r, c, W, VL);
-    inner(&s, x->last - x->first, W, 3, VL);
+    if (whole && x->taps == 3) inner(&s, x->last - x->first, W, 3, m);
+    else inner(&s, x->last - x->first, W, 0, m);
 }
 
 /* The few channels of several pixels side by side, as `spread` has their weights. */
@@ -178,12 +169,12 @@ static void row(const line *r) {
         return;
     }
     ptrdiff_t c = 0;
-    for (; c + 2 * VL <= r->O; c += 2 * VL) whole_channels(r, c, 2);
+    for (; c + 2 * VL <= r->O; c += 2 * VL) channels(r, c, 2, VL, 1);
     if (c + VL <= r->O) {
-        whole_channels(r, c, 1);
+        channels(r, c, 1, VL, 1);
         c += VL;
     }
-    if (c < r->O) channels(r, c, 1, r->O - c);
+    if (c < r->O) channels(r, c, 1, r->O - c, 0);
 }
 
 /* A kernel and bias whose few channels are repeated to fill vectors, of as many pixels side by side. */

@@ -2,8 +2,8 @@
  * The mean of the batch is bmean + bmean_low, so that x^ is right to rounding wherever x lies (docs/adr/0014).
  * bn_fwd takes mean and var over the batch, keeps bmean, bmean_low and brstd, and moves mean and var:
  * moving = momentum moving + (1 - momentum) batch. bn_infer takes the moving ones; y = act(gamma x^ + beta) where act,
- * not a row-wise one, is given. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where `add`), dx = gamma rstd (dy -
- * mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
+ * not a row-wise one, is given. bn_bwd: dbeta = sum dy, dgamma = sum dy x^ (added to where `add`), dx = gamma rstd
+ * (dy - mean(dy) - x^ mean(dy x^)). x y dy dx [B][O], the rest [O]; y may be x, dx may be dy.
  * With a mask, mean and var are of the rows that count, mean = sum of m[b] x[b] / n with n = sum of m + 1e-7; all
  * rows are normalized by them. As sum of m[b] (x[b] - mean) is 1e-7 mean then, in rows that count
  *   dx = gamma rstd (dy - sum(dy) / n - (x^ - 1e-7 mean rstd / n) sum(dy x^) / n), in others dx = gamma rstd dy.
