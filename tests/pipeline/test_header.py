@@ -1,4 +1,4 @@
-"""Names in two lines or in quotation marks, lines below them that are about the columns, and first rows that are not."""
+"""Names in two lines or in quotation marks; lines below them that are about the columns, or are rows."""
 
 from __future__ import annotations
 
