@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pydl._engine.masked_array import Masked, mask_of, with_mask
 
-class Lent(np.ndarray):
+
+class Lent(Masked):
     """An array that others read too: it cannot be written to, and `x += 1` makes a new one, as of a tensor."""
 
     __iadd__: Any = np.ndarray.__add__
@@ -49,18 +51,18 @@ def is_of_writing(error: BaseException | None) -> bool:
 
 def read_only(value: Any) -> Any:
     """A view of an array that cannot be written to; what is none stays as it is."""
-    if type(value) is not np.ndarray:
+    if type(value) is not np.ndarray and type(value) is not Masked:
         return value
-    view = value.view()
+    view = with_mask(value.view(), mask_of(value))
     view.flags.writeable = False
     return view
 
 
 def lent(value: Any) -> Any:
     """The same, of which `x += 1` makes a new one."""
-    if type(value) is not np.ndarray:
+    if type(value) is not np.ndarray and type(value) is not Masked:
         return value
-    view = value.view(Lent)
+    view = with_mask(value.view(Lent), mask_of(value), Lent)
     view.flags.writeable = False
     return view
 
@@ -68,4 +70,4 @@ def lent(value: Any) -> Any:
 def given_back(array: Any) -> np.ndarray:
     """What code of a user's returned, as an array of its own."""
     plain = np.asarray(array)
-    return plain if plain.flags.writeable else plain.copy()
+    return with_mask(plain if plain.flags.writeable else plain.copy(), mask_of(array))

@@ -15,6 +15,7 @@ from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
 from pydl._engine.lent import lending, lent, read_only
+from pydl._engine.masked_array import with_mask
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Tape, Traced, value_of
 from pydl._engine.tensor import Tensor
@@ -97,7 +98,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     outputs = layer.output_shapes(shapes if several else shapes[0])
     trainable = b.trains(*layer.weights)
     ys = [b.tensor((b.batch, *(int(d or 0) for d in s[1:])), *x, trainable=trainable) for s in outputs]
-    signature, training, mask = layer._signature_of_call(), b.training, x[0].mask
+    signature, training = layer._signature_of_call(), b.training
     history: list[Any] = []  # of the last run: a tape, inputs and outputs on it
     taped = not layer.has_backward and any(y.value.needs_grad for y in ys)
     b.notes[id(ys[0].value), "history"] = history
@@ -109,7 +110,9 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         tape, give = Tape(), lent if layer.writes_inputs else read_only
         arrays = [t.array() for t in x]
         inputs: list[Any] = [tape.watch(a) if taped else give(a) for a in arrays]
-        args, flags = signature.arguments(inputs, several, training, None if mask is None else mask.array() != 0)
+        masks = [None if t.mask is None else t.mask.array() != 0 for t in x]
+        inputs = inputs if taped else [with_mask(a, m) for a, m in zip(inputs, masks, strict=True)]
+        args, flags = signature.arguments(inputs, several, training, masks[0])
         layer.forget_losses()
         with ExitStack() as stack:
             if taped:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
+from pydl._engine.masked_array import with_mask
+from pydl._engine.tracing import packed
 from pydl._training.on_tape import apply_on_tape
+from pydl._training.passes import predict_at_once
 from pydl.layers.base import Layer
-from pydl.layers.masking import GivenMask
+from pydl.layers.masking import GivenMask, MaskOf
 
 
 def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tape: Any = None) -> Any:
     """`layer(x)` for an array, or a list of them; `mask`: which steps count, or a list of that.
 
-    `tape`: what notes how the result came about.
+    `tape`: what notes how the result came about. The result says which of its steps count, where layers do.
     """
     if tape is not None:
         return apply_on_tape(layer, inputs, training, tape)
@@ -34,13 +38,25 @@ def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tap
             given[i] = GivenMask(dtype=layer.dtype)([given[i], tensors[-1]])
     call = layer.connect(given if isinstance(inputs, list | tuple) else given[0])
     paths = [v.path for v in layer.weights]
-    model = Model(tensors, call.output, name="eager")
+    model = Model(tensors, call.outputs + masks_of(call.outputs), name="eager")
     for v, path in zip(layer.weights, paths, strict=True):  # it may be part of another model, which named them
         v.path = path
     model._runner.draws = layer.draws
-    found = model(arrays if len(arrays) > 1 else arrays[0], training=training)
+    found = predict_at_once(model, "call", arrays if len(arrays) > 1 else arrays[0], None, training=training)
     layer.draws = model._runner.draws
-    return found
+    outputs = marked(call.outputs, found if isinstance(found, list) else [found])
+    return packed(call.keys, outputs) if call.keys is not None or not call.several else outputs
+
+
+def masks_of(outputs: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
+    """The masks of those that have one, to be computed with them."""
+    return [MaskOf(dtype=t.dtype)(t) for t in outputs if t.masked]
+
+
+def marked(outputs: Sequence[SymbolicTensor], found: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The arrays for some tensors, each with its mask, which are those behind."""
+    masks = iter(found[len(outputs) :])
+    return [with_mask(y, next(masks) if t.masked else None) for t, y in zip(outputs, found, strict=False)]
 
 
 def _steps_of(layer: Layer, mask: Any, x: np.ndarray) -> np.ndarray:

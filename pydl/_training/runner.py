@@ -80,7 +80,7 @@ class Runner:
         model = self.model
         one = len(model.inputs) == len(model.outputs) == 1 and model.output_keys is None
         plain = model.host is None and model.inputs[0].dtype == model.dtype
-        if one and plain and model.input_codes == [None] and not is_open(model.inputs):
+        if one and plain and model.input_codes == [None] and not (is_open(model.inputs) or model.outputs[0].masked):
             self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
         return self.programs.predictor
 

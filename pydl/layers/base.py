@@ -14,6 +14,7 @@ from pydl._base.registry import noting
 from pydl._engine import arguments, numpy_layer, own_masks
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
+from pydl._engine.masked_array import mask_of
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder, recording
 from pydl._engine.tape import is_traced, value_of
@@ -287,6 +288,11 @@ class Layer(OwnCode):
         notes = recorder.get()
         if notes is not None:
             return notes.of_layer(self, given, training)
+        mask = mask_of(given)
+        if mask is not None and not self._is_code():
+            if not self.supports_masking:
+                self._warn_of_mask(stacklevel=2)
+            return self._applied_masked(given, training, mask)
         y = self._applied(given, training)
         if self.activity_regularizer is not None:
             outputs = y if isinstance(y, list | tuple) else [y]
@@ -320,6 +326,13 @@ class Layer(OwnCode):
         masked = self.supports_masking and not self.on_host
         return apply_layer(self, inputs, bool(training), mask) if masked else self._applied(inputs, training)
 
+    def _warn_of_mask(self, stacklevel: int) -> None:
+        warnings.warn(
+            f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends here, '
+            "and losses and metrics behind it count all steps",
+            stacklevel=stacklevel + 1,
+        )
+
     def connect(self, inputs: Any, training: bool | None = None) -> Call:
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
         listed = isinstance(inputs, list | tuple)
@@ -336,11 +349,7 @@ class Layer(OwnCode):
         masked = [t.masked for t in tensors]
         found = flags(self, masked, len(call.outputs))
         if any(masked) and not (self.supports_masking or any(found) or own_masks.says(self)):
-            warnings.warn(
-                f'layer "{self.name}" ({type(self).__name__}) does not support masking: the mask of its input ends '
-                "here, and losses and metrics behind it count all steps",
-                stacklevel=3,
-            )
+            self._warn_of_mask(stacklevel=4)
         for t, flag in zip(call.outputs, found, strict=True):
             t.masked = flag
         return call

@@ -71,6 +71,28 @@ class Masking(Layer):
         )
 
 
+class MaskOf(Layer):
+    """The mask of its input, as numbers: what an output is given to say of its steps."""
+
+    supports_masking = True
+
+    def output_masks(self, masked: list[bool]) -> list[bool]:
+        return [False]
+
+    def emit_masks(self, b: Builder, x: list[Tensor], y: list[Tensor]) -> None:
+        """It has none itself."""
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape[:-1])
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+        mask = x[0].mask
+        assert mask is not None
+        y, n = b.constant_tensor(mask.shape), mask.columns
+        b.emit("copy", x=mask.buffer, y=y.buffer, B=mask.batch, O=n, ldx=n, ldy=n)
+        return y
+
+
 class GivenMask(Layer):
     """Its first input, with the second one as the mask: what a call on an array makes of `mask=`."""
 

@@ -11,11 +11,12 @@ import numpy as np
 from pydl._base import check
 from pydl._base.errors import of_memory
 from pydl._base.frames import array_of_any
-from pydl._engine import numpy_layer
+from pydl._engine import numpy_layer, own_masks
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.lent import given_back, is_of_writing, lent, read_only
+from pydl._engine.masked_array import mask_of, with_mask
 from pydl._engine.operators import recording
 from pydl._engine.tape import Traced, is_followed, value_of
 from pydl._engine.tensor import Tensor
@@ -31,7 +32,10 @@ class OwnCode(Weighted):
     added_losses: list[Any]  # by `add_loss` in the last run of `call`
     no_graph: Exception | None
     _graph: Graph | None
+    supports_masking: bool
+    compute_mask: Callable[..., Any]
     _build_once: Callable[..., None]
+    _warn_of_mask: Callable[..., None]
     _connected: Callable[[Any, Any], Any]
 
     #: The form of what `call` takes, where that is more than tensors or a list of them; known from the first call.
@@ -143,7 +147,9 @@ class OwnCode(Weighted):
             return self._connected(tensors, training)
         values = [self._operand(x) for x in tensors]
         self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values])
-        return self._ran(*numpy_layer.Signature(self.call, form).arguments(values, True, bool(training)))
+        masks = mask_of(values)
+        arguments = numpy_layer.Signature(self.call, form).arguments(values, True, bool(training), masks and masks[0])
+        return self._marked(self._ran(*arguments), values, masks)
 
     def _is_code(self) -> bool:
         """Whether it is Python code that runs on arrays, and nothing else."""
@@ -155,7 +161,29 @@ class OwnCode(Weighted):
         values = [self._operand(x) for x in (inputs if listed else [inputs])]
         shapes = [(None, *np.shape(x)[1:]) for x in values]
         self._build_once(shapes if listed else shapes[0])
-        return self._ran(*numpy_layer.Signature(self.call).arguments(values, listed, bool(training)))
+        masks = mask_of(values)
+        mask = masks if listed or masks is None else masks[0]
+        arguments = numpy_layer.Signature(self.call).arguments(values, listed, bool(training), mask)
+        return self._marked(self._ran(*arguments), values if listed else values[0], mask)
+
+    def _marked(self, outputs: Any, inputs: Any, mask: Any) -> Any:
+        """What `call` returned, with masks where it has none: as `compute_mask` says, of a layer that supports them."""
+        listed = numpy_layer.listed(outputs)
+        if isinstance(inputs, Traced) or isinstance(outputs, dict) or all(mask_of(y) is not None for y in listed):
+            return outputs
+        if not self._says_steps():
+            if mask is not None:
+                self._warn_of_mask(stacklevel=5)
+            return outputs
+        found = self.compute_mask(inputs, mask)
+        found = list(found) if isinstance(found, list | tuple) else [found]
+        marked = [y if mask_of(y) is not None else with_mask(y, m) for y, m in zip(listed, found, strict=False)]
+        marked += listed[len(marked) :]
+        return type(outputs)(marked) if isinstance(outputs, list | tuple) else marked[0]
+
+    def _says_steps(self) -> bool:
+        """Whether the outputs have masks, if not those that `call` gives them."""
+        return self.supports_masking or own_masks.says(self)
 
     def _ran(self, args: Any, keywords: dict[str, Any]) -> Any:
         self.forget_losses()
@@ -178,12 +206,13 @@ class OwnCode(Weighted):
     def _operand(self, x: Any) -> Any:
         if isinstance(x, Traced):
             return x
+        mask = mask_of(x)
         if type(x) is not np.ndarray or x.dtype.kind in "OSTU":
             x = array_of_any(x)
             if x.dtype.kind == "U":
                 return x
         array = check.numeric(f'layer "{self.name}"', "inputs", x)
-        return array.astype(self.dtype) if array.dtype.kind == "f" else array
+        return with_mask(array.astype(self.dtype) if array.dtype.kind == "f" else array, mask)
 
     def _find_graph(self, input_shape: Any, dtypes: Sequence[str]) -> None:
         """The graph of the layers that `call` uses: then they run, and are trained, as in any model.

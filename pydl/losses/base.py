@@ -19,6 +19,7 @@ from pydl._engine.facts import run_op
 from pydl._engine.following import Followed, fitted
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.lent import lending
+from pydl._engine.masked_array import mask_of
 from pydl._engine.operators import Operators
 from pydl._engine.tape import Traced, differentiable, value_of
 from pydl.config import standardize_dtype
@@ -223,7 +224,7 @@ class Loss(Configurable):
         t = y_true if self.sparse else float_array(self.name, "y_true", y_true, self._computes_in)
         y = float_array(self.name, "y_pred", y_pred, self._computes_in)
         values = np.asarray(value_of(lending(self.call, self, t, y)))
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = mask_of(y_pred)
         counted = self.counted(t, values)
         if counted is not None:
             mask = counted if mask is None else counted * np.reshape(mask, counted.shape)

@@ -15,6 +15,7 @@ from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_s
 from pydl._base.registry import Configurable, custom_function, function_name, serialize, snake_case
 from pydl._engine.facts import run_op
 from pydl._engine.lent import lending
+from pydl._engine.masked_array import weights_of
 from pydl._engine.state import StateVariable
 from pydl._engine.watching import of_values
 from pydl.config import floatx, standardize_dtype
@@ -277,7 +278,8 @@ class MeanMetric(Metric):
         kernel = self.op or self._kernel
         if kernel is None:
             raise NotImplementedError(f"{type(self).__name__} must implement update_state(y_true, y_pred)")
-        y_pred = float_array(self.name, "y_pred", y_pred, "float64" if self.dtype == "float64" else floatx())
+        given, dtype = y_pred, "float64" if self.dtype == "float64" else floatx()
+        y_pred = float_array(self.name, "y_pred", y_pred, dtype)
         y_true, y_pred = self._with_rows(y_true, y_pred)
         t, y = align(self.name, y_true, y_pred, sparse=self.sparse)
         if self.by_element:
@@ -287,7 +289,7 @@ class MeanMetric(Metric):
         run_op(kernel, y.dtype.name, y=y, t=t, L=1, **outputs, **sizes(y), **self.fields())
         if self.counts_nan:
             values = values * ~np.isnan(y[..., 0])
-        self._add(values, sample_weight)
+        self._add(values, weights_of(given, sample_weight))
 
     def _with_rows(self, y_true: Any, y_pred: np.ndarray) -> tuple[Any, np.ndarray]:
         """Those of one dimension as a column or a row, see `update_state`."""
@@ -322,7 +324,7 @@ class RowMetric(MeanMetric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y = float_array(self.name, "y_pred", y_pred, "float64")
         t, y = align(self.name, *self._with_rows(y_true, y), sparse=False)
-        self._add(self.rows(t, y), sample_weight)
+        self._add(self.rows(t, y), weights_of(y_pred, sample_weight))
 
 
 class MeanMetricWrapper(MeanMetric):
@@ -366,7 +368,7 @@ class MeanMetricWrapper(MeanMetric):
                 f'Metric "{self.name}": the function returned shape {values.shape} for y_true {t.shape} and y_pred '
                 f"{y.shape}; expected one value per sample or per element: bring both to one shape before they meet"
             )
-        self._add(values, sample_weight)
+        self._add(values, weights_of(y_pred, sample_weight))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments as plain JSON values, a function by its name."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
+from pydl._engine.masked_array import mask_of
 from pydl._engine.operators import NoGraph, recorder, recording
 from pydl._engine.tape import Expression, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
+from pydl._training.eager import apply_layer
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl.layers.base import Layer
@@ -165,6 +167,10 @@ class Model(Network):
                 return self.packed(Graph(self.inputs, self.outputs, self.calls).again(leaves(inputs), training))
             outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
+        if out is None and not isinstance(inputs, Mapping):
+            mask = mask_of(inputs)
+            if mask is not None or (self.built and any(t.masked for t in self.outputs)):
+                return apply_layer(self, inputs, bool(training), mask)
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
