@@ -32,7 +32,7 @@ def weights_of(x: Any, sample_weight: Any) -> Any:
 
 
 def with_mask(x: np.ndarray, mask: Any, kind: type[Masked] = Masked) -> np.ndarray:
-    """A view of an array with a mask, if there is one."""
+    """A view of an array with a mask; without one the array."""
     if mask is None:
         return x
     view = x.view(kind)

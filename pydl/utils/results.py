@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pydl._engine.masked_array import Masked, mask_of, with_mask
 from pydl._engine.tape import Op
 
 
-class Result(np.ndarray):
+class Result(Masked):
     """An array that a call gave."""
 
     def numpy(self) -> Any:
@@ -66,12 +67,12 @@ def _giving(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _plain(x: Any) -> Any:
     """What a `Result` shows: models know an array at once, others they look at."""
-    return x.view(np.ndarray) if type(x) is Result else x
+    return with_mask(x.view(np.ndarray), mask_of(x)) if type(x) is Result else x
 
 
 def _result(y: Any) -> Any:
     if isinstance(y, np.ndarray | np.generic):
-        return np.asarray(y).view(Result) if y.dtype.kind in "biuf" else y
+        return with_mask(np.asarray(y).view(Result), mask_of(y), Result) if y.dtype.kind in "biuf" else y
     if type(y) in (list, tuple):
         return type(y)(map(_result, y))
     return {k: _result(v) for k, v in y.items()} if type(y) is dict else y

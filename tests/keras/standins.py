@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl._engine.masked_array import Masked, mask_of
+from pydl.layers.masking import MaskOf
 
 SOURCE, REPORT = Path(os.environ["KERAS_SOURCE"]), Path(os.environ["KERAS_REPORT"])
 FOREIGN = ("tensorflow", "torch", "jax", "grain", "orbax", "tensorflow_datasets")
@@ -88,18 +90,32 @@ def _found(parts: list[str], name: str) -> list[Any] | None:
     return [_elsewhere()[name]] if name in _elsewhere() else None
 
 
+def _mask_of(x: Any) -> Any:
+    return MaskOf()(x) if isinstance(x, pydl.KerasTensor) and x.masked else mask_of(x)
+
+
+def _set_mask(x: Any, mask: Any) -> None:
+    x._keras_mask = mask
+
+
+def _convert_to_tensor(x: Any, *args: Any, **options: Any) -> Any:
+    """An array that takes attributes, as the tensors do that cases set masks of."""
+    found = pydl.ops._converted(x, *args, **options)
+    return found.view(Masked) if type(found) is np.ndarray else found
+
+
 def _elsewhere() -> dict[str, Any]:
     from pydl import config, ops, random, utils
 
     paths = {name: getattr(os.path, name) for name in ("join", "exists", "isdir", "isfile")}
     return {
         **vars(config), **paths, "dtype_policy": config, "name_scope": pydl.name_scope, "serialize": str,
-        "get_keras_mask": lambda x: getattr(x, "_keras_mask", None), "makedirs": os.makedirs, "listdir": os.listdir,
+        "get_keras_mask": _mask_of, "set_keras_mask": _set_mask, "makedirs": os.makedirs, "listdir": os.listdir,
         "compute_output_spec": lambda function, *args, **options: function(*args, **options),
         "KerasTensor": pydl.KerasTensor, "Variable": pydl.Variable, "SUPPORTS_SPARSE_TENSORS": False,
         "SUPPORTS_RAGGED_TENSORS": False, "SUPPORTS_COMPLEX_DTYPES": False, "numpy": ops, "nn": ops, "random": random,
         "SeedGenerator": random.SeedGenerator, "clear_session": utils.clear_session, "is_tensor": ops.is_tensor,
-        "convert_to_tensor": ops.convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
+        "convert_to_tensor": _convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
     }  # fmt: skip
 
 
@@ -153,6 +169,7 @@ def _skip_if_backend(name: str, reason: str) -> Any:
     return pytest.mark.skipif(False, reason=reason)
 
 
+pydl.ops._converted, pydl.ops.convert_to_tensor = pydl.ops.convert_to_tensor, _convert_to_tensor  # type: ignore
 pydl.utils.install_as_keras(["keras"])
 sys.meta_path.insert(0, _Finder())
 pydl.src = importlib.import_module("keras.src")  # type: ignore[attr-defined]
