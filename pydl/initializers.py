@@ -96,7 +96,8 @@ class Constant(Initializer):
         try:
             return np.broadcast_to(np.asarray(self.value, dtype=np.float64), shape)
         except ValueError:
-            raise ValueError(f"Constant: a value of shape {np.shape(self.value)} does not fill {shape}") from None
+            of_value = np.shape(self.value)
+            raise ValueError(f"Constant: Expected `shape` to be {of_value}, that of the value, got {shape}") from None
 
 
 class Identity(Initializer):

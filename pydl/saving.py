@@ -396,7 +396,7 @@ def _weights(model: "Model") -> list[Variable]:
 
 
 def _slots(model: "Model") -> list[Variable]:
-    return [] if model.optimizer is None else list(model.optimizer.variables)
+    return [] if model.optimizer is None else list(model.optimizer.state_variables)
 
 
 def _state(model: "Model") -> dict[str, Any]:

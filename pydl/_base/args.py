@@ -11,6 +11,11 @@ from typing import Any
 from pydl._base.errors import WrongTypeError
 
 
+def _named(name: str, word: str = "") -> str:
+    """The name of an argument as messages have it; what describes one stays as it is."""
+    return name if " " in name else f"{word}`{name}`"
+
+
 def real(
     owner: str,
     name: str,
@@ -24,9 +29,11 @@ def real(
     """`value` as a float, finite and within the bounds given; `owner` and `name` are for the message."""
     bounds = [f"{sign} {limit}" for sign, limit in ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
               if limit is not None]  # fmt: skip
-    wanted = f"a finite number {' and '.join(bounds)}".rstrip()
+    wanted = f"must be a finite number {' and '.join(bounds)}".rstrip()
+    if (above, below) == (None, None) and at_least is not None and at_most is not None:
+        wanted = f"must be in the range [{at_least:g}, {at_most:g}]"
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise WrongTypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+        raise WrongTypeError(f"{owner}: {_named(name)} {wanted}, got {value!r} ({type(value).__name__})")
     x = float(value)
     if (
         not math.isfinite(x)
@@ -35,7 +42,7 @@ def real(
         or (at_most is not None and not x <= at_most)
         or (below is not None and not x < below)
     ):
-        raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
+        raise ValueError(f"{owner}: {_named(name)} {wanted}, got {value!r}")
     return x
 
 
@@ -46,20 +53,21 @@ def optional_real(owner: str, name: str, value: Any, **bounds: float) -> float |
 
 def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | None = None) -> int:
     """`value` as an int, at least `at_least` and, if that is given, below `below`."""
-    limits = f">= {at_least}" + (f" and < {below}" if below is not None else "")
-    wanted = f"a positive integer ({limits})" if at_least == 1 else f"an integer {limits}"
+    limits = f"> {at_least - 1}" if at_least > 0 else f">= {at_least}"
+    limits += f" and < {below}" if below is not None else " (a positive integer)" if at_least == 1 else ""
+    wanted = f"{_named(name, 'Argument ')} must be an integer {limits}"
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise WrongTypeError(f"{owner}: {name} must be {wanted}, got {value!r} ({type(value).__name__})")
+        raise WrongTypeError(f"{owner}: {wanted}, got {value!r} ({type(value).__name__})")
     n = int(value)
     if n < at_least or (below is not None and n >= below):
-        raise ValueError(f"{owner}: {name} must be {wanted}, got {value!r}")
+        raise ValueError(f"{owner}: {wanted}, got {value!r}")
     return n
 
 
 def axis_of(owner: str, axis: Any) -> int:
     """`axis` as an int, counted from the end where it is negative."""
     if isinstance(axis, bool) or not isinstance(axis, Integral):
-        raise WrongTypeError(f"{owner}: axis must be an integer, got {axis!r} ({type(axis).__name__})")
+        raise WrongTypeError(f"{owner}: Argument `axis` must be an integer, got {axis!r} ({type(axis).__name__})")
     return int(axis)
 
 
@@ -80,7 +88,10 @@ def one_of(owner: str, name: str, value: Any, choices: Sequence[Any]) -> Any:
     for choice in choices:
         if value is choice or (isinstance(value, str) and value == choice):
             return value
-    raise ValueError(f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    expected = ", ".join(map(repr, choices))
+    raise ValueError(
+        f"{owner}: Invalid value for {_named(name, 'argument ')}. Expected one of {expected}, got {value!r}"
+    )
 
 
 def open_shape_of(owner: str, shape: Any) -> tuple[int | None, ...]:

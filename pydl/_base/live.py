@@ -21,16 +21,24 @@ class LiveNumber(NDArrayOperatorsMixin):
         Sets it.
     config : callable, optional
         Returns what stands for it in a config, where that is not the number.
+    name : str
+        What it is called among the variables of an optimizer.
     """
 
     kind: type = float
     shape: tuple[int, ...] = ()
-    ndim = 0
+    ndim, size = 0, 1
+    trainable = False
 
     def __init__(
-        self, read: Callable[[], Any], assign: Callable[[Any], None], config: Callable[[], Any] | None = None
+        self,
+        read: Callable[[], Any],
+        assign: Callable[[Any], None],
+        config: Callable[[], Any] | None = None,
+        name: str = "",
     ) -> None:
         self._read, self._assign, self._config = read, assign, config
+        self.name, self.path = name, f"optimizer/{name}"
 
     def assign(self, value: Any) -> None:
         """Set the number."""

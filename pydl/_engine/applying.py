@@ -161,6 +161,46 @@ class Applies:
             update = self._update = Update(self, given)
         update.run([g for g, _ in pairs])
 
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """What a step makes of values of `variables` and of the weights; optimizer and weights stay as they are.
+
+        Parameters
+        ----------
+        optimizer_variables : sequence of array_like
+            One value for each of `variables`.
+        grads, trainable_variables : sequence of array_like
+            Gradients and values of the weights that it was built with.
+
+        Returns
+        -------
+        The new values of the weights, and those of `variables`.
+
+        Raises
+        ------
+        ValueError
+            It is not built; other numbers of values.
+        """
+        owner, variables = f"{type(self).__name__}.stateless_apply", self.variables
+        if not self.built:
+            raise ValueError(f"{owner}: build(variables) first, which makes what a step changes")
+        for what, given, wanted in (("optimizer_variables", optimizer_variables, variables),
+                                    ("trainable_variables", trainable_variables, self._trained)):  # fmt: skip
+            if len(given) != len(wanted):
+                raise ValueError(f"{owner}: {what}: expected {len(wanted)} values, got {len(given)}")
+        both = [*self._trained, *variables]
+        before = [v.numpy() for v in both]
+        try:
+            for v, value in zip(both, [*trainable_variables, *optimizer_variables], strict=True):
+                v.assign(np.asarray(value))
+            self.apply(grads, self._trained)
+            found = [v.numpy() for v in both]
+        finally:
+            for v, value in zip(both, before, strict=True):
+                v.assign(value)
+        return found[: len(self._trained)], found[len(self._trained) :]
+
     #: Whether steps of all variables are taken at once, by `step_together`, and in Python.
     together: bool = False
 
@@ -214,7 +254,7 @@ class Applies:
 
     @property
     def _iterations(self) -> LiveCount:
-        return LiveCount(lambda: self.batches, partial(setattr, self, "batches"))
+        return LiveCount(lambda: self.batches, partial(setattr, self, "batches"), name="iteration")
 
     @property
     def _model_variables_moving_average(self) -> list[Variable]:

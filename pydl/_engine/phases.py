@@ -234,7 +234,7 @@ def _emit_custom_step(b: Builder, optimizer: OptimizerOp, v: Variable) -> None:
 def _emit_step_together(b: Builder, optimizer: OptimizerOp, variables: Sequence[Variable]) -> None:
     """The record of an optimizer made of others, whose plans, with averages and constraints, it runs."""
     b.single_steps = True
-    written = [v.buffer for v in [*variables, *optimizer.variables]]
+    written = [v.buffer for v in [*variables, *optimizer.state_variables]]
     reads = [b.weight_gradient(v) for v in variables]
     b.emit_python(type(optimizer).__name__, lambda: optimizer.step_together(variables), reads, [*reads, *written])
 

@@ -16,7 +16,10 @@ class BatchInterval:
 
     def __init__(self, owner: Callback, save_freq: str | int) -> None:
         if save_freq != "epoch" and (type(save_freq) is not int or save_freq < 1):
-            raise ValueError(f'{type(owner).__name__}: expected save_freq "epoch" or an int >= 1, got {save_freq!r}')
+            raise ValueError(
+                f'{type(owner).__name__}: Invalid value for argument `save_freq`. Expected "epoch" or an integer > 0, '
+                f"got {save_freq!r}"
+            )
         self.batches = save_freq if isinstance(save_freq, int) else None
         self.last = 0  # batches of this epoch finished at the last action; negative when that was in an earlier epoch
         self.step = 0

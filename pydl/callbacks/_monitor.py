@@ -119,6 +119,48 @@ class Monitor:
         return value - self.min_delta > best if self.rising else value + self.min_delta < best
 
 
+class Monitoring(Callback):
+    """A callback that looks at one value, with the names by which classes that derive from it know it, as from Keras's.
+
+    Parameters
+    ----------
+    monitor, mode, min_delta
+        As for `Monitor`.
+    baseline : float, optional
+        The best value before any.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0.0
+    ) -> None:
+        self.monitor = monitor
+        self.best = baseline
+        self._monitor = Monitor(self, monitor, mode, min_delta)
+
+    @property
+    def mode(self) -> str:
+        """ "auto", "min" or "max"."""
+        return self._monitor.mode
+
+    @property
+    def min_delta(self) -> float:
+        """By how much a value must be larger to be better: negative where smaller is better."""
+        return self._monitor.min_delta if self._monitor.rising else -self._monitor.min_delta
+
+    @property
+    def monitor_op(self) -> Any:
+        """`ops.greater` where larger is better, else `ops.less`: of `value - min_delta` and the best so far."""
+        from pydl import ops
+
+        return ops.greater if self._monitor.rising else ops.less
+
+    def _set_monitor_op(self) -> None:
+        self._monitor.check()
+
+    def _is_improvement(self, monitor_value: Any, reference_value: Any) -> bool:
+        return self._monitor.better(float(monitor_value), reference_value)
+
+
 def rated(owner: Callback) -> list[Any]:
     """The optimizers whose learning rates, which are numbers, may be set: the model's, or those that it is made of."""
     optimizer = owner.model.optimizer

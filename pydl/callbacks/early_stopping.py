@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from pydl.callbacks._monitor import Monitor
+from pydl.callbacks._monitor import Monitoring
 from pydl.callbacks._say import say
-from pydl.callbacks.base import Callback, Logs, number
+from pydl.callbacks.base import Logs, number
 
 _STATE = ("wait", "stopped_epoch", "best", "best_epoch")
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Monitoring):
     """Stop training when a monitored value has not improved for some epochs.
 
     Parameters
@@ -53,21 +53,20 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        self.monitor = monitor
+        super().__init__(monitor, mode, min_delta=min_delta)
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
-        self._monitor = Monitor(self, monitor, mode, min_delta)
         self._reset()
 
     def _reset(self) -> None:
         self.wait = 0
         self.stopped_epoch = 0
-        self.best: float | None = None
+        self.best = None
         self.best_epoch = 0
-        self.best_weights: dict[str, np.ndarray] | None = None
+        self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._monitor.check()
@@ -98,12 +97,11 @@ class EarlyStopping(Callback):
         if self.best_weights is not None:
             if self.verbose:
                 say(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
-            for variable in self.model.weights:
-                variable.assign(self.best_weights[variable.path])
+            self.model.set_weights(self.best_weights)
 
     def _keep(self, epoch: int) -> None:
         self.best_epoch = epoch
-        self.best_weights = {variable.path: variable.numpy() for variable in self.model.weights}
+        self.best_weights = self.model.get_weights()
 
     def state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _STATE}
@@ -113,7 +111,8 @@ class EarlyStopping(Callback):
             setattr(self, name, number(state, name))
 
     def kept_weights(self) -> Mapping[str, np.ndarray]:
-        return self.best_weights or {}
+        kept = self.best_weights
+        return {} if kept is None else dict(zip((v.path for v in self.model.weights), kept, strict=True))
 
     def set_kept_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.best_weights = dict(weights) or None
+        self.best_weights = [weights[v.path] for v in self.model.weights] if weights else None

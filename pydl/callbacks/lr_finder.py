@@ -84,7 +84,7 @@ class LRFinder(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.model.set_weights(self._weights)
         self.model.optimizer.learning_rate = self._rate
-        for slot in self.model.optimizer.variables:
+        for slot in self.model.optimizer.state_variables:
             slot.assign(np.zeros(slot.shape))
         self.model.optimizer.batches = 0
 

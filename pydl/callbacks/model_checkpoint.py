@@ -4,12 +4,12 @@ import os
 from typing import Any
 
 from pydl.callbacks._interval import BatchInterval
-from pydl.callbacks._monitor import Monitor
+from pydl.callbacks._monitor import Monitoring
 from pydl.callbacks._say import say
-from pydl.callbacks.base import Callback, Logs, number
+from pydl.callbacks.base import Logs, number
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(Monitoring):
     """Save the model, or its weights, after each epoch or every so many batches.
 
     Parameters
@@ -52,18 +52,16 @@ class ModelCheckpoint(Callback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = os.fspath(filepath)
         endings = (".safetensors", ".h5", ".hdf5", *(() if save_weights_only else (".keras",)))
         if not self.filepath.endswith(endings):
             raise ValueError(
                 f'ModelCheckpoint: expected a filepath that ends in {" or ".join(endings)}, got "{self.filepath}"'
             )
-        self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.best = initial_value_threshold
-        self._monitor = Monitor(self, monitor, mode)
         self._interval = BatchInterval(self, save_freq)
         self._epoch = 0
 

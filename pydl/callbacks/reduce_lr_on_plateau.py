@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from pydl.callbacks._monitor import Monitor, plain_rate, rated
+from pydl.callbacks._monitor import Monitoring, plain_rate, rated
 from pydl.callbacks._say import say
-from pydl.callbacks.base import Callback, Logs, number
+from pydl.callbacks.base import Logs, number
 
 _STATE = ("wait", "cooldown_counter", "best")
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(Monitoring):
     """Multiply the learning rate by a factor when a monitored value has not improved for some epochs.
 
     Adds ``learning_rate``, the rate of the epoch that ended, to the logs.
@@ -55,19 +55,18 @@ class ReduceLROnPlateau(Callback):
     ) -> None:
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: expected a factor from 0 to below 1, got {factor}")
-        self.monitor = monitor
+        super().__init__(monitor, mode, min_delta=min_delta)
         self.factor = factor
         self.patience = patience
         self.verbose = verbose
         self.cooldown = cooldown
         self.min_lr = min_lr
-        self._monitor = Monitor(self, monitor, mode, min_delta)
         self._reset()
 
     def _reset(self) -> None:
         self.wait = 0
         self.cooldown_counter = 0
-        self.best: float | None = None
+        self.best = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         plain_rate(self)

@@ -250,7 +250,7 @@ class BatchNormalization(_Normalization):
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
         axes, last = self._places(x[0])
-        if x[0].mask is not None and axes != last:
+        if x[0].mask is not None and axes != last and b.training and self.trainable:
             raise ValueError(
                 f'BatchNormalization "{self.name}": expected axis -1 where there is a mask, got {self.axis}'
             )

@@ -235,7 +235,7 @@ def _slots(model: Model) -> list[Any]:
     if any(getattr(loss, "ignore_class", None) is not None for loss in model.compiled_losses):
         raise ValueError("export: losses with ignore_class are not trained in C; compile without it")
     model._runner.prepare_training()
-    return list(optimizer.variables)
+    return list(optimizer.state_variables)
 
 
 def _progress(optimizer: Any) -> int | None:

@@ -195,15 +195,27 @@ class Optimizer(Applies, OwnVariables, Configurable):
         return self._slots[id(variable)][1]
 
     @property
-    def variables(self) -> list[Variable]:
+    def variables(self) -> list[Any]:
+        """The number of batches, the learning rate unless a schedule gives it, then `state_variables`, as Keras has it.
+
+        All that a copy needs to go on in the same way: `set_weights` takes their values.
+        """
+        first = [self._iterations, *([] if self.schedule is not None else [self.learning_rate])]
+        return [*first, *self._own_state(), *(v for inner in self.optimizers for v in inner.variables)]
+
+    @property
+    def state_variables(self) -> list[Variable]:
         """All slots, averages and accumulators, under the path `optimizer/<slot>/<path of the weight>`."""
+        return [*self._own_state(), *(v for inner in self.optimizers for v in inner.state_variables)]
+
+    def _own_state(self) -> list[Variable]:
         pairs: list[tuple[Variable | None, Variable]] = []
         pairs += [(weight, slot) for weight, slots in self._slots.values() for slot in slots.values()]
         pairs += [pair for made in self._kept.values() for pair in made.values()]
         pairs += self._own
         for weight, slot in pairs:
             slot.path = f"optimizer/{slot.name}" + ("" if weight is None else f"/{weight.path}")
-        return [slot for _, slot in pairs] + [slot for inner in self.optimizers for slot in inner.variables]
+        return [slot for _, slot in pairs]
 
     def kept_for(self, variable: Variable) -> list[Variable]:
         """What a step on this variable may change beside it: its slots, and all variables made by `add_variable`."""
@@ -286,12 +298,12 @@ class Optimizer(Applies, OwnVariables, Configurable):
         """
         rate = self._learning_rate
         config = None if isinstance(rate, float) else partial(serialize, rate)
-        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"), config)
+        return LiveNumber(self._rate, partial(setattr, self, "learning_rate"), config, name="learning_rate")
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if not callable(value) or isinstance(value, type):
-            value = real(type(self).__name__, "learning_rate (where not a LearningRateSchedule)", value, at_least=0)
+            value = real(type(self).__name__, "learning_rate", value, at_least=0)
         self._learning_rate = value
 
     @property

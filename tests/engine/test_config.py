@@ -107,7 +107,7 @@ def test_threads_by_default_and_by_hand(monkeypatch):
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", True])
 def test_bad_thread_counts(n):
-    with pytest.raises((TypeError, ValueError), match="num_threads must be a positive integer"):
+    with pytest.raises((TypeError, ValueError), match="Argument `num_threads` must be an integer > 0"):
         config.set_num_threads(n)
 
 
@@ -126,5 +126,5 @@ def test_show_config(capsys):
     assert config.show_config() is None
     printed = capsys.readouterr().out
     assert all(name in printed for name in facts)
-    with pytest.raises(ValueError, match="mode must be one of"):
+    with pytest.raises(ValueError, match=r"Invalid value for argument `mode`. Expected one of"):
         config.show_config("html")

@@ -121,8 +121,8 @@ def test_an_input_in_front_decides() -> None:
 @pytest.mark.parametrize(
     ("make", "kind", "words"),
     [
-        (lambda: L.Dense(1, input_dim=0), ValueError, "Dense: input_dim"),
-        (lambda: L.Dense(1, input_dim="8"), TypeError, "Dense: input_dim"),
+        (lambda: L.Dense(1, input_dim=0), ValueError, "Dense: Argument `input_dim`"),
+        (lambda: L.Dense(1, input_dim="8"), TypeError, "Dense: Argument `input_dim`"),
         (lambda: L.Dense(1, input_shape=8), TypeError, "Dense: input_shape"),
         (lambda: L.Dense(1, input_shape=(8,), input_dim=8), TypeError, "not both"),
         (

@@ -54,7 +54,7 @@ def fit(net):
 def results(net):
     "What the net gives when it is trained from the start, with whatever it keeps from before."
     net.set_weights(start)
-    for slot in net.optimizer.variables:
+    for slot in net.optimizer.state_variables:
         slot.assign(np.zeros(slot.shape))
     net.optimizer.batches = 0
     fit(net)

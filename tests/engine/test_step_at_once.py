@@ -49,7 +49,7 @@ def trained(model: Any) -> list[bytes]:
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(ROWS, INPUTS)).astype(np.float32), rng.normal(size=(ROWS, 2)).astype(np.float32)
     model.fit(x, y, batch_size=BATCH, epochs=4, verbose=0)
-    return [v.numpy().tobytes() for v in (*model.weights, *model.optimizer.variables)]
+    return [v.numpy().tobytes() for v in (*model.weights, *model.optimizer.state_variables)]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -239,8 +239,12 @@ def test_a_large_workspace_is_static_unless_asked_for(tmp_path: Path) -> None:
             {"weights": "elsewhere"},
             "one of 'inside', 'apart', got 'elsewhere'",
         ),
-        (lambda: net(L.Dense(2)), {"workspace": "heap"}, "workspace must be one of 'stack', 'static', got 'heap'"),
-        (lambda: net(L.Dense(2)), {"samples": 0}, r"samples must be a positive integer \(>= 1\), got 0"),
+        (
+            lambda: net(L.Dense(2)),
+            {"workspace": "heap"},
+            "Invalid value for argument `workspace`. Expected one of 'stack', 'static', got 'heap'",
+        ),
+        (lambda: net(L.Dense(2)), {"samples": 0}, r"Argument `samples` must be an integer > 0, got 0"),
     ],
 )
 def test_what_has_no_form_in_c_is_refused(model: Any, options: Any, message: str, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_models_there_and_back(tmp_path: Path, ending: str) -> None:
         model.save(path, overwrite=False)
     if ending == ".keras":  # training goes on with the optimizer's state
         assert again.optimizer.iterations == 2
-        for one, other in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+        for one, other in zip(again.optimizer.state_variables, model.optimizer.state_variables, strict=True):
             assert np.array_equal(one.numpy(), other.numpy())
 
 

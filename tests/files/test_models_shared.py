@@ -120,7 +120,7 @@ def test_weights_keep_apart_that_other_models_have_given_one_name(tmp_path: Path
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     rename()
-    for a, b in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
+    for a, b in zip(model.optimizer.state_variables, again.optimizer.state_variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     model.load_weights(tmp_path / "w.safetensors")
 

@@ -248,7 +248,7 @@ def test_what_no_layer_computes_is_named(tmp_path: Path, nodes: list[Any], messa
 
 def test_another_order_of_axes_is_refused(tmp_path: Path) -> None:
     dense(tmp_path / "m.onnx")
-    with pytest.raises(ValueError, match="inputs must be one of 'nchw', 'nhwc'"):
+    with pytest.raises(ValueError, match=r"Invalid value for argument `inputs`. Expected one of 'nchw', 'nhwc'"):
         load_onnx(tmp_path / "m.onnx", inputs="chw")
     with pytest.raises(FileNotFoundError):
         load_onnx(tmp_path / "none.onnx")

@@ -232,7 +232,7 @@ def test_the_search_for_a_learning_rate() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
     assert float(net.optimizer.learning_rate) == pytest.approx(0.3)
     assert net.optimizer.iterations == 0
-    assert not any(slot.numpy().any() for slot in net.optimizer.variables)
+    assert not any(slot.numpy().any() for slot in net.optimizer.state_variables)
 
 
 def test_the_search_notes_the_loss_of_each_batch() -> None:

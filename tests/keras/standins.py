@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,14 @@ import pytest
 
 import pydl
 from pydl._engine.masked_array import Masked, mask_of
+from pydl.callbacks._monitor import Monitoring
 from pydl.layers.masking import MaskOf
 
 SOURCE, REPORT = Path(os.environ["KERAS_SOURCE"]), Path(os.environ["KERAS_REPORT"])
 FOREIGN = ("tensorflow", "torch", "jax", "grain", "orbax", "tensorflow_datasets")
-APART = re.compile(r"quantiz|quantis|int8|int4|float8|fp8|gptq|awq|distribut|layout_map|tensor_layout|orbax", re.I)
+APART = re.compile(
+    r"quantiz|quantis|overwrite|int8|int4|float8|fp8|gptq|awq|distribut|layout_map|tensor_layout|orbax", re.I
+)
 
 
 class _Refusing(type):
@@ -104,6 +107,12 @@ def _convert_to_tensor(x: Any, *args: Any, **options: Any) -> Any:
     return found.view(Masked) if type(found) is np.ndarray else found
 
 
+def _index_lookup(vocabulary_dtype: str, **options: Any) -> Any:
+    """The public layer for such a vocabulary, which Keras derives from one that is not."""
+    kind = pydl.layers.StringLookup if vocabulary_dtype == "string" else pydl.layers.IntegerLookup
+    return kind(**options)
+
+
 def _elsewhere() -> dict[str, Any]:
     from pydl import config, ops, random, utils
 
@@ -114,6 +123,8 @@ def _elsewhere() -> dict[str, Any]:
         "compute_output_spec": lambda function, *args, **options: function(*args, **options),
         "KerasTensor": pydl.KerasTensor, "Variable": pydl.Variable, "SUPPORTS_SPARSE_TENSORS": False,
         "SUPPORTS_RAGGED_TENSORS": False, "SUPPORTS_COMPLEX_DTYPES": False, "numpy": ops, "nn": ops, "random": random,
+        "MonitorCallback": Monitoring, "IndexLookup": _index_lookup, "AUCCurve": SimpleNamespace(ROC="ROC", PR="PR"),
+        "AUCSummationMethod": SimpleNamespace(MAJORING="majoring", MINORING="minoring", INTERPOLATION="interpolation"),
         "SeedGenerator": random.SeedGenerator, "clear_session": utils.clear_session, "is_tensor": ops.is_tensor,
         "convert_to_tensor": _convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
     }  # fmt: skip

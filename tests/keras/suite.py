@@ -2,8 +2,9 @@
 
 KERAS_SOURCE is an unpacked source distribution of Keras 3; a room is a folder of `keras/src`, such as `losses` or
 `layers/core`. Needs absl, which Keras brings. For each room: passed / counted, skipped, and those apart; then the names
-of what failed with the first line of each error. Apart are cases of quantization, distribution and Orbax, which pydl
-leaves out; skipped are those that Keras skips, and those that call TensorFlow, PyTorch, JAX or Grain themselves.
+of what failed with the first line of each error. Apart are cases of quantization (variables that gradients overwrite
+are for it, too), distribution and Orbax, which pydl leaves out; skipped are those that Keras skips, and those that call
+TensorFlow, PyTorch, JAX or Grain themselves.
 """
 
 from __future__ import annotations

@@ -24,14 +24,14 @@ def stored_weights(path: Path, model: Any) -> dict[str, np.ndarray]:
     """What a plan file holds of the weights and slots of a model, as users see them."""
     with Reader(path) as reader:
         found = {}
-        for v in [*model.weights, *model.optimizer.variables]:
+        for v in [*model.weights, *model.optimizer.state_variables]:
             shape = v.layout.storage
             found[v.path] = np.array(v.layout.unpack(reader.read(v.path)[: int(np.prod(shape))].reshape(shape)))
         return found
 
 
 def weights(model: Any) -> dict[str, np.ndarray]:
-    return {v.path: v.numpy() for v in [*model.weights, *model.optimizer.variables]}
+    return {v.path: v.numpy() for v in [*model.weights, *model.optimizer.state_variables]}
 
 
 def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:

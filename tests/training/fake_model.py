@@ -42,7 +42,7 @@ class FakeOptimizer:
     def __init__(self, learning_rate: Any = 0.5) -> None:
         self.batches = 0
         self.learning_rate = learning_rate
-        self.variables: list[FakeVariable] = []
+        self.state_variables: list[FakeVariable] = []
 
     @property
     def iterations(self) -> int:
@@ -56,8 +56,8 @@ class FakeOptimizer:
         self.build(variables)
 
     def build(self, variables: list[FakeVariable]) -> None:
-        if not self.variables:
-            self.variables = [FakeVariable(f"optimizer/m/{v.path}", np.zeros(v.shape)) for v in variables]
+        if not self.state_variables:
+            self.state_variables = [FakeVariable(f"optimizer/m/{v.path}", np.zeros(v.shape)) for v in variables]
 
 
 class FakeModel:
@@ -96,6 +96,10 @@ class FakeModel:
     def get_weights(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self.weights]
 
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        for variable, value in zip(self.weights, weights, strict=True):
+            variable.assign(value)
+
     def first_nonfinite(self) -> str | None:
         return next((v.path for v in self.weights if not np.isfinite(v.numpy()).all()), None)
 
@@ -110,7 +114,7 @@ class FakeModel:
             raise KeyboardInterrupt
         state, optimizer = self.fit_state, self.optimizer
         noise = np.random.default_rng((state.seed, state.draws)).normal()
-        for variable, slot in zip(self.weights, optimizer.variables, strict=True):
+        for variable, slot in zip(self.weights, optimizer.state_variables, strict=True):
             slot.assign(0.9 * slot.numpy() + noise)
             variable.assign(variable.numpy() - 0.01 * optimizer.learning_rate * slot.numpy())
         if (epoch, step) == self.poison_at:

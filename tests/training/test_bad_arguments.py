@@ -98,7 +98,7 @@ def trained(layer: L.Layer) -> Call:
 
 
 LAYERS: dict[str, Case] = {
-    "units zero": case(lambda: L.Dense(0), ValueError, "Dense", "units", ">= 1", "0"),
+    "units zero": case(lambda: L.Dense(0), ValueError, "Dense", "units", "> 0", "0"),
     "units fraction": case(lambda: L.Dense(2.5), TypeError, "units", "integer", "2.5"),
     "units None": case(lambda: L.Dense(None), TypeError, "units", "integer", "None"),
     "units a bool": case(lambda: L.Dense(True), TypeError, "units", "True"),
@@ -158,8 +158,8 @@ LAYERS: dict[str, Case] = {
     "concatenation of single numbers": case(
         lambda: L.Concatenate()([pydl.Input(()), pydl.Input(())]), ValueError, "(batch, ..., columns)", "(None,)"
     ),
-    "embedding of nothing": case(lambda: L.Embedding(0, 4), ValueError, "Embedding", "input_dim", ">= 1", "0"),
-    "embedding into nothing": case(lambda: L.Embedding(4, 0), ValueError, "Embedding", "output_dim", ">= 1", "0"),
+    "embedding of nothing": case(lambda: L.Embedding(0, 4), ValueError, "Embedding", "input_dim", "> 0", "0"),
+    "embedding into nothing": case(lambda: L.Embedding(4, 0), ValueError, "Embedding", "output_dim", "> 0", "0"),
     "more codes than floats": case(lambda: L.Embedding(2**24 + 1, 1), ValueError, "input_dim", "16777217"),
     "masking of text": case(lambda: L.Masking("0"), TypeError, "Masking", "mask_value", "0"),
     "masking without features": case(lambda: L.Masking(name="m")(pydl.Input(())), ValueError, '"m"', "features"),
@@ -316,16 +316,14 @@ FIT: dict[str, Case] = {
     "validation_split negative": case(fit(validation_split=-0.1), ValueError, "validation_split", "-0.1"),
     "validation_split text": case(fit(validation_split="0.1"), TypeError, "validation_split", "'0.1'"),
     "validation_split of all": case(fit(validation_split=0.99), ValueError, "validation_split", "8 rows", "empty"),
-    "validation_freq": case(fit(validation_freq=0), ValueError, "validation_freq", ">= 1"),
+    "validation_freq": case(fit(validation_freq=0), ValueError, "validation_freq", "> 0"),
     "validation_batch_size": case(
-        fit(validation_batch_size=0, validation_split=0.5), ValueError, "validation_batch_size", ">= 1", "0"
+        fit(validation_batch_size=0, validation_split=0.5), ValueError, "validation_batch_size", "> 0", "0"
     ),
-    "validation_steps": case(
-        fit(validation_steps=0, validation_split=0.5), ValueError, "validation_steps", ">= 1", "0"
-    ),
-    "steps_per_epoch": case(fit(steps_per_epoch=0), ValueError, "steps_per_epoch", ">= 1", "0"),
-    "steps of evaluate": case(lambda: compiled().evaluate(X, Y, steps=0), ValueError, "evaluate", "steps", ">= 1"),
-    "steps of predict": case(lambda: built().predict(X, steps=-1), ValueError, "predict", "steps", ">= 1"),
+    "validation_steps": case(fit(validation_steps=0, validation_split=0.5), ValueError, "validation_steps", "> 0", "0"),
+    "steps_per_epoch": case(fit(steps_per_epoch=0), ValueError, "steps_per_epoch", "> 0", "0"),
+    "steps of evaluate": case(lambda: compiled().evaluate(X, Y, steps=0), ValueError, "evaluate", "steps", "> 0"),
+    "steps of predict": case(lambda: built().predict(X, steps=-1), ValueError, "predict", "steps", "> 0"),
     "verbose": case(fit(verbose="loud"), ValueError, "verbose", "0, 1, 2", "'loud'"),
     "shuffle": case(fit(shuffle="batch"), TypeError, "shuffle", "True or False", "'batch'"),
     "callbacks": case(fit(callbacks=["stop"]), TypeError, "callbacks", "Callback", "stop"),

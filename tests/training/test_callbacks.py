@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pydl
 from pydl import callbacks as cb
 from pydl import saving
 from pydl._base.errors import FormatError
@@ -172,6 +173,28 @@ def test_early_stopping_tells_the_direction_by_name() -> None:
     assert len(model.fit(cb.EarlyStopping("val_accuracy", patience=1), epochs=5).epoch) == 4
 
 
+@pytest.mark.parametrize(("mode", "sign"), [("min", -1), ("max", 1)])
+def test_classes_that_derive_from_a_monitoring_callback_compare_as_it_does(mode: str, sign: int) -> None:
+    """As programs for Keras do: by `monitor_op`, `min_delta`, `best` and `best_weights`."""
+
+    class Patient(cb.EarlyStopping):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            super().on_epoch_end(epoch, logs)
+            self.beaten = bool(self.monitor_op(logs[self.monitor] - self.min_delta, 2.0))
+
+    callback = Patient(mode=mode, min_delta=0.5, restore_best_weights=True)
+    model = val([2.0 + sign * 0.4, 2.0 + sign * 0.6])
+    found: list[bool] = []
+    model.fit([callback, cb.LambdaCallback(on_epoch_end=lambda e, _: found.append(callback.beaten))], epochs=2)
+    assert found == [False, True]
+    assert callback.min_delta == sign * 0.5
+    assert callback.monitor_op is (pydl.ops.greater if sign > 0 else pydl.ops.less)
+    assert callback.mode == mode
+    assert [w.shape for w in callback.best_weights] == [(1, 2), (2,)]
+    assert cb.ReduceLROnPlateau(mode=mode).monitor_op is callback.monitor_op
+    assert cb.ModelCheckpoint("x.keras", mode=mode).monitor_op is callback.monitor_op
+
+
 @pytest.mark.parametrize(("values", "best"), [([3, 1, 2, 2], 1), ([3, 2, 1, 0.5], 3), ([math.nan] * 4, 0)])
 def test_early_stopping_restores_the_best(values: list[float], best: int, capsys: pytest.CaptureFixture[str]) -> None:
     model = val([float(value) for value in values])
@@ -313,7 +336,7 @@ def outcome(model: FakeModel, history: cb.History, folder: Path) -> Any:
         with Reader(path) as reader:  # the order of its metadata is left open by the library that writes it
             files[path.name] = {name: reader.read(name).tobytes() for name in reader.tensors}
     weights = [array.tobytes() for array in model.get_weights()]
-    slots = [slot.numpy().tobytes() for slot in model.optimizer.variables]
+    slots = [slot.numpy().tobytes() for slot in model.optimizer.state_variables]
     rate = (model.optimizer.iterations, model.optimizer.learning_rate, model.fit_state.draws)
     return files, weights, slots, rate, history.epoch, history.history
 

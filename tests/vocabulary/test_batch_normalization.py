@@ -74,11 +74,11 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
             L.BatchNormalization(axis).build((None, 4, 5))
     with pytest.raises(ValueError, match="expected a known number of features along axis 1"):
         L.BatchNormalization(1).build((None, None, 5))
-    with pytest.raises(TypeError, match="axis must be an integer"):
+    with pytest.raises(TypeError, match="Argument `axis` must be an integer"):
         L.BatchNormalization([1, 2])  # type: ignore[arg-type]
     masked = pydl.Sequential([pydl.Input((4, 5)), L.Masking(), L.BatchNormalization(1)])
     with pytest.raises(ValueError, match="expected axis -1 where there is a mask"):
-        masked.predict(np.ones((2, 4, 5)), verbose=0)
+        masked(np.ones((2, 4, 5)), training=True)
     layer = L.BatchNormalization(1)
     layer.build((None, 4, 5))
     with pytest.raises(ValueError, match="expected 4 features along axis 1"):

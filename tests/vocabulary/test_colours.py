@@ -195,9 +195,9 @@ def test_a_pipeline_is_its_layers() -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: L.RandomInvert(1.5), "factor must be a finite number >= 0 and <= 1"),
+        (lambda: L.RandomInvert(1.5), r"`factor` must be in the range \[0, 1\]"),
         (lambda: L.RandomHue((0.1, 0.2, 0.3)), "factor must be a number or two of them"),
-        (lambda: L.RandomPosterization(9), r"factor must be a positive integer \(>= 1 and < 9\)"),
+        (lambda: L.RandomPosterization(9), r"Argument `factor` must be an integer > 0 and < 9"),
         (lambda: L.RandomGaussianBlur(kernel_size=4), "kernel_size must be an odd number or two of them"),
         (lambda: L.AutoContrast((1, 1)), "value_range must be two different numbers"),
     ],

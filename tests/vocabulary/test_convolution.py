@@ -41,7 +41,9 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
         L.Conv1D(3, 3, groups=2)
     with pytest.raises(ValueError, match=r"multiple of groups=2, got 3"):
         L.Conv1D(4, 3, groups=2).build((None, 5, 3))
-    with pytest.raises(ValueError, match="padding must be one of 'valid', 'same', got 'causal'"):
+    with pytest.raises(
+        ValueError, match=r"Invalid value for argument `padding`. Expected one of 'valid', 'same', got 'causal'"
+    ):
         L.Conv2D(3, 3, padding="causal")
     with pytest.raises(ValueError, match="kernel_size must be an integer or 2 of them"):
         L.Conv2D(3, (3, 3, 3))
@@ -53,7 +55,7 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
         L.Conv1DTranspose(3, 5, 2, output_padding=2)
     with pytest.raises(ValueError, match="nothing would come out"):
         L.Conv1DTranspose(3, 2, 2, "same", output_padding=0).build((None, 1, 3))
-    with pytest.raises(TypeError, match="filters must be a positive integer"):
+    with pytest.raises(TypeError, match="Argument `filters` must be an integer > 0"):
         L.Conv2D(2.5, 3)
 
 

@@ -67,11 +67,13 @@ def test_names_and_configuration() -> None:
 def test_what_does_not_fit_is_refused_with_a_reason() -> None:
     with pytest.raises(ValueError, match=r'DepthwiseConv2D: data_format="channels_first"'):
         L.DepthwiseConv2D(3, data_format="channels_first")
-    with pytest.raises(ValueError, match="depth_multiplier must be"):
+    with pytest.raises(ValueError, match="`depth_multiplier` must be"):
         L.DepthwiseConv1D(3, depth_multiplier=0)
-    with pytest.raises(ValueError, match="filters must be"):
+    with pytest.raises(ValueError, match="`filters` must be"):
         L.SeparableConv1D(0, 3)
-    with pytest.raises(ValueError, match="padding must be one of 'valid', 'same', got 'causal'"):
+    with pytest.raises(
+        ValueError, match=r"Invalid value for argument `padding`. Expected one of 'valid', 'same', got 'causal'"
+    ):
         L.DepthwiseConv1D(3, padding="causal")
     with pytest.raises(ValueError, match="strides must be an integer or 2 of them"):
         L.SeparableConv2D(3, 3, (1, 1, 1))

@@ -215,11 +215,14 @@ def test_in_a_model_threads_change_no_bit(make: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: L.MixUp(0), "alpha must be a finite number > 0"),
-        (lambda: L.CutMix(2), "factor must be a finite number >= 0 and <= 1"),
-        (lambda: L.RandomShear(fill_mode="mirror"), "fill_mode must be one of"),
-        (lambda: L.RandomPerspective(interpolation="cubic"), "interpolation must be one of"),
-        (lambda: L.Equalization(bins=0), "bins must be a positive integer"),
+        (lambda: L.MixUp(0), "`alpha` must be a finite number > 0"),
+        (lambda: L.CutMix(2), r"`factor` must be in the range \[0, 1\]"),
+        (lambda: L.RandomShear(fill_mode="mirror"), "Invalid value for argument `fill_mode`. Expected one of"),
+        (
+            lambda: L.RandomPerspective(interpolation="cubic"),
+            "Invalid value for argument `interpolation`. Expected one of",
+        ),
+        (lambda: L.Equalization(bins=0), "Argument `bins` must be an integer > 0"),
     ],
 )
 def test_what_is_refused(make: Any, match: str) -> None:

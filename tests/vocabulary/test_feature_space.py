@@ -72,7 +72,7 @@ def test_batches_are_learnt_from_together() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="call adapt"):
         FeatureSpace({"a": "float_normalized"})({"a": [1.0]})
-    with pytest.raises(ValueError, match="the kind of 'a' must be one of 'float'"):
+    with pytest.raises(ValueError, match=r"Invalid value for the kind of 'a'. Expected one of 'float'"):
         FeatureSpace({"a": "number"})
     with pytest.raises(ValueError, match="expected the column 'a', got b"):
         FeatureSpace({"a": "float"})({"b": [1.0]})

@@ -46,5 +46,5 @@ def test_axes_that_are_not_there() -> None:
     for axis in (0, [1, 1], 5, [0, 1]):
         with pytest.raises(ValueError, match=r"LayerNormalization .*: expected an axis of the 3 of the input"):
             L.LayerNormalization(axis)(np.ones((2, 3, 4), "float32"))
-    with pytest.raises(TypeError, match="axis must be an integer"):
+    with pytest.raises(TypeError, match="Argument `axis` must be an integer"):
         L.LayerNormalization({"axis": -1})

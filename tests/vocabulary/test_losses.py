@@ -245,12 +245,15 @@ def test_labels_are_checked_for_other_modules():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: losses.MeanSquaredError(reduction="average"), "MeanSquaredError: reduction"),
+        (
+            lambda: losses.MeanSquaredError(reduction="average"),
+            "MeanSquaredError: Invalid value for argument `reduction`",
+        ),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "label_smoothing"),
         (lambda: losses.MeanSquaredError(dtype="int32"), "dtype must be one of"),
-        (lambda: losses.Huber(delta=0), "Huber: delta .*> 0, got 0"),
-        (lambda: losses.Quantile(1.0), "Quantile: quantile .*> 0 and < 1, got 1.0"),
-        (lambda: losses.Quantile([0.1, 0.9]), "Quantile: quantile"),
+        (lambda: losses.Huber(delta=0), "Huber: `delta` .*> 0, got 0"),
+        (lambda: losses.Quantile(1.0), "Quantile: `quantile` .*> 0 and < 1, got 1.0"),
+        (lambda: losses.Quantile([0.1, 0.9]), "Quantile: `quantile`"),
         (lambda: losses.MeanSquaredError(reduction=None).scale(3), "no single number"),
         (lambda: losses.Loss()(T, Y), "call"),
     ],

@@ -118,7 +118,7 @@ def test_errors() -> None:
         L.Dense(3, kernel_constraint="non_neg", lora_rank=2).build((None, 4))
     with pytest.raises(ValueError, match="one group of channels, got groups=2"):
         L.Conv1D(4, 2, groups=2, lora_rank=2).build((None, 5, 4))
-    with pytest.raises(ValueError, match="lora_rank must be a positive integer"):
+    with pytest.raises(ValueError, match="Argument `lora_rank` must be an integer > 0"):
         L.Embedding(3, 4, lora_rank=0)
 
 

@@ -1,4 +1,4 @@
-"""Outputs of layers on arrays say which of their steps count: the next layer, losses and metrics heed it, as in Keras."""
+"""Outputs of layers on arrays say which of their steps count, and layers, losses and metrics heed it, as in Keras."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_what_a_plan_asks_of_a_metric(metric, op, output, sparse, fields):
         (lambda: metrics.get("mse")(T, Y[:, :2]), r"\(103, 6\).*\(103, 2\)"),
         (lambda: metrics.SparseCategoricalAccuracy()([0, 6], Y[:2]), "got 6"),
         (lambda: metrics.get("mse")(T, Y, np.ones(5)), r"sample_weight of shape \(103,\)"),
-        (lambda: metrics.TopKCategoricalAccuracy(k=0), "k must be a positive integer"),
+        (lambda: metrics.TopKCategoricalAccuracy(k=0), "Argument `k` must be an integer > 0"),
         (lambda: metrics.BinaryAccuracy(threshold="half"), "threshold"),
         (lambda: metrics.get(3), "Metric"),
         (lambda: metrics.get("acc"), "unknown metric 'acc'"),

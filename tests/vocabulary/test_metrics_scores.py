@@ -130,17 +130,17 @@ def test_intersection_over_union_of_a_model():
     [
         (
             lambda: metrics.FBetaScore("average"),
-            "FBetaScore: average must be one of None, 'micro'",
+            "FBetaScore: Invalid value for argument `average`. Expected one of None, 'micro'",
         ),
         (lambda: metrics.FBetaScore(beta=1), "FBetaScore: beta must be a float > 0, got 1"),
         (lambda: metrics.FBetaScore(beta=-1.0), "FBetaScore: beta must be a float > 0"),
         (lambda: metrics.F1Score(threshold=1.5), r"F1Score: threshold must be a float in \(0, 1\]"),
         (lambda: metrics.F1Score()([1, 0], [1, 0]), r"f1_score: expected y_true and y_pred \(rows, classes\)"),
-        (lambda: metrics.R2Score("mean"), "R2Score: class_aggregation"),
-        (lambda: metrics.R2Score(num_regressors=-1), "R2Score: num_regressors"),
+        (lambda: metrics.R2Score("mean"), "R2Score: Invalid value for argument `class_aggregation`"),
+        (lambda: metrics.R2Score(num_regressors=-1), "R2Score: Argument `num_regressors`"),
         (lambda: metrics.R2Score()(np.ones((2, 2, 2)), np.ones((2, 2, 2))), r"\(rows, columns\), got \(2, 2, 2\)"),
         (lambda: metrics.IoU(2, [2]), r"IoU: target_class_ids must be in \[0, 2\), got 2"),
-        (lambda: metrics.MeanIoU(0), "MeanIoU: num_classes"),
+        (lambda: metrics.MeanIoU(0), "MeanIoU: Argument `num_classes`"),
         (lambda: metrics.MeanIoU(2)([0, 1], [0, 1, 1]), "as many targets as predictions"),
     ],
 )

@@ -266,7 +266,7 @@ def test_unit_normalization_leaves_zero_alone() -> None:
         (lambda: L.ZeroPadding2D(1), (2, 6, 3), "rank 4"),
         (lambda: L.UpSampling2D(2, interpolation="area"), (2, 6, 3, 1), "interpolation"),
         (lambda: L.RepeatVector(2), (2, 6, 3), "features"),
-        (lambda: L.RepeatVector(0), (2, 6), "n must be"),
+        (lambda: L.RepeatVector(0), (2, 6), "`n` must be"),
         (lambda: L.EinsumDense("ab,bc->cd", 3), (2, 6), "EinsumDense"),
         (lambda: L.EinsumDense("ab->ac", 3), (2, 6), "equation such as"),
         (lambda: L.EinsumDense("ab,bc->ac", 3, bias_axes="d"), (2, 6), "bias_axes"),

@@ -169,7 +169,7 @@ def test_slot_variables_have_the_layout_of_their_weight():
     kernel.path, bias.path = "dense/kernel", "dense/bias"
     rms = optimizers.RMSprop(centered=True)
     rms.build([kernel, bias])
-    assert [v.path for v in rms.variables] == [
+    assert [v.path for v in rms.state_variables] == [
         f"optimizer/{slot}/dense/{name}" for name in ("kernel", "bias") for slot in ("velocity", "average_gradient")
     ]
     slots = rms.slot_variables(kernel)
@@ -179,9 +179,9 @@ def test_slot_variables_have_the_layout_of_their_weight():
         np.testing.assert_array_equal(slot.numpy(), np.zeros((3, 5)))
     rms.build([bias, kernel])
     assert rms.slot_variables(kernel) is slots
-    assert rms.variables[0].path == "optimizer/velocity/dense/bias"
+    assert rms.state_variables[0].path == "optimizer/velocity/dense/bias"
     rms.build([bias])
-    assert len(rms.variables) == 2
+    assert len(rms.state_variables) == 2
     assert optimizers.SGD().slot_variables(kernel) == {}
 
 
@@ -220,15 +220,15 @@ def test_learning_rate_is_settable():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: optimizers.SGD(-0.1), "SGD: learning_rate"),
-        (lambda: optimizers.SGD("fast"), "SGD: learning_rate"),
-        (lambda: optimizers.SGD(schedules.ExponentialDecay), "SGD: learning_rate"),
-        (lambda: optimizers.SGD(float("nan")), "SGD: learning_rate"),
-        (lambda: optimizers.SGD(momentum=1.5), "SGD: momentum"),
-        (lambda: optimizers.RMSprop(rho=1.0), "RMSprop: rho"),
-        (lambda: optimizers.RMSprop(epsilon=0), "RMSprop: epsilon"),
-        (lambda: optimizers.Adam(beta_1=1), "Adam: beta_1"),
-        (lambda: optimizers.AdamW(beta_2=-0.1), "AdamW: beta_2"),
+        (lambda: optimizers.SGD(-0.1), "SGD: `learning_rate`"),
+        (lambda: optimizers.SGD("fast"), "SGD: `learning_rate`"),
+        (lambda: optimizers.SGD(schedules.ExponentialDecay), "SGD: `learning_rate`"),
+        (lambda: optimizers.SGD(float("nan")), "SGD: `learning_rate`"),
+        (lambda: optimizers.SGD(momentum=1.5), "SGD: `momentum`"),
+        (lambda: optimizers.RMSprop(rho=1.0), "RMSprop: `rho`"),
+        (lambda: optimizers.RMSprop(epsilon=0), "RMSprop: `epsilon`"),
+        (lambda: optimizers.Adam(beta_1=1), "Adam: `beta_1`"),
+        (lambda: optimizers.AdamW(beta_2=-0.1), "AdamW: `beta_2`"),
         (lambda: optimizers.AdamW(weight_decay=None), "use Adam"),
         (lambda: optimizers.Adam(weight_decay=-1), "weight_decay"),
         (lambda: optimizers.Adam(clipnorm=0), "clipnorm"),
@@ -326,7 +326,7 @@ def test_state_that_is_set():
     for a, b in zip(first.variables, second.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     assert np.all(first.variables[0] != 0)
-    with pytest.raises(ValueError, match="expected 2 arrays, got 1"):
+    with pytest.raises(ValueError, match="expected 4 arrays, got 1"):
         second.set_weights(first.variables[:1])
 
 

@@ -227,8 +227,65 @@ def test_variables_for_several_names() -> None:
     np.testing.assert_array_equal(twos[0], [2, 2])
     count = optimizer.add_variable((3,), name="count")
     assert count.shape == (3,)
-    assert [o.path for o in optimizer.variables] == [
+    assert [o.path for o in optimizer.state_variables] == [
         "optimizer/m/v", "optimizer/one/v", "optimizer/two/v", "optimizer/count",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="2 names, but 1 initializers"):
         optimizer.add_optimizer_variables([v], ["a", "b"], ["ones"])
+
+
+def test_variables_are_those_of_keras_and_all_that_a_copy_needs() -> None:
+    adam = opt.Adam(0.5)
+    assert [(v.name, v.shape, float(v)) for v in adam.variables] == [("iteration", (), 0), ("learning_rate", (), 0.5)]
+    assert [v.name for v in opt.Adam(opt.schedules.ExponentialDecay(0.1, 10, 0.9)).variables] == ["iteration"]
+    v, w = pydl.Variable([1.0, 2.0], name="v"), pydl.Variable([1.0, 2.0], name="w")
+    adam.build([v])
+    assert [x.name for x in adam.variables] == ["iteration", "learning_rate", "momentum", "velocity"]
+    for _ in range(3):
+        adam.apply([[0.5, 1.0]])
+    w.assign(v)
+    copy = opt.Adam()
+    copy.build([w])
+    copy.set_weights([np.asarray(x) for x in adam.variables])
+    adam.apply([[0.1, 0.1]])
+    copy.apply([[0.1, 0.1]])
+    assert v.numpy().tobytes() == w.numpy().tobytes()
+    assert int(copy.iterations) == 4
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: opt.SGD(0.1, momentum=0.9),
+        lambda: opt.Adam(0.1, use_ema=True),
+        lambda: opt.SGD(0.1, momentum=0.9, gradient_accumulation_steps=2),
+        lambda: opt.LossScaleOptimizer(opt.Adam(0.1)),
+        lambda: opt.MultiOptimizer(opt.OptimizerMap(opt.Adam(0.1))),
+        Momentum,
+    ],
+)
+def test_a_step_on_values_alone(make: Any) -> None:
+    stateful, stateless = pydl.Variable([1.0, 2.0], name="v"), pydl.Variable([1.0, 2.0], name="v")
+    one, other = make(), make()
+    one.build([stateful])
+    other.build([stateless])
+    values, state = [stateless.numpy()], [np.asarray(x) for x in other.variables]
+    for _ in range(5):
+        one.apply([[0.5, 1.0]])
+        values, state = other.stateless_apply(state, [[0.5, 1.0]], values)
+        np.testing.assert_array_equal(values[0], stateful.numpy())
+        for x, y in zip(state, one.variables, strict=True):
+            np.testing.assert_array_equal(x, np.asarray(y))
+    np.testing.assert_array_equal(stateless.numpy(), [1, 2])
+    assert other.batches == 0
+
+
+def test_a_step_on_values_that_do_not_fit() -> None:
+    v, adam = pydl.Variable([1.0, 2.0], name="v"), opt.Adam()
+    with pytest.raises(ValueError, match=r"Adam.stateless_apply: build\(variables\) first"):
+        adam.stateless_apply([], [[1.0, 1.0]], [[1.0, 1.0]])
+    adam.build([v])
+    with pytest.raises(ValueError, match="optimizer_variables: expected 4 values, got 1"):
+        adam.stateless_apply([0], [[1.0, 1.0]], [[1.0, 1.0]])
+    with pytest.raises(ValueError, match="trainable_variables: expected 1 values, got 0"):
+        adam.stateless_apply([np.asarray(x) for x in adam.variables], [[1.0, 1.0]], [])

@@ -125,7 +125,7 @@ def test_a_users_schedule_is_called_with_ints():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: s.ExponentialDecay(0.1, 0, 0.5), "ExponentialDecay: decay_steps"),
+        (lambda: s.ExponentialDecay(0.1, 0, 0.5), "ExponentialDecay: `decay_steps`"),
         (lambda: s.ExponentialDecay("0.1", 10, 0.5), "initial_learning_rate"),
         (lambda: s.PolynomialDecay(-1, 10), "initial_learning_rate"),
         (lambda: s.PiecewiseConstantDecay([1], [0.1]), "one more value than boundaries"),

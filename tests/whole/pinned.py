@@ -271,7 +271,7 @@ def train(name: str, threads: int) -> dict[str, str]:
     listed = outputs if isinstance(outputs, list) else [outputs]
     return {
         "weights": digest(v.numpy().tobytes() for v in model.as_made()),
-        "slots": digest([model.optimizer.iterations, *(v.numpy().tobytes() for v in model.optimizer.variables)]),
+        "slots": digest([model.optimizer.iterations, *(v.numpy().tobytes() for v in model.optimizer.state_variables)]),
         "predictions": digest(y.tobytes() for y in listed),
         "figures": digest(
             [[(k, [float(v).hex() for v in values]) for k, values in sorted(history.items())],

@@ -52,7 +52,7 @@ def build(dtype: str) -> Any:
 def fingerprint(model: Any) -> str:
     """A hash of weights, the optimizer's state and the step."""
     h = hashlib.sha256(str(model.optimizer.iterations).encode())
-    for v in (*model.weights, *model.optimizer.variables):
+    for v in (*model.weights, *model.optimizer.state_variables):
         h.update(v.name.encode() + v.numpy().tobytes())
     return h.hexdigest()
 

@@ -36,7 +36,7 @@ x, y = data(2 * batch + batch // 3, inputs)
 before = status("VmRSS")
 model = train(inputs, units, x, y, batch)
 weights = 4 * model.count_params()
-slots = sum(4 * v.size for v in model.optimizer.variables)
+slots = sum(4 * v.size for v in model.optimizer.state_variables)
 activations = 4 * batch * (inputs + sum(units) + 10)
 print(json.dumps([status("VmHWM") - before, 2 * weights + slots + activations]))
 """
