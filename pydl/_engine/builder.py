@@ -67,6 +67,7 @@ class Builder:
         self.single_steps = False  # a record needs the optimizer's step counter to be true: no chunks
         self.claim: Any = None  # the loss that may take the next output's activation on
         self.trained: dict[int, Variable] = {}
+        self._written: set[int] = set()  # weights whose gradients records write that are emitted
         self.trainable = frozenset(map(id, trained))  # all weights that may change
         self.activities: list[tuple[Tensor, Any]] = []  # outputs with the regularizers of their layers
         self.added: list[Buffer] = []  # what layers add to the loss times the batch size, one number each
@@ -274,16 +275,23 @@ class Builder:
         """What stands for the gradient of a weight in records."""
         return self._gradients.setdefault(id(variable), WeightGradient(variable))
 
-    def note_weight_gradient(self, variable: Variable) -> int:
-        """Note a record that writes the gradient of a weight, or (1) adds to what another one wrote."""
-        add = int(id(variable) in self.trained)
+    def note_weight_gradient(self, variable: Variable) -> None:
+        """Note that a record, be it one that is put off, gives a weight a gradient."""
         self.trained[id(variable)] = variable
+
+    def adds(self, variable: Variable) -> int:
+        """Whether the record that is emitted now writes (0) the gradient of a weight, or adds to what others wrote (1).
+
+        It is known no earlier: what is emitted behind the tail's records that were noted before it runs behind them.
+        """
+        add = int(id(variable) in self._written)
+        self._written.add(id(variable))
         return add
 
     def add_weight_gradient(self, variable: Variable, emit: Callable[[WeightGradient, int], None]) -> None:
         """Put off the record that writes (add 0) or adds to (1) the gradient of a weight."""
-        add = self.note_weight_gradient(variable)
-        self.defer_to_tail(lambda: emit(self.weight_gradient(variable), add))
+        self.note_weight_gradient(variable)
+        self.defer_to_tail(lambda: emit(self.weight_gradient(variable), self.adds(variable)))
 
 
 def _apply(act: Any, x: Tensor, y: Tensor) -> None:

@@ -179,7 +179,9 @@ def _emit_custom_loss(
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy, whose values have this shape."""
     trained = _weights_in(b, loss, y, t)
-    again = {id(v): b.note_weight_gradient(v) for v in trained}
+    for v in trained:
+        b.note_weight_gradient(v)
+    again = {id(v): b.adds(v) for v in trained}
 
     def run() -> None:
         y_true, y_pred = t.array(), y.array()

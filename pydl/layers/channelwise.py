@@ -132,14 +132,15 @@ class Channelwise(Windowed):
         trained = [v for v in (kernel, bias) if v is not None and b.trains(v)]
         if not trained:
             return
-        adds = [b.note_weight_gradient(v) for v in trained]
+        for v in trained:
+            b.note_weight_gradient(v)
         slices, ld = min(sizes["B"], SLICES), (sizes["KH"] * sizes["KW"] + 1) * sizes["O"]
 
         def emit() -> None:
             parts = b.buffer((slices, ld), "float64")
             b.emit("depthwise_dw", x=read, dy=dy, parts=parts, S=slices, **sizes)
-            for v, add in zip(trained, adds, strict=True):
+            for v in trained:
                 at = 0 if v is kernel else ld - sizes["O"]
-                b.emit("sum_wide", parts=parts, y=b.weight_gradient(v), n=v.size, S=slices, ld=ld, xo=at, add=add)
+                b.emit("sum_wide", parts=parts, y=b.weight_gradient(v), n=v.size, S=slices, ld=ld, xo=at, add=b.adds(v))
 
         b.defer_to_tail(emit)

@@ -150,9 +150,11 @@ def train_kernel(b: Builder, kernel: Variable, bias: Variable | None, x: Any, dy
     """
     trained = {"dw": kernel} if bias is None else {"dw": kernel, "db": bias}
     slices = min(max(sizes["B"] * sizes["OH"] * sizes["OW"] // SLICE_WINDOWS, 1), SLICES, sizes["B"])
-    adds = {name: b.note_weight_gradient(v) for name, v in trained.items()}
+    for v in trained.values():
+        b.note_weight_gradient(v)
 
     def emit() -> None:
+        adds = {name: b.adds(v) for name, v in trained.items()}
         gradients = {name: b.weight_gradient(v) for name, v in trained.items()}
         add = adds["dw"] if slices == 1 and len(set(adds.values())) == 1 else None  # None: added up afterwards
         parts: dict[str, Any] = gradients

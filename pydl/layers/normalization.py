@@ -147,10 +147,11 @@ class _Normalization(Layer):
         """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
         if not (trained := [v for v in self.weights if b.trains(v)]):
             return
-        add = max(map(b.note_weight_gradient, trained))
+        for v in trained:
+            b.note_weight_gradient(v)
         weights = (("dgamma", self.gamma), ("dbeta", self.beta))
         grads = {name: b.weight_gradient(v) for name, v in weights if v is not None}
-        b.defer_to_tail(lambda: emit(add, **grads))
+        b.defer_to_tail(lambda: emit(max(map(b.adds, trained)), **grads))
 
 
 class BatchNormalization(_Normalization):

@@ -86,7 +86,9 @@ def emit_backward(layer: Renormalized, b: Builder, t: Tensor, y: Tensor, dy: Any
     """The gradients; r and d count as constants."""
     last, dx = b.notes[id(y.value)], b.buffer(t.shape)
     trained = [v for v in (layer.gamma, layer.beta) if v is not None and b.trains(v)]
-    again = {id(v): b.note_weight_gradient(v) for v in trained}
+    for v in trained:
+        b.note_weight_gradient(v)
+    again = {id(v): b.adds(v) for v in trained}
 
     def run() -> None:
         slope, normal = array_of(dy).reshape(-1, t.shape[-1]), last["normal"]

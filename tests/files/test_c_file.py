@@ -244,7 +244,11 @@ def test_a_large_workspace_is_static_unless_asked_for(tmp_path: Path) -> None:
             {"workspace": "heap"},
             "Invalid value for argument `workspace`. Expected one of 'stack', 'static', got 'heap'",
         ),
-        (lambda: net(L.Dense(2)), {"samples": 0}, r"Argument `samples` must be an integer > 0, got 0"),
+        (
+            lambda: net(L.Dense(2)),
+            {"samples": 0},
+            r"Argument `samples` must be an integer > 0 .a positive integer., got 0",
+        ),
     ],
 )
 def test_what_has_no_form_in_c_is_refused(model: Any, options: Any, message: str, tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_refused(tmp_path: Path) -> None:
     model = classifier()
     with pytest.raises(ValueError, match="not compiled"):
         model.export(tmp_path / FILE, training=True)
-    with pytest.raises(ValueError, match="max_batch must be"):
+    with pytest.raises(ValueError, match="`max_batch` must be"):
         model.export(tmp_path / FILE, training=True, max_batch=5000)
     refused("learning rate that is a number", optimizers.Adam(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)))
     refused("use_ema", optimizers.Adam(use_ema=True))
