@@ -11,6 +11,7 @@ import pytest
 
 import pydl
 from pydl import _core
+from pydl._base.naming import own_names
 
 # What reads the source tree, which an installed wheel does not have beside its tests.
 OF_THE_SOURCE = [
@@ -54,6 +55,13 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     previous = _core.set_isa(request.param)
     yield request.param
     _core.set_isa(previous)
+
+
+@pytest.fixture
+def fresh_names() -> Iterator[None]:
+    """Automatic names are numbered from the beginning, whatever other tests have made."""
+    with own_names():
+        yield
 
 
 @pytest.fixture

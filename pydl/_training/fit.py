@@ -266,7 +266,8 @@ def _run_epoch(model: Any, source: _Source, callbacks: CallbackList) -> dict[str
             state.draws = model.optimizer.batches
             state.totals = {"rows": (seen, 0.0), **{f"sum {i}": (float(s), 0.0) for i, s in enumerate(sums)}}
             logs = model._runner.figures(sums, seen, chunk.program)
-            state.totals |= {f"metric {c.name}": c.metric.saved_state() for c in model._runner.judges}
+            judges = model._runner.judges
+            state.totals |= {f"metric {i}": c.metric.saved_state() for i, c in enumerate(judges)}
             state.totals |= {f"log {name}": (value, 0.0) for name, value in logs.items()}
             if per_batch:
                 callbacks.on_train_batch_end(state.step - 1, logs)
@@ -286,6 +287,7 @@ def _restore(model: Any, state: FitState, sums: Any) -> float:
         return 0.0
     for i in range(len(sums)):
         sums[i] = state.totals[f"sum {i}"][0]
-    for c in model._runner.judges:
-        c.metric.restore_state(state.totals[f"metric {c.name}"])
+    for i, c in enumerate(model._runner.judges):
+        saved = state.totals.get(f"metric {i}")
+        c.metric.restore_state(state.totals[f"metric {c.name}"] if saved is None else saved)  # older files have names
     return state.totals["rows"][0]

@@ -10,11 +10,11 @@ import numpy as np
 
 from pydl._base.args import one_of
 from pydl._base.arrays import float_array
+from pydl._base.naming import unique_name
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
-from pydl.layers.weighted import unique_name
 
 Array = np.ndarray
 

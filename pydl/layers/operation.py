@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl import config
+from pydl._base.naming import unique_name
 from pydl._base.registry import unknown_name
 from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.operators import Operators
@@ -15,7 +16,6 @@ from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Expression, Op, summed_to
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
-from pydl.layers.weighted import unique_name
 
 Array = np.ndarray
 

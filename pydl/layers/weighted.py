@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pydl import activations, config, constraints, initializers, regularizers
 from pydl._base import check
+from pydl._base.naming import unique_name
 from pydl._base.registry import Configurable, snake_case
 from pydl._engine.layout import Layout
 from pydl._engine.variable import Variable
@@ -20,31 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _NO_HOLDERS = ("_own", "_adopted", "_of_library", "added_losses")  # lists to look for nothing in
-_names: Counter[str] = Counter()
-
-
-def unique_name(stem: str) -> str:
-    """`dense`, `dense_1`, ...: Keras's automatic names."""
-    n = _names[stem]
-    _names[stem] += 1
-    return f"{stem}_{n}" if n else stem
-
-
-def reset_names() -> None:
-    """Start automatic names anew (`pydl.utils.clear_session`)."""
-    _names.clear()
-
-
-@contextmanager
-def own_names() -> Iterator[None]:
-    """Number automatic names anew for as long as it lasts; then they go on as if nothing had been."""
-    before = _names.copy()
-    _names.clear()
-    try:
-        yield
-    finally:
-        _names.clear()
-        _names.update(before)
 
 
 class Weighted(Configurable):

@@ -12,6 +12,7 @@ import numpy as np
 from pydl import initializers, losses
 from pydl._base.args import text
 from pydl._base.arrays import align, float_array, of_one_rank, sizes, weighted_sums
+from pydl._base.naming import unique_name
 from pydl._base.registry import Configurable, custom_function, function_name, serialize, snake_case
 from pydl._engine.facts import run_op
 from pydl._engine.lent import lending
@@ -75,7 +76,7 @@ class Metric(Configurable):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
         self._made: list[StateVariable] = []
-        self.name = snake_case(owner) if name is None else text(owner, "name", name)
+        self.name = unique_name(snake_case(owner)) if name is None else text(owner, "name", name)
         self._dtype = _dtype_name(dtype)
 
     @property
@@ -335,8 +336,8 @@ class MeanMetricWrapper(MeanMetric):
     Parameters
     ----------
     fn : callable (y_true, y_pred, **kwargs) -> array_like, or Loss
-        One value per sample, an array whose first axis is that of the batch, or one figure for the whole batch, which
-        counts for each of its samples.
+        One value per sample, an array whose first axis is that of the batch, or one figure for the whole batch: the
+        result is then the mean over batches, whatever their sizes, as in Keras.
     name : str, optional
         Default that of `fn`.
     dtype
@@ -356,8 +357,9 @@ class MeanMetricWrapper(MeanMetric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         t, y = of_one_rank(np.asarray(y_true), np.asarray(y_pred))
         values = float_array(self.name, "values", lending(partial(self._values, **self.kwargs), self, t, y), "float64")
-        if values.size == 1 and y.ndim:
-            values = np.broadcast_to(values.reshape(1), y.shape[:1])
+        if values.size == 1 and y.ndim and (values.ndim == 0 or len(y) != 1):
+            self._add(values.reshape(()), weights_of(y_pred, sample_weight))
+            return
         if values.shape[:1] != y.shape[:1]:
             raise ValueError(
                 f'Metric "{self.name}": the function must return one value per sample, an array of shape '

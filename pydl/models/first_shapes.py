@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pydl._base import check
+from pydl._base.errors import of_memory
 from pydl._base.frames import array_of_any
 from pydl._engine.graph import SymbolicTensor
 
@@ -27,8 +29,30 @@ def shape_of_tensor(t: SymbolicTensor) -> Any:
 def shape_of_batch(method: str, x: Any) -> Any:
     """The shape of an array of rows, None for their number."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU" and array_of_any(x).dtype.kind == "U":
-        return Text((None, *(x.shape[1:] or (1,))))
+        return Text((None, *x.shape[1:]))
     shape = check.numeric(method, "x", x).shape
     if not shape:
         raise ValueError(f"{method}: x: expected rows (batch, ...), got a single number")
-    return (None, *(shape[1:] or (1,)))
+    return (None, *shape[1:])
+
+
+def or_as_column(build: Callable[[Any], None], shape: Any) -> None:
+    """`build(shape)`; where its layers cannot take numbers one by one, and those came so, with columns of them."""
+    parts = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else [shape]
+    if all(len(part) > 1 for part in parts):
+        build(shape)
+        return
+    try:
+        build(shape)
+    except (ValueError, TypeError) as error:
+        if of_memory(error):
+            raise
+        build(_each_as_column(shape))
+
+
+def _each_as_column(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {key: _each_as_column(part) for key, part in shape.items()}
+    if isinstance(shape, list):
+        return [_each_as_column(part) for part in shape]
+    return type(shape)((*shape, 1)) if len(shape) == 1 else shape

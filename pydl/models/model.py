@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pydl._base import check
+from pydl._base.naming import unique_name
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
 from pydl._engine.masked_array import mask_of
 from pydl._engine.operators import NoGraph, recorder, recording
@@ -19,10 +20,9 @@ from pydl._training.eager import apply_layer
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl.layers.base import Layer
-from pydl.layers.weighted import unique_name
 from pydl.models import configs, nesting
 from pydl.models.code import ModelCode
-from pydl.models.first_shapes import Text, open_shape, shape_of_batch, shape_of_tensor
+from pydl.models.first_shapes import Text, open_shape, or_as_column, shape_of_batch, shape_of_tensor
 from pydl.models.network import Network
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ class Model(Network):
 
     def _build_from(self, method: str, x: Any) -> None:
         if isinstance(x, Mapping):
-            self._build_by({k: shape_of_batch(method, v) for k, v in x.items()})
+            shape: Any = {k: shape_of_batch(method, v) for k, v in x.items()}
         elif isinstance(x, list | tuple) and len(x) and hasattr(x[0], "shape") and np.ndim(x[0]):
-            self._build_by([shape_of_batch(method, v) for v in x])
+            shape = [shape_of_batch(method, v) for v in x]
         else:
-            self._build_by(shape_of_batch(method, x))
+            shape = shape_of_batch(method, x)
+        or_as_column(self._build_by, shape)
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""

@@ -14,7 +14,7 @@ from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
 from pydl.models import configs
-from pydl.models.first_shapes import shape_of_batch
+from pydl.models.first_shapes import or_as_column, shape_of_batch
 from pydl.models.model import Model
 
 
@@ -93,8 +93,15 @@ class Sequential(Model):
             raise TypeError(f"build: input_shape: expected (None, ...), a tuple, got {input_shape!r}")
         if not self.built:
             dtype = self._chain[0].dtype if self._chain else None
-            self._start = InputLayer(tuple(input_shape)[1:], dtype=dtype)
+            self._start_with(InputLayer(tuple(input_shape)[1:], dtype=dtype))
+
+    def _start_with(self, start: InputLayer) -> None:
+        self._start = start
+        try:
             self._rebuild()
+        except Exception:
+            self._start, self._ends = None, []
+            raise
 
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
@@ -102,10 +109,9 @@ class Sequential(Model):
         if self._chain[0].on_host:
             array = np.asarray(x)
             kind = {"b": "bool", "i": "int64", "u": "int64", "f": None}.get(array.dtype.kind, "string")
-            self._start = InputLayer(array.shape[1:] or (1,), dtype=kind)
-            self._rebuild()
+            or_as_column(lambda shape: self._start_with(InputLayer(shape[1:], dtype=kind)), (None, *array.shape[1:]))
         else:
-            self.build(shape_of_batch(method, x))
+            or_as_column(self.build, shape_of_batch(method, x))
 
     @property
     def layers(self) -> list[Layer]:

@@ -16,6 +16,7 @@ import numpy as np
 from pydl import initializers
 from pydl._base.args import optional_real, optional_whole, rate_by_old_names, real, text, whole
 from pydl._base.live import LiveCount, LiveNumber
+from pydl._base.naming import unique_name
 from pydl._base.registry import Configurable, serialize, snake_case
 from pydl._engine.applying import Applies
 from pydl._engine.layout import Layout
@@ -94,7 +95,7 @@ class Optimizer(Applies, OwnVariables, Configurable):
     ) -> None:
         owner = type(self).__name__
         learning_rate = rate_by_old_names(owner, old, learning_rate)
-        self.name = snake_case(owner) if name is None else text(owner, "name", name)
+        self.name = unique_name(snake_case(owner)) if name is None else text(owner, "name", name)
         self.counter = np.zeros(1, np.int64)
         self.learning_rate = learning_rate
         self.weight_decay = optional_real(owner, "weight_decay", weight_decay, at_least=0)

@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import pydl
-from pydl.layers.weighted import own_names
+from pydl._base.naming import own_names
 from pydl.pipeline import checks, crossval, losses, selection, stream, threshold, tuning
 from pydl.pipeline.asked_parting import about, asked_parting, in_both, left_out
 from pydl.pipeline.budget import Budget

@@ -10,11 +10,11 @@ import numpy as np
 
 from pydl._base.args import whole
 from pydl._base.later import Later
+from pydl._base.naming import reset_names
 from pydl._base.random import set_seed
 from pydl._base.registry import custom_object_scope
 from pydl._engine.graph import SymbolicTensor
 from pydl.config import standardize_dtype
-from pydl.layers.weighted import reset_names
 
 if TYPE_CHECKING:  # by __getattr__: few programs need them
     from pydl.config import (

@@ -280,6 +280,7 @@ def test_a_layer_on_arrays() -> None:
     np.testing.assert_array_equal(L.Add()([X, X]), 2 * X)
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_a_metric_that_is_in_both_lists_is_named_as_keras_does() -> None:
     inputs = pydl.Input((2,))
     model = pydl.Model(inputs, [pydl.layers.Dense(1, name=name)(inputs) for name in "pq"])

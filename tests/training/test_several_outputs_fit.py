@@ -172,6 +172,7 @@ class Below(pydl.metrics.Metric):
 
 
 @pytest.mark.parametrize("shape", [(6, 1), (6, 3), (6, 2)])
+@pytest.mark.usefixtures("fresh_names")
 def test_a_loss_in_numpy_takes_targets_of_any_shape(shape: tuple[int, ...]) -> None:
     y = RNG.normal(size=shape)
     model = pydl.Sequential([pydl.Input((2,)), L.Dense(2)])

@@ -141,12 +141,18 @@ def test_mean_of_a_function():
     assert wide(T, Y) == pytest.approx((np.abs(T - Y) < 2).mean())
 
 
-def test_a_figure_for_a_whole_batch_counts_for_each_of_its_samples():
-    metric = metrics.get(lambda t, y: np.abs(t - y).mean())
-    metric.update_state(T[:10], Y[:10])
-    metric.update_state(T[10:], Y[10:])
-    assert metric.result() == pytest.approx(np.abs(T - Y).mean(), rel=RTOL)
-    assert metric.count == N
+def test_figures_for_whole_batches_are_averaged_over_them_as_in_keras():
+    metric = metrics.get(lambda t, y: np.abs(t - y).max())
+    sizes = [slice(0, 10), slice(10, N - 1), slice(N - 1, N)]
+    for rows in sizes:
+        metric.update_state(T[rows], Y[rows])
+    expected = np.mean([np.abs(T[rows] - Y[rows]).max() for rows in sizes])
+    assert metric.result() == pytest.approx(expected, rel=RTOL)
+    assert metric.count == 3
+    model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Identity()])
+    model.compile("sgd", "mse", metrics=[lambda t, y: np.max(y)])
+    x = np.array([[1.0], [1], [1], [1], [4], [4]])
+    assert model.evaluate(x, x, batch_size=4, verbose=0)[1] == 2.5
     with pytest.raises(ValueError, match=r'"lambda".*one value per sample.*\(103, \.\.\.\), or one number'):
         metrics.get(lambda t, y: y.mean(axis=0)).update_state(T, Y)
 

@@ -106,11 +106,13 @@ def test_precision_recall_curve_is_near_average_precision():
     assert metrics.AUC(2000, curve="PR")(T, P) == pytest.approx(average_precision_score(T, P), abs=5e-3)
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_several_thresholds_give_several_figures():
     precision = metrics.Precision([0.2, 0.5])
     np.testing.assert_allclose(precision(T, P), [precision_score(T, P > 0.2), precision_score(T, P > 0.5)], rtol=1e-12)
     model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1, kernel_initializer="ones")])
-    model.compile("sgd", "mse", metrics=[precision, metrics.Precision(0.3), metrics.Precision(name="precision_1")])
+    others = [metrics.Precision(0.3, name="precision"), metrics.Precision(name="precision_1")]
+    model.compile("sgd", "mse", metrics=[precision, *others])
     logs = model.evaluate(P[:, None], T, return_dict=True, verbose=0)
     assert list(logs)[1:] == model.metrics_names[1:] == ["precision_0", "precision_1", "precision", "precision_1_1"]
     cuts = (0.2, 0.5, 0.3, 0.5)
@@ -140,12 +142,13 @@ def test_what_is_not_a_number_is_no_positive():
 
 
 @pytest.mark.parametrize("name", ["precision", "Precision", "recall", "Recall", "AUC", "auc", "true_positives"])
+@pytest.mark.usefixtures("fresh_names")
 def test_names_are_those_of_keras(name):
+    assert [metrics.AUC().name for _ in range(3)] == ["auc", "auc_1", "auc_2"]
+    assert metrics.BinaryAccuracy().name == metrics.BinaryAccuracy().name == "binary_accuracy"
     model = pydl.Sequential([pydl.Input((1,)), pydl.layers.Dense(1, "sigmoid")])
     model.compile("sgd", "binary_crossentropy", metrics=[name])
     assert set(model.evaluate(P[:, None], T, return_dict=True, verbose=0)) == {"loss", name}
-    assert metrics.AUC().name == "auc"
-    assert metrics.Precision().name == "precision"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_what_intersection_over_union_leaves_out():
     assert metrics.MeanIoU(3).total_cm.shape == (3, 3)
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_intersection_over_union_of_a_model():
     model = pydl.Sequential([pydl.Input((C,)), pydl.layers.Activation("softmax")])
     listed = [metrics.MeanIoU(C, sparse_y_pred=False), metrics.IoU(C, [1], sparse_y_pred=False, name="one")]

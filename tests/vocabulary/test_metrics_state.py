@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl._base.naming import own_names
 from pydl import metrics
 from pydl._engine.state import StateVariable
 
@@ -280,6 +281,7 @@ class Stop(pydl.callbacks.Callback):
 
 
 def test_a_run_that_is_broken_off_goes_on_with_all_metrics(tmp_path: Path):
+    @own_names()  # as in a process of its own
     def net() -> pydl.Model:
         several = metrics.AUC(multi_label=True, name="several")
         listed = [metrics.AUC(), several, "f1_score", metrics.R2Score(), SquaresOfAll(), Shares(), "accuracy"]
@@ -294,6 +296,7 @@ def test_a_run_that_is_broken_off_goes_on_with_all_metrics(tmp_path: Path):
     assert len(whole) == 13
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_a_state_of_another_size_is_refused():
     metric = metrics.AUC(5)
     with pytest.raises(ValueError, match='"auc": expected a state of 20 numbers, got 2'):
