@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import pydl
-from pydl._base.naming import own_names
 from pydl import metrics
+from pydl._base.naming import own_names
 from pydl._engine.state import StateVariable
 
 RNG = np.random.default_rng(3)
