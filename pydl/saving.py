@@ -351,7 +351,7 @@ def _write(
     for key, text in texts.items():  # what no reader would take is not to replace a file
         safetensors.parse_json(Path("") if isinstance(target, io.BytesIO) else target, text, f'metadata "{key}"')
     metadata |= texts
-    tensors = {variable.path: variable.numpy() for variable in [*weights, *slots]}
+    tensors = {v.path: v.numpy().astype(v.dtype, copy=False) for v in [*weights, *slots]}
     safetensors.write(target, tensors | dict(extra or {}), metadata)
 
 

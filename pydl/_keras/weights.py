@@ -18,7 +18,7 @@ from pydl._keras.placing import Form, FormOf, placed
 from pydl.layers import Normalization
 from pydl.layers.base import Layer
 from pydl.layers.low_rank import LowRank
-from pydl.layers.weighted import _tree
+from pydl.layers.weighted import _tree, each_once
 from pydl.models import configs
 
 if TYPE_CHECKING:
@@ -41,22 +41,20 @@ _SLOTS: dict[str, list[tuple[str, ...]]] = {
 }
 
 
-def _variables(layer: Layer) -> list[Variable | None]:
-    """A layer's variables in Keras's order; None for a number that Keras keeps and pydl does not need."""
-    if isinstance(layer, Normalization):
-        return [layer.mean, layer.variance, None] if layer.mean is not None and layer._given is None else []
+def _variables(layer: Layer) -> list[Variable]:
+    """A layer's variables in Keras's order."""
     if isinstance(layer, LowRank) and layer.lora_enabled:  # the kernel stands for itself and its adapter
         return [v for v in layer._variables if all(v is not other for other in layer.adapter)]
     return [*layer._own_in_order()]
 
 
-def _value(layer: Layer, variable: Variable | None) -> Array:
+def _value(layer: Layer, variable: Variable) -> Array:
     """What a file says of one of a layer's variables."""
-    if variable is None:
-        return np.zeros((), np.int32)
+    if isinstance(layer, Normalization) and variable.shape == ():  # its count, a whole number in Keras
+        return variable.numpy().astype(np.int32)
     if isinstance(layer, LowRank) and variable is layer.own_kernel():
         return layer.merged()
-    return variable.numpy()
+    return variable.numpy().astype(variable.dtype, copy=False)
 
 
 def _slots(model: Model) -> list[Variable] | None:
@@ -90,7 +88,7 @@ def write(file: Any, model: Model, *, whole: bool, optimizer: bool = False) -> N
     """Write the weights of a model, and the optimizer's state, in the form of Keras 3; `whole`: beside its config."""
     file.create_group("vars").attrs["name"] = model.name
     places = list(placed(model, Form(whole)))
-    written = {id(v) for _, layer in places for v in layer._variables}
+    written = {id(v) for _, layer in places for v in (*layer._variables, *layer._own_in_order())}
     if lost := [v.path for v in model.weights if id(v) not in written]:
         raise FormatError(
             f"{', '.join(lost[:5])}: no attribute of the model leads to them, so that no file has a place"
@@ -123,28 +121,20 @@ def write_by_name(file: Any, model: Model) -> None:
     for layer in model.layers:
         store = file.create_group(layer.name)
         variables = _flat(layer, model)
-        names = [f"{model.name}/{path}" for path in _paths(layer, variables)]
+        names = [f"{model.name}/{v.path}" for v in variables]
         store.attrs["weight_names"] = np.array([name.encode() for name in names]) if names else np.zeros((0,), "S1")
         for name, variable in zip(names, variables, strict=True):
             store[name] = _value(owners.get(id(variable), layer), variable)
     file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros((0,), "S1")
 
 
-def _flat(layer: Layer, model: Model) -> list[Variable | None]:
+def _flat(layer: Layer, model: Model) -> list[Variable]:
     """All variables of a layer of a model, or of one as a layer: those come first that are trained as things are."""
     own = configs.kind_of(layer) is None
     layers = _tree(layer) if own else [inner for _, inner in placed(cast("Model", layer), Form())]
-    found: list[Variable | None] = []
-    for v in (v for inner in layers for v in _variables(inner)):
-        if v is None or all(v is not other for other in found):  # a wrapper may list what its layer has
-            found.append(v)
+    found = each_once(v for inner in layers for v in _variables(inner))  # a wrapper may list what its layer has
     trained = {id(v) for v in layer.trainable_weights} if model.trainable else set()
     return sorted(found, key=lambda v: id(v) not in trained)
-
-
-def _paths(layer: Layer, variables: Sequence[Variable | None]) -> list[str]:
-    """What variables are called in a file of the older form, behind the name of the model."""
-    return [f"{layer.name}/count" if v is None else v.path for v in variables]
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -184,8 +174,6 @@ def load(
     for _, layer in placed(model, Form()):
         if not any(id(variable) in read for variable in layer._variables):
             continue
-        if isinstance(layer, Normalization) and layer._rest is not None:
-            layer._rest.assign(np.zeros(layer._rest.shape))
         if isinstance(layer, LowRank) and layer.lora_enabled:
             layer.adapter[1].assign(np.zeros(layer.adapter[1].shape))
     if skipped:
@@ -199,7 +187,7 @@ def _found(file: Any, model: Model) -> Iterator[tuple[str, Layer]]:
     return placed(model, FormOf(file))
 
 
-Found = Iterator[tuple[Layer, Sequence[Variable | None], list[Any]]]
+Found = Iterator[tuple[Layer, Sequence[Variable], list[Any]]]
 
 
 def _by_place(file: Any, model: Model, skips: bool) -> Found:
@@ -236,20 +224,18 @@ def _in_order(file: Any, model: Model, by_name: bool) -> Found:
     places = {layer.name: name for (layer, _), (name, _) in zip(wanted, stored, strict=True)}
     for layer, variables in wanted:
         group, names = _group(file, layer.name if layer.name in file else places[layer.name]), named[layer.name]
-        paths = _paths(layer, variables)
+        paths = [v.path for v in variables]
         by_path = {name.partition("/")[2]: name for name in names}
         if len(by_path) == len(names) and set(by_path) == set(paths):  # of pydl, whose older files have another order
             names = [by_path[path] for path in paths]
         yield layer, variables, [_dataset(group, name) for name in names]
 
 
-def _fitted(name: str, variables: Sequence[Variable | None], arrays: list[Any]) -> list[tuple[Variable, Array]]:
+def _fitted(name: str, variables: Sequence[Variable], arrays: list[Any]) -> list[tuple[Variable, Array]]:
     if len(arrays) != len(variables):
         raise FormatError(f'layer "{name}": expected {len(variables)} weights, got {len(arrays)}')
     pairs = []
     for variable, array in zip(variables, arrays, strict=True):
-        if variable is None:
-            continue
         if array.shape != variable.shape or array.dtype.kind not in "fiu":
             raise FormatError(
                 f'layer "{name}": expected numbers of shape {variable.shape} for {variable.name}, got '

@@ -112,17 +112,17 @@ def group_normalization(g: Graph, layer: GroupNormalization, x: Value) -> Value:
 
 @writers.of(Normalization)
 def normalization(g: Graph, layer: Normalization, x: Value) -> Value:
-    assert layer.mean is not None
-    assert layer.variance is not None
+    assert layer._mean is not None
+    assert layer._variance is not None
     own = layer._own_axes(x.shape)
     behind = [a - own[0] for a in range(own[0], x.rank) if a not in own] if own else []
 
     def repeated(v: Variable) -> str:
         return g.unsqueeze(g.weight(v), *behind)
 
-    name, deviation = g.last(x), g.add("Sqrt", repeated(layer.variance))
+    name, deviation = g.last(x), g.add("Sqrt", repeated(layer._variance))
     if layer.invert:
-        return Value(g.add("Add", g.add("Mul", name, deviation), repeated(layer.mean)))
+        return Value(g.add("Add", g.add("Mul", name, deviation), repeated(layer._mean)))
     assert layer._rest is not None
-    centred = g.add("Sub", g.add("Sub", name, repeated(layer.mean)), repeated(layer._rest))
+    centred = g.add("Sub", g.add("Sub", name, repeated(layer._mean)), repeated(layer._rest))
     return Value(g.add("Div", centred, deviation))

@@ -17,6 +17,7 @@ from pydl._engine.layout import Layout, array_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl.layers.base import Layer
+from pydl.utils.results import Result
 
 Array = np.ndarray
 
@@ -37,7 +38,14 @@ class _Statistics(Layout):
         Which of them those are.
     least : float
         What smaller numbers count as.
+
+    Attributes
+    ----------
+    rest : Buffer, optional
+        What the numbers lack, as they are rounded to the dtype. Whoever reads them gets the sum, in double.
     """
+
+    rest: Buffer | None = None
 
     def __init__(
         self, shape: Sequence[int], dtype: str, repeated: tuple[int, ...], own: tuple[int, ...], least: float
@@ -48,10 +56,14 @@ class _Statistics(Layout):
         self._spread = tuple(slice(None) if axis in own else np.newaxis for axis in range(len(repeated)))
 
     def unpack(self, stored: Array) -> Array:
-        return np.asarray(stored[self._seen])
+        seen = np.asarray(stored[self._seen])
+        return seen if self.rest is None else seen + array_of(self.rest)[self._seen].astype(np.float64)
 
     def pack(self, values: Any, stored: Array) -> None:
         stored[...] = np.maximum(values, self.least)[self._spread]
+        if self.rest is not None:
+            lacking = np.asarray(values, np.float64)[self._spread] - stored
+            array_of(self.rest)[...] = np.where(np.isfinite(lacking), lacking, 0)
 
 
 class Normalization(Layer):
@@ -73,8 +85,9 @@ class Normalization(Layer):
 
     Attributes
     ----------
-    mean, variance : Variable
-        Not trainable; variances below 1e-14 count as that. None until the layer is built.
+    mean, variance : ndarray
+        With an axis of size one for each that has no numbers of its own; variances below 1e-14 count as that. None
+        until the layer is built.
 
     Raises
     ------
@@ -99,9 +112,40 @@ class Normalization(Layer):
         given = None if mean is None else (mean, variance)
         self._given = given and tuple(float_array("Normalization", "mean and variance", g, "float64") for g in given)
         self._axes = axes
-        self.mean: Variable | None = None
-        self.variance: Variable | None = None
+        self._mean: Variable | None = None
+        self._variance: Variable | None = None
         self._rest: Variable | None = None
+        self._count: Variable | None = None
+
+    @property
+    def mean(self) -> Any:
+        """What is subtracted, with an axis of size one for each that has no numbers of its own; None until built."""
+        return self._shown(self._mean)
+
+    @property
+    def variance(self) -> Any:
+        """The square of what is divided by, in the same form."""
+        return self._shown(self._variance)
+
+    def _shown(self, statistic: Variable | None) -> Any:
+        if statistic is None:
+            return None
+        own = self._own_axes(self._shape)
+        sizes = [d if axis in own else 1 for axis, d in enumerate(self._shape)]
+        return statistic.numpy().astype(self.dtype).reshape(sizes).view(Result)
+
+    def _own_in_order(self) -> list[Variable]:
+        if self._mean is None or self._variance is None or self._given is not None:
+            return []
+        if self._count is None:  # no file of pydl's has it
+            self._count = Variable((), self.dtype, "count", trainable=False)
+            self._count.path = f"{self.name}/count"
+        return [self._mean, self._variance, self._count]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Mean, variance and, as Keras has it, a count, which means nothing; none where the former were given."""
+        return self._own_in_order()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values; what `adapt` learnt are weights."""
@@ -129,11 +173,12 @@ class Normalization(Layer):
         def layout(least: float) -> Callable[[Sequence[int], str], Layout]:
             return partial(_Statistics, repeated=repeated, own=places, least=least)
 
-        self._columns = math.prod(repeated)
-        self.mean = self._statistic("mean", sizes, 0.0, layout(-np.inf))
-        self.variance = self._statistic("variance", sizes, 1.0, layout(_LEAST))
+        self._shape, self._columns = tuple(input_shape), math.prod(repeated)
+        self._mean = self._statistic("mean", sizes, 0.0, layout(-np.inf))
+        self._variance = self._statistic("variance", sizes, 1.0, layout(_LEAST))
         if not self.invert:
             self._rest = self._statistic("mean_rest", sizes, 0.0, layout(-np.inf))
+            self._mean.layout.rest = self._rest.buffer  # type: ignore[attr-defined]
         if self._given is not None:
             try:
                 mean, variance = (np.broadcast_to(g, sizes) for g in self._given)
@@ -153,8 +198,8 @@ class Normalization(Layer):
 
     def _assign(self, near: Array, rest: Any, variance: Array) -> None:
         """Set the mean, near + rest, and the variance."""
-        assert self.mean is not None
-        assert self.variance is not None
+        assert self._mean is not None
+        assert self._variance is not None
         with np.errstate(over="ignore"):
             narrow, spread = (near + rest).astype(self.dtype), variance.astype(self.dtype)
         if not (np.isfinite(narrow).all() and np.isfinite(spread).all()):
@@ -162,8 +207,8 @@ class Normalization(Layer):
                 f'Normalization "{self.name}": its mean or variance is no finite {self.dtype}: impute what is missing; '
                 'scale what is huge, or take dtype="float64"'
             )
-        self.mean.assign(narrow)
-        self.variance.assign(spread)
+        self._mean.assign(narrow)
+        self._variance.assign(spread)
         if self._rest is not None:
             self._rest.assign(near - narrow + rest)
 
@@ -187,14 +232,14 @@ class Normalization(Layer):
             rows = check.numeric(f'Normalization "{self.name}"', "data", batch).astype(np.float64)
             rows = rows[:, np.newaxis] if rows.ndim == 1 else rows
             self._build_once((None, *rows.shape[1:]))
-            assert self.mean is not None
+            assert self._mean is not None
             own = self._own_axes(rows.shape)
-            if tuple(rows.shape[a] for a in own) != self.mean.shape:
+            if tuple(rows.shape[a] for a in own) != self._mean.shape:
                 raise ValueError(
                     f'Normalization "{self.name}": expected rows {self.input_shape}, got an incompatible shape, '
                     f"{rows.shape}"
                 )
-            flat = np.moveaxis(rows, own, range(-len(own), 0)).reshape(-1, *self.mean.shape)
+            flat = np.moveaxis(rows, own, range(-len(own), 0)).reshape(-1, *self._mean.shape)
             if not len(flat):
                 continue
             if not np.isfinite(flat).all():
@@ -211,7 +256,7 @@ class Normalization(Layer):
         self._assign(near, rest, np.asarray(squares / count))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        stored = () if self.mean is None else self.mean.layout.storage
+        stored = () if self._mean is None else self._mean.layout.storage
         if tuple(input_shape)[len(input_shape) - len(stored) :] != stored:
             raise ValueError(
                 f'Normalization "{self.name}": expected input whose last axes are {stored}, got {tuple(input_shape)}'
@@ -224,10 +269,10 @@ class Normalization(Layer):
         y = b.tensor(t.shape, t)
         if self.invert:
             self._scale(b, t, t.buffer, y.buffer)
-            self._emit(b, t, y.buffer, y.buffer, beta=self.mean)
+            self._emit(b, t, y.buffer, y.buffer, beta=self._mean)
         else:
-            self._emit(b, t, t.buffer, y.buffer, mean=self.mean)
-            self._emit(b, t, y.buffer, y.buffer, mean=self._rest, var=self.variance)
+            self._emit(b, t, t.buffer, y.buffer, mean=self._mean)
+            self._emit(b, t, y.buffer, y.buffer, mean=self._rest, var=self._variance)
         return y
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
@@ -236,9 +281,9 @@ class Normalization(Layer):
 
     def _scale(self, b: Builder, t: Tensor, x: Any, y: Buffer) -> None:
         """y = x / deviation or, inverted, x * deviation."""
-        self._emit(b, t, x, y, var=self.variance)
+        self._emit(b, t, x, y, var=self._variance)
         if self.invert:
-            self._emit(b, t, y, y, gamma=self.variance)
+            self._emit(b, t, y, y, gamma=self._variance)
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Buffer, **given: Variable | None) -> None:
         """y = gamma * (x - mean) / sqrt(var) + beta, with 0 and 1 for what is not given."""

@@ -29,6 +29,7 @@ from pydl._engine.graph import is_open, judged_shape
 from pydl._engine.objective import Label, Objective
 from pydl._engine.portable import Form, Kernel, Number, Place, Real, Stored, Tensors, forms, snapshot
 from pydl._engine.program import Program
+from pydl.layers.weighted import each_once
 from pydl.models import configs
 from pydl.optimizers import Adam
 from pydl.optimizers.base import Optimizer
@@ -86,7 +87,8 @@ def write(model: Model, path: Path, *, training: bool = False, max_batch: int = 
     _check(model)
     max_batch = whole("export", "max_batch", max_batch, at_least=1, below=LARGEST + 1)
     with config.limit_threads(1):
-        tensors = Tensors([*model.weights, *(_slots(model) if training else ())])
+        known = each_once([*model.weights, *model.as_made()])
+        tensors = Tensors([*known, *(_slots(model) if training else ())])
         parts = [_predicting(model, tensors)]
         if training:
             parts += [_training(model, tensors, weighted, max_batch) for weighted in (False, True)]

@@ -32,8 +32,8 @@ class Feature(Configurable):
         """The constructor's arguments as plain JSON values, with what the layer learnt."""
         config = super().get_config()
         layer = self.preprocessor
-        if isinstance(layer, layers.Normalization) and layer.mean is not None and layer.variance is not None:
-            learnt = {"mean": layer.mean.numpy(), "variance": layer.variance.numpy()}
+        if isinstance(layer, layers.Normalization) and layer._mean is not None and layer._variance is not None:
+            learnt = {"mean": layer._mean.numpy(), "variance": layer._variance.numpy()}
             config["preprocessor"]["config"] |= {name: value.ravel().tolist() for name, value in learnt.items()}
         return config
 

@@ -145,4 +145,4 @@ def test_normalization_that_has_adapted(tmp_path: Path) -> None:
     layer.adapt(x)
     model = pydl.Sequential([pydl.Input((3,)), layer])
     message = assert_same(model, tmp_path / "m.onnx", [x])
-    assert {t.name for t in message.graph.initializer} >= {v.path for v in model.weights}
+    assert {t.name for t in message.graph.initializer} >= {v.path for v in model.as_made()}

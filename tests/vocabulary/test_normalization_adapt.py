@@ -41,8 +41,8 @@ def test_values(x: np.ndarray, axis: Any, averaged: tuple[int, ...], dtype: str,
     layer.adapt(x)
     model = pydl.Sequential([pydl.Input(x.shape[1:], dtype=dtype), layer])
     np.testing.assert_allclose(model.predict(x), expected(x, averaged), atol=atol)
-    np.testing.assert_allclose(layer.mean.numpy(), x.mean(averaged), rtol=1e-6)
-    np.testing.assert_allclose(layer.variance.numpy(), x.var(averaged), rtol=1e-6)
+    np.testing.assert_allclose(np.squeeze(layer.mean), np.squeeze(x.mean(averaged)), rtol=1e-6)
+    np.testing.assert_allclose(np.squeeze(layer.variance), np.squeeze(x.var(averaged)), rtol=1e-6)
     assert layer.trainable_weights == []
 
 
@@ -91,7 +91,7 @@ def test_batches_of_any_size_give_what_all_rows_give(make: Callable[[], Any]) ->
     layer.adapt(X)
     other.adapt(np.zeros((5, 3)))
     other.adapt(make())
-    np.testing.assert_allclose(layer.mean.numpy(), X.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(layer.mean[0], X.mean(0), rtol=1e-14)
     for a, b in zip(layer.get_weights()[:2], other.get_weights()[:2], strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-13)
     np.testing.assert_allclose(other(X), layer(X), atol=1e-13)
@@ -209,3 +209,20 @@ def test_axes_between_others_with_values_that_were_given(tmp_path: Path) -> None
     again = pydl.models.load_model(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict(BLOCK), model.predict(BLOCK))
     np.testing.assert_allclose(model.predict(BLOCK), expected(BLOCK, (0, 1, 3)), atol=3e-6)
+
+
+def test_weights_are_those_of_keras_and_bring_all_there_is() -> None:
+    far = 1e7 + 1 / 3 + np.arange(12.0).reshape(4, 3)
+    layer = L.Normalization()
+    layer.adapt(far)
+    assert [v.path for v in layer.weights] == [f"{layer.name}/{name}" for name in ("mean", "variance", "count")]
+    assert [v.shape for v in layer.weights] == [(3,), (3,), ()]
+    assert layer.count_params() == 7
+    np.testing.assert_allclose(layer.mean, far.mean(0, keepdims=True))
+    assert layer.mean.numpy().shape == layer.variance.shape == (1, 3)
+    expected, weights = layer(far), layer.get_weights()
+    layer.set_weights([np.zeros(3), np.ones(3), np.array(5)])
+    np.testing.assert_array_equal(layer(np.ones((1, 3))), 1)  # nothing is left of the mean that was
+    layer.set_weights(weights)
+    assert layer(far).tobytes() == expected.tobytes()
+    assert L.Normalization(mean=[1.0], variance=[2.0]).get_weights() == []
