@@ -222,7 +222,8 @@ class Layer(OwnCode):
         """
         return previous_mask
 
-    def _build_once(self, input_shape: Any, dtypes: Sequence[str] = ()) -> None:
+    def _build_once(self, input_shape: Any, dtypes: Sequence[str] = (), runs: bool = False) -> None:
+        """`build`, unless it is; `runs`: `call` is about to run on arrays, which builds the layers that are held."""
         if self.input_spec is not None:
             require(self, input_shape)
         if not self.built:
@@ -241,7 +242,7 @@ class Layer(OwnCode):
                 require(self, input_shape)
             self.input_shape = input_shape
             self._find_graph(input_shape, dtypes)
-            if self._graph is None:
+            if self._graph is None and not runs:
                 self._build_held(input_shape)
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:

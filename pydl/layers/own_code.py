@@ -146,7 +146,7 @@ class OwnCode(Weighted):
         if symbolic:
             return self._connected(tensors, training)
         values = [self._operand(x) for x in tensors]
-        self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values])
+        self._build_once([(None, *np.shape(x)[1:]) for x in values], [_kind(x) for x in values], runs=True)
         masks = mask_of(values)
         arguments = numpy_layer.Signature(self.call, form).arguments(values, True, bool(training), masks and masks[0])
         return self._marked(self._ran(*arguments), values, masks)
@@ -160,7 +160,7 @@ class OwnCode(Weighted):
         listed = isinstance(inputs, list | tuple)
         values = [self._operand(x) for x in (inputs if listed else [inputs])]
         shapes = [(None, *np.shape(x)[1:]) for x in values]
-        self._build_once(shapes if listed else shapes[0])
+        self._build_once(shapes if listed else shapes[0], runs=True)
         masks = mask_of(values)
         mask = masks if listed or masks is None else masks[0]
         arguments = numpy_layer.Signature(self.call).arguments(values, listed, bool(training), mask)

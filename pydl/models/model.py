@@ -79,6 +79,7 @@ class Model(Network):
         if inputs is None and outputs is None and type(self).call is not Layer.call:
             return  # built from the first data, by `call`
         self.output_form = nesting.form_of(outputs)
+        self.tupled = isinstance(outputs, tuple) and len(outputs) > 1
         outputs = outputs if self.output_form is None else nesting.flat(outputs)
         self.input_keys, self.output_keys = _keys("inputs", inputs), _keys("outputs", outputs)
         self._connect(_tensors("inputs", inputs), _tensors("outputs", outputs))
@@ -103,6 +104,7 @@ class Model(Network):
         except NoGraph as error:
             outputs, added = ModelCode(self, error)(given), []
         self.input_keys, self.output_keys = _keys("inputs", given), _keys("outputs", outputs)
+        self.tupled = isinstance(outputs, tuple) and len(outputs) > 1
         self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute

@@ -26,10 +26,13 @@ class Network(Trainer):
     _graph: Graph
     host: Host | None = None
     output_form: Any = None  # of outputs in lists and dicts within each other
+    tupled = False  # whether several outputs come in a tuple
 
     def packed(self, outputs: list[Any]) -> Any:
         """One thing per output, in the form that the model was made with."""
-        return super().packed(outputs) if self.output_form is None else nesting.filled(self.output_form, outputs)
+        if self.output_form is not None:
+            return nesting.filled(self.output_form, outputs)
+        return tuple(outputs) if self.tupled else super().packed(outputs)
 
     @property
     def computed(self) -> Graph:

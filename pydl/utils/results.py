@@ -13,6 +13,9 @@ from pydl._engine.masked_array import Masked, mask_of, with_mask
 from pydl._engine.tape import Op
 
 
+_DATA_SETS = ("data.labelled_files", "data.mapped", "utils.sequences")
+
+
 class Result(Masked):
     """An array that a call gave."""
 
@@ -25,7 +28,8 @@ class Result(Masked):
 
 
 def give_numpy() -> None:
-    """From now on, let calls on arrays give a `Result`: of models, layers, losses, metrics, initializers, ops, random.
+    """From now on, let calls on arrays give a `Result`: of models, layers, losses, metrics, initializers, ops, random;
+    and let the batches of data sets consist of such.
 
     Their classes are changed, so that nothing is spent where nobody asks for this.
     """
@@ -37,6 +41,10 @@ def give_numpy() -> None:
     for metric in _classes(pydl.metrics.Metric):
         if "result" in vars(metric):
             _wrap(metric, "result")
+    of_files, mapped, sequences = (importlib.import_module(f"pydl.{name}") for name in _DATA_SETS)
+    for owner, name in ((of_files.LabelledFiles, "__iter__"), (mapped.Mapped, "__iter__"),
+                        (sequences.Windows, "__getitem__")):  # fmt: skip
+        _wrap(owner, name)
     for name in pydl.random.__all__:
         if name != "SeedGenerator":
             _wrap(pydl.random, name)
@@ -73,6 +81,8 @@ def _plain(x: Any) -> Any:
 def _result(y: Any) -> Any:
     if isinstance(y, np.ndarray | np.generic):
         return with_mask(np.asarray(y).view(Result), mask_of(y), Result) if y.dtype.kind in "biuf" else y
+    if isinstance(y, Iterator):
+        return map(_result, y)
     if type(y) in (list, tuple):
         return type(y)(map(_result, y))
     return {k: _result(v) for k, v in y.items()} if type(y) is dict else y

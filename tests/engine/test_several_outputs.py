@@ -207,3 +207,22 @@ def test_outputs_in_lists_and_dicts_within_each_other(tmp_path, ending):
     model.fit(rows, [np.zeros((5, 2)), None, np.zeros((5, 1)), None], verbose=0)
     (first, _), rest = model(pydl.Input((4,)))
     assert (first.shape, rest["c"].shape) == ((None, 2), (None, 1))
+
+
+def test_outputs_come_as_they_were_given() -> None:
+    x = pydl.Input((3,))
+    both = [pydl.layers.Dense(n)(x) for n in (1, 2)]
+    rows = np.ones((4, 3))
+
+    class Pair(pydl.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = pydl.layers.Dense(1), pydl.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.one(x), self.other(x)
+
+    for model, kind in ((pydl.Model(x, tuple(both)), tuple), (pydl.Model(x, both), list), (Pair(), tuple)):
+        assert type(model(rows)) is type(model.predict(rows, verbose=0)) is type(model.predict_on_batch(rows)) is kind
+        assert type(model(pydl.Input((3,)))) is kind
+        assert [a.shape for a in model(rows)] == [(4, 1), (4, 2)]

@@ -1,6 +1,9 @@
 """Results that have `numpy`, once pydl stands in Keras's place; and plain arrays where it does not."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 import pydl
 from tests.process import says
@@ -30,13 +33,25 @@ loss = keras.losses.MeanSquaredError()(x, 2 * x)
 for number in (loss, mean.result(), keras.ops.sum(x), both(x)[0, 1], both(x).sum()):
     assert isinstance(number.numpy(), np.floating) and float(number) == number.numpy(), number
 both.compile("sgd", "mse", metrics=["mae", mean])
+windows = keras.utils.timeseries_dataset_from_array(np.arange(20.0), np.arange(20.0), 4, batch_size=3)
+for a, b in windows:
+    assert type(a.numpy()) is type(b.numpy()) is np.ndarray
+from PIL import Image
+import os
+for name in "ab":
+    os.makedirs(name)
+    Image.new("RGB", (4, 4)).save(f"{name}/0.png")
+images = keras.utils.image_dataset_from_directory(".", image_size=(8, 8), verbose=False)
+for a, b in [*images.take(1), *images.map(lambda x, y: (x.numpy() / 2, y))]:
+    assert a[0].numpy().shape == (8, 8, 3) and b.numpy().shape == (2,)
 assert json.dumps(both.fit(x, np.ones((2, 3)), verbose=0).history)
 assert type(both.predict(x)) is np.ndarray and type(dense.get_weights()[0]) is np.ndarray
 print("done")
 """
 
 
-def test_results_have_numpy_where_keras_is_expected() -> None:
+def test_results_have_numpy_where_keras_is_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     assert says(INSTALLED).strip() == "done"
 
 
