@@ -242,7 +242,10 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
             )
     elif expected.probability_targets and (low < 0 or high > 1):
         bad = low if low < 0 else high
-        raise ValueError(f"{owner}: {what}: {expected.name} expects targets in [0, 1], got {bad}")
+        raise ValueError(
+            f"{owner}: {what}: {expected.name} expects targets in [0, 1], got {bad}; if they are meant so, a function "
+            f"takes them as they are: loss=lambda y_true, y_pred: pydl.losses.{expected.name}(y_true, y_pred)"
+        )
 
 
 def weights(owner: str, what: str, w: Any, n: int, steps: int | None = None) -> Array:

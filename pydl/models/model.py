@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pydl._base import check
+from pydl._base.errors import FormatError
 from pydl._base.naming import unique_name
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
 from pydl._engine.masked_array import mask_of
@@ -353,6 +354,8 @@ class Model(Network):
     def to_json(self, **kwargs: Any) -> str:
         """Kind and graph of the model as JSON text, without weights; `models.model_from_json` reads it.
 
+        Keras's reads it as well, unless there is something in the model that Keras has not.
+
         Parameters
         ----------
         **kwargs
@@ -360,7 +363,13 @@ class Model(Network):
         """
         import json
 
-        return json.dumps(configs.entry(self), **kwargs)
+        from pydl._keras import configs as keras_form
+
+        entry = configs.entry(self)
+        try:
+            return json.dumps(keras_form.written(entry), **kwargs)
+        except FormatError:
+            return json.dumps(entry, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values; a layer in several places, such as two models within this one, has a number.

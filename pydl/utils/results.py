@@ -12,7 +12,6 @@ import numpy as np
 from pydl._engine.masked_array import Masked, mask_of, with_mask
 from pydl._engine.tape import Op
 
-
 _DATA_SETS = ("data.labelled_files", "data.mapped", "utils.sequences")
 
 

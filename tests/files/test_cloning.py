@@ -80,7 +80,7 @@ def test_a_clone_may_have_other_inputs() -> None:
 def test_models_from_json(make: Any) -> None:
     model = make()
     text = model.to_json(indent=1)
-    assert json.loads(text)["class_name"] == type(model).__name__
+    assert json.loads(text)["class_name"] == {"Model": "Functional"}.get(type(model).__name__, type(model).__name__)
     again = pydl.models.model_from_json(text)
     assert type(again) is type(model)
     assert again.get_config() == model.get_config()
