@@ -59,6 +59,8 @@ class Metric(Configurable):
     counts_nan: bool = False
     #: How many figures `result` gives.
     figures: int = 1
+    #: Whether names that are not given are numbered over the process, where Keras gives a constant one.
+    numbered: bool = True
     #: The constructor's argument that says what suits predictions which are logits, and its value then.
     on_logits: tuple[str, Any] | None = None
 
@@ -76,7 +78,8 @@ class Metric(Configurable):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
         self._made: list[StateVariable] = []
-        self.name = unique_name(snake_case(owner)) if name is None else text(owner, "name", name)
+        named = snake_case(owner)
+        self.name = text(owner, "name", name) if name is not None else unique_name(named) if self.numbered else named
         self._dtype = _dtype_name(dtype)
 
     @property
@@ -244,6 +247,8 @@ class MeanMetric(Metric):
     total, count : StateVariable
         Sum of the weighted values and of the weights (of ones, without weights) so far.
     """
+
+    numbered = False
 
     #: Whether there is a value for each element, each with a weight of its own if need be.
     by_element: bool = False

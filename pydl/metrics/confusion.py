@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +36,9 @@ class _Confusion(Metric):
         owner = type(self).__name__
         several = isinstance(thresholds, list | tuple | np.ndarray)
         given = [] if thresholds is None else list(thresholds) if several else [thresholds]
-        numbers = [_threshold(owner, v, given) for v in given]
+        if wrong := [v for v in given if not _is_share(v)]:
+            raise ValueError(f"{owner}: Threshold values must be in [0, 1]. Received: {wrong}")
+        numbers = [float(v) for v in given]
         if several and not numbers:
             raise ValueError(f"{owner}: thresholds must be a number or a list of some, got {thresholds!r}")
         self.init_thresholds = None if thresholds is None else numbers if several else numbers[0]
@@ -85,11 +88,8 @@ class _Confusion(Metric):
         return config | {"thresholds": self.init_thresholds} if "thresholds" in config else config
 
 
-def _threshold(owner: str, value: Any, given: Any) -> float:
-    try:
-        return real(owner, "thresholds", value, at_least=0, at_most=1)
-    except ValueError:
-        raise ValueError(f"{owner}: Threshold values must be in [0, 1]. Received: {given}") from None
+def _is_share(value: Any) -> bool:
+    return type(value) is not bool and isinstance(value, Real) and 0 <= float(value) <= 1
 
 
 def _best(y: Array, k: int) -> Array:
