@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl import layers
+from pydl._base.naming import unique_name
 from pydl._engine.graph import SymbolicTensor
 from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
@@ -86,6 +87,7 @@ class Sequential(Model):
         for layer in self._chain[len(self._ends) - 1 :]:
             self._ends.append(layer(self._ends[-1]))
         self._connect([self._ends[0]], [self._ends[-1]])
+        unique_name("functional")  # Keras makes a graph of such a name here, and numbers those of programs behind it
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape, `(None, ...)`."""

