@@ -17,7 +17,6 @@ from pydl._engine.operators import NoGraph, recorder, recording
 from pydl._engine.tape import Expression, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
-from pydl._training.eager import apply_layer
 from pydl._training.inputs import open_rows
 from pydl._training.rows import per_name
 from pydl.layers.base import Layer
@@ -174,6 +173,8 @@ class Model(Network):
         if out is None and not isinstance(inputs, Mapping):
             mask = mask_of(inputs)
             if mask is not None or (self.built and any(t.masked for t in self.outputs)):
+                from pydl._training.eager import apply_layer
+
                 return apply_layer(self, inputs, bool(training), mask)
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
