@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pydl._engine.tracing import leaves
 from pydl._onnx.graph import Graph
 from pydl._onnx.sizes import small
+from pydl.models import configs
 
 if TYPE_CHECKING:
     from pydl.models.model import Model
@@ -33,9 +35,9 @@ def documents(
 
 
 def _config(model: Model) -> Any:
-    """As `Model.to_json` gives it; None of a model with code of a user's own, which has none."""
+    """Kind and graph; None of a model with code of a user's own, which has none."""
     try:
-        return json.loads(model.to_json())
+        return json.loads(json.dumps(configs.entry(model)))
     except (NotImplementedError, TypeError):
         return None
 
@@ -51,7 +53,7 @@ def _self_test(model: Model, g: Graph, order: str) -> Any:
         y = model.predict_on_batch(x if len(x) > 1 else x[0])
     except ValueError:  # such as what is not in a vocabulary
         return None
-    y = list(y.values()) if isinstance(y, dict) else y if isinstance(y, list) else [y]
+    y = leaves(y)
     turned = [np.moveaxis(a, -1, 1) if order == "nchw" and a.ndim == 4 else a for a in x]
     ins = {t.name: _array(a, g) for t, a in zip(model.inputs, turned, strict=True)}
     outs = {name: _array(a, g) for name, a in zip(model.output_names, y, strict=True)}

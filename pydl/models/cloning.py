@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydl._engine.graph import is_symbolic
+from pydl._engine.tracing import leaves
 from pydl.layers.base import Layer
 from pydl.layers.input import Input
 from pydl.models.model import Model
@@ -89,8 +90,7 @@ def _graph(model: Model, given: Any, copy: Callable[[Any], Any], call: Callable[
         else:
             args, others = form.filled(xs)
             found = call(layers[id(use.layer)], *args, **others, **keywords)
-        several = list(found.values()) if isinstance(found, Mapping) else found if isinstance(found, list) else [found]
-        tensors |= {id(old): new for old, new in zip(use.outputs, several, strict=True)}
+        tensors |= {id(old): new for old, new in zip(use.outputs, leaves(found), strict=True)}
     outputs = [tensors[id(t)] for t in model.outputs]
     clone = Model(
         inputs if model.input_keys is None else dict(zip(model.input_keys, inputs, strict=True)),

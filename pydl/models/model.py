@@ -173,9 +173,7 @@ class Model(Network):
         if out is None and not isinstance(inputs, Mapping):
             mask = mask_of(inputs)
             if mask is not None or (self.built and any(t.masked for t in self.outputs)):
-                from pydl._training.eager import apply_layer
-
-                return apply_layer(self, inputs, bool(training), mask)
+                return self._applied_masked(inputs, training, mask)
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)

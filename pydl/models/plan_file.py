@@ -29,6 +29,7 @@ from pydl._engine.graph import is_open, judged_shape
 from pydl._engine.objective import Label, Objective
 from pydl._engine.portable import Form, Kernel, Number, Place, Real, Stored, Tensors, forms, snapshot
 from pydl._engine.program import Program
+from pydl._engine.tracing import leaves
 from pydl.layers.weighted import each_once
 from pydl.models import configs
 from pydl.optimizers import Adam
@@ -280,7 +281,7 @@ def _self_test(model: Model) -> tuple[list[Stored], list[str], list[str]]:
         shape = (TEST_ROWS, *(int(d or 0) for d in t.shape[1:]))
         x.append(rng.normal(size=shape) if n is None else rng.integers(0, n, shape))
     y = model.predict_on_batch(x if len(x) > 1 else x[0])
-    outputs = list(y.values()) if isinstance(y, dict) else y if isinstance(y, list) else [y]
+    outputs = leaves(y)
 
     def stored(kind: str, arrays: Iterable[Any]) -> list[Stored]:
         return [Stored(f"selftest/{kind}/{i}", _filled(np.asarray(a, model.dtype))) for i, a in enumerate(arrays)]

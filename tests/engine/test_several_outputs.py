@@ -209,7 +209,7 @@ def test_outputs_in_lists_and_dicts_within_each_other(tmp_path, ending):
     assert (first.shape, rest["c"].shape) == ((None, 2), (None, 1))
 
 
-def test_outputs_come_as_they_were_given() -> None:
+def test_outputs_come_as_they_were_given(tmp_path: Path) -> None:
     x = pydl.Input((3,))
     both = [pydl.layers.Dense(n)(x) for n in (1, 2)]
     rows = np.ones((4, 3))
@@ -226,3 +226,5 @@ def test_outputs_come_as_they_were_given() -> None:
         assert type(model(rows)) is type(model.predict(rows, verbose=0)) is type(model.predict_on_batch(rows)) is kind
         assert type(model(pydl.Input((3,)))) is kind
         assert [a.shape for a in model(rows)] == [(4, 1), (4, 2)]
+        assert type(pydl.models.clone_model(model)(rows)) is kind
+        model.export(tmp_path / "m.plan.safetensors")
