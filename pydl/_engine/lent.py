@@ -13,6 +13,7 @@ from pydl._engine.masked_array import Masked, mask_of, with_mask
 class Lent(Masked):
     """An array that others read too: it cannot be written to, and `x += 1` makes a new one, as of a tensor."""
 
+    __array_wrap__: Any = np.ndarray.__array_wrap__
     __iadd__: Any = np.ndarray.__add__
     __isub__: Any = np.ndarray.__sub__
     __imul__: Any = np.ndarray.__mul__

@@ -12,6 +12,11 @@ class Masked(np.ndarray):
 
     _keras_mask: np.ndarray | None = None
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Results are plain arrays and numbers."""
+        plain = np.asarray(array)
+        return plain[()] if return_scalar else plain
+
 
 def mask_of(x: Any) -> Any:
     """Which steps of an array count, a list of such and None for a list of arrays; None where all count."""

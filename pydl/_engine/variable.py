@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _budget: Scoped[list[int] | None] = Scoped(None)  # bytes left
 
 
+def apart_from_files() -> AbstractContextManager[None]:
+    """Within the `with` block, variables are such as no file brings, and take what they need."""
+    return _budget.bound(None)
+
+
 class Variable(NDArrayOperatorsMixin):
     """A weight.
 

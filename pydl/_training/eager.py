@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.masked_array import with_mask
-from pydl._engine.tracing import packed
+from pydl._engine.masked_array import mask_of, with_mask
+from pydl._engine.tracing import Graph, leaves, packed
 from pydl._training.on_tape import apply_on_tape
 from pydl._training.passes import predict_at_once
+from pydl._training.rows import per_name
 from pydl.layers.base import Layer
 from pydl.layers.masking import GivenMask, MaskOf
 
@@ -24,36 +25,74 @@ def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tap
     """
     if tape is not None:
         return apply_on_tape(layer, inputs, training, tape)
-    from pydl.models import Model
-
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     arrays = [check.numeric(f'layer "{layer.name}"', "inputs", x) for x in listed]
     tensors = [SymbolicTensor((None, *a.shape[1:]), layer.dtype, f"input_{i}") for i, a in enumerate(arrays)]
-    given = list(tensors)
-    for i, m in enumerate([] if mask is None else mask if isinstance(inputs, list | tuple) else [mask]):
-        if m is not None:
-            steps = _steps_of(layer, m, arrays[i])
-            arrays.append(steps)
-            tensors.append(SymbolicTensor((None, *steps.shape[1:]), layer.dtype, f"mask_{i}"))
-            given[i] = GivenMask(dtype=layer.dtype)([given[i], tensors[-1]])
+    masks = [] if mask is None else mask if isinstance(inputs, list | tuple) else [mask]
+    given = _masked(layer, tensors, arrays, masks)
     call = layer.connect(given if isinstance(inputs, list | tuple) else given[0])
-    paths = [v.path for v in layer.weights]
-    model = Model(tensors, call.outputs + masks_of(call.outputs), name="eager")
-    for v, path in zip(layer.weights, paths, strict=True):  # it may be part of another model, which named them
-        v.path = path
+    model = _with_masks(layer, tensors, call.outputs)
     model._runner.draws = layer.draws
     found = predict_at_once(model, "call", arrays if len(arrays) > 1 else arrays[0], None, training=training)
     layer.draws = model._runner.draws
-    outputs = marked(call.outputs, found if isinstance(found, list) else [found])
+    outputs = _marked(call.outputs, leaves(found))
     return packed(call.keys, outputs) if call.keys is not None or not call.several else outputs
 
 
-def masks_of(outputs: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
-    """The masks of those that have one, to be computed with them."""
-    return [MaskOf(dtype=t.dtype)(t) for t in outputs if t.masked]
+def call_masked(model: Any, inputs: Any, training: bool, masks: Any) -> Any:
+    """`model(x)` where inputs bring masks, or outputs have some."""
+    owner, names = f'Model "{model.name}"', [t.name for t in model.inputs]
+    given = per_name(owner, "inputs", inputs, names, keys=model.input_keys) if isinstance(inputs, Mapping) else inputs
+    if masks is None:
+        twin, outputs = _twin(model), model.outputs
+        given = given[0] if isinstance(inputs, Mapping) and len(given) == 1 else given
+    else:
+        masks = mask_of(given) if isinstance(inputs, Mapping) else masks
+        arrays = [np.asarray(x) for x in (given if len(names) > 1 or isinstance(inputs, Mapping) else [given])]
+        tensors = [SymbolicTensor((None, *a.shape[1:]), t.dtype, t.name)
+                   for a, t in zip(arrays, model.inputs, strict=True)]  # fmt: skip
+        fresh = _masked(model, tensors, arrays, masks)
+        outputs = Graph(model.inputs, model.outputs, model.calls).again(fresh, None)
+        twin, given = _with_masks(model, tensors, outputs), arrays if len(arrays) > 1 else arrays[0]
+    twin._runner.draws = model._runner.draws
+    found = predict_at_once(twin, "call", given, None, training=training)
+    model._runner.draws = twin._runner.draws
+    return model.packed(_marked(outputs, leaves(found)))
 
 
-def marked(outputs: Sequence[SymbolicTensor], found: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _twin(model: Any) -> Any:
+    """The model, with the masks of its outputs as further ones; made once."""
+    known = model._runner.twin
+    if known is None or [id(t) for t in known[0]] != [id(t) for t in model.outputs]:
+        known = model._runner.twin = list(model.outputs), _with_masks(model, model.inputs, model.outputs)
+    return known[1]
+
+
+def _with_masks(layer: Layer, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> Any:
+    """A model of a layer whose outputs are followed by the masks of those that have one."""
+    from pydl.models import Model
+
+    paths = [v.path for v in layer.weights]
+    masks = [MaskOf(dtype=t.dtype)(t) for t in outputs if t.masked]
+    model = Model(list(inputs), [*outputs, *masks], name="eager")
+    for v, path in zip(layer.weights, paths, strict=True):  # it may be part of another model, which named them
+        v.path = path
+    return model
+
+
+def _masked(layer: Layer, tensors: list[SymbolicTensor], arrays: list[np.ndarray], masks: Sequence[Any]) -> list[Any]:
+    """The tensors with their masks, which become further inputs."""
+    given: list[Any] = list(tensors)
+    for i, mask in enumerate(masks):
+        if mask is not None:
+            steps = _steps_of(layer, mask, arrays[i])
+            arrays.append(steps)
+            tensors.append(SymbolicTensor((None, *steps.shape[1:]), layer.dtype, f"mask_{i}"))
+            given[i] = GivenMask(dtype=layer.dtype)([given[i], tensors[-1]])
+    return given
+
+
+def _marked(outputs: Sequence[SymbolicTensor], found: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The arrays for some tensors, each with its mask, which are those behind."""
     masks = iter(found[len(outputs) :])
     return [with_mask(y, next(masks) if t.masked else None) for t, y in zip(outputs, found, strict=False)]

@@ -44,6 +44,7 @@ class Runner:
         self.seed: int | None = None
         self.draws = 0
         self.transforms: tuple[Transform, ...] = ()
+        self.twin: tuple[list[Any], Any] | None = None  # the model with masks as outputs, see `eager.py`
         self._prepared: tuple[Any, list[Any]] | None = None  # optimizer and weights of the last training
         self._training = Lock()
         self._passes = local()

@@ -3,7 +3,7 @@
 import math
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydl._base.registry import snake_case
@@ -81,7 +81,9 @@ class Monitor:
         ValueError
             Mode "auto", where neither the metric nor the names tell.
         """
-        found = _direction(self.name, self.callback.model) if self.mode == "auto" else self.mode == "max"
+        found = (
+            _direction(self.name, getattr(self.callback, "model", None)) if self.mode == "auto" else self.mode == "max"
+        )
         if found is None:
             raise ValueError(
                 f'{self.owner}: "{self.name}" does not tell whether larger or smaller is better; pass mode="max" or '
@@ -119,6 +121,16 @@ class Monitor:
         return value - self.min_delta > best if self.rising else value + self.min_delta < best
 
 
+class _Told:
+    """What the class says of an object, unless the object says something else: it may be set, as any attribute."""
+
+    def __init__(self, tell: Callable[[Any], Any]) -> None:
+        self._tell, self.__doc__ = tell, tell.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        return self if owner is None else self._tell(owner)
+
+
 class Monitoring(Callback):
     """A callback that looks at one value, with the names by which classes that derive from it know it, as from Keras's.
 
@@ -137,17 +149,17 @@ class Monitoring(Callback):
         self.best = baseline
         self._monitor = Monitor(self, monitor, mode, min_delta)
 
-    @property
+    @_Told
     def mode(self) -> str:
         """ "auto", "min" or "max"."""
         return self._monitor.mode
 
-    @property
+    @_Told
     def min_delta(self) -> float:
         """By how much a value must be larger to be better: negative where smaller is better."""
         return self._monitor.min_delta if self._monitor.rising else -self._monitor.min_delta
 
-    @property
+    @_Told
     def monitor_op(self) -> Any:
         """`ops.greater` where larger is better, else `ops.less`: of `value - min_delta` and the best so far."""
         from pydl import ops

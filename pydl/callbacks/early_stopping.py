@@ -1,6 +1,7 @@
 """Stop when a value no longer improves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,25 @@ class EarlyStopping(Monitoring):
             setattr(self, name, number(state, name))
 
     def kept_weights(self) -> Mapping[str, np.ndarray]:
-        kept = self.best_weights
-        return {} if kept is None else dict(zip((v.path for v in self.model.weights), kept, strict=True))
+        if self.best_weights is None:
+            return {}
+        with self._held(self.best_weights):
+            return {v.path: v.numpy().astype(v.dtype, copy=False) for v in self.model.as_made()}
 
     def set_kept_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.best_weights = [weights[v.path] for v in self.model.weights] if weights else None
+        self.best_weights = None
+        if weights:
+            with self._held(self.model.get_weights()):
+                for v in self.model.as_made():
+                    v.assign(weights[v.path])
+                self.best_weights = self.model.get_weights()
+
+    @contextmanager
+    def _held(self, weights: list[np.ndarray]) -> Iterator[None]:
+        """Within the `with` block the model has these weights, as they are in files."""
+        now = self.model.get_weights()
+        self.model.set_weights(weights)
+        try:
+            yield
+        finally:
+            self.model.set_weights(now)

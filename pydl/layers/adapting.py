@@ -15,7 +15,7 @@ from pydl._base.arrays import float_array
 from pydl._engine.builder import Buffer, Builder
 from pydl._engine.layout import Layout, array_of
 from pydl._engine.tensor import Tensor
-from pydl._engine.variable import Variable
+from pydl._engine.variable import Variable, apart_from_files
 from pydl.layers.base import Layer
 from pydl.utils.results import Result
 
@@ -41,11 +41,11 @@ class _Statistics(Layout):
 
     Attributes
     ----------
-    rest : Buffer, optional
+    rest : Variable, optional
         What the numbers lack, as they are rounded to the dtype. Whoever reads them gets the sum, in double.
     """
 
-    rest: Buffer | None = None
+    rest: Variable | None = None
 
     def __init__(
         self, shape: Sequence[int], dtype: str, repeated: tuple[int, ...], own: tuple[int, ...], least: float
@@ -57,13 +57,13 @@ class _Statistics(Layout):
 
     def unpack(self, stored: Array) -> Array:
         seen = np.asarray(stored[self._seen])
-        return seen if self.rest is None else seen + array_of(self.rest)[self._seen].astype(np.float64)
+        return seen if self.rest is None else seen + array_of(self.rest.buffer)[self._seen].astype(np.float64)
 
     def pack(self, values: Any, stored: Array) -> None:
         stored[...] = np.maximum(values, self.least)[self._spread]
         if self.rest is not None:
             lacking = np.asarray(values, np.float64)[self._spread] - stored
-            array_of(self.rest)[...] = np.where(np.isfinite(lacking), lacking, 0)
+            array_of(self.rest.buffer)[...] = np.where(np.isfinite(lacking), lacking, 0)
 
 
 class Normalization(Layer):
@@ -138,7 +138,8 @@ class Normalization(Layer):
         if self._mean is None or self._variance is None or self._given is not None:
             return []
         if self._count is None:  # no file of pydl's has it
-            self._count = Variable((), self.dtype, "count", trainable=False)
+            with apart_from_files():
+                self._count = Variable((), self.dtype, "count", trainable=False)
             self._count.path = f"{self.name}/count"
         return [self._mean, self._variance, self._count]
 
@@ -178,7 +179,7 @@ class Normalization(Layer):
         self._variance = self._statistic("variance", sizes, 1.0, layout(_LEAST))
         if not self.invert:
             self._rest = self._statistic("mean_rest", sizes, 0.0, layout(-np.inf))
-            self._mean.layout.rest = self._rest.buffer  # type: ignore[attr-defined]
+            self._mean.layout.rest = self._rest  # type: ignore[attr-defined]
         if self._given is not None:
             try:
                 mean, variance = (np.broadcast_to(g, sizes) for g in self._given)
@@ -194,7 +195,8 @@ class Normalization(Layer):
     ) -> Variable:
         if self._given is None:
             return self.add_weight(sizes, "zeros" if value == 0 else "ones", name=name, trainable=False, layout=layout)
-        return Variable(sizes, self.dtype, name, trainable=False, layout=layout)
+        with apart_from_files():
+            return Variable(sizes, self.dtype, name, trainable=False, layout=layout)
 
     def _assign(self, near: Array, rest: Any, variance: Array) -> None:
         """Set the mean, near + rest, and the variance."""

@@ -289,12 +289,10 @@ class Layer(OwnCode):
         notes = recorder.get()
         if notes is not None:
             return notes.of_layer(self, given, training)
-        mask = mask_of(given)
-        if mask is not None and not self._is_code():
-            if not self.supports_masking:
-                self._warn_of_mask(stacklevel=2)
-            return self._applied_masked(given, training, mask)
-        y = self._applied(given, training)
+        mask = None if self._is_code() else self._fitting(mask_of(given), given)
+        if mask is not None and not self.supports_masking:
+            self._warn_of_mask(stacklevel=2)
+        y = self._applied(given, training) if mask is None else self._applied_masked(given, training, mask)
         if self.activity_regularizer is not None:
             outputs = y if isinstance(y, list | tuple) else [y]
             self._output_penalties = tuple(self.activity_regularizer(out) / len(out) for out in outputs)
@@ -314,7 +312,8 @@ class Layer(OwnCode):
 
     def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
         """What comes out for arrays, or for values with a history on a tape."""
-        if self._is_code() and not (self.has_backward and is_traced(inputs)):
+        followed = is_traced(inputs) or (tape is not None and self.trainable_weights)
+        if self._is_code() and not (self.has_backward and followed):
             return self._run_code(inputs, training)
         from pydl._training.eager import apply_layer  # a layer on arrays is a model of one layer
 
@@ -326,6 +325,19 @@ class Layer(OwnCode):
 
         masked = self.supports_masking and not self.on_host
         return apply_layer(self, inputs, bool(training), mask) if masked else self._applied(inputs, training)
+
+    def _fitting(self, mask: Any, given: Any) -> Any:
+        """Masks that inputs brought, where they say of each step whether it counts."""
+        if isinstance(mask, list):
+            found = [self._fitting(m, x) for m, x in zip(mask, given, strict=True)]
+            return found if any(m is not None for m in found) else None
+        return mask if mask is not None and mask.shape == np.shape(given)[:-1] else None
+
+    def _called_masked(self, inputs: Any, training: Any, masks: Any) -> Any:
+        """What a model returns for arrays, where some steps do not count, of what comes in or goes out."""
+        from pydl._training.eager import call_masked
+
+        return call_masked(self, inputs, bool(training), masks)
 
     def _warn_of_mask(self, stacklevel: int) -> None:
         warnings.warn(

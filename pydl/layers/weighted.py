@@ -183,8 +183,10 @@ class Weighted(Configurable):
 
     def _set_paths(self, prefix: str) -> None:
         """Name the variables by the layers, and models, that they are in; `prefix` ends in this one."""
+        own: Counter[str] = Counter()  # functions of weights have those of other layers, which may share a name
         for v in self._variables:
-            v.path = prefix + v.name
+            v.path = f"{prefix}{v.name}" + (f"_{own[v.name]}" if own[v.name] else "")
+            own[v.name] += 1
         seen: Counter[str] = Counter()
         for layer in _tree(self):
             if layer is not self:

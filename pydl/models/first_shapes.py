@@ -11,6 +11,7 @@ from pydl._base import check
 from pydl._base.errors import of_memory
 from pydl._base.frames import array_of_any
 from pydl._engine.graph import SymbolicTensor
+from pydl.layers.weighted import _tree
 
 
 def open_shape(shape: Any) -> Any:
@@ -36,18 +37,31 @@ def shape_of_batch(method: str, x: Any) -> Any:
     return (None, *shape[1:])
 
 
-def or_as_column(build: Callable[[Any], None], shape: Any) -> None:
+def or_as_column(model: Any, build: Callable[[Any], None], shape: Any) -> None:
     """`build(shape)`; where its layers cannot take numbers one by one, and those came so, with columns of them."""
     parts = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else [shape]
     if all(len(part) > 1 for part in parts):
         build(shape)
         return
-    try:
-        build(shape)
-    except (ValueError, TypeError) as error:
-        if of_memory(error):
-            raise
-        build(_each_as_column(shape))
+    held = [layer for top in model.layers for layer in _tree(top)]
+    unbuilt = [(layer, _copied(vars(layer))) for layer in held if not layer.built]
+    for tried in (shape, _each_as_column(shape)):
+        try:
+            build(tried)
+            return
+        except (ValueError, TypeError) as error:
+            if of_memory(error):
+                raise
+            for layer, state in unbuilt:  # some have been built for numbers one by one
+                vars(layer).clear()
+                vars(layer).update(_copied(state))
+            failed = error
+    raise failed
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of a layer, as they stay whatever becomes of it."""
+    return {name: value.copy() if type(value) in (list, dict) else value for name, value in state.items()}
 
 
 def _each_as_column(shape: Any) -> Any:

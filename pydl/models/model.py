@@ -120,7 +120,7 @@ class Model(Network):
             shape = [shape_of_batch(method, v) for v in x]
         else:
             shape = shape_of_batch(method, x)
-        or_as_column(self._build_by, shape)
+        or_as_column(self, self._build_by, shape)
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
@@ -151,7 +151,7 @@ class Model(Network):
         out : array, or list of them, optional
             Where to put the outputs.
         """
-        if not training:
+        if not training and recorder.get() is None:
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
@@ -170,13 +170,18 @@ class Model(Network):
                 return self.packed(Graph(self.inputs, self.outputs, self.calls).again(leaves(inputs), training))
             outputs = Layer.__call__(self, inputs, training=training)
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
-        if out is None and not isinstance(inputs, Mapping):
-            mask = mask_of(inputs)
-            if mask is not None or (self.built and any(t.masked for t in self.outputs)):
-                return self._applied_masked(inputs, training, mask)
+        if not self.built:
+            self._build_from("call", inputs)
+        if out is None and (any(t.masked for t in self.outputs) or self._brought(inputs) is not None):
+            return self._called_masked(inputs, training, self._brought(inputs))
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    def _brought(self, inputs: Any) -> Any:
+        """Masks that arrays bring, for each input, if one does."""
+        listed = list(inputs.values()) if isinstance(inputs, Mapping) else inputs if len(self.inputs) > 1 else [inputs]
+        return mask_of(listed) if self.host is None else None
 
     # -- looking at it --------------------------------------------------------------------------------------------
 

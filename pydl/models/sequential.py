@@ -111,9 +111,11 @@ class Sequential(Model):
         if self._chain[0].on_host:
             array = np.asarray(x)
             kind = {"b": "bool", "i": "int64", "u": "int64", "f": None}.get(array.dtype.kind, "string")
-            or_as_column(lambda shape: self._start_with(InputLayer(shape[1:], dtype=kind)), (None, *array.shape[1:]))
+            or_as_column(
+                self, lambda shape: self._start_with(InputLayer(shape[1:], dtype=kind)), (None, *array.shape[1:])
+            )
         else:
-            or_as_column(self.build, shape_of_batch(method, x))
+            or_as_column(self, self.build, shape_of_batch(method, x))
 
     @property
     def layers(self) -> list[Layer]:

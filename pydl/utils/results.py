@@ -18,6 +18,8 @@ _DATA_SETS = ("data.labelled_files", "data.mapped", "utils.sequences")
 class Result(Masked):
     """An array that a call gave."""
 
+    __array_wrap__: Any = np.ndarray.__array_wrap__
+
     def numpy(self) -> Any:
         """Itself as a plain array, or as a number where it is one."""
         return self.view(np.ndarray)[()]

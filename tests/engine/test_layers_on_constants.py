@@ -48,6 +48,46 @@ FORMS: dict[str, Callable[..., Any]] = {
 }
 
 
+class Scaled(L.Layer):
+    """A layer that brings its gradient."""
+
+    def build(self, input_shape: Any) -> None:
+        self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+
+    def call(self, x: Any) -> Any:
+        return np.asarray(x) * self.factor.numpy()
+
+    def backward(self, x: Any, y: Any, dy: Any) -> Any:
+        self.factor.gradient[...] = (dy * x).sum(axis=0)
+        return dy * self.factor.numpy()
+
+
+LAYERS: dict[str, Callable[[], Any]] = {
+    "a model": lambda: pydl.Sequential([L.Dense(2, dtype="float64"), L.Dense(2, dtype="float64")]),
+    "in groups": lambda: L.GroupNormalization(1, dtype="float64"),
+    "with its gradient": lambda: Scaled(dtype="float64"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("again", [False, True])
+def test_gradients_of_other_layers(name: str, again: bool) -> None:
+    class Net(pydl.Model):
+        def __init__(self) -> None:
+            super().__init__(dtype="float64")
+            self.dense, self.inner = L.Dense(2, dtype="float64"), LAYERS[name]()
+
+        def call(self, x: Any) -> Any:
+            y = self.dense(x) + self.inner(np.array([[0.3, 0.7]]))
+            return y + self.inner(self.dense(x)) if again else y
+
+    model = Net()
+    model(X[:, 0])
+    model.compile("sgd", "mse")
+    assert len({v.path for v in model.weights}) == len(model.weights)
+    check(model, X[:, 0])
+
+
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("subclassed", [False, True])
 def test_gradients(name: str, subclassed: bool) -> None:
@@ -67,11 +107,16 @@ def test_gradients(name: str, subclassed: bool) -> None:
     else:
         model = pydl.Sequential([pydl.Input((3, 2), dtype="float64"), layer])
     model.compile("sgd", "mse")
-    found = model.gradients(X, Y)
+    check(model, X)
+
+
+def check(model: Any, x: Any) -> None:
+    """All gradients against differences."""
+    found = model.gradients(x, Y)
     assert found
 
     def loss() -> float:
-        return float(model.evaluate(X, Y, verbose=0))
+        return float(model.evaluate(x, Y, verbose=0))
 
     for v in model.trainable_weights:
         w = v.numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,3 +47,27 @@ def test_layers_that_need_features_take_numbers_as_a_column(rows: Any) -> None:
 def test_what_no_shape_fits_is_refused_as_it_is() -> None:
     with pytest.raises(ValueError, match="Conv1D"):
         pydl.Sequential([L.Conv1D(2, 3)]).predict(np.arange(4.0), verbose=0)
+
+
+def test_a_build_for_numbers_one_by_one_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    rows = np.arange(12.0) - 5
+    model = pydl.Sequential([L.PReLU(), L.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(rows, np.ones((12, 1)), verbose=0)
+    assert [w.shape for w in model.get_weights()] == [(1,), (1, 1), (1,)]
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict(rows, verbose=0), model.predict(rows, verbose=0))
+
+    class Pair(pydl.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = L.Dense(2), L.Conv1D(2, 1)
+
+        def call(self, x: Any) -> Any:
+            return self.other(self.one(x))
+
+    pair = Pair()
+    with pytest.raises(ValueError, match="Conv1D"):
+        pair.predict(rows, verbose=0)
+    assert pair.predict(np.ones((2, 3, 4)), verbose=0).shape == (2, 3, 2)

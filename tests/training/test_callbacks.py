@@ -195,6 +195,20 @@ def test_classes_that_derive_from_a_monitoring_callback_compare_as_it_does(mode:
     assert cb.ModelCheckpoint("x.keras", mode=mode).monitor_op is callback.monitor_op
 
 
+def test_what_a_monitoring_callback_says_may_be_set() -> None:
+    class Own(cb.EarlyStopping):
+        def __init__(self) -> None:
+            self.mode = "min"
+            super().__init__("loss")
+            self.monitor_op, self.min_delta = np.less, 0.1
+
+    callback = Own()
+    assert (callback.mode, callback.monitor_op, callback.min_delta) == ("min", np.less, 0.1)
+    assert cb.EarlyStopping("mae", min_delta=2).min_delta == -2
+    with pytest.raises(ValueError, match="does not tell"):
+        _ = cb.EarlyStopping("unknown").monitor_op
+
+
 @pytest.mark.parametrize(("values", "best"), [([3, 1, 2, 2], 1), ([3, 2, 1, 0.5], 3), ([math.nan] * 4, 0)])
 def test_early_stopping_restores_the_best(values: list[float], best: int, capsys: pytest.CaptureFixture[str]) -> None:
     model = val([float(value) for value in values])

@@ -148,3 +148,59 @@ def test_losses_and_metrics() -> None:
 @pytest.mark.parametrize("use", [lambda h: h + 1, lambda h: h[:1], lambda h: h.copy(), np.tanh, pydl.ops.relu])
 def test_what_is_computed_from_it_has_no_mask(use: Callable[[Any], Any]) -> None:
     assert mask_of(use(embedded())) is None
+
+
+def test_models_that_compute_first_what_kernels_do_not() -> None:
+    model = pydl.Sequential(
+        [pydl.Input((3,), dtype="int64"), L.IntegerLookup(vocabulary=[3, 1, 2]), L.Embedding(5, 1, mask_zero=True)]
+    )
+    model.set_weights([np.arange(5.0)[:, np.newaxis]])
+    rows = np.array([[1, 2, 7]])
+    np.testing.assert_array_equal(model(rows), model.predict(rows, verbose=0))
+    texts = pydl.Sequential([L.TextVectorization(vocabulary=["a", "b"]), L.Embedding(4, 2, mask_zero=True)])
+    np.testing.assert_array_equal(mask_of(texts(np.array(["a b", "b"]))), [[True, True], [True, False]])
+
+
+def test_the_first_call_is_as_the_others() -> None:
+    model = pydl.Sequential([L.Embedding(5, 2, mask_zero=True)])
+    for rows in (CODES, CODES, CODES.tolist()):
+        np.testing.assert_array_equal(mask_of(model(rows)), CODES != 0)
+
+
+def test_inputs_and_outputs_in_other_forms() -> None:
+    a, b, h = pydl.Input((3, 4), name="a"), pydl.Input((3, 4), name="b"), embedded()
+    np.testing.assert_allclose(pydl.Model({"a": a}, L.GlobalAveragePooling1D()(a))({"a": h}), COUNTED)
+    both = pydl.Model({"a": a, "b": b}, L.GlobalAveragePooling1D()(L.Add()([a, b])))
+    np.testing.assert_allclose(both({"b": h, "a": h}), 2 * COUNTED)
+    np.testing.assert_allclose(both({"b": h, "a": np.asarray(h)}), 2 * ALL)
+    x = pydl.Input((3,))
+    parts = L.Embedding(5, 2, mask_zero=True)(x), L.Dense(2)(x)
+    for outputs in ({"x": parts[0], "y": parts[1]}, parts, [parts[0], {"z": parts[1]}]):
+        model = pydl.Model(x, outputs)
+        found, expected = model(CODES), model.predict(CODES, verbose=0)
+        assert type(found) is type(expected)
+        first = found["x"] if isinstance(found, dict) else found[0]
+        np.testing.assert_array_equal(mask_of(first), CODES != 0)
+
+
+def test_penalties_of_outputs() -> None:
+    layer = L.Dense(2, activity_regularizer="l2")
+    assert float(layer(embedded()).sum()) is not None
+    assert len(layer.losses) == 1
+
+
+def test_numbers_are_numbers() -> None:
+    h = embedded()
+    assert round(h.max(), 1) == 15
+    assert isinstance(h.sum(), np.floating)
+    assert type(h + 1) is np.ndarray
+
+
+def test_a_mask_that_fits_no_more_is_none() -> None:
+    class Means(L.Layer):
+        supports_masking = True
+
+        def call(self, x: Any) -> Any:
+            return pydl.ops.mean(x, axis=1)
+
+    assert L.Dense(2)(Means()(embedded())).shape == (2, 2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,3 +229,52 @@ def test_weights_are_those_of_keras_and_bring_all_there_is() -> None:
     layer.set_weights(weights)
     assert layer(far).tobytes() == expected.tobytes()
     assert L.Normalization(mean=[1.0], variance=[2.0]).get_weights() == []
+
+
+def test_values_that_were_given_need_no_room_in_a_file(tmp_path: Path) -> None:
+    x = pydl.Input((3,))
+    normal = L.Normalization(mean=[1, 2, 3], variance=[1, 4, 1])(x)
+    model = pydl.Model(x, L.Dense(2)(L.Concatenate()([x, normal])))
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "m.safetensors")
+    again = pydl.models.load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict(X[:, :3], verbose=0), model.predict(X[:, :3], verbose=0))
+
+
+def test_copies_keep_what_the_mean_lacks() -> None:
+    far = 1e7 + 1 / 3 + np.arange(12.0).reshape(4, 3)
+    layer = L.Normalization()
+    layer.adapt(far)
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):  # noqa: S301
+        assert other(far).tobytes() == layer(far).tobytes()
+        other.set_weights([np.ones(3), np.ones(3), 0])
+        np.testing.assert_array_equal(other.mean, 1)
+    assert layer.mean[0, 0] > 1e6
+
+
+def test_a_run_is_resumed_with_the_best_weights_of_a_stopping_callback(tmp_path: Path) -> None:
+    rows = 1e5 + np.random.default_rng(0).normal(size=(32, 3))
+
+    class Broken(pydl.callbacks.Callback):
+        def __init__(self, at: int) -> None:
+            self.at = at
+
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            if epoch == self.at:
+                raise KeyboardInterrupt
+
+    def train(folder: Path, at: int) -> list[bytes]:
+        pydl.utils.set_random_seed(1)
+        layer = L.Normalization(name="n")
+        layer.adapt(rows)
+        model = pydl.Sequential([pydl.Input((3,)), layer, L.Dense(1, name="d")])
+        model.compile("adam", "mse")
+        stopping = pydl.callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True)
+        backup = pydl.callbacks.BackupAndRestore(folder)
+        with contextlib.suppress(KeyboardInterrupt):
+            model.fit(rows, rows[:, :1] - 1e5, epochs=5, verbose=0, callbacks=[backup, stopping, Broken(at)])
+        return [w.tobytes() for w in model.get_weights()]
+
+    whole = train(tmp_path / "whole", -1)
+    train(tmp_path / "parts", 2)
+    assert train(tmp_path / "parts", -1) == whole
