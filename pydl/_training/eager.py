@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pydl._base import check
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.masked_array import mask_of, with_mask
+from pydl._engine.masked_array import with_mask
 from pydl._engine.tracing import Graph, leaves, packed
 from pydl._training.on_tape import apply_on_tape
 from pydl._training.passes import predict_at_once
-from pydl._training.rows import per_name
 from pydl.layers.base import Layer
 from pydl.layers.masking import GivenMask, MaskOf
 
@@ -40,15 +39,11 @@ def apply_layer(layer: Layer, inputs: Any, training: bool, mask: Any = None, tap
 
 
 def call_masked(model: Any, inputs: Any, training: bool, masks: Any) -> Any:
-    """`model(x)` where inputs bring masks, or outputs have some."""
-    owner, names = f'Model "{model.name}"', [t.name for t in model.inputs]
-    given = per_name(owner, "inputs", inputs, names, keys=model.input_keys) if isinstance(inputs, Mapping) else inputs
+    """`model(x)` where outputs have masks, or inputs, then a list of arrays, bring some."""
     if masks is None:
-        twin, outputs = _twin(model), model.outputs
-        given = given[0] if isinstance(inputs, Mapping) and len(given) == 1 else given
+        twin, outputs, given = _twin(model), model.outputs, inputs
     else:
-        masks = mask_of(given) if isinstance(inputs, Mapping) else masks
-        arrays = [np.asarray(x) for x in (given if len(names) > 1 or isinstance(inputs, Mapping) else [given])]
+        arrays = [np.asarray(x) for x in inputs]
         tensors = [SymbolicTensor((None, *a.shape[1:]), t.dtype, t.name)
                    for a, t in zip(arrays, model.inputs, strict=True)]  # fmt: skip
         fresh = _masked(model, tensors, arrays, masks)
@@ -64,7 +59,9 @@ def _twin(model: Any) -> Any:
     """The model, with the masks of its outputs as further ones; made once."""
     known = model._runner.twin
     if known is None or [id(t) for t in known[0]] != [id(t) for t in model.outputs]:
-        known = model._runner.twin = list(model.outputs), _with_masks(model, model.inputs, model.outputs)
+        twin = _with_masks(model, model.inputs, model.outputs)
+        twin.input_keys = model.input_keys
+        known = model._runner.twin = list(model.outputs), twin
     return known[1]
 
 

@@ -331,7 +331,7 @@ class Layer(OwnCode):
         if isinstance(mask, list):
             found = [self._fitting(m, x) for m, x in zip(mask, given, strict=True)]
             return found if any(m is not None for m in found) else None
-        return mask if mask is not None and mask.shape == np.shape(given)[:-1] else None
+        return mask if mask is not None and np.shape(mask) == np.shape(given)[:-1] else None
 
     def _called_masked(self, inputs: Any, training: Any, masks: Any) -> Any:
         """What a model returns for arrays, where some steps do not count, of what comes in or goes out."""

@@ -172,16 +172,22 @@ class Model(Network):
             return self.packed(outputs if isinstance(outputs, list) else [outputs])
         if not self.built:
             self._build_from("call", inputs)
-        if out is None and (any(t.masked for t in self.outputs) or self._brought(inputs) is not None):
-            return self._called_masked(inputs, training, self._brought(inputs))
+        if out is None:
+            listed = self._listed(inputs)
+            masks = self._fitting(mask_of(listed), listed) if self.host is None else None
+            if masks is not None or any(t.masked for t in self.outputs):
+                return self._called_masked(inputs if masks is None else listed, training, masks)
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
 
-    def _brought(self, inputs: Any) -> Any:
-        """Masks that arrays bring, for each input, if one does."""
-        listed = list(inputs.values()) if isinstance(inputs, Mapping) else inputs if len(self.inputs) > 1 else [inputs]
-        return mask_of(listed) if self.host is None else None
+    def _listed(self, inputs: Any) -> list[Any]:
+        """What is given for each input."""
+        if isinstance(inputs, Mapping):
+            names = [t.name for t in self.inputs]
+            return per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
+        several = isinstance(inputs, list | tuple) and all(isinstance(x, np.ndarray) for x in inputs)
+        return list(inputs) if several else [inputs]
 
     # -- looking at it --------------------------------------------------------------------------------------------
 
