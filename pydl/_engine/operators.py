@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydl._base.scoped import Scoped
@@ -13,9 +13,20 @@ from pydl._base.scoped import Scoped
 recorder: Scoped[Any] = Scoped(None)
 
 
-def recording(by: Any) -> AbstractContextManager[None]:
+#: The blocks of `recording` in all threads that are open: where there is none, nobody need be asked for.
+recordings: set[int] = set()
+
+
+@contextmanager
+def recording(by: Any) -> Iterator[None]:
     """Within the `with` block, this notes functions of weights; None: nothing does."""
-    return recorder.bound(by)
+    block = recorder.bound(by)
+    recordings.add(id(block))
+    try:
+        with block:
+            yield
+    finally:
+        recordings.discard(id(block))
 
 
 class NoGraph(TypeError):

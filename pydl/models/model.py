@@ -13,7 +13,7 @@ from pydl._base.errors import FormatError
 from pydl._base.naming import unique_name
 from pydl._engine.graph import SymbolicTensor, is_open, is_symbolic
 from pydl._engine.masked_array import mask_of
-from pydl._engine.operators import NoGraph, recorder, recording
+from pydl._engine.operators import NoGraph, recorder, recording, recordings
 from pydl._engine.tape import Expression, value_of
 from pydl._engine.tracing import Graph, leaves, trace_call
 from pydl._training import passes
@@ -151,7 +151,7 @@ class Model(Network):
         out : array, or list of them, optional
             Where to put the outputs.
         """
-        if not training and recorder.get() is None:
+        if not training and (not recordings or recorder.get() is None):
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
