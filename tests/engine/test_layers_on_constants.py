@@ -11,6 +11,7 @@ import pytest
 import pydl
 from pydl import layers as L
 from pydl import ops
+from tests.differences import check_gradients
 
 X = np.random.default_rng(0).normal(size=(4, 3, 2))
 Y = np.random.default_rng(1).normal(size=(4, 2))
@@ -85,7 +86,7 @@ def test_gradients_of_other_layers(name: str, again: bool) -> None:
     model(X[:, 0])
     model.compile("sgd", "mse")
     assert len({v.path for v in model.weights}) == len(model.weights)
-    check(model, X[:, 0])
+    check_gradients(model, X[:, 0], Y, rel=1e-7, abs=1e-7)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -107,25 +108,4 @@ def test_gradients(name: str, subclassed: bool) -> None:
     else:
         model = pydl.Sequential([pydl.Input((3, 2), dtype="float64"), layer])
     model.compile("sgd", "mse")
-    check(model, X)
-
-
-def check(model: Any, x: Any) -> None:
-    """All gradients against differences."""
-    found = model.gradients(x, Y)
-    assert found
-
-    def loss() -> float:
-        return float(model.evaluate(x, Y, verbose=0))
-
-    for v in model.trainable_weights:
-        w = v.numpy()
-        for at in np.ndindex(w.shape):
-            slopes = []
-            for step in (1e-5, -1e-5):
-                moved = w.copy()
-                moved[at] += step
-                v.assign(moved)
-                slopes.append(loss() / (2 * step))
-            v.assign(w)
-            np.testing.assert_allclose(found[v.path][at] if v.path in found else 0.0, sum(slopes), atol=1e-7)
+    check_gradients(model, X, Y, rel=1e-7, abs=1e-7)

@@ -11,6 +11,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
+from tests.differences import check_gradients
 from tests.export.onnx_runs import assert_same
 from tests.golden import GOLDEN
 
@@ -189,22 +190,6 @@ def test_gradients_of_batch_normalization(isa: str) -> None:
     model = pydl.Model(a, L.Multiply()([every, every]))
     model.compile("sgd", "mse")
     check_gradients(model, x, y)
-
-
-def check_gradients(model: Any, x: Array, y: Array) -> None:
-    """Of all weights, against differences of the loss."""
-    _, gradients = model.loss_and_gradients(x, y)
-    for v in model.trainable_weights:
-        value, found = v.numpy(), gradients[v.path]
-        for at in np.ndindex(value.shape):
-            losses = []
-            for h in (1e-5, -1e-5):
-                moved = value.copy()
-                moved[at] += h
-                v.assign(moved)
-                losses.append(model.loss_and_gradients(x, y)[0])
-            v.assign(value)
-            assert found[at] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-6, abs=1e-8), (v.path, at)
 
 
 def test_batch_normalization_without_a_step_that_counts() -> None:
