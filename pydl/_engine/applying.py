@@ -48,8 +48,7 @@ def _builder(optimizer: Any, variables: Sequence[Variable]) -> Builder:
             f"{', '.join(sorted(dtypes))}; use an optimizer for each dtype"
         )
     b = Builder(dtypes.pop(), 1, training=True, gradients=True, threads=config.get_num_threads())
-    for v in variables:
-        b.note_weight_gradient(v)
+    b.note_weight_gradient(*variables)
     return b
 
 

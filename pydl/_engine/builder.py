@@ -275,9 +275,9 @@ class Builder:
         """What stands for the gradient of a weight in records."""
         return self._gradients.setdefault(id(variable), WeightGradient(variable))
 
-    def note_weight_gradient(self, variable: Variable) -> None:
-        """Note that a record, be it one that is put off, gives a weight a gradient."""
-        self.trained[id(variable)] = variable
+    def note_weight_gradient(self, *variables: Variable) -> None:
+        """Note that a record, be it one that is put off, gives weights their gradients."""
+        self.trained |= {id(v): v for v in variables}
 
     def adds(self, variable: Variable) -> int:
         """Whether the record that is emitted now writes (0) the gradient of a weight, or adds to what others wrote (1).

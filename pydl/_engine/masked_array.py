@@ -21,6 +21,8 @@ class Masked(np.ndarray):
 def mask_of(x: Any) -> Any:
     """Which steps of an array count, a list of such and None for a list of arrays; None where all count."""
     if isinstance(x, list | tuple):
+        if not x or not hasattr(x[0], "shape"):  # rows in lists, which may be long
+            return None
         masks = [mask_of(each) for each in x]
         return masks if any(m is not None for m in masks) else None
     return getattr(x, "_keras_mask", None)

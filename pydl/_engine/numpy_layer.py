@@ -148,8 +148,7 @@ def emit_backward(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], ys: Sequen
     grads = [b.gradient(t) for t in ys]
     wanted = [(i, t, b.buffer(t.shape)) for i, t in enumerate(x) if t.value.needs_grad]
     trained = [v for v in layer.weights if b.trains(v)]
-    for v in trained:
-        b.note_weight_gradient(v)
+    b.note_weight_gradient(*trained)
     again = [v for v in trained if b.adds(v)]
     history = b.notes[id(ys[0].value), "history"]
 

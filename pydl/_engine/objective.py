@@ -179,8 +179,7 @@ def _emit_custom_loss(
 ) -> None:  # fmt: skip
     """The record of a loss written in NumPy, whose values have this shape."""
     trained = _weights_in(b, loss, y, t)
-    for v in trained:
-        b.note_weight_gradient(v)
+    b.note_weight_gradient(*trained)
     again = {id(v): b.adds(v) for v in trained}
 
     def run() -> None:

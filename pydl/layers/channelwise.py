@@ -132,8 +132,7 @@ class Channelwise(Windowed):
         trained = [v for v in (kernel, bias) if v is not None and b.trains(v)]
         if not trained:
             return
-        for v in trained:
-            b.note_weight_gradient(v)
+        b.note_weight_gradient(*trained)
         slices, ld = min(sizes["B"], SLICES), (sizes["KH"] * sizes["KW"] + 1) * sizes["O"]
 
         def emit() -> None:

@@ -150,8 +150,7 @@ def train_kernel(b: Builder, kernel: Variable, bias: Variable | None, x: Any, dy
     """
     trained = {"dw": kernel} if bias is None else {"dw": kernel, "db": bias}
     slices = min(max(sizes["B"] * sizes["OH"] * sizes["OW"] // SLICE_WINDOWS, 1), SLICES, sizes["B"])
-    for v in trained.values():
-        b.note_weight_gradient(v)
+    b.note_weight_gradient(*trained.values())
 
     def emit() -> None:
         adds = {name: b.adds(v) for name, v in trained.items()}

@@ -147,8 +147,7 @@ class _Normalization(Layer):
         """Put the record of dgamma and dbeta off to the tail; `emit(add, dgamma=, dbeta=)`."""
         if not (trained := [v for v in self.weights if b.trains(v)]):
             return
-        for v in trained:
-            b.note_weight_gradient(v)
+        b.note_weight_gradient(*trained)
         weights = (("dgamma", self.gamma), ("dbeta", self.beta))
         grads = {name: b.weight_gradient(v) for name, v in weights if v is not None}
         b.defer_to_tail(lambda: emit(max(map(b.adds, trained)), **grads))

@@ -86,8 +86,7 @@ def emit_backward(layer: Renormalized, b: Builder, t: Tensor, y: Tensor, dy: Any
     """The gradients; r and d count as constants."""
     last, dx = b.notes[id(y.value)], b.buffer(t.shape)
     trained = [v for v in (layer.gamma, layer.beta) if v is not None and b.trains(v)]
-    for v in trained:
-        b.note_weight_gradient(v)
+    b.note_weight_gradient(*trained)
     again = {id(v): b.adds(v) for v in trained}
 
     def run() -> None:

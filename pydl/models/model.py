@@ -173,17 +173,19 @@ class Model(Network):
         if not self.built:
             self._build_from("call", inputs)
         if out is None:
-            listed = self._listed(inputs)
-            masks = self._fitting(mask_of(listed), listed) if self.host is None else None
+            given = self._arrays(inputs)
+            masks = self._fitting(mask_of(given), given) if self.host is None else None
             if masks is not None or any(t.masked for t in self.outputs):
-                return self._called_masked(inputs if masks is None else listed, training, masks)
+                return self._called_masked(inputs if masks is None else given, training, masks)
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
 
-    def _listed(self, inputs: Any) -> list[Any]:
-        """What is given for each input."""
+    def _arrays(self, inputs: Any) -> list[Any]:
+        """What is given for each input; of a dict without masks, which is sorted out later, nothing."""
         if isinstance(inputs, Mapping):
+            if all(mask_of(x) is None for x in inputs.values()):
+                return []
             names = [t.name for t in self.inputs]
             return per_name(f'Model "{self.name}"', "inputs", inputs, names, keys=self.input_keys)
         several = isinstance(inputs, list | tuple) and all(isinstance(x, np.ndarray) for x in inputs)
