@@ -262,7 +262,8 @@ class Softmax(Layer):
         fits = zip(of_mask[::-1], shape[::-1], strict=False)
         if len(of_mask) > len(shape) or any(None not in (m, d) and m not in (1, d) for m, d in fits):
             raise ValueError(
-                f'Softmax "{self.name}": expected a mask that repeats to the input {tuple(shape)}, got {of_mask}'
+                f'Softmax "{self.name}": the mask must be broadcastable to the input, and must not have more '
+                f"dimensions: got {of_mask} for {tuple(shape)}"
             )
         if not is_symbolic(inputs):
             mask = np.broadcast_to(np.asarray(mask) > 0.5, shape).astype(self.dtype)

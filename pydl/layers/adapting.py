@@ -159,7 +159,8 @@ class Normalization(Layer):
         axes = sorted({a + rank if a < 0 else a for a in self._axes})
         if any(not 0 < a < rank for a in axes):
             raise ValueError(
-                f'Normalization "{self.name}": expected axes behind the batch, got {self.axis} for {tuple(shape)}'
+                f'Normalization "{self.name}": All `axis` values must be in the range of axes behind the batch, '
+                f"[1, {rank}) or negative, got {self.axis} for {tuple(shape)}"
             )
         return axes
 
@@ -167,7 +168,10 @@ class Normalization(Layer):
         own = self._own_axes(input_shape)
         repeated = tuple(input_shape)[own[0] :] if own else ()
         if None in repeated:
-            raise ValueError(f'Normalization "{self.name}": expected axes of known sizes, got {tuple(input_shape)}')
+            raise ValueError(
+                f'Normalization "{self.name}": All `axis` values to be kept, and those behind them, must have a known '
+                f"size, got axis={self.axis} for {tuple(input_shape)}"
+            )
         sizes = tuple(int(input_shape[a]) for a in own)
         places = tuple(a - own[0] for a in own)
 

@@ -41,7 +41,9 @@ class CategoryEncoding(HostLayer):
     ) -> None:
         super().__init__(**kwargs)
         if num_tokens is None:
-            raise ValueError("CategoryEncoding: expected num_tokens; where it is not known, use IntegerLookup")
+            raise ValueError(
+                "CategoryEncoding: num_tokens must be set to use this layer; where it is not known, use IntegerLookup"
+            )
         self.num_tokens = whole("CategoryEncoding", "num_tokens", num_tokens, at_least=1)
         self.output_mode = mode_of("CategoryEncoding", output_mode)
         if self.output_mode == "int":

@@ -63,7 +63,10 @@ class Concatenate(Merge):
         first, axis = tuple(input_shape[0]), self.axis_along(input_shape[0])
         shapes = [tuple(s) for s in input_shape]
         if any(len(s) != len(first) or s[:axis] + s[axis + 1 :] != first[:axis] + first[axis + 1 :] for s in shapes):
-            raise ValueError(f'Concatenate "{self.name}": expected inputs equal but for axis {self.axis}, got {shapes}')
+            raise ValueError(
+                f'Concatenate "{self.name}": it requires inputs with matching shapes except for the concatenation axis '
+                f"({self.axis}), got {shapes}"
+            )
         sizes = [s[axis] for s in shapes]
         total = None if None in sizes else sum(int(d or 0) for d in sizes)
         return (*first[:axis], total, *first[axis + 1 :])

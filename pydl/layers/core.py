@@ -93,7 +93,10 @@ class Noise(Layer):
 
     def _rate(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise ValueError(f'{type(self).__name__} "{self.name}": expected 0 <= rate < 1, got {value!r}')
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": Invalid value received for argument `rate`. Expected a float '
+                f"value between 0 and 1, which is not 1, got {value!r}"
+            )
         return float(value)
 
     def _seed(self, value: Any) -> int | None:
@@ -170,10 +173,14 @@ class Dropout(Noise):
 def _noise_shape(owner: str, shape: Any) -> tuple[int | None, ...] | None:
     if shape is None:
         return None
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else ()
-    if not sizes or any(d is not None and (isinstance(d, bool) or not isinstance(d, int) or d < 1) for d in sizes):
-        raise ValueError(f"{owner}: expected a noise_shape of integers >= 1 and None, batch first, got {shape!r}")
-    return sizes
+    wrong = f"{owner}: Invalid value received for argument `noise_shape`. Expected"
+    if not isinstance(shape, list | tuple) or not shape:
+        raise ValueError(f"{wrong} a tuple or list of integers, and None for sizes of the input, got {shape!r}")
+    if any(d is not None and (isinstance(d, bool) or not isinstance(d, int)) for d in shape):
+        raise ValueError(f"{wrong} all elements to be integers or None, got {shape!r}")
+    if any(d is not None and d < 1 for d in shape):
+        raise ValueError(f"{wrong} all dimensions to be positive integers or None, got {shape!r}")
+    return tuple(shape)
 
 
 def _drawn(layer: Dropout, shape: tuple[int, ...]) -> tuple[int, ...]:

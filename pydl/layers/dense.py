@@ -103,7 +103,8 @@ class Dense(LowRank):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.built and input_shape[-1] != self._kernel.shape[0]:
             raise ValueError(
-                f'Dense "{self.name}": expected input (batch, ..., {self._kernel.shape[0]}), got {tuple(input_shape)}'
+                f'Dense "{self.name}": the input is incompatible with the layer, which was built for '
+                f"(batch, ..., {self._kernel.shape[0]}), got {tuple(input_shape)}"
             )
         return (*input_shape[:-1], self.units)
 

@@ -51,7 +51,10 @@ class Discretization(HostLayer):
         super().__init__(**kwargs)
         self.num_bins = optional_whole("Discretization", "num_bins", num_bins, at_least=1)
         if (bin_boundaries is None) == (num_bins is None):
-            raise ValueError(f'Discretization "{self.name}": expected num_bins or bin_boundaries, one of the two')
+            given = "Both `num_bins` and `bin_boundaries` were given" if num_bins is not None else "neither was given"
+            raise ValueError(
+                f'Discretization "{self.name}": expected one of the two ways to say where bins are: {given}'
+            )
         self.bin_boundaries = None if bin_boundaries is None else self._rising(bin_boundaries)
         self.epsilon = real("Discretization", "epsilon", epsilon, above=0, below=1)
         self.output_mode = mode_of("Discretization", output_mode)
@@ -134,7 +137,9 @@ class Discretization(HostLayer):
 
     def preprocess(self, x: Array) -> Array:
         if self.bin_boundaries is None:
-            raise ValueError(f'Discretization "{self.name}": expected a call of adapt first, or bin_boundaries')
+            raise ValueError(
+                f'Discretization "{self.name}": You need either to call adapt(), or to give `bin_boundaries`, first'
+            )
         values = float_array("Discretization", "inputs", x)
         codes = np.digitize(values, np.asarray(self.bin_boundaries, values.dtype))
         return encode(np.asarray(codes), self.output_mode, self._depth(), self.output_dtype)

@@ -69,7 +69,7 @@ class HashedCrossing(HostLayer):
         for column in columns:
             if column.dtype.kind not in "iuU":
                 raise ValueError(
-                    f'HashedCrossing "{self.name}": expected columns of text or whole numbers, got {column.dtype}'
+                    f'HashedCrossing "{self.name}": columns should have an integer or string dtype, got {column.dtype}'
                 )
         rows, places = np.unique(np.stack([_codes(c) for c in columns], axis=-1).reshape(-1, len(columns)), axis=0,
                                  return_inverse=True)  # fmt: skip
@@ -77,11 +77,11 @@ class HashedCrossing(HostLayer):
         return encode(bins.reshape(columns[0].shape), self.output_mode, self.num_bins, self.output_dtype)
 
     def _check(self, shapes: list[tuple[int | None, ...]]) -> None:
-        if len(shapes) < 2 or any(s[1:] != shapes[0][1:] or len(s) > 2 or s[1:] not in ((), (1,)) for s in shapes):
-            raise ValueError(
-                f'HashedCrossing "{self.name}": expected a list of two or more columns of one shape, (batch,) or '
-                f"(batch, 1), got shapes {shapes}"
-            )
+        owner = f'HashedCrossing "{self.name}"'
+        if len(shapes) < 2:
+            raise ValueError(f"{owner}: it should be called on a list of at least two inputs, got shapes {shapes}")
+        if any(s[1:] != shapes[0][1:] or len(s) > 2 or s[1:] not in ((), (1,)) for s in shapes):
+            raise ValueError(f"{owner}: inputs should have shape (batch,) or (batch, 1), all the same, got {shapes}")
 
     def _bin(self, hashes: list[int]) -> int:
         total = _KEY

@@ -44,14 +44,15 @@ class Hashing(HostLayer):
     ) -> None:
         super().__init__(**kwargs)
         if num_bins is None:
-            raise ValueError("Hashing: expected num_bins, a number of bins, got None")
+            raise ValueError("Hashing: `num_bins` cannot be `None`: give a number of bins")
         self.num_bins = whole("Hashing", "num_bins", num_bins, at_least=1)
         self.mask_value = mask_value
         self.salt = salt_of("Hashing", salt)
         self.output_mode = mode_of("Hashing", output_mode)
         if self.output_mode == "int" and self._given_dtype not in (None, "int32", "int64"):
             raise ValueError(
-                f'Hashing: for output_mode "int", dtype must be "int32" or "int64", not {self._given_dtype}'
+                'Hashing: When `output_mode="int"`, `dtype` should be an integer type, "int32" or "int64", got '
+                f"{self._given_dtype!r}"
             )
         refuse_sparse("Hashing", sparse)
         self.sparse = False

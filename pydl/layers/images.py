@@ -49,7 +49,8 @@ class ImageLayer(Layer):
         x = check.numeric(f'layer "{self.name}"', "inputs", inputs)
         if x.ndim not in (3, 4):
             raise ValueError(
-                f"{self._owner}: expected a picture (height, width, channels) or a batch of them, got shape {x.shape}"
+                f"{self._owner}: Expected the input image to be rank 3 or 4: (height, width, channels) or a batch of "
+                f"such, got shape {x.shape}"
             )
         y = super()._applied(x if x.ndim == 4 else x[None], training, tape)
         return y if x.ndim == 4 else y[0]
@@ -199,7 +200,9 @@ def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range
 def values_of(owner: str, value_range: Any) -> Range:
     """`value_range`, the smaller one first."""
     if not isinstance(value_range, list | tuple) or len(value_range) != 2 or value_range[0] == value_range[1]:
-        raise ValueError(f"{owner}: value_range must be two different numbers, got {value_range!r}")
+        raise ValueError(
+            f"{owner}: The `value_range` argument should be a list of two numbers that differ, got {value_range!r}"
+        )
     low, high = sorted(real(owner, "value_range", v) for v in value_range)
     return low, high
 

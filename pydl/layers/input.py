@@ -49,13 +49,16 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=kind if kind in _FLOATS else None, **first)
         self.dtype = kind
         owner = f'Input "{self.name}"'
-        if sparse or ragged:
-            raise ValueError(f"{owner}: there are no sparse and no ragged tensors; make arrays, as with pad_sequences")
+        for kind_of, wanted in (("sparse", sparse), ("ragged", ragged)):
+            if wanted:
+                raise ValueError(f"{owner}: `{kind_of}=True` is not supported; make arrays, as with pad_sequences")
         given: list[Any] = [self.first_shape] if self.first_shape is not None else []
         given += [(shape,) if isinstance(shape, int) else shape] if shape is not None else []
         given += [open_shape_of(f"{owner}: batch_shape", batch_shape)[1:]] if batch_shape is not None else []
-        if len(given) != 1:
-            raise ValueError(f"{owner}: expected either shape, as in (784,), or batch_shape, as in (None, 784)")
+        if not given:
+            raise ValueError(f"{owner}: pass a `shape` argument, such as (784,), or batch_shape, such as (None, 784)")
+        if len(given) > 1:
+            raise ValueError(f"{owner}: you cannot pass both `shape` and `batch_shape`, as either of them says it")
         self.shape = open_shape_of(owner, given[0])
         optional_whole(owner, "batch_size", batch_size, at_least=1)
         if 0 in self.shape:

@@ -57,11 +57,13 @@ class Lookup(HostLayer):
         self.pad_to_max_tokens = bool(pad_to_max_tokens)
         self.salt = salt_of(owner, salt)
         if self.pad_to_max_tokens and max_tokens is None:
-            raise ValueError(f"{owner}: pad_to_max_tokens=True needs max_tokens")
+            raise ValueError(f"{owner}: If pad_to_max_tokens is True, must set `max_tokens`, got None")
         if self.invert and self.output_mode != "int":
-            raise ValueError(f'{owner}: output_mode must be "int" where invert=True, got {output_mode!r}')
+            raise ValueError(f"{owner}: `output_mode` must be `'int'` when `invert` is true, got {output_mode!r}")
         if idf_weights is not None and self.output_mode != "tf_idf":
-            raise ValueError(f'{owner}: idf_weights are for output_mode "tf_idf", not {output_mode!r}')
+            raise ValueError(
+                f"{owner}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`, got {output_mode!r}"
+            )
         self._given = vocabulary is not None
         self._table = Table()
         self.reset_state()

@@ -73,7 +73,7 @@ class LowRank(Layer):
         owner = f'{type(self).__name__} "{self.name}"'
         self._refuse_constraint()
         if not self.built:
-            raise ValueError(f"{owner}: enable_lora needs the kernel: build the layer, or call it, before")
+            raise ValueError(f"{owner}: Cannot enable lora on a layer that isn't yet built: call build, or it, before")
         if self.lora_enabled:
             raise ValueError(f"{owner}: lora is already enabled, with rank {self.lora_rank}")
         self._enable(whole(owner, "rank", rank, at_least=1), lora_alpha, a_initializer, b_initializer)

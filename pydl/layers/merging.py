@@ -46,8 +46,10 @@ class Merge(Layer):
 
     def build(self, input_shape: Any) -> None:
         if not isinstance(input_shape, list) or not self.least <= len(input_shape) <= self.most:
-            wanted = f"{self.least} tensors" if self.least == self.most else "at least one tensor"
-            raise ValueError(f'{type(self).__name__} "{self.name}": expected a list of {wanted}, got {input_shape}')
+            wanted = f"exactly {self.least} inputs" if self.least == self.most else "a list of at least one tensor"
+            raise ValueError(
+                f'{type(self).__name__} "{self.name}": the layer should be called on {wanted}, got {input_shape}'
+            )
 
 
 class _Elementwise(Merge):

@@ -184,7 +184,7 @@ class GroupNormalization(Layer):
         super().__init__(**kwargs)
         self.groups = whole("GroupNormalization", "groups", groups, at_least=-1)
         if self.groups == 0:
-            raise ValueError(f'GroupNormalization "{self.name}": expected groups >= 1, or -1, got 0')
+            raise ValueError(f'GroupNormalization "{self.name}": argument `groups` must be at least 1, or -1, got 0')
         self.axis = whole("GroupNormalization", "axis", axis, at_least=-32)
         self.epsilon = real("GroupNormalization", "epsilon", epsilon, above=0)
         self.center, self.scale = bool(center), bool(scale)
@@ -213,10 +213,19 @@ class GroupNormalization(Layer):
 
     def _check(self, shape: Any) -> None:
         features = shape[_axes(self, self.axis, shape)[0]]
-        if features is None or features % self._groups(features):
+        owner = f'GroupNormalization "{self.name}"'
+        if features is None:
             raise ValueError(
-                f'GroupNormalization "{self.name}": expected a number of features that is a multiple of groups, got '
-                f"{features} features and {self.groups} groups"
+                f"{owner}: axis {self.axis} of the input tensor should have a defined dimension but the layer received "
+                f"an input with shape {tuple(shape)}"
+            )
+        if self._groups(features) > features:
+            raise ValueError(
+                f"{owner}: the number of groups, {self.groups}, cannot be more than the number of channels, {features}"
+            )
+        if features % self._groups(features):
+            raise ValueError(
+                f"{owner}: the number of channels, {features}, is no multiple of the number of groups, {self.groups}"
             )
 
     def _groups(self, features: int) -> int:

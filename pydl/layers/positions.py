@@ -44,15 +44,15 @@ class Positions(Layer):
             size = sizes[i]
             sizes[i] = None if size is None else self._size(size, i - self._first)
         if any(d is not None and d < 1 for d in sizes[1:]):
-            raise ValueError(
-                f'{type(self).__name__} "{self.name}": expected more positions than are cut off, got '
-                f"{tuple(input_shape)}"
-            )
+            self._refuse_small(tuple(input_shape))
         return tuple(sizes)
 
     def _size(self, size: int, axis: int) -> int:
         """Positions of an axis that come out."""
         raise NotImplementedError
+
+    def _refuse_small(self, input_shape: Shape) -> None:
+        raise ValueError(f'{type(self).__name__} "{self.name}": expected no empty axes, got input {input_shape}')
 
     def _edges(self, name: str, value: Any) -> Edges:
         """One number for all; or for each axis a number, for both ends, or two."""
@@ -152,6 +152,15 @@ class _Cropping(Positions):
 
     def _size(self, size: int, axis: int) -> int:
         return size - sum(self._cut[axis])
+
+    def _refuse_small(self, input_shape: Shape) -> None:
+        kind, least = type(self).__name__, tuple(map(sum, self._cut))
+        wanted = (
+            "the `cropping` parameter of `Cropping1D` layer must be smaller than the number of steps"
+            if self.axes == 1
+            else "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input"
+        )
+        raise ValueError(f'{kind} "{self.name}": {wanted}: it cuts off {least} positions of {input_shape}')
 
     def call(self, *inputs: Array) -> Array:
         self.compute_output_shape(inputs[0].shape)  # refuses what does not fit

@@ -39,7 +39,9 @@ def checked(clipping: Any) -> dict[str, float]:
     found = dict(clipping or {})
     wanted = {"rmax", "rmin", "dmax"}
     if unknown := sorted(set(found) - wanted):
-        raise ValueError(f"BatchNormalization: renorm_clipping takes {sorted(wanted)}, not {unknown}")
+        raise ValueError(
+            f"BatchNormalization: renorm_clipping: Received invalid keys {unknown}; it takes {sorted(wanted)}"
+        )
     if found.get("rmax") is not None and found.get("rmin") is not None and found["rmax"] < found["rmin"]:
         raise ValueError(f"BatchNormalization: renorm_clipping: rmax should be at least rmin, got {found}")
     if (found.get("dmax") or 0) < 0:

@@ -61,7 +61,10 @@ class Permute(Layer):
         super().__init__(**kwargs)
         self.dims = tuple(whole("Permute", "dims", d, at_least=1) for d in dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f'Permute "{self.name}": expected each of 1 to {len(self.dims)} once, got {self.dims}')
+            raise ValueError(
+                f'Permute "{self.name}": Invalid permutation `dims`: expected each of 1 to {len(self.dims)} once, got '
+                f"{self.dims}"
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != len(self.dims) + 1:

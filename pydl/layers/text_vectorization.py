@@ -90,7 +90,9 @@ class TextVectorization(StringLookup):
             trainable=trainable,
         )  # fmt: skip
         if self.output_mode != "int" and output_sequence_length is not None:
-            raise ValueError(f'{owner}: output_sequence_length is for output_mode "int", not {output_mode!r}')
+            raise ValueError(
+                f"{owner}: `output_sequence_length` must not be set if `output_mode` is not 'int', got {output_mode!r}"
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.output_mode == "int":

@@ -103,7 +103,7 @@ class FeatureSpace(Configurable):
         name: str | None = None,
     ) -> None:
         if not features:
-            raise ValueError("FeatureSpace: features must be a dict of one column at least, got none")
+            raise ValueError("FeatureSpace: `features` cannot be None or empty: give a dict of columns")
         self.name = name or "feature_space"
         self.crossing_dim, self.hashing_dim = crossing_dim, hashing_dim
         self.num_discretization_bins = num_discretization_bins

@@ -110,7 +110,7 @@ LAYERS: dict[str, Case] = {
     "name with a slash": case(lambda: L.Dense(1, name="a/b"), ValueError, "Dense", "'/'", "a/b"),
     "name a number": case(lambda: L.Dense(1, name=3), ValueError, "name", "3"),
     "dtype": case(lambda: L.Dense(1, dtype="float16"), ValueError, "'float32', 'float64'", "float16"),
-    "rate of 1": case(lambda: L.Dropout(1), ValueError, "Dropout", "rate < 1", "1"),
+    "rate of 1": case(lambda: L.Dropout(1), ValueError, "Dropout", "between 0 and 1", "got 1"),
     "rate negative": case(lambda: L.Dropout(-0.1), ValueError, "Dropout", "-0.1"),
     "rate text": case(lambda: L.Dropout("half"), ValueError, "Dropout", "half"),
     "reshape": case(lambda: L.Reshape((3, 5))(pydl.Input((4,))), ValueError, "Reshape", "4 elements", "(3, 5)"),
@@ -139,7 +139,7 @@ LAYERS: dict[str, Case] = {
         "axis 0",
     ),
     "concatenate of shapes": case(
-        lambda: L.Concatenate()([pydl.Input((2, 3)), pydl.Input((3, 3))]), ValueError, "equal but for axis -1"
+        lambda: L.Concatenate()([pydl.Input((2, 3)), pydl.Input((3, 3))]), ValueError, "matching shapes"
     ),
     "dense of two": case(
         lambda: L.Dense(1, name="d")([pydl.Input((4,)), pydl.Input((4,))]), ValueError, "Dense", '"d"', "one input"

@@ -145,6 +145,10 @@ def test_gradients_of_renormalization() -> None:
 
 
 def test_bounds_of_renormalization() -> None:
-    for given, told in (({"r": 1}, r"not \['r'\]"), ({"rmax": 0, "rmin": 1}, "at least rmin"), ({"dmax": -1}, "dmax")):
+    for given, told in (
+        ({"r": 1}, r"invalid keys \['r'\]"),
+        ({"rmax": 0, "rmin": 1}, "at least rmin"),
+        ({"dmax": -1}, "dmax"),
+    ):
         with pytest.raises(ValueError, match=told):
             L.BatchNormalization(renorm=True, renorm_clipping=given)

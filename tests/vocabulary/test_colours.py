@@ -199,7 +199,7 @@ def test_a_pipeline_is_its_layers() -> None:
         (lambda: L.RandomHue((0.1, 0.2, 0.3)), "factor must be a number or two of them"),
         (lambda: L.RandomPosterization(9), r"Argument `factor` must be an integer > 0 and < 9"),
         (lambda: L.RandomGaussianBlur(kernel_size=4), "kernel_size must be an odd number or two of them"),
-        (lambda: L.AutoContrast((1, 1)), "value_range must be two different numbers"),
+        (lambda: L.AutoContrast((1, 1)), "`value_range` argument should be a list of two numbers"),
     ],
 )
 def test_what_is_refused(make: Any, match: str) -> None:

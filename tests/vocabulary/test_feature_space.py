@@ -78,7 +78,7 @@ def test_errors() -> None:
         FeatureSpace({"a": "float"})({"b": [1.0]})
     with pytest.raises(ValueError, match="expected names of columns"):
         FeatureSpace({"a": "float"}, crosses=[("a", "b")])
-    with pytest.raises(ValueError, match="one column at least"):
+    with pytest.raises(ValueError, match="cannot be None or empty"):
         FeatureSpace({})
     with pytest.raises(ValueError, match="'a' is not encoded"):
         FeatureSpace({"a": FeatureSpace.integer_hashed(3, output_mode="int")})({"a": [1]})

@@ -33,10 +33,10 @@ def test_shapes_of_inputs(made: Any, shape: Any) -> None:
 @pytest.mark.parametrize(
     ("made", "error", "told"),
     [
-        (pydl.Input, ValueError, "either shape"),
-        (lambda: pydl.Input((3,), batch_shape=(None, 3)), ValueError, "either shape"),
+        (pydl.Input, ValueError, "pass a `shape`"),
+        (lambda: pydl.Input((3,), batch_shape=(None, 3)), ValueError, "both `shape` and `batch_shape`"),
         (lambda: pydl.Input((3,), batch_size=0), ValueError, "batch_size"),
-        (lambda: pydl.Input((3,), sparse=True), ValueError, "no sparse and no ragged"),
+        (lambda: pydl.Input((3,), sparse=True), ValueError, "`sparse=True` is not supported"),
         (lambda: L.InputLayer((None,), ragged=True), ValueError, "pad_sequences"),
         (lambda: pydl.Input("3"), TypeError, "shape must be a tuple"),
         (lambda: L.Dense(2, input_shape=(3,), batch_input_shape=(None, 3)), TypeError, "not both"),

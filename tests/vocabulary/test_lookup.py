@@ -95,11 +95,11 @@ def test_crossed_columns_have_the_bins_of_keras() -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (np.array(["A"]), "two or more columns"),
-        ([np.array(["A"])], "two or more columns"),
+        (np.array(["A"]), "at least two inputs"),
+        ([np.array(["A"])], "at least two inputs"),
         ([np.ones((2, 2), int), np.ones((2, 2), int)], r"\(batch,\) or \(batch, 1\)"),
-        ([np.array(["A"]), np.array([[1]])], "of one shape"),
-        ([np.array(["A"]), np.array([1.0])], "whole numbers, got float64"),
+        ([np.array(["A"]), np.array([[1]])], "all the same"),
+        ([np.array(["A"]), np.array([1.0])], "integer or string dtype, got float64"),
     ],
 )
 def test_what_cannot_be_crossed(columns: Any, said: str) -> None:

@@ -108,7 +108,7 @@ def test_enabling_changes_nothing_at_first() -> None:
 
 def test_errors() -> None:
     layer = L.Dense(3)
-    with pytest.raises(ValueError, match="build the layer, or call it, before"):
+    with pytest.raises(ValueError, match="a layer that isn't yet built"):
         layer.enable_lora(2)
     layer.build((None, 4))
     layer.enable_lora(2)

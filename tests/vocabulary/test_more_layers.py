@@ -55,7 +55,7 @@ def test_softmax_leaves_out_what_a_mask_says() -> None:
     a, m = pydl.Input((3,)), pydl.Input((3,))
     model = pydl.Model([a, m], L.Softmax()(a, mask=m))
     np.testing.assert_allclose(model.predict([x, keep]), [[0.5, 0, 0.5], [0, 0, 0]], rtol=1e-6)
-    with pytest.raises(ValueError, match="repeats to the input"):
+    with pytest.raises(ValueError, match="broadcastable to the input"):
         L.Softmax()(x, mask=np.ones((2, 4)))
 
 
@@ -94,9 +94,9 @@ def test_merging_refuses_shapes_that_do_not_fit() -> None:
     x, y = pydl.Input((3, 4)), pydl.Input((3, 5))
     with pytest.raises(ValueError, match="repeated"):
         L.Add()([x, y])
-    with pytest.raises(ValueError, match="2 tensors"):
+    with pytest.raises(ValueError, match="exactly 2 inputs"):
         L.Subtract()([x, x, x])
-    with pytest.raises(ValueError, match="equal but for axis 1"):
+    with pytest.raises(ValueError, match="matching shapes"):
         L.Concatenate(1)([x, y])
     with pytest.raises(ValueError, match="axis 0"):
         L.Concatenate(0)([x, x])
@@ -253,14 +253,14 @@ def test_unit_normalization_leaves_zero_alone() -> None:
 @pytest.mark.parametrize(
     ("layer", "shape", "said"),
     [
-        (lambda: L.GroupNormalization(4), (2, 6), "multiple of groups"),
+        (lambda: L.GroupNormalization(4), (2, 6), "no multiple of the number of groups"),
         (lambda: L.GroupNormalization(0), (2, 6), "groups"),
         (lambda: L.RMSNormalization(1), (2, 3, 4), "up to the last"),
         (lambda: L.UnitNormalization(3), (2, 6), "behind the batch"),
         (lambda: L.PReLU(shared_axes=[2]), (2, 6), "no axis 2"),
         (lambda: L.Permute((1, 3)), (2, 6, 3), "each of 1 to 2"),
         (lambda: L.Permute((1, 2)), (2, 6), "2 axes"),
-        (lambda: L.Cropping1D((2, 4)), (2, 6, 3), "more positions"),
+        (lambda: L.Cropping1D((2, 4)), (2, 6, 3), "`cropping` parameter"),
         (lambda: L.Cropping2D((1,)), (2, 6, 3, 1), "cropping must be"),
         (lambda: L.ZeroPadding1D((1, 2, 3)), (2, 6, 3), "padding must be"),
         (lambda: L.ZeroPadding2D(1), (2, 6, 3), "rank 4"),
@@ -290,7 +290,7 @@ def test_what_is_refused(layer: Any, shape: tuple[int, ...], said: str) -> None:
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(layer: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match=r"expected|`cropping`"):
         layer()(np.ones(shape))
 
 

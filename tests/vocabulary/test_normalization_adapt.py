@@ -180,10 +180,10 @@ def adapted() -> Any:
     ("make", "words"),
     [
         (lambda: L.Normalization(mean=1.0), "both `mean` and `variance`"),
-        (lambda: L.Normalization(axis=1)(pydl.Input((4, None))), "known sizes"),
+        (lambda: L.Normalization(axis=1)(pydl.Input((4, None))), "a known size"),
         (lambda: L.Normalization(axis=0)(X), "behind the batch"),
         (lambda: L.Normalization(axis=5)(X), "behind the batch"),
-        (lambda: L.Normalization()(pydl.Input((None,))), "known sizes"),
+        (lambda: L.Normalization()(pydl.Input((None,))), "a known size"),
         (lambda: L.Normalization(mean=[1, 2], variance=[1, 2])(X), r"shape \(3,\), got \[\(2,\), \(2,\)\]"),
         (lambda: L.Normalization(mean=1, variance=1).adapt(X), "were given"),
         (lambda: L.Normalization().adapt([]), "empty iterable"),
