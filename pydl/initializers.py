@@ -16,15 +16,16 @@ import numpy as np
 from pydl._base.args import one_of, real, shape_of, whole
 from pydl._base.random import generator, next_seed
 from pydl._base.registry import Configurable, FromFunction, Registry, serialize
+from pydl._base.tapers import taper
 from pydl.config import standardize_dtype
 
 __all__ = [
     "Constant", "FunctionInitializer", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
     "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer",
-    "RandomInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans",
-    "constant", "deserialize", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
-    "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize",
-    "truncated_normal", "variance_scaling", "zeros",
+    "RandomInitializer", "RandomNormal", "RandomUniform", "STFT", "STFTInitializer", "TruncatedNormal",
+    "VarianceScaling", "Zeros", "compute_fans", "constant", "deserialize", "get", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
+    "random_uniform", "serialize", "stft", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
 
 _WHOLE = {np.dtype(code).name for code in "?bBhHiIqQ"}
@@ -351,6 +352,45 @@ class Orthogonal(RandomInitializer):
         return self.gain * (q.T if rows < columns else q).reshape(shape)
 
 
+class STFT(Initializer):
+    """Kernels of the Fourier transform of frames: `(samples, 1, frequencies)`, from 0 to the highest there is.
+
+    `w[t] cos(2 pi t f / n)` or `-w[t] sin(2 pi t f / n)`, n being `2 (frequencies - 1)` and w the window, divided by
+    what `scaling` says. What `STFTSpectrogram` begins with.
+
+    Parameters
+    ----------
+    side : {"real", "imag"}
+    window : str, array or None
+        "hann", "hamming", ...; the weights; None for ones.
+    scaling : {"density", "spectrum", None}
+        By the root of the sum of the window's squares, by the sum of its weights, or by 1.
+    periodic : bool
+        Whether the window is one period of a function rather than symmetric.
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        self.side = one_of("STFT", "side", side, ("real", "imag"))
+        self.window = window.tolist() if isinstance(window, np.ndarray) else window
+        self.scaling = one_of("STFT", "scaling", scaling, ("density", "spectrum", None))
+        self.periodic = bool(periodic)
+
+    def values(self, shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) != 3:
+            raise ValueError(f"STFT: expected a shape (samples, 1, frequencies), got {shape}")
+        samples, _, frequencies = shape
+        weights = taper("STFT", self.window, samples, self.periodic)
+        size = {"density": np.sqrt((weights**2).sum()), "spectrum": np.abs(weights).sum(), None: 1.0}[self.scaling]
+        if self.window is None:
+            size = 1.0
+        turns = np.arange(samples)[:, None] * np.arange(frequencies) % (2 * (frequencies - 1) or 1)
+        angles = turns * (np.pi / max(frequencies - 1, 1))
+        wave = np.cos(angles) if self.side == "real" else -np.sin(angles)
+        return np.broadcast_to((wave * (weights / size)[:, None])[:, None], shape)
+
+
 class FunctionInitializer(FromFunction, Initializer):
     """What a user's own ``function(shape, dtype=None)`` returns; what `get` makes of a function.
 
@@ -376,6 +416,7 @@ he_normal, he_uniform = HeNormal, HeUniform
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 variance_scaling = VarianceScaling
+STFTInitializer = stft = STFT
 
 
 def compute_fans(
@@ -411,10 +452,10 @@ _registry = Registry(
     "initializer",
     Initializer,
     [Zeros, Ones, Constant, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling, GlorotUniform,
-     GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal],
+     GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT],
     {"zero": "Zeros", "one": "Ones", "normal": "RandomNormal", "uniform": "RandomUniform",
      "OrthogonalInitializer": "Orthogonal", "orthogonal_initializer": "Orthogonal", "IdentityInitializer": "Identity",
-     "identity_initializer": "Identity"},
+     "identity_initializer": "Identity", "STFTInitializer": "STFT"},
     of_function=FunctionInitializer,
 )  # fmt: skip
 

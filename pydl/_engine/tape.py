@@ -80,7 +80,10 @@ class Traced(Operators):
         )
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """NumPy's functions, as those of `pydl.ops` with their names."""
+        """NumPy's functions, as those of `pydl.ops` with their names; complex numbers are not on the tape."""
+        if func.__module__ == "numpy.fft":
+            raise TypeError(f"numpy.fft.{func.__name__}: its complex numbers cannot be differentiated: pydl.ops.rfft "
+                            "and its kin give the real part and the imaginary part")  # fmt: skip
         return self.operate(func.__name__, *args, **kwargs)
 
     def __repr__(self) -> str:

@@ -13,6 +13,8 @@ for module in (basic, codes, merging, normalizing, operations, passing, position
 REASONS = {
     "HashedCrossing": "its hash of texts has no ONNX form: cross features before, or use a StringLookup",
     "Hashing": "its hash of texts has no ONNX form: use IntegerLookup or StringLookup",
+    "MelSpectrogram": "spectra have no ONNX form here: call the layer on signals before, and export the model behind",
+    "STFTSpectrogram": "spectra have no ONNX form here: call the layer on signals before, and export the model behind",
     "TextVectorization": "texts are tidied and split in Python: export the model behind it, whose input is codes",
 }
 

@@ -125,6 +125,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.separable import SeparableConv1D, SeparableConv2D
     from pydl.layers.separable import SeparableConv1D as SeparableConvolution1D
     from pydl.layers.separable import SeparableConv2D as SeparableConvolution2D
+    from pydl.layers.spectrograms import MelSpectrogram, STFTSpectrogram
     from pydl.layers.text_vectorization import TextVectorization
     from pydl.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
     from pydl.layers.warping import RandomRotation, RandomTranslation, RandomZoom
@@ -143,14 +144,14 @@ __all__ = [
     "GlobalMaxPool2D", "GlobalMaxPool3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
     "GroupNormalization", "HashedCrossing", "Hashing", "Identity", "Input", "InputLayer", "InputSpec",
     "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D",
-    "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "MixUp", "Multiply", "Normalization", "PReLU",
-    "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness",
+    "MaxPooling1D", "MaxPooling2D", "Maximum", "MelSpectrogram", "Minimum", "MixUp", "Multiply", "Normalization",
+    "PReLU", "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness",
     "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
     "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective",
     "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear",
     "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing",
-    "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D", "Softmax",
-    "Solarization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization",
+    "STFTSpectrogram", "SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D",
+    "Softmax", "Solarization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization",
     "StringLookup", "Subtract", "TextVectorization", "UnitNormalization", "UpSampling1D", "UpSampling2D",
     "UpSampling3D", "Wrapper", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "add", "average", "concatenate",
     "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract",
@@ -210,6 +211,7 @@ _later = Later(
         "reshaping": "Permute RepeatVector",
         "resizing": "CenterCrop RandomCrop Resizing",
         "separable": "SeparableConv1D SeparableConv2D",
+        "spectrograms": "MelSpectrogram STFTSpectrogram",
         "text_vectorization": "TextVectorization",
         "upsampling": "UpSampling1D UpSampling2D UpSampling3D",
         "warping": "RandomRotation RandomTranslation RandomZoom",

@@ -170,18 +170,32 @@ def _tile_for_batch(notes: Any, x: Any, repeats: Any) -> Any:
 tile.for_batch = _tile_for_batch
 
 
-@differentiable(lambda dy, y, x, pad_width, mode="constant", constant_values=None: dy[_inner(x, pad_width, mode)])
+def _pad_slope(
+    dy: Array, y: Array, x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> Array:
+    widths = [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))]
+    if mode == "constant":
+        return dy[tuple(slice(a, a + n) for (a, _), n in zip(widths, x.shape, strict=True))]
+    if mode not in _MOVING:
+        raise ValueError(f"pydl.ops.pad: the gradient is known for modes 'constant', {_MOVING}, not for {mode!r}")
+    for axis, ends in enumerate(widths):  # the borders hold elements that are elsewhere too
+        if ends != (0, 0):
+            dx = np.zeros((*dy.shape[:axis], x.shape[axis], *dy.shape[axis + 1 :]), dy.dtype)
+            at = np.pad(np.arange(x.shape[axis]), ends, mode)  # type: ignore[call-overload]
+            np.add.at(np.moveaxis(dx, axis, 0), at, np.moveaxis(dy, axis, 0))
+            dy = dx
+    return dy
+
+
+#: Modes of `pad` that fill borders with elements.
+_MOVING = ("edge", "reflect", "symmetric", "wrap")
+
+
+@differentiable(_pad_slope)
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
     """With borders: a pair of sizes for each axis, filled with a number (default 0) or by a `mode` of `numpy.pad`."""
     values = {"constant_values": constant_values or 0} if mode == "constant" else {}
     return np.pad(x, pad_width, mode=mode, **values)  # type: ignore[call-overload]
-
-
-def _inner(x: Array, pad_width: Any, mode: str) -> tuple[slice, ...]:
-    if mode != "constant":
-        raise ValueError(f"pydl.ops.pad: the gradient is known for mode 'constant', not for {mode!r}")
-    widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
-    return tuple(slice(int(a), int(a) + n) for (a, _), n in zip(widths, x.shape, strict=True))
 
 
 def _scattered(dy: Array, x: Array, key: Any) -> Array:

@@ -45,7 +45,12 @@ CALLS = {
     "_squeeze": [(A[:, None], 1), (A[None], 0)], "ravel": [(A,)], "broadcast_to": [(A[0], (3, 4))],
     "flip": [(A,), (A, 1)],
     "roll": [(A, 1), (A, (1, -1), (0, 1))], "repeat": [(A, 2), (A, 2, 1), (A, [1, 0, 2], 0)],
-    "tile": [(A, 2), (A, (2, 3)), (A, (2, 1, 1))], "pad": [(A, 1), (A, ((0, 1), (2, 0)))],
+    "tile": [(A, 2), (A, (2, 3)), (A, (2, 1, 1))], "pad": [(A, 1), (A, ((0, 1), (2, 0)))] + [
+        (A, ((2, 1), (0, 3)), mode) for mode in ("reflect", "symmetric", "edge", "wrap")
+    ],
+    "_rfft": [(A,), (A, 7), (A, 3)], "_irfft": [(CUBE[..., :2],), (CUBE[..., :2], 7), (CUBE[..., :2], 2)],
+    "_dft": [(CUBE[..., :2],), (CUBE[..., :2], 2), (CUBE[..., :2], 2, True)],
+    "_overlap": [(A, 2), (CUBE, 4), (CUBE, 5)],
     "get_item": [(A, 1), (A, (slice(None), [0, 0, 2])), (A, (slice(None, None, 2), -1)), (CUBE, (Ellipsis, 1))],
     "take": [(A, [0, 2, 0], 1), (A, 5), (CUBE, [[0, 1]], -1)],
     "take_along_axis": [(A, [[0], [3], [3]], 1), (A, [5, 2, 5])],
@@ -175,8 +180,10 @@ def test_numpy_is_not_given_what_it_cannot_differentiate():
     x = Tape().watch(A)
     with pytest.raises(TypeError, match=r"functions of pydl\.ops"):
         np.asarray(x)
-    with pytest.raises(TypeError, match=r"pydl\.ops has no fft"):
-        np.fft.fft(x)
+    with pytest.raises(TypeError, match=r"pydl\.ops has no apply_along_axis"):
+        np.apply_along_axis(np.sum, 0, x)
+    with pytest.raises(TypeError, match=r"complex numbers cannot be differentiated: pydl\.ops\.rfft"):
+        np.fft.rfft(x)
 
 
 def test_constants_send_nothing_back():
