@@ -11,6 +11,7 @@ for module in (basic, codes, merging, normalizing, operations, passing, position
 
 #: By the name of the class.
 REASONS = {
+    "ContrastLimitedAdaptiveHistogramEqualization": "histograms of tiles have no ONNX form: call the layer before",
     "HashedCrossing": "its hash of texts has no ONNX form: cross features before, or use a StringLookup",
     "Hashing": "its hash of texts has no ONNX form: use IntegerLookup or StringLookup",
     "MelSpectrogram": "spectra have no ONNX form here: call the layer on signals before, and export the model behind",

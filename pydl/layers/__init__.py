@@ -47,11 +47,11 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.dense import Dense
     from pydl.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
     from pydl.layers.discretization import Discretization
-    from pydl.layers.distorting import RandomPerspective, RandomShear
+    from pydl.layers.distorting import RandomElasticTransform, RandomPerspective, RandomShear
     from pydl.layers.dot_product import Dot, dot
     from pydl.layers.einsum_dense import EinsumDense
     from pydl.layers.embedding import Embedding
-    from pydl.layers.equalizing import Equalization
+    from pydl.layers.equalizing import ContrastLimitedAdaptiveHistogramEqualization, Equalization
     from pydl.layers.filtering import RandomErasing, RandomGaussianBlur, RandomSharpness
     from pydl.layers.function import Lambda
     from pydl.layers.global_pooling import (
@@ -135,18 +135,19 @@ __all__ = [
     "Activation", "ActivityRegularization", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "Add",
     "AlphaDropout", "AugMix", "AutoContrast", "Average", "AveragePooling1D", "AveragePooling2D", "AvgPool1D",
-    "AvgPool2D", "BatchNormalization", "CategoryEncoding", "CenterCrop", "Concatenate", "Conv1D", "Conv1DTranspose",
-    "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose", "Convolution2D",
-    "Convolution2DTranspose", "Cropping1D", "Cropping2D", "Cropping3D", "CutMix", "Dense", "DepthwiseConv1D",
-    "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "ELU", "EinsumDense", "Embedding", "Equalization",
-    "Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D",
-    "GlobalMaxPool2D", "GlobalMaxPool3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
-    "GroupNormalization", "HashedCrossing", "Hashing", "Identity", "Input", "InputLayer", "InputSpec",
-    "IntegerLookup", "Lambda", "Layer", "LayerNormalization", "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D",
-    "MaxPooling1D", "MaxPooling2D", "Maximum", "MelSpectrogram", "Minimum", "MixUp", "Multiply", "Normalization",
-    "PReLU", "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness",
-    "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
+    "AvgPool2D", "BatchNormalization", "CategoryEncoding", "CenterCrop", "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose",
+    "Convolution1D", "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Cropping1D",
+    "Cropping2D", "Cropping3D", "CutMix", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot",
+    "Dropout", "ELU", "EinsumDense", "Embedding", "Equalization", "Flatten", "GaussianDropout", "GaussianNoise",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D",
+    "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "HashedCrossing",
+    "Hashing", "Identity", "Input", "InputLayer", "InputSpec", "IntegerLookup", "Lambda", "Layer",
+    "LayerNormalization", "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
+    "Maximum", "MelSpectrogram", "Minimum", "MixUp", "Multiply", "Normalization", "PReLU", "Parametric", "Permute",
+    "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip",
     "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective",
     "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear",
     "RandomTranslation", "RandomZoom", "ReLU", "RepeatVector", "Rescaling", "Reshape", "Resizing",
@@ -178,8 +179,8 @@ _later = Later(
         "dense": "Dense",
         "depthwise": "DepthwiseConv1D DepthwiseConv2D",
         "discretization": "Discretization",
-        "distorting": "RandomPerspective RandomShear",
-        "equalizing": "Equalization",
+        "distorting": "RandomElasticTransform RandomPerspective RandomShear",
+        "equalizing": "ContrastLimitedAdaptiveHistogramEqualization Equalization",
         "jittering": "RandomColorJitter",
         "mixing": "CutMix MixUp",
         "rand_augment": "AugMix RandAugment",

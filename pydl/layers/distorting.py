@@ -1,4 +1,4 @@
-"""Layers that shear pictures, or tilt them, by chance in training, in NumPy."""
+"""Layers that shear, tilt or stir pictures by chance in training, in NumPy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, real
-from pydl.layers.images import NumPyImageLayer, Range, given, up_to, within
+from pydl.layers.filtering import bell, filtered
+from pydl.layers.images import NumPyImageLayer, Range, given, up_to, values_of, within
 
 Array = np.ndarray
 
@@ -117,6 +118,74 @@ class RandomPerspective(NumPyImageLayer):
             self.fill_value, self.interpolation,
         )  # fmt: skip
         return np.where(u[1] < within(u[0], self.factor), seen, x)
+
+
+class RandomElasticTransform(NumPyImageLayer):
+    """In training, some pictures are stirred: each pixel is read from somewhere near; else nothing changes.
+
+    For each picture a probability is drawn from `factor`, for all of a batch a number f from `scale`. Pixels are moved
+    by normal noise of the standard deviation `s = 0.05 f min(height, width)`, along rows and columns each,
+    smoothed by a Gaussian kernel of that deviation, times `0.1 f max(height, width)`. Values are limited to
+    `value_range`. Pictures are `(batch, height, width, channels)`. Called on an array, `layer(x)`, it works as in
+    training unless `training=False`, and takes one picture without the batch as well. In NumPy; gives no gradient to
+    its input.
+
+    Parameters
+    ----------
+    factor : float or (float, float)
+        In [0, 1]: the range of the probability; f stands for (0, f).
+    scale : float or (float, float)
+        In [0, 1]; s stands for (0, s).
+    interpolation : {"bilinear", "nearest"}
+    fill_mode : {"reflect", "wrap", "constant", "nearest"}
+        What is beyond the edge, see `RandomShear`.
+    fill_value : float
+    value_range : (float, float)
+        Of pixels: (0, 1) where they are scaled.
+    seed : int, optional
+        Of this layer's draws; default: the model's.
+    data_format : {"channels_last"}, optional
+    **kwargs
+        `name`, `trainable`, `dtype`.
+
+    References
+    ----------
+    Simard, Steinkraus, Platt 2003.
+    """
+
+    numbers = 3
+
+    def __init__(
+        self, factor: Any = 1.0, scale: Any = 1.0, interpolation: str = "bilinear", fill_mode: str = "reflect",
+        fill_value: float = 0.0, value_range: Any = (0, 255), seed: int | None = None, data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format, **kwargs)
+        owner = "RandomElasticTransform"
+        self.factor = up_to(owner, "factor", factor)
+        self.scale = up_to(owner, "scale", scale)
+        self.interpolation = one_of(owner, "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_mode = one_of(owner, "fill_mode", fill_mode, FILLS)
+        self.fill_value = real(owner, "fill_value", fill_value)
+        self.value_range = values_of(owner, value_range)
+
+    def normals(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        return (*shape[:3], 2)
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        size = float(within(u[2].reshape(-1)[:1], self.scale)[0]) if len(x) else 0.0
+        if size == 0 or self.factor[1] == 0:
+            return x
+        high, wide = x.shape[1:3]
+        deviation = 0.05 * size * min(high, wide)
+        kernel = bell(int(6 * deviation) | 1, deviation)
+        moves = filtered(filtered(z[0].astype(np.float64), kernel[:, None]), kernel[None])
+        moves *= deviation * 0.1 * size * max(high, wide)
+        rows, columns = grid(x)
+        seen = read(
+            x, rows + moves[..., 0], columns + moves[..., 1], self.fill_mode, self.fill_value, self.interpolation
+        )
+        return np.clip(np.where(u[1] < within(u[0], self.factor), seen, x), *self.value_range)
 
 
 def _perspective(before: Array, after: Array) -> Array:

@@ -13,7 +13,7 @@ from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
 Array = np.ndarray
 
 
-def _filtered(x: Array, kernel: Array) -> Array:
+def filtered(x: Array, kernel: Array) -> Array:
     """Each channel by a kernel of odd sizes about each pixel; beyond the edge there are zeros."""
     rows, columns = kernel.shape
     padded = np.pad(x, ((0, 0), (rows // 2, rows // 2), (columns // 2, columns // 2), (0, 0)))
@@ -58,7 +58,7 @@ class RandomSharpness(NumPyImageLayer):
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         kernel = np.full((3, 3), 1 / 13)
         kernel[1, 1] = 5 / 13
-        return np.clip(x + (1 - 2 * within(u[0], self.factor)) * (_filtered(x, kernel) - x), *self.value_range)
+        return np.clip(x + (1 - 2 * within(u[0], self.factor)) * (filtered(x, kernel) - x), *self.value_range)
 
 
 class RandomGaussianBlur(NumPyImageLayer):
@@ -104,14 +104,15 @@ class RandomGaussianBlur(NumPyImageLayer):
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         of_columns, of_rows = (
-            _bell(size, float(within(number[0], self.sigma).item()) + 1e-6)
+            bell(size, float(within(number[0], self.sigma).item()) + 1e-6)
             for size, number in zip(self.kernel_size, u[2:], strict=True)
         )
-        blurred = _filtered(x, np.outer(of_rows, of_columns))
+        blurred = filtered(x, np.outer(of_rows, of_columns))
         return np.clip(np.where(u[1] < within(u[0], self.factor), blurred, x), *self.value_range)
 
 
-def _bell(size: int, sigma: float) -> Array:
+def bell(size: int, sigma: float) -> Array:
+    """A Gaussian kernel of this standard deviation, of the sum 1."""
     values = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / sigma) ** 2)
     return values / values.sum()
 
@@ -157,7 +158,8 @@ class RandomErasing(NumPyImageLayer):
         else:
             self.fill_value = None if fill_value is None else real("RandomErasing", "fill_value", fill_value)
 
-        self.normals = fill_value is None
+    def normals(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        return shape if self.fill_value is None else None
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         fill = z[0] * self.value_range[1] if z else np.asarray(self.fill_value, x.dtype)

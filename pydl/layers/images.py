@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,19 +148,16 @@ def given(factor: Any) -> Any:
 
 
 class NumPyImageLayer(RandomImageLayer):
-    """A layer that changes pictures in NumPy, with `numbers` in [0, 1] drawn for each; gives no gradient to its input.
-
-    Attributes
-    ----------
-    normals : bool
-        Whether `change` gets a standard normal number for each element as well.
-    """
+    """A layer that changes pictures in NumPy, with `numbers` in [0, 1] drawn for each; its input gets no gradient."""
 
     numbers: int
-    normals: bool = False
+
+    def normals(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The shape of the standard normal numbers that `change` gets for pictures of a shape, the batch in front."""
+        return None
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
-        """What becomes of pictures x; u: `(numbers, batch, 1, 1, 1)`. With `normals`, those follow, shaped as x."""
+        """What becomes of pictures x; u: `(numbers, batch, 1, 1, 1)`. `normals`, if there are any, follow."""
         raise NotImplementedError
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
@@ -173,15 +171,16 @@ class NumPyImageLayer(RandomImageLayer):
             sizes = {"B": n, "O": 1, "C": 1, "lo": 0.0, "hi": 1.0, "low": 0.0, "high": 1.0}
             b.emit("image_brightness", x=b.zeros((n,)), y=u, **sizes, **draw)
         reads = [x, u]
-        if self.normals:
-            reads.append(b.buffer(t.shape))
+        wanted = self.normals(t.shape)
+        if wanted is not None:
+            reads.append(b.buffer(wanted))
             other = {**draw, "stream": draw["stream"] + 2**31}  # another draw with the same seed
-            sizes = {"B": t.batch, "O": t.columns}
-            b.emit("gaussian", x=b.zeros(t.shape), y=reads[-1], factor=0, std=1.0, **sizes, **other)
+            sizes = {"B": t.batch, "O": math.prod(wanted[1:])}
+            b.emit("gaussian", x=b.zeros(wanted), y=reads[-1], factor=0, std=1.0, **sizes, **other)
 
         def run() -> None:
             drawn = array_of(u).reshape(t.batch, self.numbers).T[..., None, None, None]
-            more = [array_of(z).reshape(t.shape) for z in reads[2:]]
+            more = [array_of(z).reshape(wanted) for z in reads[2:]]
             array_of(y).reshape(t.shape)[...] = self.change(array_of(x).reshape(t.shape), drawn, *more)
 
         b.emit_python(type(self).__name__, run, reads, [y])

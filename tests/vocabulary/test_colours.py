@@ -32,6 +32,7 @@ LAYERS = {
     "jitter": lambda **k: L.RandomColorJitter((0, 1), 0.2, 0.3, (0.3, 0.7), 0.2, **k),
     "shear": lambda **k: L.RandomShear(0.5, (0.1, 0.4), **k),
     "perspective": lambda **k: L.RandomPerspective(1.0, 0.7, **k),
+    "elastic": lambda **k: L.RandomElasticTransform(1.0, (0.4, 0.9), **UNIT, **k),
     "aug_mix": lambda **k: L.AugMix((0, 1), 2, 2, (0.2, 0.6), **k),
     "rand_augment": lambda **k: L.RandAugment((0, 1), 3, (0.2, 0.6), **k),
     "mixup": lambda **k: L.MixUp(0.8, **k),
@@ -39,7 +40,10 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("make", [L.AutoContrast, L.Equalization, L.Solarization, L.RandomHue])
+@pytest.mark.parametrize(
+    "make",
+    [L.AutoContrast, L.ContrastLimitedAdaptiveHistogramEqualization, L.Equalization, L.Solarization, L.RandomHue],
+)
 def test_configurations_are_arguments(make: Any) -> None:
     layer = make(**({"factor": 0.3} if make is L.RandomHue else {}), value_range=(0, 1), name="l", dtype="float64")
     config = layer.get_config()

@@ -133,6 +133,58 @@ def test_equalized() -> None:
     np.testing.assert_array_equal(L.Equalization()(x, training=False), x)
 
 
+def adapted(x: Any, tiles: tuple[int, int], limit: float) -> Any:
+    """The values 0 to 255 of one channel, spread by the histograms of tiles, one pixel after the other."""
+    spans = [-(-n // of) for n, of in zip(x.shape, tiles, strict=True)]
+    full = np.pad(x, [(0, s * of - n) for s, of, n in zip(spans, tiles, x.shape, strict=True)], mode="symmetric")
+    tables = {}
+    for i, j in np.ndindex(*tiles):
+        tile = full[i * spans[0] : (i + 1) * spans[0], j * spans[1] : (j + 1) * spans[1]].astype(int)
+        counts = np.bincount(tile.ravel(), minlength=256).astype(float)
+        if limit > 0:
+            most = limit * tile.size / 256
+            counts = np.minimum(counts, most) + np.maximum(counts - most, 0).sum() / 256
+        below = np.cumsum(counts)
+        tables[i, j] = np.clip((below - below[0]) * 255 / ((tile.size - below[0]) or 1), 0, 255)
+    y = np.zeros(x.shape)
+    for r, c in np.ndindex(*x.shape):
+        at = [(k - s / 2) / s for k, s in zip((r, c), spans, strict=True)]
+        low = [int(np.floor(a)) for a in at]
+        for i, j in np.ndindex(2, 2):
+            near = tuple(int(np.clip(a + k, 0, of - 1)) for a, k, of in zip(low, (i, j), tiles, strict=True))
+            share = np.prod([a - b if k else 1 - (a - b) for a, b, k in zip(at, low, (i, j), strict=True)])
+            y[r, c] += share * tables[near][int(x[r, c])]
+    return y
+
+
+@pytest.mark.parametrize(("tiles", "limit"), [((2, 3), 4.0), ((1, 1), 0.0), ((4, 2), 1.5)])
+def test_values_spread_by_the_histograms_of_tiles(tiles: tuple[int, int], limit: float) -> None:
+    x = np.clip(np.random.default_rng(2).normal(120, 50, (2, 9, 11, 2)), 0, 255).astype("float64")
+    layer = L.ContrastLimitedAdaptiveHistogramEqualization((0, 255), limit, tiles, dtype="float64")
+    y = layer(x)
+    for k, c in np.ndindex(2, 2):
+        np.testing.assert_allclose(y[k, ..., c], adapted(x[k, ..., c], tiles, limit), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(layer(x, training=False), y)
+    np.testing.assert_array_equal(layer(x[0]), y[0])
+    model = pydl.Sequential([pydl.Input((9, 11, 2), dtype="float64"), layer])
+    np.testing.assert_array_equal(model.predict(x), y)
+    unit = L.ContrastLimitedAdaptiveHistogramEqualization((0, 1), limit, tiles, dtype="float64")
+    np.testing.assert_allclose(unit(np.floor(x) / 255 + 1e-9), layer(np.floor(x)) / 255, rtol=1e-6)
+
+
+def test_stirred_pictures() -> None:
+    """What lies in a line is read from near by; the farther, the larger the scale; no scale changes nothing."""
+    rows = np.broadcast_to(np.arange(40.0)[:, None, None], (4, 40, 40, 1)).astype("float32")
+    layers = [L.RandomElasticTransform((1, 1), (s, s), fill_mode="nearest", seed=5) for s in (0.2, 0.6)]
+    off = [np.abs(layer(rows) - rows) for layer in layers]
+    assert 0 < off[0].mean() < off[1].mean() < 8
+    assert (off[1].max(axis=(1, 2, 3)) > 0).all()
+    np.testing.assert_array_equal(L.RandomElasticTransform(scale=0)(rows), rows)
+    np.testing.assert_array_equal(L.RandomElasticTransform(factor=0)(rows), rows)
+    flat = np.full((3, 8, 8, 1), 7.0)
+    np.testing.assert_allclose(L.RandomElasticTransform(seed=1)(flat), flat, rtol=1e-5)
+
+
 def test_paler_colours() -> None:
     x = pictures(4)
     gray = (x.astype(float) @ [0.2989, 0.587, 0.114])[..., None]
@@ -222,6 +274,8 @@ def test_in_a_model_threads_change_no_bit(make: Any) -> None:
             lambda: L.RandomPerspective(interpolation="cubic"),
             "Invalid value for argument `interpolation`. Expected one of",
         ),
+        (lambda: L.RandomElasticTransform(scale=1.5), "in the range \\[0, 1\\]"),
+        (lambda: L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(0, 2)), "`tile_grid_size`"),
         (lambda: L.Equalization(bins=0), "Argument `bins` must be an integer > 0"),
     ],
 )
