@@ -53,3 +53,9 @@ def taper(owner: str, window: Any, length: int, periodic: bool = True) -> np.nda
             f"{owner}: window: expected a name or an array of shape ({length},), got shape {weights.shape}"
         )
     return weights
+
+
+def bell(size: int, sigma: float) -> np.ndarray:
+    """A Gaussian kernel of this standard deviation, of the sum 1."""
+    values = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / sigma) ** 2)
+    return np.asarray(values / values.sum())

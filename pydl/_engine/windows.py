@@ -66,3 +66,20 @@ def windows(size: int, taps: int, stride: int = 1, dilation: int = 1, padding: s
         return Windows(size, taps, stride, dilation, missing // 2, missing - missing // 2, out)
     before = reach - 1 if padding == "causal" else 0
     return Windows(size, taps, stride, dilation, before, 0, (size + before - reach) // stride + 1)
+
+
+def enlarged(n: int, k: int, stride: int, dilation: int, more: int | None, padding: str) -> Windows:
+    """The windows along an output of which there are n, one for each position of the input.
+
+    "valid": all that they read. "same": n * stride positions, the middle of those; `more` positions, where it is given,
+    replace what would be behind the last window.
+    """
+    reach = (k - 1) * dilation + 1
+    if padding == "valid":
+        size = (n - 1) * stride + (max(reach, stride) if more is None else reach + more)
+        before = 0
+    else:
+        size = n * stride if more is None else (n - 1) * stride + reach % 2 + more
+        around = stride + reach - 2 if more is None else reach + reach % 2 - 2 + more
+        before = reach - 1 - min(-(-around // 2), reach - 1)
+    return Windows(size, k, stride, dilation, before, 0, n)

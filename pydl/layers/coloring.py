@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real, whole
+from pydl._base.colours import gray, hsv, rgb
 from pydl._engine.graph import Shape
 from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
 
@@ -56,7 +57,7 @@ class RandomGrayscale(OfColours):
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         if x.shape[-1] == 1:
             return x
-        return np.where(u[0] < self.factor, _gray(x), x)
+        return np.where(u[0] < self.factor, gray(x), x)
 
 
 class RandomColorDegeneration(OfColours):
@@ -90,7 +91,7 @@ class RandomColorDegeneration(OfColours):
         self.value_range = values_of("RandomColorDegeneration", value_range)
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
-        return np.clip(x + within(u[0], self.factor) * (_gray(x) - x), *self.value_range)
+        return np.clip(x + within(u[0], self.factor) * (gray(x) - x), *self.value_range)
 
 
 class RandomInvert(NumPyImageLayer):
@@ -161,8 +162,8 @@ class RandomSaturation(OfColours):
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         f = within(u[0], self.factor)[..., 0]
-        h, s, v = _hsv(x)
-        return _rgb(h, np.clip(s * (f / (1 - f + 1e-7)), 0, 1), v)
+        h, s, v = hsv(x)
+        return rgb(h, np.clip(s * (f / (1 - f + 1e-7)), 0, 1), v)
 
 
 class RandomHue(OfColours):
@@ -198,8 +199,8 @@ class RandomHue(OfColours):
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         low, high = self.value_range
         turn = np.where(u[0] > 0.5, -0.5, 0.5) * within(u[1], self.factor)
-        h, s, v = _hsv((x - low) / (high - low))
-        return np.clip(_rgb((h + turn[..., 0]) % 1, s, v), 0, 1) * (high - low) + low
+        h, s, v = hsv((x - low) / (high - low))
+        return np.clip(rgb((h + turn[..., 0]) % 1, s, v), 0, 1) * (high - low) + low
 
 
 class RandomPosterization(NumPyImageLayer):
@@ -320,24 +321,3 @@ class AutoContrast(NumPyImageLayer):
         least, most = x.min(axis=(1, 2), keepdims=True), x.max(axis=(1, 2), keepdims=True)
         flat = most == least
         return np.where(flat, x, low + (x - least) * ((high - low) / np.where(flat, 1, most - least)))
-
-
-def _gray(x: Array) -> Array:
-    """Pictures of three channels as of one."""
-    return (x @ np.array([0.2989, 0.587, 0.114], x.dtype))[..., None]
-
-
-def _hsv(rgb: Array) -> tuple[Array, Array, Array]:
-    """Hue as a part of a turn, saturation, and value, which is the largest of the three."""
-    r, g, b = np.moveaxis(rgb, -1, 0)
-    v = rgb.max(axis=-1)
-    spread = v - rgb.min(axis=-1)
-    safe = np.where(spread > 0, spread, 1)
-    sixths = np.where(v == r, (g - b) / safe, np.where(v == g, (b - r) / safe + 2, (r - g) / safe + 4))
-    return (sixths / 6) % 1, np.where(v > 0, spread / np.where(v > 0, v, 1), 0), v
-
-
-def _rgb(h: Array, s: Array, v: Array) -> Array:
-    """The colours of hues, saturations and values."""
-    at = [(n + h * 6) % 6 for n in (5, 3, 1)]
-    return np.stack([v - v * s * np.clip(np.minimum(k, 4 - k), 0, 1) for k in at], axis=-1)

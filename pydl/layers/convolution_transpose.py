@@ -8,7 +8,7 @@ from pydl._engine.builder import Builder
 from pydl._engine.epilogue import Epilogue
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
-from pydl._engine.windows import Windows, windows
+from pydl._engine.windows import Windows, enlarged, windows
 from pydl.layers.convolving import Convolution, train_bias, train_kernel, turned
 from pydl.layers.spatial import each_axis
 
@@ -60,7 +60,7 @@ class _Transposed(Convolution):
     def _enlarged(self, sizes: Any) -> list[Windows]:
         """The windows over the output that lead back to each axis of positions of the input."""
         axes = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, self._more, strict=True)
-        return [_enlarged(n, k, s, d, more, self.padding) for n, k, s, d, more in axes]
+        return [enlarged(n, k, s, d, more, self.padding) for n, k, s, d, more in axes]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         super().compute_output_shape((None,) * len(input_shape[:-1]) + (input_shape[-1],))  # refuses what does not fit
@@ -102,23 +102,6 @@ class _Transposed(Convolution):
                 train_kernel(b, v, None, dz, t.buffer, sizes)
             else:
                 train_bias(b, v, dz, y)
-
-
-def _enlarged(n: int, k: int, stride: int, dilation: int, more: int | None, padding: str) -> Windows:
-    """The windows along an output of which there are n, one for each position of the input.
-
-    "valid": all that they read. "same": n * stride positions, the middle of those; `more` positions, where it is given,
-    replace what would be behind the last window.
-    """
-    reach = (k - 1) * dilation + 1
-    if padding == "valid":
-        size = (n - 1) * stride + (max(reach, stride) if more is None else reach + more)
-        before = 0
-    else:
-        size = n * stride if more is None else (n - 1) * stride + reach % 2 + more
-        around = stride + reach - 2 if more is None else reach + reach % 2 - 2 + more
-        before = reach - 1 - min(-(-around // 2), reach - 1)
-    return Windows(size, k, stride, dilation, before, 0, n)
 
 
 class Conv1DTranspose(_Transposed):

@@ -32,11 +32,9 @@ class Convolution(Windowed):
     groups = 1
 
     def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
         if "convolution_op" in vars(cls) and "call" not in vars(cls):
-            raise TypeError(
-                f"{cls.__name__}.convolution_op would not be called: the kernels compute the convolution; override call"
-            )
+            cls.call = _convolved  # type: ignore[method-assign]
+        super().__init_subclass__(**options)
 
     activation = ActivationOf()
     kernel = KernelOf()
@@ -119,6 +117,12 @@ class Convolution(Windowed):
                 regularizer=self.bias_regularizer, constraint=self.bias_constraint,
             )  # fmt: skip
 
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution of inputs with a kernel; a class that overrides it decides what it is, and runs in NumPy."""
+        from pydl import ops  # many, and most programs use none
+
+        return ops.conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+
     def _geometry(self, x: Tensor) -> dict[str, int]:
         """The sizes in the records of the convolution: those of images that windows read, and of what comes out."""
         return {**self._sizes(x.batch, *self.grid(x)), "C": x.shape[-1], "O": self.filters}
@@ -126,6 +130,12 @@ class Convolution(Windowed):
     def _sizes(self, batch: int, rows: Windows, columns: Windows) -> dict[str, int]:
         """The same without channels."""
         return {**sizes_of_windows(batch, rows, columns), **holes(rows, columns), "G": self.groups}
+
+
+def _convolved(self: Any, inputs: Any) -> Any:
+    """The `call` of a class with a `convolution_op` of its own."""
+    y = self.convolution_op(inputs, self.kernel)
+    return self.activation(y if self.bias is None else y + self.bias)
 
 
 def turned(b: Builder, kernel: Variable, sizes: dict[str, int]) -> Any:

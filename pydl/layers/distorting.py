@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, real
-from pydl.layers.filtering import bell, filtered
+from pydl._base.tapers import bell
+from pydl.layers.filtering import filtered
 from pydl.layers.images import NumPyImageLayer, Range, given, up_to, values_of, within
 
 Array = np.ndarray

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real, whole
+from pydl._base.tapers import bell
 from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
 
 Array = np.ndarray
@@ -109,12 +110,6 @@ class RandomGaussianBlur(NumPyImageLayer):
         )
         blurred = filtered(x, np.outer(of_rows, of_columns))
         return np.clip(np.where(u[1] < within(u[0], self.factor), blurred, x), *self.value_range)
-
-
-def bell(size: int, sigma: float) -> Array:
-    """A Gaussian kernel of this standard deviation, of the sum 1."""
-    values = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / sigma) ** 2)
-    return values / values.sum()
 
 
 class RandomErasing(NumPyImageLayer):

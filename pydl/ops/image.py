@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl._base.args import one_of, whole
+import numpy as np
+
+from pydl import config
+from pydl._base import colours
+from pydl._base.args import one_of, optional_whole, real, whole
+from pydl._base.tapers import bell
+from pydl._engine.tape import UNKNOWN, differentiable
+from pydl.ops.convolutions import depthwise_conv
+from pydl.ops.elementwise import cast, multiply
+from pydl.ops.reductions import sum as total
 from pydl.ops.shapes import concatenate, expand_dims, get_item, ndim, pad, shape, squeeze
 
-__all__ = ["extract_patches"]
+__all__ = [
+    "crop_images", "extract_patches", "gaussian_blur", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale",
+    "rgb_to_hsv",
+]  # fmt: skip
 
 
 def extract_patches(
@@ -73,3 +85,152 @@ def _pair(owner: str, name: str, value: Any) -> tuple[int, int]:
         raise ValueError(f"{owner}: {name}: expected one whole number or two, got {value!r}")
     first, second = (whole(owner, name, v, at_least=1) for v in both)
     return first, second
+
+
+def _pictures(owner: str, images: Any, data_format: Any) -> tuple[int | None, ...]:
+    """The shape of a picture, or of a batch of them; channels come last."""
+    one_of(owner, "data_format", data_format or "channels_last", ("channels_last",))
+    sizes = tuple(shape(images))
+    if len(sizes) not in (3, 4):
+        raise ValueError(f"{owner}: expected pictures (batch, height, width, channels) or one of them, got {sizes}")
+    return sizes
+
+
+def _as_given(y: Any, images: Any) -> Any:
+    """In the dtype of the pictures, where that is one of whole numbers."""
+    kind = getattr(images, "dtype", None)
+    if not isinstance(kind, np.dtype) or kind.kind not in "iu" or not isinstance(y, np.ndarray):
+        return y
+    return np.clip(y, np.iinfo(kind).min, np.iinfo(kind).max).astype(kind)
+
+
+def resize(
+    images: Any,
+    size: Any,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: Any = None,
+) -> Any:
+    """Pictures in another size, `(height, width)`; see `layers.Resizing`. Whole numbers are rounded, and stay such."""
+    from pydl.layers.resizing import Resizing  # layers are made of functions
+
+    _pictures("resize", images, data_format)
+    kind = str(getattr(images, "dtype", ""))
+    layer = Resizing(
+        *_pair("resize", "size", size), interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value,
+        antialias, dtype=kind if kind == "float64" else config.floatx(),
+    )  # fmt: skip
+    y = layer(images)
+    return _as_given(np.round(y) if isinstance(y, np.ndarray) and kind.startswith(("int", "uint")) else y, images)
+
+
+def rgb_to_grayscale(images: Any, data_format: Any = None) -> Any:
+    """Pictures of one channel, `0.2989 red + 0.587 green + 0.114 blue`; whole numbers are cut off, and stay such."""
+    if _pictures("rgb_to_grayscale", images, data_format)[-1] != 3:
+        raise ValueError(f"rgb_to_grayscale: expected pictures of 3 channels, got shape {tuple(shape(images))}")
+    weights = np.array([0.2989, 0.587, 0.114], "float64" if str(images.dtype) == "float64" else config.floatx())
+    return _as_given(total(multiply(images, weights), axis=-1, keepdims=True), images)
+
+
+@differentiable(UNKNOWN)
+def _to_hsv(x: Any) -> Any:
+    return np.stack(colours.hsv(x), axis=-1).astype(x.dtype)
+
+
+@differentiable(UNKNOWN)
+def _from_hsv(x: Any) -> Any:
+    return colours.rgb(*np.moveaxis(x, -1, 0)).astype(x.dtype)
+
+
+def _floats(owner: str, images: Any, data_format: Any) -> Any:
+    sizes = _pictures(owner, images, data_format)
+    if sizes[-1] != 3 or not str(images.dtype).startswith("float"):
+        raise ValueError(f"{owner}: expected pictures of floats of 3 channels, got {images.dtype} of shape {sizes}")
+    return images
+
+
+def rgb_to_hsv(images: Any, data_format: Any = None) -> Any:
+    """Hue, as a part of a turn, saturation and value, of pictures of floats in [0, 1]; without a gradient."""
+    return _to_hsv(_floats("rgb_to_hsv", images, data_format))
+
+
+def hsv_to_rgb(images: Any, data_format: Any = None) -> Any:
+    """The pictures of which `rgb_to_hsv` gives these; without a gradient."""
+    return _from_hsv(_floats("hsv_to_rgb", images, data_format))
+
+
+def _ends(owner: str, size: int | None, given: list[Any], names: list[str], sign: int) -> tuple[int, int]:
+    """What is cut off, or added, in front and behind, of which two of the three say the third."""
+    first, last, target = (optional_whole(owner, name, v) for name, v in zip(names, given, strict=True))
+    if size is None or [first, last, target].count(None) != 1:
+        raise ValueError(f"{owner}: give two of {', '.join(names)}, for pictures of known size")
+    missing = sign * (target - size) if target is not None else 0
+    first, last = missing - (last or 0) if first is None else first, missing - (first or 0) if last is None else last
+    if min(first, last) < 0 or size + sign * (first + last) < 1:
+        raise ValueError(f"{owner}: {', '.join(names)} do not fit pictures of {size}")
+    return first, last
+
+
+_NAMES = (("top_{0}", "bottom_{0}", "target_height"), ("left_{0}", "right_{0}", "target_width"))
+
+
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: Any = None,
+) -> Any:
+    """A part of pictures: of top, bottom and target height two are given, of left, right and target width two."""
+    owner, sizes = "crop_images", _pictures("crop_images", images, data_format)
+    rows, columns = _both(owner, "cropping", sizes, top_cropping, bottom_cropping, target_height, left_cropping,
+                          right_cropping, target_width, -1)  # fmt: skip
+    parts = [slice(a, int(n or 0) - b) for (a, b), n in zip((rows, columns), sizes[-3:-1], strict=True)]
+    return get_item(images, (Ellipsis, *parts, slice(None)))
+
+
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: Any = None,
+) -> Any:
+    """Pictures with zeros around them: of top, bottom and target height two are given, of left, right and width two."""
+    owner, sizes = "pad_images", _pictures("pad_images", images, data_format)
+    rows, columns = _both(owner, "padding", sizes, top_padding, bottom_padding, target_height, left_padding,
+                          right_padding, target_width, 1)  # fmt: skip
+    return pad(images, [*[(0, 0)] * (len(sizes) - 3), rows, columns, (0, 0)])
+
+
+def _both(owner: str, what: str, sizes: Any, *given: Any) -> list[Any]:
+    *ends, sign = given
+    return [
+        _ends(owner, sizes[axis], ends[at : at + 3], [name.format(what) for name in names], sign)
+        for at, axis, names in zip((0, 3), (-3, -2), _NAMES, strict=True)
+    ]
+
+
+def gaussian_blur(images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: Any = None) -> Any:
+    """Pictures blurred by a Gaussian kernel of these sizes and deviations, across and down; zeros around."""
+    sizes = _pictures("gaussian_blur", images, data_format)
+    if len(sizes) == 3:
+        return squeeze(gaussian_blur(expand_dims(images, 0), kernel_size, sigma, data_format), 0)
+    taps = _pair("gaussian_blur", "kernel_size", kernel_size)
+    deviations = sigma if isinstance(sigma, list | tuple) else (sigma, sigma)
+    columns, rows = (bell(n, real("gaussian_blur", "sigma", s, above=0)) for n, s in zip(taps, deviations, strict=True))
+    kind = "float64" if str(images.dtype) == "float64" else config.floatx()
+    kernel = np.broadcast_to(np.outer(rows, columns)[..., None, None], (*taps[::-1], int(sizes[-1] or 0), 1)).astype(
+        kind
+    )
+    return _as_given(depthwise_conv(cast(images, kind), kernel, padding="same"), images)

@@ -200,7 +200,12 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 def _scattered(dy: Array, x: Array, key: Any) -> Array:
     dx = np.zeros(x.shape, dy.dtype)
-    np.add.at(dx, key, dy)
+    if all(
+        k is None or k is Ellipsis or isinstance(k, slice | int) for k in (key if isinstance(key, tuple) else (key,))
+    ):
+        dx[key] = dy  # each element once
+    else:
+        np.add.at(dx, key, dy)
     return dx
 
 

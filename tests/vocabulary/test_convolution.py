@@ -151,8 +151,3 @@ def test_a_frozen_kernel_and_a_frozen_layer_keep_their_values() -> None:
     model.fit(x, y, verbose=0)
     moved = [not np.array_equal(a, w.numpy()) for a, w in zip(before, model.weights, strict=True)]
     assert moved == [False, True, False, False] + [True] * 6
-
-
-def test_a_convolution_of_ones_own_is_not_ignored():
-    with pytest.raises(TypeError, match=r"Odd\.convolution_op would not be called.*override call"):
-        type("Odd", (L.Conv2D,), {"convolution_op": lambda self, x, kernel: x})

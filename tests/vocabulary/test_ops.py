@@ -50,6 +50,16 @@ CALLS = {
     ],
     "_rfft": [(A,), (A, 7), (A, 3)], "_irfft": [(CUBE[..., :2],), (CUBE[..., :2], 7), (CUBE[..., :2], 2)],
     "_dft": [(CUBE[..., :2],), (CUBE[..., :2], 2), (CUBE[..., :2], 2, True)],
+    "_conv": [
+        (CUBE, RNG.normal(size=(2, 4, 3)), (1,), "valid", (1,)), (CUBE, RNG.normal(size=(2, 4, 3)), (2,), "same", (1,)),
+        (CUBE, RNG.normal(size=(3, 2, 4)), (1,), "causal", (2,)),
+        (CUBE, RNG.normal(size=(1, 1, 8)), (1,), "same", (1,)),
+    ],
+    "_conv_transpose": [
+        (CUBE, RNG.normal(size=(2, 3, 4)), (2,), "valid", (None,), (1,)),
+        (CUBE, RNG.normal(size=(3, 2, 4)), (2,), "same", (1,), (1,)),
+        (CUBE, RNG.normal(size=(3, 2, 4)), (1,), "valid", (None,), (2,)),
+    ],
     "_overlap": [(A, 2), (CUBE, 4), (CUBE, 5)],
     "get_item": [(A, 1), (A, (slice(None), [0, 0, 2])), (A, (slice(None, None, 2), -1)), (CUBE, (Ellipsis, 1))],
     "take": [(A, [0, 2, 0], 1), (A, 5), (CUBE, [[0, 1]], -1)],

@@ -1,0 +1,254 @@
+"""Convolutions and pooling of any rank, with kernels that are given. In NumPy; pooling by the layers' kernels in C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pydl import config
+from pydl._base.args import one_of, whole
+from pydl._engine.tape import differentiable
+from pydl._engine.windows import Windows, enlarged, windows
+from pydl.ops.shapes import ndim, reshape, shape
+
+Array = np.ndarray
+
+
+def _each(owner: str, name: str, value: Any, axes: int, at_least: int = 1) -> tuple[int, ...]:
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * axes
+    if len(values) != axes:
+        raise ValueError(f"pydl.ops.{owner}: {name} must be an integer or {axes} of them, got {value!r}")
+    return tuple(whole(f"pydl.ops.{owner}", name, v, at_least=at_least) for v in values)
+
+
+def _rank(owner: str, inputs: Any, data_format: Any) -> int:
+    """Axes of positions; images have their channels last."""
+    one_of(f"pydl.ops.{owner}", "data_format", data_format or "channels_last", ("channels_last",))
+    axes = ndim(inputs) - 2
+    if axes < 1:
+        raise ValueError(
+            f"pydl.ops.{owner}: expected inputs (batch, ..., channels) with an axis of positions at least, got shape "
+            f"{tuple(shape(inputs))}"
+        )
+    return axes
+
+
+# Each of the three goes over the taps of a kernel: `at` is the tap, `seen` what the windows read with it.
+
+
+def _taps(along: Sequence[Windows]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Each tap of windows, and which positions, with those in front of the axes, they read with it."""
+    for at in np.ndindex(*(w.taps for w in along)):
+        starts = [i * w.dilation for i, w in zip(at, along, strict=True)]
+        ends = [start + (w.out - 1) * w.stride + 1 for start, w in zip(starts, along, strict=True)]
+        strides = (w.stride for w in along)
+        yield at, (slice(None), *map(slice, starts, ends, strides))
+
+
+def _product(x: Array, k: Array, turned: bool = False) -> Array:
+    """x times one tap of a kernel, `(channels of a group, outputs)`, or its transpose, in each group."""
+    groups = x.shape[-1] // (k.shape[1] if turned else k.shape[0])
+    if groups == 1:
+        return x @ (k.T if turned else k)
+    parted = k.reshape(k.shape[0], groups, -1)
+    y = np.einsum("...go,cgo->...gc" if turned else "...gc,cgo->...go", x.reshape(*x.shape[:-1], groups, -1), parted)
+    return y.reshape(*x.shape[:-1], -1)
+
+
+def _read(x: Array, kernel: Array, along: Sequence[Windows]) -> Array:
+    """The convolution."""
+    before = [(w.before, max(w.after, 0)) for w in along]
+    padded = np.pad(x, [(0, 0), *before, (0, 0)]) if any(map(any, before)) else x
+    y: Any = 0.0
+    for at, seen in _taps(along):
+        y = y + _product(padded[seen], kernel[at])
+    return np.asarray(y)
+
+
+def _written(dy: Array, kernel: Array, along: Sequence[Windows], groups: int = 1) -> Array:
+    """What gives dy to each position that a window reads: the gradient of the input, and the transposed convolution."""
+    sizes = [w.before + w.size + max(w.after, 0) for w in along]
+    dx = np.zeros((len(dy), *sizes, kernel.shape[-2] * groups), np.result_type(dy, kernel))
+    parted = dy.reshape(*dy.shape[:-1], groups, -1)
+    for at, seen in _taps(along):
+        if groups == 1:
+            dx[seen] += dy @ kernel[at].T
+        else:
+            k = kernel[at].reshape(kernel.shape[-2], groups, -1)
+            part = np.einsum("...go,cgo->...gc", parted, k)
+            dx[seen] += part.reshape(*part.shape[:-2], -1)
+    return dx[(slice(None), *(slice(w.before, w.before + w.size) for w in along))]
+
+
+def _kernel_slope(x: Array, dy: Array, kernel: Array, along: Sequence[Windows], groups: int = 1) -> Array:
+    before = [(w.before, max(w.after, 0)) for w in along]
+    padded = np.pad(x, [(0, 0), *before, (0, 0)])
+    dk = np.zeros(kernel.shape, dy.dtype)
+    outer = dy.reshape(-1, groups, dy.shape[-1] // groups)
+    for at, seen in _taps(along):
+        inner = padded[seen].reshape(-1, groups, kernel.shape[-2])
+        dk[at] = np.einsum("ngc,ngo->cgo", inner, outer).reshape(kernel.shape[-2:])
+    return dk
+
+
+def _along(x: Array, kernel: Array, strides: Any, padding: str, dilation: Any) -> list[Windows]:
+    axes = zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, strict=True)
+    found = [windows(n, k, s, d, padding) for n, k, s, d in axes]
+    if min(w.out for w in found) < 1:
+        raise ValueError(f"pydl.ops.conv: windows {kernel.shape[:-2]} are larger than inputs of shape {x.shape}")
+    return found
+
+
+def _conv_slope(dy: Array, y: Array, x: Array, kernel: Array, strides: Any, padding: str, dilation: Any) -> list[Array]:
+    along, groups = _along(x, kernel, strides, padding, dilation), x.shape[-1] // kernel.shape[-2]
+    return [_written(dy, kernel, along, groups), _kernel_slope(x, dy, kernel, along, groups)]
+
+
+@differentiable(_conv_slope, tensors=2)
+def _conv(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any) -> Any:
+    return _read(x, kernel, _along(x, kernel, strides, padding, dilation))
+
+
+def conv(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
+) -> Any:
+    """The convolution of inputs `(batch, positions ..., channels)` with a kernel `(taps ..., channels, filters)`.
+
+    `y[i, f] = sum_tk inputs[i strides + t dilation_rate, k] kernel[t, k, f]`; a kernel of fewer channels, which divide
+    those of the inputs, convolves each group of so many with its part of the filters.
+
+    Parameters
+    ----------
+    inputs, kernel : array, tensor
+    strides, dilation_rate : int, or one for each axis of positions
+    padding : {"valid", "same", "causal"}
+        See `Conv1D`.
+    data_format : {"channels_last"}, optional
+
+    Raises
+    ------
+    ValueError
+        Another rank or `data_format`, channels that do not fit, inputs smaller than a window.
+    """
+    axes = _rank("conv", inputs, data_format)
+    sizes, taps = shape(inputs), shape(kernel)
+    if len(taps) != axes + 2 or sizes[-1] is None or taps[-2] is None or sizes[-1] % taps[-2]:
+        raise ValueError(
+            f"pydl.ops.conv: expected a kernel (taps ..., channels, filters) of {axes + 2} axes, whose channels divide "
+            f"those of the inputs, got {tuple(taps)} for {tuple(sizes)}"
+        )
+    how = one_of("pydl.ops.conv", "padding", str(padding).lower(), ("valid", "same", "causal"))
+    strides, dilation = (
+        _each("conv", name, value, axes) for name, value in (("strides", strides), ("dilation_rate", dilation_rate))
+    )
+    return _conv(inputs, kernel, strides, how, dilation)
+
+
+def depthwise_conv(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
+) -> Any:
+    """As `conv`, each channel by kernels of its own: the kernel is `(taps ..., channels, multiplier)`.
+
+    Filter m of channel k is number `k multiplier + m` of what comes out.
+    """
+    *taps, channels, multiplier = (int(n or 0) for n in shape(kernel))
+    grouped = reshape(kernel, (*taps, 1, channels * multiplier))
+    return conv(inputs, grouped, strides, padding, data_format, dilation_rate)
+
+
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """`depthwise_conv`, and `conv` of that with the pointwise kernel, `(1 ..., channels, filters)`."""
+    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(y, pointwise_kernel, 1, "valid", data_format)
+
+
+def _back(x: Array, kernel: Array, strides: Any, padding: str, more: Any, dilation: Any) -> list[Windows]:
+    axes = zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, more, strict=True)
+    found = [enlarged(n, k, s, d, m, padding) for n, k, s, d, m in axes]
+    for w in found:
+        if w.size < 1:
+            raise ValueError(f"pydl.ops.conv_transpose: nothing would come out of inputs of shape {x.shape}")
+    # A window may reach beyond what comes out.
+    return [w._replace(after=max((w.out - 1) * w.stride + w.reach - w.before - w.size, 0)) for w in found]
+
+
+def _transpose_slope(
+    dy: Array, y: Array, x: Array, kernel: Array, strides: Any, padding: str, more: Any, dilation: Any
+) -> list[Array]:
+    along = _back(x, kernel, strides, padding, more, dilation)
+    return [_read(dy, kernel, along), _kernel_slope(dy, x, kernel, along)]
+
+
+@differentiable(_transpose_slope, tensors=2)
+def _conv_transpose(x: Any, kernel: Any, strides: Any, padding: str, more: Any, dilation: Any) -> Any:
+    return _written(x, kernel, _back(x, kernel, strides, padding, more, dilation))
+
+
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """The transposed convolution with a kernel `(taps ..., filters, channels)`; see `Conv2DTranspose` for the sizes."""
+    axes = _rank("conv_transpose", inputs, data_format)
+    if ndim(kernel) != axes + 2 or shape(kernel)[-1] != shape(inputs)[-1]:
+        raise ValueError(
+            f"pydl.ops.conv_transpose: expected a kernel (taps ..., filters, channels) of {axes + 2} axes, got "
+            f"{tuple(shape(kernel))} for {tuple(shape(inputs))}"
+        )
+    how = one_of("pydl.ops.conv_transpose", "padding", str(padding).lower(), ("valid", "same"))
+    strides, dilation = (
+        _each("conv_transpose", name, value, axes)
+        for name, value in (("strides", strides), ("dilation_rate", dilation_rate))
+    )
+    more = (
+        (None,) * axes if output_padding is None else _each("conv_transpose", "output_padding", output_padding, axes, 0)
+    )
+    return _conv_transpose(inputs, kernel, strides, how, more, dilation)
+
+
+def _pooled(owner: str, inputs: Any, data_format: Any, kind: str, *options: Any) -> Any:
+    """What the layer of that kind makes of inputs."""
+    from pydl import layers  # which are made of functions
+
+    axes = _rank(owner, inputs, data_format)
+    if not hasattr(layers, f"{kind}{axes}D"):
+        raise ValueError(f"pydl.ops.{owner}: expected one or two axes of positions, got shape {tuple(shape(inputs))}")
+    dtype = str(getattr(inputs, "dtype", ""))
+    return getattr(layers, f"{kind}{axes}D")(*options, dtype=dtype if dtype == "float64" else config.floatx())(inputs)
+
+
+def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
+    """The largest value of each window; see `MaxPooling2D`."""
+    return _pooled("max_pool", inputs, data_format, "MaxPooling", pool_size, strides, padding)
+
+
+def average_pool(
+    inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
+) -> Any:
+    """The mean of each window; see `AveragePooling2D`."""
+    return _pooled("average_pool", inputs, data_format, "AveragePooling", pool_size, strides, padding)
+
+
+def adaptive_max_pool(inputs: Any, output_size: Any, data_format: Any = None) -> Any:
+    """The largest value of each of so many windows; see `AdaptiveMaxPooling2D`."""
+    return _pooled("adaptive_max_pool", inputs, data_format, "AdaptiveMaxPooling", output_size)
+
+
+def adaptive_average_pool(inputs: Any, output_size: Any, data_format: Any = None) -> Any:
+    """The mean of each of so many windows; see `AdaptiveAveragePooling2D`."""
+    return _pooled("adaptive_average_pool", inputs, data_format, "AdaptiveAveragePooling", output_size)
