@@ -22,7 +22,7 @@ class SymbolicTensor(Operators):
     Attributes
     ----------
     shape : tuple
-        `(None, ...)`.
+        `(None, ...)`, or with a size of the batch that an `Input` was given, which binds no data.
     dtype : str
     call : Call or None
         The call that produces it; None for a model's input.
@@ -105,7 +105,9 @@ class Call:
         self.listed, self.several = listed, several
         self.training = training
         self.inputs = list(inputs)
-        self.outputs = [SymbolicTensor(shape, dtype, layer.name, self) for shape in shapes]
+        known = {t.shape[0] for t in inputs} - {None}
+        batch = known.pop() if len(known) == 1 else None
+        self.outputs = [SymbolicTensor((batch, *shape[1:]), dtype, layer.name, self) for shape in shapes]
 
     @property
     def input(self) -> Any:
@@ -118,6 +120,11 @@ class Call:
         if self.keys is not None:
             return dict(zip(self.keys, self.outputs, strict=True))
         return list(self.outputs) if self.several else self.outputs[0]
+
+
+def open_batch(shape: Shape) -> Shape:
+    """The shape, of whatever batch: what layers are built for."""
+    return (None, *shape[1:])
 
 
 def is_symbolic(x: Any) -> bool:

@@ -63,7 +63,11 @@ def written(entry: Mapping[str, Any], key: str = "", of: type | None = None) -> 
     if name in ("Model", "Sequential"):
         return _written_graph(config) if name == "Model" else _written_chain(config)
     if name == "InputLayer":
-        config = {"batch_shape": [None, *config["shape"]], "dtype": config["dtype"], "name": config["name"]}
+        config = {
+            "batch_shape": [config.get("batch_size"), *config["shape"]],
+            "dtype": config["dtype"],
+            "name": config["name"],
+        }
     if name in _NOT_TAKEN:
         config = {key: value for key, value in config.items() if key not in _NOT_TAKEN[name]}
     if name in _OURS:
@@ -236,7 +240,8 @@ def _read_arguments(name: str, config: Mapping[str, Any], module: Any = None) ->
         shape = values.get("batch_shape") or values.get("batch_input_shape")
         if not isinstance(shape, list):
             raise FormatError(f"expected the batch_shape of an InputLayer, got {shape!r:.80}")
-        return {"name": values.get("name"), "dtype": values.get("dtype"), "shape": shape[1:]}
+        kept = {"name": values.get("name"), "dtype": values.get("dtype"), "shape": shape[1:]}
+        return kept if shape[0] is None else {**kept, "batch_size": shape[0]}
     cls = _class(name, module)
     if cls is None:
         return _without_idle(values, _custom_objects.get().get(name, registered.get(name)))

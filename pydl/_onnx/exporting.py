@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydl._base.args import one_of, whole
-from pydl._engine.graph import SymbolicTensor
+from pydl._engine.graph import SymbolicTensor, open_batch
 from pydl._onnx.graph import Graph, Value
 from pydl._onnx.metadata import documents
 from pydl._onnx.sizes import dims
@@ -82,7 +82,7 @@ def export(
 
 def _input(g: Graph, t: SymbolicTensor, order: str) -> Value:
     """An input, of floats of the file's dtype or of its own."""
-    value = Value(shape=t.shape, dtype=g.dtype if t.dtype.startswith("float") else t.dtype)
+    value = Value(shape=open_batch(t.shape), dtype=g.dtype if t.dtype.startswith("float") else t.dtype)
     if _channels_first(t, order):
         value.first = t.name
     else:

@@ -13,7 +13,7 @@ from pydl import regularizers
 from pydl._base.registry import noting
 from pydl._engine import arguments, numpy_layer, own_masks
 from pydl._engine.builder import Builder
-from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
+from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic, open_batch
 from pydl._engine.masked_array import mask_of
 from pydl._engine.masks import flags
 from pydl._engine.operators import recorder, recording
@@ -303,7 +303,8 @@ class Layer(OwnCode):
         tensors = list(given) if isinstance(given, list | tuple) else [given]
         if self._takes_more():
             listed = isinstance(given, list | tuple)
-            self._build_once([t.shape for t in tensors] if listed else given.shape, [t.dtype for t in tensors])
+            shapes = [open_batch(t.shape) for t in tensors]
+            self._build_once(shapes if listed else shapes[0], [t.dtype for t in tensors])
             if self._graph is not None and any(call.layer.on_host for call in self._graph.calls):
                 return packed(self._output_keys, self._graph.again(tensors, training))
         call = self.connect(given, training)
@@ -350,7 +351,7 @@ class Layer(OwnCode):
         """A use of the layer on symbolic tensors, of which the layer itself takes no note."""
         listed = isinstance(inputs, list | tuple)
         tensors: list[SymbolicTensor] = list(inputs) if listed else [inputs]
-        shapes = [t.shape for t in tensors]
+        shapes = [open_batch(t.shape) for t in tensors]
         shape = shapes if listed else shapes[0]
         for t in () if self.on_host else tensors:
             self._check_dtype(t)

@@ -27,7 +27,7 @@ class InputLayer(Layer):
         Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
         that may differ from batch to batch, such as the length of a sequence. An int n stands for (n,).
     batch_size : int, optional
-        Taken because Keras takes it; batches have the size that the data have.
+        What symbolic shapes and summaries say; batches have the size that the data have, whatever it is.
     sparse, ragged : bool
         False, for there are no such tensors.
     batch_shape : tuple, optional
@@ -54,34 +54,40 @@ class InputLayer(Layer):
                 raise ValueError(f"{owner}: `{kind_of}=True` is not supported; make arrays, as with pad_sequences")
         given: list[Any] = [self.first_shape] if self.first_shape is not None else []
         given += [(shape,) if isinstance(shape, int) else shape] if shape is not None else []
-        given += [open_shape_of(f"{owner}: batch_shape", batch_shape)[1:]] if batch_shape is not None else []
+        if batch_shape is not None:
+            batch, *rest = open_shape_of(f"{owner}: batch_shape", batch_shape)
+            given.append(tuple(rest))
+            batch_size = batch if batch_size is None else batch_size
         if not given:
             raise ValueError(f"{owner}: pass a `shape` argument, such as (784,), or batch_shape, such as (None, 784)")
         if len(given) > 1:
             raise ValueError(f"{owner}: you cannot pass both `shape` and `batch_shape`, as either of them says it")
         self.shape = open_shape_of(owner, given[0])
-        optional_whole(owner, "batch_size", batch_size, at_least=1)
+        self.batch_size = optional_whole(owner, "batch_size", batch_size, at_least=1)
         if 0 in self.shape:
             raise ValueError(f"{owner}: expected a shape such as (784,), without the batch, got {self.shape}")
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "trainable": self.trainable, "dtype": self.dtype, "shape": list(self.shape)}
+        known = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return {
+            "name": self.name, "trainable": self.trainable, "dtype": self.dtype, "shape": list(self.shape), **known
+        }  # fmt: skip
 
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
-        """`(None, *shape)`: batches have the size that the data have."""
-        return (None, *self.shape)
+        """`(batch_size, *shape)`; batches have the size that the data have."""
+        return (self.batch_size, *self.shape)
 
     def tensor(self) -> SymbolicTensor:
-        """The symbolic tensor `(None, *shape)`, which is the layer's output from then on."""
-        self._tensor = SymbolicTensor((None, *self.shape), self.dtype, self.name)
+        """The symbolic tensor `(batch_size, *shape)`, which is the layer's output from then on."""
+        self._tensor = SymbolicTensor(self.batch_shape, self.dtype, self.name)
         return self._tensor
 
     @classmethod
     def of(cls, tensor: SymbolicTensor) -> InputLayer:
         """The layer form of an input that is there."""
-        layer = cls(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
+        layer = cls(tensor.shape[1:], tensor.shape[0], dtype=tensor.dtype, name=tensor.name)
         layer._tensor = tensor
         return layer
 
@@ -131,7 +137,7 @@ def Input(
         Of one row, without the batch; () for rows of a single number, such as the codes of an Embedding. None: a size
         that may differ from batch to batch, such as the length of a sequence. An int n stands for (n,).
     batch_size : int, optional
-        Taken because Keras takes it; batches have the size that the data have.
+        What symbolic shapes and summaries say; batches have the size that the data have, whatever it is.
     dtype : str, optional
         Default `pydl.config.floatx()`; data of any numeric dtype are converted. Of a whole-number dtype: what is behind
         the point is cut off, unless an `Embedding` takes the values for codes, which must be whole. "bool": what is not

@@ -10,7 +10,7 @@ import numpy as np
 from pydl import config
 from pydl._base.naming import unique_name
 from pydl._base.registry import unknown_name
-from pydl._engine.graph import Shape, SymbolicTensor
+from pydl._engine.graph import Shape, SymbolicTensor, open_batch
 from pydl._engine.operators import Operators
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Expression, Op, summed_to
@@ -86,7 +86,8 @@ class Operation(Layer):
         return {"op": self.op, "operands": operands, "arguments": arguments, **base}
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        given = input_shape if isinstance(input_shape, list) else [input_shape]
+        batch, shapes = given[0][0], [open_batch(s) for s in given]
 
         def on_zeros(xs: list[Any]) -> list[Any]:
             y = self._once(*xs)
@@ -97,7 +98,7 @@ class Operation(Layer):
         kind = ("int64" if self.op in _OF_CODES else "U1") if self.on_host else self.dtype
         once = shape_by_trial(f"pydl.ops.{self.op}", shapes, kind, on_zeros, whole=True)[0]
         self.one_for_all = once == ()
-        return (None,) if self.one_for_all else once
+        return (batch,) if self.one_for_all else (batch, *once[1:])
 
     def _constant(self, value: Any) -> Any:
         """A number, or an array of the layer's dtype, of bools or of whole numbers."""
@@ -188,12 +189,21 @@ def computed_in(tensors: Sequence[SymbolicTensor]) -> str:
 
 def _form(op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
     symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
+    if op.name == "reshape" and isinstance(tensors[0], SymbolicTensor):
+        others = {**others, "newshape": _of_any_batch(others["newshape"], tensors[0].shape[0])}
     operands = [_TENSOR if isinstance(t, SymbolicTensor) else t for t in tensors]
     of_codes = op.name in _OF_CODES and all(t.dtype.startswith(("int", "uint")) for t in symbolic)
     on_host = of_codes or any(t.dtype == "string" for t in symbolic)
     kind: dict[str, Any] = {"on_host": True} if on_host else {"dtype": computed_in(symbolic)}
     layer = Operation(op.name, operands, {name: _coded(v) for name, v in others.items()}, **kind)
     return layer(symbolic if len(symbolic) > 1 else symbolic[0])
+
+
+def _of_any_batch(newshape: Any, batch: int | None) -> Any:
+    """A shape that begins with the size of the batch, where an `Input` says one, for batches of any size."""
+    if batch is None or isinstance(newshape, int) or not newshape or newshape[0] != batch:
+        return newshape
+    return (None, *newshape[1:])
 
 
 SymbolicTensor.forms[""] = _form

@@ -53,6 +53,11 @@ def entry(model: Model) -> dict[str, Any]:
 OF_GRAPH = ("input_keys", "output_keys", "output_form", "inputs", "layers", "order", "outputs", "added")
 
 
+def _input(t: SymbolicTensor) -> dict[str, Any]:
+    known = {} if t.shape[0] is None else {"batch_size": t.shape[0]}
+    return {"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype, **known}
+
+
 def graph_config(model: Model) -> dict[str, Any]:
     """The graph of a model; a layer in several places, such as two models within this one, has a number."""
     producers: dict[int, list[Any]] = {id(t): [t.name, 0] for t in model.inputs}
@@ -70,7 +75,7 @@ def graph_config(model: Model) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         **{name: value for name, value in keys.items() if value is not None},
-        "inputs": [{"name": t.name, "shape": list(t.shape[1:]), "dtype": t.dtype} for t in model.inputs],
+        "inputs": [_input(t) for t in model.inputs],
         "layers": list(entries.values()),
         "order": [c.layer.name for c in model.calls],
         "outputs": [producers[id(t)] for t in model.outputs],
@@ -83,7 +88,8 @@ def graph(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -
     with custom_object_scope(custom_objects), sharing.read():
         tensors: dict[tuple[Any, ...], SymbolicTensor] = {}
         for entry in config["inputs"]:
-            tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
+            options = {key: entry.get(key) for key in ("batch_size", "dtype", "name")}
+            tensors[entry["name"], 0] = layers.Input(tuple(entry["shape"]), **options)
         inputs = list(tensors.values())
         made = {name_of(e): (None if e.get("class_name") == FUNCTION else _layer(e), e) for e in config["layers"]}
         done: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.graph import SymbolicTensor, is_symbolic, layers_by_depth, order_calls, unique_layers
+from pydl._engine.graph import SymbolicTensor, is_symbolic, layers_by_depth, open_batch, order_calls, unique_layers
 from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
 from pydl._engine.tracing import Graph, packed
@@ -220,7 +220,7 @@ class Network(Trainer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         given = input_shape if isinstance(input_shape, list) else [input_shape]
-        wanted = [t.shape for t in self.inputs]
+        wanted = [open_batch(t.shape) for t in self.inputs]
         if len(given) != len(wanted) or not all(_fits(s, w) for s, w in zip(given, wanted, strict=True)):
             raise ValueError(f'Model "{self.name}": expected inputs {wanted}, got {given}')
         shapes = self._graph.shapes([tuple(s) for s in given])

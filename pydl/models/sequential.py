@@ -9,7 +9,7 @@ import numpy as np
 
 from pydl import layers
 from pydl._base.naming import unique_name
-from pydl._engine.graph import SymbolicTensor
+from pydl._engine.graph import SymbolicTensor, open_batch
 from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
@@ -63,7 +63,7 @@ class Sequential(Model):
 
     def _append(self, layer: Any) -> None:
         if isinstance(layer, SymbolicTensor) and layer.call is None:
-            layer = InputLayer(layer.shape[1:], dtype=layer.dtype, name=layer.name)
+            layer = InputLayer(batch_shape=layer.shape, dtype=layer.dtype, name=layer.name)
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f'Sequential "{self.name}": {layer.__name__} is a class; create it, with parentheses')
         if not isinstance(layer, Layer):
@@ -95,7 +95,7 @@ class Sequential(Model):
             raise TypeError(f"build: input_shape: expected (None, ...), a tuple, got {input_shape!r}")
         if not self.built:
             dtype = self._chain[0].dtype if self._chain else None
-            self._start_with(InputLayer(tuple(input_shape)[1:], dtype=dtype))
+            self._start_with(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
 
     def _start_with(self, start: InputLayer) -> None:
         self._start = start
@@ -142,7 +142,7 @@ class Sequential(Model):
 
     def _build_symbolic(self, inputs: Any) -> None:
         if isinstance(inputs, SymbolicTensor):
-            self.build(inputs.shape)
+            self.build(open_batch(inputs.shape))
 
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)

@@ -81,7 +81,7 @@ def test_mask_of_an_array() -> None:
 
 
 def test_batch_shape_of_an_input_layer() -> None:
-    assert pydl.layers.InputLayer((3, 2), batch_size=4).batch_shape == (None, 3, 2)
+    assert pydl.layers.InputLayer((3, 2), batch_size=4).batch_shape == (4, 3, 2)
 
 
 def test_weights_come_in_the_order_of_layers_as_in_keras() -> None:

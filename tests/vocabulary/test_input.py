@@ -19,15 +19,42 @@ X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
         (lambda: pydl.Input((8,)), (None, 8)),
         (lambda: pydl.Input(8), (None, 8)),
         (lambda: pydl.Input(shape=(4, None)), (None, 4, None)),
-        (lambda: pydl.Input((8,), batch_size=5), (None, 8)),
+        (lambda: pydl.Input((8,), batch_size=5), (5, 8)),
         (lambda: pydl.Input(batch_shape=(None, 8)), (None, 8)),
-        (lambda: pydl.Input(batch_shape=(32, 2, 3)), (None, 2, 3)),
+        (lambda: pydl.Input(batch_shape=(32, 2, 3)), (32, 2, 3)),
         (lambda: L.InputLayer(input_shape=(8,)).tensor(), (None, 8)),
-        (lambda: L.InputLayer(batch_shape=(7, 8)).tensor(), (None, 8)),
+        (lambda: L.InputLayer(batch_shape=(7, 8)).tensor(), (7, 8)),
     ],
 )
 def test_shapes_of_inputs(made: Any, shape: Any) -> None:
     assert made().shape == shape
+
+
+def test_a_size_of_the_batch_is_told_and_binds_no_data(tmp_path: Any) -> None:
+    a, b = pydl.Input((4, 6), batch_size=8), pydl.Input((4, 6))
+    both = L.Concatenate()([a, b])
+    flat = pydl.ops.reshape(both, (both.shape[0], -1))  # for batches of other sizes as well
+    assert [t.shape for t in (both, flat, a[:, 0], pydl.ops.mean(a, axis=1), a + b)] == [
+        (8, 4, 12), (8, 48), (8, 6), (8, 6), (8, 4, 6)
+    ]  # fmt: skip
+    model = pydl.Model([a, b], L.Dense(2)(flat))
+    assert (model.input_shape, model.output_shape) == ([(8, 4, 6), (None, 4, 6)], (8, 2))
+    model.compile("sgd", "mse")
+    x = np.ones((5, 4, 6), "float32")
+    model.fit([x, x], np.ones((5, 2)), verbose=0)
+    assert pydl.Model.from_config(model.get_config()).output_shape == (8, 2)
+    for name in ("m.keras", "m.safetensors"):
+        model.save(tmp_path / name)
+        again = pydl.models.load_model(tmp_path / name)
+        assert again.output_shape == (8, 2)
+        np.testing.assert_array_equal(again.predict([x, x]), model.predict([x, x]))
+    within = pydl.Model(b, model([b, b]))
+    assert within.output_shape == (None, 2)
+    chain = pydl.Sequential([L.Dense(3)])
+    chain.build((32, 7))
+    assert (chain.output_shape, chain(np.ones((2, 7))).shape) == ((32, 3), (2, 3))
+    inputs = pydl.Input(batch_shape=(1, None, 7))
+    assert L.Cropping1D((1, 2))(inputs).shape == (1, None, 7)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +82,7 @@ def test_a_first_layer_may_say_the_shape_with_its_batch() -> None:
 def test_an_input_is_made_anew_from_its_config() -> None:
     layer = L.InputLayer(batch_shape=(2, None, 3), name="steps")
     again = L.deserialize(L.serialize(layer))
-    assert (again.name, again.tensor().shape) == ("steps", (None, None, 3))
+    assert (again.name, again.tensor().shape) == ("steps", (2, None, 3))
 
 
 def test_output_shapes() -> None:
