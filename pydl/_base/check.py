@@ -248,16 +248,18 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
         )
 
 
-def weights(owner: str, what: str, w: Any, n: int, steps: int | None = None) -> Array:
-    """Sample weights `(n,)`, or, for an output of so many steps per sample, weights of steps `(n, steps)`."""
+def weights(owner: str, what: str, w: Any, n: int, positions: Sequence[int] = ()) -> Array:
+    """Sample weights `(n,)`, or, for an output with axes of positions (steps; rows and columns), one for each along the
+    first axes or all of them, as `(n, how many)`."""
     array = numeric(owner, what, w)
-    if array.shape in ((n, steps), (n, steps, 1)) and steps is not None:
-        array = array.reshape(n, steps)
-    elif array.shape == (n, 1):
-        array = array[:, 0]
-    if array.shape not in ((n,), (n, steps)):
-        more = "" if steps is None else f", or ({n}, {steps}), one per step"
+    allowed = [tuple(positions[:k]) for k in range(len(positions), -1, -1)]
+    given = array.shape[1:]
+    if array.ndim == 0 or len(array) != n or not any(given in (axes, (*axes, 1)) for axes in allowed):
+        more = "".join(
+            f", or {(n, *axes)}, one per {'step' if len(axes) == 1 else 'position'}" for axes in allowed[-2::-1]
+        )
         raise ValueError(f"{owner}: {what}: expected shape ({n},), one weight per sample{more}, got {array.shape}")
+    array = array.reshape(n, -1) if any(given in (axes, (*axes, 1)) for axes in allowed[:-1]) else array.reshape(n)
     if not np.isfinite(array).all():
         raise ValueError(f"{owner}: {what}: expected finite numbers, got NaN or infinity")
     return rows_contiguous(array)

@@ -74,6 +74,7 @@ class Builder:
         self.notes: dict[Any, Any] = {}  # id of an output's value -> what its layer's backward pass wants to know
         self._when = "always"
         self._first = 0  # records at the start
+        self._overwritten: set[int] = set()  # buffers that code of a layer's writes
         self._nbytes = 0
         self._tail: list[Callable[[], None]] = []
         self._gradients: dict[int, WeightGradient] = {}
@@ -108,7 +109,11 @@ class Builder:
         self.records.append(Record(op, fields, self._when))
 
     def emit_first(self, op: str, **fields: Any) -> None:
-        """Put a record that needs nothing but weights at the start of the step, behind others of that kind."""
+        """Put a record that needs nothing but weights at the start of the step, behind others of that kind; at the end,
+        where code of a layer's writes one of the weights before."""
+        if any(id(value) in self._overwritten for value in fields.values()):
+            self.emit(op, **fields)
+            return
         self.records.insert(self._first, Record(op, fields, self._when))
         self._first += 1
 
@@ -117,6 +122,7 @@ class Builder:
 
         It has to ask for the views each time it runs (`Tensor.array`): a plan's memory may have moved.
         """
+        self._overwritten.update(map(id, writes))
         self.records.append(Record(name, {}, self._when, function, reads, writes))
 
     @contextmanager

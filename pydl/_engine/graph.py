@@ -127,6 +127,11 @@ def open_batch(shape: Shape) -> Shape:
     return (None, *shape[1:])
 
 
+def computed_in(outputs: Sequence[SymbolicTensor]) -> str:
+    """The dtype of what is computed: that of the first output of floats, if there is one."""
+    return next((t.dtype for t in outputs if t.dtype.startswith("float")), outputs[0].dtype)
+
+
 def is_symbolic(x: Any) -> bool:
     """Whether `x` is a symbolic tensor or a non-empty list of them."""
     return isinstance(x, SymbolicTensor) or (

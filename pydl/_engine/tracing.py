@@ -7,7 +7,7 @@ from typing import Any
 
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
-from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, order_calls
+from pydl._engine.graph import Call, Shape, SymbolicTensor, bound_shapes, code_limits, computed_in, order_calls
 from pydl._engine.masks import flags_of
 from pydl._engine.numpy_layer import Signature
 from pydl._engine.operators import NoGraph, recording
@@ -181,7 +181,7 @@ class Graph:
     @property
     def dtype(self) -> str:
         """What is computed in."""
-        return self.outputs[0].dtype
+        return computed_in(self.outputs)
 
     def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
         """Shapes of the outputs for inputs of these shapes."""

@@ -33,7 +33,7 @@ _OURS = {"Quantile"}  # what Keras does not have
 # Arguments that classes of Keras refuse although its layers take them: these have no weights, and one format of data.
 _NOT_TAKEN = {
     "SpatialDropout1D": ("trainable", "data_format"), "SpatialDropout2D": ("trainable",),
-    "SpatialDropout3D": ("trainable",),
+    "SpatialDropout3D": ("trainable",), "Discretization": ("trainable",), "Pipeline": ("trainable",),
 }  # fmt: skip
 _UNKNOWN = {"AddedLoss", "Arithmetic", "Operation"}  # layers that stand for what Keras does not have as a layer
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.
@@ -249,7 +249,7 @@ def _read_arguments(name: str, config: Mapping[str, Any], module: Any = None) ->
     if "lr" in values and "learning_rate" in known:  # as Keras called it up to version 2.3
         values["learning_rate"] = values.pop("lr")
     lost = [k for k, v in values.items() if k not in known and k not in _IDLE and not _is_neutral(v)]
-    lost = [k for k in lost if k not in ("batch_input_shape", "input_length")]
+    lost = [k for k in lost if k not in ("batch_input_shape", "input_length", "vocabulary_size")]
     if lost:
         raise FormatError(
             f"{name} {values.get('name', '')!r}: {lost[0]}={values[lost[0]]!r:.60} is Keras's; pydl's {name} lacks it"

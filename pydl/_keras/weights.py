@@ -50,7 +50,7 @@ def _variables(layer: Layer) -> list[Variable]:
 
 def _value(layer: Layer, variable: Variable) -> Array:
     """What a file says of one of a layer's variables."""
-    if isinstance(layer, Normalization) and variable.shape == ():  # its count, a whole number in Keras
+    if isinstance(layer, Normalization) and variable is layer._count:  # a whole number in Keras
         return variable.numpy().astype(np.int32)
     if isinstance(layer, LowRank) and variable is layer.own_kernel():
         return layer.merged()

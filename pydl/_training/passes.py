@@ -176,18 +176,31 @@ def predict_rows(
     Callbacks count batches from `before`.
     """
     n = data.n if steps is None else min(data.n, steps * batch_size)
+    per_batch = callbacks is not None and callbacks.per_predict_batch
+
+    def begin(batch: int) -> None:
+        if callbacks is not None and per_batch:
+            callbacks.on_predict_batch_begin(before + batch)
+
+    def end(batch: int) -> None:
+        if callbacks is not None and per_batch:
+            found = [y[batch * batch_size : (batch + 1) * batch_size] for y in outputs]
+            logs: dict[str, Any] = {"outputs": found[0] if len(found) == 1 else found}
+            callbacks.on_predict_batch_end(before + batch, logs)
+
+    if model.is_prepared:
+        known = {id(t): x for t, x in zip(model.computed.inputs, data.arrays, strict=True)}
+        outputs = [known[id(t)][:n] for t in model.outputs]
+        for batch in range(-(-n // batch_size)):
+            begin(batch)
+            end(batch)
+        return outputs
     outputs = [np.empty((n, *shape[1:]), model.dtype) for shape in data.outputs]
     written = sinks(outputs)
-    per_batch = callbacks is not None and callbacks.per_predict_batch
     for chunk in row_chunks(model, kind, data, batch_size, steps=steps, single=per_batch):
-        if callbacks is not None and per_batch:
-            callbacks.on_predict_batch_begin(before + chunk.first)
+        begin(chunk.first)
         chunk.run(sinks=written)
-        if callbacks is not None and per_batch:
-            done = slice(chunk.first * batch_size, chunk.first * batch_size + chunk.rows)
-            found = [y[done] for y in outputs]
-            logs: dict[str, Any] = {"outputs": found[0] if len(found) == 1 else found}
-            callbacks.on_predict_batch_end(before + chunk.first, logs)
+        end(chunk.first)
     return outputs
 
 
@@ -197,7 +210,7 @@ def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool 
     `training`: of layers that behave as in training.
     """
     data = open_rows(model, owner, x, targets=False)
-    y = None if training else model._runner.predictor(data.n).run(data.arrays[0], out)
+    y = None if training or model.is_prepared else model._runner.predictor(data.n).run(data.arrays[0], out)
     if y is not None:
         return y
     keys = model.output_keys

@@ -74,7 +74,10 @@ class Rows:
         if model.host is not None:
             given = model.host.run(given, partial(check.host_input, owner))
         inputs = graph.inputs
-        xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
+        if model.is_prepared:  # whole numbers and text stay such
+            xs = given
+        else:
+            xs = [check.model_input(owner, *each) for each in zip(inputs, given, model.input_codes, strict=True)]
         named = [(f'input "{t.name}"', a) for t, a in zip(inputs, xs, strict=True)]
         self.arrays = xs
         self.shapes: tuple[Any, ...] | None = None  # of the inputs, if data decide sizes of theirs
@@ -97,7 +100,7 @@ class Rows:
                 Label(0 if w is None else w.size // len(w), None if t is None else t[1])
                 for w, t in zip(ws, found, strict=True)
             )
-        self.sources = Arrays(self.arrays)
+        self.sources = _gathered(self.arrays)
 
     def count(self, batch_size: int) -> int:
         """How many batches they are."""
@@ -130,10 +133,9 @@ class Rows:
         else:
             needed = [y is not None for y in ys]
             given = per_name(owner, "sample_weight", sample_weight, names, needed, partial=True)
-        steps = [s[1] if len(s) > 2 else None for s in outputs]
         ws: list[Any] = [
-            None if w is None or y is None else check.weights(owner, "sample_weight", w, self.n, t)
-            for w, y, t in zip(given, ys, steps, strict=True)
+            None if w is None or y is None else check.weights(owner, "sample_weight", w, self.n, shape[1:-1])
+            for w, y, shape in zip(given, ys, outputs, strict=True)
         ]
         for i, table in _tables(model, owner, class_weight).items():
             classes = int(outputs[i][-1])
@@ -155,7 +157,7 @@ class Rows:
         part.n = len(part.arrays[0])
         part.labels = self.labels
         part.shapes, part.outputs = self.shapes, self.outputs
-        part.sources = Arrays(part.arrays)
+        part.sources = _gathered(part.arrays)
         return part
 
 
@@ -173,6 +175,11 @@ def _tables(model: Any, owner: str, class_weight: Any) -> dict[int, Any]:
             "use sample_weight"
         )
     return dict.fromkeys(judged.values(), class_weight)
+
+
+def _gathered(arrays: list[Array]) -> Arrays:
+    """What batches are gathered from: nothing, where there is text, which is the output of models that compute none."""
+    return Arrays([] if any(a.dtype.kind == "U" for a in arrays) else arrays)
 
 
 def sinks(outputs: list[Array]) -> Arrays:

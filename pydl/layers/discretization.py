@@ -141,6 +141,8 @@ class Discretization(HostLayer):
                 f'Discretization "{self.name}": You need either to call adapt(), or to give `bin_boundaries`, first'
             )
         values = float_array("Discretization", "inputs", x)
+        if x.dtype.kind == "f":  # what a model, and `adapt`, see
+            values = values.astype(np.float32)
         codes = np.digitize(values, np.asarray(self.bin_boundaries, values.dtype))
         return encode(np.asarray(codes), self.output_mode, self._depth(), self.output_dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydl.layers.lookup import StringLookup
 
 Array = np.ndarray
 
+_BLANKS = re.compile("[ \t\n\v\f\r]+")
 _LOWER = {ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _BARE = dict.fromkeys(map(ord, "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"), "")
 _STANDARDS: dict[str, dict[int, str]] = {
@@ -139,7 +141,9 @@ class TextVectorization(StringLookup):
         texts = x.tolist()
         if self.split is None:
             return [[text] for text in texts]
-        return [text.split() for text in texts] if self.split == "whitespace" else [list(text) for text in texts]
+        if self.split == "whitespace":  # of ASCII alone
+            return [[token for token in _BLANKS.split(text) if token] for text in texts]
+        return [list(text) for text in texts]
 
     def _neighbours(self, tokens: list[str]) -> list[str]:
         if self._widths is None:

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from pydl._engine.graph import SymbolicTensor, is_symbolic, layers_by_depth, open_batch, order_calls, unique_layers
+from pydl._engine.graph import (
+    SymbolicTensor,
+    computed_in,
+    is_symbolic,
+    layers_by_depth,
+    open_batch,
+    order_calls,
+    unique_layers,
+)
 from pydl._engine.host import Host, split
 from pydl._engine.layout import array_of
 from pydl._engine.tracing import Graph, packed
@@ -39,6 +47,11 @@ class Network(Trainer):
         """What kernels compute: the whole graph but for the first layers that are computed on the host."""
         return self._graph
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether its outputs are there when data are opened: it has no layers but those of the host."""
+        return self.host is not None and not self._graph.calls
+
     def _connect(
         self, inputs: list[SymbolicTensor], outputs: list[SymbolicTensor], added: Sequence[SymbolicTensor] = ()
     ) -> None:
@@ -51,7 +64,7 @@ class Network(Trainer):
         self.host, rest = split(inputs, self.calls, outputs)
         self._graph = Graph(inputs if self.host is None else self.host.outputs, outputs, rest)
         self.input_codes = self._graph.code_limits()
-        self.dtype = outputs[0].dtype
+        self.dtype = computed_in(outputs)
         self._layers = unique_layers(self.calls)
         self._ordered: list[Any] | None = None
         self._name_outputs()

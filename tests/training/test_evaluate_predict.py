@@ -322,3 +322,21 @@ def test_callbacks_see_the_outputs_of_each_batch() -> None:
     both = pydl.Model(a, [one(a), one(a)])
     both.predict(x, 4, verbose=0, callbacks=[seen])
     assert [len(parts) for parts in seen.outputs] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("positions", [(4, 3), (4, 3, 1), (4,)])
+def test_weights_of_pixels(positions: tuple[int, ...]) -> None:
+    """One for each position of an image, along the first axes or all of them; they were refused."""
+    rng = np.random.default_rng(2)
+    x, y, w = rng.random((5, 4, 3, 2)), rng.integers(0, 3, (5, 4, 3)), rng.random((5, *positions))
+    model = pydl.Sequential([pydl.Input((4, 3, 2)), pydl.layers.Conv2D(3, 1, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+    each = np.broadcast_to(w.reshape(5, *positions[:2], *[1] * (2 - len(positions[:2]))), (5, 4, 3))
+    p = model.predict(x)
+    values = -np.log(np.take_along_axis(p, y[..., None], -1))[..., 0]
+    loss, accuracy = model.evaluate(x, y, sample_weight=w, batch_size=2)
+    assert loss == pytest.approx((values * each).mean(), rel=1e-5)
+    assert accuracy == pytest.approx(((p.argmax(-1) == y) * each).sum() / each.sum(), rel=1e-5)
+    model.fit(x, y, sample_weight=w, batch_size=2, verbose=0)
+    with pytest.raises(ValueError, match=r"or \(5, 4\), one per step, or \(5, 4, 3\), one per position, got \(5, 3\)"):
+        model.fit(x, y, sample_weight=w.reshape(5, -1)[:, :3], verbose=0)

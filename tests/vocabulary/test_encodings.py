@@ -101,3 +101,12 @@ def test_discretization_in_a_model() -> None:
 def test_what_is_refused(make: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         make()
+
+
+def test_boundaries_that_were_learnt_are_those_of_float32() -> None:
+    """Whatever the precision of the data: float64 fell into other bins than in a model, which sees float32."""
+    x = np.array([0.1, 0.9, 0.4, 0.3, 0.2, 0.7, 0.8, 0.5])
+    layer = L.Discretization(num_bins=4)
+    layer.adapt(x)
+    np.testing.assert_array_equal(layer(x), layer(x.astype("float32")))
+    np.testing.assert_array_equal(layer(x), [0, 3, 2, 1, 1, 3, 3, 2])

@@ -302,3 +302,9 @@ def test_characters_and_counts_of_words() -> None:
     counts = L.TextVectorization(output_mode="count", vocabulary=["x", "y"])
     np.testing.assert_array_equal(counts(["x z x", "y"]), [[1, 2, 0], [0, 0, 1]])
     assert counts.compute_output_shape((None,)) == (None, 3)
+
+
+def test_tokens_are_parted_at_blanks_of_ascii() -> None:
+    """Others, as between words of web pages, belong to tokens, as in Keras."""
+    layer = L.TextVectorization(vocabulary=["a", "b"])
+    np.testing.assert_array_equal(layer(["a\xa0b", "a\x85 b", " a\t\x0b\nb "]), [[1, 0], [1, 3], [2, 3]])

@@ -87,3 +87,25 @@ def test_called_as_in_training() -> None:
 def test_a_layer_without_a_kernel() -> None:
     with pytest.raises(ValueError, match="its ReLU object has no attribute 'kernel'"):
         L.SpectralNormalization(L.ReLU())(np.ones((2, 3), "float32"))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: L.Conv2D(4, 2), lambda: L.Conv2DTranspose(4, 2), lambda: L.DepthwiseConv2D(2)]
+)
+def test_convolutions_turn_the_normalized_kernel(make: Any) -> None:
+    """For the input gradient, or the output, a copy of the kernel was made before it was normalized."""
+    x = np.random.default_rng(1).normal(size=(3, 5, 5, 2)).astype("float32")
+    before = L.Conv2D(3, 2)
+    layer = L.SpectralNormalization(make())
+    model = pydl.Sequential([pydl.Input((5, 5, 2)), before, layer, L.Flatten(), L.Dense(1)])
+    model.compile("sgd", "mse")
+    kernel = layer.layer.weights[0]
+    kernel.assign(7 * kernel.numpy())
+    loss, gradients = model.loss_and_gradients(x, np.ones((3, 1)))
+    plain = pydl.Sequential([pydl.Input((5, 5, 2)), L.Conv2D(3, 2), make(), L.Flatten(), L.Dense(1)])
+    plain.compile("sgd", "mse")
+    plain.set_weights([v.numpy() for v in model.weights if v is not layer.vector_u])
+    wanted, other = plain.loss_and_gradients(x, np.ones((3, 1)))
+    assert loss == pytest.approx(wanted, rel=1e-5)
+    for path, found in zip(list(gradients)[:2], list(other)[:2], strict=True):
+        np.testing.assert_allclose(gradients[path], other[found], rtol=1e-4, atol=1e-5)
