@@ -33,7 +33,7 @@ _OURS = {"Quantile"}  # what Keras does not have
 # Arguments that classes of Keras refuse although its layers take them: these have no weights, and one format of data.
 _NOT_TAKEN = {
     "SpatialDropout1D": ("trainable", "data_format"), "SpatialDropout2D": ("trainable",),
-    "SpatialDropout3D": ("trainable",), "Discretization": ("trainable",), "Pipeline": ("trainable",),
+    "SpatialDropout3D": ("trainable",), "Discretization": ("trainable",), "Pipeline": ("trainable", "dtype"),
 }  # fmt: skip
 _UNKNOWN = {"AddedLoss", "Arithmetic", "Operation"}  # layers that stand for what Keras does not have as a layer
 # Arguments of Keras's that pydl lacks: nothing is lost by leaving them out where they have these values.

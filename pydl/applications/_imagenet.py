@@ -11,6 +11,7 @@ from pydl._engine.graph import SymbolicTensor
 from pydl.models import Model
 
 Part = Callable[[Any], Any]
+Top = Callable[[Any, int, Any], Any]
 
 ARGUMENTS = """
 
@@ -45,8 +46,9 @@ def documented(text: str, size: int) -> Callable[[Any], Any]:
 
 
 def net(
-    features: Part, top: Part, size: int, *, include_top: bool, weights: Any, input_tensor: Any,
+    features: Part, top: Top, size: int, *, include_top: bool, weights: Any, input_tensor: Any,
     input_shape: Sequence[int | None] | None, pooling: str | None, classes: int, classifier_activation: Any, name: str,
+    pool_names: bool = False,
 ) -> Model:  # fmt: skip
     """Features, what becomes of them, and weights.
 
@@ -55,9 +57,11 @@ def net(
     features : callable
         From images to maps.
     top : callable
-        From maps to one row for each image, before the classes.
+        From maps, the number of classes and an activation to the classes.
     size : int
         Of images where no shape is given.
+    pool_names : bool
+        Whether what `pooling` puts behind the features has a name, "avg_pool" or "max_pool".
     """
     if weights == "imagenet":
         raise ValueError(
@@ -72,9 +76,10 @@ def net(
     x = layers.Input(tuple(input_shape)) if input_tensor is None else input_tensor
     y = features(x)
     if include_top:
-        y = layers.Dense(classes, activation=classifier_activation, name="predictions")(top(y))
+        y = top(y, classes, classifier_activation)
     elif pooling is not None:
-        y = (layers.GlobalAveragePooling2D if pooling == "avg" else layers.GlobalMaxPooling2D)()(y)
+        kind = layers.GlobalAveragePooling2D if pooling == "avg" else layers.GlobalMaxPooling2D
+        y = kind(name=f"{pooling}_pool" if pool_names else None)(y)
     model = Model(_sources(x), y, name=name)
     if weights is not None:
         model.load_weights(weights)
@@ -94,6 +99,22 @@ def _sources(x: SymbolicTensor) -> Any:
     return found if len(found) > 1 else found[0]
 
 
+def dense_top(before: Part) -> Top:
+    """A top that ends in a dense layer, `predictions`, behind what makes one row for each image."""
+
+    def top(x: Any, classes: int, activation: Any) -> Any:
+        return layers.Dense(classes, activation=activation, name="predictions")(before(x))
+
+    return top
+
+
 def pooled(x: Any) -> Any:
     """The mean over all positions, by Keras's name."""
     return layers.GlobalAveragePooling2D(name="avg_pool")(x)
+
+
+def rows_of(input_shape: Any, input_tensor: Any, include_top: bool) -> Any:
+    """The rows of images that the names of some nets tell."""
+    if input_tensor is not None:
+        return input_tensor.shape[1]
+    return input_shape[0] if input_shape is not None else 224 if include_top else None

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from pydl import layers
-from pydl.applications._imagenet import documented, net
+from pydl.applications._imagenet import dense_top, documented, net, rows_of
 from pydl.applications.imagenet_utils import decode_predictions
 from pydl.applications.imagenet_utils import tf as preprocess_input
 from pydl.models import Model
@@ -71,10 +71,9 @@ def MobileNetV2(
     input_tensor: Any = None, pooling: str | None = None, classes: int = 1000,
     classifier_activation: Any = "softmax", name: str | None = None,
 ) -> Model:  # fmt: skip
-    given = input_shape[0] if input_shape is not None else 224 if include_top else None
-    rows = given if input_tensor is None else input_tensor.shape[1]
+    rows = rows_of(input_shape, input_tensor, include_top)
     return net(
-        partial(features, alpha=alpha), _mean, 224, include_top=include_top, weights=weights,
+        partial(features, alpha=alpha), dense_top(_mean), 224, include_top=include_top, weights=weights,
         input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
         classifier_activation=classifier_activation, name=name or f"mobilenetv2_{alpha:0.2f}_{rows}",
     )  # fmt: skip

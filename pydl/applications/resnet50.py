@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydl import layers
-from pydl.applications._imagenet import documented, net, pooled
+from pydl.applications._imagenet import dense_top, documented, net, pooled
 from pydl.applications.imagenet_utils import caffe as preprocess_input
 from pydl.applications.imagenet_utils import decode_predictions
 from pydl.models import Model
@@ -51,9 +51,9 @@ def _named(depth: int, blocks: Sequence[int], millions: str) -> Callable[..., Mo
         name: str = f"resnet{depth}",
     ) -> Model:  # fmt: skip
         return net(
-            lambda x: features(x, blocks), pooled, 224, include_top=include_top, weights=weights,
+            lambda x: features(x, blocks), dense_top(pooled), 224, include_top=include_top, weights=weights,
             input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
-            classifier_activation=classifier_activation, name=name,
+            classifier_activation=classifier_activation, name=name, pool_names=True,
         )  # fmt: skip
 
     build.__name__ = build.__qualname__ = f"ResNet{depth}"

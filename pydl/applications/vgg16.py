@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import layers
-from pydl.applications._imagenet import documented, net
+from pydl.applications._imagenet import dense_top, documented, net
 from pydl.applications.imagenet_utils import caffe as preprocess_input
 from pydl.applications.imagenet_utils import decode_predictions
 from pydl.models import Model
@@ -39,7 +39,7 @@ def VGG16(
     pooling: str | None = None, classes: int = 1000, classifier_activation: Any = "softmax", name: str = "vgg16",
 ) -> Model:  # fmt: skip
     return net(
-        lambda x: stages(x, (2, 2, 3, 3, 3)), top, 224, include_top=include_top, weights=weights,
+        lambda x: stages(x, (2, 2, 3, 3, 3)), dense_top(top), 224, include_top=include_top, weights=weights,
         input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
         classifier_activation=classifier_activation, name=name,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl.applications._imagenet import documented, net
+from pydl.applications._imagenet import dense_top, documented, net
 from pydl.applications.imagenet_utils import caffe as preprocess_input
 from pydl.applications.imagenet_utils import decode_predictions
 from pydl.applications.vgg16 import stages, top
@@ -19,7 +19,7 @@ def VGG19(
     pooling: str | None = None, classes: int = 1000, classifier_activation: Any = "softmax", name: str = "vgg19",
 ) -> Model:  # fmt: skip
     return net(
-        lambda x: stages(x, (2, 2, 4, 4, 4)), top, 224, include_top=include_top, weights=weights,
+        lambda x: stages(x, (2, 2, 4, 4, 4)), dense_top(top), 224, include_top=include_top, weights=weights,
         input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
         classifier_activation=classifier_activation, name=name,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydl import layers, regularizers
-from pydl.applications._imagenet import documented, net, pooled
+from pydl.applications._imagenet import dense_top, documented, net, pooled
 from pydl.applications._parts import normalized
 from pydl.applications.imagenet_utils import decode_predictions
 from pydl.applications.imagenet_utils import tf as preprocess_input
@@ -109,7 +109,7 @@ def Xception(
     pooling: str | None = None, classes: int = 1000, classifier_activation: Any = "softmax", name: str = "xception",
 ) -> Model:  # fmt: skip
     return net(
-        _whole, pooled, 299, include_top=include_top, weights=weights, input_tensor=input_tensor,
+        _whole, dense_top(pooled), 299, include_top=include_top, weights=weights, input_tensor=input_tensor,
         input_shape=input_shape, pooling=pooling, classes=classes, classifier_activation=classifier_activation,
         name=name,
     )  # fmt: skip

@@ -151,12 +151,12 @@ def _augmented(x: Any, kinds: Sequence[str], top: float) -> Any:
 
 def _features(name: str) -> Callable[[Any], Any]:
     """What a net makes of images before it tells classes."""
-    from pydl.applications import mobilenet, resnet, simple, vgg, xception
+    from pydl.applications import resnet, simple, small_mobilenet, vgg, xception
 
     if name.startswith("resnet"):
         return partial(resnet.features, blocks=(int(name.removeprefix("resnet")) - 2) // 6)
     nets: dict[str, Callable[[Any], Any]] = {
         "dense": pydl.layers.Flatten(), "simple": simple.features, "vgg": vgg.features,
-        "mobilenet": mobilenet.features, "xception": xception.features,
+        "mobilenet": small_mobilenet.features, "xception": xception.features,
     }  # fmt: skip
     return nets[name]

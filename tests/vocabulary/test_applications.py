@@ -14,7 +14,7 @@ from pydl import applications
 COUNTS = {
     "ResNet20": (274442, 274154, 64), "ResNet32": (470218, 469930, 64), "ResNet56": (861770, 861482, 64),
     "SimpleCNN": (1250858, 889834, 512), "SmallVGG": (289642, 289066, 128),
-    "MobileNet": (549578, 549002, 512),
+    "SmallMobileNet": (549578, 549002, 512),
 }  # fmt: skip
 
 # What Keras counts without the top, at what size, a layer by name, the shape of what comes out of it.
@@ -25,6 +25,7 @@ LARGE = {
     "ResNet101": (42658176, 32, "conv4_block23_out", (None, 2, 2, 1024)),
     "ResNet152": (58370944, 32, "conv3_block8_out", (None, 4, 4, 512)),
     "Xception": (20861480, 71, "block14_sepconv2", (None, 3, 3, 2048)),
+    "MobileNet": (3228864, 32, "conv_pw_5_relu", (None, 4, 4, 256)),
     "MobileNetV2": (2257984, 32, "block_13_expand_relu", (None, 2, 2, 576)),
 }
 
@@ -95,7 +96,7 @@ def test_every_net_stands_here() -> None:
     assert {*COUNTS, *LARGE, "MiniXception"} == set(applications.__all__)
     assert applications.MiniXception().count_params() == 58423  # for (64, 64, 1) and 7 classes
     assert applications.MiniXception(include_top=False).output_shape == (None, 128)
-    assert applications.MobileNet((48, 48, 3), alpha=0.25).count_params() == 40250
+    assert applications.SmallMobileNet((48, 48, 3), alpha=0.25).count_params() == 40250
 
 
 def test_the_top() -> None:
