@@ -31,6 +31,9 @@ class SymbolicTensor(Operators):
         Whether a mask says which of its steps count.
     single : bool
         Whether it is one number for the whole batch, as often as there are samples.
+    kind : str or None
+        The dtype of what a model returns for it, where that is one of whole numbers or truth values; kernels compute
+        floats.
     """
 
     #: What functions of `pydl.ops` make of tensors, some of them symbolic, and their other arguments: layers, by the
@@ -52,6 +55,7 @@ class SymbolicTensor(Operators):
         self, shape: Shape, dtype: str = "float32", name: str = "keras_tensor", call: Call | None = None
     ) -> None:
         self.masked = self.single = False
+        self.kind: str | None = None
         self.shape = shape
         self.dtype = dtype
         self.name = name

@@ -13,6 +13,7 @@ import numpy as np
 
 from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
+from pydl._engine.kinds import if_whole
 from pydl._engine.layout import array_of
 from pydl._engine.lent import lending, lent, read_only
 from pydl._engine.masked_array import with_mask
@@ -80,7 +81,9 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
                 raise
             values = lending(partial(call, np.ones(zeros[0].shape[:2], bool)), layer, *zeros)
         layer._output_keys = list(values) if isinstance(values, dict) else None
-        return [value_of(y) for y in listed(values)]
+        found = [value_of(y) for y in listed(values)]
+        layer.result_kinds = [if_whole(str(getattr(y, "dtype", ""))) for y in found]
+        return found
 
     before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
     owner = f'layer "{layer.name}": {type(layer).__name__}.call'

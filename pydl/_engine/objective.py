@@ -241,20 +241,22 @@ def _value_weights(loss: LossOp, w: np.ndarray, shape: tuple[int, ...]) -> np.nd
 def emit_metric(
     b: Builder, metric: MetricOp, y: Tensor, t: Tensor, w: _core.Buffer | None, *, average: bool
 ) -> int | None:
-    """Emit a metric; returns the accumulators of its total and count, None if it keeps them itself (in NumPy)."""
-    weights = RowWeights(b, y, w, average=average, normalize=0)
+    """Emit a metric; returns the accumulators of its total and count, None if it keeps them itself (in NumPy).
+
+    `average`: whether the mean is over samples, which may have other numbers of steps in other batches; those in NumPy
+    see to it themselves.
+    """
+    weights = RowWeights(b, y, w, average=average and metric.op is not None, normalize=0)
     if metric.op is None:
         given = weights.fields["w"]
+        of_positions = () if given is None else _first_axes(y.shape[:-1], given.size)
 
         def run() -> None:
             undo = partial(metric.restore_state, metric.saved_state()) if metric.in_code else None
             if given is None:  # a metric of one's own need not take weights
                 lending(metric.update_state, metric, t.array(), y.array(), undo=undo)
                 return
-            sample_weight = array_of(given)
-            if given.size != b.batch:
-                sample_weight = sample_weight.reshape(b.batch, -1)
-            update = partial(metric.update_state, sample_weight=sample_weight)
+            update = partial(metric.update_state, sample_weight=array_of(given).reshape(of_positions))
             lending(update, metric, t.array(), y.array(), undo=undo)
 
         reads = [y.buffer, t.buffer] + ([] if given is None else [given])
@@ -270,6 +272,11 @@ def emit_metric(
                **weights.fields, **metric.fields())  # fmt: skip
     b.defer_to_tail(lambda: b.emit("sum", x=values, n=rows, L=per_sample, slot=slot, factor=1.0, **weights.fields))
     return slot
+
+
+def _first_axes(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The first axes, of which so many numbers have one for each place."""
+    return next(shape[:k] for k in range(1, len(shape) + 1) if math.prod(shape[:k]) == size)
 
 
 def _emit_by_element(

@@ -201,7 +201,7 @@ def predict_rows(
         begin(chunk.first)
         chunk.run(sinks=written)
         end(chunk.first)
-    return outputs
+    return [y if t.kind is None else y.astype(t.kind) for t, y in zip(model.outputs, outputs, strict=True)]
 
 
 def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool = False) -> Any:

@@ -80,7 +80,7 @@ class Runner:
         """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
         model = self.model
         one = len(model.inputs) == len(model.outputs) == 1 and model.output_keys is None
-        plain = model.host is None and model.inputs[0].dtype == model.dtype
+        plain = model.host is None and model.inputs[0].dtype == model.dtype and model.outputs[0].kind is None
         if one and plain and model.input_codes == [None] and not (is_open(model.inputs) or model.outputs[0].masked):
             self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
         return self.programs.predictor

@@ -13,6 +13,7 @@ from pydl._base.arrays import float_array
 from pydl._base.naming import unique_name
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, SymbolicTensor
+from pydl._engine.kinds import kind_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 
@@ -50,6 +51,17 @@ class Arithmetic(Layer):
             None if constant is None else float_array("Arithmetic", "constant", constant, "float64").tolist()
         )
         self.reflected = bool(reflected)
+        self.of_whole = constant is None or np.asarray(constant).dtype.kind in "biu"
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values."""
+        config = super().get_config()
+        if self.of_whole and self.constant is not None:
+            config["constant"] = np.asarray(self.constant, np.int64).tolist()
+        return config
+
+    def kinds_of(self, tensors: Sequence[Any]) -> Sequence[str | None]:
+        return [kind_of(self.op, tensors, {}) if self.of_whole else None]
 
     def build(self, input_shape: Any) -> None:
         tensors = len(input_shape) if isinstance(input_shape, list) else 1

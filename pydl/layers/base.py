@@ -179,6 +179,9 @@ class Layer(OwnCode):
     #: Whether it changes nothing but in training.
     only_in_training: bool = False
 
+    #: The dtypes of what `call` was seen to give, where they are of whole numbers or truth values.
+    result_kinds: Sequence[str | None] = ()
+
     #: Whether `preprocess` computes it when data are opened, in NumPy, and no kernel does: see `_engine/host.py`.
     on_host: bool = False
 
@@ -360,6 +363,8 @@ class Layer(OwnCode):
         kind = self._output_kind()
         call = Call(self, tensors, found_shapes, kind, listed, self._several(shape), training)
         call.keys = self._output_keys
+        for t, whole in zip(call.outputs, self.kinds_of(tensors), strict=False):
+            t.kind = whole
         masked = [t.masked for t in tensors]
         found = flags(self, masked, len(call.outputs))
         if any(masked) and not (self.supports_masking or any(found) or own_masks.says(self)):
@@ -367,6 +372,10 @@ class Layer(OwnCode):
         for t, flag in zip(call.outputs, found, strict=True):
             t.masked = flag
         return call
+
+    def kinds_of(self, tensors: Sequence[Any]) -> Sequence[str | None]:
+        """For each output, the dtype of what a model returns for it, where that is no float."""
+        return self.result_kinds if self._graph is None else [t.kind for t in self._graph.outputs]
 
     def _output_kind(self) -> str:
         """The dtype of what comes out of it in a graph."""

@@ -11,6 +11,7 @@ from pydl import config
 from pydl._base.naming import unique_name
 from pydl._base.registry import unknown_name
 from pydl._engine.graph import Shape, SymbolicTensor, open_batch
+from pydl._engine.kinds import kind_of
 from pydl._engine.operators import Operators
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Expression, Op, summed_to
@@ -99,6 +100,11 @@ class Operation(Layer):
         once = shape_by_trial(f"pydl.ops.{self.op}", shapes, kind, on_zeros, whole=True)[0]
         self.one_for_all = once == ()
         return (batch,) if self.one_for_all else (batch, *once[1:])
+
+    def kinds_of(self, tensors: Sequence[Any]) -> Sequence[str | None]:
+        given = iter(tensors)
+        operands = [next(given) if _is_tensor(v) else v for v in self.operands]
+        return [None if self.on_host else kind_of(self.op, operands, self.arguments)]
 
     def _constant(self, value: Any) -> Any:
         """A number, or an array of the layer's dtype, of bools or of whole numbers."""
