@@ -217,6 +217,7 @@ class NumPyLayer(Layer, Protocol):
 
     told_of_weights: bool  # whether it has been looked whether it holds all weights that it computes with
     _output_keys: list[str] | None  # of what `call` returns, if it is a dict
+    result_kinds: Sequence[str | None]  # dtypes of what it returns, where they are of no floats
 
     def _signature_of_call(self) -> Any: ...
 

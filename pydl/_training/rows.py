@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from pydl._base import check
 from pydl._base.check import Array
@@ -12,6 +15,9 @@ from pydl._base.frames import is_sparse
 from pydl._engine.graph import is_open, judged_shape
 from pydl._engine.objective import Label
 from pydl._engine.program import Arrays
+
+#: What may hold more than is asked for.
+_INPUTS = ("x", "inputs")
 
 
 def per_name(
@@ -31,10 +37,12 @@ def per_name(
     """
     needed = [True] * len(names) if needed is None else needed
     if isinstance(values, Mapping) and not is_sparse(values):  # as SciPy's dok_matrix is
-        labels = names if keys is None or (set(values) - set(keys) and not set(values) - set(names)) else keys
+        labels = names if keys is None or (set(keys) - set(values) and not set(names) - set(values)) else keys
         unknown = [k for k in values if k not in labels]
         missing = [n for n, must in zip(labels, needed, strict=True) if must and n not in values and not partial]
-        if unknown or missing:
+        if unknown and not missing and what in _INPUTS:  # as a table has them
+            warnings.warn(f"{owner}: {what}: {unknown} are no inputs of the model, and are left out", stacklevel=2)
+        elif unknown or missing:
             raise ValueError(f"{owner}: {what}: expected the keys {labels}, got {list(values)}")
         return [values.get(n) for n in labels]
     wanted = [i for i, must in enumerate(needed) if must]
@@ -69,8 +77,11 @@ class Rows:
         self, model: Any, owner: str, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None,
         *, targets: bool = True,
     ) -> None:  # fmt: skip
-        graph, names = model.computed, model.output_names
+        names = model.output_names
         given = per_name(owner, "x", x, [t.name for t in model.inputs], keys=model.input_keys)
+        if model.sizes_of_data:
+            model.open_sizes([np.shape(array) for array in given])
+        graph = model.computed
         if model.host is not None:
             given = model.host.run(given, partial(check.host_input, owner))
         inputs = graph.inputs

@@ -39,6 +39,7 @@ def shape_of_batch(method: str, x: Any) -> Any:
 
 def or_as_column(model: Any, build: Callable[[Any], None], shape: Any) -> None:
     """`build(shape)`; where its layers cannot take numbers one by one, and those came so, with columns of them."""
+    model.sizes_of_data = True
     parts = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else [shape]
     if all(len(part) > 1 for part in parts):
         build(shape)

@@ -90,8 +90,11 @@ class Model(Network):
 
     def build(self, input_shape: Any) -> None:
         """Find the graph that `call` amounts to for inputs of this shape, `(None, ...)`, or a list or dict of them."""
-        if self.built:
-            return
+        if not self.built:
+            self._trace(input_shape)
+
+    def _trace(self, input_shape: Any) -> None:
+        self._traced = input_shape
         if isinstance(input_shape, Mapping):
             given: Any = {k: self._given(s, k) for k, s in input_shape.items()}
         elif isinstance(input_shape, list) or (isinstance(input_shape, tuple) and isinstance(input_shape[0], tuple)):
@@ -108,6 +111,19 @@ class Model(Network):
         self._connect(leaves(given), leaves(outputs), added)
         own = {id(layer): i for i, layer in enumerate(self.layers)}
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
+
+    def _connect_anew(self, shapes: list[Any]) -> None:
+        """Find the graph of `call` again, for inputs of other shapes."""
+        before = self._traced
+        kinds = iter([Text(s) if t.dtype == "string" else s for t, s in zip(self.inputs, shapes, strict=True)])
+        try:
+            if isinstance(before, Mapping):
+                self._trace({key: next(kinds) for key in before})
+            else:
+                self._trace(list(kinds) if len(shapes) > 1 or isinstance(before, list) else next(kinds))
+        except Exception:
+            self._traced = before
+            raise
 
     def _given(self, shape: Any, name: str) -> SymbolicTensor:
         """What stands for data of a shape, that of a batch, or of a `Text`."""

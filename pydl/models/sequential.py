@@ -14,6 +14,7 @@ from pydl._engine.variable import Variable
 from pydl._training.trainer import Trainer
 from pydl.layers.base import Layer
 from pydl.layers.input import InputLayer
+from pydl.layers.weighted import each_once
 from pydl.models import configs
 from pydl.models.first_shapes import or_as_column, shape_of_batch
 from pydl.models.model import Model
@@ -98,12 +99,19 @@ class Sequential(Model):
             self._start_with(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
 
     def _start_with(self, start: InputLayer) -> None:
-        self._start = start
+        before = self._start
+        self._start, self._ends = start, []
         try:
             self._rebuild()
         except Exception:
-            self._start, self._ends = None, []
+            self._start, self._ends = before, []
+            if before is not None:
+                self._rebuild()
             raise
+
+    def _connect_anew(self, shapes: list[Any]) -> None:
+        assert self._start is not None
+        self._start_with(InputLayer(shapes[0][1:], dtype=self._start.dtype, name=self._start.name))
 
     def _build_from(self, method: str, x: Any) -> None:
         if not self._chain:
@@ -133,8 +141,8 @@ class Sequential(Model):
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, layer by layer; none before the model is built."""
-        return super().weights if self.built else []
+        """All variables, layer by layer; before the model is built, those of layers that are."""
+        return super().weights if self.built else each_once(v for layer in self._chain for v in layer.weights)
 
     def set_weights(self, weights: Any) -> None:
         self._require_built("set_weights")

@@ -188,8 +188,8 @@ CASES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     "a wrong input name": case(ValueError, "x", "['a', 'b']", "'c'")(
         lambda: two_inputs().fit({"a": X, "c": REAL}, TWO_Y)
     ),
-    "an input name too many": case(ValueError, "x", "['a', 'b']", "'c'")(
-        lambda: two_inputs().fit({"a": X, "b": REAL, "c": REAL}, TWO_Y)
+    "an output name too many": case(ValueError, "y", "['p', 'q']", "'r'")(
+        lambda: two_inputs().fit(TWO_X, {"p": REAL, "q": LABELS, "r": LABELS})
     ),
     "a wrong output name": case(ValueError, "y", "['p', 'q']", "'r'")(
         lambda: two_inputs().fit(TWO_X, {"p": REAL, "r": LABELS})

@@ -230,3 +230,20 @@ def test_weights_of_classes_by_output() -> None:
     assert loss == pytest.approx(2 * e[0].mean() + 5 * e[1].mean(), rel=1e-5)
     with pytest.raises(ValueError, match="class_weight: expected a dict of such dicts by output"):
         model.train_on_batch(A, y, class_weight={1: 2.0})
+
+
+def test_columns_that_no_input_asks_for_are_left_out() -> None:
+    """As a table has them; each was an error. What is missing still is."""
+    a, b = pydl.Input((1,), name="a"), pydl.Input((1,), name="b")
+    model = pydl.Model({"a": a, "b": b}, pydl.layers.Dense(1)(pydl.layers.Concatenate()([a, b])))
+    model.compile("sgd", "mse")
+    table = {name: np.random.default_rng(i).random(6) for i, name in enumerate("abc")}
+    wanted = model.predict({"a": table["a"], "b": table["b"]})
+    with pytest.warns(UserWarning, match=r"x: \['c'\] are no inputs of the model, and are left out"):
+        np.testing.assert_array_equal(model.predict(table), wanted)
+    with pytest.warns(UserWarning, match="left out"):
+        model.fit(table, np.ones(6), verbose=0)
+    with pytest.warns(UserWarning, match="left out"):
+        model(table)
+    with pytest.raises(ValueError, match=r"expected the keys \['a', 'b'\], got \['a', 'c'\]"):
+        model.predict({"a": table["a"], "c": table["c"]})

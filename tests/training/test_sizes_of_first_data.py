@@ -1,0 +1,121 @@
+"""Models that learn their inputs' shapes from the first data take data of other sizes, where their layers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pydl
+from pydl import layers as L
+
+RNG = np.random.default_rng(0)
+
+
+def texts(n: int, steps: int) -> Any:
+    return RNG.integers(0, 30, (n, steps))
+
+
+class Net(pydl.Model):
+    """The same by subclassing, with two inputs."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.a, self.b, self.c = L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(1)
+
+    def call(self, x: Any) -> Any:
+        return self.c(self.b(self.a(x)))
+
+
+def chain(*first: Any) -> Any:
+    return pydl.Sequential([*first, L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(1)])
+
+
+def batches() -> Iterator[Any]:
+    rng = np.random.default_rng(1)
+    for n, steps in ((4, 5), (4, 7), (3, 3), (4, 5)):
+        yield rng.integers(0, 30, (n, steps)), rng.random((n, 1))
+
+
+@pytest.mark.parametrize("make", [chain, Net])
+def test_texts_of_several_lengths(make: Any) -> None:
+    """They were refused, as the first length was taken for the only one."""
+    pydl.utils.set_random_seed(0)
+    model, told = make(), chain(pydl.Input((None,)))
+    model.build((None, 5))
+    model = make()  # of the data
+    for m in (model, told):
+        m.compile("adam", "mse", metrics=["mae"])
+    model.predict(texts(2, 5))
+    model.set_weights(told.get_weights())
+    histories = [m.fit(batches(), epochs=1, verbose=0).history for m in (model, told)]
+    assert histories[0]["loss"] == pytest.approx(histories[1]["loss"], rel=1e-5)
+    assert histories[0]["mean_absolute_error" if "mean_absolute_error" in histories[0] else "mae"] == pytest.approx(
+        histories[1]["mae"], rel=1e-5
+    )
+    for a, b in zip(model.get_weights(), told.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    x = texts(5, 9)
+    np.testing.assert_allclose(model.predict(x), told.predict(x), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(model(x), told(x), rtol=1e-5, atol=1e-7)
+    assert model.evaluate(x, np.ones(5))[0] == pytest.approx(told.evaluate(x, np.ones(5))[0], rel=1e-5)
+    assert model.input_shape == (None, None)
+
+
+def test_images_of_several_sizes() -> None:
+    model = pydl.Sequential([L.Conv2D(3, 3), L.GlobalMaxPooling2D(), L.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(RNG.random((4, 8, 8, 1)), RNG.random(4), verbose=0)
+    kept = model.get_weights()
+    assert model.predict(RNG.random((2, 12, 9, 1))).shape == (2, 1)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, model.get_weights(), strict=True))
+    assert model.input_shape == (None, None, None, 1)
+
+
+class Pair(pydl.Model):
+    """Of a dict."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.a, self.b, self.c = L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(1)
+
+    def call(self, x: Any) -> Any:
+        return self.c(L.Concatenate()([self.b(self.a(x["text"])), x["number"]]))
+
+
+def test_several_inputs() -> None:
+    model = Pair()
+    first = model.predict({"text": texts(3, 4), "number": np.ones((3, 2))})
+    assert model.predict({"text": texts(5, 6), "number": np.ones((5, 2))}).shape == (5, *first.shape[1:])
+    with pytest.raises(ValueError, match="number"):
+        model.predict({"text": texts(5, 6), "number": np.ones((5, 3))})
+
+
+def test_what_layers_do_not_take_is_an_error() -> None:
+    model = pydl.Sequential([L.Dense(3), L.Dense(1)])
+    model.compile("sgd", "mse")
+    x = RNG.random((4, 6))
+    model.fit(x, np.ones(4), verbose=0)
+    before = model.predict(x)
+    with pytest.raises(ValueError, match=r"expected \(batch, 6\), got \(4, 5\)"):
+        model.predict(x[:, :5])
+    np.testing.assert_array_equal(model.predict(x), before)
+    model.fit(x, np.ones(4), verbose=0)
+    flat = pydl.Sequential([L.Conv2D(2, 3), L.Flatten(), L.Dense(1)])
+    flat.predict(RNG.random((1, 6, 6, 1)))
+    with pytest.raises(ValueError, match=r"expected \(batch, 6, 6, 1\), got \(1, 7, 6, 1\)"):
+        flat.predict(RNG.random((1, 7, 6, 1)))
+    said = pydl.Sequential([pydl.Input((8, 8, 1)), L.Conv2D(3, 3), L.GlobalMaxPooling2D()])
+    with pytest.raises(ValueError, match=r"expected \(batch, 8, 8, 1\)"):
+        said.predict(RNG.random((1, 9, 9, 1)))
+
+
+def test_weights_of_layers_that_are_built() -> None:
+    """A chain of another model's layers has theirs before it is called."""
+    first = pydl.Sequential([pydl.Input((3,)), L.Dense(4), L.Dense(2)])
+    again = pydl.Sequential(first.layers[:-1])
+    assert not again.built
+    assert again.count_params() == 16
+    np.testing.assert_array_equal(again.get_weights()[0], first.get_weights()[0])
