@@ -28,6 +28,8 @@ class RandomFlip(RandomImageLayer):
         `name`, `trainable`, `dtype`.
     """
 
+    moves_pixels = True
+
     def __init__(
         self, mode: str = "horizontal_and_vertical", seed: int | None = None, data_format: str | None = None,
         **kwargs: Any,
@@ -94,7 +96,8 @@ class RandomContrast(_Tone):
         both = factor if isinstance(factor, list | tuple) else (factor, factor)
         if len(both) != 2:
             raise ValueError(f"RandomContrast: factor must be a number or two of them, got {factor!r}")
-        lower, upper = (real("RandomContrast", "factor", f, at_least=0, at_most=1) for f in both)
+        lower = real("RandomContrast", "factor", both[0], at_least=0, at_most=1)
+        upper = real("RandomContrast", "factor", both[1], at_least=0, **({} if both is factor else {"at_most": 1}))
         self.factor = (lower, upper)
 
     def _range(self) -> Range:

@@ -41,6 +41,8 @@ class RandomShear(NumPyImageLayer):
         `name`, `trainable`, `dtype`.
     """
 
+    moves_pixels = True
+
     numbers = 3
 
     def __init__(
@@ -94,6 +96,8 @@ class RandomPerspective(NumPyImageLayer):
     **kwargs
         `name`, `trainable`, `dtype`.
     """
+
+    moves_pixels = True
 
     numbers = 10
 
@@ -153,6 +157,8 @@ class RandomElasticTransform(NumPyImageLayer):
     ----------
     Simard, Steinkraus, Platt 2003.
     """
+
+    moves_pixels = True
 
     numbers = 3
 

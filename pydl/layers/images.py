@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pydl._base import check
 from pydl._base.args import optional_whole, real
+from pydl._base.random import next_seed
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, is_symbolic
 from pydl._engine.layout import array_of
@@ -31,6 +33,40 @@ class ImageLayer(Layer):
 
     height: int | None = None
     width: int | None = None
+
+    #: Whether it moves pixels, so that masks of pictures are to be moved with them; None: and does something else, too.
+    moves_pixels: bool | None = False
+
+    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
+        """As that of other layers; of a dict of arrays, `{"images": x, "labels": y, "segmentation_masks": m}`, it
+        changes the images, and, where it moves their pixels, the masks alike, without values in between."""
+        if isinstance(inputs, Mapping):
+            return self._of_dict(inputs, training)
+        return super().__call__(inputs, *others, training=training)
+
+    def _of_dict(self, data: Mapping[str, Any], training: Any) -> dict[str, Any]:
+        images, masks = data.get("images"), data.get("segmentation_masks")
+        if images is None or is_symbolic(images) or "bounding_boxes" in data:
+            raise ValueError(
+                f'{self._owner}: expected a dict of arrays, "images" and, if there are such, "labels" and '
+                f'"segmentation_masks" (bounding boxes are not moved), got {list(data)}'
+            )
+        if masks is not None and self.moves_pixels is None:
+            raise ValueError(
+                f"{self._owner}: masks cannot be changed with pictures; choose layers that move pixels alone"
+            )
+        if masks is None or not self.moves_pixels:
+            return {**data, "images": self(images, training=training)}
+        masks, seed = np.asarray(masks), getattr(self, "seed", None)
+        drawn = {"seed": next_seed() % 2**62, "draws": 0} if seed is None else {"seed": seed, "draws": self.draws}
+        found = []
+        for values, wanted in ((images, {}), (masks, {"interpolation": "nearest"})):  # of one draw
+            twin = type(self).from_config(self.get_config())
+            vars(twin).update({**drawn, **{key: value for key, value in wanted.items() if hasattr(self, key)}})
+            found.append(twin(values, training=training))
+        self.draws += 1
+        moved = found[1].astype(masks.dtype) if masks.dtype.kind in "biu" else found[1]
+        return {**data, "images": found[0], "segmentation_masks": moved}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 4 or input_shape[-1] is None:
@@ -132,12 +168,10 @@ class RandomImageLayer(ImageLayer):
 
 
 def spread(owner: str, name: str, factor: Any, *, at_most: float = 1.0, **least: float) -> Range:
-    """The range that a factor stands for: a number f for [-|f|, |f|], two for from one to the other."""
+    """The range that a factor stands for: a number f for [-|f|, |f|], two for from one to the other, of which a part
+    has to lie within the limits."""
     if isinstance(factor, list | tuple):
-        if len(factor) != 2:
-            raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
-        low, high = sorted(real(owner, name, f, at_most=at_most, **least) for f in factor)
-        return low, high
+        return _between(owner, name, factor, least.get("at_least", -math.inf), at_most)
     size = abs(real(owner, name, factor, at_most=at_most, **least))
     return -size, size
 
@@ -188,11 +222,18 @@ class NumPyImageLayer(RandomImageLayer):
 
 def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range:
     """The range that a factor stands for: a number f in [0, 1] for [0, f], two in [at_least, 1] for what is between."""
-    both = factor if isinstance(factor, list | tuple) else (0.0, factor)
-    if len(both) != 2:
+    if isinstance(factor, list | tuple):
+        return _between(owner, name, factor, at_least, 1.0)
+    return 0.0, real(owner, name, factor, at_least=0, at_most=1)
+
+
+def _between(owner: str, name: str, factor: Any, least: float, most: float) -> Range:
+    """Two numbers, the smaller one first; as in Keras, a part of what is between them has to lie within the limits."""
+    if len(factor) != 2:
         raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
-    least = at_least if both is factor else 0
-    low, high = sorted(real(owner, name, f, at_least=least, at_most=1) for f in both)
+    low, high = sorted(real(owner, name, f) for f in factor)
+    if low > most or high < least:
+        raise ValueError(f"{owner}: {name} must reach into [{least:g}, {most:g}], got {factor!r}")
     return low, high
 
 

@@ -39,6 +39,12 @@ class Pipeline(Layer):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
+        """As that of other layers; a dict of arrays goes through layers of pictures as such."""
+        if isinstance(inputs, Mapping):
+            return self._applied(inputs, training)
+        return super().__call__(inputs, *others, training=training)
+
     def call(self, x: Any, training: Any = None) -> Any:
         for layer in self.layers:
             x = layer(x, training=training)

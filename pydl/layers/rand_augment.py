@@ -24,6 +24,8 @@ _OF_TONE = range(3, 7)  # brightness, colour, contrast and sharpness, which `all
 class _OfWays(OfColours):
     """A layer that changes pictures in some of eleven ways."""
 
+    moves_pixels = None
+
     def __init__(
         self, value_range: Any, factor: Any, interpolation: str, seed: int | None, data_format: str | None,
         **kwargs: Any,

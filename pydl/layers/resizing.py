@@ -17,6 +17,8 @@ from pydl.layers.spatial import channels_last
 class _Resized(ImageLayer):
     """A layer that takes a box of each picture and makes it a picture of a given size."""
 
+    moves_pixels = True
+
     interpolation = "bilinear"
     antialias = False
     fill_value = 0.0
@@ -199,6 +201,8 @@ class RandomCrop(RandomImageLayer, CenterCrop):
     **kwargs
         `name`, `trainable`, `dtype`.
     """
+
+    moves_pixels = True
 
     only_in_training = False
 

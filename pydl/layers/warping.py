@@ -21,6 +21,8 @@ class _Affine(RandomImageLayer):
         Their ranges; `second` None: the second number is the first.
     """
 
+    moves_pixels = True
+
     kind: int
     first: Range
     second: Range | None = None

@@ -271,3 +271,63 @@ def test_contrast_and_brightness_say_that_they_give_no_gradient(name: str) -> No
     model.layers[0].trainable = False
     model.compile("sgd", "mse")
     model.fit(pictures(4), np.zeros((4, 1)), verbose=0)
+
+
+GEOMETRY: dict[str, Any] = {
+    "flip": L.RandomFlip,
+    "translation": lambda **k: L.RandomTranslation(0.3, 0.3, interpolation="nearest", **k),
+    "rotation": lambda **k: L.RandomRotation(0.2, interpolation="nearest", **k),
+    "zoom": lambda **k: L.RandomZoom(0.3, interpolation="nearest", **k),
+    "crop": lambda **k: L.RandomCrop(6, 5, **k),
+    "shear": lambda **k: L.RandomShear(0.3, interpolation="nearest", **k),
+    "perspective": lambda **k: L.RandomPerspective((1, 1), 0.5, interpolation="nearest", **k),
+    "elastic": lambda **k: L.RandomElasticTransform((1, 1), interpolation="nearest", **k),
+}
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("name", [*GEOMETRY, "resizing", "pipeline"])
+def test_masks_are_moved_as_pictures_are(name: str, seed: int | None) -> None:
+    """Dicts were refused by all layers but those that mix pictures."""
+    masks = np.random.default_rng(0).integers(0, 4, (12, 9, 8, 1))
+    x, labels = np.repeat(masks, 3, -1).astype("float32") * 50, np.eye(12)
+    if name == "resizing":
+        layer: Any = L.Resizing(6, 5, "nearest")
+    elif name == "pipeline":
+        layer = L.Pipeline([L.RandomFlip(seed=seed), L.RandomZoom(0.3, interpolation="nearest")])
+    else:
+        layer = GEOMETRY[name](seed=seed)
+    for _ in range(2):
+        y = layer({"images": x, "labels": labels, "segmentation_masks": masks, "other": 1})
+        np.testing.assert_allclose(y["images"][..., :1], 50 * y["segmentation_masks"], atol=1e-3)
+        assert y["segmentation_masks"].dtype == masks.dtype
+        assert y["labels"] is labels
+        assert y["other"] == 1
+        moved = y["images"].shape != x.shape or not np.array_equal(y["images"], x)
+        assert moved or name == "elastic"  # by less than half a pixel, of so small a picture
+    one = layer({"images": x[0], "segmentation_masks": masks[0]})
+    assert one["images"].ndim == 3
+    np.testing.assert_allclose(one["images"][..., :1], 50 * one["segmentation_masks"], atol=1e-3)
+
+
+def test_dicts_through_layers_that_move_nothing() -> None:
+    x, masks, labels = np.ones((4, 3, 3, 3)), np.ones((4, 3, 3, 1), "uint8"), np.eye(4)
+    y = L.Pipeline([L.RandomFlip(), L.RandomBrightness(0.2), L.MixUp()])({"images": x, "labels": labels})
+    np.testing.assert_allclose(y["labels"].sum(axis=1), 1, rtol=1e-6)
+    y = L.RandomContrast(0.3)({"images": x, "segmentation_masks": masks})
+    assert y["segmentation_masks"] is masks
+    y = L.RandomRotation(0.3)({"images": x, "segmentation_masks": masks}, training=False)
+    np.testing.assert_array_equal(y["segmentation_masks"], masks)
+    with pytest.raises(ValueError, match=r"bounding boxes are not moved.*'bounding_boxes'"):
+        L.RandomFlip()({"images": x, "bounding_boxes": labels})
+    with pytest.raises(ValueError, match="choose layers that move pixels alone"):
+        L.RandAugment()({"images": x, "segmentation_masks": masks})
+
+
+def test_ranges_that_reach_into_the_limits() -> None:
+    """As Keras has them, for instance those of SimCLR's blur."""
+    assert L.RandomGaussianBlur(sigma=(0.1, 2.0)).sigma == (0.1, 2.0)
+    assert L.RandomContrast((0.1, 2.0)).factor == (0.1, 2.0)
+    assert L.RandomHue((-1, 0.5)).factor == (-1.0, 0.5)
+    with pytest.raises(ValueError, match=r"sigma must reach into \[0, 1\], got \(1.1, 2\)"):
+        L.RandomGaussianBlur(sigma=(1.1, 2))
