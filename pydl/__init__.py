@@ -26,7 +26,7 @@ from pydl._base.later import Later
 from pydl._base.missing import explain
 from pydl._base.release import VERSION as __version__
 from pydl._engine.graph import SymbolicTensor as KerasTensor
-from pydl.config import DTypePolicy, show_config
+from pydl.config import DTypePolicy, device, show_config
 from pydl.layers import Input, InputSpec
 from pydl.models import Model, Sequential
 from pydl.variable import Variable, name_scope
@@ -56,10 +56,10 @@ if TYPE_CHECKING:  # by __getattr__: few programs need them
 __all__ = [
     "DTypePolicy", "FormatError", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss", "Metric",
     "Model", "Optimizer", "Regularizer", "Sequential", "Variable", "__version__", "activations", "applications",
-    "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies", "get_include", "get_libraries",
-    "get_library_dirs", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "name_scope", "ops",
-    "optimizers", "preprocessing", "random", "regularizers", "saving", "show_config", "tree", "utils", "version",
-    "wrappers",
+    "backend", "callbacks", "config", "constraints", "datasets", "device", "dtype_policies", "get_include",
+    "get_libraries", "get_library_dirs", "initializers", "layers", "losses", "metrics", "mixed_precision", "models",
+    "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "show_config", "tree",
+    "utils", "version", "wrappers",
 ]  # fmt: skip
 
 _later = Later(

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pydl._base.interpolation import weights
 from pydl._onnx.graph import Graph, Value
 from pydl._onnx.writers import Writers
 from pydl.layers import positions, upsampling
 from pydl.layers.coloring import AutoContrast
-from pydl.layers.interpolating import weights
 from pydl.layers.resizing import CenterCrop, RandomCrop, Resizing
 
 writers = Writers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,9 @@ class Compiled(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
-        loss_weights: Any = None,
         *,
         run_eagerly: bool = False,
         steps_per_execution: int | str = 1,
@@ -92,7 +93,17 @@ class Compiled(Layer):
         ValueError, TypeError
             Unknown names (the valid ones are listed), missing losses, wrong numbers of entries; an optimizer that has
             taken steps on another model.
+
+        Notes
+        -----
+        By position the order is that of Keras 3; metrics in the third place, as in Keras 2, are taken for such.
         """
+        if _are_metrics(loss_weights):  # in Keras 2, they came third
+            if metrics is not None and (_are_metrics(metrics) or isinstance(metrics, str)):
+                raise TypeError(
+                    f"compile: loss_weights: expected numbers, got {loss_weights!r}, as there are metrics={metrics!r}"
+                )
+            loss_weights, metrics = metrics, loss_weights
         for name, flag in (("run_eagerly", run_eagerly), ("auto_scale_loss", auto_scale_loss)):
             one_of("compile", name, flag, (True, False))
         one_of("compile", "jit_compile", jit_compile, (True, False, "auto"))
@@ -203,3 +214,11 @@ class Compiled(Layer):
                 f'{method}: model "{self.name}" was compiled without a loss, so that there is nothing to lower; call '
                 'model.compile(optimizer="adam", loss="mse") or with another of pydl.losses'
             )
+
+
+def _are_metrics(given: Any) -> bool:
+    """Whether what stands where weights of losses do are metrics: no numbers, and no text alone."""
+    values = list(given.values()) if isinstance(given, dict) else given
+    if isinstance(values, list | tuple):
+        return not any(isinstance(v, Real) for v in values)
+    return callable(given)

@@ -26,7 +26,7 @@ from pydl._base.args import one_of, real, whole
 from pydl._base.release import VERSION
 
 __all__ = [
-    "backend", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
+    "backend", "device", "disable_interactive_logging", "disable_traceback_filtering", "dtype_policy",
     "enable_interactive_logging", "enable_traceback_filtering", "epsilon", "floatx", "get_num_threads",
     "image_data_format", "is_interactive_logging_enabled", "is_traceback_filtering_enabled", "limit_threads",
     "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "set_num_threads", "show_config",
@@ -155,6 +155,20 @@ def set_dtype_policy(policy: str) -> None:
 def backend() -> str:
     """What computes: "pydl"."""
     return "pydl"
+
+
+@contextmanager
+def device(device_name: str) -> Iterator[None]:
+    """Within the `with` block what it is outside of it: there is the CPU alone.
+
+    Raises
+    ------
+    ValueError
+        The name of another device than "cpu", "cpu:0".
+    """
+    if not isinstance(device_name, str) or "cpu" not in device_name.lower():
+        raise ValueError(f"device: expected 'cpu', which is all there is, got {device_name!r}")
+    yield
 
 
 def image_data_format() -> str:

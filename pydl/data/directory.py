@@ -111,9 +111,9 @@ def image_dataset_from_directory(
         The share of the files, at the end of their order, that are the subset "validation".
     subset : {"training", "validation", "both"}, optional
         Goes with `validation_split`; "both" returns two data sets.
-    interpolation : {"bilinear", "nearest", "bicubic", "area", "lanczos3"}
-        The first two look at the pixels around a point, as Keras does, and give its values; the others look at all
-        pixels, and round to whole values.
+    interpolation : str
+        "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "gaussian", "mitchellcubic": all look at the pixels
+        around a point, as Keras does; or "area", the mean of what a pixel covers.
     follow_links : bool
         Whether to enter folders that are links.
     crop_to_aspect_ratio, pad_to_aspect_ratio : bool

@@ -7,11 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pydl._base.interpolation import weights
+
 Array = NDArray[Any]
 Aspect = Literal["stretch", "crop", "pad"]
 
-_BY_PILLOW = {"bicubic": "BICUBIC", "area": "BOX", "lanczos3": "LANCZOS"}
-INTERPOLATIONS = ("bilinear", "nearest", *_BY_PILLOW)
+INTERPOLATIONS = (
+    "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic",
+)  # fmt: skip
 
 
 def resized(picture: Any, size: tuple[int, int], interpolation: str, aspect: Aspect) -> Array:
@@ -20,8 +23,8 @@ def resized(picture: Any, size: tuple[int, int], interpolation: str, aspect: Asp
     Parameters
     ----------
     interpolation : one of INTERPOLATIONS
-        "bilinear" and "nearest" look at the pixels around one point, so that others are passed over where an image
-        shrinks: what Keras does, whose values they give. The others weigh all pixels, and round.
+        All but "area" look at the pixels around one point, so that others are passed over where an image shrinks: what
+        Keras does, whose values they give.
     aspect : {"stretch", "crop", "pad"}
         For other shapes: each axis by a factor of its own; the largest part of the shape, from the middle; or the whole
         image with black on both sides.
@@ -49,11 +52,14 @@ def _stretched(picture: Any, size: tuple[int, int], interpolation: str) -> Array
     high, wide = size
     if picture.size == (wide, high):
         return np.asarray(picture)
-    if interpolation in _BY_PILLOW:
-        from PIL.Image import Resampling
-
-        return np.asarray(picture.resize((wide, high), Resampling[_BY_PILLOW[interpolation]]))
     pixels = np.asarray(picture)
+    if interpolation not in ("bilinear", "nearest"):
+        of_rows, of_columns = (
+            weights(n, m, interpolation, antialias=False).astype(np.float32)
+            for n, m in zip(pixels.shape, size, strict=False)
+        )
+        down = np.tensordot(of_rows, pixels.astype(np.float32), 1)
+        return np.moveaxis(np.tensordot(of_columns, down, axes=([1], [1])), 0, 1)
     if interpolation == "nearest":
         rows, columns = (_points(n, m).astype(np.intp) for n, m in zip(size, pixels.shape, strict=False))
         return pixels[rows[:, None], columns]

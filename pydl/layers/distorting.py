@@ -8,8 +8,7 @@ import numpy as np
 
 from pydl._base.args import one_of, real
 from pydl._base.tapers import bell
-from pydl.layers.filtering import filtered
-from pydl.layers.images import NumPyImageLayer, Range, given, up_to, values_of, within
+from pydl.layers.images import NumPyImageLayer, Range, filtered, given, up_to, values_of, within
 
 Array = np.ndarray
 

@@ -9,20 +9,9 @@ import numpy as np
 
 from pydl._base.args import real, whole
 from pydl._base.tapers import bell
-from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
+from pydl.layers.images import NumPyImageLayer, filtered, up_to, values_of, within
 
 Array = np.ndarray
-
-
-def filtered(x: Array, kernel: Array) -> Array:
-    """Each channel by a kernel of odd sizes about each pixel; beyond the edge there are zeros."""
-    rows, columns = kernel.shape
-    padded = np.pad(x, ((0, 0), (rows // 2, rows // 2), (columns // 2, columns // 2), (0, 0)))
-    y = np.zeros_like(x)
-    for i in range(rows):
-        for j in range(columns):
-            y += x.dtype.type(kernel[i, j]) * padded[:, i : i + x.shape[1], j : j + x.shape[2]]
-    return y
 
 
 class RandomSharpness(NumPyImageLayer):

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, optional_whole, real, whole
+from pydl._base.interpolation import weights
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
 from pydl.layers.images import Box, ImageLayer, RandomImageLayer, emit_copy
-from pydl.layers.interpolating import INTERPOLATIONS, emit_resize, weights
+from pydl.layers.interpolating import INTERPOLATIONS, emit_resize
 from pydl.layers.spatial import channels_last
 
 

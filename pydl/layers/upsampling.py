@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, whole
+from pydl._base.interpolation import weights
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.interpolating import INTERPOLATIONS, emit_resize, weights
+from pydl.layers.interpolating import INTERPOLATIONS, emit_resize
 from pydl.layers.positions import Kernels, Positions, listed, sizes_of, two_axes
 
 Array = np.ndarray

@@ -9,6 +9,7 @@ import numpy as np
 
 from pydl import config
 from pydl._base.args import one_of, whole
+from pydl._base.registry import tables
 from pydl._engine.tape import differentiable
 from pydl._engine.windows import Windows, enlarged, windows
 from pydl.ops.shapes import ndim, reshape, shape
@@ -221,34 +222,39 @@ def conv_transpose(
     return _conv_transpose(inputs, kernel, strides, how, more, dilation)
 
 
-def _pooled(owner: str, inputs: Any, data_format: Any, kind: str, *options: Any) -> Any:
+def _pooled(owner: str, inputs: Any, data_format: Any, kind: str, **options: Any) -> Any:
     """What the layer of that kind makes of inputs."""
-    from pydl import layers  # which are made of functions
-
     axes = _rank(owner, inputs, data_format)
-    if not hasattr(layers, f"{kind}{axes}D"):
+    if axes > 2 and not kind.startswith("Adaptive"):
         raise ValueError(f"pydl.ops.{owner}: expected one or two axes of positions, got shape {tuple(shape(inputs))}")
-    dtype = str(getattr(inputs, "dtype", ""))
-    return getattr(layers, f"{kind}{axes}D")(*options, dtype=dtype if dtype == "float64" else config.floatx())(inputs)
+    return layer_of(f"{kind}{axes}D", inputs, **options)(inputs)
+
+
+def layer_of(kind: str, inputs: Any, **options: Any) -> Any:
+    """A layer by the name of its class, which computes in the dtype of inputs."""
+    dtype = "float64" if str(getattr(inputs, "dtype", "")) == "float64" else config.floatx()
+    return tables["layer"].deserialize({"class_name": kind, "config": {**options, "dtype": dtype}})
 
 
 def max_pool(inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None) -> Any:
     """The largest value of each window; see `MaxPooling2D`."""
-    return _pooled("max_pool", inputs, data_format, "MaxPooling", pool_size, strides, padding)
+    windows_of = {"pool_size": pool_size, "strides": strides, "padding": padding}
+    return _pooled("max_pool", inputs, data_format, "MaxPooling", **windows_of)
 
 
 def average_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
 ) -> Any:
     """The mean of each window; see `AveragePooling2D`."""
-    return _pooled("average_pool", inputs, data_format, "AveragePooling", pool_size, strides, padding)
+    windows_of = {"pool_size": pool_size, "strides": strides, "padding": padding}
+    return _pooled("average_pool", inputs, data_format, "AveragePooling", **windows_of)
 
 
 def adaptive_max_pool(inputs: Any, output_size: Any, data_format: Any = None) -> Any:
     """The largest value of each of so many windows; see `AdaptiveMaxPooling2D`."""
-    return _pooled("adaptive_max_pool", inputs, data_format, "AdaptiveMaxPooling", output_size)
+    return _pooled("adaptive_max_pool", inputs, data_format, "AdaptiveMaxPooling", output_size=output_size)
 
 
 def adaptive_average_pool(inputs: Any, output_size: Any, data_format: Any = None) -> Any:
     """The mean of each of so many windows; see `AdaptiveAveragePooling2D`."""
-    return _pooled("adaptive_average_pool", inputs, data_format, "AdaptiveAveragePooling", output_size)
+    return _pooled("adaptive_average_pool", inputs, data_format, "AdaptiveAveragePooling", output_size=output_size)

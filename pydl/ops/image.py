@@ -11,7 +11,7 @@ from pydl._base import colours
 from pydl._base.args import one_of, optional_whole, real, whole
 from pydl._base.tapers import bell
 from pydl._engine.tape import UNKNOWN, differentiable
-from pydl.ops.convolutions import depthwise_conv
+from pydl.ops.convolutions import depthwise_conv, layer_of
 from pydl.ops.elementwise import cast, multiply
 from pydl.ops.reductions import sum as total
 from pydl.ops.shapes import concatenate, expand_dims, get_item, ndim, pad, shape, squeeze
@@ -116,13 +116,13 @@ def resize(
     data_format: Any = None,
 ) -> Any:
     """Pictures in another size, `(height, width)`; see `layers.Resizing`. Whole numbers are rounded, and stay such."""
-    from pydl.layers.resizing import Resizing  # layers are made of functions
-
     _pictures("resize", images, data_format)
     kind = str(getattr(images, "dtype", ""))
-    layer = Resizing(
-        *_pair("resize", "size", size), interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode, fill_value,
-        antialias, dtype=kind if kind == "float64" else config.floatx(),
+    height, width = _pair("resize", "size", size)
+    layer = layer_of(
+        "Resizing", images, height=height, width=width, interpolation=interpolation, fill_mode=fill_mode,
+        crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio, fill_value=fill_value,
+        antialias=antialias,
     )  # fmt: skip
     y = layer(images)
     return _as_given(np.round(y) if isinstance(y, np.ndarray) and kind.startswith(("int", "uint")) else y, images)

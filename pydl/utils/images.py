@@ -90,7 +90,9 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     if scale:
         array = array - array.min()
         array = array / (array.max() or 1) * 255
-    return _pillow().fromarray((array[..., 0] if array.shape[2] == 1 else array).astype(np.uint8))
+    if array.shape[2] == 1:  # what eight bits do not hold takes more
+        return _pillow().fromarray(array[..., 0].astype(np.int32 if array.max(initial=0) > 255 else np.uint8))
+    return _pillow().fromarray(array.astype(np.uint8))
 
 
 def save_img(

@@ -179,3 +179,17 @@ def test_backend_in_a_graph_and_in_losses() -> None:
     np.testing.assert_array_equal(flat, x.reshape(2, 12))
     np.testing.assert_allclose(found, x.std(axis=1), rtol=1e-6)
     np.testing.assert_array_equal(moved, x + y[0])
+
+
+def test_the_only_device() -> None:
+    with pydl.device("cpu:0"):
+        assert pydl.ops.add(1.0, 2.0) == 3
+    with pytest.raises(ValueError, match="expected 'cpu', which is all there is, got 'gpu:0'"), pydl.device("gpu:0"):
+        pass
+
+
+def test_images_are_resized_without_distortion() -> None:
+    from pydl.preprocessing.image import smart_resize
+
+    x = np.random.default_rng(0).random((2, 8, 12, 3)).astype("float32")
+    np.testing.assert_allclose(smart_resize(x, (4, 4)), pydl.layers.Resizing(4, 4)(x[:, :, 2:10]), rtol=1e-5)

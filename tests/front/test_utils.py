@@ -308,3 +308,11 @@ def test_one_hot_of_digits(digits: Any) -> None:
             utils.to_categorical(words)
     with pytest.raises(ValueError, match="must be whole"):
         utils.to_categorical(np.array([1.5, 2], object))
+
+
+def test_images_of_more_than_eight_bits() -> None:
+    """Values above 255 began with 0 again."""
+    image = pydl.utils.array_to_img(np.array([[[300.0], [70000.0]]]), scale=False)
+    assert image.mode == "I"
+    np.testing.assert_array_equal(np.asarray(image), [[300, 70000]])
+    assert pydl.utils.array_to_img(np.array([[[3.0], [255.0]]]), scale=False).mode == "L"

@@ -186,3 +186,21 @@ def test_an_output_of_one_number_for_each_sample_is_a_unit(loss: Any) -> None:
         history = model.fit(X, y, class_weight={0: 1.0, 1: 3.0}, shuffle=False, verbose=0).history
         histories.append([history[name][0] for name in ("loss", "accuracy", "mae")])
     assert histories[0] == pytest.approx(histories[1], rel=1e-12)
+
+
+def test_arguments_of_compile_by_position() -> None:
+    """Those of Keras 3, and, where numbers do not stand third, of Keras 2."""
+    x = pydl.Input((2,))
+    model = pydl.Model(x, [pydl.layers.Dense(1, name="a")(x), pydl.layers.Dense(1, name="b")(x)])
+    model.compile("sgd", ["mse", "mae"], [0.7, 0.3], [["mae"], []])
+    assert model.loss_weights == [0.7, 0.3]
+    assert len(model.metrics) == 1
+    model.compile("sgd", ["mse", "mae"], [["mae"], []], [0.7, 0.3])
+    assert model.loss_weights == [0.7, 0.3]
+    assert len(model.metrics) == 1
+    model.compile("sgd", "mse", None, metrics=[["mae"], []])
+    assert len(model.metrics) == 1
+    model.compile("sgd", "mse", [["mae"], []])
+    assert len(model.metrics) == 1
+    with pytest.raises(TypeError, match=r"compile: loss_weights: expected numbers, got \['mae'\]"):
+        model.compile("sgd", "mse", ["mae"], metrics=["mse"])
