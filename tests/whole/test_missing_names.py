@@ -14,7 +14,7 @@ import pydl
     ("module", "name"),
     [
         (pydl.layers, "Conv3D"), (pydl.layers, "LSTM"), (pydl.utils, "Config"), (pydl, "distribution"),
-        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "fft"), (pydl.initializers, "STFT"),
+        (pydl.callbacks, "OrbaxCheckpoint"), (pydl.ops, "view_as_complex"), (pydl.utils, "get_source_inputs"),
         (pydl.saving, "KerasFileEditor"),
     ],
 )  # fmt: skip
