@@ -7,7 +7,7 @@ from typing import Any
 from pydl._base.args import one_of, real
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.images import Box, RandomImageLayer, Range, emit_copy, spread, values_of
+from pydl.layers.images import Box, RandomImageLayer, Range, between, emit_copy, spread, values_of
 
 
 class RandomFlip(RandomImageLayer):
@@ -131,7 +131,10 @@ class RandomBrightness(_Tone):
         **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(value_range, seed, data_format, **kwargs)
-        self.factor = spread("RandomBrightness", "factor", factor, at_least=-1)
+        if isinstance(factor, list | tuple):
+            self.factor = between("RandomBrightness", "factor", factor, -1, 1)
+        else:
+            self.factor = spread("RandomBrightness", "factor", factor, at_least=-1)
 
     def _range(self) -> Range:
         return self.factor

@@ -168,10 +168,12 @@ class RandomImageLayer(ImageLayer):
 
 
 def spread(owner: str, name: str, factor: Any, *, at_most: float = 1.0, **least: float) -> Range:
-    """The range that a factor stands for: a number f for [-|f|, |f|], two for from one to the other, of which a part
-    has to lie within the limits."""
+    """The range that a factor stands for: a number f for [-|f|, |f|], two for from one to the other."""
     if isinstance(factor, list | tuple):
-        return _between(owner, name, factor, least.get("at_least", -math.inf), at_most)
+        if len(factor) != 2:
+            raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
+        low, high = sorted(real(owner, name, f, at_most=at_most, **least) for f in factor)
+        return low, high
     size = abs(real(owner, name, factor, at_most=at_most, **least))
     return -size, size
 
@@ -223,17 +225,20 @@ class NumPyImageLayer(RandomImageLayer):
 def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range:
     """The range that a factor stands for: a number f in [0, 1] for [0, f], two in [at_least, 1] for what is between."""
     if isinstance(factor, list | tuple):
-        return _between(owner, name, factor, at_least, 1.0)
+        return between(owner, name, factor, at_least, 1.0)
     return 0.0, real(owner, name, factor, at_least=0, at_most=1)
 
 
-def _between(owner: str, name: str, factor: Any, least: float, most: float) -> Range:
+def between(owner: str, name: str, factor: Any, least: float, most: float) -> Range:
     """Two numbers, the smaller one first; as in Keras, a part of what is between them has to lie within the limits."""
     if len(factor) != 2:
         raise ValueError(f"{owner}: {name} must be a number or two of them, got {factor!r}")
     low, high = sorted(real(owner, name, f) for f in factor)
     if low > most or high < least:
-        raise ValueError(f"{owner}: {name} must reach into [{least:g}, {most:g}], got {factor!r}")
+        raise ValueError(
+            f"{owner}: The `{name}` argument should be a number (or a list of two numbers) in the range [{least:g}, "
+            f"{most:g}], got {factor!r}"
+        )
     return low, high
 
 

@@ -104,13 +104,13 @@ class RandAugment(_OfWays):
         seed: int | None = None, data_format: str | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
-        self.num_ops = whole("RandAugment", "num_ops", num_ops, at_least=1)
+        self.num_ops = whole("RandAugment", "num_ops", num_ops)
         self.numbers = self.num_ops * (1 + _NUMBERS)
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         if not len(x):
             return x
-        for which, *numbers in np.split(u, self.num_ops):
+        for which, *numbers in np.split(u, self.num_ops) if self.num_ops else ():
             x = self._changed(x, min(int(which.flat[0] * len(self._ways)), len(self._ways) - 1), np.stack(numbers))
         return x
 
