@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from pydl._engine.operators import Operators, recorder
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class SymbolicTensor(Operators):
     #: name of the function; "" is for those without an entry, or whose own gives NotImplemented. The layers set them.
     forms: ClassVar[dict[str, Callable[..., Any]]] = {}
 
+    kind: str | None = None
+
     @classmethod
     def apply(cls, op: Any, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
         """The output of a layer that computes a function of `pydl.ops`."""
@@ -55,7 +59,6 @@ class SymbolicTensor(Operators):
         self, shape: Shape, dtype: str = "float32", name: str = "keras_tensor", call: Call | None = None
     ) -> None:
         self.masked = self.single = False
-        self.kind: str | None = None
         self.shape = shape
         self.dtype = dtype
         self.name = name
@@ -129,6 +132,20 @@ class Call:
 def open_batch(shape: Shape) -> Shape:
     """The shape, of whatever batch: what layers are built for."""
     return (None, *shape[1:])
+
+
+def of_any_batch(constant: Any, t: SymbolicTensor) -> Any:
+    """An array with a row for each sample of a batch, whose size an `Input` says, as one row: they are all the same."""
+    batch = t.shape[0]
+    if batch in (None, 1) or np.ndim(constant) != t.ndim or np.shape(constant)[0] != batch:
+        return constant
+    rows = np.asarray(constant)
+    if (rows == rows[:1]).all():
+        return rows[:1]
+    raise ValueError(
+        f"an array of shape {rows.shape} has a row for each of the {batch} samples that an Input says a batch has, and "
+        "they differ: batches have the size that the data have"
+    )
 
 
 def computed_in(outputs: Sequence[SymbolicTensor]) -> str:

@@ -36,6 +36,8 @@ def kind_of(name: str, tensors: Iterable[Any], others: Mapping[str, Any]) -> str
         return "int32"
     if name not in _KEPT:
         return None
+    if any(isinstance(v, float | np.floating) for v in others.values()):  # bounds, first values
+        return None
     found: list[Any] = []
     for t in list(tensors)[:1] if name == "take" else tensors:
         kind = _kind(t)
@@ -59,6 +61,13 @@ def _kind(t: Any) -> str | None:
     if isinstance(t, int):
         return "int64"
     return if_whole(str(t.dtype)) if isinstance(t, np.ndarray | np.generic) else None
+
+
+def cast(y: np.ndarray, kind: str | None) -> np.ndarray:
+    """What was computed in floats in its own dtype, where it is whole; sums beyond it begin anew, as those of it do."""
+    if kind is None or not (y == np.rint(y)).all():
+        return y
+    return y.astype(np.int64).astype(kind) if kind != "bool" else y != 0
 
 
 def if_whole(dtype: str) -> str | None:

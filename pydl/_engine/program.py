@@ -84,6 +84,8 @@ class Program:
             graph.dtype, batch, training=behaviour, gradients=training, threads=threads, apart=apart, trained=trained
         )
         sizes = [t.shape for t in graph.inputs] if shapes is None else shapes
+        if any(None in s[1:] for s in sizes):
+            raise ValueError(f"sizes of inputs {list(sizes)} are open, and no data say them")
         inputs = [b.constant_tensor((batch, *(int(d or 0) for d in s[1:]))) for s in sizes]
         walk = Walk(b, graph.calls, {id(t): x for t, x in zip(graph.inputs, inputs, strict=True)})
         self.kind = kind

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pydl._base import check
+from pydl._engine.kinds import cast
 from pydl._engine.program import Program
 from pydl._training.inputs import Batches, open_rows
 from pydl._training.rows import Rows, per_name, sinks
@@ -201,7 +202,7 @@ def predict_rows(
         begin(chunk.first)
         chunk.run(sinks=written)
         end(chunk.first)
-    return [y if t.kind is None else y.astype(t.kind) for t, y in zip(model.outputs, outputs, strict=True)]
+    return [cast(y, t.kind) for t, y in zip(model.outputs, outputs, strict=True)]
 
 
 def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool = False) -> Any:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from pydl._base import check
 from pydl._base.check import Array
 from pydl._base.frames import is_sparse
@@ -80,7 +78,7 @@ class Rows:
         names = model.output_names
         given = per_name(owner, "x", x, [t.name for t in model.inputs], keys=model.input_keys)
         if model.sizes_of_data:
-            model.open_sizes([np.shape(array) for array in given])
+            model.open_sizes([_shape(owner, t, array) for t, array in zip(model.inputs, given, strict=True)])
         graph = model.computed
         if model.host is not None:
             given = model.host.run(given, partial(check.host_input, owner))
@@ -93,7 +91,7 @@ class Rows:
         self.arrays = xs
         self.shapes: tuple[Any, ...] | None = None  # of the inputs, if data decide sizes of theirs
         outputs: list[Any] = [t.shape for t in model.outputs]
-        if is_open(inputs):
+        if is_open(inputs) or model.sizes_of_data:  # which may be opened while these rows are in use
             self.shapes = tuple((None, *x.shape[1:]) for x in xs)
             outputs = graph.shapes(self.shapes)
         self.outputs = outputs  # shapes, of which none is open but that of the batch
@@ -186,6 +184,10 @@ def _tables(model: Any, owner: str, class_weight: Any) -> dict[int, Any]:
             "use sample_weight"
         )
     return dict.fromkeys(judged.values(), class_weight)
+
+
+def _shape(owner: str, tensor: Any, array: Any) -> tuple[int, ...]:
+    return array.shape if hasattr(array, "shape") else check.numeric(owner, f'input "{tensor.name}"', array).shape
 
 
 def _gathered(arrays: list[Array]) -> Arrays:

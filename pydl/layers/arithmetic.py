@@ -12,7 +12,7 @@ from pydl._base.args import one_of
 from pydl._base.arrays import float_array
 from pydl._base.naming import unique_name
 from pydl._engine.builder import Builder
-from pydl._engine.graph import Shape, SymbolicTensor
+from pydl._engine.graph import Shape, SymbolicTensor, of_any_batch
 from pydl._engine.kinds import kind_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
@@ -194,7 +194,7 @@ def _form(op: str, tensors: Sequence[Any], others: Any = None) -> Any:
     constant = left if reflected else right
     if not isinstance(constant, np.ndarray | np.generic | int | float | list | tuple):
         return NotImplemented
-    constant = np.asarray(constant)
+    constant = np.asarray(of_any_batch(constant, both[0]))
     if constant.dtype.kind not in "biuf" or constant.ndim > both[0].ndim:
         return NotImplemented
     return Arithmetic(op, constant, reflected, dtype=both[0].dtype)(both[0])

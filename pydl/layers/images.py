@@ -14,6 +14,7 @@ from pydl._base.random import next_seed
 from pydl._engine.builder import Builder
 from pydl._engine.graph import Shape, is_symbolic
 from pydl._engine.layout import array_of
+from pydl._engine.tape import is_traced
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
 from pydl.layers.spatial import channels_last
@@ -83,7 +84,7 @@ class ImageLayer(Layer):
         return f'{type(self).__name__} "{self.name}"'
 
     def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
-        x = check.numeric(f'layer "{self.name}"', "inputs", inputs)
+        x = inputs if is_traced(inputs) else check.numeric(f'layer "{self.name}"', "inputs", inputs)
         if x.ndim not in (3, 4):
             raise ValueError(
                 f"{self._owner}: Expected the input image to be rank 3 or 4: (height, width, channels) or a batch of "

@@ -10,7 +10,7 @@ import numpy as np
 from pydl import config
 from pydl._base.naming import unique_name
 from pydl._base.registry import unknown_name
-from pydl._engine.graph import Shape, SymbolicTensor, open_batch
+from pydl._engine.graph import Shape, SymbolicTensor, of_any_batch, open_batch
 from pydl._engine.kinds import kind_of
 from pydl._engine.operators import Operators
 from pydl._engine.shapes import shape_by_trial
@@ -197,7 +197,10 @@ def _form(op: Op, tensors: Sequence[Any], others: dict[str, Any]) -> Any:
     symbolic = [t for t in tensors if isinstance(t, SymbolicTensor)]
     if op.name == "reshape" and isinstance(tensors[0], SymbolicTensor):
         others = {**others, "newshape": _of_any_batch(others["newshape"], tensors[0].shape[0])}
-    operands = [_TENSOR if isinstance(t, SymbolicTensor) else t for t in tensors]
+    operands = [
+        _TENSOR if isinstance(t, SymbolicTensor) else of_any_batch(t, symbolic[0]) if isinstance(t, np.ndarray) else t
+        for t in tensors
+    ]
     of_codes = op.name in _OF_CODES and all(t.dtype.startswith(("int", "uint")) for t in symbolic)
     on_host = of_codes or any(t.dtype == "string" for t in symbolic)
     kind: dict[str, Any] = {"on_host": True} if on_host else {"dtype": computed_in(symbolic)}

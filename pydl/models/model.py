@@ -116,14 +116,11 @@ class Model(Network):
         """Find the graph of `call` again, for inputs of other shapes."""
         before = self._traced
         kinds = iter([Text(s) if t.dtype == "string" else s for t, s in zip(self.inputs, shapes, strict=True)])
-        try:
-            if isinstance(before, Mapping):
-                self._trace({key: next(kinds) for key in before})
-            else:
-                self._trace(list(kinds) if len(shapes) > 1 or isinstance(before, list) else next(kinds))
-        except Exception:
-            self._traced = before
-            raise
+        self.outputs = []  # terms that `call` adds to the loss are of the new graph
+        if isinstance(before, Mapping):
+            self._trace({key: next(kinds) for key in before})
+        else:
+            self._trace(list(kinds) if len(shapes) > 1 or isinstance(before, list) else next(kinds))
 
     def _given(self, shape: Any, name: str) -> SymbolicTensor:
         """What stands for data of a shape, that of a batch, or of a `Text`."""
@@ -140,6 +137,7 @@ class Model(Network):
 
     def _build_symbolic(self, inputs: Any) -> None:
         """Learn the inputs' shapes from symbolic tensors, where they have been left open."""
+        self.sizes_of_data = self.sizes_of_data or not self.built
         if isinstance(inputs, Mapping):
             self._build_by({k: shape_of_tensor(t) for k, t in inputs.items()})
         else:
@@ -182,6 +180,8 @@ class Model(Network):
             return Layer.__call__(self, inputs, training=training)
         if is_symbolic(inputs):
             self._build_symbolic(inputs)
+            if self.sizes_of_data:  # a part of a model that learnt its inputs' shapes from data
+                self.open_sizes([t.shape for t in leaves(inputs)])
             if self.host is not None:
                 return self.packed(Graph(self.inputs, self.outputs, self.calls).again(leaves(inputs), training))
             outputs = Layer.__call__(self, inputs, training=training)

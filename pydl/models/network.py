@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pydl._base.errors import of_memory
 from pydl._engine.graph import (
     SymbolicTensor,
     computed_in,
@@ -26,10 +25,7 @@ from pydl._training.trainer import Trainer
 from pydl.layers.base import AddedLoss, Layer
 from pydl.layers.input import InputLayer
 from pydl.layers.weighted import each_once, layers_in, trained_in
-from pydl.models import nesting
-
-#: What `compile` found for the outputs.
-_COMPILED = ("compiled_losses", "loss_weights", "compiled_metrics", "expected_targets", "layer_metrics")
+from pydl.models import nesting, opening
 
 
 class Network(Trainer):
@@ -54,26 +50,9 @@ class Network(Trainer):
     #: Whether the sizes of its inputs are those of the first data that it was given, and not what it was told.
     sizes_of_data = False
 
-    def open_sizes(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Let sizes be open where data, of these shapes, differ from the first ones; if its layers take no others,
-        nothing changes."""
-        if len(shapes) != len(self.inputs) or any(len(s) != t.ndim for s, t in zip(shapes, self.inputs, strict=True)):
-            return
-        wanted = [
-            (None, *(a if a in (None, b) else None for a, b in zip(t.shape[1:], s[1:], strict=True)))
-            for t, s in zip(self.inputs, shapes, strict=True)
-        ]
-        if all(open_batch(t.shape) == s for t, s in zip(self.inputs, wanted, strict=True)):
-            return
-        kept = {name: getattr(self, name) for name in _COMPILED if hasattr(self, name)}
-        try:
-            self._connect_anew(wanted)
-        except (ValueError, TypeError) as error:
-            if of_memory(error):
-                raise
-        else:  # figures go on where they are
-            vars(self).update(kept)
-            self._runner.programs.clear()
+    def open_sizes(self, shapes: Sequence[Any]) -> None:
+        """Let sizes be open where data, of these shapes, differ from the first ones, if its layers take others."""
+        opening.open_sizes(self, shapes)
 
     def _connect_anew(self, shapes: list[Any]) -> None:
         """Make the graph again for inputs of these shapes, of the same layers."""

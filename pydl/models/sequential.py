@@ -99,18 +99,16 @@ class Sequential(Model):
             self._start_with(InputLayer(batch_shape=tuple(input_shape), dtype=dtype))
 
     def _start_with(self, start: InputLayer) -> None:
-        before = self._start
-        self._start, self._ends = start, []
+        self._start = start
         try:
             self._rebuild()
         except Exception:
-            self._start, self._ends = before, []
-            if before is not None:
-                self._rebuild()
+            self._start, self._ends = None, []
             raise
 
     def _connect_anew(self, shapes: list[Any]) -> None:
         assert self._start is not None
+        self._ends = []
         self._start_with(InputLayer(shapes[0][1:], dtype=self._start.dtype, name=self._start.name))
 
     def _build_from(self, method: str, x: Any) -> None:
@@ -150,6 +148,7 @@ class Sequential(Model):
 
     def _build_symbolic(self, inputs: Any) -> None:
         if isinstance(inputs, SymbolicTensor):
+            self.sizes_of_data = self.sizes_of_data or not self.built
             self.build(open_batch(inputs.shape))
 
     def get_config(self) -> dict[str, Any]:

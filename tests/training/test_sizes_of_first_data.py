@@ -119,3 +119,102 @@ def test_weights_of_layers_that_are_built() -> None:
     assert not again.built
     assert again.count_params() == 16
     np.testing.assert_array_equal(again.get_weights()[0], first.get_weights()[0])
+
+
+STEPS = (RNG.random((20, 16, 4)).astype("float32"), RNG.random((20, 20, 4)).astype("float32"))
+
+
+def of_steps(*first: Any) -> Any:
+    pydl.utils.set_random_seed(1)
+    layers = [L.Conv1D(4, 3, padding="same", name="c"), L.GlobalAveragePooling1D(), L.Dense(1)]
+    return pydl.Sequential([*first, *layers])
+
+
+class Predicting(pydl.callbacks.Callback):
+    """Looks at data of another length within an epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        assert self.model.predict(STEPS[1][:2]).shape == (2, 1)
+
+
+@pytest.mark.parametrize("within", ["validation", "callback"])
+def test_other_lengths_while_data_are_being_gone_through(within: str) -> None:
+    """Their program was made for no sizes at all, and trained on nothing."""
+    histories = []
+    for told in ((), (pydl.Input((None, 4)),)):
+        model = of_steps(*told)
+        model.build((None, 16, 4)) if told else model.predict(STEPS[0])
+        model.set_weights([np.full(w.shape, 0.1, "float32") for w in model.get_weights()])
+        model.compile("sgd", "mse")
+        more: Any = (
+            {"validation_data": (STEPS[1], np.ones(20))} if within == "validation" else {"callbacks": [Predicting()]}
+        )
+        history = model.fit(STEPS[0], np.zeros(20), epochs=3, batch_size=8, shuffle=False, verbose=0, **more).history
+        histories.append(history)
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [L.Reshape((64,)), L.Dense(1)],
+        lambda: [L.PReLU(), L.GlobalAveragePooling1D()],
+        lambda: [L.EinsumDense("btc,tcd->bd", 5)],
+        lambda: [L.Conv1D(4, 3), L.Flatten(), L.Dense(1)],
+    ],
+)
+def test_layers_that_find_out_when_they_run(layers: Any) -> None:
+    x16, x20 = STEPS[0][:3], STEPS[1][:3]
+    model = pydl.Sequential(layers())
+    before = model.predict(x16)
+    with pytest.raises(ValueError, match=r"expected \(batch, 16, 4\), got \(3, 20, 4\)"):
+        model.predict(x20)
+    assert model.input_shape == (None, 16, 4)
+    np.testing.assert_array_equal(model.predict(x16), before)
+    assert pydl.Model(model.inputs, model.layers[0].output).predict(x16).shape[0] == 3
+
+
+class Outputs(pydl.Model):
+    """Of functions, which have names of their own, with a term of the loss and a part that is a chain."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.part = pydl.Sequential([L.Conv1D(4, 3), L.GlobalMaxPooling1D()])
+
+    def call(self, x: Any) -> Any:
+        h = self.part(x)
+        self.add_loss(pydl.ops.mean(h))
+        return h * 2.0, h + 1.0
+
+
+def test_names_parts_and_terms_of_the_loss() -> None:
+    x16, x20 = STEPS[0][:3], STEPS[1][:3]
+    model = Outputs()
+    model.compile("sgd", "mse")
+    y = [np.ones((3, 4)), np.ones((3, 4))]
+    model.fit(x16, y, verbose=0)
+    names = list(model.output_names)
+    first, _ = model.predict(x20)
+    np.testing.assert_allclose(first, 2 * model.part(x20), rtol=1e-6)
+    assert model.output_names == names
+    model.fit(x20, dict(zip(names, y, strict=True)), verbose=0)
+    nested = pydl.Sequential([pydl.Sequential([L.Conv1D(4, 3, name="c")]), L.GlobalMaxPooling1D()])
+    nested.predict(x16)
+    assert nested.predict(x20).shape == (3, 4)
+    inner = pydl.Model(nested.layers[0].inputs, nested.layers[0].get_layer("c").output)
+    assert inner.predict(x20).shape == (3, 18, 4)
+
+
+class Anew(pydl.Model):
+    """Makes its layer in `call`."""
+
+    def call(self, x: Any) -> Any:
+        return L.Dense(2)(pydl.ops.mean(x, axis=1))
+
+
+def test_code_that_would_make_other_weights_is_not_run_again() -> None:
+    model = Anew()
+    before = model.predict(STEPS[0])
+    with pytest.raises(ValueError, match=r"expected \(batch, 16, 4\)"):
+        model.predict(STEPS[1])
+    np.testing.assert_array_equal(model.predict(STEPS[0]), before)

@@ -147,3 +147,22 @@ def test_pictures() -> None:
 def test_what_is_refused(call: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()
+
+
+class Shrunk(L.Layer):
+    """Resizes what is to be differentiated."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.w = self.add_weight((1,), "ones", name="w")
+
+    def call(self, x: Any) -> Any:
+        return ops.image.resize(x * self.w, (3, 4))
+
+
+def test_pictures_that_are_resized_in_code_are_trained_through() -> None:
+    chain = [pydl.Input((6, 5, 2), dtype="float64"), Shrunk(dtype="float64"), L.Flatten(dtype="float64"),
+             L.Dense(1, dtype="float64")]  # fmt: skip
+    model = pydl.Sequential(chain)
+    model.compile("sgd", "mse")
+    check_gradients(model, RNG.normal(size=(2, 6, 5, 2)), np.ones((2, 1)))
