@@ -122,6 +122,8 @@ def _written_chain(config: Mapping[str, Any]) -> Config:
     made: Config = {"name": config["name"], "trainable": config["trainable"], "layers": [written(e) for e in entries]}
     if config["input"]:
         made["build_input_shape"] = [None, *config["input"]["config"]["shape"]]
+    if config.get("sizes_of_data"):  # of which Keras takes no note, as it takes other sizes anyway
+        made["sizes_of_data"] = True
     return _model("Sequential", made)
 
 
@@ -293,6 +295,7 @@ def read_chain(config: Mapping[str, Any]) -> Config:
     """pydl's config of a Sequential."""
     entries = [read(e) for e in _layers(config)]
     start = entries.pop(0) if entries and entries[0]["class_name"] == "InputLayer" else None
+    of_data = config.get("sizes_of_data") is True or (start is None and bool(config.get("build_input_shape")))
     if start is None:
         first = _layers(config)[0].get("config", {}) if entries else {}
         shape = config.get("build_input_shape") or (
@@ -302,6 +305,7 @@ def read_chain(config: Mapping[str, Any]) -> Config:
             start = {"class_name": "InputLayer", "config": {"shape": shape[1:], "name": None, "dtype": None}}
     return {
         "name": config.get("name"), "trainable": config.get("trainable", True), "input": start, "layers": entries,
+        **({"sizes_of_data": True} if of_data else {}),
     }  # fmt: skip
 
 

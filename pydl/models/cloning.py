@@ -56,7 +56,9 @@ def clone_model(
         start: list[Any] = [] if model._start is None else [_new(model._start)]
         if input_tensors is not None:
             start = [input_tensors[0] if isinstance(input_tensors, list | tuple) else input_tensors]
-        return Sequential([*start, *(copy(layer) for layer in model.layers)], model.name, model.trainable)
+        made = Sequential([*start, *(copy(layer) for layer in model.layers)], model.name, model.trainable)
+        made.sizes_of_data = model.sizes_of_data
+        return made
     return _graph(
         model, input_tensors, copy, call_function or (lambda layer, *args, **keywords: layer(*args, **keywords))
     )

@@ -50,7 +50,9 @@ def entry(model: Model) -> dict[str, Any]:
 
 
 #: What `graph_config` says beside name and whether it is trainable.
-OF_GRAPH = ("input_keys", "output_keys", "output_form", "inputs", "layers", "order", "outputs", "added")
+OF_GRAPH = (
+    "input_keys", "output_keys", "output_form", "inputs", "layers", "order", "outputs", "added", "sizes_of_data",
+)  # fmt: skip
 
 
 def _input(t: SymbolicTensor) -> dict[str, Any]:
@@ -80,6 +82,7 @@ def graph_config(model: Model) -> dict[str, Any]:
         "order": [c.layer.name for c in model.calls],
         "outputs": [producers[id(t)] for t in model.outputs],
         **({"added": [producers[id(t)] for t in model.added]} if model.added else {}),
+        **({"sizes_of_data": True} if model.sizes_of_data else {}),
     }
 
 

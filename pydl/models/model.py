@@ -112,9 +112,16 @@ class Model(Network):
         own = {id(layer): i for i, layer in enumerate(self.layers)}
         self._layers.sort(key=lambda layer: own.get(id(layer), len(own)))  # as Keras has them: by attribute
 
+    _traced: Any = None  # the shapes that `call` was run for
+
     def _connect_anew(self, shapes: list[Any]) -> None:
         """Find the graph of `call` again, for inputs of other shapes."""
         before = self._traced
+        if before is None:  # a graph that was read
+            inputs = [SymbolicTensor(s, t.dtype, t.name) for t, s in zip(self.inputs, shapes, strict=True)]
+            found = Graph(self.inputs, [*self.outputs, *self.added], self.calls).again(inputs, None)
+            self._connect(inputs, found[: len(self.outputs)], found[len(self.outputs) :])
+            return
         kinds = iter([Text(s) if t.dtype == "string" else s for t, s in zip(self.inputs, shapes, strict=True)])
         self.outputs = []  # terms that `call` adds to the loss are of the new graph
         if isinstance(before, Mapping):
@@ -419,6 +426,7 @@ class Model(Network):
         model = Model(inputs, outputs, name=config["name"], trainable=config["trainable"])
         if added:
             model._connect(model.inputs, model.outputs, added)
+        model.sizes_of_data = bool(config.get("sizes_of_data"))
         return model
 
 

@@ -154,7 +154,8 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         start = None if self._start is None else layers.serialize(self._start)
         listed = configs.listed(self)
-        return {"name": self.name, "trainable": self.trainable, "input": start, "layers": listed}
+        of_data = {"sizes_of_data": True} if self.sizes_of_data else {}
+        return {"name": self.name, "trainable": self.trainable, "input": start, "layers": listed, **of_data}
 
     def by_depth(self) -> list[Layer]:
         return self.layers
@@ -162,7 +163,9 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Sequential:
         chain = configs.read_listed(config, custom_objects)
-        return Sequential(chain, name=config["name"], trainable=config["trainable"])
+        model = Sequential(chain, name=config["name"], trainable=config["trainable"])
+        model.sizes_of_data = bool(config.get("sizes_of_data"))
+        return model
 
 
 def _start_of(layer: Layer) -> InputLayer | None:

@@ -218,3 +218,25 @@ def test_code_that_would_make_other_weights_is_not_run_again() -> None:
     with pytest.raises(ValueError, match=r"expected \(batch, 16, 4\)"):
         model.predict(STEPS[1])
     np.testing.assert_array_equal(model.predict(STEPS[0]), before)
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.keras", "m.h5"])
+def test_files_keep_it(name: str, tmp_path: Any) -> None:
+    """A model that was trained on texts of one length takes others when it is read again; so does its clone."""
+    for make in (chain, Net):
+        model = make()
+        model.compile("adam", "mse")
+        model.fit(texts(4, 6), np.ones(4), verbose=0)
+        model.save(tmp_path / name)
+        again = pydl.models.load_model(tmp_path / name)
+        clones = [again] if make is chain or name == "m.safetensors" else []
+        if make is chain:
+            clones.append(pydl.models.clone_model(model))
+            clones[-1].set_weights(model.get_weights())
+        x = texts(3, 9)
+        wanted = model.predict(x)
+        for other in clones:
+            np.testing.assert_allclose(other.predict(x), wanted, rtol=1e-6)
+            assert other.predict(texts(2, 6)).shape == (2, 1)
+        if clones:
+            clones[0].fit(x, np.ones(3), verbose=0)
