@@ -142,6 +142,13 @@ class Sequential(Model):
         """All variables, layer by layer; before the model is built, those of layers that are."""
         return super().weights if self.built else each_once(v for layer in self._chain for v in layer.weights)
 
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Variables an optimizer may change, in the order of `weights`."""
+        if self.built:
+            return super().trainable_weights
+        return each_once(v for layer in self._chain if self.trainable for v in layer.trainable_weights)
+
     def set_weights(self, weights: Any) -> None:
         self._require_built("set_weights")
         super().set_weights(weights)

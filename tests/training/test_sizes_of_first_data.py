@@ -118,6 +118,10 @@ def test_weights_of_layers_that_are_built() -> None:
     again = pydl.Sequential(first.layers[:-1])
     assert not again.built
     assert again.count_params() == 16
+    assert len(again.trainable_weights) == len(again.trainable_variables) == 2
+    assert again.non_trainable_weights == []
+    again.layers[0].trainable = False
+    assert again.trainable_weights == []
     np.testing.assert_array_equal(again.get_weights()[0], first.get_weights()[0])
 
 
