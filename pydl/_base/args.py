@@ -64,6 +64,14 @@ def whole(owner: str, name: str, value: Any, *, at_least: int = 0, below: int | 
     return n
 
 
+def each_axis(owner: str, name: str, value: Any, axes: int, *, at_least: int = 1) -> tuple[int, ...]:
+    """One whole number for each of the axes; a single one stands for all."""
+    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * axes
+    if len(values) != axes:
+        raise ValueError(f"{owner}: {name} must be an integer or {axes} of them, got {value!r}")
+    return tuple(whole(owner, name, v, at_least=at_least) for v in values)
+
+
 def axis_of(owner: str, axis: Any) -> int:
     """`axis` as an int, counted from the end where it is negative."""
     if isinstance(axis, bool) or not isinstance(axis, Integral):

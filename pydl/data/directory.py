@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydl._base.args import one_of
+from pydl._base.args import each_axis, one_of
 from pydl.data.images import ImageSource
 from pydl.data.labelled_files import LabelledFiles, from_directory
 from pydl.data.resizing import INTERPOLATIONS, Aspect, resized
-from pydl.layers.spatial import channels_last, each_axis
+from pydl.layers.spatial import channels_last
 
 Array = NDArray[Any]
 

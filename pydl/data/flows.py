@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pydl._base.args import one_of, whole
+from pydl._base.args import each_axis, one_of, whole
 from pydl._base.random import derived, next_seed, permutation
 from pydl.data.directory import CHANNELS
 from pydl.data.images import ImageSource
-from pydl.layers.spatial import each_axis
 from pydl.utils import PyDataset, array_to_img
 from pydl.utils.images import INTERPOLATIONS, brought_to, is_wide
 

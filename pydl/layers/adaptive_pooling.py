@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pydl._base.args import one_of
+from pydl._base.args import each_axis, one_of
 from pydl._engine.graph import Shape
 from pydl.layers.base import Layer
-from pydl.layers.spatial import each_axis
 
 Array = np.ndarray
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pydl import constraints, initializers, regularizers
-from pydl._base.args import one_of, whole
+from pydl._base.args import each_axis, one_of, whole
 from pydl._engine.builder import Builder
 from pydl._engine.epilogue import derivative
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.windows import holes, sizes_of_windows
-from pydl.layers.spatial import Windowed, channels_last, each_axis
+from pydl.layers.spatial import Windowed, channels_last
 from pydl.layers.weighted import ActivationOf
 
 # Slices of the batch that gradients of weights are summed up in, at most: part of what a result's bits are.

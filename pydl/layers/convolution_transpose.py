@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydl._base.args import each_axis
 from pydl._engine.builder import Builder
 from pydl._engine.epilogue import Epilogue
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.windows import Windows, enlarged, windows
 from pydl.layers.convolving import Convolution, train_bias, train_kernel, turned
-from pydl.layers.spatial import each_axis
 
 
 class _Transposed(Convolution):

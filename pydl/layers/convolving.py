@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from pydl import constraints, initializers, regularizers
-from pydl._base.args import one_of, whole
+from pydl._base.args import each_axis, one_of, whole
 from pydl._engine.builder import Builder
 from pydl._engine.layout import Panels
 from pydl._engine.tensor import Tensor
 from pydl._engine.variable import Variable
 from pydl._engine.windows import Windows, holes, sizes_of_windows
 from pydl.activations import warn_of_one_unit
-from pydl.layers.spatial import Windowed, channels_last, each_axis
+from pydl.layers.spatial import Windowed, channels_last
 from pydl.layers.weighted import ActivationOf, KernelOf
 
 # Slices of the batch that a kernel's gradient is summed up in: at most so many, of about so many windows each. They are

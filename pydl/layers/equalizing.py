@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pydl._base.args import real, whole
+from pydl._base.args import each_axis, real, whole
 from pydl.layers.images import NumPyImageLayer, values_of
-from pydl.layers.spatial import each_axis
 
 Array = np.ndarray
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydl._base.args import one_of
+from pydl._base.args import each_axis, one_of
 from pydl._engine.windows import PADDINGS
 from pydl.layers.pooled import Average, Largest
-from pydl.layers.spatial import Windowed, channels_last, each_axis
+from pydl.layers.spatial import Windowed, channels_last
 
 
 class _Pooling(Windowed):

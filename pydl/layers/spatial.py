@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydl._base.args import one_of, whole
+from pydl._base.args import one_of
 from pydl._engine.graph import Shape
 from pydl._engine.tensor import Tensor
 from pydl._engine.windows import Windows, windows
 from pydl.layers.base import Layer
-
-
-def each_axis(owner: str, name: str, value: Any, axes: int, *, at_least: int = 1) -> tuple[int, ...]:
-    """One whole number for each of the axes; a single one stands for all."""
-    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * axes
-    if len(values) != axes:
-        raise ValueError(f"{owner}: {name} must be an integer or {axes} of them, got {value!r}")
-    return tuple(whole(owner, name, v, at_least=at_least) for v in values)
 
 
 def channels_last(owner: str, value: Any, axes: int) -> str:

@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 
 from pydl import config
-from pydl._base.args import one_of, whole
+from pydl._base.args import each_axis, one_of
 from pydl._base.registry import tables
 from pydl._engine.tape import differentiable
 from pydl._engine.windows import Windows, enlarged, windows
 from pydl.ops.shapes import ndim, reshape, shape
 
 Array = np.ndarray
-
-
-def _each(owner: str, name: str, value: Any, axes: int, at_least: int = 1) -> tuple[int, ...]:
-    values = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value] * axes
-    if len(values) != axes:
-        raise ValueError(f"pydl.ops.{owner}: {name} must be an integer or {axes} of them, got {value!r}")
-    return tuple(whole(f"pydl.ops.{owner}", name, v, at_least=at_least) for v in values)
 
 
 def _rank(owner: str, inputs: Any, data_format: Any) -> int:
@@ -142,7 +135,8 @@ def conv(
         )
     how = one_of("pydl.ops.conv", "padding", str(padding).lower(), ("valid", "same", "causal"))
     strides, dilation = (
-        _each("conv", name, value, axes) for name, value in (("strides", strides), ("dilation_rate", dilation_rate))
+        each_axis("pydl.ops.conv", name, value, axes)
+        for name, value in (("strides", strides), ("dilation_rate", dilation_rate))
     )
     return _conv(inputs, kernel, strides, how, dilation)
 
@@ -213,11 +207,13 @@ def conv_transpose(
         )
     how = one_of("pydl.ops.conv_transpose", "padding", str(padding).lower(), ("valid", "same"))
     strides, dilation = (
-        _each("conv_transpose", name, value, axes)
+        each_axis("pydl.ops.conv_transpose", name, value, axes)
         for name, value in (("strides", strides), ("dilation_rate", dilation_rate))
     )
     more = (
-        (None,) * axes if output_padding is None else _each("conv_transpose", "output_padding", output_padding, axes, 0)
+        (None,) * axes
+        if output_padding is None
+        else each_axis("pydl.ops.conv_transpose", "output_padding", output_padding, axes, at_least=0)
     )
     return _conv_transpose(inputs, kernel, strides, how, more, dilation)
 
