@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 PADDINGS = ("valid", "same")
 
@@ -66,6 +69,14 @@ def windows(size: int, taps: int, stride: int = 1, dilation: int = 1, padding: s
         return Windows(size, taps, stride, dilation, missing // 2, missing - missing // 2, out)
     before = reach - 1 if padding == "causal" else 0
     return Windows(size, taps, stride, dilation, before, 0, (size + before - reach) // stride + 1)
+
+
+def each_tap(along: Sequence[Windows]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Each tap of windows, and which positions, from the first in front of each axis on, they read by it."""
+    for at in np.ndindex(*(w.taps for w in along)):
+        starts = [i * w.dilation for i, w in zip(at, along, strict=True)]
+        ends = [start + (w.out - 1) * w.stride + 1 for start, w in zip(starts, along, strict=True)]
+        yield at, tuple(map(slice, starts, ends, (w.stride for w in along)))
 
 
 def enlarged(n: int, k: int, stride: int, dilation: int, more: int | None, padding: str) -> Windows:

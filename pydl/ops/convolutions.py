@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydl import config
 from pydl._base.args import each_axis, one_of
 from pydl._base.registry import tables
 from pydl._engine.tape import differentiable
-from pydl._engine.windows import Windows, enlarged, windows
+from pydl._engine.windows import Windows, each_tap, enlarged, windows
 from pydl.ops.shapes import ndim, reshape, shape
 
 Array = np.ndarray
@@ -29,61 +29,49 @@ def _rank(owner: str, inputs: Any, data_format: Any) -> int:
     return axes
 
 
-# Each of the three goes over the taps of a kernel: `at` is the tap, `seen` what the windows read with it.
+def _by_groups(k: Array, groups: int) -> Array:
+    """One tap of a kernel, `(channels of a group, outputs)`, as `(groups, channels, outputs of a group)`."""
+    return k.reshape(len(k), groups, -1).swapaxes(0, 1)
 
 
-def _taps(along: Sequence[Windows]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Each tap of windows, and which positions, with those in front of the axes, they read with it."""
-    for at in np.ndindex(*(w.taps for w in along)):
-        starts = [i * w.dilation for i, w in zip(at, along, strict=True)]
-        ends = [start + (w.out - 1) * w.stride + 1 for start, w in zip(starts, along, strict=True)]
-        strides = (w.stride for w in along)
-        yield at, (slice(None), *map(slice, starts, ends, strides))
+def _product(x: Array, parts: Array) -> Array:
+    """The channels of x, those of each group times the part that is its own, `(channels, outputs)`."""
+    groups, channels, outputs = parts.shape
+    grouped = x.reshape(-1, groups, channels)
+    y = grouped * parts[:, 0] if channels == 1 else (grouped.swapaxes(0, 1) @ parts).swapaxes(0, 1)
+    return y.reshape(*x.shape[:-1], groups * outputs)
 
 
-def _product(x: Array, k: Array, turned: bool = False) -> Array:
-    """x times one tap of a kernel, `(channels of a group, outputs)`, or its transpose, in each group."""
-    groups = x.shape[-1] // (k.shape[1] if turned else k.shape[0])
-    if groups == 1:
-        return x @ (k.T if turned else k)
-    parted = k.reshape(k.shape[0], groups, -1)
-    y = np.einsum("...go,cgo->...gc" if turned else "...gc,cgo->...go", x.reshape(*x.shape[:-1], groups, -1), parted)
-    return y.reshape(*x.shape[:-1], -1)
+def _padded(x: Array, along: Sequence[Windows]) -> Array:
+    """With the positions that windows reach and that do not exist."""
+    return np.pad(x, [(0, 0), *((w.before, w.after) for w in along), (0, 0)])
 
 
 def _read(x: Array, kernel: Array, along: Sequence[Windows]) -> Array:
     """The convolution."""
-    before = [(w.before, max(w.after, 0)) for w in along]
-    padded = np.pad(x, [(0, 0), *before, (0, 0)]) if any(map(any, before)) else x
+    padded, groups = _padded(x, along), x.shape[-1] // kernel.shape[-2]
     y: Any = 0.0
-    for at, seen in _taps(along):
-        y = y + _product(padded[seen], kernel[at])
+    for at, seen in each_tap(along):
+        y = y + _product(padded[:, *seen], _by_groups(kernel[at], groups))
     return np.asarray(y)
 
 
 def _written(dy: Array, kernel: Array, along: Sequence[Windows], groups: int = 1) -> Array:
     """What gives dy to each position that a window reads: the gradient of the input, and the transposed convolution."""
-    sizes = [w.before + w.size + max(w.after, 0) for w in along]
+    sizes = [w.before + w.size + w.after for w in along]
     dx = np.zeros((len(dy), *sizes, kernel.shape[-2] * groups), np.result_type(dy, kernel))
-    parted = dy.reshape(*dy.shape[:-1], groups, -1)
-    for at, seen in _taps(along):
-        if groups == 1:
-            dx[seen] += dy @ kernel[at].T
-        else:
-            k = kernel[at].reshape(kernel.shape[-2], groups, -1)
-            part = np.einsum("...go,cgo->...gc", parted, k)
-            dx[seen] += part.reshape(*part.shape[:-2], -1)
-    return dx[(slice(None), *(slice(w.before, w.before + w.size) for w in along))]
+    for at, seen in each_tap(along):
+        dx[:, *seen] += _product(dy, _by_groups(kernel[at], groups).swapaxes(1, 2))
+    return dx[:, *(slice(w.before, w.before + w.size) for w in along)]
 
 
-def _kernel_slope(x: Array, dy: Array, kernel: Array, along: Sequence[Windows], groups: int = 1) -> Array:
-    before = [(w.before, max(w.after, 0)) for w in along]
-    padded = np.pad(x, [(0, 0), *before, (0, 0)])
+def _kernel_slope(x: Array, dy: Array, kernel: Array, along: Sequence[Windows]) -> Array:
+    padded, groups = _padded(x, along), x.shape[-1] // kernel.shape[-2]
     dk = np.zeros(kernel.shape, dy.dtype)
-    outer = dy.reshape(-1, groups, dy.shape[-1] // groups)
-    for at, seen in _taps(along):
-        inner = padded[seen].reshape(-1, groups, kernel.shape[-2])
-        dk[at] = np.einsum("ngc,ngo->cgo", inner, outer).reshape(kernel.shape[-2:])
+    outer = dy.reshape(-1, groups, dy.shape[-1] // groups).swapaxes(0, 1)
+    for at, seen in each_tap(along):
+        inner = padded[:, *seen].reshape(-1, groups, kernel.shape[-2]).transpose(1, 2, 0)
+        dk[at] = (inner @ outer).swapaxes(0, 1).reshape(kernel.shape[-2:])
     return dk
 
 
@@ -97,7 +85,7 @@ def _along(x: Array, kernel: Array, strides: Any, padding: str, dilation: Any) -
 
 def _conv_slope(dy: Array, y: Array, x: Array, kernel: Array, strides: Any, padding: str, dilation: Any) -> list[Array]:
     along, groups = _along(x, kernel, strides, padding, dilation), x.shape[-1] // kernel.shape[-2]
-    return [_written(dy, kernel, along, groups), _kernel_slope(x, dy, kernel, along, groups)]
+    return [_written(dy, kernel, along, groups), _kernel_slope(x, dy, kernel, along)]
 
 
 @differentiable(_conv_slope, tensors=2)

@@ -8,9 +8,10 @@ import numpy as np
 
 from pydl import config
 from pydl._base import colours
-from pydl._base.args import one_of, optional_whole, real, whole
+from pydl._base.args import each_axis, one_of, optional_whole, real
 from pydl._base.tapers import bell
 from pydl._engine.tape import UNKNOWN, differentiable
+from pydl._engine.windows import each_tap, windows
 from pydl.ops.convolutions import depthwise_conv, layer_of
 from pydl.ops.elementwise import cast, multiply
 from pydl.ops.reductions import sum as total
@@ -57,34 +58,16 @@ def extract_patches(
     sizes = shape(images)
     if len(sizes) != 4 or None in sizes[1:3]:
         raise ValueError(f"{owner}: expected pictures (batch, height, width, channels) of known size, got {sizes}")
-    window = _pair(owner, "size", size)
-    steps = window if strides is None else _pair(owner, "strides", strides)
-    holes = _pair(owner, "dilation_rate", dilation_rate)
-    spans = [(k - 1) * d + 1 for k, d in zip(window, holes, strict=True)]
-    if padding == "same":
-        missing = [max((-(-int(n or 0) // s) - 1) * s + span - int(n or 0), 0)
-                   for n, s, span in zip(sizes[1:3], steps, spans, strict=True)]  # fmt: skip
-        images = pad(images, [(0, 0), *((m // 2, m - m // 2) for m in missing), (0, 0)])
-    counts = [(int(n or 0) - span) // s + 1 for n, s, span in zip(shape(images)[1:3], steps, spans, strict=True)]
-    if min(counts) < 1:
+    window = each_axis(owner, "size", size, 2)
+    steps = window if strides is None else each_axis(owner, "strides", strides, 2)
+    axes = zip(sizes[1:3], window, steps, each_axis(owner, "dilation_rate", dilation_rate, 2), strict=True)
+    along = [windows(int(n or 0), k, s, d, padding) for n, k, s, d in axes]
+    if min(w.out for w in along) < 1:
         raise ValueError(f"{owner}: windows {window} are larger than the pictures {sizes}")
-
-    def along(axis: int, i: int) -> slice:
-        start = i * holes[axis]
-        return slice(start, start + (counts[axis] - 1) * steps[axis] + 1, steps[axis])
-
+    if any(w.before or w.after for w in along):
+        images = pad(images, [(0, 0), *((w.before, w.after) for w in along), (0, 0)])
     all_of = slice(None)
-    pixels = [get_item(images, (all_of, along(0, i), along(1, j), all_of))
-              for i in range(window[0]) for j in range(window[1])]  # fmt: skip
-    return concatenate(pixels, axis=-1)
-
-
-def _pair(owner: str, name: str, value: Any) -> tuple[int, int]:
-    both = value if isinstance(value, list | tuple) else (value, value)
-    if len(both) != 2:
-        raise ValueError(f"{owner}: {name}: expected one whole number or two, got {value!r}")
-    first, second = (whole(owner, name, v, at_least=1) for v in both)
-    return first, second
+    return concatenate([get_item(images, (all_of, *seen, all_of)) for _, seen in each_tap(along)], axis=-1)
 
 
 def _pictures(owner: str, images: Any, data_format: Any) -> tuple[int | None, ...]:
@@ -118,7 +101,7 @@ def resize(
     """Pictures in another size, `(height, width)`; see `layers.Resizing`. Whole numbers are rounded, and stay such."""
     _pictures("resize", images, data_format)
     kind = str(getattr(images, "dtype", ""))
-    height, width = _pair("resize", "size", size)
+    height, width = each_axis("resize", "size", size, 2)
     layer = layer_of(
         "Resizing", images, height=height, width=width, interpolation=interpolation, fill_mode=fill_mode,
         crop_to_aspect_ratio=crop_to_aspect_ratio, pad_to_aspect_ratio=pad_to_aspect_ratio, fill_value=fill_value,
@@ -226,7 +209,7 @@ def gaussian_blur(images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0
     sizes = _pictures("gaussian_blur", images, data_format)
     if len(sizes) == 3:
         return squeeze(gaussian_blur(expand_dims(images, 0), kernel_size, sigma, data_format), 0)
-    taps = _pair("gaussian_blur", "kernel_size", kernel_size)
+    taps = each_axis("gaussian_blur", "kernel_size", kernel_size, 2)
     deviations = sigma if isinstance(sigma, list | tuple) else (sigma, sigma)
     columns, rows = (bell(n, real("gaussian_blur", "sigma", s, above=0)) for n, s in zip(taps, deviations, strict=True))
     kind = "float64" if str(images.dtype) == "float64" else config.floatx()

@@ -15,11 +15,12 @@ from pydl.ops.shapes import get_item, ndim, pad, shape, stack, take
 Array = np.ndarray
 Pair = tuple[Any, Any]
 
-_ALL = Ellipsis
-
 
 def _kind(x: Any) -> Any:
-    return x.dtype if x.dtype.kind == "f" else np.float32
+    """The dtype of real numbers that an array or a tensor has or becomes."""
+    kind = getattr(x, "dtype", np.float32)
+    real = kind.kind == "f" if isinstance(kind, np.dtype) else str(kind).startswith("float")
+    return kind if real else np.float32
 
 
 def _complex(z: Array) -> Array:
@@ -101,7 +102,7 @@ def _pair(owner: str, x: Any) -> Any:
 
 
 def _split(z: Any) -> Pair:
-    return get_item(z, (_ALL, 0)), get_item(z, (_ALL, 1))
+    return get_item(z, (..., 0)), get_item(z, (..., 1))
 
 
 def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
@@ -187,7 +188,7 @@ def stft(
         half = fft_length // 2
         x = pad(x, [(0, 0)] * (ndim(x) - 1) + [(half, half)], mode="reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
-    return rfft(multiply(frames, weights.astype(_real_kind(x))), fft_length)
+    return rfft(multiply(frames, weights.astype(_kind(x))), fft_length)
 
 
 def istft(
@@ -205,7 +206,7 @@ def istft(
     """
     weights = _weights("istft", window, sequence_length, fft_length)
     frames = irfft(x, fft_length)
-    kind = _real_kind(frames)
+    kind = _kind(frames)
     count = shape(frames)[-2]
     norm = _overlap(np.tile(weights**2, (int(count or 0), 1)), sequence_stride)
     y = divide(
@@ -214,9 +215,4 @@ def istft(
     start = fft_length // 2 if center else 0
     reach = norm.shape[-1]
     end = start + length if length is not None else reach - start
-    return get_item(y, (_ALL, slice(start, end)))
-
-
-def _real_kind(x: Any) -> Any:
-    kind = getattr(x, "dtype", np.float32)
-    return kind if str(kind).startswith("float") else np.float32
+    return get_item(y, (..., slice(start, end)))
