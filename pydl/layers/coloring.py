@@ -9,7 +9,7 @@ import numpy as np
 from pydl._base.args import real, whole
 from pydl._base.colours import gray, hsv, rgb
 from pydl._engine.graph import Shape
-from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
+from pydl.layers.images import NumPyImageLayer, UndrawnImageLayer, up_to, values_of, within
 
 Array = np.ndarray
 
@@ -288,7 +288,7 @@ class Solarization(NumPyImageLayer):
         return np.where(y - low < threshold, y, low + high - y)
 
 
-class AutoContrast(NumPyImageLayer):
+class AutoContrast(UndrawnImageLayer):
     """Each channel of each picture is stretched over `value_range`, in training and outside alike.
 
     `y = low + (x - min) / (max - min) * (high - low)`; a channel of one value stays. Pictures are `(batch, height,
@@ -303,18 +303,11 @@ class AutoContrast(NumPyImageLayer):
         `data_format`, `name`, `trainable`, `dtype`.
     """
 
-    numbers = 0
     only_in_training = False
 
     def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
-        super().__init__(None, kwargs.pop("data_format", None), **kwargs)
+        super().__init__(**kwargs)
         self.value_range = values_of("AutoContrast", value_range)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain JSON values."""
-        config = super().get_config()
-        del config["seed"]  # nothing is drawn
-        return config
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         low, high = self.value_range

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import each_axis, real, whole
-from pydl.layers.images import NumPyImageLayer, values_of
+from pydl.layers.images import UndrawnImageLayer, values_of
 
 Array = np.ndarray
 
 
-class Equalization(NumPyImageLayer):
+class Equalization(UndrawnImageLayer):
     """In training, the values of each channel are spread evenly over `value_range`; else nothing changes.
 
     By the histogram of the channel over all pictures of the batch, as Keras has it: a value becomes the share of values
@@ -31,20 +31,12 @@ class Equalization(NumPyImageLayer):
         `name`, `trainable`, `dtype`.
     """
 
-    numbers = 0
-
     def __init__(
         self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(None, data_format, **kwargs)
+        super().__init__(data_format, **kwargs)
         self.value_range = values_of("Equalization", value_range)
         self.bins = whole("Equalization", "bins", bins, at_least=1)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain JSON values."""
-        config = super().get_config()
-        del config["seed"]  # nothing is drawn
-        return config
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         low, high = self.value_range
@@ -59,7 +51,7 @@ class Equalization(NumPyImageLayer):
         return y
 
 
-class ContrastLimitedAdaptiveHistogramEqualization(NumPyImageLayer):
+class ContrastLimitedAdaptiveHistogramEqualization(UndrawnImageLayer):
     """Values are spread evenly by the histograms of tiles of the picture, each channel alone (CLAHE).
 
     The histogram of 256 bins of a tile is cut at `clip_limit` times its mean, what was cut off is shared out among all
@@ -85,24 +77,17 @@ class ContrastLimitedAdaptiveHistogramEqualization(NumPyImageLayer):
     Zuiderveld 1994.
     """
 
-    numbers = 0
     only_in_training = False
 
     def __init__(
         self, value_range: Any = (0, 255), clip_limit: float = 4.0, tile_grid_size: Any = (8, 8),
         data_format: str | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(None, data_format, **kwargs)
+        super().__init__(data_format, **kwargs)
         owner = "ContrastLimitedAdaptiveHistogramEqualization"
         self.value_range = values_of(owner, value_range)
         self.clip_limit = real(owner, "clip_limit", clip_limit)
         self.tile_grid_size = each_axis(owner, "tile_grid_size", tile_grid_size, 2)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain JSON values."""
-        config = super().get_config()
-        del config["seed"]  # nothing is drawn
-        return config
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         low, high = self.value_range

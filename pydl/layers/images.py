@@ -223,6 +223,21 @@ class NumPyImageLayer(RandomImageLayer):
         b.emit_python(type(self).__name__, run, reads, [y])
 
 
+class UndrawnImageLayer(NumPyImageLayer):
+    """A layer that changes pictures in NumPy and draws nothing: it has no seed."""
+
+    numbers = 0
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(None, data_format, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON values."""
+        config = super().get_config()
+        del config["seed"]  # nothing is drawn
+        return config
+
+
 def up_to(owner: str, name: str, factor: Any, *, at_least: float = 0.0) -> Range:
     """The range that a factor stands for: a number f in [0, 1] for [0, f], two in [at_least, 1] for what is between."""
     if isinstance(factor, list | tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -126,15 +127,18 @@ class MelSpectrogram(Layer):
             _signal(self, x), self.sequence_length, self.sequence_stride, self.fft_length, self.window, center=True
         )
         power = ops.add(*(ops.square(part) for part in spectra))
-        bands = self.linear_to_mel_weight_matrix(
-            self.num_mel_bins, self.fft_length // 2 + 1, self.sampling_rate, self.min_freq, self.max_freq, self.dtype
-        )
-        y = ops.matmul(power if self.mag_exp == 2 else ops.power(power, self.mag_exp / 2), bands)
+        y = ops.matmul(power if self.mag_exp == 2 else ops.power(power, self.mag_exp / 2), self._bands)
         if self.power_to_db:
             y = 10 * ops.log10(ops.maximum(y, self.min_power))
             y = y - 10 * float(np.log10(max(abs(self.ref_power), self.min_power)))
             y = ops.maximum(y, ops.stop_gradient(ops.max(y)) - self.top_db)
         return ops.swapaxes(y, -1, -2)
+
+    @cached_property
+    def _bands(self) -> Array:
+        return self.linear_to_mel_weight_matrix(
+            self.num_mel_bins, self.fft_length // 2 + 1, self.sampling_rate, self.min_freq, self.max_freq, self.dtype
+        )
 
     def linear_to_mel_weight_matrix(
         self, num_mel_bins: int = 20, num_spectrogram_bins: int = 129, sampling_rate: int = 8000,
