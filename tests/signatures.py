@@ -39,7 +39,6 @@ REASONS = {
     "pool_mode": _OF_A_BASE,
     "rank": _OF_A_BASE,
     "factor": _OF_A_BASE,
-    "bounding_box_format": "images have labels, no boxes",
     "input_signature": "a model knows its inputs",
     "Model.export.verbose": "nothing is printed",
     "layers.StringLookup.oov_method": "texts are always hashed",

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,16 @@ from pydl._base.errors import memory_errors
 def derived(seed: int, number: int) -> int:
     """A 64-bit seed for each number: the words of SplitMix64 (Steele, Lea, Flood 2014), the first one's number is 1."""
     return _core.derived(seed, number)
+
+
+def drawn_numbers(seed: int, count: int, n: int) -> np.ndarray:
+    """The first n numbers in [0, 1) that records draw in a step: by a seed of their own, above 0, and its number."""
+    x, u = np.zeros(n), np.zeros(n)
+    if n:  # 0 made brighter by what is drawn
+        fields: dict[str, Any] = {"lo": 0.0, "hi": 1.0, "low": 0.0, "high": 1.0, "seed": seed}
+        step = {"seed": 0, "count": count}
+        _core.call("image_brightness", dtype="float64", step=step, x=x, y=u, B=n, O=1, C=1, **fields)
+    return u
 
 
 class _Source:

@@ -10,6 +10,7 @@ from pydl.layers import (
     distorting,
     equalizing,
     filtering,
+    max_num_bounding_boxes,
     mixing,
     noise,
     rand_augment,
@@ -25,7 +26,8 @@ writers.of(
     coloring.RandomHue, coloring.RandomInvert, coloring.RandomPosterization, coloring.RandomSaturation,
     coloring.Solarization, distorting.RandomElasticTransform, distorting.RandomPerspective, distorting.RandomShear,
     equalizing.Equalization,
-    filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness, mixing.CutMix, mixing.MixUp,
+    filtering.RandomErasing, filtering.RandomGaussianBlur, filtering.RandomSharpness,
+    max_num_bounding_boxes.MaxNumBoundingBoxes, mixing.CutMix, mixing.MixUp,
     rand_augment.AugMix, rand_augment.RandAugment, warping.RandomRotation, warping.RandomTranslation,
     warping.RandomZoom,
 )(unchanged)  # fmt: skip

@@ -48,7 +48,7 @@ def _written(g: Graph, call: Call, x: list[Value]) -> list[Value]:
         g.layer = layer.name
         raise g.refuse("its compute_mask is code, and says which steps count")
     write, graph = WRITERS.get(type(layer)), layer._graph
-    if write is None and graph is not None:  # a model, or a layer of layers
+    if graph is not None:  # a model, or a layer of layers
         return walk(g, graph.inputs, graph.outputs, graph.calls, x)
     g.layer = layer.name
     if not isinstance(layer, Embedding | HostLayer) and type(layer).__name__ not in _OF_ANY_DTYPE:

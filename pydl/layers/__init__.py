@@ -73,6 +73,7 @@ if TYPE_CHECKING:  # by __getattr__
     from pydl.layers.jittering import RandomColorJitter
     from pydl.layers.lookup import IntegerLookup, StringLookup
     from pydl.layers.masking import Masking
+    from pydl.layers.max_num_bounding_boxes import MaxNumBoundingBoxes
     from pydl.layers.merging import (
         Add,
         Average,
@@ -144,9 +145,9 @@ __all__ = [
     "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
     "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization", "HashedCrossing",
     "Hashing", "Identity", "Input", "InputLayer", "InputSpec", "IntegerLookup", "Lambda", "Layer",
-    "LayerNormalization", "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D",
-    "Maximum", "MelSpectrogram", "Minimum", "MixUp", "Multiply", "Normalization", "PReLU", "Parametric", "Permute",
-    "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness", "RandomColorDegeneration",
+    "LayerNormalization", "LeakyReLU", "Masking", "MaxNumBoundingBoxes", "MaxPool1D", "MaxPool2D", "MaxPooling1D",
+    "MaxPooling2D", "Maximum", "MelSpectrogram", "Minimum", "MixUp", "Multiply", "Normalization", "PReLU",
+    "Parametric", "Permute", "Pipeline", "RMSNormalization", "RandAugment", "RandomBrightness", "RandomColorDegeneration",
     "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip",
     "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective",
     "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear",
@@ -182,6 +183,7 @@ _later = Later(
         "distorting": "RandomElasticTransform RandomPerspective RandomShear",
         "equalizing": "ContrastLimitedAdaptiveHistogramEqualization Equalization",
         "jittering": "RandomColorJitter",
+        "max_num_bounding_boxes": "MaxNumBoundingBoxes",
         "mixing": "CutMix MixUp",
         "rand_augment": "AugMix RandAugment",
         "dot_product": "Dot dot",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from pydl._base.args import one_of, real
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.images import Box, RandomImageLayer, Range, between, emit_copy, spread, values_of
+from pydl.layers.images import Box, RandomImageLayer, Range, between, emit_copy, spread, values_of, within
 
 
 class RandomFlip(RandomImageLayer):
@@ -23,12 +26,13 @@ class RandomFlip(RandomImageLayer):
         picture is turned by half a turn, or not at all.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
 
     moves_pixels = True
+    numbers = 1
 
     def __init__(
         self, mode: str = "horizontal_and_vertical", seed: int | None = None, data_format: str | None = None,
@@ -36,6 +40,14 @@ class RandomFlip(RandomImageLayer):
     ) -> None:  # fmt: skip
         super().__init__(seed, data_format, **kwargs)
         self.mode = one_of("RandomFlip", "mode", mode, tuple(_FLIPS))
+
+    def drawn(self, u: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+        return {"flips": u[0, :, :, 0, 0] < 0.5}
+
+    def moved(self, points: np.ndarray, transformation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+        turned = [bool(_FLIPS[self.mode] & axis) for axis in (2, 1)]
+        flips = np.asarray(transformation["flips"]).reshape(-1, 1, 1) & turned
+        return np.where(flips, [size[1], size[0]] - points, points)
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
         emit_copy(b, t.shape, x, y, Box(0, 0, *t.shape[1:3]), flip=_FLIPS[self.mode], **draw)
@@ -48,9 +60,19 @@ _FLIPS = {"vertical": 1, "horizontal": 2, "horizontal_and_vertical": 3}
 
 
 class _Tone(RandomImageLayer):
-    """A layer that changes the values of pixels, by a number that is drawn for each picture, within `value_range`."""
+    """A layer that changes the values of pixels, by a number that is drawn for each picture, within `value_range`.
+
+    Attributes
+    ----------
+    op : str
+        The record.
+    number : str
+        The number's name in what `get_random_transformation` returns.
+    """
 
     op: str
+    number: str
+    numbers = 1
 
     def __init__(self, value_range: Any, seed: int | None, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(seed, data_format, **kwargs)
@@ -59,6 +81,9 @@ class _Tone(RandomImageLayer):
     def _range(self) -> Range:
         """Of what is drawn."""
         raise NotImplementedError
+
+    def drawn(self, u: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+        return {self.number: within(u[0], self._range())}
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
         (lo, hi), (low, high) = self._range(), self.value_range
@@ -81,12 +106,12 @@ class RandomContrast(_Tone):
         Of pixels: (0, 1) where they are scaled.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
 
-    op = "image_contrast"
+    op, number = "image_contrast", "contrast_factor"
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, data_format: str | None = None,
@@ -119,12 +144,12 @@ class RandomBrightness(_Tone):
         Of pixels: (0, 1) where they are scaled.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
 
-    op = "image_brightness"
+    op, number = "image_brightness", "brightness_factor"
 
     def __init__(
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, data_format: str | None = None,

@@ -21,7 +21,7 @@ class OfColours(NumPyImageLayer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = super().compute_output_shape(input_shape)
-        if shape[-1] not in self.channels:
+        if self._channels(shape) not in self.channels:
             wanted = " or ".join(map(str, self.channels))
             raise ValueError(f"{self._owner}: expected pictures of {wanted} channels, got {tuple(input_shape)}")
         return shape
@@ -38,7 +38,7 @@ class RandomGrayscale(OfColours):
     ----------
     factor : float
         In [0, 1].
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -73,7 +73,7 @@ class RandomColorDegeneration(OfColours):
         The range of f, in [-1, 1]; one number, in [0, 1], stands for (0, factor).
     value_range : (float, float)
         Of pixels: (0, 1) where they are scaled.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -109,7 +109,7 @@ class RandomInvert(NumPyImageLayer):
         Of pixels: (0, 1) where they are scaled.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -143,7 +143,7 @@ class RandomSaturation(OfColours):
         The range of f, in [-1, 1]; one number, in [0, 1], stands for (0, factor).
     value_range : (float, float)
         Of pixels; changes nothing here.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -179,7 +179,7 @@ class RandomHue(OfColours):
         In [0, 1]: the range of f; one number stands for (0, factor).
     value_range : (float, float)
         Of pixels: (0, 1) where they are scaled.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -216,7 +216,7 @@ class RandomPosterization(NumPyImageLayer):
         number likewise, but draws one of 1 to factor - 1.)
     value_range : (float, float)
         Of pixels, which stands for 0 to 255: (0, 1) where they are scaled.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs

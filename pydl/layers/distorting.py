@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class RandomShear(NumPyImageLayer):
         What is beyond the edge: the picture mirrored there, `d c b a | a b c d | d c b a`; repeated; `fill_value`; its
         last pixel.
     fill_value : float
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -57,11 +58,21 @@ class RandomShear(NumPyImageLayer):
         self.fill_mode = one_of("RandomShear", "fill_mode", fill_mode, FILLS)
         self.fill_value = real("RandomShear", "fill_value", fill_value)
 
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        sign, a, b = u[:, :, 0, 0]
+        both = [within(a, self._across), within(b, self._down)]
+        return {"shear_factor": np.where(sign > 0.5, -1, 1) * np.concatenate(both, axis=1)}
+
+    def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
+        a, b = np.moveaxis(np.asarray(transformation["shear_factor"]), -1, 0)[..., None]
+        x, y = np.moveaxis(points - 0.5, -1, 0)
+        area = 1 - a * b
+        area = np.where(np.abs(area) < 1e-9, 1e-9, area)  # all of the picture is one line
+        return np.stack([(x - a * y) / area, (y - b * x) / area], axis=-1) + 0.5
+
     def change(self, x: Array, u: Array, *z: Array) -> Array:
-        sign, a, b = (n[..., 0] for n in u)
-        sign = np.where(sign > 0.5, -1, 1)
+        across, down = self.drawn(u, x.shape[1:3])["shear_factor"].T[..., None, None]
         rows, columns = grid(x)
-        across, down = sign * within(a, self._across), sign * within(b, self._down)
         return read(
             x, rows + down * columns, columns + across * rows, self.fill_mode, self.fill_value, self.interpolation
         )
@@ -91,7 +102,7 @@ class RandomPerspective(NumPyImageLayer):
     fill_value : float
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -110,18 +121,32 @@ class RandomPerspective(NumPyImageLayer):
         self.interpolation = one_of("RandomPerspective", "interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = real("RandomPerspective", "fill_value", fill_value)
 
-    def change(self, x: Array, u: Array, *z: Array) -> Array:
-        batch, high, wide, _ = x.shape
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        high, wide = size
         corners = np.array([[0, 0], [wide - 1, 0], [0, high - 1], [wide - 1, high - 1]], np.float64)
-        moves = within(u[2:].reshape(4, 2, batch).transpose(2, 0, 1), (-0.5 * self.scale, 0.5 * self.scale))
-        a, b, c, d, e, f, g, h = _perspective(corners, corners * (1 + moves)).T[..., None, None]
+        moves = within(u[2:].reshape(4, 2, -1).transpose(2, 0, 1), (-0.5 * self.scale, 0.5 * self.scale))
+        return {
+            "apply_perspective": (u[1] < within(u[0], self.factor)).reshape(-1),
+            "start_points": np.broadcast_to(corners, moves.shape), "end_points": corners * (1 + moves),
+        }  # fmt: skip
+
+    def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
+        to = _perspective(np.asarray(transformation["end_points"]), np.asarray(transformation["start_points"]))
+        a, b, c, d, e, f, g, h = to.T[..., None]
+        x, y = np.moveaxis(points - 0.5, -1, 0)
+        seen = np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1) / (g * x + h * y + 1)[..., None] + 0.5
+        return np.where(np.reshape(transformation["apply_perspective"], (-1, 1, 1)), seen, points)
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        drawn = self.drawn(u, x.shape[1:3])
+        a, b, c, d, e, f, g, h = _perspective(drawn["start_points"], drawn["end_points"]).T[..., None, None]
         rows, columns = grid(x)
         depth = g * columns + h * rows + 1
         seen = read(
             x, (d * columns + e * rows + f) / depth, (a * columns + b * rows + c) / depth, "constant",
             self.fill_value, self.interpolation,
         )  # fmt: skip
-        return np.where(u[1] < within(u[0], self.factor), seen, x)
+        return np.where(drawn["apply_perspective"].reshape(-1, 1, 1, 1), seen, x)
 
 
 class RandomElasticTransform(NumPyImageLayer):
@@ -148,7 +173,7 @@ class RandomElasticTransform(NumPyImageLayer):
         Of pixels: (0, 1) where they are scaled.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
 
@@ -197,15 +222,14 @@ class RandomElasticTransform(NumPyImageLayer):
 def _perspective(before: Array, after: Array) -> Array:
     """The numbers a to h of `(a x + b y + c, d x + e y + f) / (g x + h y + 1)`, which takes four points back.
 
-    before: (4, 2), after: (batch, 4, 2); each a column and a row.
+    before, after: (batch, 4, 2); each a column and a row.
     """
     lines = np.zeros((len(after), 8, 8))
     for axis in (0, 1):
         lines[:, axis::2, 3 * axis : 3 * axis + 2] = after
         lines[:, axis::2, 3 * axis + 2] = 1
-        lines[:, axis::2, 6:] = -before[:, axis, None] * after
-    right = np.broadcast_to(before.reshape(8, 1), (len(after), 8, 1))
-    return np.linalg.solve(lines, right)[..., 0]
+        lines[:, axis::2, 6:] = -before[:, :, axis, None] * after
+    return np.linalg.solve(lines, before.reshape(-1, 8, 1))[..., 0]
 
 
 def grid(x: Array) -> tuple[Array, Array]:

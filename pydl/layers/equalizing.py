@@ -26,7 +26,7 @@ class Equalization(UndrawnImageLayer):
         Of pixels: (0, 1) where they are scaled.
     bins : int
         Of the histogram.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -68,7 +68,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(UndrawnImageLayer):
         0 or less: histograms are not cut.
     tile_grid_size : (int, int)
         Tiles along rows and columns.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
 

@@ -28,7 +28,7 @@ class RandomSharpness(NumPyImageLayer):
         In [0, 1]: the range of f; one number stands for (0, factor).
     value_range : (float, float)
         Of pixels: (0, 1) where they are scaled.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -69,7 +69,7 @@ class RandomGaussianBlur(NumPyImageLayer):
         In [0, 1], in pixels: the range of the deviations; s stands for (0, s).
     value_range : (float, float)
         What comes out is limited to it: (0, 1) where pixels are scaled.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -122,7 +122,7 @@ class RandomErasing(NumPyImageLayer):
         Of pixels: (0, 1) where they are scaled.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """

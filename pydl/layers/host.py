@@ -55,7 +55,9 @@ class HostLayer(Layer):
         """Connect the layer to a symbolic tensor, or apply it to an array, a list or a frame's column."""
         if is_symbolic(inputs):
             return super().__call__(inputs, *others, **keywords)
-        return self.preprocess(array_of_any(inputs))
+        x = array_of_any(inputs)
+        self._build_once((None, *x.shape[1:]))
+        return super().__call__(x, *others, **keywords)
 
     def call(self, *inputs: Array) -> Array:
         return self.preprocess(inputs[0])

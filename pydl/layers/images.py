@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pydl._base import check
 from pydl._base.args import optional_whole, real
-from pydl._base.random import next_seed
 from pydl._engine.builder import Builder
-from pydl._engine.graph import Shape, is_symbolic
+from pydl._engine.graph import Shape, SymbolicTensor, is_symbolic
 from pydl._engine.layout import array_of
 from pydl._engine.tape import is_traced
 from pydl._engine.tensor import Tensor
-from pydl.layers.base import Layer
-from pydl.layers.spatial import channels_last
+from pydl._engine.tracing import Graph
+from pydl.layers.annotated import Annotated
+from pydl.layers.reshaping import Permute
 
 Array = np.ndarray
 Range = tuple[float, float]
 
 
-class ImageLayer(Layer):
+class ImageLayer(Annotated):
     """A layer over pictures, `(batch, height, width, channels)`; called on an array, also over one, without the batch.
+
+    With `data_format="channels_first"`, over `(batch, channels, height, width)`: pictures are turned before and after.
 
     Attributes
     ----------
@@ -35,53 +37,46 @@ class ImageLayer(Layer):
     height: int | None = None
     width: int | None = None
 
-    #: Whether it moves pixels, so that masks of pictures are to be moved with them; None: and does something else, too.
-    moves_pixels: bool | None = False
-
-    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
-        """As that of other layers; of a dict of arrays, `{"images": x, "labels": y, "segmentation_masks": m}`, it
-        changes the images, and, where it moves their pixels, the masks alike, without values in between."""
-        if isinstance(inputs, Mapping):
-            return self._of_dict(inputs, training)
-        return super().__call__(inputs, *others, training=training)
-
-    def _of_dict(self, data: Mapping[str, Any], training: Any) -> dict[str, Any]:
-        images, masks = data.get("images"), data.get("segmentation_masks")
-        if images is None or is_symbolic(images) or "bounding_boxes" in data:
-            raise ValueError(
-                f'{self._owner}: expected a dict of arrays, "images" and, if there are such, "labels" and '
-                f'"segmentation_masks" (bounding boxes are not moved), got {list(data)}'
-            )
-        if masks is not None and self.moves_pixels is None:
-            raise ValueError(
-                f"{self._owner}: masks cannot be changed with pictures; choose layers that move pixels alone"
-            )
-        if masks is None or not self.moves_pixels:
-            return {**data, "images": self(images, training=training)}
-        masks, seed = np.asarray(masks), getattr(self, "seed", None)
-        drawn = {"seed": next_seed() % 2**62, "draws": 0} if seed is None else {"seed": seed, "draws": self.draws}
-        found = []
-        for values, wanted in ((images, {}), (masks, {"interpolation": "nearest"})):  # of one draw
-            twin = type(self).from_config(self.get_config())
-            vars(twin).update({**drawn, **{key: value for key, value in wanted.items() if hasattr(self, key)}})
-            found.append(twin(values, training=training))
-        self.draws += 1
-        moved = found[1].astype(masks.dtype) if masks.dtype.kind in "biu" else found[1]
-        return {**data, "images": found[0], "segmentation_masks": moved}
-
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 4 or input_shape[-1] is None:
+        if len(input_shape) != 4 or self._channels(input_shape) is None:
+            form = "height, width, channels" if self.data_format == "channels_last" else "channels, height, width"
             raise ValueError(
-                f"{self._owner}: expected input (batch, height, width, channels) with a known number of channels, got "
+                f"{self._owner}: expected input (batch, {form}) with a known number of channels, got "
                 f"{tuple(input_shape)}"
             )
-        batch, height, width, channels = input_shape
-        return (batch, self.height or height, self.width or width, channels)
+        if self.data_format == "channels_first":
+            return (*input_shape[:2], self.height or input_shape[2], self.width or input_shape[3])
+        return (input_shape[0], self.height or input_shape[1], self.width or input_shape[2], input_shape[3])
 
-    @property
-    def _owner(self) -> str:
-        """The layer, in errors."""
-        return f'{type(self).__name__} "{self.name}"'
+    def _channels(self, shape: Shape) -> int | None:
+        return shape[-1] if self.data_format == "channels_last" else shape[-3]
+
+    def _find_graph(self, input_shape: Any, dtypes: Sequence[str]) -> None:
+        """With channels in front: the layer for channels behind, between two permutations."""
+        if self.data_format == "channels_first":
+            x = SymbolicTensor(tuple(input_shape), self.dtype, self.name)
+            config = {**self.get_config(), "data_format": "channels_last"}
+            behind = Permute((2, 3, 1), dtype=self.dtype).connect(x)
+            changed = type(self).from_config(config).connect(behind.outputs[0])
+            front = Permute((3, 1, 2), dtype=self.dtype).connect(changed.outputs[0])
+            self._graph = Graph([x], front.outputs, [behind, changed, front])
+
+    def emit_forward(self, b: Builder, *x: Tensor) -> Any:
+        return self.emit_pictures(b, x[0]) if self._graph is None else super().emit_forward(b, *x)
+
+    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
+        if self._graph is None:
+            self.emit_pictures_slope(b, x[0], y)
+        else:
+            super().emit_backward(b, *x, y=y)
+
+    def emit_pictures(self, b: Builder, t: Tensor) -> Tensor:
+        """Emit the forward pass for pictures with their channels behind."""
+        raise NotImplementedError
+
+    def emit_pictures_slope(self, b: Builder, t: Tensor, y: Tensor) -> None:
+        """Emit the backward pass."""
+        raise NotImplementedError
 
     def _applied(self, inputs: Any, training: Any, tape: Any = None) -> Any:
         x = inputs if is_traced(inputs) else check.numeric(f'layer "{self.name}"', "inputs", inputs)
@@ -124,12 +119,10 @@ class RandomImageLayer(ImageLayer):
     """
 
     only_in_training = True
-    seed: int | None = None
 
     def __init__(self, seed: int | None, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         self.seed = optional_whole(type(self).__name__, "seed", seed, below=2**62)
-        self.data_format = channels_last(type(self).__name__, data_format, 2)
 
     def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
         """Connect the layer to a symbolic tensor, or apply it to an array, as in training unless `training=False`."""
@@ -137,8 +130,7 @@ class RandomImageLayer(ImageLayer):
             training = True
         return super().__call__(inputs, *others, training=training)
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        t = x[0]
+    def emit_pictures(self, b: Builder, t: Tensor) -> Tensor:
         if not b.training:
             return t
         b.note_reader(t)
@@ -146,10 +138,10 @@ class RandomImageLayer(ImageLayer):
         self._emit(b, t, t.buffer, y.buffer, self._draw(b, y))
         return y
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        if y is not x[0]:
+    def emit_pictures_slope(self, b: Builder, t: Tensor, y: Tensor) -> None:
+        if y is not t:
             dy, draw = b.gradient(y), b.notes[id(y.value)]
-            b.add_input_gradient(x[0], lambda dx, _: self._emit_slope(b, x[0], dy, dx, draw))
+            b.add_input_gradient(t, lambda dx, _: self._emit_slope(b, t, dy, dx, draw))
 
     def _draw(self, b: Builder, y: Tensor) -> dict[str, int]:
         """The fields of a new draw, which is noted for the backward pass of y."""
@@ -187,8 +179,6 @@ def given(factor: Any) -> Any:
 class NumPyImageLayer(RandomImageLayer):
     """A layer that changes pictures in NumPy, with `numbers` in [0, 1] drawn for each; its input gets no gradient."""
 
-    numbers: int
-
     def normals(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """The shape of the standard normal numbers that `change` gets for pictures of a shape, the batch in front."""
         return None
@@ -197,9 +187,9 @@ class NumPyImageLayer(RandomImageLayer):
         """What becomes of pictures x; u: `(numbers, batch, 1, 1, 1)`. `normals`, if there are any, follow."""
         raise NotImplementedError
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
+    def emit_pictures(self, b: Builder, t: Tensor) -> Tensor:
         with b.behaving(b.training or not self.only_in_training or None):
-            return super().emit_forward(b, *x)
+            return super().emit_pictures(b, t)
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int]) -> None:
         n = t.batch * self.numbers
@@ -225,8 +215,6 @@ class NumPyImageLayer(RandomImageLayer):
 
 class UndrawnImageLayer(NumPyImageLayer):
     """A layer that changes pictures in NumPy and draws nothing: it has no seed."""
-
-    numbers = 0
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(None, data_format, **kwargs)

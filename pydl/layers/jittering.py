@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydl._base.args import optional_whole
+from pydl._base.args import one_of, optional_whole
+from pydl.layers.annotated import DATA_FORMATS
 from pydl.layers.augmenting import RandomBrightness, RandomContrast
 from pydl.layers.base import Layer
 from pydl.layers.coloring import RandomHue, RandomSaturation
 from pydl.layers.images import values_of
 from pydl.layers.passing import Identity
 from pydl.layers.pipeline import Pipeline
-from pydl.layers.spatial import channels_last
 
 _KINDS = {
     "brightness_factor": RandomBrightness, "contrast_factor": RandomContrast, "saturation_factor": RandomSaturation,
@@ -35,34 +35,41 @@ class RandomColorJitter(Pipeline):
         What each of these layers takes; None leaves it out.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     def __init__(
         self, value_range: Any = (0, 255), brightness_factor: Any = None, contrast_factor: Any = None,
         saturation_factor: Any = None, hue_factor: Any = None, seed: int | None = None, data_format: str | None = None,
-        **kwargs: Any,
+        *, bounding_box_format: str | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         owner = "RandomColorJitter"
         self.value_range = values_of(owner, value_range)
         self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
         self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
         self.seed = optional_whole(owner, "seed", seed, below=2**61)
-        self.data_format = channels_last(owner, data_format, 2)
+        self.bounding_box_format = bounding_box_format
         dtype = kwargs.get("dtype")
+        shared = {
+            "value_range": self.value_range, "data_format": data_format, "dtype": dtype,
+            "bounding_box_format": bounding_box_format,
+        }  # fmt: skip
+        wanted = [(make, factor) for name, make in _KINDS.items() if (factor := getattr(self, name)) is not None]
         layers: list[Layer] = [
-            make(factor, value_range=self.value_range, seed=None if seed is None else seed + k, dtype=dtype)
-            for k, (name, make) in enumerate(_KINDS.items())
-            if (factor := getattr(self, name)) is not None
+            make(factor, seed=None if seed is None else seed + k, **shared)
+            for k, (make, factor) in enumerate(wanted)
         ]  # fmt: skip
         super().__init__(layers or [Identity(dtype=dtype)], **kwargs)
+        self.data_format = one_of(owner, "data_format", data_format or "channels_last", DATA_FORMATS)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values."""
         config = Layer.get_config(self)
         del config["layers"]
+        if self.bounding_box_format is None:
+            del config["bounding_box_format"]
         return config
 
     @classmethod

@@ -280,7 +280,12 @@ class Lookup(HostLayer):
             raise ValueError(f"{cls.__name__} config: expected a list of tokens, not a path: {config['vocabulary']!r}")
         return super().from_config(config)
 
-    vocabulary = idf_weights = None  # `get_config` fills them in
+    vocabulary = None  # `get_config` fills it in
+
+    @property
+    def idf_weights(self) -> Array | None:
+        """For "tf_idf": the weight of each code."""
+        return self._table.idf
 
 
 _PARAMETERS = """

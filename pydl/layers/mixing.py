@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pydl._base.args import real
-from pydl._engine.graph import is_symbolic
+from pydl.layers.annotated import filled
 from pydl.layers.images import NumPyImageLayer, up_to, within
 
 Array = np.ndarray
@@ -17,27 +16,21 @@ Array = np.ndarray
 class _Mixing(NumPyImageLayer):
     """A layer that mixes each picture with the one at its place in another order of the batch.
 
-    Called on a dict of arrays, "images" and "labels", it mixes both alike.
+    What it draws is named "permutation_order" and "mix_weight", the share of itself that each picture keeps.
     """
 
-    _mixed: tuple[Array, Array]  # of the last call: the order, and the share of itself that each keeps
-
-    def __call__(self, inputs: Any, *others: Any, training: Any = None) -> Any:
-        """As that of other layers; a dict of arrays, "images" and "labels" (batch, classes), gives such a dict."""
-        if not isinstance(inputs, Mapping):
-            return super().__call__(inputs, *others, training=training)
-        images, labels = inputs.get("images"), np.asarray(inputs.get("labels"))
-        if images is None or is_symbolic(images) or labels.ndim < 2 or len(labels) != len(images):
+    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+        """Labels, one-hot `(batch, classes)`, mixed as the pictures are."""
+        y, shape = np.asarray(labels), transformation["input_shape"]
+        if y.ndim < 2 or len(shape) != 4 or len(y) != shape[0]:
             raise ValueError(
-                f'{self._owner}: expected arrays "images" and "labels", one-hot (batch, classes), got '
-                f"{ {name: np.shape(value) for name, value in inputs.items()} }"
+                f'{self._owner}: expected "labels" that are one-hot, (batch, classes), and "images" (batch, height, '
+                f"width, channels), got {y.shape} and {tuple(shape)}"
             )
-        y = super().__call__(images, *others, training=training)
-        if training is not False:
-            order, share = self._mixed
-            share = share.reshape(-1, *[1] * (labels.ndim - 1))
-            labels = (share * labels + (1 - share) * labels[order]).astype(y.dtype)
-        return {**inputs, "images": y, "labels": labels}
+        if not training:
+            return labels
+        share = transformation["mix_weight"].reshape(-1, *[1] * (y.ndim - 1))
+        return (share * y + (1 - share) * y[transformation["permutation_order"]]).astype(self.dtype)
 
 
 class MixUp(_Mixing):
@@ -53,7 +46,7 @@ class MixUp(_Mixing):
     ----------
     alpha : float
         Above 0. Small: nearly the one or the other; 1: any share is as likely.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
@@ -68,10 +61,41 @@ class MixUp(_Mixing):
         super().__init__(seed, data_format, **kwargs)
         self.alpha = real("MixUp", "alpha", alpha, above=0)
 
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        return {"permutation_order": _order(u[0]), "mix_weight": _beta(u[1], self.alpha).astype(self.dtype)}
+
     def change(self, x: Array, u: Array, *z: Array) -> Array:
-        order, share = _order(u[0]), _beta(u[1], self.alpha).astype(x.dtype)
-        self._mixed = order, share
-        return share * x + (1 - share) * x[order]
+        drawn = self.drawn(u, x.shape[1:3])
+        share = drawn["mix_weight"]
+        return share * x + (1 - share) * x[drawn["permutation_order"]]
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Any:
+        """Masks of numbers, one-hot for each pixel, say, mixed as the pictures are.
+
+        Raises
+        ------
+        ValueError
+            Masks of classes, which are whole numbers: there is none between two.
+        """
+        masks = np.asarray(segmentation_masks)
+        if not training:
+            return segmentation_masks
+        if masks.dtype.kind != "f":
+            raise ValueError(
+                f"{self._owner}: masks of {masks.dtype} name classes, of which there is none between two; give masks "
+                "of floats, one-hot for each pixel"
+            )
+        share = transformation["mix_weight"].reshape(-1, *[1] * (masks.ndim - 1))
+        return share * masks + (1 - share) * masks[transformation["permutation_order"]]
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
+        """The boxes of both pictures, one's own first."""
+        if not training:
+            return bounding_boxes
+        order = np.asarray(transformation["permutation_order"])
+        found = filled(self._owner, bounding_boxes)
+        return {name: np.concatenate([value, value[order]], axis=min(value.ndim - 1, 1))
+                for name, value in found.items()}  # fmt: skip
 
 
 class CutMix(_Mixing):
@@ -89,7 +113,7 @@ class CutMix(_Mixing):
         In [0, 1]: the range of a; f stands for (0, f).
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -102,19 +126,39 @@ class CutMix(_Mixing):
         super().__init__(seed, data_format, **kwargs)
         self.factor = up_to("CutMix", "factor", factor)
 
-    def change(self, x: Array, u: Array, *z: Array) -> Array:
-        if not len(x):
-            return x
-        order, alpha = _order(u[0]), float(within(u[1].flat[0], self.factor)) + 1e-6
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        alpha = float(within(u[1].flat[0], self.factor)) + 1e-6
         side = np.sqrt(1 - _beta(u[2], alpha))
         inside: Any = True
         for axis, start in ((1, u[3]), (2, u[4])):
-            size = x.shape[axis]
-            first = start * (1 - side) * size
-            place = np.arange(size).reshape([-1 if k == axis else 1 for k in range(4)])
-            inside = inside & (place >= first) & (place < first + side * size)
-        self._mixed = order, 1 - side**2
-        return np.where(inside, x[order], x)
+            n = size[axis - 1]
+            first = start * (1 - side) * n
+            place = np.arange(n).reshape([-1 if k == axis else 1 for k in range(4)])
+            inside = inside & (place >= first) & (place < first + side * n)
+        return {"permutation_order": _order(u[0]), "mix_weight": 1 - side**2, "batch_masks": inside}
+
+    def change(self, x: Array, u: Array, *z: Array) -> Array:
+        if not len(x):
+            return x
+        drawn = self.drawn(u, x.shape[1:3])
+        return np.where(drawn["batch_masks"], x[drawn["permutation_order"]], x)
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Any:
+        """Masks, the box in them that of another one, as in the pictures."""
+        masks, order = np.asarray(segmentation_masks), transformation.get("permutation_order")
+        if not training:
+            return segmentation_masks
+        inside = transformation["batch_masks"]
+        if self.data_format == "channels_first":
+            inside = np.moveaxis(inside, -1, 1)
+        inside = inside if masks.ndim == 4 else inside.reshape(masks.shape)
+        return np.where(inside, masks[order], masks)
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
+        """An error in training: a box of another picture covers things, or parts of them."""
+        if training:
+            raise ValueError(f"{self._owner}: boxes cannot follow what it does to pixels; choose other layers")
+        return bounding_boxes
 
 
 def _order(u: Array) -> Array:

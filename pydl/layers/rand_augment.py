@@ -94,7 +94,7 @@ class RandAugment(_OfWays):
         Of those that move pixels, which mirror pictures at their edges.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -140,7 +140,7 @@ class AugMix(_OfWays):
         Of those that move pixels, which mirror pictures at their edges.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """

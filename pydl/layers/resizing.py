@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
 from pydl.layers.images import Box, ImageLayer, RandomImageLayer, emit_copy
 from pydl.layers.interpolating import INTERPOLATIONS, emit_resize
-from pydl.layers.spatial import channels_last
 
 
 class _Resized(ImageLayer):
@@ -24,17 +24,24 @@ class _Resized(ImageLayer):
     antialias = False
     fill_value = 0.0
 
+    height: int
+    width: int
+
     def __init__(self, height: int, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.height: int = whole(type(self).__name__, "height", height, at_least=1)
-        self.width: int = whole(type(self).__name__, "width", width, at_least=1)
+        self.height = whole(type(self).__name__, "height", height, at_least=1)
+        self.width = whole(type(self).__name__, "width", width, at_least=1)
 
     def _box(self, height: int, width: int) -> Box:
         """What of a picture of this size becomes the output."""
         raise NotImplementedError
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        t = x[0]
+    def moved(self, points: np.ndarray, transformation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+        box = self._box(*size)
+        scale = np.array([self.width / box.width, self.height / box.height])
+        return np.asarray((points - [box.left, box.top]) * scale)
+
+    def emit_pictures(self, b: Builder, t: Tensor) -> Tensor:
         box = self._box(*t.shape[1:3])
         if t.shape[1:3] == (self.height, self.width) == box[2:] and box[:2] == (0, 0):
             return t
@@ -43,10 +50,10 @@ class _Resized(ImageLayer):
         self._emit_box(b, t.shape, t.buffer, y.buffer, box)
         return y
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        if y is x[0]:
+    def emit_pictures_slope(self, b: Builder, t: Tensor, y: Tensor) -> None:
+        if y is t:
             return
-        t, dy = x[0], b.gradient(y)
+        dy = b.gradient(y)
         box = self._box(*t.shape[1:3])
         b.add_input_gradient(t, lambda dx, _: self._emit_box_slope(b, t.shape, dy, dx, box))
 
@@ -122,7 +129,7 @@ class Resizing(_Resized):
     fill_value : float
     antialias : bool
         Where pictures become smaller, average over all pixels that a new one covers.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
 
@@ -137,7 +144,7 @@ class Resizing(_Resized):
         pad_to_aspect_ratio: bool = False, fill_mode: str = "constant", fill_value: float = 0.0,
         antialias: bool = False, data_format: str | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(height, width, **kwargs)
+        super().__init__(height, width, data_format=data_format, **kwargs)
         self.interpolation = one_of("Resizing", "interpolation", interpolation, INTERPOLATIONS)
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
@@ -145,7 +152,6 @@ class Resizing(_Resized):
         self.fill_mode = one_of("Resizing", "fill_mode", fill_mode, ("constant",))
         self.fill_value = real("Resizing", "fill_value", fill_value)
         self.antialias = bool(antialias)
-        self.data_format = channels_last("Resizing", data_format, 2)
 
     def _box(self, height: int, width: int) -> Box:
         wanted = (self.height, self.width)
@@ -169,14 +175,13 @@ class CenterCrop(_Resized):
     ----------
     height, width : int
         Of the output.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(height, width, **kwargs)
-        self.data_format = channels_last(type(self).__name__, data_format, 2)
+        super().__init__(height, width, data_format=data_format, **kwargs)
 
     def _box(self, height: int, width: int) -> Box:
         if height < self.height or width < self.width:
@@ -198,14 +203,13 @@ class RandomCrop(RandomImageLayer, CenterCrop):
         Of the output.
     seed : int, optional
         Of this layer's draws; default: the model's.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
 
-    moves_pixels = True
-
     only_in_training = False
+    numbers = 2
 
     def __init__(
         self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
@@ -213,28 +217,38 @@ class RandomCrop(RandomImageLayer, CenterCrop):
         CenterCrop.__init__(self, height, width, data_format, **kwargs)
         self.seed = optional_whole("RandomCrop", "seed", seed, below=2**62)
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        t = x[0]
-        if not self._draws(b, t):
-            return CenterCrop.emit_forward(self, b, t)
+    def drawn(self, u: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+        if not self._larger(size):
+            return {}
+        places = self._places(size)
+        return {"h_start": int(u[0].flat[0] * places["tops"]), "w_start": int(u[1].flat[0] * places["lefts"])}
+
+    def moved(self, points: np.ndarray, transformation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+        if "h_start" not in transformation:
+            return super().moved(points, transformation, size)
+        return np.asarray(points - [transformation["w_start"], transformation["h_start"]])
+
+    def emit_pictures(self, b: Builder, t: Tensor) -> Tensor:
+        if not (b.training and self._larger(t.shape[1:3])):
+            return CenterCrop.emit_pictures(self, b, t)
         b.note_reader(t)
         y = b.tensor((b.batch, self.height, self.width, t.shape[-1]), t)
         box = Box(0, 0, self.height, self.width)
-        emit_copy(b, t.shape, t.buffer, y.buffer, box, **self._places(t), **self._draw(b, y))
+        emit_copy(b, t.shape, t.buffer, y.buffer, box, **self._places(t.shape[1:3]), **self._draw(b, y))
         return y
 
-    def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
-        t = x[0]
-        if not self._draws(b, t):
-            CenterCrop.emit_backward(self, b, t, y=y)
+    def emit_pictures_slope(self, b: Builder, t: Tensor, y: Tensor) -> None:
+        if not (b.training and self._larger(t.shape[1:3])):
+            CenterCrop.emit_pictures_slope(self, b, t, y)
             return
-        dy, fields = b.gradient(y), {**self._places(t), **b.notes[id(y.value)], "back": 1}
+        dy, fields = b.gradient(y), {**self._places(t.shape[1:3]), **b.notes[id(y.value)], "back": 1}
         box = Box(0, 0, *t.shape[1:3])
         b.add_input_gradient(t, lambda dx, _: emit_copy(b, y.shape, dy, dx, box, **fields))
 
-    def _draws(self, b: Builder, t: Tensor) -> bool:
-        return b.training and t.shape[1] > self.height and t.shape[2] > self.width
+    def _larger(self, size: Sequence[int]) -> bool:
+        """Whether there are places to draw one of."""
+        return size[0] > self.height and size[1] > self.width
 
-    def _places(self, t: Tensor) -> dict[str, int]:
+    def _places(self, size: Sequence[int]) -> dict[str, int]:
         """How many there are, along each axis."""
-        return {"tops": t.shape[1] - self.height + 1, "lefts": t.shape[2] - self.width + 1}
+        return {"tops": size[0] - self.height + 1, "lefts": size[1] - self.width + 1}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from pydl._base.args import one_of, real
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.images import RandomImageLayer, Range, given, image_sizes, spread
+from pydl.layers.images import RandomImageLayer, Range, given, image_sizes, spread, within
+
+Array = np.ndarray
 
 
 class _Affine(RandomImageLayer):
@@ -22,6 +27,7 @@ class _Affine(RandomImageLayer):
     """
 
     moves_pixels = True
+    numbers = 2
 
     kind: int
     first: Range
@@ -35,6 +41,11 @@ class _Affine(RandomImageLayer):
         self.fill_mode = one_of(type(self).__name__, "fill_mode", fill_mode, tuple(_FILLS))
         self.interpolation = one_of(type(self).__name__, "interpolation", interpolation, ("bilinear", "nearest"))
         self.fill_value = real(type(self).__name__, "fill_value", fill_value)
+
+    def both(self, u: Array) -> tuple[Array, Array]:
+        """The two numbers of each picture, `(batch, 1)`."""
+        first = within(u[0, :, :, 0, 0], self.first)
+        return first, first if self.second is None else within(u[1, :, :, 0, 0], self.second)
 
     def _emit(self, b: Builder, t: Tensor, x: Any, y: Any, draw: dict[str, int], op: str = "image_affine_fwd") -> None:
         (lo, hi), (lo2, hi2) = self.first, self.second or (0.0, 0.0)
@@ -68,7 +79,7 @@ class RandomTranslation(_Affine):
     seed : int, optional
         Of this layer's draws; default: the model's.
     fill_value : float
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -83,6 +94,13 @@ class RandomTranslation(_Affine):
         self.first = spread("RandomTranslation", "height_factor", height_factor, at_least=-1)
         self.second = spread("RandomTranslation", "width_factor", width_factor, at_least=-1)
         self.height_factor, self.width_factor = given(height_factor), given(width_factor)
+
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        down, across = self.both(u)
+        return {"translations": np.concatenate([across * size[1], down * size[0]], axis=1)}
+
+    def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
+        return np.asarray(points + np.asarray(transformation["translations"])[:, None])
 
 
 class RandomRotation(_Affine):
@@ -102,7 +120,7 @@ class RandomRotation(_Affine):
     seed : int, optional
         Of this layer's draws; default: the model's.
     fill_value : float
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -115,6 +133,15 @@ class RandomRotation(_Affine):
     ) -> None:  # fmt: skip
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = self.first = spread("RandomRotation", "factor", factor, at_least=-1)
+
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        return {"angle": 360 * self.both(u)[0][:, 0]}
+
+    def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
+        angle = np.deg2rad(np.asarray(transformation["angle"]).reshape(-1, 1))
+        middle = np.array([size[1], size[0]]) / 2
+        (x, y), cos, sin = np.moveaxis(points - middle, -1, 0), np.cos(angle), np.sin(angle)
+        return np.asarray(np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1) + middle)
 
 
 class RandomZoom(_Affine):
@@ -136,7 +163,7 @@ class RandomZoom(_Affine):
     seed : int, optional
         Of this layer's draws; default: the model's.
     fill_value : float
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
     **kwargs
         `name`, `trainable`, `dtype`.
     """
@@ -154,3 +181,12 @@ class RandomZoom(_Affine):
         if width_factor is not None:
             self.second = spread("RandomZoom", "width_factor", width_factor, above=-1)
             self.width_factor = given(width_factor)
+
+    def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
+        down, across = self.both(u)
+        return {"height_zoom": 1 + down, "width_zoom": 1 + across}
+
+    def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
+        zooms = [np.asarray(transformation[name]).reshape(-1, 1, 1) for name in ("width_zoom", "height_zoom")]
+        middle = np.array([size[1], size[0]]) / 2
+        return np.asarray((points - middle) / np.concatenate(zooms, axis=-1) + middle)

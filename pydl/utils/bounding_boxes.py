@@ -13,111 +13,61 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of
+from pydl._base.boxes import clip_to_image_size, convert_format, crop, pad
 from pydl.config import epsilon
 
 __all__ = [
-    "clip_to_image_size", "compute_ciou", "compute_iou", "convert_format", "crop", "decode_deltas_to_boxes",
-    "encode_box_to_deltas", "pad",
+    "affine_transform", "clip_to_image_size", "compute_ciou", "compute_iou", "convert_format", "crop",
+    "decode_deltas_to_boxes", "encode_box_to_deltas", "pad",
 ]  # fmt: skip
 
 Array = np.ndarray
-_ABSOLUTE = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
-FORMATS = (*_ABSOLUTE, *(f"rel_{name}" for name in _ABSOLUTE[:4]))
 
 
-def convert_format(
-    boxes: Any, source: str, target: str, height: Any = None, width: Any = None, dtype: str = "float32"
-) -> Any:
-    """Boxes in another format.
+def affine_transform(
+    boxes: Any,
+    angle: Any,
+    translate_x: Any,
+    translate_y: Any,
+    scale: Any,
+    shear_x: Any,
+    shear_y: Any,
+    height: int,
+    width: int,
+    center_x: float | None = None,
+    center_y: float | None = None,
+    bounding_box_format: str = "xyxy",
+) -> Array:
+    """The smallest boxes around turned, sheared, scaled and shifted ones, of a number of each kind for each picture.
+
+    A corner p becomes `c + scale * A (p - c + shift)`: A undoes a turn by -angle after shears by -shear_x and -shear_y,
+    c and shift are the centre and the translation, fractions of `width - 1` and `height - 1`. (Keras errs where shear_x
+    is not 0: it takes a determinant for 1 that is not.)
 
     Parameters
     ----------
-    boxes : array_like, shape (..., 4), or a dict with such "boxes"
-    source, target : str
-        See above; upper and lower case are the same.
-    height, width : number, optional
-        Of the picture, where one of the formats is relative.
-
-    Raises
-    ------
-    ValueError
-        Unknown formats, boxes of other than four numbers, a size that is needed and not given.
+    boxes : array_like, shape (batch, boxes, 4)
+    angle, shear_x, shear_y : array_like, shape (batch,)
+        In degrees.
+    translate_x, translate_y, scale : array_like, shape (batch,)
+    height, width : int
+        Of the pictures.
+    center_x, center_y : float, optional
+        Default 0.5.
+    bounding_box_format : {"xyxy"}
     """
-    if isinstance(boxes, Mapping):
-        return {**boxes, "boxes": convert_format(boxes["boxes"], source, target, height, width, dtype)}
-    x = np.asarray(boxes, dtype)
-    if x.ndim == 0 or x.shape[-1] != 4:
-        raise ValueError(f"convert_format: expected boxes of four numbers, got shape {x.shape}")
-    names = [one_of("convert_format", f"format {name!r}", str(name).lower(), FORMATS) for name in (source, target)]
-    relative = [name.startswith("rel_") for name in names]
-    if any(relative) and (height is None or width is None):
-        raise ValueError(
-            f"convert_format: from {source!r} to {target!r} it must receive `height` and `width` of the picture"
-        )
-    first, second = (name.removeprefix("rel_") for name in names)
-    corners = _corners(x, first)
-    if relative[0] != relative[1]:
-        size = np.array([width, height, width, height], dtype)
-        corners = corners * size if relative[0] else corners / size
-    return _from_corners(corners, second)
-
-
-def _corners(x: Array, form: str) -> Array:
-    """As "xyxy"."""
-    if form.removeprefix("center_")[0] == "y":
-        x = x[..., [1, 0, 3, 2]]
-    if form.endswith(("xyxy", "yxyx")):
-        return x
-    start = x[..., :2] - x[..., 2:] / 2 if form.startswith("center") else x[..., :2]
-    return np.concatenate([start, start + x[..., 2:]], axis=-1)
-
-
-def _from_corners(x: Array, form: str) -> Array:
-    """From "xyxy"."""
-    if not form.endswith(("xyxy", "yxyx")):
-        size = x[..., 2:] - x[..., :2]
-        start = x[..., :2] + size / 2 if form.startswith("center") else x[..., :2]
-        x = np.concatenate([start, size], axis=-1)
-    return x[..., [1, 0, 3, 2]] if form.removeprefix("center_")[0] == "y" else x
-
-
-def clip_to_image_size(
-    bounding_boxes: Mapping[str, Any], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
-) -> dict[str, Any]:
-    """A dict of "boxes", and maybe "labels", with what lies outside of the picture cut off; -1 labels boxes of no area.
-
-    Raises
-    ------
-    ValueError
-        A format other than "xyxy" and "rel_xyxy"; no size for the first one.
-    """
-    form = one_of("clip_to_image_size", "bounding_box_format", bounding_box_format, ("xyxy", "rel_xyxy"))
-    if form == "xyxy" and (height is None or width is None):
-        raise ValueError('clip_to_image_size: give height and width of the picture, as boxes are "xyxy"')
-    boxes = np.asarray(bounding_boxes["boxes"])
-    most = [width, height, width, height] if form == "xyxy" else 1.0
-    found = {**bounding_boxes, "boxes": np.clip(boxes, 0, np.asarray(most, boxes.dtype))}
-    if found.get("labels") is not None:
-        area = np.prod(found["boxes"][..., 2:] - found["boxes"][..., :2], axis=-1)
-        found["labels"] = np.where(area > 0, found["labels"], -1)
-    return found
-
-
-def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy") -> Array:
-    """Boxes of a picture of which this part is kept."""
-    one_of("crop", "bounding_box_format", bounding_box_format, ("xyxy",))
+    one_of("affine_transform", "bounding_box_format", bounding_box_format, ("xyxy",))
     x = np.asarray(boxes)
-    moved = x - np.asarray([left, top, left, top], x.dtype)
-    return np.clip(moved, 0, np.asarray([width, height, width, height], x.dtype))
-
-
-def pad(
-    boxes: Any, top: Any, left: Any, height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
-) -> Array:
-    """Boxes of a picture to which rows and columns are added at the top and the left."""
-    one_of("pad", "bounding_box_format", bounding_box_format, ("xyxy",))
-    x = np.asarray(boxes)
-    return np.asarray(x + np.asarray([left, top, left, top], x.dtype))
+    turn, across, down = (-np.deg2rad(np.asarray(each, np.float64)) for each in (angle, shear_x, shear_y))
+    size = np.array([width - 1, height - 1])
+    centre = size * [0.5 if center_x is None else center_x, 0.5 if center_y is None else center_y]
+    shift = np.stack([np.asarray(translate_x, np.float64), np.asarray(translate_y, np.float64)], axis=-1) * size
+    first = np.stack([np.cos(turn - down), -np.sin(turn - down)], axis=-1) / np.cos(down)[:, None]
+    second = first * np.tan(across)[:, None] + np.stack([np.sin(turn), np.cos(turn)], axis=-1)
+    undo = np.linalg.inv(np.stack([first, second], axis=-1)) * np.asarray(scale, np.float64).reshape(-1, 1, 1)
+    corners = x[..., [0, 1, 2, 1, 0, 3, 2, 3]].reshape(*x.shape[:-1], 4, 2) - centre + shift[:, None, None]
+    found = np.einsum("bij,bnkj->bnki", undo, corners) + centre
+    return np.concatenate([found.min(axis=2), found.max(axis=2)], axis=-1).astype(np.result_type(x, np.float32))
 
 
 def _size(owner: str, form: str, image_shape: Sequence[int] | None) -> dict[str, Any]:

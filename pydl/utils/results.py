@@ -81,7 +81,7 @@ def _plain(x: Any) -> Any:
 
 def _result(y: Any) -> Any:
     if isinstance(y, np.ndarray | np.generic):
-        return with_mask(np.asarray(y).view(Result), mask_of(y), Result) if y.dtype.kind in "biuf" else y
+        return with_mask(np.asarray(y).view(Result), mask_of(y), Result) if y.dtype.kind in "biufU" else y
     if isinstance(y, Iterator):
         return map(_result, y)
     if type(y) in (list, tuple):

@@ -80,7 +80,7 @@ MORE: dict[str, tuple[Any, Any]] = {
             L.RandomContrast(0.1), L.RandomErasing(), L.RandomGaussianBlur(), L.RandomGrayscale(), L.RandomHue(0.1),
             L.RandomInvert(0.5), L.RandomPosterization(4), L.RandomSaturation(0.3), L.RandomSharpness(0.3),
             L.RandomColorDegeneration(0.3), L.RandomPerspective(), L.RandomShear(0.2), L.Equalization(), L.CutMix(),
-            L.RandomElasticTransform(),
+            L.RandomElasticTransform(), L.MaxNumBoundingBoxes(3),
             L.MixUp(), L.AugMix((0, 1)), L.RandAugment((0, 1)), L.RandomColorJitter(hue_factor=0.1),
             L.Solarization(), L.SpatialDropout2D(0.2), L.RandomBrightness(0.2), L.Conv2D(2, 2),
         ],

@@ -18,7 +18,7 @@ COLOURS = {
     "RandomInvert": {}, "RandomPosterization": {"factor": 4}, "RandomSaturation": {"factor": 0.1},
     "RandomSharpness": {"factor": 0.1}, "Solarization": {}, "Equalization": {}, "MixUp": {}, "CutMix": {},
     "AugMix": {}, "RandAugment": {}, "RandomShear": {"x_factor": 0.1}, "RandomPerspective": {}, "RandomColorJitter": {},
-    "RandomElasticTransform": {},
+    "RandomElasticTransform": {}, "MaxNumBoundingBoxes": {"max_number": 3},
     "RandomColorDegeneration": {"factor": 0.1},
 }  # fmt: skip
 

@@ -234,7 +234,8 @@ def test_aspects_are_kept_by_cropping_or_padding() -> None:
     ("make", "error", "match"),
     [
         (lambda: L.RandomFlip("diagonal"), ValueError, "Invalid value for argument `mode`. Expected one of"),
-        (lambda: L.RandomFlip(data_format="channels_first"), ValueError, "transpose the data"),
+        (lambda: L.RandomFlip(data_format="first"), ValueError, "`data_format`. Expected one of"),
+        (lambda: L.RandomFlip(bounding_box_format="xxyy"), ValueError, "`bounding_box_format`. Expected one of"),
         (lambda: L.RandomFlip(seed=-1), ValueError, "Argument `seed` must be an integer >= 0"),
         (lambda: L.RandomCrop(0, 3), ValueError, "Argument `height` must be an integer > 0"),
         (lambda: L.RandomTranslation(1.5, 0), ValueError, r"`height_factor` must be in the range \[-1, 1\]"),
@@ -318,8 +319,8 @@ def test_dicts_through_layers_that_move_nothing() -> None:
     assert y["segmentation_masks"] is masks
     y = L.RandomRotation(0.3)({"images": x, "segmentation_masks": masks}, training=False)
     np.testing.assert_array_equal(y["segmentation_masks"], masks)
-    with pytest.raises(ValueError, match=r"bounding boxes are not moved.*'bounding_boxes'"):
-        L.RandomFlip()({"images": x, "bounding_boxes": labels})
+    with pytest.raises(ValueError, match=r'expected a dict of arrays, "images" and.*, got \[\'labels\'\]'):
+        L.RandomFlip()({"labels": labels})
     with pytest.raises(ValueError, match="choose layers that move pixels alone"):
         L.RandAugment()({"images": x, "segmentation_masks": masks})
 

@@ -44,7 +44,7 @@ def test_mixed_pictures_and_labels() -> None:
     same = layer({"images": x, "labels": labels}, training=False)
     np.testing.assert_array_equal(same["images"], x)
     np.testing.assert_array_equal(same["labels"], labels)
-    with pytest.raises(ValueError, match=r"labels\", one-hot \(batch, classes\)"):
+    with pytest.raises(ValueError, match=r"labels\" that are one-hot, \(batch, classes\)"):
         layer({"images": x, "labels": np.arange(300)})
 
 
@@ -106,7 +106,7 @@ def test_sheared() -> None:
 def test_corners_come_from_where_they_were() -> None:
     before = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], float)
     after = before + np.random.default_rng(0).uniform(-1, 1, (3, 4, 2))
-    a, b, c, d, e, f, g, h = distorting._perspective(before, after).T[..., None]
+    a, b, c, d, e, f, g, h = distorting._perspective(np.stack([before] * 3), after).T[..., None]
     x, y = after[..., 0], after[..., 1]
     depth = g * x + h * y + 1
     np.testing.assert_allclose((a * x + b * y + c) / depth, np.tile(before[:, 0], (3, 1)), atol=1e-9)

@@ -187,12 +187,12 @@ def test_imports(module: str) -> None:
 def test_siblings_share_their_base_only(module: str) -> None:
     package, _, name = module.rpartition("/")
     used = {i.target for i in imports(ast.parse(MODULES[module].read_text())) if i.target.startswith(f"{package}/")}
-    names = ("channelwise", "convolving", "core", "given_shapes", "host", "images", "input_spec", "interpolating",
-             "lookup", "low_rank", "merging", "own_code", "pooled", "positions", "renormalizing", "spatial",
-             "weighted")  # fmt: skip
+    names = ("annotated", "channelwise", "convolving", "core", "given_shapes", "host", "images", "input_spec",
+             "interpolating", "lookup", "low_rank", "merging", "own_code", "pooled", "positions", "renormalizing",
+             "spatial", "weighted")  # fmt: skip
     of_layers = names if package == "pydl/layers" else ()
     shared = ("base", "schedules", *of_layers)
-    made_of_others = module in ("pydl/layers/jittering", "pydl/layers/rand_augment")
+    made_of_others = module in {f"pydl/layers/{each}" for each in ("images", "jittering", "rand_augment")}
     assert name == "__init__" or made_of_others or used <= {f"{package}/{each}" for each in shared}
 
 
