@@ -98,6 +98,8 @@ def _marked(outputs: Sequence[SymbolicTensor], found: Sequence[np.ndarray]) -> l
 def _steps_of(layer: Layer, mask: Any, x: np.ndarray) -> np.ndarray:
     """A mask as numbers, 1 for each step of x that counts."""
     m = np.asarray(mask)
+    if m.ndim == x.ndim - 1 and all(n in (1, size) for n, size in zip(m.shape, x.shape, strict=False)):
+        m = np.broadcast_to(m, x.shape[:-1])
     if m.shape != x.shape[:-1]:
         raise ValueError(
             f'layer "{layer.name}": expected a mask of shape {x.shape[:-1]}, a number for each step of the input, got '

@@ -12,7 +12,7 @@ from pydl import constraints, initializers, regularizers
 from pydl._base.args import axis_of, real, whole
 from pydl._engine.builder import Builder
 from pydl._engine.layout import array_of
-from pydl._engine.tensor import Tensor
+from pydl._engine.tensor import Tensor, Value
 from pydl._engine.variable import Variable
 from pydl.layers import renormalizing
 from pydl.layers.base import Layer
@@ -107,6 +107,7 @@ class _Normalization(Layer):
             return self._forward(b, t)
         moved = b.tensor(np.moveaxis(np.broadcast_to(0, t.shape), axes, last).shape, t)
         _move(b, t.shape, t.buffer, axes, last, moved.buffer, moved.shape)
+        moved.mask = self._moved_mask(b, t, moved.shape)
         normal = self._forward(b, moved)
         y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         _move(b, moved.shape, normal.buffer, last, axes, y.buffer, y.shape)
@@ -130,6 +131,10 @@ class _Normalization(Layer):
         rank = len(t.shape)
         axes = self._axes(rank)
         return axes, list(range(rank - len(axes), rank))
+
+    def _moved_mask(self, b: Builder, t: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+        """A number for each element of t, whose axes were moved to this shape, where masks matter."""
+        return None
 
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
         """The records, where the axes are the last ones."""
@@ -167,7 +172,7 @@ class BatchNormalization(_Normalization):
     ----------
     axis : int
         That of the features, any but the first; where it is not the last one, data are transposed in NumPy before and
-        after, which takes the GIL.
+        after, which takes the GIL, as do statistics of masked steps then.
     momentum : float
         In [0, 1].
     epsilon : float
@@ -248,16 +253,25 @@ class BatchNormalization(_Normalization):
             del config["renorm"], config["renorm_clipping"], config["renorm_momentum"]
         return config
 
-    def emit_forward(self, b: Builder, *x: Tensor) -> Tensor:
-        axes, last = self._places(x[0])
-        if x[0].mask is not None and axes != last and b.training and self.trainable:
-            raise ValueError(
-                f'BatchNormalization "{self.name}": expected axis -1 where there is a mask, got {self.axis}'
-            )
-        return super().emit_forward(b, *x)
+    def _moved_mask(self, b: Builder, t: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+        if t.mask is None or not (b.training and self.trainable):
+            return None
+        each = b.buffer(t.shape)
+        y, steps = Tensor(Value(b.buffer(shape), False), shape), t.mask
+
+        def spread() -> None:
+            array_of(each).reshape(t.shape)[...] = steps.array().reshape(*t.shape[:-1], 1)
+
+        b.emit_python("mask of each element", spread, [steps.buffer], [each])
+        _move(b, t.shape, each, *self._places(t), y.buffer, shape)
+        return y
+
+    def _in_numpy(self, t: Tensor) -> bool:
+        """Whether no kernel knows the statistics: renormalized, or of a mask with a number for each element."""
+        return self.renorm or (t.mask is not None and t.mask.shape == t.shape)
 
     def _forward(self, b: Builder, t: Tensor) -> Tensor:
-        if self.renorm and b.training and self.trainable:
+        if self._in_numpy(t) and b.training and self.trainable:
             return renormalizing.emit_forward(self, b, t)
         y = b.tensor(t.shape, t, trainable=b.trains(*self.weights))
         common = {
@@ -281,7 +295,7 @@ class BatchNormalization(_Normalization):
 
     def _backward(self, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
         of_batch = id(y.value) in b.notes
-        if of_batch and self.renorm:
+        if of_batch and self._in_numpy(t):
             renormalizing.emit_backward(self, b, t, y, dy)
             return
         statistics = b.notes[id(y.value)] if of_batch else self._moving(b)

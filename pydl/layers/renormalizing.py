@@ -1,4 +1,4 @@
-"""Batch renormalization, in NumPy: what BatchNormalization does in training with `renorm=True`."""
+"""Batch normalization in NumPy: what it does in training with `renorm=True`, or with a mask of each element."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Renormalized(Protocol):
 
     epsilon: float
     momentum: float
+    renorm: bool
     renorm_momentum: float
     renorm_clipping: dict[str, float]
     gamma: Variable | None
@@ -50,38 +51,52 @@ def checked(clipping: Any) -> dict[str, float]:
 
 
 def emit_forward(layer: Renormalized, b: Builder, t: Tensor) -> Tensor:
-    """`y = gamma (r (x - mean) / deviation + d) + beta`, along the last axis; running figures move."""
+    """`y = gamma (r (x - mean) / deviation + d) + beta`, along the last axis; running figures move.
+
+    Unless the layer renormalizes, r is 1 and d is 0.
+    """
     y = b.tensor(t.shape, t, trainable=b.trains(layer.gamma, layer.beta))
     last: dict[str, Array] = {}  # of the run before the backward pass
     b.notes[id(y.value)] = last
-    own = [layer.moving_mean, layer.moving_variance, layer.moving_stddev, layer.renorm_mean, layer.renorm_stddev]
+    own = [layer.moving_mean, layer.moving_variance]
+    own += [layer.moving_stddev, layer.renorm_mean, layer.renorm_stddev] if layer.renorm else []
 
     def run() -> None:
         x = t.array().reshape(-1, t.shape[-1])
-        m = np.ones((len(x), 1), x.dtype) if t.mask is None else t.mask.array().reshape(-1, 1)
-        count = len(x) if t.mask is None else m.sum() + 1e-7
+        m = np.ones((len(x), 1), x.dtype) if t.mask is None else t.mask.array().reshape(len(x), -1)
+        count = len(x) if t.mask is None else m.sum(axis=0) + 1e-7
         mean = (m * x).sum(axis=0) / count
-        deviation = np.sqrt((m * (x - mean) ** 2).sum(axis=0) / count + layer.epsilon)
-        before = np.maximum(layer.renorm_stddev.numpy(), np.sqrt(layer.epsilon))
-        clip = layer.renorm_clipping
-        r = np.clip(deviation / before, clip.get("rmin"), clip.get("rmax"))
-        most = clip.get("dmax")
-        d = np.clip((mean - layer.renorm_mean.numpy()) / before, None if most is None else -most, most)
+        variance = (m * (x - mean) ** 2).sum(axis=0) / count
+        deviation = np.sqrt(variance + layer.epsilon)
+        r, d = _correction(layer, mean, deviation) if layer.renorm else (np.ones(1), np.zeros(1))
         normal = (x - mean) / deviation
         last.update(normal=normal, deviation=deviation, r=r, d=d, m=m, count=np.asarray(count))
         out = normal * r + d
         out = out if layer.gamma is None else out * layer.gamma.numpy()
         y.array()[...] = (out if layer.beta is None else out + layer.beta.numpy()).reshape(t.shape)
+        _move(layer.moving_mean, mean, layer.momentum)
+        if not layer.renorm:
+            _move(layer.moving_variance, variance, layer.momentum)
+            return
         _move(layer.renorm_mean, mean, layer.renorm_momentum)
         _move(layer.renorm_stddev, deviation, layer.renorm_momentum)
-        _move(layer.moving_mean, mean, layer.momentum)
         _move(layer.moving_stddev, deviation, layer.momentum)
         layer.moving_variance.assign(np.maximum(layer.moving_stddev.numpy() ** 2 - layer.epsilon, 0))
 
     reads = [t.buffer, *(v.buffer for v in (layer.gamma, layer.beta) if v is not None)]
     reads += [] if t.mask is None else [t.mask.buffer]
-    b.emit_python("batch renormalization", run, reads, [y.buffer, *(v.buffer for v in own)])
+    b.emit_python("batch normalization", run, reads, [y.buffer, *(v.buffer for v in own)])
     return y
+
+
+def _correction(layer: Renormalized, mean: Array, deviation: Array) -> tuple[Array, Array]:
+    """r and d."""
+    before = np.maximum(layer.renorm_stddev.numpy(), np.sqrt(layer.epsilon))
+    clip = layer.renorm_clipping
+    r = np.clip(deviation / before, clip.get("rmin"), clip.get("rmax"))
+    most = clip.get("dmax")
+    d = np.clip((mean - layer.renorm_mean.numpy()) / before, None if most is None else -most, most)
+    return r, d
 
 
 def emit_backward(layer: Renormalized, b: Builder, t: Tensor, y: Tensor, dy: Any) -> None:
@@ -105,7 +120,7 @@ def emit_backward(layer: Renormalized, b: Builder, t: Tensor, y: Tensor, dy: Any
         array_of(dx).reshape(g.shape)[...] = (g - spread) / last["deviation"]
 
     b.emit_python(
-        "batch renormalization, backward", run, [t.buffer, y.buffer, dy], [dx, *(b.weight_gradient(v) for v in trained)]
+        "batch normalization, backward", run, [t.buffer, y.buffer, dy], [dx, *(b.weight_gradient(v) for v in trained)]
     )
     b.give_input_gradient(t, dx)
 

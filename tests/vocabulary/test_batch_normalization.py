@@ -9,6 +9,7 @@ import pytest
 
 import pydl
 from pydl import layers as L
+from tests.differences import check_gradients
 from tests.vocabulary.test_normalization import far, first_gradient
 
 Array = np.ndarray[Any, Any]
@@ -76,13 +77,45 @@ def test_what_does_not_fit_is_refused_with_a_reason() -> None:
         L.BatchNormalization(1).build((None, None, 5))
     with pytest.raises(TypeError, match="Argument `axis` must be an integer"):
         L.BatchNormalization([1, 2])  # type: ignore[arg-type]
-    masked = pydl.Sequential([pydl.Input((4, 5)), L.Masking(), L.BatchNormalization(1)])
-    with pytest.raises(ValueError, match="expected axis -1 where there is a mask"):
-        masked(np.ones((2, 4, 5)), training=True)
     layer = L.BatchNormalization(1)
     layer.build((None, 4, 5))
     with pytest.raises(ValueError, match="expected 4 features along axis 1"):
         layer(np.zeros((2, 5, 4), np.float32))
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+@pytest.mark.parametrize("shape", [(6, 4, 3), (5, 3, 4, 2)])
+def test_masks_along_any_axis(shape: tuple[int, ...], axis: int) -> None:
+    """Statistics of what counts; along an axis of steps, a feature may have none."""
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(3, 2, shape), rng.random(shape[:-1]) < 0.6
+    mask[:, 1] = axis == -1  # along axis 1: the second feature has nothing that counts
+    layer = L.BatchNormalization(axis, momentum=0.75, epsilon=EPSILON, dtype="float64")
+    y = layer(x, training=True, mask=mask)
+    each = np.moveaxis(np.broadcast_to(mask[..., None], shape), axis, -1)
+    z, over = np.moveaxis(x, axis, -1), tuple(range(len(shape) - 1))
+    count = each.sum(over) + 1e-7
+    mean = (each * z).sum(over) / count
+    var = (each * (z - mean) ** 2).sum(over) / count
+    np.testing.assert_allclose(np.moveaxis(np.asarray(y), axis, -1), (z - mean) / np.sqrt(var + EPSILON), rtol=1e-9)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.25 * mean, rtol=1e-9)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.75 + 0.25 * var, rtol=1e-9)
+    np.testing.assert_array_equal(layer(x, mask=mask), layer(x))  # masks matter in training only
+    broad = layer(x, training=True, mask=mask[:, :1])
+    np.testing.assert_array_equal(broad, layer(x, training=True, mask=np.broadcast_to(mask[:, :1], mask.shape)))
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_gradients_where_some_steps_count(axis: int) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4, 3, 2))
+    x[1, 2] = x[2, 0] = x[3, 1] = 0
+    model = pydl.Sequential([
+        pydl.Input((3, 2), dtype="float64"), L.Masking(dtype="float64"), L.Dense(2, "tanh", dtype="float64"),
+        L.BatchNormalization(axis, dtype="float64"), L.Dense(1, "tanh", dtype="float64"),
+    ])  # fmt: skip
+    model.compile("sgd", "mse")
+    check_gradients(model, x, rng.normal(size=(4, 3, 1)), rel=1e-5)
 
 
 # -- renormalization --------------------------------------------------------------------------------------------------
