@@ -15,16 +15,21 @@ def weights(size: int, out: int, interpolation: str, antialias: bool) -> np.ndar
     """
     if size == out:
         return np.eye(size)
-    at = (np.arange(out) + 0.5) * (size / out)
+    return weights_at(size, (np.arange(out) + 0.5) * (size / out), size / out, interpolation, antialias)
+
+
+def weights_at(size: int, at: np.ndarray, step: float, interpolation: str, antialias: bool) -> np.ndarray:
+    """The same for pixels whose centres come from places, a step apart."""
     if interpolation == "nearest":
         return np.eye(size)[np.floor(at).astype(int)]
     if interpolation == "area":  # what they have in common
-        low, high = at - size / out / 2, at + size / out / 2
+        low, high = at - step / 2, at + step / 2
         common = np.minimum(high[:, None], np.arange(1, size + 1)) - np.maximum(low[:, None], np.arange(size))
-        return np.maximum(common, 0) * (out / size)
-    spread = max(size / out, 1.0) if antialias else 1.0
+        return np.maximum(common, 0) / step
+    spread = max(step, 1.0) if antialias else 1.0
     found = _KERNELS[interpolation](np.abs(at[:, None] - 0.5 - np.arange(size)) / spread)
-    return found / found.sum(axis=1, keepdims=True)
+    total = found.sum(axis=1, keepdims=True)
+    return np.asarray(found / np.where(total == 0, 1, total))
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ _WRITTEN = {
     "divide": "true_divide", "_squeeze": "squeeze", "_choose": "where", "_einsum": "einsum", "stacked_matmul": "matmul",
 }  # fmt: skip
 _READ = {"re_lu": "relu", "layer_norm": "layer_normalization", "rms_norm": "rms_normalization", "c_dist": "cdist"}
-_UNWRITTEN = ("_each", "_updated", "_where_largest", "ctc_loss", "squared_difference")  # none of Keras's
+_UNWRITTEN = ("ctc_loss", "squared_difference")  # none of Keras's, as parts of functions, named _, are not
 _ACTIVATIONS: dict[Any, Any] = {"erf": ("erf", {}), "gelu_tanh": ("gelu", {"approximate": True})}  # functions there
 _ACTIVATED = {  # by the names of activations: Keras's functions, and what they call the number that belongs to them
     **{name: (name, None) for name in (
@@ -64,7 +64,7 @@ def written_function(entry: Mapping[str, Any], tensors: list[Any]) -> dict[str, 
             arguments |= {"approximate": False} if name == "gelu" else {}
         else:
             return None
-    elif entry["class_name"] == "Operation" and name not in _UNWRITTEN:
+    elif entry["class_name"] == "Operation" and name not in _UNWRITTEN and (name in _WRITTEN or name[0] != "_"):
         of_tensors, arguments = iter(tensors), {key: _written(v, key) for key, v in config["arguments"].items()}
         args = [
             next(of_tensors) if isinstance(v, Mapping) else _constant(v, config["dtype"]) for v in config["operands"]

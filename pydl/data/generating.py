@@ -12,8 +12,8 @@ import numpy as np
 from pydl import config
 from pydl._base.args import one_of, real
 from pydl._base.random import next_seed
+from pydl._base.sampling import FILLS, grid, read
 from pydl.data.flows import ArrayFlow, FileFlow, Flow
-from pydl.layers.distorting import FILLS, grid, read
 from pydl.layers.spatial import channels_last
 from pydl.utils import array_to_img, img_to_array
 

@@ -254,6 +254,8 @@ class Softmax(Layer):
     def __call__(self, inputs: Any, *others: Any, mask: Any = None, training: Any = None) -> Any:
         """Connect the layer to symbolic tensors, or apply it to arrays; see Notes for the mask."""
         mask = others[0] if others else mask
+        if not is_symbolic(inputs) and np.ndim(inputs) == 1:  # a vector without a batch
+            return self(np.asarray(inputs)[None], mask=None if mask is None else np.asarray(mask)[None])[0]
         if mask is None:
             return super().__call__(inputs, training=training)
         shape, of_mask = np.shape(inputs) if not is_symbolic(inputs) else inputs.shape, np.shape(mask)

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, real
+from pydl._base.sampling import FILLS, INTERPOLATIONS, filtered, grid, perspective, read
 from pydl._base.tapers import bell
-from pydl.layers.images import NumPyImageLayer, Range, filtered, given, up_to, values_of, within
+from pydl.layers.images import NumPyImageLayer, Range, given, up_to, values_of, within
 
 Array = np.ndarray
-
-FILLS = ("reflect", "wrap", "constant", "nearest")
-INTERPOLATIONS = ("bilinear", "nearest")
 
 
 class RandomShear(NumPyImageLayer):
@@ -131,7 +129,7 @@ class RandomPerspective(NumPyImageLayer):
         }  # fmt: skip
 
     def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
-        to = _perspective(np.asarray(transformation["end_points"]), np.asarray(transformation["start_points"]))
+        to = perspective(np.asarray(transformation["end_points"]), np.asarray(transformation["start_points"]))
         a, b, c, d, e, f, g, h = to.T[..., None]
         x, y = np.moveaxis(points - 0.5, -1, 0)
         seen = np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1) / (g * x + h * y + 1)[..., None] + 0.5
@@ -139,7 +137,7 @@ class RandomPerspective(NumPyImageLayer):
 
     def change(self, x: Array, u: Array, *z: Array) -> Array:
         drawn = self.drawn(u, x.shape[1:3])
-        a, b, c, d, e, f, g, h = _perspective(drawn["start_points"], drawn["end_points"]).T[..., None, None]
+        a, b, c, d, e, f, g, h = perspective(drawn["start_points"], drawn["end_points"]).T[..., None, None]
         rows, columns = grid(x)
         depth = g * columns + h * rows + 1
         seen = read(
@@ -217,52 +215,3 @@ class RandomElasticTransform(NumPyImageLayer):
             x, rows + moves[..., 0], columns + moves[..., 1], self.fill_mode, self.fill_value, self.interpolation
         )
         return np.clip(np.where(u[1] < within(u[0], self.factor), seen, x), *self.value_range)
-
-
-def _perspective(before: Array, after: Array) -> Array:
-    """The numbers a to h of `(a x + b y + c, d x + e y + f) / (g x + h y + 1)`, which takes four points back.
-
-    before, after: (batch, 4, 2); each a column and a row.
-    """
-    lines = np.zeros((len(after), 8, 8))
-    for axis in (0, 1):
-        lines[:, axis::2, 3 * axis : 3 * axis + 2] = after
-        lines[:, axis::2, 3 * axis + 2] = 1
-        lines[:, axis::2, 6:] = -before[:, :, axis, None] * after
-    return np.linalg.solve(lines, before.reshape(-1, 8, 1))[..., 0]
-
-
-def grid(x: Array) -> tuple[Array, Array]:
-    """Numbers of rows and columns, to be broadcast to (batch, height, width)."""
-    return np.arange(x.shape[1], dtype=np.float64)[:, None], np.arange(x.shape[2], dtype=np.float64)
-
-
-def read(x: Array, rows: Array, columns: Array, fill_mode: str, fill_value: float, interpolation: str) -> Array:
-    """Pictures at places (batch, height, width), between pixels as the mean of the four around."""
-    pictures = np.arange(len(x))[:, None, None]
-    y = np.zeros(np.broadcast_shapes(pictures.shape, rows.shape, columns.shape) + x.shape[3:], x.dtype)
-    for row, down in _around(rows, interpolation):
-        for column, across in _around(columns, interpolation):
-            (i, here), (j, there) = _inside(row, x.shape[1], fill_mode), _inside(column, x.shape[2], fill_mode)
-            value = np.where((here & there)[..., None], x[pictures, i, j], x.dtype.type(fill_value))
-            y += (down * across)[..., None].astype(x.dtype) * value
-    return y
-
-
-def _around(at: Array, interpolation: str) -> list[tuple[Array, Array]]:
-    """The whole numbers around places, and how much each counts."""
-    if interpolation == "nearest":
-        return [(np.floor(at + 0.5).astype(np.intp), np.ones_like(at))]
-    low = np.floor(at)
-    return [(low.astype(np.intp), 1 - (at - low)), (low.astype(np.intp) + 1, at - low)]
-
-
-def _inside(at: Array, size: int, fill_mode: str) -> tuple[Array, Array]:
-    """Which pixel of an axis stands for each place, and where it is none but the value to fill with."""
-    known = np.ones_like(at, bool) if fill_mode != "constant" else (at >= 0) & (at < size)
-    if fill_mode == "wrap":
-        return at % size, known
-    if fill_mode == "reflect":
-        at = at % (2 * size)
-        return np.minimum(at, 2 * size - 1 - at), known
-    return np.clip(at, 0, size - 1), known

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real, whole
+from pydl._base.sampling import filtered
 from pydl._base.tapers import bell
-from pydl.layers.images import NumPyImageLayer, filtered, up_to, values_of, within
+from pydl.layers.images import NumPyImageLayer, up_to, values_of, within
 
 Array = np.ndarray
 

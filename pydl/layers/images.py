@@ -259,14 +259,3 @@ def values_of(owner: str, value_range: Any) -> Range:
 def within(u: Array, limits: Range) -> Array:
     """Numbers in [0, 1) as numbers within limits."""
     return limits[0] + u * (limits[1] - limits[0])
-
-
-def filtered(x: Array, kernel: Array) -> Array:
-    """Each channel by a kernel of odd sizes about each pixel; beyond the edge there are zeros."""
-    rows, columns = kernel.shape
-    padded = np.pad(x, ((0, 0), (rows // 2, rows // 2), (columns // 2, columns // 2), (0, 0)))
-    y = np.zeros_like(x)
-    for i in range(rows):
-        for j in range(columns):
-            y += x.dtype.type(kernel[i, j]) * padded[:, i : i + x.shape[1], j : j + x.shape[2]]
-    return y

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import one_of, real, whole
+from pydl._base.sampling import INTERPOLATIONS, grid, read
 from pydl.layers.coloring import AutoContrast, OfColours, RandomColorDegeneration, RandomPosterization, Solarization
-from pydl.layers.distorting import INTERPOLATIONS, RandomShear, grid, read
+from pydl.layers.distorting import RandomShear
 from pydl.layers.equalizing import Equalization
 from pydl.layers.filtering import RandomSharpness
 from pydl.layers.images import NumPyImageLayer, up_to, values_of, within

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydl.ops.shapes import get_item, shape, stack
+import numpy as np
+
+from pydl.ops.shapes import concatenate, get_item, ndim, shape, stack, take
+from pydl.tree import flatten, map_structure
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -45,24 +48,76 @@ def scan(
 ) -> tuple[Any, Any]:
     """`carry, y = f(carry, x)` along the first axis of xs; the last carry, and all y in one array.
 
-    With `reverse`, from the last x to the first; each y stands where its x does. `unroll` changes nothing here.
+    xs, and y, may be lists, tuples and dicts of arrays. With `reverse`, from the last x to the first; each y stands
+    where its x does. `unroll` changes nothing here.
     """
-    steps = range(shape(xs)[0] or 0 if length is None else length)
+    xs = None if xs is None else _tree(xs)
+    steps = range(_length(xs) if length is None else length)
     carry, ys = init, []
     for i in reversed(steps) if reverse else steps:
-        carry, y = f(carry, None if xs is None else get_item(xs, i))
+        carry, y = f(carry, None if xs is None else _entry(xs, i))
         ys.append(y)
-    return carry, stack(ys[::-1] if reverse else ys)
+    return carry, _stacked(ys[::-1] if reverse else ys)
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """`f` of each entry along the first axis, in one array."""
-    return stack([f(get_item(xs, i)) for i in range(shape(xs)[0] or 0)])
+    """`f` of each entry along the first axis, in one array; both may be lists, tuples and dicts of arrays."""
+    xs = _tree(xs)
+    return _stacked([f(_entry(xs, i)) for i in range(_length(xs))])
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """The same as `map`."""
     return map(function, elements)
+
+
+def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """What `f` makes of the first entry along an axis and those behind it, up to each: sums, with `f` that adds.
+
+    `f` takes, and gives, two entries, with the axis, of size 1, or lists, tuples and dicts of such. One after the
+    other. With `reverse`, from the last entry on.
+    """
+    n = int(shape(flatten(elems)[0])[axis] or 0)
+    order = range(n - 1, -1, -1) if reverse else range(n)
+    parts = [map_structure(lambda x, i=i: take(x, [i], axis), elems) for i in order]
+    found = parts[:1]
+    for part in parts[1:]:
+        found.append(f(found[-1], part))
+    return map_structure(lambda *each: concatenate(list(each), axis), *(found[::-1] if reverse else found))
+
+
+def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None) -> Callable[..., Any]:
+    """A function that calls another one on each element of its arrays, which are broadcast, as `numpy.vectorize`.
+
+    Parameters
+    ----------
+    pyfunc : callable
+        Takes numbers, or arrays of the shapes that `signature` says.
+    excluded : set of int, optional
+        Arguments that are passed as they are.
+    signature : str, optional
+        Such as `"(m,n),(n)->(m)"`.
+    """
+    if not callable(pyfunc):
+        raise ValueError(f"vectorize: expected a function, got {pyfunc!r}")
+    return np.vectorize(pyfunc, excluded=excluded, signature=signature)
+
+
+def _tree(xs: Any) -> Any:
+    """Arrays in lists, tuples and dicts; of numbers in such, an array."""
+    return xs if all(ndim(x) for x in flatten(xs)) else np.asarray(xs)
+
+
+def _length(xs: Any) -> int:
+    return int(shape(flatten(xs)[0])[0] or 0)
+
+
+def _entry(xs: Any, i: int) -> Any:
+    return map_structure(lambda x: get_item(x, i), xs)
+
+
+def _stacked(ys: list[Any]) -> Any:
+    return map_structure(lambda *each: stack(list(each)), *ys) if ys else stack(ys)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:

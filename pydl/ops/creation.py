@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from pydl import config
+from pydl._base.args import whole
 from pydl._engine.operators import Operators
 from pydl._engine.tape import arrays, differentiable, is_followed, value_of
 from pydl._engine.variable import Variable
-from pydl.ops.elementwise import copy, multiply
-from pydl.ops.shapes import ravel
+from pydl.ops.elementwise import copy, multiply, power
+from pydl.ops.shapes import expand_dims, ravel, shape
 
 Array = np.ndarray
 
@@ -228,3 +229,12 @@ def hanning(x: int) -> Array:
 def kaiser(x: int, beta: float) -> Array:
     """The Kaiser window of x points; the larger beta, the narrower."""
     return np.kaiser(x, beta).astype(config.floatx())
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of a vector, `N` columns from the highest to 1, or the other way round."""
+    sizes = shape(x)
+    if len(sizes) != 1:
+        raise ValueError(f"vander: expected one axis, got shape {tuple(sizes)}")
+    powers = np.arange(int(sizes[0] or 0) if N is None else whole("vander", "N", N))
+    return power(expand_dims(x, 1), powers if increasing else powers[::-1])

@@ -8,21 +8,25 @@ import numpy as np
 
 from pydl import config
 from pydl._base import colours
-from pydl._base.args import each_axis, one_of, optional_whole, real
-from pydl._base.tapers import bell
+from pydl._base.args import each_axis, one_of, optional_whole
 from pydl._engine.tape import UNKNOWN, differentiable
 from pydl._engine.windows import each_tap, windows
-from pydl.ops.convolutions import depthwise_conv, layer_of
-from pydl.ops.elementwise import cast, multiply
+from pydl.ops.channels import as_given, channels_behind, pictures
+from pydl.ops.convolutions import layer_of
+from pydl.ops.elementwise import multiply
+from pydl.ops.image_filters import gaussian_blur, sobel_edges, ssim
 from pydl.ops.reductions import sum as total
 from pydl.ops.shapes import concatenate, expand_dims, get_item, ndim, pad, shape, squeeze
+from pydl.ops.warps import affine_transform, elastic_transform, perspective_transform, scale_and_translate
 
 __all__ = [
-    "crop_images", "extract_patches", "gaussian_blur", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale",
-    "rgb_to_hsv",
+    "affine_transform", "crop_images", "elastic_transform", "extract_patches", "gaussian_blur", "hsv_to_rgb",
+    "pad_images", "perspective_transform", "resize", "rgb_to_grayscale", "rgb_to_hsv", "scale_and_translate",
+    "sobel_edges", "ssim",
 ]  # fmt: skip
 
 
+@channels_behind
 def extract_patches(
     images: Any, size: Any, strides: Any = None, dilation_rate: Any = 1, padding: str = "valid", data_format: Any = None
 ) -> Any:
@@ -39,7 +43,7 @@ def extract_patches(
         From a pixel of a window to the next one.
     padding : {"valid", "same"}
         "same": with zeros around, so that there is a window for each `strides` pixels.
-    data_format : {"channels_last"}, optional
+    data_format : {"channels_last", "channels_first"}, optional
 
     Returns
     -------
@@ -48,12 +52,11 @@ def extract_patches(
     Raises
     ------
     ValueError
-        Another rank or `data_format`; sizes that are not known.
+        Another rank; sizes that are not known.
     """
     if ndim(images) == 3:
-        return squeeze(extract_patches(expand_dims(images, 0), size, strides, dilation_rate, padding, data_format), 0)
+        return squeeze(extract_patches(expand_dims(images, 0), size, strides, dilation_rate, padding), 0)
     owner = "extract_patches"
-    one_of(owner, "data_format", data_format or "channels_last", ("channels_last",))
     one_of(owner, "padding", padding, ("valid", "same"))
     sizes = shape(images)
     if len(sizes) != 4 or None in sizes[1:3]:
@@ -70,23 +73,7 @@ def extract_patches(
     return concatenate([get_item(images, (all_of, *seen, all_of)) for _, seen in each_tap(along)], axis=-1)
 
 
-def _pictures(owner: str, images: Any, data_format: Any) -> tuple[int | None, ...]:
-    """The shape of a picture, or of a batch of them; channels come last."""
-    one_of(owner, "data_format", data_format or "channels_last", ("channels_last",))
-    sizes = tuple(shape(images))
-    if len(sizes) not in (3, 4):
-        raise ValueError(f"{owner}: expected pictures (batch, height, width, channels) or one of them, got {sizes}")
-    return sizes
-
-
-def _as_given(y: Any, images: Any) -> Any:
-    """In the dtype of the pictures, where that is one of whole numbers."""
-    kind = getattr(images, "dtype", None)
-    if not isinstance(kind, np.dtype) or kind.kind not in "iu" or not isinstance(y, np.ndarray):
-        return y
-    return np.clip(y, np.iinfo(kind).min, np.iinfo(kind).max).astype(kind)
-
-
+@channels_behind
 def resize(
     images: Any,
     size: Any,
@@ -99,7 +86,7 @@ def resize(
     data_format: Any = None,
 ) -> Any:
     """Pictures in another size, `(height, width)`; see `layers.Resizing`. Whole numbers are rounded, and stay such."""
-    _pictures("resize", images, data_format)
+    pictures("resize", images)
     kind = str(getattr(images, "dtype", ""))
     height, width = each_axis("resize", "size", size, 2)
     layer = layer_of(
@@ -108,15 +95,16 @@ def resize(
         antialias=antialias,
     )  # fmt: skip
     y = layer(images)
-    return _as_given(np.round(y) if isinstance(y, np.ndarray) and kind.startswith(("int", "uint")) else y, images)
+    return as_given(np.round(y) if isinstance(y, np.ndarray) and kind.startswith(("int", "uint")) else y, images)
 
 
+@channels_behind
 def rgb_to_grayscale(images: Any, data_format: Any = None) -> Any:
     """Pictures of one channel, `0.2989 red + 0.587 green + 0.114 blue`; whole numbers are cut off, and stay such."""
-    if _pictures("rgb_to_grayscale", images, data_format)[-1] != 3:
+    if pictures("rgb_to_grayscale", images)[-1] != 3:
         raise ValueError(f"rgb_to_grayscale: expected pictures of 3 channels, got shape {tuple(shape(images))}")
     weights = np.array([0.2989, 0.587, 0.114], "float64" if str(images.dtype) == "float64" else config.floatx())
-    return _as_given(total(multiply(images, weights), axis=-1, keepdims=True), images)
+    return as_given(total(multiply(images, weights), axis=-1, keepdims=True), images)
 
 
 @differentiable(UNKNOWN)
@@ -129,21 +117,23 @@ def _from_hsv(x: Any) -> Any:
     return colours.rgb(*np.moveaxis(x, -1, 0)).astype(x.dtype)
 
 
-def _floats(owner: str, images: Any, data_format: Any) -> Any:
-    sizes = _pictures(owner, images, data_format)
+def _floats(owner: str, images: Any) -> Any:
+    sizes = pictures(owner, images)
     if sizes[-1] != 3 or not str(images.dtype).startswith("float"):
         raise ValueError(f"{owner}: expected pictures of floats of 3 channels, got {images.dtype} of shape {sizes}")
     return images
 
 
+@channels_behind
 def rgb_to_hsv(images: Any, data_format: Any = None) -> Any:
     """Hue, as a part of a turn, saturation and value, of pictures of floats in [0, 1]; without a gradient."""
-    return _to_hsv(_floats("rgb_to_hsv", images, data_format))
+    return _to_hsv(_floats("rgb_to_hsv", images))
 
 
+@channels_behind
 def hsv_to_rgb(images: Any, data_format: Any = None) -> Any:
     """The pictures of which `rgb_to_hsv` gives these; without a gradient."""
-    return _from_hsv(_floats("hsv_to_rgb", images, data_format))
+    return _from_hsv(_floats("hsv_to_rgb", images))
 
 
 def _ends(owner: str, size: int | None, given: list[Any], names: list[str], sign: int) -> tuple[int, int]:
@@ -161,6 +151,7 @@ def _ends(owner: str, size: int | None, given: list[Any], names: list[str], sign
 _NAMES = (("top_{0}", "bottom_{0}", "target_height"), ("left_{0}", "right_{0}", "target_width"))
 
 
+@channels_behind
 def crop_images(
     images: Any,
     top_cropping: int | None = None,
@@ -172,13 +163,14 @@ def crop_images(
     data_format: Any = None,
 ) -> Any:
     """A part of pictures: of top, bottom and target height two are given, of left, right and target width two."""
-    owner, sizes = "crop_images", _pictures("crop_images", images, data_format)
+    owner, sizes = "crop_images", pictures("crop_images", images)
     rows, columns = _both(owner, "cropping", sizes, top_cropping, bottom_cropping, target_height, left_cropping,
                           right_cropping, target_width, -1)  # fmt: skip
     parts = [slice(a, int(n or 0) - b) for (a, b), n in zip((rows, columns), sizes[-3:-1], strict=True)]
     return get_item(images, (Ellipsis, *parts, slice(None)))
 
 
+@channels_behind
 def pad_images(
     images: Any,
     top_padding: int | None = None,
@@ -190,7 +182,7 @@ def pad_images(
     data_format: Any = None,
 ) -> Any:
     """Pictures with zeros around them: of top, bottom and target height two are given, of left, right and width two."""
-    owner, sizes = "pad_images", _pictures("pad_images", images, data_format)
+    owner, sizes = "pad_images", pictures("pad_images", images)
     rows, columns = _both(owner, "padding", sizes, top_padding, bottom_padding, target_height, left_padding,
                           right_padding, target_width, 1)  # fmt: skip
     return pad(images, [*[(0, 0)] * (len(sizes) - 3), rows, columns, (0, 0)])
@@ -202,18 +194,3 @@ def _both(owner: str, what: str, sizes: Any, *given: Any) -> list[Any]:
         _ends(owner, sizes[axis], ends[at : at + 3], [name.format(what) for name in names], sign)
         for at, axis, names in zip((0, 3), (-3, -2), _NAMES, strict=True)
     ]
-
-
-def gaussian_blur(images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: Any = None) -> Any:
-    """Pictures blurred by a Gaussian kernel of these sizes and deviations, across and down; zeros around."""
-    sizes = _pictures("gaussian_blur", images, data_format)
-    if len(sizes) == 3:
-        return squeeze(gaussian_blur(expand_dims(images, 0), kernel_size, sigma, data_format), 0)
-    taps = each_axis("gaussian_blur", "kernel_size", kernel_size, 2)
-    deviations = sigma if isinstance(sigma, list | tuple) else (sigma, sigma)
-    columns, rows = (bell(n, real("gaussian_blur", "sigma", s, above=0)) for n, s in zip(taps, deviations, strict=True))
-    kind = "float64" if str(images.dtype) == "float64" else config.floatx()
-    kernel = np.broadcast_to(np.outer(rows, columns)[..., None, None], (*taps[::-1], int(sizes[-1] or 0), 1)).astype(
-        kind
-    )
-    return _as_given(depthwise_conv(cast(images, kind), kernel, padding="same"), images)

@@ -116,3 +116,19 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     if x1 is None and x2 is None:
         return np.nonzero(np.asarray(condition))
     return _choose(condition, x1, x2)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """Of several arrays, each element from the first one whose condition holds there; `default` where none does."""
+    if not isinstance(condlist, list | tuple) or not isinstance(choicelist, list | tuple):
+        raise ValueError(
+            f"select: condlist and choicelist must be lists, got {condlist!r:.100} and {choicelist!r:.100}"
+        )
+    if not condlist or len(condlist) != len(choicelist):
+        raise ValueError(
+            f"select: expected as many conditions as choices, one at least, got {len(condlist)} and {len(choicelist)}"
+        )
+    found = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        found = where(condition, choice, found)
+    return found

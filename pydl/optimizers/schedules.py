@@ -36,8 +36,9 @@ class LearningRateSchedule(Configurable):
 class _Formula(LearningRateSchedule):
     """A schedule given by a formula over float64 arrays."""
 
-    def __init__(self, name: str) -> None:
-        self.name = text(type(self).__name__, "name", name)
+    def __init__(self, name: str | None) -> None:
+        owner = type(self).__name__
+        self.name = owner if name is None else text(owner, "name", name)
 
     def _at(self, t: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -62,7 +63,7 @@ class _Decay(_Formula):
         staircase: bool = False,
         name: str | None = None,
     ) -> None:
-        super().__init__(type(self).__name__ if name is None else name)
+        super().__init__(name)
         self.initial_learning_rate = _initial(self, initial_learning_rate)
         self.decay_steps = _steps(self, decay_steps)
         self.decay_rate = real(type(self).__name__, "decay_rate", decay_rate, at_least=0)

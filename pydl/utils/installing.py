@@ -55,6 +55,9 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 def _module(name: str) -> ModuleType | None:
     """pydl's module for what is behind `keras.`; None if it has none."""
+    if name.partition(".")[0] == "src":  # where Keras 3 keeps its code, each class in a file
+        inner = name.removeprefix("src").removeprefix(".")
+        return _module(inner) or _module(inner.partition(".")[0]) if inner else sys.modules["pydl"]
     package, _, last = name.rpartition(".")
     found = _WHOLE.get(name, _OLD.get(last, name) if package in ("layers", "utils") else name)
     try:

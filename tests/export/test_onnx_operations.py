@@ -20,7 +20,7 @@ X[0, 0] = [0.0, 1.0, -2.5]
 
 #: Functions without a form: what ONNX lacks, or what few models hold.
 WITHOUT = {
-    "_each", "_of_batch", "_length", "_penalty", "_conv", "_conv_transpose",
+    "_affine", "_each", "_of_batch", "_length", "_penalty", "_conv", "_conv_transpose",
     "_dft", "_from_hsv", "_irfft", "_overlap", "_rfft", "_to_hsv",
     "arctan2", "argsort", "bincount", "cumprod", "diag", "in_top_k", "isclose", "median", "multi_hot", "nan_to_num",
     "_updated", "_where_largest", "argpartition", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",

@@ -105,6 +105,10 @@ from keras.layers.core import Dense as Older, Dropout
 from keras.layers.embeddings import Embedding
 from keras.utils import np_utils, to_categorical
 from keras.utils.np_utils import to_categorical as other
+from keras.src.layers import Dense as Inside
+from keras.src.layers.core.dense import Dense as Innermost
+from keras.src import ops
+assert Inside is Innermost is Dense and ops is pydl.ops
 from tensorflow.keras.optimizers.schedules import ExponentialDecay
 from tensorflow.keras.preprocessing.sequence import pad_sequences
 import keras.backend as K

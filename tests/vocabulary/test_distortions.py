@@ -10,6 +10,7 @@ from scipy import ndimage, stats
 
 import pydl
 from pydl import layers as L
+from pydl._base import sampling
 from pydl.layers import distorting, mixing
 
 
@@ -74,7 +75,7 @@ def test_boxes_of_other_pictures() -> None:
 def test_places_beyond_the_edge(fill_mode: str, scipy_mode: str, interpolation: str, order: int) -> None:
     x = pictures(2).astype(np.float64)
     rows, columns = np.random.default_rng(1).uniform(-9, 15, (2, 2, 5, 4))
-    got = distorting.read(x, rows, columns, fill_mode, 0.25, interpolation)
+    got = sampling.read(x, rows, columns, fill_mode, 0.25, interpolation)
     for k in range(2):
         for channel in range(3):
             expected = ndimage.map_coordinates(
@@ -106,7 +107,7 @@ def test_sheared() -> None:
 def test_corners_come_from_where_they_were() -> None:
     before = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], float)
     after = before + np.random.default_rng(0).uniform(-1, 1, (3, 4, 2))
-    a, b, c, d, e, f, g, h = distorting._perspective(np.stack([before] * 3), after).T[..., None]
+    a, b, c, d, e, f, g, h = sampling.perspective(np.stack([before] * 3), after).T[..., None]
     x, y = after[..., 0], after[..., 1]
     depth = g * x + h * y + 1
     np.testing.assert_allclose((a * x + b * y + c) / depth, np.tile(before[:, 0], (3, 1)), atol=1e-9)

@@ -57,6 +57,8 @@ def test_softmax_leaves_out_what_a_mask_says() -> None:
     np.testing.assert_allclose(model.predict([x, keep]), [[0.5, 0, 0.5], [0, 0, 0]], rtol=1e-6)
     with pytest.raises(ValueError, match="broadcastable to the input"):
         L.Softmax()(x, mask=np.ones((2, 4)))
+    np.testing.assert_allclose(L.Softmax()([1.0, 1.0, 1.0, 1.0]), [0.25] * 4)  # without a batch
+    np.testing.assert_allclose(L.Softmax()([1.0, 2.0, 1.0], mask=[True, False, True]), [0.5, 0, 0.5])
 
 
 # -- merging ----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ CALLS = {
     "arcsin": [(INSIDE,)], "arccos": [(INSIDE,)], "arctan": [(A,)], "sinh": [(A,)], "cosh": [(A,)], "arcsinh": [(A,)],
     "arccosh": [(B,)], "arctanh": [(INSIDE,)], "clip": [(A, -0.5, 0.5)], "nan_to_num": [(A,)],
     "cast": [(A, "float64")], "copy": [(A,)], "_choose": [(A > 0, A, B)],
+    "_affine": [(CUBE[..., None], [0.9, 0.2, 0.3, -0.1, 1.1, 0.2, 0.02, -0.01], "bilinear", fill, 0.5)
+                for fill in ("constant", "nearest", "wrap", "reflect")],
     "cumprod": [(A,), (A, 1), (CUBE, 1), (ONE_ZERO, 0)], "median": [(A,), (A, 1), (CUBE, (0, 2), True)],
     "quantile": [(A, 0.3), (A, [0.1, 0.75], 1), (CUBE, 0.4, (0, 2), "linear", True)],
     "_each": [(A, B, '{"class_name": "MeanSquaredError", "config": {}}', True)],

@@ -1,5 +1,7 @@
 """Functions of pydl.ops that are made of others, and those without gradients: values, gradients, errors."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,91 @@ def test_singular_matrices_give_nan():
     np.testing.assert_array_equal(found[0], np.eye(2))
     assert np.isnan(found[1]).all()
     assert np.isnan(ops.solve(x, x)[1]).all()
+
+
+def test_trees_through_loops():
+    """Lists, tuples and dicts of arrays, as JAX has them; a list of numbers is an array."""
+    found = ops.map(lambda x: {"square": x**2, "ten": (x * 10,)}, np.arange(4))
+    np.testing.assert_array_equal(found["square"], [0, 1, 4, 9])
+    np.testing.assert_array_equal(found["ten"][0], [0, 10, 20, 30])
+    np.testing.assert_array_equal(ops.map(lambda t: t["a"] + t["b"][0], {"a": A, "b": [2 * A]}), 3 * A)
+    np.testing.assert_array_equal(ops.map(lambda x: 2 * x, [1, 2, 3]), [2, 4, 6])
+    carry, ys = ops.scan(lambda c, x: (c + x["a"], c * x["b"]), 0, {"a": np.arange(3), "b": np.arange(3)})
+    assert carry == 3
+    np.testing.assert_array_equal(ys, [0, 0, 2])
+
+
+def test_what_runs_along_an_axis():
+    for axis in (0, 1, 2):
+        np.testing.assert_allclose(ops.associative_scan(np.add, CUBE, axis=axis), np.cumsum(CUBE, axis))
+        back = np.flip(np.cumsum(np.flip(CUBE, axis), axis), axis)
+        np.testing.assert_allclose(ops.associative_scan(np.add, CUBE, reverse=True, axis=axis), back)
+    both = ops.associative_scan(lambda x, y: {k: x[k] * y[k] for k in x}, {"a": A, "b": B})
+    np.testing.assert_allclose(both["b"], np.cumprod(B, 0))
+
+
+def test_several_choices_and_powers():
+    x = np.arange(6)
+    np.testing.assert_array_equal(ops.select([x < 3, x > 3], [x, x**2], 42), np.select([x < 3, x > 3], [x, x**2], 42))
+    t = pydl.Input((4,))
+    model = pydl.Model(t, [ops.select([t < 0, t < 1], [-t, t * 10], 7.0), ops.rearrange(t, "b (h w) -> b w h", h=2)])
+    chosen, turned = model(A)
+    np.testing.assert_allclose(chosen, np.select([A < 0, A < 1], [-A, A * 10], 7), rtol=1e-6)
+    np.testing.assert_allclose(turned, A.reshape(3, 2, 2).transpose(0, 2, 1), rtol=1e-6)
+    for n in (None, 0, 2, 5):
+        for increasing in (False, True):
+            np.testing.assert_array_equal(ops.vander([1, 2, 3], n, increasing), np.vander([1, 2, 3], n, increasing))
+    np.testing.assert_array_equal(ops.vectorize(lambda a, b: a + b)([1, 2, 3], 2), [3, 4, 5])
+    product = ops.vectorize(lambda m, v: m @ v, signature="(m,n),(n)->(m)")
+    np.testing.assert_allclose(product(CUBE, CUBE[0, 0]), CUBE @ CUBE[0, 0])
+    for call, match in (
+        (lambda: ops.select([], []), "as many conditions as choices"),
+        (lambda: ops.select(A > 0, [A]), "must be lists"),
+        (lambda: ops.vander(A), "expected one axis"),
+        (lambda: ops.vectorize(3), "expected a function"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lengths", "shape"),
+    [
+        ("b h w c -> b c h w", {}, (2, 4, 6, 8)), ("b h w c -> (b h) w c", {}, (12, 8, 4)),
+        ("b h w c -> h (b w) c", {}, (6, 16, 4)), ("b h w c -> b (c h w)", {}, (2, 192)),
+        ("b (h1 h) (w1 w) c -> (b h1 w1) h w c", {"h1": 2, "w1": 4}, (16, 3, 2, 4)),
+        ("b (h h1) (w w1) c -> b h w (c h1 w1)", {"h1": 2, "w1": 2}, (2, 3, 4, 16)),
+    ],
+)  # fmt: skip
+def test_rearranged(pattern, lengths, shape):
+    x = np.arange(2 * 6 * 8 * 4).reshape(2, 6, 8, 4)
+    y = ops.rearrange(x, pattern, **lengths)
+    assert y.shape == shape
+    before, after = (side.strip() for side in pattern.split("->"))
+    np.testing.assert_array_equal(
+        ops.rearrange(y, f"{after} -> {before}", **{**lengths, **_sizes(before, x, lengths)}), x
+    )
+
+
+def _sizes(side, x, lengths):
+    """All sizes of axes, by their names."""
+    found = {}
+    for group, size in zip(re.findall(r"\([^()]*\)|\w+", side), x.shape, strict=True):
+        names = group.strip("()").split()
+        rest = int(np.prod([lengths.get(name, 1) for name in names]))
+        found |= {name: lengths.get(name, size // rest) for name in names}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lengths", "match"),
+    [
+        ("b h -> b w", {}, "each name once on both sides"), ("b b -> b b", {}, "each name once"),
+        ("b h", {}, "expected a pattern"), ("b h w -> w h b", {}, "is of 3 axes, got shape"),
+        ("b (h w) -> b h w", {}, "does not part"), ("b (h w) -> b h w", {"h": 3}, "does not part"),
+        ("b h -> h b", {"k": 1}, "has no axis 'k'"),
+    ],
+)  # fmt: skip
+def test_patterns_that_do_not_fit(pattern, lengths, match):
+    with pytest.raises(ValueError, match=match):
+        ops.rearrange(A, pattern, **lengths)

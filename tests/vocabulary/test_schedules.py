@@ -144,3 +144,9 @@ def test_errors(call, message):
 def test_base_class_asks_for_a_call():
     with pytest.raises(NotImplementedError, match="__call__"):
         s.LearningRateSchedule()(0)
+
+
+def test_a_schedule_without_a_name_has_that_of_its_class() -> None:
+    """Configurations of Keras say None."""
+    config = {"initial_learning_rate": 0.1, "decay_steps": 10, "name": None}
+    assert s.deserialize({"class_name": "PolynomialDecay", "config": config}).name == "PolynomialDecay"
