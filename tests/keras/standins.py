@@ -126,7 +126,8 @@ def _elsewhere() -> dict[str, Any]:
         "MonitorCallback": Monitoring, "IndexLookup": _index_lookup, "AUCCurve": SimpleNamespace(ROC="ROC", PR="PR"),
         "AUCSummationMethod": SimpleNamespace(MAJORING="majoring", MINORING="minoring", INTERPOLATION="interpolation"),
         "SeedGenerator": random.SeedGenerator, "clear_session": utils.clear_session, "is_tensor": ops.is_tensor,
-        "convert_to_tensor": _convert_to_tensor, "convert_to_numpy": np.asarray, "convert_tf_tensor": np.asarray, "layer": pydl.layers,
+        "convert_to_tensor": _convert_to_tensor, "convert_to_numpy": np.asarray, "layer": pydl.layers,
+        "convert_tf_tensor": np.asarray,
     }  # fmt: skip
 
 
