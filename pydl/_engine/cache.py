@@ -117,10 +117,10 @@ class ProgramCache:
         """Give a workspace back."""
         workspace.home.append(workspace)
 
-    def adopt(self, batch: int, key: Hashable, make: Callable[[], Program]) -> None:
-        """Give the predictor a program for so many rows, of one input and one output, if it keeps little memory and
-        draws no random numbers."""
-        if batch in self.predictor or _core.debug():
+    def adopt(self, x: np.ndarray, key: Hashable, make: Callable[[], Program]) -> None:
+        """Give the predictor a program for inputs of the shape of x, of one input and one output, if it keeps little
+        memory and draws no random numbers."""
+        if x in self.predictor or _core.debug():
             return
         workspace, program = self.acquire(key, make)
         self.release(workspace)

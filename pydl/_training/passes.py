@@ -211,7 +211,7 @@ def predict_at_once(model: Any, owner: str, x: Any, out: Any, *, training: bool 
     `training`: of layers that behave as in training.
     """
     data = open_rows(model, owner, x, targets=False)
-    y = None if training or model.is_prepared else model._runner.predictor(data.n).run(data.arrays[0], out)
+    y = None if training or model.is_prepared else model._runner.predictor(data).run(data.arrays[0], out)
     if y is not None:
         return y
     keys = model.output_keys

@@ -76,13 +76,14 @@ class Runner:
         finally:
             self.programs.release(workspace)
 
-    def predictor(self, batch: int) -> Any:
-        """The predictor, with a program for so many rows if one will do: codes are to be checked at each call."""
+    def predictor(self, data: Rows) -> Any:
+        """The predictor, with a program for such data if one will do: codes are to be checked at each call."""
         model = self.model
         one = len(model.inputs) == len(model.outputs) == 1 and model.output_keys is None
         plain = model.host is None and model.inputs[0].dtype == model.dtype and model.outputs[0].kind is None
-        if one and plain and model.input_codes == [None] and not (is_open(model.inputs) or model.outputs[0].masked):
-            self.programs.adopt(batch, *self._recipe("predict", batch, (), None))
+        if one and plain and model.input_codes == [None] and not model.outputs[0].masked:
+            shapes = data.shapes if is_open(model.inputs) else None
+            self.programs.adopt(data.arrays[0], *self._recipe("predict", data.n, (), shapes))
         return self.programs.predictor
 
     def make(

@@ -4,6 +4,14 @@ cdef bint _same_shape(const Py_buffer *a, const Py_buffer *b) noexcept:
     return a.ndim == b.ndim and memcmp(a.shape, b.shape, a.ndim * sizeof(Py_ssize_t)) == 0
 
 
+cdef object _key(Py_ssize_t ndim, const Py_ssize_t *shape):
+    """A number for each shape, which others may have as well."""
+    cdef Py_ssize_t key = shape[0], d
+    for d in range(1, ndim):
+        key = (key * 31 ^ shape[d]) & 0x3fffffff
+    return key
+
+
 cdef bint _rows_whole(const Py_buffer *v) noexcept:
     """Whether rows are contiguous, aligned and whole elements apart, as gather wants them."""
     cdef Py_ssize_t expected = v.itemsize, d
@@ -74,7 +82,7 @@ cdef class Predictor:
     threads: says how many are allowed at the moment.
     """
     cdef object array, threads
-    cdef dict dtypes, calls       # calls by number of rows
+    cdef dict dtypes, calls       # calls by the key of the input's shape
     cdef Py_ssize_t limit
 
     def __cinit__(self, array not None, dict dtypes not None, Py_ssize_t limit, threads not None):
@@ -84,8 +92,19 @@ cdef class Predictor:
         """Forget all plans."""
         self.calls = {}
 
-    def __contains__(self, rows):
-        return self._current(self.calls.get(rows))
+    def __contains__(self, x):
+        """Whether there is a plan for inputs of the shape of x."""
+        cdef Py_buffer view
+        PyObject_GetBuffer(x, &view, PyBUF_STRIDES)
+        try:
+            return self._known(&view) is not None
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef _Call _known(self, const Py_buffer *x):
+        """The call for inputs of this shape, if it does what the settings ask for."""
+        cdef _Call c = self.calls.get(_key(x.ndim, x.shape)) if x.ndim else None
+        return c if self._current(c) and _same_shape(x, &c.x) else None
 
     cdef bint _current(self, _Call c) except -1:
         """Whether a call does what the settings for instruction set and threads ask for."""
@@ -97,16 +116,18 @@ cdef class Predictor:
         brief: too short a run to let other threads of Python have their turn meanwhile.
         pace: says how many threads to run it on, from how long it took; None: one.
         """
-        self.calls.pop(len(x), None)
-        self.calls[len(x)] = _Call(plan, x, output, brief, pace, self.threads())
+        cdef _Call call = _Call(plan, x, output, brief, pace, self.threads())
+        key = _key(call.x.ndim, call.x.shape)
+        self.calls.pop(key, None)
+        self.calls[key] = call
         while len(self.calls) > self.limit:
             del self.calls[next(iter(self.calls))]
 
     def run(self, x, out=None):
         """The output for x, a new array or `out`.
 
-        None for whatever is not known here, so that the caller takes the checked path: other types, shapes or layouts, a
-        number of rows without a plan, a plan that is in use or was made for another instruction set.
+        None for whatever is not known here, so that the caller takes the checked path: other types or layouts, a shape
+        without a plan, a plan that is in use or was made for another instruction set.
         """
         cdef Py_buffer view
         if type(x) is not self.array:
@@ -122,8 +143,8 @@ cdef class Predictor:
 
     cdef object _run(self, const Py_buffer *x, int dtype, out):
         cdef Py_buffer y
-        cdef _Call c = self.calls.get(x.shape[0]) if x.ndim else None
-        if not self._current(c) or not _same_shape(x, &c.x) or not _rows_whole(x):
+        cdef _Call c = self._known(x)
+        if c is None or not _rows_whole(x):
             return None
         if out is None:
             return c.run(x, dtype, NULL)

@@ -210,8 +210,9 @@ def test_work_for_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_would_take_much_memory_is_not_kept() -> None:
     model = net((784, 256, 10))
     for n, kept in ((200, True), (1000, False)):
-        model(rows(n, 784))
-        assert (n in model._runner.programs.predictor) == kept
+        x = rows(n, 784)
+        model(x)
+        assert (x in model._runner.programs.predictor) == kept
 
 
 def test_thread_counts_do_not_matter(model: Model) -> None:
@@ -418,7 +419,7 @@ def test_nothing_is_kept(model: Model) -> None:
     sizes = [rows(n) for n in range(1, 60)]
     for a in sizes:
         model(a)
-    assert sum(n in model._runner.programs.predictor for n in range(1, 60)) == model._runner.programs.LIMIT
+    assert sum(x in model._runner.programs.predictor for x in sizes) == model._runner.programs.LIMIT
     assert quick(model, sizes[-1]) is not None
 
 
@@ -500,3 +501,17 @@ def test_one_row_takes_less_than_numpy() -> None:
 
     np.testing.assert_allclose(model(x), by_hand(x), rtol=1e-4, atol=1e-4)
     assert min(seconds(model, x) / seconds(by_hand, x) for _ in range(3)) < 0.8
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_models_of_open_sizes_have_a_plan_for_each_shape(opened: bool) -> None:
+    first = [] if opened else [pydl.Input((None, 4))]
+    model = pydl.Sequential([*first, pydl.layers.Dense(8, "relu"), pydl.layers.Dense(3)])
+    given = [np.random.default_rng(n).random((1 + n % 2, n, 4), np.float32) for n in (5, 6, 7, 9)]
+    for x in given:
+        model(x)
+    found = [model.predict(x, verbose=0) for x in given]
+    for x, y in zip(given, found, strict=True):
+        np.testing.assert_array_equal(model(x), y)
+        np.testing.assert_array_equal(quick(model, x), y)
+    assert quick(model, given[0][:, :3]) is None
