@@ -29,8 +29,8 @@ def convert_format(
     boxes : array_like, shape (..., 4), or a dict with such "boxes"
     source, target : str
         See above; upper and lower case are the same.
-    height, width : number, optional
-        Of the picture, where one of the formats is relative.
+    height, width : number or array, optional
+        Of the picture, where one of the formats is relative; of several pictures `(batch, 1)` or `(batch, 1, 1)`.
 
     Raises
     ------
@@ -51,9 +51,24 @@ def convert_format(
     first, second = (name.removeprefix("rel_") for name in names)
     corners = _corners(x, first)
     if relative[0] != relative[1]:
-        size = np.array([width, height, width, height], dtype)
+        size = _size("convert_format", corners, width, height)
         corners = corners * size if relative[0] else corners / size
     return _from_corners(corners, second)
+
+
+def _size(owner: str, boxes: Array, width: Any, height: Any) -> Array:
+    """What the four numbers of boxes are to be multiplied by: of one size, or of one that repeats over the boxes."""
+    across, down = np.broadcast_arrays(np.asarray(width, boxes.dtype), np.asarray(height, boxes.dtype))
+    if across.ndim and across.shape[-1] == 1 and across.ndim == boxes.ndim:
+        across, down = across[..., 0], down[..., 0]
+    if across.ndim >= boxes.ndim or any(
+        n not in (1, of) for n, of in zip(across.shape[::-1], boxes.shape[-2::-1], strict=False)
+    ):
+        raise ValueError(
+            f"{owner}: expected a height and a width, or arrays that repeat over boxes {boxes.shape[:-1]}, got shape "
+            f"{np.shape(height)} and {np.shape(width)}"
+        )
+    return np.stack([across, down, across, down], axis=-1)
 
 
 def _corners(x: Array, form: str) -> Array:
@@ -89,8 +104,8 @@ def clip_to_image_size(
     if form == "xyxy" and (height is None or width is None):
         raise ValueError('clip_to_image_size: give height and width of the picture, as boxes are "xyxy"')
     boxes = np.asarray(bounding_boxes["boxes"])
-    most = [width, height, width, height] if form == "xyxy" else 1.0
-    found = {**bounding_boxes, "boxes": np.clip(boxes, 0, np.asarray(most, boxes.dtype))}
+    most: Any = _size("clip_to_image_size", boxes, width, height) if form == "xyxy" else boxes.dtype.type(1)
+    found = {**bounding_boxes, "boxes": np.clip(boxes, 0, most)}
     if found.get("labels") is not None:
         area = np.prod(found["boxes"][..., 2:] - found["boxes"][..., :2], axis=-1)
         found["labels"] = np.where(area > 0, found["labels"], -1)

@@ -60,6 +60,11 @@ def array_of_any(x: Any) -> np.ndarray:
     if array.dtype.kind == "S":
         return np.char.decode(array, "utf-8")
     if array.dtype.kind in "OT":
+        if rows := next((v for v in array.ravel() if isinstance(v, list | tuple | np.ndarray)), None):
+            raise ValueError(
+                f"expected rows of the same length, or one value each, got some such as {rows!r:.60}; fill them up, as "
+                "utils.pad_sequences does"
+            )
         texts = [v.decode() if isinstance(v, bytes) else str(v) for v in array.ravel()]
         return np.array(texts, dtype=str).reshape(array.shape)
     return array

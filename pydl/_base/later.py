@@ -56,4 +56,9 @@ class Later:
         """The name by which the package has given out this function; None for any other value."""
         name = getattr(value, "__name__", "")
         own = name in self._module_of and not isinstance(value, type)
-        return name if own and getattr(sys.modules[self.package], name) is value else None
+        return name if own and _bare(getattr(sys.modules[self.package], name)) is _bare(value) else None
+
+
+def _bare(function: Any) -> Any:
+    """A function as it was before its results were given `numpy`, see `utils/results.py`."""
+    return getattr(function, "gives_numpy", function)

@@ -32,6 +32,8 @@ class Annotated(Layer):
     data_format : {"channels_last", "channels_first"}, optional
     """
 
+    of_dicts = True
+
     #: Whether pixels move, and masks and boxes with them; None: in a way in which these cannot.
     moves_pixels: bool | None = False
 
@@ -80,33 +82,44 @@ class Annotated(Layer):
 
     # -- what is drawn --------------------------------------------------------------------------------------------
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: int | None = None) -> dict[str, Any]:
-        """What the next call would draw, as that call: for `transform_images` and its kin.
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> dict[str, Any]:
+        """What is drawn for a batch of pictures, for `transform_images` and its kin: with a seed, what the next call
+        would draw.
 
         Parameters
         ----------
         data : array, or dict with "images"
             Pictures, of which the shape matters.
         training : bool
-        seed : int, optional
+        seed : int or SeedGenerator, optional
             Default: the layer's own, or one of the stream that `pydl.utils.set_random_seed` starts.
 
         Returns
         -------
         dict
-            "seed" and "draws", which bring the draw back; "input_shape"; and, of layers that have such, what follows
-            from it, named as in Keras.
+            "seed" and "draws", which bring the draw back; "training" and "input_shape"; and, of layers that have such,
+            what follows from it, named as in Keras, to be looked at: to be changed it is not.
         """
         shape = np.shape(data["images"] if isinstance(data, Mapping) else data)
-        own = self.seed if seed is None else seed
-        drawn = {"seed": next_seed() % 2**62, "draws": 0} if own is None else {"seed": own, "draws": self.draws}
-        self.draws += 1
-        named: dict[str, Any] = {}
-        if training and self.numbers:
-            batch = 1 if len(shape) == 3 else shape[0]
-            u = drawn_numbers(drawn["seed"] + 1, drawn["draws"], batch * self.numbers).reshape(batch, -1)
-            named = self.drawn(u.T[..., None, None, None], self._sizes(shape))
-        return {**drawn, "input_shape": shape, **named}
+        given = seed.next() if hasattr(seed, "next") else self.seed if seed is None else seed
+        own = seed is None and self.seed is not None
+        drawn = {
+            "seed": (next_seed() if given is None else int(given)) % 2**62, "draws": self.draws if own else 0,
+            "training": bool(training), "input_shape": shape,
+        }  # fmt: skip
+        self.draws += own
+        return {**drawn, **self._named(drawn)}
+
+    def _named(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """What follows from a draw."""
+        if not (drawn["training"] and self.numbers):
+            return {}
+        shape = drawn["input_shape"]
+        batch = 1 if len(shape) == 3 else shape[0]
+        if batch == 0:
+            return {}
+        u = drawn_numbers(drawn["seed"] + 1, drawn["draws"], batch * self.numbers).reshape(batch, self.numbers)
+        return self.drawn(u.T[..., None, None, None], self._sizes(shape))
 
     def drawn(self, u: Array, size: tuple[int, int]) -> dict[str, Any]:
         """What follows from numbers in [0, 1), `(numbers, batch, 1, 1, 1)`, for pictures of this height and width."""
@@ -117,22 +130,30 @@ class Annotated(Layer):
         height, width = shape[-2:] if self.data_format == "channels_first" else shape[-3:-1]
         return int(height), int(width)
 
-    def _replayed(self, transformation: Mapping[str, Any] | None, **changes: Any) -> Any:
+    def _replayed(self, transformation: Any, **changes: Any) -> Any:
         """A copy of the layer whose next call draws what was drawn."""
-        if transformation is None or "seed" not in transformation:
-            raise ValueError(
-                f"{self._owner}: expected what get_random_transformation returned, got {transformation!r:.200}"
-            )
-        twin = copy.copy(self)
+        known = isinstance(transformation, Mapping) and {"seed", "draws", "training"} <= transformation.keys()
+        if not known or any(
+            not np.array_equal(value, transformation.get(name)) for name, value in self._named(transformation).items()
+        ):
+            what = "what get_random_transformation returned, unchanged"
+            raise ValueError(f"{self._owner}: expected {what}, got {transformation!r:.200}")
         again = {"seed": transformation["seed"], "draws": transformation["draws"]}
-        vars(twin).update({"built": False, "_graph": None, **again, **changes})
+        return self._copy(**again, **changes)
+
+    def _copy(self, **changes: Any) -> Any:
+        """A layer that is not built, and like this one but for these attributes."""
+        twin = copy.copy(self)
+        vars(twin).update({"built": False, "_graph": None, "_first_call": None, **changes})
         return twin
 
     # -- what becomes of it ---------------------------------------------------------------------------------------
 
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
-        """Pictures, changed as was drawn."""
-        return self._replayed(transformation)(images, training=training)
+        """Pictures, changed as was drawn; a draw without training changes what changes without it."""
+        if not in_training(transformation, training):
+            return self(images, training=False)
+        return self._replayed(transformation)(images, training=True)
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
         """Labels of pictures, which stay."""
@@ -144,22 +165,48 @@ class Annotated(Layer):
         Raises
         ------
         ValueError
-            The layer changes pictures in ways in which masks cannot be changed.
+            The layer changes pictures in ways in which masks cannot be changed; another number of masks than of
+            pictures; whole numbers that the dtype of the masks, or float64, does not have.
         """
-        if self.moves_pixels is None:
+        training = in_training(transformation, training)
+        if self.moves_pixels is None and training:
             raise ValueError(
                 f"{self._owner}: masks cannot be changed with pictures; choose layers that move pixels alone"
             )
         if not self.moves_pixels:
             return segmentation_masks
         masks = np.asarray(segmentation_masks)
-        axis = -1 if self.data_format == "channels_last" else -3 + len(transformation["input_shape"]) - masks.ndim
-        flat = masks.ndim < len(transformation["input_shape"])
-        x = np.expand_dims(masks, -1 if axis == -1 else -3) if flat else masks
-        changes = {"interpolation": "nearest"} if hasattr(self, "interpolation") else {}
-        y = self._replayed(transformation, **changes)(x, training=training)
-        y = np.squeeze(y, -1 if axis == -1 else -3) if flat else y
-        return y.astype(masks.dtype) if masks.dtype.kind in "biu" else y
+        self._match("masks", masks.shape, transformation)
+        rank = 4 if transformation is None else len(transformation["input_shape"])
+        axis = -1 if self.data_format == "channels_last" else -3
+        x = np.expand_dims(masks, axis) if masks.ndim == rank - 1 else masks
+        changes: dict[str, Any] = {"interpolation": "nearest"} if hasattr(self, "interpolation") else {}
+        changes |= {"value_range": (-np.inf, np.inf)} if hasattr(self, "value_range") else {}
+        changes |= {"dtype": "float64"} if masks.dtype.kind in "iub" else {}
+        twin = self._replayed(transformation, **changes) if training else self._copy(**changes)
+        y = twin(x, training=training)
+        y = np.squeeze(y, axis) if masks.ndim == rank - 1 else y
+        return self._as_masks(y, masks) if masks.dtype.kind in "iub" else y
+
+    def _as_masks(self, y: Array, masks: Array) -> Array:
+        """Numbers of float64 in the dtype of masks of whole numbers."""
+        with np.errstate(invalid="ignore"):
+            found = y.astype(masks.dtype)
+        if not np.array_equal(found, y) or np.abs(y).max(initial=0) > 2**53:
+            raise ValueError(
+                f"{self._owner}: masks of {masks.dtype} would have other values: they are moved as numbers of float64, "
+                f"exact up to 2**53, and what comes in is fill_value, {getattr(self, 'fill_value', 0)}"
+            )
+        return found
+
+    def _match(self, what: str, shape: Any, transformation: Any) -> None:
+        """Refuse another number of masks, or of boxes, than there are pictures."""
+        pictures: tuple[int, ...] = () if transformation is None else transformation["input_shape"]
+        if len(pictures) == 4 and (not shape or shape[0] != pictures[0]):
+            raise ValueError(
+                f"{self._owner}: expected {what} of each of {pictures[0]} pictures {tuple(pictures)}, got shape "
+                f"{tuple(shape)}"
+            )
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
         """Boxes around things: the smallest ones around where their corners go, cut off at the edge of the picture.
@@ -180,8 +227,10 @@ class Annotated(Layer):
         Raises
         ------
         ValueError
-            Pixels move in ways that boxes cannot follow, or no `bounding_box_format` was given.
+            Pixels move in ways that boxes cannot follow, or no `bounding_box_format` was given; another number of
+            boxes than of pictures, or of labels than of boxes.
         """
+        training = in_training(transformation, training)
         if self.moves_pixels is False or (self.only_in_training and not training):
             return bounding_boxes
         if self.bounding_box_format is None:
@@ -191,33 +240,42 @@ class Annotated(Layer):
             )
         if self.moves_pixels is None or type(self).moved is Annotated.moved:
             raise ValueError(f"{self._owner}: boxes cannot follow what it does to pixels; choose other layers")
+        if "seed" in transformation:
+            self._replayed(transformation)  # refuses one that was changed
         given = filled(self._owner, bounding_boxes)
         size, form = self._sizes(transformation["input_shape"]), self.bounding_box_format
         boxes = convert_format(given["boxes"], form, "xyxy", *size)
+        self._match("boxes", boxes.shape, transformation)
         alone = boxes.ndim == 2
         x = boxes[None] if alone else boxes
-        corners = x[..., [0, 1, 2, 1, 0, 3, 2, 3]].reshape(len(x), -1, 2).astype(np.float64)
-        found = self.moved(corners, transformation, size).reshape(len(x), -1, 4, 2)
+        corners = x[..., [0, 1, 2, 1, 0, 3, 2, 3]].reshape(len(x), 4 * x.shape[1], 2).astype(np.float64)
+        named = transformation if training else {"input_shape": transformation["input_shape"]}
+        found = self.moved(corners, named, size).reshape(*x.shape[:2], 4, 2)
         y = np.concatenate([found.min(axis=2), found.max(axis=2)], axis=-1).astype(boxes.dtype)
         out = getattr(self, "height", None) or size[0], getattr(self, "width", None) or size[1]
         cut = clip_to_image_size({"boxes": y[0] if alone else y}, *out)["boxes"]
         kept = np.prod(cut[..., 2:] - cut[..., :2], axis=-1) > 0
-        found = convert_format(cut, "xyxy", form, *out)
+        moved = convert_format(cut, "xyxy", form, *out)
         if "labels" not in given:
-            return {**given, "boxes": found}
-        labels, shape = given["labels"], boxes.shape[:-1]
-        if labels.size == kept.size:  # a class each; else one-hot
-            none = np.reshape(labels == -1, shape)
-            return {**given, "boxes": np.where(none[..., None], given["boxes"], found),
-                    "labels": np.where(np.reshape(kept, labels.shape), labels, -1)}  # fmt: skip
-        if labels.shape[:-1] != shape:
+            return {**given, "boxes": moved}
+        labels, none, kept = self._labels(given["labels"], kept)
+        return {
+            **given,
+            "boxes": np.where(none[..., None], given["boxes"], moved),
+            "labels": np.where(kept, labels, -1),
+        }
+
+    def _labels(self, labels: Array, kept: Array) -> tuple[Array, Array, Array]:
+        """Labels of boxes, a class each or one-hot; which boxes stand for none; which labels stay."""
+        shape = kept.shape
+        if labels.shape in (shape, (1, *shape)):
+            return labels, np.reshape(labels == -1, shape), np.reshape(kept, labels.shape)
+        if labels.ndim != len(shape) + 1 or labels.shape[:-1] != shape:
             raise ValueError(
-                f"{self._owner}: expected labels of shape {shape}, or {(*shape, 'classes')}, for boxes of shape "
-                f"{boxes.shape}, got {labels.shape}"
+                f"{self._owner}: expected labels of shape {shape}, or one-hot, {shape} and the classes, for boxes "
+                f"{(*shape, 4)}, got {labels.shape}"
             )
-        none = (labels == -1).all(axis=-1)
-        return {**given, "boxes": np.where(none[..., None], given["boxes"], found),
-                "labels": np.where(kept[..., None], labels, -1)}  # fmt: skip
+        return labels, (labels == -1).all(axis=-1), kept[..., None]
 
     def moved(self, points: Array, transformation: Mapping[str, Any], size: tuple[int, int]) -> Array:
         """Where points of pictures of a size go, `(batch, points, 2)`: columns and rows, pixel i reaching from i to
@@ -233,22 +291,42 @@ class Annotated(Layer):
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
+def in_training(transformation: Any, training: Any) -> bool:
+    """Whether a draw is to be used: not if it was one without training."""
+    return bool(training) and (not isinstance(transformation, Mapping) or bool(transformation.get("training", True)))
+
+
 def filled(owner: str, bounding_boxes: Any) -> dict[str, Any]:
     """A dict of boxes as arrays; lists of different lengths are filled up with boxes of 0, labelled -1."""
     if not isinstance(bounding_boxes, Mapping) or "boxes" not in bounding_boxes:
         raise ValueError(f'{owner}: expected boxes as {{"boxes": ..., "labels": ...}}, got {bounding_boxes!r:.200}')
     boxes, labels = bounding_boxes["boxes"], bounding_boxes.get("labels")
-    several = isinstance(boxes, list | tuple) and any(np.ndim(each) != 1 for each in boxes)
-    if several and len({len(each) for each in boxes}) > 1:
-        most = max(len(each) for each in boxes)
-        rows = [np.reshape(np.asarray(each, np.float32), (-1, 4)) for each in boxes]
-        boxes = np.stack([np.pad(row, ((0, most - len(row)), (0, 0))) for row in rows])
-        known = [np.ones(len(row), np.int64) for row in rows] if labels is None else [np.asarray(v) for v in labels]
-        if [len(v) for v in known] != [len(row) for row in rows]:
-            raise ValueError(
-                f"{owner}: expected a label for each box, {[len(row) for row in rows]} of them, got "
-                f"{[len(v) for v in known]}"
-            )
-        labels = np.stack([np.pad(v, (0, most - len(v)), constant_values=-1) for v in known])
-    found = {**bounding_boxes, "boxes": np.asarray(boxes, np.float32)}
-    return found if labels is None else {**found, "labels": np.asarray(labels)}
+    ragged = (
+        isinstance(boxes, list | tuple) and len({len(each) for each in boxes if np.ndim(each) != 1 or not each}) > 1
+    )
+    if isinstance(boxes, list | tuple) and (ragged or any(len(each) == 0 for each in boxes)):
+        boxes, labels = _filled_up(owner, boxes, labels)
+    x = np.asarray(boxes, np.float32)
+    found = {**bounding_boxes, "boxes": x.reshape(0, 4) if x.shape == (0,) else x}
+    if labels is None:
+        return found
+    known = np.asarray(labels)
+    return {**found, "labels": known.astype(np.int64) if known.dtype.kind in "ub" else known}
+
+
+def _filled_up(owner: str, boxes: Any, labels: Any) -> tuple[Array, Array]:
+    """Boxes and labels of the same number for each picture."""
+    rows = [np.reshape(np.asarray(each, np.float32), (-1, 4)) for each in boxes]
+    numbers = [len(row) for row in rows]
+    known = [np.ones(n, np.int64) for n in numbers] if labels is None else [np.asarray(each) for each in labels]
+    if [len(each) for each in known] != numbers:
+        raise ValueError(
+            f"{owner}: expected a label for each box, {numbers} of them, got {[len(each) for each in known]}"
+        )
+    missing = [max(numbers) - n for n in numbers]
+    more = [(0, 0)] * max(each.ndim - 1 for each in known)
+    signed = [each.astype(np.int64) if each.dtype.kind != "f" else each for each in known]
+    return (
+        np.stack([np.pad(row, ((0, n), (0, 0))) for row, n in zip(rows, missing, strict=True)]),
+        np.stack([np.pad(each, [(0, n), *more], constant_values=-1) for each, n in zip(signed, missing, strict=True)]),
+    )

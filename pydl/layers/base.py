@@ -164,6 +164,9 @@ class Layer(OwnCode):
         """
         return [None] * inputs if self._graph is None else self._graph.code_limits()
 
+    #: Whether it takes a dict of pictures and what was noted about them, see `layers/annotated.py`.
+    of_dicts: bool = False
+
     #: Whether it takes a list, be it of one tensor.
     merges: bool = False
 

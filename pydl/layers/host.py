@@ -145,7 +145,7 @@ def salt_of(owner: str, salt: Any) -> list[int] | None:
 
 def hashed(x: Array, bins: int, salt: list[int] | None) -> Array:
     """The bin of each element, by the hash of the text that says it."""
-    values, places = np.unique(x.astype(np.int64) if x.dtype.kind in "fb" else x, return_inverse=True)
-    texts = [str(v).encode() for v in values]
+    values, places = np.unique(x.astype(np.int64) if x.dtype.kind == "f" else x, return_inverse=True)
+    texts = [(str(v).lower() if x.dtype.kind == "b" else str(v)).encode() for v in values]
     hashes = [farmhash64(t) if salt is None else siphash(t, (salt[0], salt[1])) for t in texts]
     return np.array([h % bins for h in hashes], np.int64)[places].reshape(x.shape)

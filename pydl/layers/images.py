@@ -11,7 +11,7 @@ import numpy as np
 from pydl._base import check
 from pydl._base.args import optional_whole, real
 from pydl._engine.builder import Builder
-from pydl._engine.graph import Shape, SymbolicTensor, is_symbolic
+from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic
 from pydl._engine.layout import array_of
 from pydl._engine.tape import is_traced
 from pydl._engine.tensor import Tensor
@@ -55,11 +55,15 @@ class ImageLayer(Annotated):
         """With channels in front: the layer for channels behind, between two permutations."""
         if self.data_format == "channels_first":
             x = SymbolicTensor(tuple(input_shape), self.dtype, self.name)
-            config = {**self.get_config(), "data_format": "channels_last"}
             behind = Permute((2, 3, 1), dtype=self.dtype).connect(x)
-            changed = type(self).from_config(config).connect(behind.outputs[0])
+            changed = self._copy(data_format="channels_last").connect(behind.outputs[0])
             front = Permute((3, 1, 2), dtype=self.dtype).connect(changed.outputs[0])
             self._graph = Graph([x], front.outputs, [behind, changed, front])
+
+    def connect(self, inputs: Any, training: bool | None = None) -> Call:
+        if self.built:  # attributes may have changed since
+            self._find_graph(self.input_shape, ())
+        return super().connect(inputs, training)
 
     def emit_forward(self, b: Builder, *x: Tensor) -> Any:
         return self.emit_pictures(b, x[0]) if self._graph is None else super().emit_forward(b, *x)

@@ -64,6 +64,26 @@ class RandomColorJitter(Pipeline):
         super().__init__(layers or [Identity(dtype=dtype)], **kwargs)
         self.data_format = one_of(owner, "data_format", data_format or "channels_last", DATA_FORMATS)
 
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> list[Any]:
+        """What each of its layers draws, see `RandomBrightness`."""
+        return [layer.get_random_transformation(data, training, seed) for layer in self._changing()]
+
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Any:
+        """Pictures, changed as was drawn."""
+        drawn = transformation if training else [None] * len(self.layers)
+        for layer, of_layer in zip(self._changing(), drawn, strict=False):
+            images = layer.transform_images(images, of_layer, training)
+        return images
+
+    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+        """Labels, which stay."""
+        return labels
+
+    transform_segmentation_masks = transform_bounding_boxes = transform_labels
+
+    def _changing(self) -> list[Any]:
+        return [layer for layer in self.layers if not isinstance(layer, Identity)]
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON values."""
         config = Layer.get_config(self)

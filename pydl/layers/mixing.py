@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real
-from pydl.layers.annotated import filled
+from pydl.layers.annotated import filled, in_training
 from pydl.layers.images import NumPyImageLayer, up_to, within
 
 Array = np.ndarray
@@ -21,14 +21,14 @@ class _Mixing(NumPyImageLayer):
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
         """Labels, one-hot `(batch, classes)`, mixed as the pictures are."""
+        if not in_training(transformation, training):
+            return labels
         y, shape = np.asarray(labels), transformation["input_shape"]
         if y.ndim < 2 or len(shape) != 4 or len(y) != shape[0]:
             raise ValueError(
                 f'{self._owner}: expected "labels" that are one-hot, (batch, classes), and "images" (batch, height, '
                 f"width, channels), got {y.shape} and {tuple(shape)}"
             )
-        if not training:
-            return labels
         share = transformation["mix_weight"].reshape(-1, *[1] * (y.ndim - 1))
         return (share * y + (1 - share) * y[transformation["permutation_order"]]).astype(self.dtype)
 
@@ -78,8 +78,9 @@ class MixUp(_Mixing):
             Masks of classes, which are whole numbers: there is none between two.
         """
         masks = np.asarray(segmentation_masks)
-        if not training:
+        if not in_training(transformation, training):
             return segmentation_masks
+        self._match("masks", masks.shape, transformation)
         if masks.dtype.kind != "f":
             raise ValueError(
                 f"{self._owner}: masks of {masks.dtype} name classes, of which there is none between two; give masks "
@@ -90,7 +91,7 @@ class MixUp(_Mixing):
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
         """The boxes of both pictures, one's own first."""
-        if not training:
+        if not in_training(transformation, training):
             return bounding_boxes
         order = np.asarray(transformation["permutation_order"])
         found = filled(self._owner, bounding_boxes)
@@ -145,9 +146,10 @@ class CutMix(_Mixing):
 
     def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Any:
         """Masks, the box in them that of another one, as in the pictures."""
-        masks, order = np.asarray(segmentation_masks), transformation.get("permutation_order")
-        if not training:
+        if not in_training(transformation, training):
             return segmentation_masks
+        masks, order = np.asarray(segmentation_masks), transformation["permutation_order"]
+        self._match("masks", masks.shape, transformation)
         inside = transformation["batch_masks"]
         if self.data_format == "channels_first":
             inside = np.moveaxis(inside, -1, 1)
@@ -156,7 +158,7 @@ class CutMix(_Mixing):
 
     def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
         """An error in training: a box of another picture covers things, or parts of them."""
-        if training:
+        if in_training(transformation, training):
             raise ValueError(f"{self._owner}: boxes cannot follow what it does to pixels; choose other layers")
         return bounding_boxes
 

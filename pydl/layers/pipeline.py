@@ -28,6 +28,8 @@ class Pipeline(Layer):
     >>> augment = pydl.layers.Pipeline([pydl.layers.RandomFlip("horizontal"), pydl.layers.RandomRotation(0.05)])
     """
 
+    of_dicts = True
+
     def __init__(self, layers: Sequence[Layer], name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if not isinstance(layers, list | tuple) or not layers or not all(isinstance(x, Layer) for x in layers):

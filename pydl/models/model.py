@@ -176,6 +176,8 @@ class Model(Network):
             y = self._runner.programs.predictor.run(inputs, out)
             if y is not None:
                 return y
+        if isinstance(inputs, Mapping) and self.of_dicts and "images" in inputs:
+            return self._of_dict(inputs, training)
         if isinstance(inputs, Mapping) and is_symbolic(list(inputs.values())):
             self._build_symbolic(inputs)
             names = [t.name for t in self.inputs]
@@ -203,6 +205,10 @@ class Model(Network):
         if training:
             return passes.predict_at_once(self, "call", inputs, out, training=True)
         return self.predict_on_batch(inputs, out)
+
+    def _of_dict(self, data: Mapping[str, Any], training: bool | None) -> Any:
+        """What layers of pictures make of a dict of arrays."""
+        raise NotImplementedError
 
     def _arrays(self, inputs: Any) -> list[Any]:
         """What is given for each input; of a dict without masks, which is sorted out later, nothing."""

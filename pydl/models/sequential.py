@@ -153,6 +153,16 @@ class Sequential(Model):
         self._require_built("set_weights")
         super().set_weights(weights)
 
+    @property
+    def of_dicts(self) -> bool:  # type: ignore[override]
+        """Whether all of its layers take dicts of pictures."""
+        return bool(self._chain) and all(layer.of_dicts for layer in self._chain)
+
+    def _of_dict(self, data: Mapping[str, Any], training: bool | None) -> Any:
+        for layer in self._chain:
+            data = layer(data, training=training)
+        return data
+
     def _build_symbolic(self, inputs: Any) -> None:
         if isinstance(inputs, SymbolicTensor):
             self.sizes_of_data = self.sizes_of_data or not self.built

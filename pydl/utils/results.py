@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from functools import wraps
+from inspect import isfunction
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,11 @@ def give_numpy() -> None:
     pydl = importlib.import_module("pydl")
     for owner in (pydl.layers.Layer, pydl.Model, pydl.losses.Loss, pydl.initializers.Initializer, Op):
         _wrap(owner, "__call__")
-    for name in pydl.metrics.__all__:
-        getattr(pydl.metrics, name)
+    for module in (pydl.ops, pydl.losses, pydl.metrics):
+        found = {name: getattr(module, name) for name in module.__all__}  # which loads all, and sets what it loads
+        for name in found.keys() - {"get", "serialize", "deserialize"}:
+            if isfunction(found[name]):
+                _wrap(module, name)
     for metric in _classes(pydl.metrics.Metric):
         if "result" in vars(metric):
             _wrap(metric, "result")
@@ -70,7 +74,7 @@ def _giving(method: Callable[..., Any]) -> Callable[..., Any]:
     def giving(*args: Any, **keywords: Any) -> Any:
         return _result(method(*map(_plain, args), **keywords))
 
-    giving.gives_numpy = True  # type: ignore[attr-defined]
+    giving.gives_numpy = method  # type: ignore[attr-defined]
     return giving
 
 

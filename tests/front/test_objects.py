@@ -112,6 +112,17 @@ assert Inside is Innermost is Dense and ops is pydl.ops
 from tensorflow.keras.optimizers.schedules import ExponentialDecay
 from tensorflow.keras.preprocessing.sequence import pad_sequences
 import keras.backend as K
+from keras import losses, metrics
+given = [1.0], [0.9]
+words = keras.layers.StringLookup(vocabulary=["a"], invert=True)
+for y in (ops.relu([1.0]), ops.zeros(2), ops.cond(True, lambda: ops.ones(1), lambda: 0),
+          losses.mean_squared_error(*given), metrics.binary_accuracy(*given), words([1])):
+    y.numpy()
+model = keras.Sequential([keras.Input((3,)), Dense(1, activation=ops.relu)])
+for loss in ("mse", losses.mean_squared_error):
+    model.compile("sgd", loss, metrics=[metrics.binary_accuracy])
+    assert type(model.compiled_losses[0]) is losses.MeanSquaredError and model.layers[0].activation.name == "relu"
+    assert type(model.compiled_metrics[0].metric) is metrics.BinaryAccuracy
 assert keras is pydl and tf.keras is pydl and Dense is Older is pydl.layers.Dense
 assert Embedding is pydl.layers.Embedding and other is to_categorical
 assert ExponentialDecay is pydl.optimizers.schedules.ExponentialDecay and K is pydl.backend

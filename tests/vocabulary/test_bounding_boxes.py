@@ -75,3 +75,17 @@ def test_errors() -> None:
     ):
         with pytest.raises(ValueError, match=told):
             call()
+
+
+def test_pictures_of_different_sizes() -> None:
+    """A size for each picture gave boxes of another shape, or was taken for that of each coordinate."""
+    shares = np.random.default_rng(0).random((2, 3, 4)).astype(np.float32)
+    high, wide = np.array([100, 200]), np.array([50, 80])
+    wanted = shares * np.stack([wide, high, wide, high], axis=-1)[:, None]
+    for shape in ((2, 1, 1), (2, 1)):
+        found = bb.convert_format(shares, "rel_xyxy", "xyxy", high.reshape(shape), wide.reshape(shape))
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+        cut = bb.clip_to_image_size({"boxes": found * 2}, high.reshape(shape), wide.reshape(shape))["boxes"]
+        np.testing.assert_allclose(cut, np.minimum(wanted * 2, wanted / shares), rtol=1e-5)
+    with pytest.raises(ValueError, match="expected a height and a width, or arrays that repeat over boxes"):
+        bb.convert_format(shares, "rel_xyxy", "xyxy", np.ones((2, 3, 4)), np.ones((2, 3, 4)))

@@ -110,3 +110,18 @@ def test_boundaries_that_were_learnt_are_those_of_float32() -> None:
     layer.adapt(x)
     np.testing.assert_array_equal(layer(x), layer(x.astype("float32")))
     np.testing.assert_array_equal(layer(x), [0, 3, 2, 1, 1, 3, 3, 2])
+
+
+def test_rows_of_different_lengths_are_refused() -> None:
+    """They became the text of the lists."""
+    rows: Any = [["x"], ["x", "y"]]
+    for call in (lambda: L.StringLookup(vocabulary=["x", "y"])(rows), lambda: L.Hashing(5)(rows),
+                 lambda: L.StringLookup().adapt(rows), lambda: L.TextVectorization().adapt(rows)):  # fmt: skip
+        with pytest.raises(ValueError, match="expected rows of the same length, or one value each"):
+            call()
+
+
+def test_hashes_of_truth_values() -> None:
+    """Of the texts true and false, as TensorFlow says them; they were those of 1 and 0."""
+    np.testing.assert_array_equal(L.Hashing(1000)(np.array([True, False])), [570, 757])
+    np.testing.assert_array_equal(L.Hashing(1000, salt=3)(np.array([True, False])), [984, 128])
