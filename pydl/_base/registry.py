@@ -171,6 +171,17 @@ def _describing(cls: type) -> type:
     return next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
 
 
+_settings: dict[type, frozenset[str]] = {}
+
+
+def settings(cls: type) -> frozenset[str]:
+    """Names of the constructor's arguments of a class of the library, or of that which a user's derives from."""
+    library = next(base for base in cls.__mro__ if base.__module__.startswith("pydl."))
+    if library not in _settings:
+        _settings[library] = frozenset(_arguments(library))
+    return _settings[library]
+
+
 def _arguments(cls: type) -> list[str]:
     """Names of the constructor's arguments; `**kwargs` stands for those of the next class with a constructor."""
     names: list[str] = []

@@ -197,6 +197,16 @@ class Builder:
         self.note_activation(y, act, x.buffer)
         return y
 
+    def activate_by_function(self, y: Tensor, act: Any) -> Tensor:
+        """y, whose record has applied any activation but a function, which is applied here; what was noted for the
+        backward pass of y is known of the result."""
+        if act.function is None:
+            return y
+        result = self.activate(y, act)
+        if id(y.value) in self.notes:
+            self.notes[id(result.value)] = self.notes[id(y.value)]
+        return result
+
     def note_activation(self, y: Tensor, act: Any, z: Buffer | None) -> None:
         """Note that y = act(z), for the backward pass."""
         y.value.act = act

@@ -92,13 +92,14 @@ def _now() -> str:
 
 
 def save_weights(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the weights alone: in the form of Keras 3 if the name ends in `.weights.h5`, else in the older one."""
+    """Write the weights: in the form of Keras 3 if the name ends in `.weights.h5`, then with the optimizer's state, if
+    there is one, as Keras does; else in the older one."""
     if os.fspath(path).endswith(".keras"):
         raise ValueError(f'"{os.fspath(path)}": .keras files hold whole models; use save, or end in .weights.h5')
     raw = io.BytesIO()
     with _h5py().File(raw, "w") as file:
         if _weights_only(path):
-            weights.write(file, model, whole=False)
+            weights.write(file, model, whole=False, optimizer=_trains(model))
         else:
             weights.write_by_name(file, model)
     with replaced(Path(path)) as target:
@@ -133,10 +134,17 @@ def load_model(
 def load_weights(
     model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
-    """Read weights into a model, from a file of weights or of a whole model."""
+    """Read weights into a model, from a file of weights or of a whole model; an optimizer that has begun goes on from
+    its state there, if there is one, as in Keras."""
     _h5py()
     with _faults(path), _opened(path) as (_, file, _packed):
-        weights.load(file, model, skip_mismatch=skip_mismatch, by_name=by_name)
+        whole = not (skip_mismatch or by_name) and _trains(model) and weights.has_state(file, model)
+        weights.load(file, model, optimizer=whole, skip_mismatch=skip_mismatch, by_name=by_name)
+
+
+def _trains(model: Model) -> bool:
+    """Whether its optimizer has begun."""
+    return model.optimizer is not None and model.optimizer.built
 
 
 @contextmanager

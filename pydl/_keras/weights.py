@@ -236,7 +236,8 @@ def _fitted(name: str, variables: Sequence[Variable], arrays: list[Any]) -> list
         raise FormatError(f'layer "{name}": expected {len(variables)} weights, got {len(arrays)}')
     pairs = []
     for variable, array in zip(variables, arrays, strict=True):
-        if array.shape != variable.shape or array.dtype.kind not in "fiu":
+        numbers = "fiub" if variable.dtype == "bool" else "fiu"
+        if array.shape != variable.shape or array.dtype.kind not in numbers:
             raise FormatError(
                 f'layer "{name}": expected numbers of shape {variable.shape} for {variable.name}, got '
                 f"{array.dtype} of shape {array.shape}"
@@ -256,20 +257,30 @@ def _stored_state(file: Any) -> list[Any] | None:
     return None
 
 
+def has_state(file: Any, model: Model) -> bool:
+    """Whether the file has a state that fits the model's optimizer."""
+    arrays = _stored_state(file)
+    return arrays is not None and _fit(arrays, model)
+
+
+def _fit(arrays: list[Any], model: Model) -> bool:
+    slots, head = _slots(model), 1 + _has_rate(model)
+    return slots is not None and [a.shape for a in arrays] == [()] * head + [s.shape for s in slots]
+
+
 def _restored(arrays: list[Any] | None, model: Model) -> Callable[[], None] | None:
     """What restores the optimizer, if the file has a state that fits it; else a warning."""
     if arrays is None:
         return None
     slots, rated = _slots(model), _has_rate(model)
     head, rest = arrays[: 1 + rated], arrays[1 + rated :]
-    fits = [a.shape for a in head] == [()] * (1 + rated)
-    if slots is None or not fits or [a.shape for a in rest] != [s.shape for s in slots]:
+    if slots is None or not _fit(arrays, model):
         warnings.warn("the optimizer starts anew: the file has no state that fits it", stacklevel=5)
         return None
 
     def restore() -> None:
         model.optimizer.iterations = int(head[0][()])
-        if rated:
+        if rated and head[1][()] != np.float32(float(model.optimizer.learning_rate)):  # which it was rounded to
             model.optimizer.learning_rate = float(head[1][()])
         for slot, array in zip(slots, values, strict=True):
             slot.assign(array)

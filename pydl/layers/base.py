@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from pydl import regularizers
-from pydl._base.registry import noting
+from pydl._base.registry import noting, settings
 from pydl._engine import arguments, numpy_layer, own_masks
 from pydl._engine.builder import Builder
+from pydl._engine.cache import forget_programs
 from pydl._engine.graph import Call, Shape, SymbolicTensor, is_symbolic, open_batch
 from pydl._engine.masked_array import mask_of
 from pydl._engine.masks import flags
@@ -25,6 +26,9 @@ from pydl.layers.given_shapes import first_shape, noting_shape
 from pydl.layers.input_spec import require
 from pydl.layers.own_code import OwnCode, routed
 from pydl.layers.weighted import _tree
+
+#: Arguments of layers that change nothing in what they compute.
+_NO_SETTINGS = ("name", "trainable")
 
 
 class Layer(OwnCode):
@@ -102,6 +106,11 @@ class Layer(OwnCode):
                              "code_limits", "has_backward", "backward"):  # fmt: skip
                     if name not in own:
                         setattr(cls, name, inspect.getattr_static(Layer, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if vars(self).get("built") and name not in _NO_SETTINGS and name in settings(type(self)):
+            forget_programs()  # of an activation, say, that is taken away
 
     # -- calling --------------------------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ class _Conv(LowRank, Convolution):
         epilogue = Epilogue(b, y, self.activation)
         b.emit("conv_fwd", x=t.buffer, w=self._kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, **sizes,
                **epilogue.fields)  # fmt: skip
-        return y if self.activation.function is None else b.activate(y, self.activation)
+        return b.activate_by_function(y, self.activation)
 
     def _shape(self, t: Tensor) -> tuple[int, ...]:
         return (t.batch, *(w.out for w in self.along(t.shape[1:-1])), self.filters)

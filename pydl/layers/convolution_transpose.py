@@ -88,7 +88,7 @@ class _Transposed(Convolution):
         epilogue = Epilogue(b, y, self.activation)
         b.emit("conv_dx", dy=t.buffer, t=turned(b, self._kernel, sizes), b=self.bias and self.bias.buffer, dx=y.buffer,
                **sizes, **epilogue.fields)  # fmt: skip
-        return y if self.activation.function is None else b.activate(y, self.activation)
+        return b.activate_by_function(y, self.activation)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)

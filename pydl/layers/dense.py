@@ -119,7 +119,7 @@ class Dense(LowRank):
         op = "gemm_fwd_panels" if not by_rows and self._by_panels(b, t) else "gemm_fwd"
         b.emit(op, x=t.buffer, w=self._kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer, I=t.shape[-1],
                O=self.units, **t.by_last(), **epilogue.fields)  # fmt: skip
-        return y if self.activation.function is None else b.activate(y, self.activation)
+        return b.activate_by_function(y, self.activation)
 
     def _forward_adapted(self, b: Builder, t: Tensor) -> Tensor:
         a, _ = self.adapter

@@ -50,7 +50,7 @@ class _DepthwiseConv(Channelwise):
         epilogue = Epilogue(b, y, self.activation)
         fields = {"b": self.bias and self.bias.buffer, **epilogue.fields}
         b.notes[id(y.value)] = self.convolve(b, t, self.kernel, y.buffer, fields)
-        return y if self.activation.function is None else b.activate(y, self.activation)
+        return b.activate_by_function(y, self.activation)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)

@@ -76,7 +76,7 @@ class _SeparableConv(Channelwise):
         b.emit("gemm_fwd", x=apart, w=self.pointwise_kernel.buffer, b=self.bias and self.bias.buffer, y=y.buffer,
                I=inputs, O=self.filters, **y.by_last(), **epilogue.fields)  # fmt: skip
         b.notes[id(y.value)] = read, apart
-        return y if self.activation.function is None else b.activate(y, self.activation)
+        return b.activate_by_function(y, self.activation)
 
     def emit_backward(self, b: Builder, *x: Tensor, y: Tensor) -> None:
         dz = b.gradient(y)

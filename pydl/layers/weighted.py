@@ -85,7 +85,8 @@ class Weighted(Configurable):
         initializer : optional
             See `pydl.initializers`; default "glorot_uniform".
         dtype : str, optional
-            That of the layer, which is the default.
+            That of the layer, which is the default; or one of whole numbers or truth values, of a weight that is not
+            trained.
         trainable : bool
         regularizer, constraint : optional
             See `pydl.regularizers` and `pydl.constraints`.
@@ -93,23 +94,25 @@ class Weighted(Configurable):
         autocast, aggregation, overwrite_with_gradient
             Taken because Keras takes them.
         """
-        if dtype is not None and config.standardize_dtype(dtype) != self.dtype:
-            raise ValueError(f'layer "{self.name}", weight {name!r}: expected the dtype {self.dtype}, got {dtype!r}')
         shape = (shape,) if isinstance(shape, int) else () if shape is None else shape
+        kind = self.dtype if dtype is None else _dtype_of_weight(self, name, dtype, trainable)
         taken = {v.name for v in self._variables if not isinstance(v, UserVariable)}
         if name is None:
             name = next(n for n in ("weight", *(f"weight_{i + 1}" for i in range(len(taken)))) if n not in taken)
         if name in taken:
             raise ValueError(f'layer "{self.name}": it already has a weight named {name!r}; choose another name')
-        variable = Variable(
-            shape, self.dtype, name, trainable=trainable, layout=layout,
-            regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
-        )  # fmt: skip
+        if kind != self.dtype:
+            variable: Variable = UserVariable(initializer or "zeros", shape, kind, trainable=False, name=name)
+        else:
+            variable = Variable(
+                shape, self.dtype, name, trainable=trainable, layout=layout,
+                regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
+            )  # fmt: skip
+            make = initializers.get("glorot_uniform" if initializer is None else initializer)
+            assert make is not None
+            variable.pack(make(variable.shape, dtype=self.dtype), variable.buffer)
         variable.trainable = trainable and self._trainable
         variable.path = f"{self.name}/{name}"
-        make = initializers.get("glorot_uniform" if initializer is None else initializer)
-        assert make is not None
-        variable.pack(make(variable.shape, dtype=self.dtype), variable.buffer)
         for v in self._own:
             if v.name == name:  # a variable that an attribute holds
                 _name_apart(v, {other.name for other in (*self._own, variable)})
@@ -243,6 +246,19 @@ class Weighted(Configurable):
     def count_params(self) -> int:
         """Number of weights' elements."""
         return sum(v.size for v in self.weights)
+
+
+def _dtype_of_weight(layer: Weighted, name: str | None, dtype: Any, trainable: bool) -> str:
+    """The dtype of a weight; ValueError for one that it cannot have."""
+    kind = np.dtype(dtype).name if isinstance(dtype, type | np.dtype) else str(dtype)
+    if kind == layer.dtype or (not trainable and kind.startswith(("int", "uint", "bool"))):
+        return np.dtype(kind).name
+    if kind not in ("float32", "float64") or config.standardize_dtype(dtype) != layer.dtype:
+        raise ValueError(
+            f'layer "{layer.name}", weight {name!r}: expected the dtype {layer.dtype}, or, not trained, one of '
+            f"whole numbers or truth values, got {dtype!r}"
+        )
+    return layer.dtype
 
 
 class ActivationOf:

@@ -426,7 +426,7 @@ class Model(Network):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Model:
         """A new model, with new weights, of the graph that `get_config` described; of a class whose `get_config` and
         `call` are its own, one of that class, which is made with what it says beside the graph."""
-        if cls.call is not Layer.call and cls.get_config is not Model.get_config:
+        if cls.get_config is not Model.get_config and (cls.call is not Layer.call or "inputs" not in config):
             return cls(**{name: value for name, value in config.items() if name not in configs.OF_GRAPH})
         inputs, outputs, added = configs.graph(config, custom_objects)
         model = Model(inputs, outputs, name=config["name"], trainable=config["trainable"])

@@ -27,6 +27,7 @@ def while_loop(
         result = body(*values)
         values = tuple(result) if isinstance(result, list | tuple) else (result,)
         n += 1
+    values = tuple(map_structure(_tensor, v) for v in values)
     return values if listed else values[0]
 
 
@@ -35,7 +36,7 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
     value = init_val
     for i in range(int(lower), int(upper)):
         value = body_fun(i, value)
-    return value
+    return map_structure(_tensor, value)
 
 
 def scan(
@@ -101,6 +102,11 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: st
     if not callable(pyfunc):
         raise ValueError(f"vectorize: expected a function, got {pyfunc!r}")
     return np.vectorize(pyfunc, excluded=excluded, signature=signature)
+
+
+def _tensor(x: Any) -> Any:
+    """A number as an array, as anything else that comes out is one."""
+    return np.asarray(x) if isinstance(x, int | float) else x
 
 
 def _tree(xs: Any) -> Any:

@@ -515,3 +515,17 @@ def test_models_of_open_sizes_have_a_plan_for_each_shape(opened: bool) -> None:
         np.testing.assert_array_equal(model(x), y)
         np.testing.assert_array_equal(quick(model, x), y)
     assert quick(model, given[0][:, :3]) is None
+
+
+def test_attributes_that_change_are_heeded() -> None:
+    """As programs do that take the activation of the last layer away: the model gave what it had given before."""
+    model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dropout(0.5), last := pydl.layers.Dense(4, "softmax")])
+    x = rows(5, 3)
+    for call in (model, lambda given: model.predict(given, verbose=0)):
+        last.activation = "softmax"
+        np.testing.assert_allclose(call(x).sum(axis=1), 1, rtol=1e-5)
+        assert quick(model, x) is not None or call is not model
+        last.activation = None
+        np.testing.assert_allclose(call(x), x @ last.kernel.numpy(), rtol=1e-4, atol=1e-5)
+    model.layers[0].rate = 0.0
+    np.testing.assert_array_equal(model(x, training=True), model(x))

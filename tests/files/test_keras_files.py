@@ -239,3 +239,82 @@ def test_checkpoints_in_the_form_of_keras(tmp_path: Path) -> None:
     for name, options in (("w.keras", {"save_weights_only": True}), ("w.txt", {})):
         with pytest.raises(ValueError, match=r"ends in \.safetensors or \.h5"):
             pydl.callbacks.ModelCheckpoint(name, **options)
+
+
+def test_weights_with_the_state_of_the_optimizer(tmp_path: Path) -> None:
+    """As in Keras: an optimizer that has begun goes on from the file's state, one that has not stays as it is."""
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    y = x.sum(axis=1, keepdims=True)
+
+    def compiled() -> pydl.Model:
+        pydl.utils.set_random_seed(1)
+        model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(4, "tanh"), pydl.layers.Dense(1)])
+        model.compile(pydl.optimizers.Adam(0.1), "mse")
+        return model
+
+    def losses(model: pydl.Model) -> list[float]:
+        return model.fit(x, y, 16, 2, shuffle=False, verbose=0).history["loss"]
+
+    model, straight = compiled(), compiled()
+    for each in (model, straight):
+        losses(each)
+    model.save_weights(tmp_path / "m.weights.h5")
+    losses(model)
+    model.load_weights(tmp_path / "m.weights.h5")
+    assert model.optimizer.iterations == 4
+    assert losses(model) == losses(straight)
+    fresh = compiled()
+    fresh.load_weights(tmp_path / "m.weights.h5")
+    assert fresh.optimizer.iterations == 0
+    other = compiled()
+    other.compile(pydl.optimizers.SGD(0.1), "mse")
+    losses(other)
+    other.load_weights(tmp_path / "m.weights.h5")  # whose state is not that of SGD
+    assert other.optimizer.iterations == 4
+
+
+def test_weights_of_whole_numbers_and_truth_values(tmp_path: Path) -> None:
+    """They were refused by `add_weight`, and variables of truth values could not be read from `.weights.h5`."""
+
+    class Counting(pydl.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.count = self.add_weight((), "zeros", dtype="int32", trainable=False, name="count")
+            self.seen = self.add_weight((3,), "ones", dtype=bool, trainable=False, name="seen")
+            self.factor = self.add_weight((3,), "ones", name="factor")
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            if training:
+                self.count.assign_add(1)
+                self.seen.assign(~self.seen.numpy())
+            return x * self.factor
+
+    model = pydl.Sequential([pydl.Input((3,)), layer := Counting(), pydl.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X[:, :3], np.ones(6), batch_size=2, epochs=3, verbose=0)
+    assert [v.path.split("/")[1] for v in layer.trainable_weights] == ["factor"]
+    for name in ("m.weights.h5", "m.safetensors", "m.keras"):
+        getattr(model, "save" if name == "m.keras" else "save_weights")(tmp_path / name)
+        before = layer.count.numpy()
+        layer.count.assign(77)
+        layer.seen.assign([True] * 3)
+        model.load_weights(tmp_path / name)
+        assert layer.count.dtype == "int32"
+        assert layer.count.numpy() == before == 9
+        assert not layer.seen.numpy().any()
+    with pytest.raises(ValueError, match=r"expected the dtype float32, or, not trained, one of whole numbers"):
+        layer.add_weight((), dtype="int32")
+
+
+def test_a_class_that_makes_its_graph_from_its_own_config() -> None:
+    class Net(pydl.Model):
+        def __init__(self, units: int = 3, **kwargs: Any) -> None:
+            given = pydl.Input((5,))
+            super().__init__(inputs=given, outputs=pydl.layers.Dense(units)(given), **kwargs)
+            self.units = units
+
+        def get_config(self) -> dict[str, Any]:
+            return {"units": self.units}
+
+    again = Net.from_config(Net(4).get_config())
+    assert type(again) is Net
+    assert again.output_shape == (None, 4)

@@ -151,3 +151,27 @@ def test_a_frozen_kernel_and_a_frozen_layer_keep_their_values() -> None:
     model.fit(x, y, verbose=0)
     moved = [not np.array_equal(a, w.numpy()) for a, w in zip(before, model.weights, strict=True)]
     assert moved == [False, True, False, False] + [True] * 6
+
+
+@pytest.mark.parametrize("place", ["first", "behind a layer"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda act: L.Conv2D(3, 2, activation=act), lambda act: L.DepthwiseConv2D(2, activation=act),
+        lambda act: L.SeparableConv2D(3, 2, activation=act), lambda act: L.Conv2DTranspose(3, 2, activation=act),
+        lambda act: L.Dense(3, activation=act),
+        lambda act: L.EinsumDense("abcd,de->abce", (None, None, 3), activation=act),
+    ],
+)  # fmt: skip
+def test_functions_as_activations_are_trained_through(make: Any, place: str) -> None:
+    """The backward pass of a convolution did not find what its forward pass had noted: a KeyError."""
+    results = []
+    for act in (lambda x: 1 * pydl.ops.tanh(x), "tanh"):
+        pydl.utils.set_random_seed(3)
+        before = [L.Conv2D(2, 2)] if place != "first" else []
+        model = pydl.Sequential([pydl.Input((5, 5, 2)), *before, make(act), L.Flatten(), L.Dense(1)])
+        model.compile("sgd", "mse")
+        x = np.random.default_rng(0).normal(size=(4, 5, 5, 2))
+        results.append(model.loss_and_gradients(x, np.ones((4, 1)))[1])
+    for found, wanted in zip(*(each.values() for each in results), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)

@@ -131,6 +131,13 @@ def test_trees_through_loops():
     np.testing.assert_array_equal(ys, [0, 0, 2])
 
 
+def test_numbers_that_loops_give_are_arrays():
+    assert ops.while_loop(lambda i: i < 3, lambda i: i + 1, 0).shape == ()
+    i, x = ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, {"x": x["x"] * 2}), (0, {"x": 1.5}))
+    assert (i.shape, x["x"].shape, float(x["x"])) == ((), (), 12.0)
+    assert ops.fori_loop(0, 3, lambda i, v: v + i, 0).shape == ()
+
+
 def test_what_runs_along_an_axis():
     for axis in (0, 1, 2):
         np.testing.assert_allclose(ops.associative_scan(np.add, CUBE, axis=axis), np.cumsum(CUBE, axis))
