@@ -127,3 +127,39 @@ def pad(
     one_of("pad", "bounding_box_format", bounding_box_format, ("xyxy",))
     x = np.asarray(boxes)
     return np.asarray(x + np.asarray([left, top, left, top], x.dtype))
+
+
+def filled(owner: str, bounding_boxes: Any) -> dict[str, Any]:
+    """A dict of boxes as arrays; lists of different lengths are filled up with boxes of 0, labelled -1."""
+    if not isinstance(bounding_boxes, Mapping) or "boxes" not in bounding_boxes:
+        raise ValueError(f'{owner}: expected boxes as {{"boxes": ..., "labels": ...}}, got {bounding_boxes!r:.200}')
+    boxes, labels = bounding_boxes["boxes"], bounding_boxes.get("labels")
+    ragged = (
+        isinstance(boxes, list | tuple) and len({len(each) for each in boxes if np.ndim(each) != 1 or not each}) > 1
+    )
+    if isinstance(boxes, list | tuple) and (ragged or any(len(each) == 0 for each in boxes)):
+        boxes, labels = _filled_up(owner, boxes, labels)
+    x = np.asarray(boxes, np.float32)
+    found = {**bounding_boxes, "boxes": x.reshape(0, 4) if x.shape == (0,) else x}
+    if labels is None:
+        return found
+    known = np.asarray(labels)
+    return {**found, "labels": known.astype(np.int64) if known.dtype.kind in "ub" else known}
+
+
+def _filled_up(owner: str, boxes: Any, labels: Any) -> tuple[Array, Array]:
+    """Boxes and labels of the same number for each picture."""
+    rows = [np.reshape(np.asarray(each, np.float32), (-1, 4)) for each in boxes]
+    numbers = [len(row) for row in rows]
+    known = [np.ones(n, np.int64) for n in numbers] if labels is None else [np.asarray(each) for each in labels]
+    if [len(each) for each in known] != numbers:
+        raise ValueError(
+            f"{owner}: expected a label for each box, {numbers} of them, got {[len(each) for each in known]}"
+        )
+    missing = [max(numbers) - n for n in numbers]
+    more = [(0, 0)] * max(each.ndim - 1 for each in known)
+    signed = [each.astype(np.int64) if each.dtype.kind != "f" else each for each in known]
+    return (
+        np.stack([np.pad(row, ((0, n), (0, 0))) for row, n in zip(rows, missing, strict=True)]),
+        np.stack([np.pad(each, [(0, n), *more], constant_values=-1) for each, n in zip(signed, missing, strict=True)]),
+    )

@@ -28,7 +28,7 @@ class RandomFlip(RandomImageLayer):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     moves_pixels = True
@@ -108,7 +108,7 @@ class RandomContrast(_Tone):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     op, number = "image_contrast", "contrast_factor"
@@ -146,7 +146,7 @@ class RandomBrightness(_Tone):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     op, number = "image_brightness", "brightness_factor"

@@ -42,7 +42,7 @@ class RandomGrayscale(OfColours):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 1
@@ -77,7 +77,7 @@ class RandomColorDegeneration(OfColours):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 1
@@ -111,7 +111,7 @@ class RandomInvert(NumPyImageLayer):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 2
@@ -147,7 +147,7 @@ class RandomSaturation(OfColours):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 1
@@ -183,7 +183,7 @@ class RandomHue(OfColours):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 2
@@ -220,7 +220,7 @@ class RandomPosterization(NumPyImageLayer):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 1
@@ -265,7 +265,7 @@ class Solarization(NumPyImageLayer):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `data_format`, `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `data_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 2
@@ -300,7 +300,7 @@ class AutoContrast(UndrawnImageLayer):
     value_range : (float, float)
         Of pixels: (0, 1) where they are scaled.
     **kwargs
-        `data_format`, `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `data_format`, `name`, `trainable`, `dtype`.
     """
 
     only_in_training = False

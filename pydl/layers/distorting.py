@@ -36,7 +36,7 @@ class RandomShear(NumPyImageLayer):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     moves_pixels = True
@@ -102,7 +102,7 @@ class RandomPerspective(NumPyImageLayer):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     moves_pixels = True
@@ -173,7 +173,7 @@ class RandomElasticTransform(NumPyImageLayer):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
 
     References
     ----------

@@ -28,7 +28,7 @@ class Equalization(UndrawnImageLayer):
         Of the histogram.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(UndrawnImageLayer):
         Tiles along rows and columns.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
 
     References
     ----------

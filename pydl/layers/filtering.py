@@ -33,7 +33,7 @@ class RandomSharpness(NumPyImageLayer):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 1
@@ -74,7 +74,7 @@ class RandomGaussianBlur(NumPyImageLayer):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 4
@@ -125,7 +125,7 @@ class RandomErasing(NumPyImageLayer):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 6

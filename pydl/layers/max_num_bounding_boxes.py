@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import whole
+from pydl._base.boxes import filled
 from pydl._engine.builder import Builder
 from pydl._engine.tensor import Tensor
-from pydl.layers.annotated import Annotated, filled
+from pydl.layers.annotated import Annotated
 
 
 class MaxNumBoundingBoxes(Annotated):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pydl._base.args import real
-from pydl.layers.annotated import filled, in_training
+from pydl._base.boxes import filled
+from pydl.layers.annotated import in_training
 from pydl.layers.images import NumPyImageLayer, up_to, within
 
 Array = np.ndarray
@@ -50,7 +51,7 @@ class MixUp(_Mixing):
     seed : int, optional
         Of this layer's draws; default: the model's.
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 2
@@ -116,7 +117,7 @@ class CutMix(_Mixing):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     numbers = 5

@@ -97,7 +97,7 @@ class RandAugment(_OfWays):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class AugMix(_OfWays):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     def __init__(

@@ -131,7 +131,7 @@ class Resizing(_Resized):
         Where pictures become smaller, average over all pixels that a new one covers.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
 
     Raises
     ------
@@ -177,7 +177,7 @@ class CenterCrop(_Resized):
         Of the output.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
@@ -205,7 +205,7 @@ class RandomCrop(RandomImageLayer, CenterCrop):
         Of this layer's draws; default: the model's.
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     only_in_training = False

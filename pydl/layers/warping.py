@@ -81,7 +81,7 @@ class RandomTranslation(_Affine):
     fill_value : float
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     kind = 0
@@ -122,7 +122,7 @@ class RandomRotation(_Affine):
     fill_value : float
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     kind = 1
@@ -165,7 +165,7 @@ class RandomZoom(_Affine):
     fill_value : float
     data_format : {"channels_last", "channels_first"}, optional
     **kwargs
-        `name`, `trainable`, `dtype`.
+        `bounding_box_format`, `name`, `trainable`, `dtype`.
     """
 
     kind = 2
