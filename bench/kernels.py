@@ -1,8 +1,8 @@
 """Every op by itself, on one thread, and its share of what the machine can do at best.
 
-The rows are those of `tests.specs`, so no op can be without a bench, and the three products of a Dense layer at the
-sizes of real ones. The peak is that of multiply-adds from registers for products, for all else that of
-`z = x + a * y` over as many bytes as the op touches.
+The rows are those of `tests.specs`, so no op can be without a bench, the three products of a Dense layer at the sizes
+of real ones, and what reads maps of few channels from memory. The peak is that of multiply-adds from registers for
+products, for all else that of `z = x + a * y` over as many bytes as the op touches.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def rows() -> list[Row]:
     for spec in SPECS:
         found += [Row(f"{spec.op}.{places[spec.op]}", spec, dtype) for dtype in ("float32", "float64")]
         places[spec.op] += 1
-    return found + [row for B, I, O in _DENSE for row in dense(B, I, O)]
+    return found + [row for B, I, O in _DENSE for row in dense(B, I, O)] + few_channels()
 
 
 def dense(B: int, I: int, O: int) -> list[Row]:
@@ -62,6 +62,23 @@ def dense(B: int, I: int, O: int) -> list[Row]:
     return [
         Row(f"{op} {B} x {I} x {O}", Spec(op, partial(fields, op), (), dict), "float32")
         for op in ("gemm_fwd", "gemm_dx", "gemm_dw")
+    ]
+
+
+def few_channels() -> list[Row]:
+    """Batch normalization of maps with fewer channels than a vector has lanes, from memory."""
+    samples, L, O = 128, 1 << 14, 8
+
+    def fields(op: str, rng: np.random.Generator, dtype: str, n: int) -> Fields:
+        sizes = {"x": np.ones((samples * L, O), dtype), "O": O, "B": samples * L, "L": L}
+        if op == "bn_parts":
+            return {**sizes, "mask": None, "parts": np.zeros((samples, 2 * O + 1))}
+        of_batch = {name: np.ones(O, dtype) for name in ("bmean", "bmean_low", "brstd")}
+        return {**sizes, **of_batch, "dy": np.ones((samples * L, O), dtype), "parts": np.zeros((samples, 2 * O))}
+
+    return [
+        Row(f"{op} {O} channels", Spec(op, partial(fields, op), (), dict), "float32")
+        for op in ("bn_parts", "bn_slopes")
     ]
 
 

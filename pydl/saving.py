@@ -234,8 +234,17 @@ def load_weights(
         When the file is not one of pydl's, is damaged, or its weights differ in number, shape or dtype from the
         model's. The model is then unchanged.
     """
+    try:
+        _load_weights(model, filepath, skip_mismatch, by_name)
+    finally:
+        if model.optimizer is not None:
+            model.optimizer.average_anew()
+
+
+def _load_weights(model: "Model", filepath: str | os.PathLike[str], skip_mismatch: bool, by_name: bool) -> None:
     if (keras := _keras(filepath)) is not None:
-        return keras.load_weights(model, filepath, skip_mismatch, by_name)
+        keras.load_weights(model, filepath, skip_mismatch, by_name)
+        return
     if by_name:
         raise ValueError(
             f'load_weights: by_name is for .h5 files, got "{os.fspath(filepath)}"; with skip_mismatch=True the layers '

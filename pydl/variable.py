@@ -115,6 +115,17 @@ class _Plain(Layout):
     def buffer(self) -> Any:
         return np.zeros(self.shape, self.dtype)
 
+    def pack(self, values: Any, stored: np.ndarray) -> None:
+        given = np.asarray(values)
+        if stored.dtype.kind in "iu" and given.size and given.dtype.kind in "iuf":
+            limits = np.iinfo(stored.dtype)
+            if given.min() < limits.min or given.max() > limits.max:
+                raise ValueError(
+                    f"expected numbers from {limits.min} to {limits.max} for a variable of {stored.dtype}, got some "
+                    f"from {given.min()} to {given.max()}"
+                )
+        super().pack(given, stored)
+
 
 def _dtype_of(value: np.ndarray) -> str:
     return {"f": floatx(), "i": "int32", "u": "int32", "b": "bool"}.get(value.dtype.kind, value.dtype.name)

@@ -48,7 +48,6 @@ REASONS = {
     "constraints.serialize.constraint": _BY_POSITION,
     "initializers.serialize.initializer": _BY_POSITION,
     "layers.serialize.layer": _BY_POSITION,
-    "metrics.serialize.metric": _BY_POSITION,
     "optimizers.serialize.optimizer": _BY_POSITION,
     "optimizers.schedules.serialize.learning_rate_schedule": _BY_POSITION,
     "regularizers.serialize.regularizer": _BY_POSITION,

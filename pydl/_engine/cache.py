@@ -84,11 +84,13 @@ class ProgramCache:
 
     def __init__(self) -> None:
         self._free: list[Workspace] = []
+        self._generation = 0
         self.predictor = _core.Predictor(np.ndarray, _SOURCES, self.LIMIT, config.get_num_threads)
         _caches.add(self)
 
     def clear(self) -> None:
         """Forget all, those in use too: the graph, the optimizer or a loss has changed."""
+        self._generation += 1
         self._free = []
         self.predictor.clear()
 
@@ -122,6 +124,7 @@ class ProgramCache:
         memory and draws no random numbers."""
         if x in self.predictor or _core.debug():
             return
+        generation = self._generation
         workspace, program = self.acquire(key, make)
         self.release(workspace)
         if program.nbytes > KEPT or program.random:
@@ -130,4 +133,5 @@ class ProgramCache:
         program.plan.bind(_memory(program.nbytes))
         x, y = (np.empty(t.shape, program.plan.dtype) for t in (*program.inputs, *program.outputs))
         pace = program.pace if program.work >= ALONE else None
-        self.predictor.add(program.plan, x, y, program.work <= BRIEF, pace)
+        if generation == self._generation:  # else another thread has changed what is to be computed
+            self.predictor.add(program.plan, x, y, program.work <= BRIEF, pace)

@@ -140,6 +140,12 @@ def load_weights(
     with _faults(path), _opened(path) as (_, file, _packed):
         whole = not (skip_mismatch or by_name) and _trains(model) and weights.has_state(file, model)
         weights.load(file, model, optimizer=whole, skip_mismatch=skip_mismatch, by_name=by_name)
+        if _trains(model) and not whole and not (skip_mismatch or by_name):
+            warnings.warn(
+                "load_weights: the file has no state that fits the optimizer, whose moments and counter stay as they "
+                "are; compile again to begin anew",
+                stacklevel=4,
+            )
 
 
 def _trains(model: Model) -> bool:

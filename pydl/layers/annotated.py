@@ -182,7 +182,7 @@ class Annotated(Layer):
         x = np.expand_dims(masks, axis) if masks.ndim == rank - 1 else masks
         changes: dict[str, Any] = {"interpolation": "nearest"} if hasattr(self, "interpolation") else {}
         changes |= {"value_range": (-np.inf, np.inf)} if hasattr(self, "value_range") else {}
-        changes |= {"dtype": "float64"} if masks.dtype.kind in "iub" else {}
+        changes |= {"dtype": "float64"} if masks.dtype.kind in "iub" or masks.dtype == np.float64 else {}
         twin = self._replayed(transformation, **changes) if training else self._copy(**changes)
         y = twin(x, training=training)
         y = np.squeeze(y, axis) if masks.ndim == rank - 1 else y

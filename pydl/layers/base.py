@@ -21,11 +21,18 @@ from pydl._engine.operators import recorder, recording
 from pydl._engine.tape import is_traced, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, Phase, packed
+from pydl._engine.variable import Variable
 from pydl.config import DTypePolicy
 from pydl.layers.given_shapes import first_shape, noting_shape
 from pydl.layers.input_spec import require
 from pydl.layers.own_code import OwnCode, routed
 from pydl.layers.weighted import _tree
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether settings are the same numbers, names and such; of others nothing is known."""
+    return isinstance(a, str | int | float | tuple | type(None)) and bool(a == b)
+
 
 #: Arguments of layers that change nothing in what they compute.
 _NO_SETTINGS = ("name", "trainable")
@@ -108,8 +115,18 @@ class Layer(OwnCode):
                         setattr(cls, name, inspect.getattr_static(Layer, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        known = vars(self)
+        if not known.get("built") or name in _NO_SETTINGS:
+            super().__setattr__(name, value)
+            return
+        before = known.get(name)
+        if isinstance(before, Variable) and value is not before and type(self).__module__.startswith("pydl."):
+            raise ValueError(
+                f'layer "{self.name}": weights of a built layer cannot be exchanged; set its {name}, as in '
+                f"layer.{name}.assign(...), or make a layer that uses other ones"
+            )
         super().__setattr__(name, value)
-        if vars(self).get("built") and name not in _NO_SETTINGS and name in settings(type(self)):
+        if name in settings(type(self)) and not (type(before) is type(value) and _same(before, value)):
             forget_programs()  # of an activation, say, that is taken away
 
     # -- calling --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pydl._engine.graph import Shape, SymbolicTensor
 from pydl._engine.layout import array_of
 from pydl._engine.tensor import Tensor
 from pydl.layers.base import Layer
+from pydl.layers.weighted import ActivationOf
 
 
 class Pointwise(Layer):
@@ -60,9 +61,11 @@ class Activation(Pointwise):
         See `pydl.activations`.
     """
 
+    activation = ActivationOf()
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
 
 def _activated(tensors: Any, others: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydl import losses
 from pydl._base.later import Later
-from pydl._base.registry import Registry, custom_object_scope, serialize
+from pydl._base.registry import Registry, custom_object_scope
+from pydl._base.registry import serialize as _serialize
 from pydl.metrics.base import MeanMetricWrapper, Metric
 
 if TYPE_CHECKING:  # by __getattr__
@@ -247,3 +248,8 @@ def _warn_of_logits(metric: Metric) -> None:
 
 
 deserialize = _registry.deserialize
+
+
+def serialize(metric: Any) -> Any:
+    """`{"class_name": ..., "config": ...}` of a metric, the name of one of this module's functions."""
+    return _later.name_of(metric) or _serialize(metric)

@@ -53,6 +53,8 @@ def scan(
     where its x does. `unroll` changes nothing here.
     """
     xs = None if xs is None else _tree(xs)
+    if xs is not None and length not in (None, _length(xs)):
+        raise ValueError(f"scan: expected length={_length(xs)}, that of the first axis of xs, got {length}")
     steps = range(_length(xs) if length is None else length)
     carry, ys = init, []
     for i in reversed(steps) if reverse else steps:
@@ -78,7 +80,9 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     `f` takes, and gives, two entries, with the axis, of size 1, or lists, tuples and dicts of such. One after the
     other. With `reverse`, from the last entry on.
     """
-    n = int(shape(flatten(elems)[0])[axis] or 0)
+    n = shape(flatten(elems)[0])[axis]
+    if not n:
+        raise ValueError(f"associative_scan: expected entries along axis {axis}, their number known, got {n}")
     order = range(n - 1, -1, -1) if reverse else range(n)
     parts = [map_structure(lambda x, i=i: take(x, [i], axis), elems) for i in order]
     found = parts[:1]
@@ -115,7 +119,11 @@ def _tree(xs: Any) -> Any:
 
 
 def _length(xs: Any) -> int:
-    return int(shape(flatten(xs)[0])[0] or 0)
+    size = shape(flatten(xs)[0])[0]
+    if not size:
+        given = "none" if size == 0 else "a symbolic tensor, whose batch has any size; apply the function to all of it"
+        raise ValueError(f"map, scan and kin: expected entries along the first axis, one at least, got {given}")
+    return int(size)
 
 
 def _entry(xs: Any, i: int) -> Any:

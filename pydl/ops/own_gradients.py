@@ -11,8 +11,9 @@ import numpy as np
 
 from pydl._base.registry import tables
 from pydl._engine.graph import SymbolicTensor
-from pydl._engine.operators import recording
-from pydl._engine.tape import Traced, arrays, value_of
+from pydl._engine.operators import recorder, recording
+from pydl._engine.tape import Expression, Traced, arrays, value_of
+from pydl._engine.variable import Variable
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,8 +24,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        `f(*tensors)` returns the output, one array, and `grad(upstream)`: of the gradient of the output those of the
-        tensors, in a tuple where there are several. `grad(*tensors, upstream)`, `upstream` by its name, will do too.
+        `f(*tensors)`, of which some may be weights, returns the output, one array, and `grad(upstream)`: of the
+        gradient of the output those of the tensors, in a tuple where there are several. `grad(*tensors, upstream)`,
+        `upstream` by its name, will do too.
 
     Examples
     --------
@@ -33,8 +35,16 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     ...     return x, lambda upstream: -upstream
     """
 
+    several = sum(p.default is p.empty for p in inspect.signature(f).parameters.values()) > 1
+
     @wraps(f)
     def of_own_gradient(*args: Any) -> Any:
+        if len(args) == 1 and several and isinstance(args[0], list | tuple):  # of a layer that a file was read to
+            args = tuple(args[0])
+        notes = recorder.get()
+        of_weights = any(isinstance(x, Variable | Expression) for x in args)
+        if notes is not None and of_weights and not any(isinstance(x, SymbolicTensor) for x in args):
+            return notes.of_weights(of_own_gradient, args, {})
         if any(isinstance(x, SymbolicTensor) for x in args):
             lambda_of: Any = tables["layer"].find("Lambda")
             if len(args) == 1:
@@ -55,6 +65,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def of_list(given: Any) -> Any:
         return of_own_gradient(*given)
 
+    of_own_gradient.tensors = 1  # type: ignore[attr-defined]  # as an `Op` has it, which is called with all of them
     return of_own_gradient
 
 
@@ -67,7 +78,8 @@ def _gradients(f: Callable[..., Any], grad: Callable[..., Any], values: list[Any
     upstream = inspect.signature(grad).parameters.get("upstream")
     by_name = upstream is not None and upstream.kind is upstream.KEYWORD_ONLY and upstream.default is upstream.empty
     with recording(None):
-        found = grad(*values, upstream=dy) if by_name else grad(dy)
+        upstreams = np.array(dy)  # which may be changed in place
+        found = grad(*values, upstream=upstreams) if by_name else grad(upstreams)
     listed = list(found) if isinstance(found, list | tuple) else [found]
     if len(listed) != len(values):
         raise ValueError(

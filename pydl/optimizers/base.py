@@ -222,6 +222,11 @@ class Optimizer(Applies, OwnVariables, Configurable):
         """What a step on this variable may change beside it: its slots, and all variables made by `add_variable`."""
         return [*self.slot_variables(variable).values(), *(own for _, own in self._own)]
 
+    def average_anew(self) -> None:
+        """Begin moving averages with the weights as they are: those of what was there before would come back."""
+        for v in self._trained if self.built and self.use_ema else ():
+            self.companion(v, "average").assign(v.numpy())
+
     def companion(self, variable: Variable, name: str) -> Variable:
         """The "average" or "gradient_accumulator" of a variable, made when first asked for."""
         made = self._kept[name]

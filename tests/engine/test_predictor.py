@@ -529,3 +529,36 @@ def test_attributes_that_change_are_heeded() -> None:
         np.testing.assert_allclose(call(x), x @ last.kernel.numpy(), rtol=1e-4, atol=1e-5)
     model.layers[0].rate = 0.0
     np.testing.assert_array_equal(model(x, training=True), model(x))
+
+
+def test_attributes_that_change_while_others_predict() -> None:
+    """A program of the time before could be kept for good."""
+    model = pydl.Sequential([pydl.Input((None, 3)), layer := pydl.layers.Dense(4, "tanh")])
+    given = [np.random.default_rng(n).random((1, n, 3), np.float32) for n in range(1, 7)]
+    stop = threading.Event()
+
+    def predict() -> None:
+        while not stop.is_set():
+            for x in given:
+                model(x)
+
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for t in threads:
+        t.start()
+    for i in range(30):
+        layer.activation = ["tanh", None][i % 2]
+    stop.set()
+    for t in threads:
+        t.join()
+    for x in given:
+        np.testing.assert_allclose(model(x), x @ layer.kernel.numpy() + layer.bias.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_built_layers_cannot_be_exchanged() -> None:
+    """The layer and models it was in computed different things then."""
+    first, second = pydl.layers.Dense(3), pydl.layers.Dense(3)
+    model = pydl.Sequential([pydl.Input((3,)), first, second])
+    for name, value in (("bias", None), ("kernel", first.kernel)):
+        with pytest.raises((ValueError, AttributeError), match=r"cannot be exchanged|no setter|can.t set"):
+            setattr(second, name, value)
+    model(rows(2, 3))

@@ -269,8 +269,27 @@ def test_weights_with_the_state_of_the_optimizer(tmp_path: Path) -> None:
     other = compiled()
     other.compile(pydl.optimizers.SGD(0.1), "mse")
     losses(other)
-    other.load_weights(tmp_path / "m.weights.h5")  # whose state is not that of SGD
+    with pytest.warns(UserWarning, match="no state that fits the optimizer"):
+        other.load_weights(tmp_path / "m.weights.h5")
     assert other.optimizer.iterations == 4
+
+
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors"])
+@pytest.mark.filterwarnings("ignore:load_weights")
+def test_averages_begin_anew_with_the_weights_of_a_file(name: str, tmp_path: Path) -> None:
+    """Those of the weights before came back in their place."""
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    model = pydl.Sequential([pydl.Input((3,)), pydl.layers.Dense(1)])
+    model.compile(pydl.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=1), "mse")
+    model.fit(x, x.sum(axis=1), verbose=0)
+    model.save_weights(tmp_path / name)
+    kept = model.get_weights()
+    model.fit(x, x.sum(axis=1), epochs=10, verbose=0)
+    model.load_weights(tmp_path / name)
+    model.optimizer.learning_rate = 0.0
+    model.fit(x, x.sum(axis=1), verbose=0)
+    for found, wanted in zip(model.get_weights(), kept, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_weights_of_whole_numbers_and_truth_values(tmp_path: Path) -> None:

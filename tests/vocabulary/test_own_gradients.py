@@ -107,3 +107,48 @@ def test_what_is_refused() -> None:
 
     with pytest.raises(ValueError, match="the gradient of short should be of 2 tensors, got 1"):
         gradient_of(lambda x: ops.sum(short(x, x)), X)
+
+
+def test_of_weights(tmp_path: Path) -> None:
+    """A weight that was given to such a function was not trained, without a word."""
+
+    @ops.custom_gradient
+    def sign(w: Any) -> Any:
+        return ops.sign(w), lambda upstream: upstream
+
+    class Binary(pydl.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.w = self.add_weight((input_shape[-1], 2), "glorot_uniform")
+
+        def call(self, x: Any) -> Any:
+            return times(ops.matmul(x, sign(self.w)), self.w[0])
+
+    model = pydl.Sequential([pydl.Input((3,)), layer := Binary()])
+    model.compile("sgd", "mse")
+    w, y = layer.w.numpy().astype(np.float64), np.ones((4, 2))
+    found = model.loss_and_gradients(X, y)[1][layer.w.path]
+    z = X @ np.sign(w)
+    dy = 2 * (z * w[0] - y) / y.size
+    wanted = X.T @ (10 * dy * w[0])
+    wanted[0] += (100 * dy * z).sum(axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_what_it_is_given_is_its_own(tmp_path: Path) -> None:
+    """A gradient that was changed in place changed that of the other branch."""
+
+    @ops.custom_gradient
+    def doubled(x: Any) -> Any:
+        def grad(upstream: Any) -> Any:
+            upstream *= 2
+            return upstream
+
+        return x * 1.0, grad
+
+    np.testing.assert_allclose(gradient_of(lambda x: ops.sum(doubled(x) + x), X), 3)
+    given = pydl.Input((3,))
+    d = pydl.layers.Dense(3)(given)
+    model = pydl.Model(given, times(d, d + 1))
+    model.save(tmp_path / "m.keras")
+    again = pydl.models.load_model(tmp_path / "m.keras", custom_objects={"times": times})
+    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))

@@ -31,7 +31,8 @@ PD_INLINE void products(vreal (*sum)[2], const real *x, const real *dy, ptrdiff_
                         ptrdiff_t lo, ptrdiff_t hi, const int T, const int W, ptrdiff_t m) {
     for (ptrdiff_t j = lo; j < hi; j++)
         for (int v = 0; v < W; v++) {
-            const vreal d = vload_m(dy + j * O + v * VL, m);
+            const vreal d = vload_row(dy + j * O + v * VL, m);
+            pd_ask_ahead(x + j * next + v * VL, m);
 #pragma GCC unroll 5
             for (int t = 0; t < T; t++) sum[t][v] = vfma(vload_m(x + j * next + t * apart + v * VL, m), d, sum[t][v]);
         }

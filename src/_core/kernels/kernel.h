@@ -63,6 +63,21 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
     else vstore_n(p, v, (int)m);
 }
 
+/* The same in rows that are passed over one after the other, from memory: shorter ones than a vector are asked for ahead,
+ * as masked loads and stores do not wake the prefetcher of every CPU (by them, Zen 5 reads 5 GB/s instead of 30). */
+enum { PD_AHEAD = 2048 };
+PD_INLINE void pd_ask_ahead(const real *p, ptrdiff_t m) {
+    if (m < VL) __builtin_prefetch((const char *)p + PD_AHEAD);
+}
+PD_INLINE vreal vload_row(const real *p, ptrdiff_t m) {
+    pd_ask_ahead(p, m);
+    return vload_m(p, m);
+}
+PD_INLINE void vstore_row(real *p, vreal v, ptrdiff_t m) {
+    if (m < VL) __builtin_prefetch((const char *)p + PD_AHEAD, 1);
+    vstore_m(p, v, m);
+}
+
 /* An element-wise activation from its two point functions:
  *   vreal f(vreal x, vreal alpha)              the value
  *   vreal df(vreal s, vreal dy, vreal alpha)   dy * f', s being what ops.def says the backward kernel reads */

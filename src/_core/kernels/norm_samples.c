@@ -45,7 +45,7 @@ PD_INLINE void sample_parts(const sample *s, ptrdiff_t j, const int W, ptrdiff_t
     for (ptrdiff_t b = 0; b < s->rows; b++) {
         if (!counts(s->mask, b)) continue;
         for (int v = 0; v < W; v++) {
-            const vwide x = vwiden(vload_m(s->x + b * O + j + v * VL, m));
+            const vwide x = vwiden(vload_row(s->x + b * O + j + v * VL, m));
             for (int p = 0; p < VWIDE; p++) {
                 const vdouble d = x.part[p] - center[v].part[p];
                 sum[v].part[p] += d;
@@ -146,7 +146,7 @@ static void normalize(const merged *t, const real *x, real *y, ptrdiff_t rows) {
         PD_FOR_VECTORS (j, m, 0, O) {
             const vmean center = {vload_m(t->high + j, m), vload_m(t->low + j, m)};
             const vreal scale = vload_m(t->scale + j, m), shift = vload_m(t->shift + j, m);
-            vstore_m(y + j, vcentred(vload_m(x + j, m), center) * scale + shift, m);
+            vstore_row(y + j, vcentred(vload_row(x + j, m), center) * scale + shift, m);
         }
 }
 
@@ -198,7 +198,7 @@ PD_INLINE void sample_slopes(const slopes *s, ptrdiff_t j, const int W, ptrdiff_
     for (ptrdiff_t b = 0; b < s->rows; b++)
         for (int v = 0; v < W; v++) {
             const ptrdiff_t i = b * O + j + v * VL;
-            const vwide d = vwiden(vload_m(s->dy + i, m)), x = vwiden(vcentred(vload_m(s->x + i, m), center[v]));
+            const vwide d = vwiden(vload_row(s->dy + i, m)), x = vwiden(vcentred(vload_row(s->x + i, m), center[v]));
             for (int p = 0; p < VWIDE; p++) {
                 sum[v].part[p] += d.part[p];
                 product[v].part[p] += d.part[p] * x.part[p];
@@ -288,9 +288,9 @@ PD_KERNEL(bn_dx) {
         const int does = counts(a->mask, b);
         PD_FOR_VECTORS (j, m, 0, O) {
             const vmean center = {vload_m(t.high + j, m), vload_m(t.low + j, m)};
-            const vreal d = vload_m(dy + j, m), by_mean = vload_m(t.by_mean + j, m), by_var = vload_m(t.by_var + j, m);
-            const vreal rest = d - by_mean - vcentred(vload_m(x + j, m), center) * by_var;
-            vstore_m(dx + j, vload_m(t.scale + j, m) * (does ? rest : d), m);
+            const vreal d = vload_row(dy + j, m), by_mean = vload_m(t.by_mean + j, m), by_var = vload_m(t.by_var + j, m);
+            const vreal rest = d - by_mean - vcentred(vload_row(x + j, m), center) * by_var;
+            vstore_row(dx + j, vload_m(t.scale + j, m) * (does ? rest : d), m);
         }
     }
 }
