@@ -14,6 +14,8 @@ from pydl._base.frames import as_array
 
 Array = np.ndarray
 
+_ROUNDING = 1e-6  # by how much targets that are mixed in float32 may leave [0, 1]
+
 
 class Described(Protocol):
     """What is said of a model's input or output, a symbolic tensor."""
@@ -240,8 +242,8 @@ def _check_values(owner: str, what: str, expected: Any, array: Array, classes: i
                 f"{owner}: {what}: class numbers must be whole and in [0, {classes}), the output has {classes} units; "
                 f"got {array[wrong]}"
             )
-    elif expected.probability_targets and (low < 0 or high > 1):
-        bad = low if low < 0 else high
+    elif expected.probability_targets and not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+        bad = low if low < -_ROUNDING else high
         raise ValueError(
             f"{owner}: {what}: {expected.name} expects targets in [0, 1], got {bad}; if they are meant so, a function "
             f"takes them as they are: loss=lambda y_true, y_pred: pydl.losses.{expected.name}(y_true, y_pred)"

@@ -44,6 +44,18 @@ class Chained(Source):
         """A loop over so many of the first batches."""
         return islice(self, whole(type(self).__name__, "take", count))
 
+    def skip(self, count: int) -> Iterator[Any]:
+        """A loop over the batches behind so many of the first, which are read all the same."""
+        return islice(self, whole(type(self).__name__, "skip", count), None)
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """A loop over the batches, which are NumPy arrays in any case."""
+        return iter(self)
+
+    def cardinality(self) -> int:
+        """How many batches there are: `len`."""
+        return len(self)
+
 
 class Mapped(Chained):
     """What `map` returns: the batches of another data set, as a function gives them."""

@@ -216,6 +216,19 @@ def test_fit_evaluate_predict(folder: Path) -> None:
     assert [len(parts.train), len(parts.test)] == [3, 3]
 
 
+def test_loops_over_some_batches(folder: Path) -> None:
+    found = read(folder, batch_size=2)
+    mapped = found.map(lambda x, y: (x + 1, y))
+    assert found.cardinality() == mapped.cardinality() == 3
+    for batches, brighter in ((found, 0), (mapped, 1)):
+        every = [greys(x - brighter) for x, _ in batches.as_numpy_iterator()]
+        assert every == [[50, 40], [20, 10], [30, 60]]
+        assert [greys(x - brighter) for x, _ in batches.take(2)] == every[:2]
+        assert [greys(x - brighter) for x, _ in batches.skip(2)] == every[2:]
+    with pytest.raises(ValueError, match=r"`skip` must be an integer >= 0, got -1"):
+        found.skip(-1)
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [

@@ -142,6 +142,7 @@ CASES: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
     "target infinite": case(ValueError, "row 3", "infinity")(lambda: regression().fit(X, with_nan(REAL, 3, np.inf))),
     "binary target of 2": case(ValueError, "binary_crossentropy", "[0, 1]", "2")(lambda: binary().fit(X, BINARY * 2)),
     "binary target of -1": case(ValueError, "[0, 1]", "-1")(lambda: binary().fit(X, 2 * BINARY - 1)),
+    "a share just above one": case(ValueError, "[0, 1]", "1.00001")(lambda: binary().fit(X, BINARY * 1.00001)),
     "share above one": case(ValueError, "categorical_crossentropy", "[0, 1]")(
         lambda: categorical().fit(X, ONE_HOT * 9)
     ),
@@ -382,3 +383,13 @@ def test_a_vector_is_a_column() -> None:
 
 def test_nan_inputs_give_nan() -> None:
     assert np.isnan(regression().predict(with_nan(X, 1))[1]).all()
+
+
+@pytest.mark.parametrize("beyond", [1e-7, -1e-7])
+def test_shares_mixed_in_float32_are_probabilities(beyond: float) -> None:
+    """1.0 of float64 times a float32 share, and its complement, may miss 0 and 1 by a rounding."""
+    targets = BINARY.astype(np.float64) + beyond
+    model = binary()
+    loss = model.evaluate(X, targets, verbose=0)
+    np.testing.assert_allclose(loss, model.evaluate(X, BINARY, verbose=0), rtol=1e-5)
+    assert np.isfinite(model.fit(X, targets, verbose=0).history["loss"]).all()
