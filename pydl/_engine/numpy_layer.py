@@ -15,11 +15,12 @@ from pydl._engine.arguments import Arguments
 from pydl._engine.builder import Builder
 from pydl._engine.kinds import if_whole
 from pydl._engine.layout import array_of
-from pydl._engine.lent import lending, lent, read_only
+from pydl._engine.lent import lending, read_only
 from pydl._engine.masked_array import with_mask
 from pydl._engine.shapes import shape_by_trial
 from pydl._engine.tape import Tape, Traced, value_of
 from pydl._engine.tensor import Tensor
+from pydl._engine.variable import state_of
 
 if TYPE_CHECKING:
     from pydl._engine.graph import Shape
@@ -85,13 +86,12 @@ def output_shapes(layer: NumPyLayer, shapes: Sequence[Shape], several: bool) -> 
         layer.result_kinds = [if_whole(str(getattr(y, "dtype", ""))) for y in found]
         return found
 
-    before = [(v, v.numpy()) for v in layer.weights if not v.trainable]
+    put_back = state_of(layer.weights)
     owner = f'layer "{layer.name}": {type(layer).__name__}.call'
     try:
         return shape_by_trial(owner, shapes, layer.dtype, on_zeros)
     finally:
-        for v, value in before:
-            v.pack(value, v.buffer)
+        put_back()
 
 
 def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool) -> list[Tensor]:
@@ -110,18 +110,21 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
         b.added.append(added)
 
     def run() -> None:
-        tape, give = Tape(), lent if layer.writes_inputs else read_only
+        tape = Tape()
         arrays = [t.array() for t in x]
-        inputs: list[Any] = [tape.watch(a) if taped else give(a) for a in arrays]
         masks = [None if t.mask is None else t.mask.array() != 0 for t in x]
-        inputs = inputs if taped else [with_mask(a, m) for a, m in zip(inputs, masks, strict=True)]
-        args, flags = signature.arguments(inputs, several, training, masks[0])
-        layer.forget_losses()
+        inputs: list[Any] = [tape.watch(a) if taped else with_mask(a, m) for a, m in zip(arrays, masks, strict=True)]
+
+        def call(*given: Any) -> Any:
+            args, flags = signature.arguments(given, several, training, masks[0])
+            layer.forget_losses()
+            return layer.call(*args, **flags)
+
         with ExitStack() as stack:
             if taped:
                 stack.enter_context(tape.running())
             try:
-                values = listed(layer.call(*args, **flags))
+                values = listed(lending(call, layer, *inputs, undo=state_of(layer.weights)))
             except TypeError as error:
                 if not taped or layer.no_graph is None:
                     raise

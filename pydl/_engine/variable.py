@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,18 @@ _budget: Scoped[list[int] | None] = Scoped(None)  # bytes left
 def apart_from_files() -> AbstractContextManager[None]:
     """Within the `with` block, variables are such as no file brings, and take what they need."""
     return _budget.bound(None)
+
+
+def state_of(weights: Iterable[Variable]) -> Callable[[], None]:
+    """What gives those of some weights that are not trained the values again that they have now."""
+    before = [(v, v.numpy()) for v in weights if not v.trainable]
+
+    def put_back() -> None:
+        for v, value in before:
+            if not np.array_equal(v.numpy(), value):
+                v.pack(value, v.buffer)
+
+    return put_back
 
 
 class Variable(NDArrayOperatorsMixin):

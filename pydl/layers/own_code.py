@@ -21,6 +21,7 @@ from pydl._engine.operators import recording
 from pydl._engine.tape import Traced, is_followed, value_of
 from pydl._engine.tensor import Tensor
 from pydl._engine.tracing import Graph, leaves, trace_call
+from pydl._engine.variable import state_of
 from pydl.layers.weighted import Weighted, _tree
 
 
@@ -189,15 +190,14 @@ class OwnCode(Weighted):
         self.forget_losses()
         if self.writes_inputs:
             return _given_back(self.call(*_each(lent, args), **_each(lent, keywords)))
-        before = [(v, v.numpy()) for v in self.weights if not v.trainable]
+        put_back = state_of(self.weights)
         try:
             return _given_back(self.call(*_each(read_only, args), **_each(read_only, keywords)))
         except ValueError as error:
             if not is_of_writing(error):
                 raise
         self.writes_inputs = True
-        for v, value in before:
-            v.pack(value, v.buffer)
+        put_back()
         return self._ran(args, keywords)
 
     def _signature_of_call(self) -> numpy_layer.Signature:
@@ -246,13 +246,12 @@ class OwnCode(Weighted):
             return
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         zeros = [np.zeros((1, *(d or 1 for d in shape[1:])), self.dtype) for shape in shapes]
-        before = [(v, v.numpy()) for v in self.weights if not v.trainable]
+        put_back = state_of(self.weights)
         try:
             args, flags = self._signature_of_call().arguments(zeros, isinstance(input_shape, list), False)
             with recording(None):
                 self.call(*args, **flags)
-            for v, value in before:
-                v.pack(value, v.buffer)
+            put_back()
         except Exception as error:
             raise ValueError(
                 f'layer "{self.name}": a call on zeros of shape {zeros[0].shape}, to build the layers that it holds, '

@@ -10,6 +10,7 @@ import numpy as np
 
 from pydl._base.errors import of_memory
 from pydl._engine.graph import Shape, open_batch
+from pydl._engine.variable import state_of
 
 #: What `compile` found for the outputs: figures go on where they are.
 _COMPILED = ("compiled_losses", "loss_weights", "compiled_metrics", "expected_targets", "layer_metrics")
@@ -29,7 +30,7 @@ def open_sizes(model: Any, shapes: Sequence[Shape]) -> None:
         before, calls = dict(vars(model)), model.calls
         firsts = [(call.layer, call.layer._first_call) for call in calls]
         weights = {id(v) for v in model.weights}
-        state = [(v, v.numpy()) for v in model.weights if not v.trainable]
+        put_back = state_of(model.weights)
         try:
             model._connect_anew(wanted)
             if {id(v) for v in model.weights} != weights:
@@ -49,9 +50,7 @@ def open_sizes(model: Any, shapes: Sequence[Shape]) -> None:
                 raise
             return
         finally:
-            for v, value in state:
-                if not np.array_equal(v.numpy(), value):  # the row of zeros counted
-                    v.pack(value, v.buffer)
+            put_back()  # the row of zeros counted
         old = set(map(id, calls))
         for call in model.calls:
             if id(call.layer._first_call) in old:

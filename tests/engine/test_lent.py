@@ -60,6 +60,35 @@ def test_a_layer() -> None:
     assert type(y) is np.ndarray
 
 
+def test_a_layer_whose_shapes_are_not_found_by_a_trial() -> None:
+    """It is first seen that it writes to its input when a batch runs, and what it counted till then counts once."""
+
+    class Centred(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.calls = self.add_weight((), "zeros", dtype="int32", trainable=False)
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+        def call(self, x: Any) -> Any:
+            self.calls.assign_add(1)
+            x -= ops.mean(x, axis=1, keepdims=True)
+            return x
+
+    x = pydl.Input((3,))
+    layer = Centred()
+    y, kept = both_outputs(x, layer(x))
+    np.testing.assert_allclose(y, X - X.mean(axis=1, keepdims=True), atol=1e-6)
+    np.testing.assert_array_equal(kept, X)
+    before = int(layer.calls.numpy())
+    both_outputs(x, layer(x))
+    model = pydl.Sequential([pydl.Input((3,)), Centred(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(X, X[:, :1], batch_size=4, epochs=1, verbose=0, validation_data=(X, X[:, :1])).history
+    assert np.isfinite(history["val_loss"]).all()
+    assert int(layer.calls.numpy()) - before == 1
+
+
 def test_what_a_layer_gives_back_as_it_came_is_an_array_of_its_own() -> None:
     class Same(layers.Layer):
         def call(self, x: Any) -> Any:

@@ -288,7 +288,8 @@ PD_KERNEL(bn_dx) {
         const int does = counts(a->mask, b);
         PD_FOR_VECTORS (j, m, 0, O) {
             const vmean center = {vload_m(t.high + j, m), vload_m(t.low + j, m)};
-            const vreal d = vload_row(dy + j, m), by_mean = vload_m(t.by_mean + j, m), by_var = vload_m(t.by_var + j, m);
+            const vreal d = vload_row(dy + j, m), by_mean = vload_m(t.by_mean + j, m),
+                        by_var = vload_m(t.by_var + j, m);
             const vreal rest = d - by_mean - vcentred(vload_row(x + j, m), center) * by_var;
             vstore_row(dx + j, vload_m(t.scale + j, m) * (does ? rest : d), m);
         }
