@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Self
 
+import numpy as np
+
 from pydl._base.args import whole
 from pydl.data.base import Batch, Source
 from pydl.data.nested import length
@@ -52,9 +54,9 @@ class Chained(Source):
         """A loop over the batches, which are NumPy arrays in any case."""
         return iter(self)
 
-    def cardinality(self) -> int:
-        """How many batches there are: `len`."""
-        return len(self)
+    def cardinality(self) -> Any:
+        """How many batches there are: `len`, as a number of NumPy's."""
+        return np.int64(len(self))
 
 
 class Mapped(Chained):

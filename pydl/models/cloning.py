@@ -22,6 +22,8 @@ def clone_model(
 ) -> Model:
     """A model of the same graph, of new layers with new weights; it is not compiled.
 
+    Of a class whose `call` and `get_config` are its own, one of that class, made with what `get_config` says.
+
     Parameters
     ----------
     model : Model
@@ -39,6 +41,8 @@ def clone_model(
     ------
     TypeError
         When `model` is no model, `clone_function` returns no layer, or `input_tensors` are no symbolic tensors.
+    ValueError
+        When `model` is not built.
     """
     if not isinstance(model, Model):
         raise TypeError(f"clone_model: expected a model, got {model!r}")
@@ -59,12 +63,20 @@ def clone_model(
         made = Sequential([*start, *(copy(layer) for layer in model.layers)], model.name, model.trainable)
         made.sizes_of_data = model.sizes_of_data
         return made
+    if clone_function is None and input_tensors is None and _says_its_config(type(model)):
+        return _new(model)
+    model._require_built("clone_model")
     return _graph(
         model, input_tensors, copy, call_function or (lambda layer, *args, **keywords: layer(*args, **keywords))
     )
 
 
-def _new(layer: Layer) -> Layer:
+def _says_its_config(cls: type[Model]) -> bool:
+    """Whether a class of one's own has code that `get_config` describes, rather than a graph."""
+    return cls.get_config is not Model.get_config and cls.call is not Layer.call
+
+
+def _new(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config())
 
 

@@ -48,7 +48,7 @@ def give_numpy() -> None:
             _wrap(metric, "result")
     of_files, mapped, sequences = (importlib.import_module(f"pydl.{name}") for name in _DATA_SETS)
     for owner, name in ((of_files.LabelledFiles, "__iter__"), (mapped.Mapped, "__iter__"),
-                        (sequences.Windows, "__getitem__")):  # fmt: skip
+                        (mapped.Chained, "cardinality"), (sequences.Windows, "__getitem__")):  # fmt: skip
         _wrap(owner, name)
     for name in pydl.random.__all__:
         if name != "SeedGenerator":

@@ -64,6 +64,34 @@ def test_a_function_may_say_what_the_new_layers_are() -> None:
         pydl.models.clone_model(chain(), clone_function=lambda layer: 3)
 
 
+def test_a_model_of_code_that_says_what_it_is_made_with() -> None:
+    class Coded(pydl.Model):
+        def __init__(self, units: int = 3, **others: Any) -> None:
+            super().__init__(**others)
+            self.units, self.dense = units, L.Dense(units)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+        def get_config(self) -> dict[str, Any]:
+            return {"units": self.units}
+
+    model = Coded(5)
+    for _ in range(2):  # before it is built, and then
+        clone = pydl.models.clone_model(model)
+        assert type(clone) is Coded
+        assert clone.units == 5
+        assert clone.dense is not model.dense
+        assert clone(X).shape == model(X).shape == (4, 5)
+
+    class Silent(pydl.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    with pytest.raises(ValueError, match=r"clone_model: model .* is not built"):
+        pydl.models.clone_model(Silent())
+
+
 def test_a_clone_may_have_other_inputs() -> None:
     x = pydl.Input((5, 3), name="steps")
     assert pydl.models.clone_model(chain(), x).output_shape == (None, 5, 2)

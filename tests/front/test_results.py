@@ -44,6 +44,7 @@ for name in "ab":
 images = keras.utils.image_dataset_from_directory(".", image_size=(8, 8), verbose=False)
 for a, b in [*images.take(1), *images.map(lambda x, y: (x.numpy() / 2, y))]:
     assert a[0].numpy().shape == (8, 8, 3) and b.numpy().shape == (2,)
+assert images.cardinality().numpy() == images.map(lambda x, y: (x, y)).cardinality().numpy() == 1
 assert json.dumps(both.fit(x, np.ones((2, 3)), verbose=0).history)
 assert type(both.predict(x)) is np.ndarray and type(dense.get_weights()[0]) is np.ndarray
 print("done")
