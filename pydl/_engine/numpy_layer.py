@@ -109,8 +109,12 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
     if added is not None:
         b.added.append(added)
 
+    first = True
+
     def run() -> None:
-        tape = Tape()
+        nonlocal first
+        put_back = state_of(layer.weights) if first else None  # no more then: such weights may be large
+        tape, first = Tape(), False
         arrays = [t.array() for t in x]
         masks = [None if t.mask is None else t.mask.array() != 0 for t in x]
         inputs: list[Any] = [tape.watch(a) if taped else with_mask(a, m) for a, m in zip(arrays, masks, strict=True)]
@@ -124,7 +128,7 @@ def emit_call(layer: NumPyLayer, b: Builder, x: Sequence[Tensor], several: bool)
             if taped:
                 stack.enter_context(tape.running())
             try:
-                values = listed(lending(call, layer, *inputs, undo=state_of(layer.weights)))
+                values = listed(lending(call, layer, *inputs, undo=put_back))
             except TypeError as error:
                 if not taped or layer.no_graph is None:
                     raise
