@@ -63,7 +63,7 @@ PD_INLINE void vstore_m(real *p, vreal v, ptrdiff_t m) {
     else vstore_n(p, v, (int)m);
 }
 
-/* The same in rows that are passed over one after the other, from memory: shorter ones than a vector are asked for ahead,
+/* The same in rows that are passed over one after the other, from memory: those below a vector are asked for ahead,
  * as masked loads and stores do not wake the prefetcher of every CPU (by them, Zen 5 reads 5 GB/s instead of 30). */
 enum { PD_AHEAD = 2048 };
 PD_INLINE void pd_ask_ahead(const real *p, ptrdiff_t m) {

@@ -59,7 +59,7 @@ PD_INLINE vint lanes_of_windows(ptrdiff_t C, ptrdiff_t sw) {
 
 /* A kernel over the windows of its share is a function block(a, w, N, m, lanes) of N vectors of outputs, the last of
  * them with m lanes that count: of neighbouring channels or, where those are few, of four neighbouring windows, so that
- * what is computed one after the other in each has not to be waited for. N only groups vectors, so it changes no bit. */
+ * what is computed one after the other in each is not waited for. N only groups vectors, so it changes no bit. */
 #define PD_FOR_WINDOWS(block, a, share)                                                                               \
     do {                                                                                                              \
         const ptrdiff_t C_ = (a)->C, group_ = 2 * C_ <= VL ? VL / C_ : 1;                                             \
